@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// An Arg is the value of the parameters :name, @name and $name: nil, a string, an integer, a float64, a bool,
+// a time.Time, a json.RawMessage or a []byte.
+type Arg struct {
+	Name  string // without the sign
+	Value any
+}
+
+type arguments struct {
+	values map[string]any
+	unused map[string]bool
+}
+
+func newArguments(args []Arg) arguments {
+	a := arguments{map[string]any{}, map[string]bool{}}
+	for _, arg := range args {
+		a.values[arg.Name] = arg.Value
+		a.unused[arg.Name] = true
+	}
+	return a
+}
+
+// bind gives the statement its values. With the last statement, every argument must have been used.
+func (a arguments) bind(stmt *sqlite3.Stmt, last bool) error {
+	for i := 1; i <= stmt.BindCount(); i++ {
+		parameter := stmt.BindName(i)
+		if parameter == "" || parameter[0] == '?' {
+			return fmt.Errorf("parameter %d has no name: write :name instead of ?", i)
+		}
+		value, ok := a.values[parameter[1:]]
+		if !ok {
+			return fmt.Errorf("parameter %s has no value%s", parameter, a.known())
+		}
+		delete(a.unused, parameter[1:])
+		if err := bindValue(stmt, i, value); err != nil {
+			return fmt.Errorf("parameter %s: %w", parameter, err)
+		}
+	}
+	if last && len(a.unused) > 0 {
+		return fmt.Errorf("the SQL has no parameter :%s", strings.Join(names(a.unused), " and no :"))
+	}
+	return nil
+}
+
+func (a arguments) known() string {
+	if len(a.values) == 0 {
+		return ""
+	}
+	return " (there are values for " + strings.Join(names(a.values), ", ") + ")"
+}
+
+func names[V any](m map[string]V) []string {
+	list := make([]string, 0, len(m))
+	for name := range m {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func bindValue(stmt *sqlite3.Stmt, i int, value any) error {
+	switch v := value.(type) {
+	case nil:
+		return stmt.BindNull(i)
+	case string:
+		return stmt.BindText(i, v)
+	case int:
+		return stmt.BindInt(i, v)
+	case int64:
+		return stmt.BindInt64(i, v)
+	case float64:
+		return stmt.BindFloat(i, v)
+	case bool:
+		return stmt.BindBool(i, v)
+	case time.Time:
+		return stmt.BindRawText(i, appendTimestamp(nil, v))
+	case json.RawMessage:
+		return stmt.BindRawText(i, v)
+	case []byte:
+		return stmt.BindBlob(i, v)
+	}
+	return fmt.Errorf("%T is no value for SQL", value)
+}

@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// jsonSubtype is how SQLite's JSON functions know JSON from text.
+const jsonSubtype = 'J'
+
+// A cursor pulls the rows of one scan from the source.
+type cursor struct {
+	table *virtualTable
+	used  uint64
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	next   func() (any, error, bool)
+	stop   func()
+
+	row  any
+	done bool
+	ids  identities
+	text []byte // for timestamps
+}
+
+// Filter starts a scan.
+func (c *cursor) Filter(_ int, idxStr string, arg ...sqlite3.Value) error {
+	if err := c.Close(); err != nil {
+		return err
+	}
+	p, err := parsePlan(idxStr)
+	if err != nil {
+		return c.fail(err)
+	}
+	q, possible, err := c.table.query(p, arg)
+	if err != nil {
+		return c.fail(err)
+	}
+	c.used, c.done, c.ids = p.used, !possible, identities{}
+	if !possible {
+		return nil
+	}
+	if err := c.start(q); err != nil {
+		return err
+	}
+	return c.Next()
+}
+
+func (c *cursor) start(q Query) (err error) {
+	defer c.rescue(&err)
+	// The connection's context is that of the statement which is being stepped.
+	c.ctx, c.cancel = context.WithCancel(c.table.db.conn.GetInterrupt())
+	c.next, c.stop = iter.Pull2(c.table.source.Rows(c.ctx, q))
+	return nil
+}
+
+// Next pulls a row.
+func (c *cursor) Next() (err error) {
+	defer c.rescue(&err)
+	if err := c.ctx.Err(); err != nil {
+		return c.fail(err)
+	}
+	row, err, more := c.next()
+	if err != nil {
+		return c.fail(err)
+	}
+	c.row, c.done = row, !more
+	return nil
+}
+
+// EOF tells whether the scan is at its end.
+func (c *cursor) EOF() bool { return c.done }
+
+// Close ends the scan, and with it what the source has under way.
+func (c *cursor) Close() (err error) {
+	if c.cancel == nil {
+		return nil
+	}
+	defer c.rescue(&err)
+	c.cancel()
+	c.cancel = nil
+	if c.stop != nil {
+		c.stop()
+	}
+	return nil
+}
+
+// RowID tells rows apart where SQLite scans a table more than once for an OR.
+func (c *cursor) RowID() (id int64, err error) {
+	defer c.rescue(&err)
+	return c.ids.of(c), nil
+}
+
+// Column hands a cell to SQLite.
+func (c *cursor) Column(ctx sqlite3.Context, n int) (err error) {
+	defer c.rescue(&err)
+	cell := c.table.source.Cell(c.row, n)
+	if cell == nil {
+		return nil // SQLite's default is NULL
+	}
+	if !c.result(ctx, c.table.columns[n].Type, cell) {
+		column := c.table.columns[n]
+		return c.fail(fmt.Errorf("column %s: %T is not a value for %s", column.Name, cell, column.Type))
+	}
+	return nil
+}
+
+func (c *cursor) result(ctx sqlite3.Context, as Type, cell any) bool {
+	switch v := cell.(type) {
+	case string:
+		ctx.ResultText(v)
+		return as == Text
+	case int64:
+		ctx.ResultInt64(v)
+		return as == Integer
+	case int:
+		ctx.ResultInt(v)
+		return as == Integer
+	case bool:
+		ctx.ResultBool(v)
+		return as == Boolean
+	case float64:
+		ctx.ResultFloat(v)
+		return as == Double
+	case time.Time:
+		c.text = appendTimestamp(c.text[:0], v)
+		ctx.ResultRawText(c.text)
+		return as == Timestamp
+	case json.RawMessage:
+		if len(v) > 0 {
+			ctx.ResultRawText(v)
+			ctx.ResultSubtype(jsonSubtype)
+		}
+		return as == JSON
+	}
+	return false
+}
+
+// fail keeps the error, since SQLite carries only its text.
+func (c *cursor) fail(err error) error {
+	err = fmt.Errorf("%s: %w", c.table.label(), err)
+	c.table.db.failure = err
+	return err
+}
+
+// rescue makes an error of a panic in the source: to unwind SQLite itself would leave it broken.
+func (c *cursor) rescue(err *error) {
+	if p := recover(); p != nil {
+		c.done = true
+		*err = c.fail(fmt.Errorf("the source panicked: %v", p))
+	}
+}

@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// memoryLimit bounds the memory of one DB. It is address space until used.
+// Sorts and intermediate tables beyond cacheSize go to temporary files, so only single huge values come near it.
+const memoryLimit = 1 << 30
+
+// setup is run on every new connection. The cache is what sorting may take before it spills to a file.
+const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768`
+
+// A DB is an SQLite database in memory. Like a connection, it serves one goroutine at a time.
+//
+// Timestamps are text in SQLite's own form, UTC: `2026-11-22 03:16:30`, with a fraction of 3 (6, 9) digits where there
+// is one. Timestamp columns compare as instants with whatever else looks like one: `datetime('now', '-1 hour')`,
+// `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'2026-11-22'`. An expression such as max(time) is plain text.
+type DB struct {
+	conn    *sqlite3.Conn
+	schemas []string
+	tables  []*virtualTable
+
+	// failure is the error of a source during the step under way: SQLite carries only its text.
+	failure error
+}
+
+// Open makes an empty database.
+func Open(ctx context.Context) (*DB, error) {
+	conn, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, memoryLimit), ":memory:")
+	if err != nil {
+		return nil, fmt.Errorf("open SQLite: %w", err)
+	}
+	db := &DB{conn: conn}
+	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule()); err != nil {
+		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
+	}
+	return db, nil
+}
+
+// Attach adds tables under a schema of their own. A table's name without schema means the first attached that has it.
+// SQLite allows ten schemas. After an error, nothing of the schema is left.
+func (db *DB) Attach(schema string, tables ...Table) error {
+	name := sqlite3.QuoteIdentifier(schema)
+	if err := db.conn.Exec(`ATTACH ':memory:' AS ` + name); err != nil {
+		return fmt.Errorf("attach schema %s: %w", schema, err)
+	}
+	for _, t := range tables {
+		if err := db.createTable(schema, t); err != nil {
+			return errors.Join(fmt.Errorf("attach table %s.%s: %w", schema, t.Name(), err), db.conn.Exec(`DETACH `+name))
+		}
+	}
+	db.schemas = append(db.schemas, schema)
+	return nil
+}
+
+// Close ends what is still running and frees the database.
+func (db *DB) Close() error {
+	var errs []error
+	for _, stmt := range slices.Collect(db.conn.Stmts()) {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, db.conn.Close())...)
+}

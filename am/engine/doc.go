@@ -1,0 +1,6 @@
+// Package engine is the embedded SQL: SQLite (without cgo) whose tables are virtual tables over any source of rows.
+//
+// A [Table] says its columns, which of them its source can look up (keys), and yields rows for a [Query].
+// [Open] a [DB], attach tables under a schema, and query them. SQLite checks every condition again,
+// so what a source makes of a Query is an optimisation and never a matter of correctness.
+package engine

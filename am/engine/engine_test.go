@@ -1,0 +1,144 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// session is a row of the tests' table, in the order of sessionColumns.
+type session []any
+
+var sessionColumns = []engine.Column{
+	{Name: "realm", Type: engine.Text},
+	{Name: "username", Type: engine.Text},
+	{Name: "session_handle", Type: engine.Text},
+	{Name: "idle", Type: engine.Integer},
+	{Name: "score", Type: engine.Double},
+	{Name: "active", Type: engine.Boolean},
+	{Name: "latest", Type: engine.Timestamp},
+	{Name: "properties", Type: engine.JSON},
+}
+
+// fakeTable yields its rows that match the quals, and remembers what it was asked.
+type fakeTable struct {
+	name    string
+	keys    []string
+	columns []engine.Column
+	rows    []session
+	asked   []engine.Query
+	source  func(ctx context.Context, q engine.Query) iter.Seq2[any, error] // instead of rows
+}
+
+func (f *fakeTable) Name() string                 { return f.name }
+func (f *fakeTable) Columns() []engine.Column     { return f.columns }
+func (f *fakeTable) Keys() []string               { return f.keys }
+func (f *fakeTable) Cell(row any, column int) any { return row.(session)[column] }
+
+// Rows does all that a source may: it leaves out what does not match, and stops at the limit.
+func (f *fakeTable) Rows(ctx context.Context, q engine.Query) iter.Seq2[any, error] {
+	f.asked = append(f.asked, q)
+	if f.source != nil {
+		return f.source(ctx, q)
+	}
+	return func(yield func(any, error) bool) {
+		var n int64
+		for _, row := range f.rows {
+			if q.Limit > 0 && n == q.Limit {
+				return
+			}
+			if !f.matches(row, q) {
+				continue
+			}
+			n++
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f *fakeTable) matches(row session, q engine.Query) bool {
+	for _, qual := range q.Quals {
+		i := slices.IndexFunc(f.columns, func(c engine.Column) bool { return c.Name == qual.Column })
+		if !slices.ContainsFunc(qual.Values, func(v any) bool { return equal(v, row[i]) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func equal(a, b any) bool {
+	if t, ok := a.(time.Time); ok {
+		u, ok := b.(time.Time)
+		return ok && t.Equal(u)
+	}
+	return a == b
+}
+
+func at(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func sessions() *fakeTable {
+	return &fakeTable{name: "am_session", keys: []string{"realm", "username"}, columns: sessionColumns, rows: []session{
+		{"/alpha", "bjensen", "h1", int64(5), 0.5, true, at("2026-11-22T03:16:30.123Z"), json.RawMessage(`{"a":1}`)},
+		{"/alpha", "scarter", "h2", int64(50), 1.5, false, at("2026-11-22T03:16:30Z"), json.RawMessage(`[1,2]`)},
+		{"/bravo", "bjensen", "h3", int64(500), nil, nil, nil, nil},
+		{"/bravo", "o'brien", "h4", nil, 2.0, true, at("2026-11-22T04:16:30Z"), json.RawMessage(`"x"`)},
+	}}
+}
+
+func open(t testing.TB, tables ...engine.Table) *engine.DB {
+	t.Helper()
+	db, err := engine.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := db.Attach("am", tables...); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// all runs the SQL and returns the rows of its first answer.
+func all(t testing.TB, db *engine.DB, sql string, args ...engine.Arg) [][]any {
+	t.Helper()
+	rows, err := tryAll(t.Context(), db, sql, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return rows
+}
+
+func tryAll(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) ([][]any, error) {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list [][]any
+	for rows.Next() {
+		list = append(list, slices.Clone(rows.Values()))
+	}
+	if err := rows.Err(); err != nil {
+		return list, err
+	}
+	return list, rows.Close()
+}

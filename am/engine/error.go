@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// An Error is SQL that SQLite does not accept, with its place in the text given to [DB.Query].
+type Error struct {
+	Message      string
+	Line, Column int    // from 1, in characters; 0 if SQLite names no place
+	Near         string // the rest of that line, shortened
+	err          error
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return e.Message
+	}
+	return fmt.Sprintf("line %d, column %d, at %q: %s", e.Line, e.Column, e.Near, e.Message)
+}
+
+// Unwrap gives SQLite's error.
+func (e *Error) Unwrap() error { return e.err }
+
+// place finds where SQLite stumbled over the SQL.
+func (r *Rows) place(cause error) error {
+	var err *sqlite3.Error
+	if !errors.As(cause, &err) {
+		return cause
+	}
+	e := &Error{Message: message(err), err: err}
+	if err.SQL() == "" {
+		return e
+	}
+	at := len(r.sql) - len(err.SQL())
+	before := r.sql[:at]
+	e.Line = 1 + strings.Count(before, "\n")
+	e.Column = 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+	e.Near = shorten(err.SQL())
+	return e
+}
+
+// message is what SQLite says without what kind of error it is.
+func message(err *sqlite3.Error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), err.Code().Error()), ": ")
+}
+
+// shorten cuts a text at its first line's end or after some characters.
+func shorten(text string) string {
+	const most = 40
+	line, _, _ := strings.Cut(text, "\n")
+	if characters := []rune(line); len(characters) > most {
+		return string(characters[:most]) + "…"
+	}
+	return strings.TrimRight(line, "\r")
+}

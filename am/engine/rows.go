@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// A ResultColumn is a column of an answer.
+type ResultColumn struct {
+	Name string
+
+	// Type is the declared one where the column is a table's, also through views and subqueries. That of an
+	// expression follows the value in the first row, so it is Text before Next, and for NULL.
+	Type Type
+}
+
+// Rows are the rows of one statement, and the way to those of the next.
+// They must be closed. Several may be open at once, but are used by one goroutine.
+type Rows struct {
+	db     *DB
+	ctx    context.Context
+	cancel context.CancelFunc
+	args   arguments
+
+	sql  string // the whole text
+	rest string // what is not prepared yet
+	stmt *sqlite3.Stmt
+	err  error
+
+	columns  []ResultColumn
+	declared []bool // which columns' types are declared
+	started  bool
+	values   []any
+}
+
+// describe readies the columns for a newly prepared statement.
+func (r *Rows) describe() {
+	n := r.stmt.ColumnCount()
+	r.columns, r.declared = make([]ResultColumn, n), make([]bool, n)
+	r.started, r.values = false, make([]any, n)
+	for i := range n {
+		r.columns[i].Name = r.stmt.ColumnName(i)
+		r.columns[i].Type, r.declared[i] = declaredType(r.stmt.ColumnDeclType(i))
+	}
+}
+
+// Columns describes the columns. There are none if no statement of the text returns rows.
+func (r *Rows) Columns() []ResultColumn { return r.columns }
+
+// Next goes to the next row, until it returns false: then Err says why.
+func (r *Rows) Next() bool {
+	if r.stmt == nil || r.err != nil {
+		return false
+	}
+	if !r.step() {
+		r.closeStatement()
+		return false
+	}
+	if r.err = r.read(); r.err != nil {
+		return false
+	}
+	if !r.started {
+		r.started = true
+		r.inferTypes()
+	}
+	return true
+}
+
+// Values are the cells of the row: nil, or by the column's type a string, int64, float64, bool, time.Time or
+// json.RawMessage, if SQLite's value is one; otherwise the value as SQLite has it: string, int64, float64 or []byte.
+// The next call of Next reuses the slice, not the values.
+func (r *Rows) Values() []any { return r.values }
+
+// Err is the error that ended the rows, if one did.
+func (r *Rows) Err() error { return r.err }
+
+// NextResultSet goes on to the rows of the next statement that returns some, and runs those before it.
+// When it returns false, the text is done or Err says why it is not.
+func (r *Rows) NextResultSet() bool {
+	r.closeStatement()
+	r.columns = nil
+	return r.advance()
+}
+
+// Close ends the query. Statements that were not reached are not run.
+func (r *Rows) Close() error {
+	r.rest = ""
+	r.cancel()
+	failed := r.err
+	r.closeStatement()
+	if failed == nil {
+		return r.err
+	}
+	return nil
+}
+
+// closeStatement ends the statement, and with it every scan of a source.
+func (r *Rows) closeStatement() {
+	if r.stmt == nil {
+		return
+	}
+	r.db.failure = nil
+	_ = r.stmt.Close() // repeats the error of the last step
+	r.stmt = nil
+	if r.err == nil {
+		r.err = r.db.failure
+	}
+}
+
+func (r *Rows) read() error {
+	clear(r.values) // or a blob would be read into the last row's
+	if err := r.stmt.Columns(r.values...); err != nil {
+		return err
+	}
+	for i, v := range r.values {
+		if r.declared[i] {
+			r.values[i] = typed(v, r.columns[i].Type)
+		}
+	}
+	return nil
+}
+
+// typed is SQLite's value as one of the type, if it is one.
+func typed(value any, as Type) any {
+	switch v := value.(type) {
+	case int64:
+		if as == Boolean && (v == 0 || v == 1) {
+			return v == 1
+		}
+	case string:
+		if as == Timestamp {
+			if t, ok := parseTimestamp(v); ok {
+				return t
+			}
+		}
+		if as == JSON && json.Valid([]byte(v)) {
+			return json.RawMessage(v)
+		}
+	}
+	return value
+}
+
+// inferTypes gives the expressions the types of the first row's values.
+func (r *Rows) inferTypes() {
+	for i, v := range r.values {
+		if r.declared[i] {
+			continue
+		}
+		switch v.(type) {
+		case int64:
+			r.columns[i].Type = Integer
+		case float64:
+			r.columns[i].Type = Double
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Query runs a text of one or more statements. Those that return no rows are run on the way to the first one that does,
+// whose rows are the answer; [Rows.NextResultSet] goes on with the others. What is not reached is not run.
+//
+// Every parameter (:name, @name or $name) needs its Arg, and every Arg its parameter.
+// The query ends when the context does, with the context's error, and the DB is ready for the next.
+func (db *DB) Query(ctx context.Context, sql string, args ...Arg) (*Rows, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &Rows{db: db, ctx: ctx, cancel: cancel, sql: sql, rest: sql, args: newArguments(args)}
+	if r.advance(); r.err != nil {
+		return nil, errors.Join(r.err, r.Close())
+	}
+	return r, nil
+}
+
+// advance prepares the next statement that returns rows and runs those before it.
+func (r *Rows) advance() bool {
+	for r.err == nil && r.prepare() {
+		if r.stmt.ColumnCount() > 0 {
+			r.describe()
+			return true
+		}
+		for r.step() {
+		}
+		r.closeStatement()
+	}
+	return false
+}
+
+// prepare compiles the next statement of the text and binds its parameters.
+func (r *Rows) prepare() bool {
+	r.rest = r.rest[blank(r.rest):]
+	if r.rest == "" {
+		return false
+	}
+	text := r.rest
+	r.err = r.guard(func() (err error) {
+		r.stmt, r.rest, err = r.db.conn.Prepare(text)
+		return err
+	})
+	if r.err == nil && r.stmt != nil {
+		r.err = r.args.bind(r.stmt, r.rest[blank(r.rest):] == "")
+	}
+	if r.err != nil {
+		r.closeStatement()
+	}
+	return r.err == nil && r.stmt != nil
+}
+
+// step runs the statement to its next row or its end.
+func (r *Rows) step() (row bool) {
+	r.err = r.guard(func() error {
+		row = r.stmt.Step()
+		return r.stmt.Err()
+	})
+	return row && r.err == nil
+}
+
+// guard runs a piece of SQLite under the query's context and finds the true reason of an error:
+// the context's, the source's, or SQLite's own.
+func (r *Rows) guard(run func() error) (err error) {
+	outer := r.db.conn.SetInterrupt(r.ctx)
+	defer r.db.conn.SetInterrupt(outer)
+	r.db.failure = nil
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("SQLite: %v", p) // out of memory
+		}
+	}()
+	err = run()
+	if err == nil && r.db.failure == nil {
+		return nil
+	}
+	if ctxErr := r.ctx.Err(); ctxErr != nil {
+		return ctxErr
+	}
+	if r.db.failure != nil {
+		return r.db.failure
+	}
+	return r.place(err)
+}
+
+// blank is the length of the space, semicolons and comments that sql begins with.
+func blank(sql string) int {
+	rest := sql
+	for {
+		rest = strings.TrimLeft(rest, " \t\r\n\f;\ufeff")
+		var end string
+		switch {
+		case strings.HasPrefix(rest, "--"):
+			end = "\n"
+		case strings.HasPrefix(rest, "/*"):
+			end = "*/"
+		default:
+			return len(sql) - len(rest)
+		}
+		_, after, _ := strings.Cut(rest[2:], end)
+		rest = after
+	}
+}

@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"context"
+	"iter"
+)
+
+// A Table is a source of rows and the description of them.
+type Table interface {
+	Name() string
+	Columns() []Column
+
+	// Keys names the columns whose = and IN the source uses. It may still return rows that do not match.
+	Keys() []string
+
+	// Rows yields the rows that q asks for, and a row or an error with each step; after an error it is not asked again.
+	// The context ends when the query is cancelled and when no more rows are wanted.
+	Rows(ctx context.Context, q Query) iter.Seq2[any, error]
+
+	// Cell is the value of a row in the column of that index: nil for NULL, otherwise what the column's [Type] says.
+	Cell(row any, column int) any
+}
+
+// A Column is a column of a [Table].
+type Column struct {
+	Name        string
+	Type        Type
+	Description string
+}
+
+// A Query is what a statement wants of a table.
+type Query struct {
+	// Columns are the names of those that the statement uses, in the table's order. Others are never read.
+	Columns []string
+
+	// Quals all hold for every row wanted; no two are of the same column.
+	Quals []Qual
+
+	// Limit is 0, or the number of rows that match all Quals after which a source may stop.
+	// Rows that do not match do not count. It includes those that an OFFSET skips.
+	Limit int64
+}
+
+// A Qual is the condition `column = value` (one value) or `column IN (values…)`. Values are distinct, never NULL,
+// at least one, and of the column's type: string, int64, float64, bool or time.Time.
+type Qual struct {
+	Column string
+	Values []any
+}

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// module is the name of the one SQLite module; its argument is an index into DB.tables.
+const module = "am_engine"
+
+// A virtualTable is a Table as SQLite sees it.
+type virtualTable struct {
+	db      *DB
+	schema  string
+	source  Table
+	columns []Column
+	keys    map[int]bool // by column index
+}
+
+func (db *DB) createModule() error {
+	connect := func(conn *sqlite3.Conn, _, _, _ string, arg ...string) (*virtualTable, error) {
+		i, err := strconv.Atoi(strings.Join(arg, " "))
+		if err != nil || i < 0 || i >= len(db.tables) {
+			return nil, fmt.Errorf("there is no such table: %q", arg)
+		}
+		t := db.tables[i]
+		if err := conn.DeclareVTab(t.declaration()); err != nil {
+			return nil, err
+		}
+		// Innocuous lets views of the same schema use the table. Such views come from the user of this
+		// connection alone: the schemas live in memory, and those of an attached file cannot name them.
+		return t, conn.VTabConfig(sqlite3.VTAB_INNOCUOUS)
+	}
+	//nolint:staticcheck // the method that replaces it needs Go 1.27
+	return sqlite3.CreateModule(db.conn, module, connect, connect)
+}
+
+func (db *DB) createTable(schema string, source Table) error {
+	t := &virtualTable{db: db, schema: schema, source: source, columns: source.Columns(), keys: map[int]bool{}}
+	for _, key := range source.Keys() {
+		i := t.column(key)
+		if i < 0 {
+			return fmt.Errorf("key %s is no column", key)
+		}
+		t.keys[i] = true
+	}
+	db.tables = append(db.tables, t)
+	return db.conn.Exec(fmt.Sprintf(`CREATE VIRTUAL TABLE %s.%s USING %s(%d)`,
+		sqlite3.QuoteIdentifier(schema), sqlite3.QuoteIdentifier(source.Name()), module, len(db.tables)-1))
+}
+
+func (t *virtualTable) column(name string) int {
+	for i, c := range t.columns {
+		if c.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// declaration is the CREATE TABLE statement of the columns.
+func (t *virtualTable) declaration() string {
+	declared := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		declared[i] = sqlite3.QuoteIdentifier(c.Name) + " " + types[c.Type].declared + " COLLATE " + t.collation(i)
+	}
+	return "CREATE TABLE x(" + strings.Join(declared, ", ") + ")"
+}
+
+func (t *virtualTable) collation(column int) string {
+	if column >= 0 && t.columns[column].Type == Timestamp {
+		return instants
+	}
+	return "BINARY"
+}
+
+// used lists the columns of the bits. The last bit stands for its column and all beyond.
+func (t *virtualTable) used(bits uint64) []string {
+	var names []string
+	for i, c := range t.columns {
+		if bits&(1<<min(i, 63)) != 0 {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// label is the table's name in errors: with its schema where there are several.
+func (t *virtualTable) label() string {
+	if len(t.db.schemas) > 1 {
+		return t.schema + "." + t.source.Name()
+	}
+	return t.source.Name()
+}
+
+// Open makes a cursor: SQLite scans with it once, or once for each row of an outer table.
+func (t *virtualTable) Open() (sqlite3.VTabCursor, error) {
+	return &cursor{table: t}, nil
+}
