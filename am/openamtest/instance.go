@@ -1,0 +1,153 @@
+package openamtest
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// instance is one server to be: where its software lies, its folder and its ports.
+type instance struct {
+	tomcat, openam, dir            string
+	http, ldap, ldapAdmin, ldapJMX int
+}
+
+func (i *instance) url() string { return fmt.Sprintf("http://localhost:%d/am", i.http) }
+
+func prepare(ctx context.Context, o Options) (i *instance, err error) {
+	if o.BuildDir == "" {
+		if o.BuildDir, err = buildDir(); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.MkdirAll(o.BuildDir, 0o755); err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(o.Progress, "taking OpenAM and Tomcat from Maven, unless they are in", o.BuildDir)
+	i = &instance{}
+	if i.tomcat, err = tomcat.unpacked(ctx, o.BuildDir); err != nil {
+		return nil, err
+	}
+	if i.openam, err = openam.unpacked(ctx, o.BuildDir); err != nil {
+		return nil, err
+	}
+	if err := freePorts(ctx, &i.http, &i.ldap, &i.ldapAdmin, &i.ldapJMX); err != nil {
+		return nil, err
+	}
+	if i.dir, err = os.MkdirTemp(o.BuildDir, "instance-"); err != nil {
+		return nil, err
+	}
+	return i, i.lay()
+}
+
+// serverXML is a Tomcat with one application, no shutdown port and one connector on loopback.
+const serverXML = `<Server port="-1">
+  <Service name="Catalina">
+    <Connector address="127.0.0.1" port="%d"/>
+    <Engine name="Catalina" defaultHost="localhost">
+      <Host name="localhost" appBase="webapps" autoDeploy="false">
+        <Context path="/am" docBase="%s"/>
+      </Host>
+    </Engine>
+  </Service>
+</Server>
+`
+
+// lay makes the folders of a Tomcat base and its configuration.
+func (i *instance) lay() error {
+	for _, folder := range []string{"conf", "temp", "webapps"} {
+		if err := os.Mkdir(filepath.Join(i.dir, folder), 0o755); err != nil {
+			return err
+		}
+	}
+	var docBase strings.Builder
+	if err := xml.EscapeText(&docBase, []byte(i.openam)); err != nil {
+		return err
+	}
+	server := fmt.Sprintf(serverXML, i.http, docBase.String())
+	if err := os.WriteFile(filepath.Join(i.dir, "conf", "server.xml"), []byte(server), 0o600); err != nil {
+		return err
+	}
+	web, err := os.ReadFile(filepath.Join(i.tomcat, "conf", "web.xml"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(i.dir, "conf", "web.xml"), web, 0o600)
+}
+
+// jvmFlags open what OpenAM needs of Java 17, and make the run independent of the machine's language and time zone.
+var jvmFlags = []string{
+	"--add-opens", "java.base/java.lang=ALL-UNNAMED",
+	"--add-opens", "java.base/java.util=ALL-UNNAMED",
+	"--add-exports", "java.base/sun.security.tools.keytool=ALL-UNNAMED",
+	"--add-exports", "java.base/sun.security.x509=ALL-UNNAMED",
+	"--add-exports", "java.xml/com.sun.org.apache.xerces.internal.dom=ALL-UNNAMED",
+	"--add-exports", "java.management/sun.management=ALL-UNNAMED",
+	"-Xmx1g", "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", "-Duser.language=en", "-Duser.timezone=UTC",
+}
+
+// launch starts Tomcat and returns the process's number; ended is called, with the reason, when the process ends.
+func (i *instance) launch(ended context.CancelCauseFunc) (int, error) {
+	log, err := os.Create(filepath.Join(i.dir, logName))
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	if err := hold(log); err != nil {
+		return 0, fmt.Errorf("lock %s: %w", log.Name(), err)
+	}
+	bin := filepath.Join(i.tomcat, "bin")
+	cmd := exec.Command(java(), append(jvmFlags[:len(jvmFlags):len(jvmFlags)],
+		"-Duser.home="+i.dir,
+		"-Djava.io.tmpdir="+filepath.Join(i.dir, "temp"),
+		"-Dcatalina.home="+i.tomcat,
+		"-Dcatalina.base="+i.dir,
+		"-classpath", filepath.Join(bin, "bootstrap.jar")+string(os.PathListSeparator)+filepath.Join(bin, "tomcat-juli.jar"),
+		"org.apache.catalina.startup.Bootstrap", "start")...)
+	cmd.Dir = i.dir
+	cmd.Stdout, cmd.Stderr = log, log
+	inOwnGroup(cmd)
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	go func() {
+		_ = cmd.Wait()
+		ended(fmt.Errorf("the server ended by itself: %s", cmd.ProcessState))
+	}()
+	return cmd.Process.Pid, nil
+}
+
+func java() string {
+	if home := os.Getenv("JAVA_HOME"); home != "" {
+		return filepath.Join(home, "bin", "java")
+	}
+	return "java"
+}
+
+// freePorts finds a free loopback port for each, all different.
+func freePorts(ctx context.Context, ports ...*int) error {
+	for _, port := range ports {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close() // only when all are found
+		*port = l.Addr().(*net.TCPAddr).Port
+	}
+	return nil
+}
+
+// tail is the last lines of a file, as far as they can be read.
+func tail(path string, lines int) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	all := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}

@@ -1,0 +1,54 @@
+//go:build unix
+
+package openamtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// inOwnGroup makes cmd the leader of a session of its own, so that a terminal's Ctrl-C does not reach it
+// and one signal to its group reaches everything that it starts.
+func inOwnGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+func interruptGroup(pid int) error { return signalGroup(pid, syscall.SIGTERM) }
+
+func killGroup(pid int) error { return signalGroup(pid, syscall.SIGKILL) }
+
+func signalGroup(pid int, signal syscall.Signal) error {
+	if pid <= 1 { // would signal the caller's own group, or everything
+		return fmt.Errorf("%d is no process group of ours", pid)
+	}
+	if err := syscall.Kill(-pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("signal process group %d: %w", pid, err)
+	}
+	return nil
+}
+
+// hold locks the log that a process is about to write to. The lock goes to the process with its output and lasts exactly as long,
+// so it tells whether that very process lives, whoever asks and whatever has become of its number.
+func hold(log *os.File) error { return syscall.Flock(int(log.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+// held tells whether a process still writes to the log.
+func held(path string) bool {
+	log, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer log.Close()
+	return syscall.Flock(int(log.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
+}
+
+// released waits until no process writes to the log any more.
+func released(path string, limit time.Duration) bool {
+	for deadline := time.Now().Add(limit); held(path); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}

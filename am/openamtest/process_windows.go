@@ -1,0 +1,22 @@
+package openamtest
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// Admin and Connect work everywhere; starting a server needs Unix's process groups.
+
+func inOwnGroup(*exec.Cmd) {}
+
+func interruptGroup(int) error { return errors.ErrUnsupported }
+
+func killGroup(int) error { return errors.ErrUnsupported }
+
+func hold(*os.File) error { return errors.ErrUnsupported }
+
+func held(string) bool { return false }
+
+func released(string, time.Duration) bool { return true }

@@ -1,0 +1,98 @@
+package openamtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// The accounts of a server that Start configured.
+const (
+	Username = "amadmin"
+	Password = "ampassword"
+)
+
+// Every wait ends: an embedded token store has been seen to hang for minutes.
+const (
+	downloadLimit  = 15 * time.Minute
+	startLimit     = 5 * time.Minute
+	configureLimit = 6 * time.Minute
+	stopLimit      = 20 * time.Second
+)
+
+// Options say how a server starts. The zero value is a silent start in the default build folder.
+type Options struct {
+	BuildDir string    // for downloads and instances; by default AMSQL_BUILD_DIR or build/ beside go.mod
+	Progress io.Writer // told what is waited for, a line each
+}
+
+// Server is a running OpenAM. Its exported fields are all there is to know: another process can stop it by them.
+type Server struct {
+	URL      string
+	Username string
+	Password string
+	PID      int    // leads its own process group
+	Dir      string // the instance's folder: configuration, data, log
+}
+
+// Start starts a fresh OpenAM on free loopback ports and returns when an administrator can log in. It takes about a minute, and
+// a download of 350 MB the first time. The server outlives the calling process; Stop ends it. An error shows the end of its log.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	s, err := start(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("openamtest: %w", err)
+	}
+	return s, nil
+}
+
+func start(ctx context.Context, o Options) (*Server, error) {
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	i, err := prepare(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{URL: i.url(), Username: Username, Password: Password, Dir: i.dir}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	fmt.Fprintln(o.Progress, "starting OpenAM at", s.URL, "in", s.Dir)
+	if s.PID, err = i.launch(cancel); err == nil {
+		err = i.configure(ctx)
+	}
+	if err != nil {
+		log := tail(s.log(), 40)
+		return nil, fmt.Errorf("%w\nthe end of %s:\n%s", errors.Join(err, s.Stop()), s.log(), log)
+	}
+	return s, nil
+}
+
+// Alive tells whether the server's process exists; whether it answers is another question.
+func (s *Server) Alive() bool { return held(s.log()) }
+
+// Stop ends the server and returns when it is gone. To stop one that is gone is no error.
+func (s *Server) Stop() error {
+	for _, end := range []func(int) error{interruptGroup, killGroup} {
+		if !s.Alive() {
+			return nil
+		}
+		if err := end(s.PID); err != nil {
+			return err
+		}
+		if released(s.log(), stopLimit) {
+			return nil
+		}
+	}
+	return fmt.Errorf("openamtest: process %d does not end", s.PID)
+}
+
+// Remove deletes what a stopped server leaves on disk, the log included.
+func (s *Server) Remove() error { return os.RemoveAll(s.Dir) }
+
+func (s *Server) log() string { return filepath.Join(s.Dir, logName) }
+
+const logName = "server.log"
