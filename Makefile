@@ -1,0 +1,63 @@
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+STEAMPIPE_INSTALL_DIR ?= $(HOME)/.steampipe
+PLUGIN_DIR = $(STEAMPIPE_INSTALL_DIR)/plugins/hub.steampipe.io/plugins/amsql/am@latest
+BENCHTIME ?= 1s
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/amsql
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/amsql/steampipe-plugin-am/am/cli.Version=$(VERSION)" -o bin/amsql .
+
+.PHONY: demo
+demo: build ## show SQL over the sessions of a simulated AM
+	bin/amsql demo
+
+.PHONY: test
+test: build ## vet, then every test that needs no server
+	go vet ./...
+	go test ./...
+
+# The command is built, not run by "go run", so that a signal to make reaches it and it stops the server.
+.PHONY: bin/openam
+bin/openam:
+	@go build -o $@ ./am/openamtest/openam
+
+.PHONY: openam-test
+openam-test: build bin/openam ## the tests named TestOpenAM… against a real OpenAM (needs Java 17 and Maven)
+	bin/openam run -- go test -count=1 -p 1 -timeout 40m -run OpenAM ./...
+
+.PHONY: openam-up
+openam-up: bin/openam ## start an OpenAM with sessions, print export AM_… lines
+	@bin/openam up
+
+.PHONY: openam-down
+openam-down: bin/openam ## stop the OpenAM of openam-up
+	@bin/openam down
+
+.PHONY: bench
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZTIME
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: lint
+lint: ## run golangci-lint
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+
+.PHONY: install
+install: build ## install the plugin for Steampipe
+	install -D bin/amsql $(PLUGIN_DIR)/steampipe-plugin-am.plugin
+
+.PHONY: clean
+clean: openam-down ## remove what was built, downloaded or started
+	rm -rf bin build
