@@ -1,0 +1,259 @@
+package simulator
+
+import (
+	"net/http"
+	"strings"
+)
+
+// An action of the sessions resource: who may run it and which versions of the resource have it.
+type action struct {
+	name      string
+	from, to  version
+	permitted permission
+	run       func(*exchange, wanted) error
+}
+
+var (
+	v1, v1end = version{1, 0}, version{1, 9}
+	v2, v3    = version{2, 0}, version{3, 0}
+	v4, v5    = version{4, 0}, version{5, 0}
+	newer     = version{9, 9}
+)
+
+var actions = []action{
+	{"getSessionInfo", v2, newer, owners, (*exchange).getSessionInfo},
+	{"getSessionInfoAndResetIdleTime", v4, newer, owners, (*exchange).getSessionInfoAndReset},
+	{"validate", v1, v1end, anybody, (*exchange).validate},
+	{"validate", v3, newer, anybody, (*exchange).validate},
+	{"refresh", v2, newer, admins, (*exchange).refresh},
+	{"logout", v1, newer, callers, (*exchange).logout},
+	{"logoutByHandle", v2, newer, admins, (*exchange).logoutByHandle},
+	{"logoutByUser", v5, newer, callers, (*exchange).logoutByUser},
+	{"getSessionProperties", v2, newer, owners, (*exchange).getProperties},
+	{"updateSessionProperties", v2, newer, owners, (*exchange).updateProperties},
+
+	{"isActive", v1, v1end, admins, timing("active", func(s *session, _ int64) any { return s != nil })},
+	{"getIdle", v1, v1end, admins, timing("idletime", func(s *session, now int64) any { return idleSeconds(s, now) })},
+	{"getMaxIdle", v1, v1end, owners, timing("maxidletime", func(s *session, _ int64) any { return minutes(s, (*session).idleLimit) })},
+	{"getMaxSessionTime", v1, v1end, admins, timing("maxsessiontime", func(s *session, _ int64) any { return minutes(s, (*session).timeLimit) })},
+	{"getMaxTime", v1, v1end, admins, timing("maxtime", secondsOrNone)},
+	{"getTimeLeft", v1, v1end, owners, timing("maxtime", secondsOrNone)},
+	{"getPropertyNames", v1, v1end, owners, (*exchange).propertyNames},
+	{"getProperty", v1, v1end, owners, (*exchange).getProperty},
+	{"setProperty", v1, v1end, owners, (*exchange).setProperty},
+	{"deleteProperty", v1, v1end, owners, (*exchange).deleteProperty},
+}
+
+// timing makes one of the small actions of 1.x, which tell a single number; -1 where the session is dead.
+func timing(name string, value func(s *session, now int64) any) func(*exchange, wanted) error {
+	return func(x *exchange, want wanted) error {
+		s, err := x.target(want)
+		if err != nil {
+			return err
+		}
+		return x.ok(object{{name, value(s, x.now)}})
+	}
+}
+
+func (s *session) idleLimit() int32 { return s.maxIdle }
+func (s *session) timeLimit() int32 { return s.maxTime }
+
+func minutes(s *session, limit func(*session) int32) int {
+	if s == nil {
+		return -1
+	}
+	return int(limit(s))
+}
+
+func idleSeconds(s *session, now int64) int64 {
+	if s == nil {
+		return -1
+	}
+	if s.token != "" {
+		return 0
+	}
+	return (now - s.latest.Load()) / 1000
+}
+
+func secondsOrNone(s *session, now int64) any {
+	if s == nil {
+		return -1
+	}
+	return s.secondsLeft(now)
+}
+
+func (x *exchange) getSessionInfo(want wanted) error {
+	s, err := x.target(want)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return x.ok(invalid)
+	}
+	return x.ok(x.info(s))
+}
+
+func (x *exchange) getSessionInfoAndReset(want wanted) error {
+	s, err := x.target(want)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return x.ok(invalid)
+	}
+	s.touch(x.now, true)
+	return x.ok(x.info(s))
+}
+
+// info describes a session. The handle is told up to 2.x, and where a product has properties they come from there on.
+func (x *exchange) info(s *session) object {
+	var doc object
+	if name, known := s.who.display(); known {
+		doc = append(doc, member{"username", name})
+	}
+	doc = append(doc, member{"universalId", s.who.uid}, member{"realm", s.who.realm})
+	if s.token == "" && x.version.major < 3 {
+		doc = append(doc, member{"sessionHandle", x.handle(s)})
+	}
+	latest := s.latest.Load()
+	doc = append(doc,
+		member{"latestAccessTime", timeText(latest)},
+		member{"maxIdleExpirationTime", timeText(s.idleEnd(latest))},
+		member{"maxSessionExpirationTime", timeText(s.endAsReported(x.now))})
+	if x.profile.name != "openam" {
+		doc = append(doc, member{"properties", x.properties(s)})
+	}
+	return doc
+}
+
+// validate says whether a token is good. It resets the idle time unless told not to, which 1.x cannot be.
+func (x *exchange) validate(want wanted) error {
+	s, err := x.target(want)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return x.ok(invalid)
+	}
+	if x.version.major == 1 || x.crest.extra["refresh"] != "false" {
+		s.touch(x.now, false)
+	}
+	doc := object{{"valid", true}}
+	if x.version.major >= 3 && len(x.profile.whitelist) > 0 {
+		doc = append(doc, member{"sessionUid", x.contextID(s)})
+	}
+	return x.ok(append(doc, x.userAndRealm(s)...))
+}
+
+func (x *exchange) userAndRealm(s *session) object {
+	var doc object
+	if name, known := s.who.display(); known {
+		doc = append(doc, member{"uid", name})
+	}
+	return append(doc, member{"realm", s.who.realm})
+}
+
+// refresh resets the idle time and tells the limits. AM and its successors obey once a minute.
+func (x *exchange) refresh(want wanted) error {
+	s, err := x.target(want)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return x.ok(invalid)
+	}
+	if !x.profile.tunedRefresh || x.now-s.latest.Load() >= writeInterval {
+		s.touch(x.now, false)
+	}
+	return x.ok(append(x.userAndRealm(s),
+		member{"idletime", idleSeconds(s, x.now)}, member{"maxidletime", int(s.maxIdle)},
+		member{"maxsessiontime", int(s.maxTime)}, member{"maxtime", s.secondsLeft(x.now)}))
+}
+
+// logout ends a session. Measured on OpenAM 16.0.5: any session may end any token it knows; a client-side token stays good.
+func (x *exchange) logout(want wanted) error {
+	s, err := x.target(want)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return x.ok(object{{"result", "Token has expired"}})
+	}
+	x.store.end(s)
+	if x.profile.name != "openam" && s == x.caller.session {
+		x.set("Set-Cookie", x.cookie+"=LOGOUT; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:10 GMT; Path=/")
+	}
+	return x.ok(object{{"result", "Successfully logged out"}})
+}
+
+var errNoHandles = badRequest(`The "sessionHandles" field is not defined in the request or it's not a JSON array`)
+
+// logoutByHandle ends the sessions behind handles.
+//
+// Measured on OpenAM 16.0.5: true means only that nothing stands against it. It is said of handles of dead sessions and of
+// made-up ones; a raw token ends its session, too; once the caller's own session is gone, the rest is refused.
+func (x *exchange) logoutByHandle(wanted) error {
+	given, ok := x.crest.member("sessionHandles")
+	if !ok {
+		return errNoHandles
+	}
+	items, isList := given.([]any)
+	if !isList {
+		return errUncaught
+	}
+	var handles []string
+	for _, item := range items {
+		h, isText := item.(string)
+		if item == nil {
+			x.empty(http.StatusOK)
+			return nil
+		}
+		if !isText {
+			return errUncaught
+		}
+		handles = append(handles, h)
+	}
+	outcome := map[string]bool{}
+	var order []string
+	for _, h := range handles {
+		if _, again := outcome[h]; !again {
+			outcome[h] = x.endByHandle(h)
+			order = append(order, h)
+		}
+	}
+	result := object{}
+	for _, h := range javaOrder(order, func(h string) string { return h }) {
+		result = append(result, member{h, outcome[h]})
+	}
+	return x.ok(object{{"result", result}})
+}
+
+// endByHandle ends what the handle's storage key names, whatever stands before it.
+func (x *exchange) endByHandle(handle string) bool {
+	if own := x.caller.session; own != nil && own.token == "" && own.ifAlive(x.now) == nil {
+		return false
+	}
+	key, _, found, err := x.profile.tokens.parse(handle, x.secret)
+	if found && err == nil {
+		if s := x.store.byStorageKey(key, x.now); s != nil {
+			x.store.end(s)
+		}
+		return true
+	}
+	return err != nil || handle == "" || strings.HasPrefix(handle, handlePrefix) || strings.Count(handle, "*") > 1
+}
+
+// logoutByUser ends the sessions of a user in the URL's realm. A user may do it to itself.
+func (x *exchange) logoutByUser(wanted) error {
+	name := x.crest.text("username")
+	if name == "" {
+		return badRequest("The \"username\" field is not defined in the request")
+	}
+	if own := x.caller.session; !x.caller.admin && (own == nil || !strings.EqualFold(own.who.name, name) || !strings.EqualFold(own.who.realm, x.realm.path)) {
+		return errForbidden
+	}
+	for _, s := range x.store.of(x.realm.path, name) {
+		x.store.end(s)
+	}
+	return x.ok(object{{"result", true}})
+}

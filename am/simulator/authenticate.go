@@ -1,0 +1,266 @@
+package simulator
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// logins are the authentications that wait for their callbacks.
+type logins struct {
+	sync.Mutex
+	started uint64
+	open    map[string]string // realm path by one-time key
+}
+
+// Services and modules that authIndexType and authIndexValue may name.
+var authIndexes = map[string][]string{
+	"service": {"ldapService", "adminconsoleservice"},
+	"module":  {"DataStore"},
+}
+
+// authenticate answers at /authenticate, which does not go through the common REST layer: no 404 with a body, lengths
+// instead of chunks, no check of the protocol (measured on OpenAM 16.0.5).
+func (x *exchange) authenticate() error {
+	x.sized = true
+	var ok bool
+	if x.version, ok = resolve(x.profile.versions["authenticate"], x.asked.resource); !ok {
+		return &failure{status: http.StatusNotFound, shape: missing}
+	}
+	x.reached = true
+	if x.r.Method != http.MethodPost {
+		return fail(http.StatusMethodNotAllowed, "Method Not Allowed")
+	}
+	if given := x.r.Header.Get("Content-Type"); given != "" {
+		if kind, _, _ := mime.ParseMediaType(given); kind != "application/json" {
+			return fail(http.StatusUnsupportedMediaType, "Unsupported Media Type")
+		}
+	}
+	if x.forged() {
+		return errForbidden
+	}
+	data, err := io.ReadAll(io.LimitReader(x.r.Body, maxBody))
+	if err != nil {
+		return errBadRequest
+	}
+	body, _, detail := decodeJSON(data, "BufferedReader")
+	if detail != "" {
+		return badRequest(detail)
+	}
+	params, _ := parseQuery(x.r.URL.RawQuery)
+	values := map[string]string{}
+	for _, p := range params {
+		values[p.name] = p.value
+	}
+	if err := checkAuthIndex(values); err != nil {
+		return err
+	}
+	doc, _ := body.(map[string]any)
+	name, password, err := x.loginNames(doc)
+	if err != nil {
+		return err
+	}
+	if name == "" || password == "" {
+		return x.askBack(name)
+	}
+	return x.logIn(name, password, values["noSession"] == "true")
+}
+
+func checkAuthIndex(values map[string]string) error {
+	kind := values["authIndexType"]
+	if kind == "" {
+		return nil
+	}
+	for _, known := range authIndexes[kind] {
+		if known == values["authIndexValue"] {
+			return nil
+		}
+	}
+	return badRequest("No Configuration found")
+}
+
+// loginNames takes the credentials from the headers, or from callbacks that come back filled in.
+func (x *exchange) loginNames(doc map[string]any) (name, password string, err error) {
+	if id, ok := doc["authId"].(string); ok {
+		if err := x.takeAuthID(id); err != nil {
+			return "", "", err
+		}
+		callbacks, _ := doc["callbacks"].([]any)
+		return callbackInput(callbacks, "NameCallback"), callbackInput(callbacks, "PasswordCallback"), nil
+	}
+	return headerText(x.r.Header.Get("X-OpenAM-Username")), headerText(x.r.Header.Get("X-OpenAM-Password")), nil
+}
+
+// headerText decodes MIME words; other bytes beyond ASCII are Latin-1 to the server, so that raw UTF-8 does not match.
+func headerText(raw string) string {
+	if text, err := new(mime.WordDecoder).DecodeHeader(raw); err == nil && text != raw {
+		return text
+	}
+	if strings.IndexFunc(raw, func(r rune) bool { return r > 0x7e }) < 0 && utf8.ValidString(raw) {
+		return raw
+	}
+	runes := make([]rune, len(raw))
+	for i := 0; i < len(raw); i++ {
+		runes[i] = rune(raw[i])
+	}
+	return string(runes)
+}
+
+func callbackInput(callbacks []any, kind string) string {
+	for _, c := range callbacks {
+		callback, _ := c.(map[string]any)
+		inputs, _ := callback["input"].([]any)
+		if callback["type"] != kind || len(inputs) == 0 {
+			continue
+		}
+		input, _ := inputs[0].(map[string]any)
+		return stringOf(input["value"])
+	}
+	return ""
+}
+
+func (x *exchange) logIn(name, password string, noSession bool) error {
+	if noSession {
+		if _, err := x.recognise(x.realm, name, &password); err != nil {
+			return err
+		}
+		x.authHeaders()
+		return x.ok(object{{"message", "Authentication Successful"}, {"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}})
+	}
+	s, err := x.login(x.realm, name, &password)
+	if err != nil {
+		return err
+	}
+	token := x.token(s)
+	x.authHeaders(x.cookies(s, token)...)
+	return x.ok(object{{"tokenId", token}, {"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}})
+}
+
+func (x *exchange) cookies(s *session, token string) []string {
+	if x.profile.domain == "" {
+		return []string{"amlbcookie=01; Path=/; HttpOnly"}
+	}
+	scope := "; Domain=" + x.profile.domain + "; Path=/"
+	name := x.cookie
+	if s.token != "" {
+		name = "AMAuthCookie" // measured on OpenAM 16.0.5 for client-side sessions
+	}
+	return []string{
+		name + "=" + token + scope,
+		"amlbcookie=01" + scope,
+		"AMAuthCookie=LOGOUT; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:10 GMT" + scope,
+	}
+}
+
+func (x *exchange) authHeaders(cookies ...string) {
+	x.set("Cache-Control", "no-cache, no-store, must-revalidate")
+	x.set("Expires", "0")
+	x.set("Pragma", "no-cache")
+	if len(cookies) > 0 {
+		x.set("Set-Cookie", cookies...)
+	}
+}
+
+// askBack answers a request without a name or a password: with callbacks, and 200.
+func (x *exchange) askBack(name string) error {
+	x.authHeaders()
+	if x.profile.domain != "" {
+		x.set("Set-Cookie", "AMAuthCookie="+x.pendingToken()+"; Domain="+x.profile.domain+"; Path=/", "amlbcookie=01; Domain="+x.profile.domain+"; Path=/")
+	}
+	callback := func(kind, prompt, input, value string) object {
+		return object{{"type", kind}, {"output", []object{{{"name", "prompt"}, {"value", prompt}}}}, {"input", []object{{{"name", input}, {"value", value}}}}}
+	}
+	return x.ok(object{
+		{"authId", x.newAuthID()}, {"template", ""}, {"stage", "DataStore1"}, {"header", "Sign in to OpenAM"}, {"infoText", []string{"", ""}},
+		{"callbacks", []object{callback("NameCallback", "User Name:", "IDToken1", name), callback("PasswordCallback", "Password:", "IDToken2", "")}},
+	})
+}
+
+func (x *exchange) pendingToken() string {
+	x.logins.Lock()
+	defer x.logins.Unlock()
+	return string(x.profile.tokens.append(nil, x.secret, int64(mix(x.secret^x.logins.started)), forToken))
+}
+
+// newAuthID is the JWT that ties callbacks to their login.
+func (x *exchange) newAuthID() string {
+	x.logins.Lock()
+	x.logins.started++
+	n := x.logins.started
+	x.logins.Unlock()
+	var random [16]byte
+	binary.BigEndian.PutUint64(random[:], mix(x.secret+n))
+	binary.BigEndian.PutUint64(random[8:], mix(mix(x.secret+n)))
+	otk := strings.ToLower(fmt.Sprintf("%026x", random))[:26]
+	x.logins.Lock()
+	if x.logins.open == nil {
+		x.logins.open = map[string]string{}
+	}
+	x.logins.open[otk] = x.realm.path
+	x.logins.Unlock()
+	dn := x.profile.suffix
+	if x.realm.path != "/" {
+		dn = organizations(x.realm.path) + "ou=services," + dn
+	}
+	return x.sign(object{{"typ", "JWT"}, {"alg", "HS256"}}, object{{"otk", otk}, {"realm", dn}, {"sessionId", x.pendingToken()}})
+}
+
+func (s *Server) sign(header, claims object) string {
+	enc := base64.RawURLEncoding
+	text := enc.EncodeToString(appendJSON(nil, header)) + "." + enc.EncodeToString(appendJSON(nil, claims))
+	var key [8]byte
+	binary.BigEndian.PutUint64(key[:], s.secret)
+	mac := hmac.New(sha256.New, key[:])
+	mac.Write([]byte(text))
+	return text + "." + enc.EncodeToString(mac.Sum(nil))
+}
+
+var errTimedOut = fail(http.StatusRequestTimeout, "Session has timed out")
+
+// takeAuthID accepts each authId once.
+func (x *exchange) takeAuthID(id string) error {
+	parts := strings.Split(id, ".")
+	if len(parts) != 3 {
+		return badRequest(fmt.Sprintf("Failed to parse JWT, not right number of dots, %d", len(parts)))
+	}
+	var claims struct{ OTK string }
+	text, err1 := base64.RawURLEncoding.DecodeString(parts[1])
+	err2 := json.Unmarshal(text, &claims)
+	if errors.Join(err1, err2) != nil {
+		return errTimedOut
+	}
+	x.logins.Lock()
+	defer x.logins.Unlock()
+	path, open := x.logins.open[claims.OTK]
+	if !open || path != x.realm.path {
+		return errTimedOut
+	}
+	delete(x.logins.open, claims.OTK)
+	return nil
+}
+
+// clientSideToken is a session that lives in its token: 2167 characters, as measured on OpenAM 16.0.5.
+func (s *Server) clientSideToken(x *session) string {
+	filler := make([]byte, 0, 1200)
+	for i := uint64(0); len(filler) < 1140; i++ {
+		filler = fmt.Appendf(filler, "%016x", mix(s.secret^uint64(x.key)+i))
+	}
+	jwt := s.sign(object{{"typ", "JWT"}, {"cty", "JWT"}, {"alg", "HS256"}}, object{{"sub", x.who.uid}, {"jti", x.key}, {"data", string(filler)}})
+	const prefix, length = "*AAJTSQACMDEAAlMxAAA.*", 2167
+	text := prefix + jwt
+	if pad := length - len(text); pad > 0 {
+		head, sig, _ := strings.Cut(jwt[strings.IndexByte(jwt, '.')+1:], ".")
+		text = prefix + jwt[:strings.IndexByte(jwt, '.')+1] + head + strings.Repeat("A", pad) + "." + sig
+	}
+	return text
+}

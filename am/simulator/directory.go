@@ -1,0 +1,229 @@
+package simulator
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// A realm as it was created; paths match without regard to case.
+type realm struct {
+	path    string
+	active  bool
+	aliases []string
+
+	limits      *limits  // the realm's own session service
+	whitelist   []string // names of session properties
+	inQueries   []string // names that rows of a query carry, too
+	whitelisted bool     // the whitelist service was added
+	clientSide  bool     // new sessions live in their tokens
+}
+
+// limits are the values of a realm's session service; after a removal they may be null.
+type limits struct{ maxTime, maxIdle, quota, caching *int }
+
+type user struct {
+	name     string // login name
+	id       string // what sessions call it: the name, in the cloud a UUID
+	password string
+	mail     string
+	given    string
+	family   string
+	inactive bool
+	created  int64
+	modified int64
+}
+
+// A directory holds realms and identities.
+type directory struct {
+	shared bool
+
+	mu     sync.RWMutex
+	realms []*realm // in order of creation, the root first
+	byPath map[string]*realm
+	stores map[string]*userStore // by lower-case realm path, or one for all
+}
+
+type userStore struct {
+	order []*user
+	byKey map[string]*user // by lower-case name and by lower-case id
+}
+
+func newDirectory(shared bool, rootAliases []string) *directory {
+	root := &realm{path: "/", active: true, aliases: rootAliases}
+	return &directory{
+		shared: shared,
+		realms: []*realm{root},
+		byPath: map[string]*realm{"/": root},
+		stores: map[string]*userStore{},
+	}
+}
+
+func (r *realm) parentAndName() (parent, name string) {
+	at := strings.LastIndexByte(r.path, '/')
+	if r.path == "/" {
+		return "", "/"
+	}
+	return r.path[:max(at, 1)], r.path[at+1:]
+}
+
+func (r *realm) id() string { return base64.RawURLEncoding.EncodeToString([]byte(r.path)) }
+
+func joinRealm(parent, name string) string { return strings.TrimSuffix(parent, "/") + "/" + name }
+
+// realm finds a realm by its path.
+func (d *directory) realm(path string) *realm {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.byPath[strings.ToLower(path)]
+}
+
+func (d *directory) list() []*realm {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.Clone(d.realms)
+}
+
+var (
+	errExists   = errors.New("exists")
+	errNoParent = errors.New("no such parent realm")
+)
+
+const (
+	forbiddenInRealmNames = "\"#$%&+,/:;<=>?@\\ "
+	realmNameRule         = `Realm names cannot contain: [ , ", #, $, %, &, +, ,, /, :, ;, <, =, >, ?, @, \]`
+)
+
+// reservedRealms are names of endpoints, which a realm may not have.
+var reservedRealms = []string{"users", "groups", "agents", "realms", "sessions", "authenticate", "serverinfo", "applications", "policies"}
+
+// checkRealmName says why AM refuses the name, or nothing.
+func checkRealmName(name string) string {
+	switch {
+	case name == "" || strings.ContainsAny(name, forbiddenInRealmNames):
+		return realmNameRule
+	case strings.Contains(name, "*") || slices.Contains(reservedRealms, strings.ToLower(name)):
+		return fmt.Sprintf("Organization name %s is invalid", name)
+	}
+	return ""
+}
+
+// addRealm creates a realm whose parent exists.
+func (d *directory) addRealm(r *realm) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	parent, _ := r.parentAndName()
+	if d.byPath[strings.ToLower(parent)] == nil {
+		return errNoParent
+	}
+	key := strings.ToLower(r.path)
+	if d.byPath[key] != nil {
+		return errExists
+	}
+	d.byPath[key] = r
+	d.realms = append(d.realms, r)
+	return nil
+}
+
+func (d *directory) removeRealm(r *realm) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.byPath, strings.ToLower(r.path))
+	d.realms = slices.DeleteFunc(d.realms, func(o *realm) bool { return o == r })
+}
+
+// change runs f while nobody reads or writes the directory.
+func (d *directory) change(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+// read runs f while nobody writes the directory.
+func (d *directory) read(f func()) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	f()
+}
+
+// store is the identity store behind a realm. The caller holds the lock.
+func (d *directory) store(realm string) *userStore {
+	key := strings.ToLower(realm)
+	if d.shared {
+		key = ""
+	}
+	st := d.stores[key]
+	if st == nil {
+		st = &userStore{byKey: map[string]*user{}}
+		d.stores[key] = st
+	}
+	return st
+}
+
+func (d *directory) addUser(realm string, u *user) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st := d.store(realm)
+	if st.byKey[strings.ToLower(u.name)] != nil {
+		return errExists
+	}
+	st.order = append(st.order, u)
+	st.byKey[strings.ToLower(u.name)] = u
+	st.byKey[strings.ToLower(u.id)] = u
+	return nil
+}
+
+// user finds an identity by name or id.
+func (d *directory) user(realm, name string) *user {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	st := d.stores[strings.ToLower(realm)]
+	if d.shared {
+		st = d.stores[""]
+	}
+	if st == nil {
+		return nil
+	}
+	return st.byKey[strings.ToLower(name)]
+}
+
+func (d *directory) removeUser(realm string, u *user) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st := d.store(realm)
+	delete(st.byKey, strings.ToLower(u.name))
+	delete(st.byKey, strings.ToLower(u.id))
+	st.order = slices.DeleteFunc(st.order, func(o *user) bool { return o == u })
+}
+
+// users returns copies of a realm's identities in order of creation.
+func (d *directory) users(realm string) []user {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	st := d.stores[strings.ToLower(realm)]
+	if d.shared {
+		st = d.stores[""]
+	}
+	if st == nil {
+		return nil
+	}
+	out := make([]user, len(st.order))
+	for i, u := range st.order {
+		out[i] = *u
+	}
+	return out
+}
+
+// latin1 says whether a header can carry the text.
+func latin1(s string) bool {
+	for _, r := range s {
+		if r > 0xff || r == utf8.RuneError {
+			return false
+		}
+	}
+	return true
+}

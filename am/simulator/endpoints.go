@@ -1,0 +1,78 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+)
+
+// An endpoint is a path below the realm and what answers there.
+type endpoint struct {
+	path     string
+	versions string // of which resource
+	missing  string // what AM calls it when it has not the version asked for
+	raw      bool   // does not go through the common REST layer
+	serve    func(*exchange) error
+}
+
+// endpoints holds the longer paths first.
+func endpoints() []*endpoint { return endpointTable[:] }
+
+var endpointTable = [...]*endpoint{
+	{path: "authenticate", versions: "authenticate", raw: true, serve: (*exchange).authenticate},
+	{path: "sessions", versions: "sessions", serve: (*exchange).sessions},
+	{path: "users", versions: "users", serve: (*exchange).users},
+	{path: "global-config/realms", versions: "realms", missing: "realms", serve: (*exchange).realms},
+	{path: "realms", versions: "realms", missing: "realms", serve: (*exchange).realmNames},
+	{path: "global-config/services/session", versions: "services", missing: "services/session", serve: (*exchange).globalSessionService},
+	{path: "global-config/services/amSessionPropertyWhitelist", versions: "services", missing: "services/amSessionPropertyWhitelist", serve: (*exchange).globalWhitelist},
+	{path: "realm-config/services/session", versions: "services", missing: "services/session", serve: (*exchange).realmSessionService},
+	{path: "realm-config/services/amSessionPropertyWhitelist", versions: "services", missing: "services/amSessionPropertyWhitelist", serve: (*exchange).whitelist},
+	{path: "realm-config/services", versions: "services", missing: "services", serve: (*exchange).realmServices},
+	{path: "realm-config/authentication", versions: "authentication", missing: "authentication", serve: (*exchange).authenticationConfig},
+	{path: "serverinfo/version", versions: "serverinfo/version", serve: (*exchange).serverVersion},
+	{path: "serverinfo", versions: "serverinfo", missing: "*", serve: (*exchange).serverInfo},
+}
+
+// endpointAt finds the endpoint of a path and what the path says after it.
+func endpointAt(segs []string) (*endpoint, string) {
+	for _, e := range endpoints() {
+		path := strings.Split(e.path, "/")
+		if len(segs) >= len(path) && slices.Equal(segs[:len(path)], path) {
+			return e, strings.Join(segs[len(path):], "/")
+		}
+	}
+	return nil, ""
+}
+
+// isEndpoint says whether an endpoint begins with the segment, so that it cannot name a realm.
+func isEndpoint(segment string) bool {
+	return slices.ContainsFunc(endpoints(), func(e *endpoint) bool {
+		first, _, _ := strings.Cut(e.path, "/")
+		return first == segment
+	})
+}
+
+// resolveVersion picks the version that answers.
+func (x *exchange) resolveVersion() error {
+	v, ok := resolve(x.profile.versions[x.point.versions], x.asked.resource)
+	if !ok {
+		return notFound(x.point.missing)
+	}
+	x.version = v
+	return nil
+}
+
+// admit is what configuration endpoints ask first: a session (401), the version (404), the privilege (403).
+func (x *exchange) admit() error {
+	if err := x.identify(); err != nil {
+		return err
+	}
+	if err := x.resolveVersion(); err != nil {
+		return err
+	}
+	if !x.caller.admin {
+		return errNoPrivilege
+	}
+	x.reached = true
+	return nil
+}

@@ -1,0 +1,60 @@
+package simulator
+
+import (
+	"slices"
+	"unicode/utf16"
+)
+
+// javaHash is java.lang.String.hashCode.
+func javaHash(s string) uint32 {
+	var h uint32
+	ascii := true
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			ascii = false
+			break
+		}
+		h = 31*h + uint32(s[i])
+	}
+	if ascii {
+		return h
+	}
+	h = 0
+	for _, u := range utf16.Encode([]rune(s)) {
+		h = 31*h + uint32(u)
+	}
+	return h
+}
+
+// javaOrder sorts items as a java.util.HashMap that got them one after the other would list them.
+//
+// OpenAM hands its hash maps out as they are: the order of logoutByHandle's answers, of a whitelist, of a user list.
+func javaOrder[T any](items []T, key func(T) string) []T {
+	buckets := uint32(16)
+	for len(items)*4 > int(buckets)*3 {
+		buckets *= 2
+	}
+	type placed struct {
+		bucket uint32
+		item   T
+	}
+	all := make([]placed, len(items))
+	for i, item := range items {
+		h := javaHash(key(item))
+		all[i] = placed{(h ^ h>>16) & (buckets - 1), item}
+	}
+	slices.SortStableFunc(all, func(a, b placed) int { return int(a.bucket) - int(b.bucket) })
+	sorted := make([]T, len(items))
+	for i := range all {
+		sorted[i] = all[i].item
+	}
+	return sorted
+}
+
+// mix is one step of splitmix64: a bijection, so that numbered sessions never share a key.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

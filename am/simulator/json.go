@@ -1,0 +1,211 @@
+package simulator
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// An object is a JSON object that keeps the order of its members, for AM's answers are told apart by it.
+type object []member
+
+type member struct {
+	key   string
+	value any
+}
+
+// raw is JSON that is ready.
+type raw []byte
+
+func (o object) with(key string, value any) object { return append(slices.Clip(o), member{key, value}) }
+
+// appendJSON writes a value in Jackson's compact form.
+func appendJSON(dst []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(dst, "null"...)
+	case string:
+		return appendString(dst, v)
+	case bool:
+		return strconv.AppendBool(dst, v)
+	case int:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case int64:
+		return strconv.AppendInt(dst, v, 10)
+	case raw:
+		return append(dst, v...)
+	case json.Number:
+		return append(dst, v...)
+	case []string:
+		return appendList(dst, v, func(dst []byte, s string) []byte { return appendString(dst, s) })
+	case []any:
+		return appendList(dst, v, appendJSON)
+	case []object:
+		return appendList(dst, v, func(dst []byte, o object) []byte { return appendObject(dst, o) })
+	case object:
+		return appendObject(dst, v)
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return append(dst, "null"...)
+	}
+	return append(dst, text...)
+}
+
+func appendObject(dst []byte, o object) []byte {
+	dst = append(dst, '{')
+	for i, m := range o {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(appendString(dst, m.key), ':')
+		dst = appendJSON(dst, m.value)
+	}
+	return append(dst, '}')
+}
+
+func appendList[T any](dst []byte, items []T, one func([]byte, T) []byte) []byte {
+	dst = append(dst, '[')
+	for i, item := range items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = one(dst, item)
+	}
+	return append(dst, ']')
+}
+
+const hexDigits = "0123456789ABCDEF"
+
+// appendString quotes as Jackson does: slashes, angle brackets and everything beyond ASCII stay as they are.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		start = i + 1
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\b':
+			dst = append(dst, '\\', 'b')
+		case '\f':
+			dst = append(dst, '\\', 'f')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+	}
+	dst = append(dst, s[start:]...)
+	if !utf8.ValidString(s) {
+		return appendString(dst[:len(dst)-len(s[start:])], string([]rune(s[start:])))
+	}
+	return append(dst, '"')
+}
+
+// pretty lays compact JSON out as Jackson's default pretty printer does: objects on lines of their own, arrays inline.
+func pretty(compact []byte) []byte {
+	var out []byte
+	depth, inString := 0, false
+	line := func() {
+		out = append(out, '\n')
+		for range depth {
+			out = append(out, "  "...)
+		}
+	}
+	for i := 0; i < len(compact); i++ {
+		c := compact[i]
+		next := byte(0)
+		if i+1 < len(compact) {
+			next = compact[i+1]
+		}
+		switch {
+		case inString:
+			out = append(out, c)
+			if c == '\\' {
+				i++
+				out = append(out, compact[i])
+			}
+			inString = c != '"'
+		case c == '"':
+			inString = true
+			out = append(out, c)
+		case c == '{' && next == '}', c == '[' && next == ']':
+			out = append(out, c, ' ', next)
+			i++
+		case c == '{':
+			depth++
+			out = append(out, c)
+			line()
+		case c == '}':
+			depth--
+			line()
+			out = append(out, c)
+		case c == '[':
+			out = append(out, "[ "...)
+		case c == ']':
+			out = append(out, " ]"...)
+		case c == ':':
+			out = append(out, " : "...)
+		case c == ',' && inArray(compact, i):
+			out = append(out, ", "...)
+		case c == ',':
+			out = append(out, ',')
+			line()
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// inArray says whether the comma at i separates items, not members: what follows a member's comma is a name and a colon.
+func inArray(compact []byte, i int) bool {
+	if compact[i+1] != '"' {
+		return true
+	}
+	for j := i + 2; j < len(compact); j++ {
+		switch compact[j] {
+		case '\\':
+			j++
+		case '"':
+			return j+1 >= len(compact) || compact[j+1] != ':'
+		}
+	}
+	return true
+}
+
+// appendTime writes milliseconds since 1970 as 2026-11-22T03:16:30Z, with .123 when millis is set.
+func appendTime(dst []byte, at int64, millis bool) []byte {
+	t := time.UnixMilli(at).UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	dst = append(dst, byte('0'+year/1000%10), byte('0'+year/100%10))
+	dst = appendTwo(dst, year%100)
+	dst = appendTwo(append(dst, '-'), int(month))
+	dst = appendTwo(append(dst, '-'), day)
+	dst = appendTwo(append(dst, 'T'), hour)
+	dst = appendTwo(append(dst, ':'), minute)
+	dst = appendTwo(append(dst, ':'), second)
+	if millis {
+		ms := int(at%1000+1000) % 1000
+		dst = append(dst, '.', byte('0'+ms/100))
+		dst = appendTwo(dst, ms%100)
+	}
+	return append(dst, 'Z')
+}
+
+func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
+
+func timeText(at int64) string { return string(appendTime(nil, at, false)) }

@@ -1,0 +1,149 @@
+package simulator
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+var cloudRealms = []string{"/alpha", "/bravo"}
+
+var realmNames = strings.Fields("alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu")
+
+var givenNames = strings.Fields("Barbara Sam Maria Kirsten Alan Daniela Pierre Yuki Ahmed Ingrid Tomas Grace Ivan Noor Lucas Chloe Rahul Sofia Olaf Mei Diego Hannah Kwame Elena Jakob Amara Viktor Leila Bruno Astrid Hiro Paula Omar Freya Marco Zofia Nils Priya Hugo Aylin")
+
+var familyNames = strings.Fields("Jensen Carter Lopez Vaughan Hunter Costa Dubois Tanaka Hassan Berg Novak Hopper Petrov Rahman Silva Martin Patel Rossi Hansen Chen Ramirez Weber Mensah Popescu Schmidt Okafor Sokolov Farahani Almeida Lindgren Sato Moreau Khalil Olsen Bianchi Kowalska Eriksson Sharma Lambert Demir Walker Murphy Keller Fischer Nguyen Santos Horvath Virtanen Quinn Adeyemi")
+
+// install fills a new server: what every installation has, then what the options ask for.
+func (s *Server) install() error {
+	realms := []string{}
+	if s.profile.cloud {
+		realms = cloudRealms
+		if err := s.installServiceAccount(); err != nil {
+			return err
+		}
+	} else {
+		s.addInternalSession()
+		realms = realmPaths(s.options.Realms)
+	}
+	for _, path := range realms {
+		if err := s.AddRealm(path); err != nil {
+			return err
+		}
+	}
+	root := s.directory.realm("/")
+	root.whitelist, root.whitelisted = s.profile.whitelist, s.profile.whitelist != nil
+	if err := s.AddUser("/", demoName, userPassword); err != nil {
+		return err
+	}
+	if len(realms) == 0 {
+		realms = []string{"/"}
+	}
+	s.populate(realms)
+	return nil
+}
+
+// addInternalSession adds dsameuser's, which the root realm lists until 2068 (measured on OpenAM 16.0.5).
+func (s *Server) addInternalSession() {
+	const forever, idle = 22_075_200, 50 // minutes
+	who := s.store.identity("dsameuser", "/", false)
+	x := s.store.create(who, forever, idle, s.started, s.started)
+	x.internal = true
+}
+
+// realmPaths names n realms; every fourth, the third first, is nested below the next one in line.
+func realmPaths(n int) []string {
+	var paths []string
+	top := 0
+	name := func(i int) string {
+		if i < len(realmNames) {
+			return realmNames[i]
+		}
+		return fmt.Sprintf("%s%d", realmNames[i%len(realmNames)], i/len(realmNames)+1)
+	}
+	for i := range n {
+		if i%4 == 2 {
+			paths = append(paths, "/"+name(i/4)+"/nested")
+			continue
+		}
+		paths = append(paths, "/"+name(top))
+		top++
+	}
+	return paths
+}
+
+// populate spreads users over the realms and sessions over the users. The first realms and the first users get more of
+// both, as in life: a realm or a user at the list cap is always among many that are not.
+func (s *Server) populate(realms []string) {
+	rng := rand.New(rand.NewPCG(s.options.Seed, s.secret))
+	members := make([][]*user, len(realms))
+	names := map[string]int{}
+	for i := range s.options.Users {
+		at := skewed(rng, len(realms))
+		if i < len(realms) {
+			at = i // nobody goes without
+		}
+		u := s.person(rng, realms[at], names)
+		if s.directory.addUser(realms[at], u) == nil {
+			members[at] = append(members[at], u)
+		}
+	}
+	if s.options.Users == 0 && s.options.Sessions > 0 {
+		members[0] = []*user{s.directory.user("/", demoName)}
+		realms = []string{"/"}
+		members = members[:1]
+	}
+	s.addSessions(rng, realms, members)
+}
+
+// skewed draws from 0 to n-1, small numbers more often.
+func skewed(rng *rand.Rand, n int) int {
+	f := rng.Float64()
+	return min(int(f*f*float64(n)), n-1)
+}
+
+// person makes an identity: bjensen, Barbara Jensen; numbered when the names run out.
+func (s *Server) person(rng *rand.Rand, realm string, taken map[string]int) *user {
+	given, family := givenNames[rng.IntN(len(givenNames))], familyNames[rng.IntN(len(familyNames))]
+	name := strings.ToLower(given[:1] + family)
+	key := name
+	if !s.profile.sharedUsers {
+		key = realm + name
+	}
+	taken[key]++
+	if n := taken[key]; n > 1 {
+		name = fmt.Sprintf("%s%d", name, n)
+	}
+	u := s.newUser(realm, name, userPassword)
+	u.given, u.family, u.mail = given, family, name+"@example.com"
+	u.inactive = rng.IntN(50) == 0
+	return u
+}
+
+// addSessions makes sessions in order of creation: the oldest began most of the time limit ago, and none is idle too long.
+func (s *Server) addSessions(rng *rand.Rand, realms []string, members [][]*user) {
+	n := s.options.Sessions
+	maxTime, maxIdle, _, _ := s.service.defaults()
+	oldest := int64(maxTime)*minute*9/10 - minute
+	idlest := float64(maxIdle)*minute*9/10 - minute
+	who := map[*user]*identity{}
+	for i := range n {
+		at := skewed(rng, len(realms))
+		for len(members[at]) == 0 {
+			at = (at + 1) % len(realms)
+		}
+		u := members[at][skewed(rng, len(members[at]))]
+		id := who[u]
+		if id == nil {
+			id = s.store.identity(u.id, realms[at], false)
+			who[u] = id
+		}
+		created := s.started - oldest + int64(float64(oldest)*(float64(i)+rng.Float64())/float64(n))
+		f := rng.Float64()
+		latest := max(created, s.started-int64(f*f*idlest))
+		s.store.mu.Lock()
+		x := s.store.blank(id, maxTime, maxIdle, created, latest)
+		s.store.add(x)
+		s.store.mu.Unlock()
+	}
+}

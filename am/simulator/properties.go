@@ -1,0 +1,202 @@
+package simulator
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// protected are the session properties that nobody may set.
+var protected = []string{
+	"AMCtxId", "AuthLevel", "AuthType", "CharSet", "ContextId", "HostName", "Host", "IndexType", "Locale", "Organization",
+	"Principal", "Principals", "Service", "UserId", "UserProfile", "UserToken", "UniversalIdentifier", "authInstant",
+	"clientType", "cookieSupport", "sun.am.UniversalIdentifier", "loginURL", "amlbcookie", "Role",
+}
+
+func isProtected(name string) bool {
+	return slices.Contains(protected, name) || strings.HasPrefix(name, "am.protected.")
+}
+
+// contextID is AMCtxId, by which the audit log knows a session.
+func (s *Server) contextID(x *session) string {
+	if s.profile.contextIsUUID {
+		return fmt.Sprintf("%s-%d", s.uuid("context"), mix(uint64(x.key))%1_000_000)
+	}
+	return fmt.Sprintf("%016x01", mix(s.secret^uint64(x.key)))
+}
+
+// value is what a session property holds; the server's own are computed.
+func (s *Server) value(x *session, name string) string {
+	switch name {
+	case "AMCtxId":
+		return s.contextID(x)
+	case "AuthLevel":
+		return "0"
+	case "UserToken", "UserId":
+		return x.who.name
+	case "Organization":
+		return strings.TrimPrefix(x.who.uid[strings.Index(x.who.uid, ",ou=user,")+len(",ou=user,"):], ",")
+	case "sun.am.UniversalIdentifier", "UniversalIdentifier":
+		return x.who.uid
+	}
+	return x.property(name)
+}
+
+// whitelistOf is the names a realm lets its sessions show, in the order in which AM's hash set keeps them.
+func (s *Server) whitelistOf(path string) []string {
+	var names []string
+	r := s.directory.realm(path)
+	s.directory.read(func() {
+		if r != nil {
+			names = r.whitelist
+		}
+	})
+	return javaOrder(names, func(n string) string { return n })
+}
+
+// properties are the whitelisted ones, "" where unset.
+func (s *Server) properties(x *session) object {
+	doc := object{}
+	for _, name := range s.whitelistOf(x.who.realm) {
+		doc = append(doc, member{name, s.value(x, name)})
+	}
+	return doc
+}
+
+func (x *exchange) getProperties(want wanted) error {
+	s, err := x.target(want)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return errBadRequest
+	}
+	return x.ok(x.properties(s))
+}
+
+// updateProperties sets properties and tells all of them.
+//
+// Measured on OpenAM 16.0.5: the body must hold exactly the whitelisted names, all with strings, and none of them protected.
+// From 3.0 the token stands among them and some of the names are enough (PingAM 8.1, Manage sessions over REST).
+func (x *exchange) updateProperties(want wanted) error {
+	body, _ := x.crest.body.(map[string]any)
+	changes := map[string]*string{}
+	for name, v := range body {
+		if name == "tokenId" && x.version.major >= 3 {
+			continue
+		}
+		text, isText := v.(string)
+		if !isText {
+			return errBadRequest
+		}
+		changes[name] = &text
+	}
+	if len(changes) == 0 {
+		return errBadRequest
+	}
+	s, err := x.target(want)
+	if err != nil {
+		return err
+	}
+	if s == nil || s.token != "" {
+		return errBadRequest
+	}
+	allowed := x.whitelistOf(s.who.realm)
+	for name := range changes {
+		if !slices.Contains(allowed, name) || isProtected(name) {
+			return errForbidden
+		}
+	}
+	if x.version.major < 3 && len(changes) != len(allowed) {
+		return errForbidden
+	}
+	s.setProperties(changes)
+	s.touch(s.latest.Load(), true)
+	return x.ok(x.properties(s))
+}
+
+// The property actions of 1.x go by the whitelist of the URL's realm, and administrators past it.
+
+func (x *exchange) propertyNames(wanted) error {
+	return x.ok(object{{"properties", x.whitelistOf(x.realm.path)}})
+}
+
+// named are the property names of the body; all whitelisted ones when it has none.
+func (x *exchange) named() []string {
+	given, ok := x.crest.member("properties")
+	if !ok {
+		return x.whitelistOf(x.realm.path)
+	}
+	items, _ := given.([]any)
+	names := make([]string, 0, len(items))
+	for _, item := range items {
+		names = append(names, stringOf(item))
+	}
+	return names
+}
+
+func (x *exchange) permits(name string) bool {
+	return x.caller.admin || slices.Contains(x.whitelistOf(x.realm.path), name)
+}
+
+func (x *exchange) getProperty(want wanted) error {
+	s, err := x.liveTarget(want)
+	if err != nil {
+		return err
+	}
+	doc := object{}
+	for _, name := range x.named() {
+		if !x.permits(name) {
+			return errForbidden
+		}
+		doc = append(doc, member{name, x.value(s, name)})
+	}
+	return x.ok(doc)
+}
+
+func (x *exchange) liveTarget(want wanted) (*session, error) {
+	s, err := x.target(want)
+	if err == nil && s == nil {
+		err = errBadRequest
+	}
+	return s, err
+}
+
+var succeeded = object{{"success", true}}
+
+func (x *exchange) setProperty(want wanted) error {
+	s, err := x.liveTarget(want)
+	if err != nil {
+		return err
+	}
+	body, _ := x.crest.body.(map[string]any)
+	changes := map[string]*string{}
+	for name, v := range body {
+		text, isText := v.(string)
+		if !isText {
+			return errBadRequest
+		}
+		if !x.permits(name) || isProtected(name) {
+			return errForbidden
+		}
+		changes[name] = &text
+	}
+	s.setProperties(changes)
+	return x.ok(succeeded)
+}
+
+func (x *exchange) deleteProperty(want wanted) error {
+	s, err := x.liveTarget(want)
+	if err != nil {
+		return err
+	}
+	changes := map[string]*string{}
+	for _, name := range x.named() {
+		if !x.permits(name) || isProtected(name) {
+			return errForbidden
+		}
+		changes[name] = nil
+	}
+	s.setProperties(changes)
+	return x.ok(succeeded)
+}

@@ -1,0 +1,252 @@
+package simulator
+
+import (
+	"net/http"
+	"strings"
+)
+
+const (
+	sessionServiceName   = "session"
+	whitelistServiceName = "amSessionPropertyWhitelist"
+	whitelistTitle       = "Session Property Whitelist Service"
+)
+
+func serviceTail(id, name string) object {
+	return object{{"_id", ""}, {"_type", object{{"_id", id}, {"name", name}, {"collection", false}}}}
+}
+
+// globalSessionService answers at /global-config/services/session, where the list cap is.
+func (x *exchange) globalSessionService() error {
+	if err := x.admitRealms(); err != nil {
+		return err
+	}
+	if x.profile.cloud {
+		return errNotInCloud
+	}
+	switch {
+	case x.id != "":
+		return notFound(x.id)
+	case x.crest.kind == read:
+	case x.crest.kind == update:
+		body, _ := x.crest.body.(map[string]any)
+		if err := x.service.merge(body); err != nil {
+			return err
+		}
+	case x.crest.kind == act && strings.EqualFold(x.crest.action, "template"):
+		return x.ok(x.service.document())
+	default:
+		return errUnsupported
+	}
+	x.document(http.StatusOK, "", append(x.service.document(), serviceTail(sessionServiceName, "Session")...))
+	return nil
+}
+
+func (x *exchange) globalWhitelist() error {
+	if err := x.admitRealms(); err != nil {
+		return err
+	}
+	if x.crest.kind != read {
+		return errUnsupported
+	}
+	defaults := object{{"sessionPropertyWhitelist", append([]string{}, x.profile.whitelist...)}}
+	x.document(http.StatusOK, "", append(object{{"defaults", defaults}}, serviceTail(whitelistServiceName, whitelistTitle)...))
+	return nil
+}
+
+// A realmService is a service that a realm may have added, as the next handlers need it.
+type realmService struct {
+	id, name string
+	schema   string
+	added    func(*realm) bool
+	document func(*realm) object
+	template func(*exchange) object
+	add      func(*realm)
+	merge    func(*realm, map[string]any) error
+	drop     func(*exchange, *realm)
+}
+
+// realmSessionService answers at /realm-config/services/session.
+func (x *exchange) realmSessionService() error { return x.serveRealmService(&realmSession) }
+
+// whitelist answers at /realm-config/services/amSessionPropertyWhitelist.
+func (x *exchange) whitelist() error { return x.serveRealmService(&realmWhitelist) }
+
+var errServiceExists = fail(http.StatusConflict, "Service already exists")
+
+func (x *exchange) serveRealmService(svc *realmService) error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	if x.profile.cloud && x.realm.path == "/" {
+		return errNotInCloud
+	}
+	body, _ := x.crest.body.(map[string]any)
+	var doc object
+	var err error
+	status := http.StatusOK
+	x.directory.change(func() {
+		added := svc.added(x.realm)
+		switch {
+		case x.crest.kind == act && strings.EqualFold(x.crest.action, "create"):
+			if added {
+				err = errServiceExists
+				return
+			}
+			svc.add(x.realm)
+			err, status = svc.merge(x.realm, body), http.StatusCreated
+		case x.crest.kind == act:
+			err = x.describe(svc)
+			return
+		case !added:
+			err = errNotFound
+		case x.crest.kind == update:
+			err = svc.merge(x.realm, body)
+		case x.crest.kind == remove:
+			svc.drop(x, x.realm)
+			return
+		}
+		doc = svc.document(x.realm)
+	})
+	switch {
+	case err != nil || doc == nil && x.crest.kind == act:
+		return err
+	case x.crest.kind == remove:
+		x.set("ETag", `"0"`)
+		return x.ok(succeeded)
+	}
+	x.document(status, "", append(doc, serviceTail(svc.id, svc.name)...))
+	return nil
+}
+
+// describe answers the actions that any realm answers, with the service or without.
+func (x *exchange) describe(svc *realmService) error {
+	switch strings.ToLower(x.crest.action) {
+	case "schema":
+		return x.ok(raw(svc.schema))
+	case "template":
+		return x.ok(svc.template(x))
+	}
+	return notImplemented("Action " + x.crest.action + " not implemented for this resource")
+}
+
+// realmServices lists the services a realm has.
+func (x *exchange) realmServices() error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	if x.id != "" {
+		return notFound(x.id)
+	}
+	if x.crest.kind != query {
+		return notImplemented("Action " + x.crest.action + " not implemented for this resource")
+	}
+	rows := []any{}
+	x.directory.read(func() {
+		for _, svc := range []*realmService{&realmSession, &realmWhitelist} {
+			if svc.added(x.realm) {
+				rows = append(rows, object{{"_id", svc.id}, {"name", svc.name}})
+			}
+		}
+	})
+	rows = append(rows, object{{"_id", "policyconfiguration"}, {"name", "Policy Configuration"}})
+	x.list(rows, "EXACT")
+	return nil
+}
+
+var realmSession = realmService{
+	id: sessionServiceName, name: "Session",
+	schema: `{"type":"object","properties":{"dynamic":{"properties":{"maxSessionTime":{"title":"Maximum Session Time","description":"In minutes.","propertyOrder":100,"required":true,"type":"integer","exampleValue":""},"maxCachingTime":{"title":"Maximum Caching Time","description":"In minutes.","propertyOrder":300,"required":true,"type":"integer","exampleValue":""},"maxIdleTime":{"title":"Maximum Idle Time","description":"In minutes.","propertyOrder":200,"required":true,"type":"integer","exampleValue":""},"quotaLimit":{"title":"Active User Sessions","description":"Maximum number of concurrent sessions allowed for a user.","propertyOrder":800,"required":true,"type":"integer","exampleValue":""}},"type":"object","title":"Dynamic Attributes"}}}`,
+	added:  func(r *realm) bool { return r.limits != nil },
+	document: func(r *realm) object {
+		value := func(n *int) any {
+			if n == nil {
+				return nil
+			}
+			return *n
+		}
+		l := r.limits
+		return object{{"dynamic", object{{"maxSessionTime", value(l.maxTime)}, {"maxIdleTime", value(l.maxIdle)}, {"quotaLimit", value(l.quota)}, {"maxCachingTime", value(l.caching)}}}}
+	},
+	template: func(x *exchange) object {
+		maxTime, maxIdle, quota, caching := x.service.defaults()
+		return object{{"dynamic", object{{"maxSessionTime", maxTime}, {"maxIdleTime", maxIdle}, {"quotaLimit", quota}, {"maxCachingTime", caching}}}}
+	},
+	add: func(r *realm) { r.limits = &limits{} },
+	merge: func(r *realm, body map[string]any) error {
+		dynamic, _ := body["dynamic"].(map[string]any)
+		next := *r.limits
+		for name, to := range map[string]**int{"maxSessionTime": &next.maxTime, "maxIdleTime": &next.maxIdle, "quotaLimit": &next.quota, "maxCachingTime": &next.caching} {
+			given, ok := dynamic[name]
+			if !ok {
+				continue
+			}
+			n, err := wholeNumber(given)
+			if err != nil {
+				return err
+			}
+			*to = &n
+		}
+		r.limits = &next
+		return nil
+	},
+	// Measured on OpenAM 16.0.5: after a removal the service is still there, with nulls where its values were not the default.
+	drop: func(x *exchange, r *realm) {
+		maxTime, maxIdle, quota, caching := x.service.defaults()
+		for i, n := range []*int{r.limits.maxTime, r.limits.maxIdle, r.limits.quota, r.limits.caching} {
+			if n == nil || *n != []int{maxTime, maxIdle, quota, caching}[i] {
+				r.limits = &limits{}
+				return
+			}
+		}
+	},
+}
+
+var realmWhitelist = realmService{
+	id: whitelistServiceName, name: whitelistTitle,
+	schema: `{"type":"object","properties":{"sessionPropertyWhitelist":{"title":"Whitelisted Session Property Names","description":"Properties which users may read, edit values of or delete from their session. Protected attributes will NOT be allowed to be set, edited or deleted, even if they are included in this whitelist.","propertyOrder":100,"required":true,"items":{"type":"string"},"type":"array","exampleValue":""}}}`,
+	added:  func(r *realm) bool { return r.whitelisted },
+	document: func(r *realm) object {
+		ordered := func(names []string) []string { return javaOrder(names, func(n string) string { return n }) }
+		doc := object{{"sessionPropertyWhitelist", ordered(r.whitelist)}}
+		if r.inQueries != nil {
+			doc = append(doc, member{"whitelistedQueryProperties", ordered(r.inQueries)})
+		}
+		return doc
+	},
+	template: func(*exchange) object { return object{{"sessionPropertyWhitelist", []string{}}} },
+	add:      func(r *realm) { r.whitelisted, r.whitelist = true, nil },
+	merge: func(r *realm, body map[string]any) error {
+		if v, ok := body["sessionPropertyWhitelist"]; ok {
+			r.whitelist = texts(v)
+		}
+		if v, ok := body["whitelistedQueryProperties"]; ok {
+			r.inQueries = texts(v)
+		}
+		return nil
+	},
+	drop: func(_ *exchange, r *realm) { r.whitelisted, r.whitelist, r.inQueries = false, nil, nil },
+}
+
+// authenticationConfig answers at /realm-config/authentication, of which only the place of sessions is simulated.
+func (x *exchange) authenticationConfig() error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	if x.crest.kind == update {
+		body, _ := x.crest.body.(map[string]any)
+		general, _ := body["general"].(map[string]any)
+		if v, ok := general["statelessSessionsEnabled"].(bool); ok {
+			x.directory.change(func() { x.realm.clientSide = v })
+		}
+	} else if x.crest.kind != read {
+		return errUnsupported
+	}
+	var clientSide bool
+	x.directory.read(func() { clientSide = x.realm.clientSide })
+	general := object{
+		{"locale", "en_US"}, {"statelessSessionsEnabled", clientSide}, {"userStatusCallbackPlugins", []string{}},
+		{"identityType", []string{"agent", "user"}}, {"defaultAuthLevel", 0}, {"twoFactorRequired", false},
+	}
+	x.document(http.StatusOK, "", append(object{{"general", general}}, serviceTail("EMPTY", "Core")...))
+	return nil
+}

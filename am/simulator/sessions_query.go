@@ -1,0 +1,341 @@
+package simulator
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// sessionFields are the fields of a row in their order.
+var sessionFields = []string{
+	"username", "universalId", "realm", "sessionHandle", "latestAccessTime", "maxIdleExpirationTime", "maxSessionExpirationTime",
+}
+
+const (
+	fieldUsername = iota
+	fieldUniversalID
+	fieldRealm
+	fieldHandle
+	fieldLatest
+	fieldIdleEnd
+	fieldEnd
+	fieldNone // a pointer that leads nowhere: nothing, but the row stays
+)
+
+func (x *exchange) querySessions() error {
+	if x.version.major == 1 {
+		return x.queryLegacy()
+	}
+	if x.crest.filter == nil {
+		return errUncaught
+	}
+	q, err := x.sessionQuery(x.crest.filter)
+	if err != nil {
+		return err
+	}
+	fields, err := x.sessionProjection()
+	if err != nil {
+		return err
+	}
+	var found []*session
+	switch {
+	case q.everything:
+		found = x.store.everywhere()
+	case len(q.realms) == 1:
+		found = x.find(q)
+	}
+	x.stream(found, q.users, fields)
+	return nil
+}
+
+// A sessionQuery is what a filter asks for: every realm and every user named must be the session's.
+type sessionQuery struct {
+	everything bool
+	realms     map[string]bool // in lower case
+	users      []string
+	pending    string // a username met before a realm
+}
+
+// sessionQuery visits the terms of a filter from left to right, as AM does (measured on OpenAM 16.0.5).
+//
+// The first term it does not like decides: another field is refused, anything but "and" and "eq" ends in a bare 500. A
+// username counts once a realm is known; of usernames before the first realm only the last counts.
+func (x *exchange) sessionQuery(f *filter) (*sessionQuery, error) {
+	q := &sessionQuery{realms: map[string]bool{}}
+	if f.op == "true" && x.profile.allSessions {
+		q.everything = true
+		return q, nil
+	}
+	if err := q.visit(f); err != nil {
+		return nil, err
+	}
+	if len(q.realms) == 0 {
+		return nil, badRequest("The query filter must specify the realm")
+	}
+	return q, nil
+}
+
+func (q *sessionQuery) visit(f *filter) error {
+	if f.op == "and" {
+		for _, t := range f.terms {
+			if err := q.visit(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if f.op != "eq" {
+		return errUncaught
+	}
+	value, isText := f.value.(string)
+	switch f.leaf() {
+	case "realm":
+		if !isText {
+			return errUncaught
+		}
+		q.realms[strings.ToLower(value)] = true
+		q.narrow(q.pending)
+	case "username":
+		if !isText {
+			return errUncaught
+		}
+		q.pending = value
+		if len(q.realms) > 0 {
+			q.narrow(value)
+		}
+	default:
+		return badRequest(f.leaf() + " is not supported in query filter")
+	}
+	return nil
+}
+
+func (q *sessionQuery) narrow(user string) {
+	if user != "" {
+		q.users = append(q.users, user)
+	}
+}
+
+// find returns the candidates: a realm's sessions, or those of the first user named.
+func (x *exchange) find(q *sessionQuery) []*session {
+	var path string
+	for path = range q.realms {
+	}
+	if len(q.users) == 0 {
+		return x.store.of(path, "")
+	}
+	name := q.users[0]
+	if inID, ok := nameInUniversalID(name); ok {
+		name = inID
+	}
+	return x.store.of(path, name)
+}
+
+// is says whether the session belongs to the user, named by username or by universal id.
+func (who *identity) is(user string) bool {
+	return strings.EqualFold(user, who.uid) || strings.ToLower(user) == who.key
+}
+
+// sessionProjection turns _fields into indexes of sessionFields; nil for all of them.
+func (x *exchange) sessionProjection() ([]int, error) {
+	if !x.crest.hasFields {
+		return nil, nil
+	}
+	var fields []int
+	for _, f := range x.crest.fields {
+		switch i := sessionField(strings.TrimPrefix(f, "/")); {
+		case i == fieldNone && !strings.Contains(strings.Trim(f, "/"), "/"):
+		case !containsInt(fields, i):
+			fields = append(fields, i)
+		}
+	}
+	if len(fields) == 0 {
+		return nil, errNoFields
+	}
+	return fields, nil
+}
+
+func sessionField(name string) int {
+	for i, f := range sessionFields {
+		if f == name {
+			return i
+		}
+	}
+	return fieldNone
+}
+
+func containsInt(list []int, n int) bool {
+	for _, v := range list {
+		if v == n {
+			return true
+		}
+	}
+	return false
+}
+
+const flushAt = 48 << 10
+
+// stream writes the live ones of the candidates, up to the cap, the oldest first. Like AM it does not say when it leaves some out.
+func (x *exchange) stream(found []*session, users []string, fields []int) {
+	buf := buffers.Get().(*[]byte)
+	out := append((*buf)[:0], `{"result":[`...)
+	row := x.rowWriter(fields)
+	limit, count := x.listCap(), 0
+	started := false
+	for _, s := range found {
+		if count == limit {
+			break
+		}
+		if !s.isListed(x.now) || !s.ofAll(users) {
+			continue
+		}
+		if count++; count > 1 {
+			out = append(out, ',')
+		}
+		if out = row.append(out, s); len(out) >= flushAt && !x.pretty {
+			x.begin(&started, fields == nil)
+			if _, err := x.w.Write(out); err != nil {
+				break // the client is gone
+			}
+			out = out[:0]
+		}
+	}
+	out = append(append(out, `],"resultCount":`...), strconv.Itoa(count)...)
+	tail := appendObject(nil, listTail(nil, "NONE", -1))
+	tail[0] = ','
+	out = append(out, tail...)
+	if x.pretty {
+		out = pretty(out)
+	}
+	if !started && !x.profile.chunked {
+		x.set("Content-Length", strconv.Itoa(len(out)))
+	}
+	x.begin(&started, fields == nil && count > 0)
+	_, _ = x.w.Write(out) // the client may be gone
+	*buf = out
+	buffers.Put(buf)
+}
+
+// ofAll says whether the session belongs to every one of the users.
+func (s *session) ofAll(users []string) bool {
+	for _, u := range users {
+		if !s.who.is(u) {
+			return false
+		}
+	}
+	return true
+}
+
+// begin writes the headers once.
+func (x *exchange) begin(started *bool, doubled bool) {
+	if *started {
+		return
+	}
+	*started = true
+	x.doubled = doubled
+	x.jsonHeaders(http.StatusOK)
+	x.w.WriteHeader(http.StatusOK)
+}
+
+// A rowWriter writes the rows of one answer.
+type rowWriter struct {
+	x      *exchange
+	fields []int
+	revs   bool
+	millis bool
+	rng    rand.PCG
+	extra  map[string][]string // properties that rows carry, by realm
+}
+
+func (x *exchange) rowWriter(fields []int) *rowWriter {
+	w := &rowWriter{x: x, fields: fields, revs: x.asked.revisions(), millis: x.profile.millis, extra: map[string][]string{}}
+	w.rng.Seed(uint64(x.now), x.secret)
+	x.directory.read(func() {
+		for path, r := range x.directory.byPath {
+			if len(r.inQueries) > 0 {
+				w.extra[path] = r.inQueries
+			}
+		}
+	})
+	return w
+}
+
+func (w *rowWriter) append(out []byte, s *session) []byte {
+	out = append(out, '{')
+	if w.revs {
+		out = append(out, `"_rev":"`...)
+		out = strconv.AppendUint(out, w.rng.Uint64()>>33, 10)
+		out = append(out, `",`...)
+	}
+	if w.fields == nil {
+		out = append(out, s.who.row...)
+		for f := fieldHandle; f <= fieldEnd; f++ {
+			out = w.field(out, s, f)
+		}
+		out = w.properties(out, s)
+	}
+	for _, f := range w.fields {
+		out = w.field(out, s, f)
+	}
+	if out[len(out)-1] == ',' {
+		out = out[:len(out)-1]
+	}
+	return append(out, '}')
+}
+
+// field writes one member and a comma.
+func (w *rowWriter) field(out []byte, s *session, field int) []byte {
+	listed := s.listedAccess(w.x.now)
+	switch field {
+	case fieldUsername:
+		return append(out, s.who.row[:s.who.atUID]...)
+	case fieldUniversalID:
+		return append(out, s.who.row[s.who.atUID:s.who.atRealm]...)
+	case fieldRealm:
+		return append(out, s.who.row[s.who.atRealm:]...)
+	case fieldHandle:
+		out = append(out, `"sessionHandle":"`+handlePrefix...)
+		out = w.x.profile.tokens.append(out, w.x.secret, s.key, forHandle)
+	case fieldLatest:
+		out = appendTime(append(out, `"latestAccessTime":"`...), listed, w.millis)
+	case fieldIdleEnd:
+		out = appendTime(append(out, `"maxIdleExpirationTime":"`...), s.idleEnd(listed), false)
+	case fieldEnd:
+		out = appendTime(append(out, `"maxSessionExpirationTime":"`...), s.timeEnd(), false)
+	default:
+		return out
+	}
+	return append(out, '"', ',')
+}
+
+func (w *rowWriter) properties(out []byte, s *session) []byte {
+	names := w.extra[s.who.realm]
+	if len(names) == 0 {
+		return out
+	}
+	doc := object{}
+	for _, name := range names {
+		doc = append(doc, member{name, w.x.value(s, name)})
+	}
+	return append(appendObject(append(out, `"properties":`...), doc), ',')
+}
+
+// queryLegacy answers the queries of 1.x: users and minutes left, without an order.
+func (x *exchange) queryLegacy() error {
+	rows := []any{}
+	switch {
+	case x.crest.queryID == "list":
+		rows = append(rows, []string{"01"})
+	case x.crest.queryID == "all", x.crest.queryID == "server":
+		for _, s := range x.store.everywhere() {
+			if s.ifAlive(x.now) == nil || len(rows) == x.listCap() || s.internal {
+				continue
+			}
+			name, _ := s.who.display()
+			rows = append(rows, object{{"userid", name}, {"timeleft", s.secondsLeft(x.now) / 60}})
+		}
+		rows = javaOrder(rows, func(row any) string { return row.(object)[0].value.(string) })
+	}
+	x.list(rows, "NONE")
+	return nil
+}

@@ -1,0 +1,243 @@
+package simulator
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say what a Server is. The zero value is an OpenAM 16.0.5 as just installed: the root realm, amadmin and demo.
+type Options struct {
+	Profile    string           // "openam" (default), "am-5.5", "am-7", "pingam-8.1" or "aic"
+	Realms     int              // beside the root: /alpha, /bravo, /alpha/nested, /charlie, …
+	Users      int              // identities in all, spread over the realms
+	Sessions   int              // sessions in all, spread over the users, of different ages and idle times
+	ListCap    int              // rows that a session query returns at most; 0: 120
+	UserCap    int              // rows that a user query returns at most; 0: 1000
+	Latency    time.Duration    // before every answer
+	Faults     []string         // rules as ParseFault reads them
+	Seed       uint64           // of names, tokens and times
+	Clock      func() time.Time // nil: time.Now
+	CookieName string           // of the session cookie; empty: the product's
+}
+
+const (
+	defaultListCap = 120
+	defaultUserCap = 1000
+
+	adminName, adminPassword = "amadmin", "ampassword"
+	demoName, userPassword   = "demo", "changeit"
+)
+
+// A Server is a simulated AM. It is an http.Handler, safe for concurrent use.
+type Server struct {
+	profile *profile
+	options Options
+	secret  uint64
+	cookie  string
+	clock   func() time.Time
+	started int64
+
+	directory *directory
+	store     *store
+	service   *sessionService
+	userCap   atomic.Int64
+	logins    logins
+	account   *serviceAccount // of the cloud
+	bearers   bearers
+
+	log    requestLog
+	faults struct {
+		sync.RWMutex
+		rules []*Fault
+	}
+}
+
+// New makes a server. An error names the option that cannot be.
+func New(options Options) (*Server, error) {
+	p := profileNamed(options.Profile)
+	if p == nil {
+		return nil, fmt.Errorf("simulator: Profile: %q is none of %s", options.Profile, strings.Join(Profiles(), ", "))
+	}
+	for _, o := range []struct {
+		name  string
+		value int
+	}{
+		{"Realms", options.Realms}, {"Users", options.Users}, {"Sessions", options.Sessions},
+		{"ListCap", options.ListCap}, {"UserCap", options.UserCap}, {"Latency", int(options.Latency)},
+	} {
+		if o.value < 0 {
+			return nil, fmt.Errorf("simulator: %s: %d is negative", o.name, o.value)
+		}
+	}
+	if p.cloud && options.Realms > len(cloudRealms) {
+		return nil, fmt.Errorf("simulator: Realms: %d, but profile %s has only /alpha and /bravo", options.Realms, p.name)
+	}
+	s := newServer(p, options)
+	if err := s.SetFaults(options.Faults...); err != nil {
+		return nil, fmt.Errorf("simulator: Faults: %w", err)
+	}
+	if err := s.install(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newServer(p *profile, options Options) *Server {
+	s := &Server{
+		profile: p, options: options,
+		secret:    mix(options.Seed ^ 0x616d73716c),
+		cookie:    options.CookieName,
+		clock:     options.Clock,
+		directory: newDirectory(p.sharedUsers, rootAliases(p)),
+		service:   newSessionService(p, orElse(options.ListCap, defaultListCap)),
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.cookie == "" {
+		s.cookie = orElse(p.cookie, fmt.Sprintf("%015x", mix(s.secret)>>4))
+	}
+	s.started = s.now()
+	s.store = newStore(p, s.secret, options.Sessions)
+	s.userCap.Store(int64(orElse(options.UserCap, defaultUserCap)))
+	s.log.on.Store(true)
+	return s
+}
+
+func orElse[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+func rootAliases(p *profile) []string {
+	if p.domain == "" {
+		return []string{}
+	}
+	return []string{"openam", "openam." + p.domain}
+}
+
+// Profiles lists the names of the profiles.
+func Profiles() []string {
+	names := make([]string, len(profiles))
+	for i, p := range profiles {
+		names[i] = p.name
+	}
+	return names
+}
+
+// now is the server's clock in milliseconds.
+func (s *Server) now() int64 { return s.clock().UnixMilli() }
+
+// ContextPath is what every path begins with: /openam or /am.
+func (s *Server) ContextPath() string { return s.profile.context }
+
+// CookieName is the name of the session cookie.
+func (s *Server) CookieName() string { return s.cookie }
+
+// Admin returns the administrator's credentials, good in the root realm.
+func (s *Server) Admin() (username, password string) { return adminName, adminPassword }
+
+// SetListCap changes how many rows a session query returns at most, as a PUT to the global session service does.
+func (s *Server) SetListCap(n int) { s.service.set("search", "maxSessionListSize", n) }
+
+// SetUserCap changes how many rows a user query returns at most.
+func (s *Server) SetUserCap(n int) { s.userCap.Store(int64(n)) }
+
+func (s *Server) listCap() int { return s.service.number("search", "maxSessionListSize") }
+
+// AddRealm creates a realm below one that exists: /alpha, /alpha/nested.
+func (s *Server) AddRealm(path string) error {
+	parent, name := (&realm{path: path}).parentAndName()
+	if why := checkRealmName(name); why != "" {
+		return fmt.Errorf("simulator: realm %s: %s", path, why)
+	}
+	if err := s.directory.addRealm(s.newRealm(joinRealm(parent, name))); err != nil {
+		return fmt.Errorf("simulator: realm %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Server) newRealm(path string) *realm {
+	return &realm{path: path, active: true, aliases: []string{}, whitelist: s.profile.whitelist, whitelisted: s.profile.whitelist != nil}
+}
+
+// AddUser creates an identity. In the cloud it gets a UUID, which is what its sessions are called.
+func (s *Server) AddUser(realm, name, password string) error {
+	if s.directory.realm(realm) == nil {
+		return fmt.Errorf("simulator: user %s: no realm %s", name, realm)
+	}
+	if err := s.directory.addUser(realm, s.newUser(realm, name, password)); err != nil {
+		return fmt.Errorf("simulator: user %s in realm %s: %w", name, realm, err)
+	}
+	return nil
+}
+
+func (s *Server) newUser(realm, name, password string) *user {
+	u := &user{name: name, id: name, password: password, created: s.now()}
+	if s.profile.cloud {
+		u.id = s.uuid(realm + "\x00" + name)
+	}
+	return u
+}
+
+// uuid makes a UUID of the seed and a text.
+func (s *Server) uuid(text string) string {
+	h := s.secret
+	for i := 0; i < len(text); i++ {
+		h = mix(h ^ uint64(text[i]))
+	}
+	a, b := h, mix(h)
+	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", uint32(a>>32), uint16(a>>16), a&0xfff, 0x8000|b>>48&0x3fff, b&0xffffffffffff)
+}
+
+// DeleteUser removes an identity. Its sessions live on, as they do on a real server.
+func (s *Server) DeleteUser(realm, name string) error {
+	u := s.directory.user(realm, name)
+	if u == nil {
+		return fmt.Errorf("simulator: no user %s in realm %s", name, realm)
+	}
+	s.directory.removeUser(realm, u)
+	return nil
+}
+
+// DisableUser keeps an identity from logging in. Its sessions live on.
+func (s *Server) DisableUser(realm, name string) error {
+	u := s.directory.user(realm, name)
+	if u == nil {
+		return fmt.Errorf("simulator: no user %s in realm %s", name, realm)
+	}
+	s.directory.change(func() { u.inactive = true })
+	return nil
+}
+
+// Login makes a session without a request and without a password.
+func (s *Server) Login(realm, name string) (Session, error) {
+	r := s.directory.realm(realm)
+	if r == nil {
+		return Session{}, fmt.Errorf("simulator: login of %s: no realm %s", name, realm)
+	}
+	x, err := s.login(r, name, nil)
+	if err != nil {
+		return Session{}, fmt.Errorf("simulator: login of %s in realm %s: %w", name, realm, err)
+	}
+	return s.export(x), nil
+}
+
+// Sessions lists the live sessions, the server's own included, in order of creation: what a complete inventory must find.
+// Client-side sessions, which no inventory can find, are not among them.
+func (s *Server) Sessions() []Session {
+	now := s.now()
+	var out []Session
+	for _, x := range s.store.everywhere() {
+		if x.ifAlive(now) != nil {
+			out = append(out, s.export(x))
+		}
+	}
+	return out
+}

@@ -1,0 +1,266 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// A session lives in memory, as on the server that made it; what a query lists is what the token store knows of it.
+// Fields that change are atomic, so that a listing needs no lock.
+type session struct {
+	key      int64
+	who      *identity
+	created  int64 // milliseconds since 1970, as all times here
+	maxTime  int32 // minutes
+	maxIdle  int32
+	internal bool         // the server's own, never idle
+	latest   atomic.Int64 // access, in memory
+	listed   atomic.Int64 // access, in the token store
+	gone     atomic.Bool
+	props    atomic.Pointer[map[string]string]
+	token    string // of a client-side session, which no store has
+}
+
+// An identity is a user in a realm, spelled as at login.
+type identity struct {
+	name    string // as typed
+	key     string // lower case
+	realm   string // lower case
+	uid     string // universal id, as typed
+	admin   bool
+	row     string // its part of a row: username, universalId and realm as the token store has them, in lower case
+	atUID   int    // where universalId begins in row
+	atRealm int    // where realm does
+}
+
+// A shelf holds the sessions of a realm. Its lists are only appended to or replaced, so that readers may keep them.
+type shelf struct {
+	all        []*session // in order of creation
+	gone       int
+	byUser     map[string][]*session // by lower-case name
+	identities map[string]*identity  // by name as typed
+}
+
+type store struct {
+	profile *profile
+	secret  uint64
+
+	mu      sync.RWMutex
+	made    uint64
+	byKey   map[int64]*session
+	shelves map[string]*shelf // by lower-case realm path
+	tokens  map[string]*session
+	sweepAt int
+}
+
+const (
+	minute = 60_000 // milliseconds
+
+	// writeInterval is how long the token store may lag behind the latest access (measured on OpenAM 16.0.5).
+	writeInterval = minute
+	// reapDelay is how long an expired session stays listed (measured on OpenAM 16.0.5: more than 12 and less than 35 s).
+	reapDelay = 30_000
+)
+
+func newStore(p *profile, secret uint64, sessions int) *store {
+	return &store{
+		profile: p, secret: secret,
+		byKey:   make(map[int64]*session, sessions+16),
+		shelves: map[string]*shelf{},
+		tokens:  map[string]*session{},
+		sweepAt: max(1024, 2*sessions),
+	}
+}
+
+// create adds a session of the identity.
+func (st *store) create(who *identity, maxTime, maxIdle int, created, latest int64) *session {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	s := st.blank(who, maxTime, maxIdle, created, latest)
+	st.add(s)
+	if len(st.byKey) >= st.sweepAt {
+		st.sweep(created)
+	}
+	return s
+}
+
+func (st *store) blank(who *identity, maxTime, maxIdle int, created, latest int64) *session {
+	st.made++
+	s := &session{key: int64(mix(st.secret + st.made)), who: who, created: created, maxTime: int32(maxTime), maxIdle: int32(maxIdle)}
+	s.latest.Store(latest)
+	s.listed.Store(latest)
+	return s
+}
+
+func (st *store) add(s *session) {
+	st.byKey[s.key] = s
+	sh := st.shelf(s.who.realm)
+	sh.all = append(sh.all, s)
+	sh.byUser[s.who.key] = append(sh.byUser[s.who.key], s)
+}
+
+func (st *store) shelf(realm string) *shelf {
+	sh := st.shelves[realm]
+	if sh == nil {
+		sh = &shelf{byUser: map[string][]*session{}, identities: map[string]*identity{}}
+		st.shelves[realm] = sh
+	}
+	return sh
+}
+
+// identity finds or makes the identity of a user who logs in to a realm.
+func (st *store) identity(name, realm string, admin bool) *identity {
+	realm = strings.ToLower(realm)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	sh := st.shelf(realm)
+	who := sh.identities[name]
+	if who == nil {
+		who = newIdentity(st.profile, name, realm, admin)
+		sh.identities[name] = who
+	}
+	return who
+}
+
+func newIdentity(p *profile, name, realm string, admin bool) *identity {
+	who := &identity{name: name, key: strings.ToLower(name), realm: realm, admin: admin, uid: p.universalID(name, realm, admin)}
+	var row []byte
+	if display, known := displayName(name); known {
+		row = append(appendString(append(row, `"username":`...), strings.ToLower(display)), ',')
+	}
+	who.atUID = len(row)
+	row = append(appendString(append(row, `"universalId":`...), strings.ToLower(who.uid)), ',')
+	who.atRealm = len(row)
+	row = append(appendString(append(row, `"realm":`...), realm), ',')
+	who.row = string(row)
+	return who
+}
+
+// display is the username as getSessionInfo says it.
+func (who *identity) display() (string, bool) { return displayName(who.name) }
+
+// clientSide adds a session that only its token holds: no query lists it, no logout ends it.
+func (st *store) clientSide(who *identity, maxTime, maxIdle int, now int64, token func(*session) string) *session {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	s := st.blank(who, maxTime, maxIdle, now, now)
+	s.token = token(s)
+	st.tokens[s.token] = s
+	return s
+}
+
+// find returns the live session of a token, or nil; errMalformed for a token of the right look with a broken extension.
+func (st *store) find(token string, now int64) (*session, error) {
+	st.mu.RLock()
+	s := st.tokens[token]
+	st.mu.RUnlock()
+	if s != nil {
+		return s.ifAlive(now), nil
+	}
+	key, sealed, found, err := st.profile.tokens.parse(token, st.secret)
+	if !found {
+		return nil, err
+	}
+	if s = st.byStorageKey(key, now); s == nil {
+		return nil, nil
+	}
+	var buf [64]byte
+	if string(st.profile.tokens.appendSealed(buf[:0], st.secret, key, forToken)) != sealed {
+		return nil, nil
+	}
+	return s, nil
+}
+
+func (st *store) byStorageKey(key, now int64) *session {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	return st.byKey[key].ifAlive(now)
+}
+
+// end takes a session away.
+func (st *store) end(s *session) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if s.token != "" || s.gone.Swap(true) {
+		return
+	}
+	delete(st.byKey, s.key)
+	sh := st.shelf(s.who.realm)
+	sh.forget(s)
+	if sh.gone++; sh.gone > 1024 && sh.gone > len(sh.all)/2 {
+		sh.compact()
+	}
+}
+
+// forget drops a session from its user's list, by way of a new list.
+func (sh *shelf) forget(s *session) {
+	rest := slices.DeleteFunc(slices.Clone(sh.byUser[s.who.key]), func(o *session) bool { return o == s })
+	if len(rest) == 0 {
+		delete(sh.byUser, s.who.key)
+		return
+	}
+	sh.byUser[s.who.key] = rest
+}
+
+func (sh *shelf) compact() {
+	live := make([]*session, 0, len(sh.all)-sh.gone)
+	for _, s := range sh.all {
+		if !s.gone.Load() {
+			live = append(live, s)
+		}
+	}
+	sh.all, sh.gone = live, 0
+}
+
+// sweep forgets sessions that have long expired.
+func (st *store) sweep(now int64) {
+	for key, s := range st.byKey {
+		if now >= s.expires()+reapDelay {
+			s.gone.Store(true)
+			delete(st.byKey, key)
+			sh := st.shelf(s.who.realm)
+			sh.forget(s)
+			sh.gone++
+		}
+	}
+	for _, sh := range st.shelves {
+		sh.compact()
+	}
+	st.sweepAt = max(1024, 2*len(st.byKey))
+}
+
+// of returns a realm's sessions in order of creation, those of one user when user is given. The caller must not change the list.
+func (st *store) of(realm, user string) []*session {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	sh := st.shelves[strings.ToLower(realm)]
+	if sh == nil {
+		return nil
+	}
+	if user == "" {
+		return sh.all
+	}
+	return sh.byUser[strings.ToLower(user)]
+}
+
+// everywhere returns the sessions of all realms in order of creation.
+func (st *store) everywhere() []*session {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	all := make([]*session, 0, len(st.byKey))
+	for _, sh := range st.shelves {
+		all = append(all, sh.all...)
+	}
+	slices.SortStableFunc(all, func(a, b *session) int {
+		switch {
+		case a.created < b.created:
+			return -1
+		case a.created > b.created:
+			return 1
+		}
+		return strings.Compare(a.who.realm, b.who.realm)
+	})
+	return all
+}

@@ -1,0 +1,310 @@
+package simulator
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// objectClasses every identity has, in the order of the hash set they come from.
+var objectClasses = []string{
+	"iplanet-am-managed-person", "inetuser", "sunFederationManagerDataStore", "sunFMSAML2NameIdentifier",
+	"devicePrintProfilesContainer", "inetorgperson", "sunIdentityServerLibertyPPService", "iPlanetPreferences",
+	"pushDeviceProfilesContainer", "iplanet-am-user-service", "forgerock-am-dashboard-service", "organizationalperson",
+	"top", "kbaInfoContainer", "sunAMAuthAccountLockout", "person", "oathDeviceProfilesContainer",
+	"iplanet-am-auth-configuration-service",
+}
+
+// rootUsers are listed in the root realm of OpenAM beside those of the store.
+var rootUsers = []string{"amAdmin", "dsameuser", "amService-URLAccessAgent", "anonymous"}
+
+// users answers at /users.
+func (x *exchange) users() error {
+	if err := x.identify(); err != nil {
+		return err
+	}
+	if err := x.resolveVersion(); err != nil {
+		return err
+	}
+	x.reached = true
+	idFromSession := x.crest.kind == act && strings.EqualFold(x.crest.action, "idFromSession")
+	switch {
+	case idFromSession && x.caller.session != nil:
+		return x.idFromSession()
+	case x.crest.kind == query && x.id == "" && !x.caller.admin:
+		x.list([]any{}, "NONE")
+		return nil
+	case !x.caller.admin && !(x.crest.kind == read && x.id != "" && strings.EqualFold(x.caller.session.who.name, x.id)):
+		x.reached = false
+		return errForbidden
+	case x.crest.kind == query && x.id == "":
+		return x.queryUsers()
+	case x.crest.kind == act && x.id == "" && strings.EqualFold(x.crest.action, "create"):
+		return x.createUser()
+	case x.crest.kind == act:
+		return notImplemented("Action " + x.crest.action + " not implemented for this resource")
+	case x.id == "":
+		return errUnreadable
+	}
+	return x.oneUser()
+}
+
+func (x *exchange) idFromSession() error {
+	who := x.caller.session.who
+	return x.ok(object{
+		{"id", who.name}, {"realm", who.realm}, {"dn", who.uid}, {"successURL", x.profile.context + "/console"},
+		{"fullLoginURL", x.profile.context + "/UI/Login?realm=" + strings.ReplaceAll(who.realm, "/", "%2F")},
+	})
+}
+
+// attributes are what the identity store holds of a user; lower says that a query at 3.0 asks.
+//
+// Measured on OpenAM 16.0.5: attribute names come in lower case in the rows of a query, and inetUserStatus moves.
+func (x *exchange) attributes(u *user, lower bool) object {
+	status := "Active"
+	if u.inactive {
+		status = "Inactive"
+	}
+	one := func(v string) []string { return []string{v} }
+	mail := object{}
+	if u.mail != "" {
+		mail = object{{"mail", one(u.mail)}}
+	}
+	family, full := orElse(u.family, u.name), strings.TrimSpace(u.given+" "+orElse(u.family, u.name))
+	uid := member{"universalid", one(x.profile.universalID(u.id, strings.ToLower(x.realm.path), false))}
+	dn := member{"dn", one("uid=" + escapeDN(u.id) + ",ou=people," + x.profile.suffix)}
+	times := object{{"createTimestamp", one(ldapTime(u.created))}}
+	if u.modified != 0 {
+		times = append(times, member{"modifyTimestamp", one(ldapTime(u.modified))})
+	}
+	doc := append(object{{"username", u.name}, {"realm", strings.ToLower(x.realm.path)}, {"uid", one(u.id)}}, mail...)
+	if lower {
+		doc = append(doc, member{"inetuserstatus", one(status)}, uid, dn, member{"cn", one(full)}, member{"sn", one(family)}, member{"objectclass", objectClasses})
+	} else {
+		doc = append(doc, uid, member{"objectClass", objectClasses}, dn, member{"inetUserStatus", one(status)}, member{"sn", one(family)}, member{"cn", one(full)})
+	}
+	if u.given != "" {
+		doc = append(doc, member{"givenName", one(u.given)})
+	}
+	return append(doc, times...)
+}
+
+func ldapTime(at int64) string { return time.UnixMilli(at).UTC().Format("20060102150405Z") }
+
+// listedUsers are a realm's identities in the order of AM's hash set, cut at the cap without a sign.
+func (x *exchange) listedUsers() []user {
+	all := x.directory.users(x.realm.path)
+	if limit := int(x.userCap.Load()); len(all) > limit {
+		all = all[:limit]
+	}
+	if x.realm.path == "/" && x.profile.sharedUsers {
+		for _, name := range rootUsers {
+			all = append(all, user{name: name, id: name, created: x.started})
+		}
+	}
+	path := strings.ToLower(x.realm.path)
+	return javaOrder(all, func(u user) string { return strings.ToLower(x.profile.universalID(u.id, path, false)) })
+}
+
+// queryUsers lists identities. Measured on OpenAM 16.0.5: up to 2.x the rows are names, and the filter, the fields and the
+// pages are ignored; at 3.0 they are objects and the filter counts, but pages still do not.
+func (x *exchange) queryUsers() error {
+	rows := []any{}
+	if x.version.major < 3 {
+		for _, u := range x.listedUsers() {
+			if !x.crest.hasQueryID || wildcard(x.crest.queryID, u.name) {
+				rows = append(rows, u.name)
+			}
+		}
+		x.crest.hasFields = false
+		x.list(rows, "NONE")
+		return nil
+	}
+	if x.crest.filter == nil && !x.crest.hasQueryID {
+		return errUncaught
+	}
+	for _, u := range x.listedUsers() {
+		if x.userMatches(&u) {
+			rows = append(rows, x.userRow(&u))
+		}
+	}
+	if x.version.major >= 4 && x.profile.pagedUsers {
+		return x.page4(rows)
+	}
+	x.list(rows, "NONE")
+	return nil
+}
+
+func (x *exchange) userMatches(u *user) bool {
+	if x.crest.hasQueryID {
+		return wildcard(x.crest.queryID, u.name)
+	}
+	return x.crest.filter.matches(func(field string) []string { return x.userValues(u, field) })
+}
+
+// userValues are the values a filter compares. The login name is called uid, and from 4.0 _id and username, too.
+func (x *exchange) userValues(u *user, field string) []string {
+	newer := x.version.major >= 4
+	switch {
+	case strings.EqualFold(field, "uid"), newer && strings.EqualFold(field, "_id"):
+		return []string{u.id}
+	case newer && strings.EqualFold(field, "username"):
+		return []string{u.name}
+	case strings.EqualFold(field, "username"):
+		return nil
+	}
+	for _, m := range x.attributes(u, true) {
+		if strings.EqualFold(m.key, field) {
+			values, _ := m.value.([]string)
+			return values
+		}
+	}
+	return nil
+}
+
+func (x *exchange) userRow(u *user) object {
+	doc := x.attributes(u, true)
+	if x.asked.revisions() || x.version.major >= 4 {
+		doc = append(object{{"_id", u.id}, {"_rev", revision(doc)}}, doc...)
+	}
+	return x.crest.project(doc)
+}
+
+// page4 cuts a page out of the rows, as AM does from 4.0: the cookie is a number, and null on the last page.
+func (x *exchange) page4(rows []any) error {
+	all := len(rows)
+	from := x.crest.offset
+	if x.crest.cookie != "" {
+		if n, err := wholeNumber(x.crest.cookie); err == nil {
+			from = n
+		}
+	}
+	rows = rows[min(max(from, 0), all):]
+	var cookie any
+	if n := x.crest.pageSize; n > 0 && len(rows) > n {
+		rows = rows[:n]
+		cookie = strconv.Itoa(from + n)
+	}
+	total, policy := -1, "NONE"
+	if x.crest.counts {
+		total, policy = all, "EXACT"
+	}
+	x.doubled = len(rows) > 0 && !x.crest.projects()
+	return x.ok(append(object{{"result", rows}, {"resultCount", len(rows)}}, listTail(cookie, policy, total)...))
+}
+
+func (x *exchange) createUser() error {
+	name := x.crest.text("username")
+	switch {
+	case strings.ContainsAny(name, "*()&!"):
+		return badRequest("Invalid Identity attribute username - " + name + " contains one or more invalid characters [*, (, ), &, !]")
+	case name == "":
+		return errBadRequest
+	case name != strings.TrimSpace(name):
+		return fail(http.StatusNotFound, "Identity names may not have a space character at the beginning or end.")
+	}
+	u := x.newUser(x.realm.path, name, x.crest.text("userpassword"))
+	u.fill(&x.crest)
+	if err := x.directory.addUser(x.realm.path, u); errors.Is(err, errExists) {
+		return fail(http.StatusConflict, "Resource already exists")
+	}
+	if strings.HasPrefix(name, "#") {
+		return errNotFound // measured on OpenAM 16.0.5: the identity is made all the same
+	}
+	if latin1(name) {
+		path, _, _ := strings.Cut(x.r.URL.Path, "/users")
+		x.set("Location", x.origin()+path+"/"+toLatin1(name))
+	}
+	x.document(http.StatusCreated, u.id, x.attributes(u, false))
+	return nil
+}
+
+// toLatin1 writes a text the way Tomcat writes headers: one byte a character.
+func toLatin1(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		b.WriteByte(byte(r))
+	}
+	return b.String()
+}
+
+func (u *user) fill(q *crestRequest) {
+	for key, to := range map[string]*string{"mail": &u.mail, "sn": &u.family, "givenName": &u.given, "userpassword": &u.password} {
+		if v, ok := q.member(key); ok {
+			if list := texts(v); len(list) > 0 {
+				*to = list[0]
+			}
+		}
+	}
+	if v, ok := q.member("inetUserStatus"); ok {
+		if list := texts(v); len(list) > 0 {
+			u.inactive = strings.EqualFold(list[0], "Inactive")
+		}
+	}
+}
+
+func (x *exchange) oneUser() error {
+	u := x.directory.user(x.realm.path, x.id)
+	if u == nil {
+		return fail(http.StatusNotFound, "Resource cannot be found.")
+	}
+	switch x.crest.kind {
+	case read:
+	case update:
+		x.directory.change(func() {
+			u.fill(&x.crest)
+			u.modified = x.now
+		})
+	case remove:
+		x.directory.removeUser(x.realm.path, u)
+		x.set("ETag", `"`+revision(u.id)+`"`)
+		return x.ok(object{{"success", "true"}})
+	default:
+		return errUnsupported
+	}
+	var doc object
+	x.directory.read(func() { doc = x.attributes(u, false) })
+	if x.crest.projects() && x.version.major < 3 {
+		doc = x.misread(u, doc)
+	}
+	x.document(http.StatusOK, u.id, doc)
+	return nil
+}
+
+// misread is a read with _fields as measured on OpenAM 16.0.5 at 2.x: no username, and the root realm's names.
+func (x *exchange) misread(u *user, doc object) object {
+	for i, m := range doc {
+		switch m.key {
+		case "username":
+			doc[i].value = []string{}
+		case "realm":
+			doc[i].value = "/"
+		case "universalid":
+			doc[i].value = []string{x.profile.universalID(u.id, "/", false)}
+		}
+	}
+	return doc
+}
+
+// wildcard matches the patterns of _queryId, in which * stands for anything.
+func wildcard(pattern, name string) bool {
+	pattern, name = strings.ToLower(pattern), strings.ToLower(name)
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == name
+	}
+	rest, ok := strings.CutPrefix(name, parts[0])
+	if !ok {
+		return false
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		at := strings.Index(rest, part)
+		if at < 0 {
+			return false
+		}
+		rest = rest[at+len(part):]
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}
