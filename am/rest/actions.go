@@ -1,0 +1,235 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+)
+
+// action is one POST to the sessions endpoint.
+type action struct {
+	name     string
+	safe     bool   // may be sent twice
+	version  string // where it is not the settled one
+	wayRound string // for servers that lack it
+	has      func(api) bool
+}
+
+var (
+	getSessionInfo      = action{name: "getSessionInfo", safe: true, has: func(a api) bool { return a.query }, wayRound: "use validate, or AM 5, OpenAM 14 or later"}
+	getAndResetIdleTime = action{name: "getSessionInfoAndResetIdleTime", has: func(a api) bool { return a.resetIdle }, wayRound: "use refresh"}
+	validate            = action{name: "validate", safe: true, has: func(a api) bool { return a.validate }, wayRound: "use getSessionInfo, whose answer has valid"}
+	refresh             = action{name: "refresh", has: func(a api) bool { return a.query }, wayRound: "use validate, which resets the idle time, too"}
+	logout              = action{name: "logout", has: func(api) bool { return true }}
+	logoutByHandle      = action{name: "logoutByHandle", has: func(a api) bool { return a.query }, wayRound: "use logout with each token"}
+	logoutByUser        = action{name: "logoutByUser", version: logoutByUserVersion, has: func(a api) bool { return a.token == inBody }, wayRound: "query the user's sessions and use logoutByHandle"}
+	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, wayRound: "use AM 5, OpenAM 14 or later"}
+	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, wayRound: "use AM 5, OpenAM 14 or later"}
+)
+
+// SessionInfo is what AM says of one token.
+type SessionInfo struct {
+	Valid bool // false where AM does not know the token, or no longer
+	Session
+}
+
+// SessionInfo asks about the session of a token, or the caller's own where token is "". It does not reset the idle
+// time of another's session; every call resets the caller's own. Its answer has no handle at 4.0, one at 2.0.
+//
+// An invalid token is an answer, not an error. Source: PingAM 8.1, Manage sessions over REST, "Get information about
+// sessions"; OpenAM 16.0.5 measured.
+func (c *Client) SessionInfo(ctx context.Context, token string) (*SessionInfo, error) {
+	return c.sessionInfo(ctx, getSessionInfo, token)
+}
+
+// SessionInfoAndResetIdleTime does the same and resets the session's idle time. AM 6.5.3 and later.
+func (c *Client) SessionInfoAndResetIdleTime(ctx context.Context, token string) (*SessionInfo, error) {
+	return c.sessionInfo(ctx, getAndResetIdleTime, token)
+}
+
+func (c *Client) sessionInfo(ctx context.Context, a action, token string) (*SessionInfo, error) {
+	reply := struct {
+		Valid *bool `json:"valid"`
+		Session
+	}{}
+	if err := c.act(ctx, a, "/", token, nil, &reply); err != nil {
+		return nil, err
+	}
+	valid := reply.Valid == nil || *reply.Valid
+	return &SessionInfo{Valid: valid, Session: reply.Session}, nil
+}
+
+// OwnSession is the caller's own session with its handle where the server tells one: AM, PingAM and OpenAM do so at
+// 2.0, which all of them still serve, while 4.0 does not. A bearer token has none: nil.
+func (c *Client) OwnSession(ctx context.Context) (*SessionInfo, error) {
+	if c.config.Credentials.bearer() {
+		return nil, nil
+	}
+	old := getSessionInfo
+	old.version = "2.0"
+	info, err := c.sessionInfo(ctx, old, "")
+	if IsNotFound(err) || IsUnsupported(err) {
+		return c.SessionInfo(ctx, "")
+	}
+	return info, err
+}
+
+// Validation is what validate says.
+type Validation struct {
+	Valid      bool   `json:"valid"`
+	SessionUID string `json:"sessionUid"` // AM and PingAM; the form of AMCtxId
+	Username   string `json:"uid"`
+	Realm      string `json:"realm"`
+}
+
+// Validate asks whether a token is valid without resetting its session's idle time (refresh=false). Where the version
+// cannot do that the error is an *UnsupportedError: 1.2 always resets it.
+//
+// Source: PingAM 8.1, Manage sessions over REST, "Validate sessions".
+func (c *Client) Validate(ctx context.Context, token string) (*Validation, error) {
+	var reply Validation
+	a, err := c.negotiate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if a.token != inBody {
+		return nil, &UnsupportedError{Action: "validate without resetting the idle time", Version: a.version, WayRound: validate.wayRound}
+	}
+	return &reply, c.act(ctx, validate, "/", token, nil, &reply, "refresh", "false")
+}
+
+// Timeouts is what refresh says.
+type Timeouts struct {
+	Valid          *bool  `json:"valid"` // false for an invalid token, else absent
+	Username       string `json:"uid"`
+	Realm          string `json:"realm"`
+	IdleSeconds    int    `json:"idletime"`
+	MaxIdleMinutes int    `json:"maxidletime"`
+	MaxMinutes     int    `json:"maxsessiontime"`
+	LeftSeconds    int    `json:"maxtime"`
+}
+
+// Refresh resets the idle time of a session, at most once in the server's update frequency, 60 seconds by default.
+// Needs an administrator. OpenAM's idletime is in minutes (measured), the documents show seconds.
+//
+// Source: PingAM 8.1, Manage sessions over REST, "Refresh server-side sessions".
+func (c *Client) Refresh(ctx context.Context, token string) (*Timeouts, error) {
+	var reply Timeouts
+	return &reply, c.act(ctx, refresh, "/", token, nil, &reply)
+}
+
+// Logout ends the session of a token, or the caller's own where token is "". It reports false where AM says that the
+// token has expired already.
+//
+// Source: PingAM 8.1, Manage sessions over REST, "Invalidate sessions".
+func (c *Client) Logout(ctx context.Context, token string) (bool, error) {
+	var reply struct {
+		Result string `json:"result"`
+	}
+	err := c.act(ctx, logout, "/", token, nil, &reply)
+	return reply.Result == "Successfully logged out", err
+}
+
+// LogoutByHandle ends the sessions behind the handles and returns what AM says of each.
+//
+// True does not mean that the session was alive: AM says it of handles it has never seen.
+// The caller's own handle ends the caller, and AM then refuses the handles after it.
+//
+// Needs an administrator. Source: PingAM 8.1 Amster reference, Sessions, logoutByHandle.
+func (c *Client) LogoutByHandle(ctx context.Context, handles []string) (map[string]bool, error) {
+	if handles == nil {
+		handles = []string{} // null is answered with an empty 500 by OpenAM
+	}
+	var reply struct {
+		Result map[string]bool `json:"result"`
+	}
+	err := c.act(ctx, logoutByHandle, "/", "", map[string]any{"sessionHandles": handles}, &reply)
+	return reply.Result, err
+}
+
+// LogoutByUser ends the sessions of a user in one realm. The error is an *UnsupportedError where the server lacks it:
+// before AM 7.3, and on every OpenAM.
+//
+// Source: PingOne Advanced Identity Cloud, Manage sessions over REST, "Invalidate all sessions for a user".
+func (c *Client) LogoutByUser(ctx context.Context, realm, username string) (bool, error) {
+	var reply struct {
+		Result bool `json:"result"`
+	}
+	err := c.act(ctx, logoutByUser, realm, "", map[string]any{"username": username}, &reply)
+	if IsNotFound(err) || IsUnsupported(err) {
+		settled, _ := c.api.peek()
+		err = &UnsupportedError{Action: logoutByUser.name, Version: settled.version, WayRound: logoutByUser.wayRound}
+	}
+	return reply.Result, err
+}
+
+// SessionProperties are the session's properties that its realm's Session Property Whitelist names: "" where unset,
+// none where the realm has no list. The caller's own session where token is "".
+//
+// A bad or dead token is an *Error with status 400 on OpenAM.
+// Source: PingAM 8.1, Manage sessions over REST, "Get and set session properties".
+func (c *Client) SessionProperties(ctx context.Context, token string) (map[string]string, error) {
+	var reply map[string]string
+	err := c.act(ctx, getProperties, "/", token, nil, &reply)
+	return reply, err
+}
+
+// UpdateSessionProperties sets properties and returns all of them. OpenAM takes exactly the listed names, all of them
+// at once, and refuses everything else with 403; AM and PingAM take some.
+func (c *Client) UpdateSessionProperties(ctx context.Context, token string, properties map[string]string) (map[string]string, error) {
+	body := make(map[string]any, len(properties)+1)
+	for name, value := range properties {
+		body[name] = value
+	}
+	var reply map[string]string
+	err := c.act(ctx, updateProperties, "/", token, body, &reply)
+	return reply, err
+}
+
+// act sends an action about the session of a token, where the settled version wants the token.
+func (c *Client) act(ctx context.Context, what action, realm, token string, body map[string]any, reply any, parameters ...string) error {
+	a, err := c.negotiate(ctx)
+	if err != nil {
+		return err
+	}
+	if !what.has(a) {
+		return &UnsupportedError{Action: what.name, Version: a.version, WayRound: what.wayRound}
+	}
+	r := call{
+		what: what.name, method: http.MethodPost, path: sessionsPath(realm), query: param("_action", what.name),
+		version: what.versionFor(a), safe: what.safe, alike: what.name,
+	}
+	for i := 0; i+1 < len(parameters); i += 2 {
+		r.query = append(r.query, param(parameters[i], parameters[i+1])...)
+	}
+	if body == nil {
+		body = map[string]any{}
+	}
+	if token != "" {
+		r.carry(a.token, token, body)
+	}
+	r.body = body
+	return c.send(ctx, r, reply)
+}
+
+func (what action) versionFor(a api) string {
+	switch {
+	case what.version != "":
+		return what.version
+	case a.properties != "" && (what.name == getProperties.name || what.name == updateProperties.name):
+		return a.properties
+	}
+	return a.version
+}
+
+// carry puts the token where the version looks for it.
+func (r *call) carry(where place, token string, body map[string]any) {
+	switch where {
+	case inBody:
+		body["tokenId"] = token
+	case inURL:
+		r.query = append(r.query, param("tokenId", token)...)
+	case inPath:
+		r.shown = r.path + "/…"
+		r.path += "/" + escape(token)
+	}
+}

@@ -1,0 +1,136 @@
+package rest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+)
+
+// answer is the body of a response. Each wait for the server is bounded; how long the reader takes in between is not.
+type answer struct {
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	client  *Client
+	body    io.ReadCloser
+	status  *http.Response
+	stalled *time.Timer
+	failure *Error
+}
+
+var errStalled = errors.New("the server sent no more for too long")
+
+func newAnswer(ctx context.Context, cancel context.CancelCauseFunc, c *Client, response *http.Response, failure *Error) *answer {
+	stalled := time.AfterFunc(time.Hour, func() { cancel(errStalled) })
+	stalled.Stop()
+	return &answer{ctx: ctx, cancel: cancel, client: c, body: response.Body, status: response, stalled: stalled, failure: failure}
+}
+
+func (a *answer) Read(p []byte) (int, error) {
+	a.stalled.Reset(a.client.config.Transport.timeout())
+	n, err := a.body.Read(p)
+	a.stalled.Stop()
+	a.client.received.Add(int64(n))
+	return n, err
+}
+
+// Close lets go of the connection; what was not read is not waited for.
+func (a *answer) Close() {
+	a.stalled.Stop()
+	a.cancel(nil)
+	_ = a.body.Close() // the answer has been read or is not wanted: nothing is lost
+}
+
+// broken is the error of an answer that ended early or was no JSON.
+func (a *answer) broken(err error) error {
+	if cause := context.Cause(a.ctx); cause != nil {
+		err = cause
+		if !errors.Is(cause, errStalled) {
+			return fmt.Errorf("%s: %w", a.failure.What, cause)
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	failure := *a.failure
+	failure.Err = fmt.Errorf("the answer is broken: %w", err)
+	failure.Status, failure.Hint = 0, "try again"
+	return &failure
+}
+
+const maxErrorBody = 64 << 10
+
+// judge returns the answer where it is a success in JSON, otherwise the error that it is.
+func (c *Client) judge(a *answer, r call) (*answer, error) {
+	status := a.status.StatusCode
+	kind, _, _ := mime.ParseMediaType(a.status.Header.Get("Content-Type"))
+	isJSON := kind == "application/json"
+	if status/100 == 2 && (isJSON || a.status.ContentLength == 0) {
+		return a, nil
+	}
+	defer a.Close()
+	e := a.failure
+	e.Status, e.Reason, e.Hint = status, http.StatusText(status), r.hints[status]
+	switch {
+	case status/100 == 3:
+		e.Hint = "it redirects to " + redirectTarget(a.status) + ", and credentials do not follow redirects: put the final address into base_url"
+	case isJSON:
+		var said refusal
+		if err := json.NewDecoder(io.LimitReader(a, maxErrorBody)).Decode(&said); err != nil {
+			e.Err = fmt.Errorf("the error body is broken: %w", err)
+		}
+		e.explain(said)
+	case status/100 == 2:
+		e.Hint = fmt.Sprintf("that is %s, not AM's JSON: base_url must name AM with its context path (…/openam or …/am)", cmp.Or(kind, "no content type"))
+	default:
+		e.explain(refusal{})
+		if status == http.StatusNotFound {
+			e.Hint = "base_url must name AM with its context path (…/openam or …/am)"
+		}
+	}
+	return nil, e
+}
+
+func redirectTarget(response *http.Response) string {
+	to, err := response.Location()
+	if err != nil {
+		return "nowhere"
+	}
+	return to.Scheme + "://" + to.Host + to.Path
+}
+
+// connectionError explains what broke below HTTP, and what to do.
+func connectionError(ctx context.Context, err error) (error, string) {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause, ""
+	}
+	err = redactError(err)
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &dns):
+		return err, "check the host name in base_url"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return err, "nothing listens there: check host and port in base_url, and whether AM is up"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return err, "no answer in time: check base_url, the network and the proxy, or raise timeout"
+	}
+	return err, ""
+}
+
+// redactError drops the URL that net/http puts before an error: at 2.0 its parameters hold tokens.
+func redactError(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

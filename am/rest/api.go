@@ -1,0 +1,114 @@
+package rest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
+)
+
+// place is where a request carries the token of the session that it is about.
+type place int
+
+const (
+	inBody place = iota
+	inURL
+	inPath
+)
+
+// api is one resource version of the sessions endpoint.
+type api struct {
+	version    string
+	token      place
+	properties string // the version that the two property actions want, where it is another
+	query      bool   // lists sessions by filter, and has getSessionInfo
+	validate   bool
+	resetIdle  bool // has getSessionInfoAndResetIdleTime
+}
+
+// apis are the resource versions of sessions, newest first. Where the token goes and the version are one decision:
+// OpenAM at 2.0 ignores a token in the body and acts on the caller instead.
+//
+// Sources: PingAM 8.1, Manage sessions over REST; ForgeRock knowledge base a28446787; OpenAM 16.0.5 measured (1.2, 2.0).
+var apis = []api{
+	{version: "4.0", token: inBody, properties: "3.1", query: true, validate: true, resetIdle: true},
+	{version: "3.1", token: inBody, query: true, validate: true},
+	{version: "3.0", token: inBody, query: true, validate: true},
+	{version: "2.0", token: inURL, query: true},
+	{version: "1.2", token: inPath, validate: true},
+}
+
+// logoutByUserVersion is the only version that documents show for logoutByUser (PingAM 8.1 Amster reference, Sessions).
+const logoutByUserVersion = "5.1"
+
+func apiOf(version string) (api, error) {
+	known := make([]string, len(apis))
+	for i, a := range apis {
+		if a.version == version {
+			return a, nil
+		}
+		known[i] = a.version
+	}
+	return api{}, fmt.Errorf("api %q is not a resource version of sessions that amsql knows: %s", version, strings.Join(known, ", "))
+}
+
+// API is the resource version of sessions that the server and the client have settled on.
+func (c *Client) API(ctx context.Context) (string, error) {
+	a, err := c.negotiate(ctx)
+	return a.version, err
+}
+
+// negotiate finds, once, the newest version that the server has. AM answers 404 for a version that it lacks (OpenAM
+// measured).
+func (c *Client) negotiate(ctx context.Context) (api, error) {
+	return c.api.get(func() (api, error) {
+		if c.config.API != "" {
+			return apiOf(c.config.API)
+		}
+		for _, a := range apis {
+			err := c.send(ctx, c.probe(a.version), nil)
+			switch {
+			case IsNotFound(err):
+				c.log.Debug("resource version not served", "resource", "sessions", "version", a.version)
+			case err == nil || settled(err):
+				c.log.Debug("resource version settled", "resource", "sessions", "version", a.version)
+				return a, nil
+			default:
+				return api{}, err
+			}
+		}
+		return api{}, fmt.Errorf("%s serves none of the resource versions of sessions that amsql knows", c.base)
+	})
+}
+
+// probe is a harmless request at a version. It asks about the caller's own session, naming no token, which every version
+// takes for the caller's; or, for a bearer token, which has no session, lists those of a user that does not exist.
+func (c *Client) probe(version string) call {
+	r := call{what: "the version negotiation", path: sessionsPath(c.config.Realm), version: version, safe: true}
+	if c.config.Credentials.bearer() {
+		nobody := crest.And(crest.Eq(FieldRealm, realmName(c.config.Realm)), crest.Eq(FieldUsername, "amsql-probe"))
+		r.method, r.query = http.MethodGet, param("_queryFilter", nobody.String())
+		return r
+	}
+	r.method, r.query, r.body = http.MethodPost, param("_action", getSessionInfo.name), struct{}{}
+	return r
+}
+
+// settled reports whether an error shows that the server has the version: it was refused for another reason than the
+// version or the credentials. 1.2 has no getSessionInfo (501).
+func settled(err error) bool {
+	return hasStatus(err, http.StatusBadRequest) || hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotImplemented)
+}
+
+// UnsupportedError says that the server's version lacks an action, and the way round.
+type UnsupportedError struct {
+	Action   string
+	Version  string // the server's resource version of sessions
+	WayRound string
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("this AM (sessions %s) has no %s: %s", e.Version, e.Action, e.WayRound)
+}

@@ -1,0 +1,318 @@
+package rest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Config says how to reach one AM. The zero value of every field but BaseURL means a default.
+type Config struct {
+	BaseURL     string // with the context path: https://am.example.com/openam
+	Credentials Credentials
+	Realm       string // where the account lives; the root by default
+	CookieName  string // asked of the server by default
+	API         string // a resource version of sessions instead of negotiating one
+
+	Transport      Transport
+	MaxConcurrency int // requests under way at once; 16 by default
+
+	UserAgent string
+	Logger    hclog.Logger
+}
+
+// DefaultMaxConcurrency is the ceiling of requests under way at once: OpenAM's rate hardly grows beyond.
+const DefaultMaxConcurrency = 16
+
+// Client is one AM deployment. It is safe for concurrent use and signs in when first asked for something.
+type Client struct {
+	config Config
+	base   string // BaseURL without a trailing slash
+	log    hclog.Logger
+
+	repeating *retryablehttp.Client // for what may be sent twice
+	careful   *retryablehttp.Client // for what may not
+	gate      *gate
+
+	api        once[api]
+	cookieName once[string]
+	users      once[directory]
+	keys       keyring
+
+	sticky      atomic.Pointer[string] // the load balancer's cookie
+	skew        atomic.Int64           // the server's clock less ours, in nanoseconds
+	transaction string
+	count       atomic.Int64 // requests sent
+	received    atomic.Int64 // bytes of bodies received
+}
+
+// New checks the configuration and makes a client. It sends nothing.
+func New(config Config) (*Client, error) {
+	base, err := checkBaseURL(config.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if config.API != "" {
+		if _, err := apiOf(config.API); err != nil {
+			return nil, err
+		}
+	}
+	if err := config.Credentials.check(); err != nil {
+		return nil, err
+	}
+	c := &Client{config: config, base: base, log: config.Logger, transaction: "amsql-" + rand.Text()[:12]}
+	if c.log == nil {
+		c.log = hclog.NewNullLogger()
+	}
+	c.gate = newGate(cmp.Or(config.MaxConcurrency, DefaultMaxConcurrency))
+	if c.repeating, c.careful, err = config.Transport.clients(c.gate.ceiling); err != nil {
+		return nil, err
+	}
+	for _, client := range []*retryablehttp.Client{c.repeating, c.careful} {
+		client.RequestLogHook = func(retryablehttp.Logger, *http.Request, int) { c.count.Add(1) }
+		client.ResponseLogHook = func(_ retryablehttp.Logger, response *http.Response) { c.gate.overloaded(response) }
+	}
+	return c, nil
+}
+
+func checkBaseURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", fmt.Errorf("base_url %q is not an address such as https://am.example.com/am", redactURL(s))
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("base_url %q must hold no credentials, parameters or fragment: the account goes into username and password", redactURL(s))
+	}
+	return strings.TrimRight(s, "/"), nil
+}
+
+func redactURL(s string) string {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return "…" + s[i:]
+	}
+	return s
+}
+
+// BaseURL is the deployment's address with its context path, without a trailing slash.
+func (c *Client) BaseURL() string { return c.base }
+
+// MaxConcurrency is the most requests that the client has under way at once.
+func (c *Client) MaxConcurrency() int { return c.gate.ceiling }
+
+// Account names who the client is to AM, for messages: never a token.
+func (c *Client) Account() string { return c.config.Credentials.account() }
+
+// LoginRealm is the realm that the account lives in.
+func (c *Client) LoginRealm() string { return realmName(c.config.Realm) }
+
+// Requests is how many requests the client has sent so far, repetitions included.
+func (c *Client) Requests() int64 { return c.count.Load() }
+
+// Received is how many bytes of answers' bodies the client has read so far.
+func (c *Client) Received() int64 { return c.received.Load() }
+
+// Now is the time by the server's clock, as the Date of its last answer has it, to a second or so.
+func (c *Client) Now() time.Time { return time.Now().Add(c.Skew()) }
+
+// Skew is how far the server's clock is ahead of this machine's, to a second or so.
+func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
+
+// call is one request before it is sent.
+type call struct {
+	what      string // for errors: the session query
+	method    string
+	path      string // below the base, escaped; beside AM where it begins with siblingPath
+	shown     string // the path for logs and errors, where path holds a token
+	query     []string
+	version   string // resource version; "" sends none
+	body      any    // marshalled to JSON; a form where it is a url.Values
+	header    http.Header
+	safe      bool   // may be sent twice
+	alike     string // the kind of a request that takes about as long as others of it
+	anonymous bool
+	hints     map[int]string // what to do about a status, before the general hints
+}
+
+func param(name, value string) []string { return []string{name + "=" + escape(value)} }
+
+// escape makes a value safe in a path element and in a parameter alike; a blank is %20 in both.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+// realmPath is the REST path of a realm: /realms/root/realms/alpha for /alpha.
+func realmPath(realm string) string {
+	var b strings.Builder
+	b.WriteString("/json/realms/root")
+	for name := range strings.SplitSeq(strings.Trim(realm, "/"), "/") {
+		if name != "" {
+			b.WriteString("/realms/" + escape(name))
+		}
+	}
+	return b.String()
+}
+
+func sessionsPath(realm string) string { return realmPath(realm) + "/sessions" }
+
+// send makes a call and decodes its JSON answer into reply, unless that is nil.
+func (c *Client) send(ctx context.Context, r call, reply any) error {
+	answer, err := c.exchange(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	if reply == nil {
+		return nil
+	}
+	if err := json.NewDecoder(answer).Decode(reply); err != nil {
+		return answer.broken(err)
+	}
+	return nil
+}
+
+// exchange makes a call and returns its answer, a JSON body of a success. Where AM does not accept a credential that
+// can be renewed, it is renewed and the call repeated: a request answered 401 has not been acted upon.
+func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
+	payload, contentType, err := encode(r.body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.what, err)
+	}
+	if r.anonymous {
+		return c.attempt(ctx, r, payload, contentType, nil)
+	}
+	key, err := c.key(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.attempt(ctx, r, payload, contentType, key)
+	if IsUnauthorized(err) && c.config.Credentials.renewable() {
+		c.log.Debug("credential not accepted, renewing it", "what", r.what)
+		if key, err = c.key(ctx, key); err != nil {
+			return nil, err
+		}
+		a, err = c.attempt(ctx, r, payload, contentType, key)
+	}
+	return a, err
+}
+
+func encode(body any) (payload []byte, contentType string, err error) {
+	switch b := body.(type) {
+	case nil:
+		return nil, "", nil
+	case url.Values:
+		return []byte(b.Encode()), "application/x-www-form-urlencoded", nil
+	default:
+		payload, err = json.Marshal(b)
+		return payload, "application/json", err
+	}
+}
+
+// siblingPath begins the path of a service that stands beside AM on its host, as IDM does.
+const siblingPath = "/.."
+
+func (c *Client) target(path string) string {
+	if sibling, ok := strings.CutPrefix(path, siblingPath); ok {
+		return c.base[:strings.LastIndexByte(c.base, '/')] + sibling
+	}
+	return c.base + path
+}
+
+// maxRequestLine bounds the path and parameters of a request: Tomcat takes 8,192 bytes with all headers.
+const maxRequestLine = 7000
+
+func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentType string, key *credential) (*answer, error) {
+	target := c.target(r.path)
+	if len(r.query) > 0 {
+		target += "?" + strings.Join(r.query, "&")
+	}
+	failure := &Error{What: r.what, Method: r.method, URL: c.target(cmp.Or(r.shown, r.path))}
+	if len(target) > maxRequestLine {
+		failure.Err = fmt.Errorf("the request would be %d bytes long, and AM takes 8,192 with all headers: a name in it is too long", len(target))
+		return nil, failure
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	request, err := retryablehttp.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(payload))
+	if err != nil {
+		cancel(nil)
+		failure.Err = redactError(err)
+		return nil, failure
+	}
+	failure.TransactionID = c.dress(request.Request, r, contentType, key)
+	client := c.careful
+	if r.safe {
+		client = c.repeating
+	}
+	if err := c.gate.enter(ctx); err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	start := time.Now()
+	response, err := client.Do(request)
+	if err == nil && r.alike != "" {
+		c.gate.learn(r.alike, time.Since(start))
+	}
+	c.gate.leave()
+	if err != nil {
+		c.log.Trace("request failed", "method", r.method, "url", failure.URL, "action", r.what, "error", redactError(err), "transaction", failure.TransactionID)
+		cancel(nil)
+		failure.Err, failure.Hint = connectionError(ctx, err)
+		return nil, failure
+	}
+	c.log.Trace("request", "method", r.method, "url", failure.URL, "action", r.what, "status", response.StatusCode,
+		"elapsed", time.Since(start), "transaction", failure.TransactionID)
+	c.observe(response, start)
+	return c.judge(newAnswer(ctx, cancel, c, response, failure), r)
+}
+
+// dress adds the headers and returns the transaction id. Accept-API-Version always goes along: without it AM behaves
+// as its administrator has set (PingAM 8, REST API versioning) and its CSRF filter may refuse.
+func (c *Client) dress(request *http.Request, r call, contentType string, key *credential) string {
+	h := request.Header
+	h.Set("Accept", "application/json")
+	h.Set("User-Agent", cmp.Or(c.config.UserAgent, "amsql"))
+	if r.version != "" {
+		h.Set("Accept-API-Version", "protocol=1.0,resource="+r.version)
+	}
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
+	id := fmt.Sprintf("%s-%d", c.transaction, c.count.Load())
+	h.Set("X-ForgeRock-TransactionId", id)
+	if sticky := c.sticky.Load(); sticky != nil {
+		h.Set("Cookie", *sticky)
+	}
+	for name, values := range r.header {
+		h[name] = values
+	}
+	if key != nil {
+		h.Set(key.header, key.value)
+	}
+	return id
+}
+
+// stickyCookie is the cookie by which AM's load balancers find the server again. It is the only one kept, for a Cookie
+// header beats the session header in AM.
+const stickyCookie = "amlbcookie"
+
+func (c *Client) observe(response *http.Response, sent time.Time) {
+	for _, cookie := range response.Cookies() {
+		if cookie.Name == stickyCookie && cookie.Value != "" {
+			value := stickyCookie + "=" + cookie.Value
+			c.sticky.Store(&value)
+		}
+	}
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		// Date has whole seconds, so the middle of that second against the middle of the exchange.
+		middle := sent.Add(time.Since(sent) / 2)
+		c.skew.Store(int64(date.Add(time.Second / 2).Sub(middle).Round(time.Second)))
+	}
+}

@@ -1,0 +1,100 @@
+package rest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"strings"
+)
+
+// Error is AM's refusal, or an answer that is not AM's. It never holds a token or a password.
+type Error struct {
+	What          string // what was tried: the session query, the sign-in
+	Method        string
+	URL           string // without its parameters
+	Status        int    // 0 where no answer came
+	Reason        string // AM's reason, or the status text
+	Message       string // AM's message, unescaped
+	Hint          string // what to do
+	TransactionID string // as AM's audit log shows it
+	Err           error  // what broke below HTTP
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s failed: %s %s", e.What, e.Method, e.URL)
+	switch {
+	case e.Status != 0:
+		fmt.Fprintf(&b, " answered %d %s", e.Status, e.Reason)
+		if e.Message != "" && e.Message != e.Reason {
+			fmt.Fprintf(&b, " (%s)", e.Message)
+		}
+	case e.Err != nil:
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.Status != 0 && e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.Hint != "" {
+		fmt.Fprintf(&b, ": %s", e.Hint)
+	}
+	if e.Status >= http.StatusInternalServerError {
+		fmt.Fprintf(&b, " [transaction %s]", e.TransactionID)
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func asError(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}
+
+func hasStatus(err error, status int) bool {
+	e, ok := asError(err)
+	return ok && e.Status == status
+}
+
+// IsUnauthorized reports whether AM did not accept the credentials (401).
+func IsUnauthorized(err error) bool { return hasStatus(err, http.StatusUnauthorized) }
+
+// IsForbidden reports whether the account lacks the right (403).
+func IsForbidden(err error) bool { return hasStatus(err, http.StatusForbidden) }
+
+// IsNotFound reports whether the realm, the service or the version does not exist (404).
+func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
+
+// IsUnsupported reports whether the server's version lacks the action.
+func IsUnsupported(err error) bool {
+	var e *UnsupportedError
+	return errors.As(err, &e) || hasStatus(err, http.StatusNotImplemented)
+}
+
+// hints say what to do about a status, whatever was tried.
+var hints = map[int]string{
+	http.StatusUnauthorized:       "check the account (username and password, sso_token or access_token) and cookie_name; see docs/index.md#credentials",
+	http.StatusForbidden:          "the account lacks the right; see docs/index.md#permissions",
+	http.StatusTooManyRequests:    "the server limits the rate: lower max_concurrency or set rate_limit",
+	http.StatusServiceUnavailable: "the server is overloaded or in maintenance: try again later",
+}
+
+// refusal is AM's error body, {"code","reason","message"}, or OAuth's; other members are ignored.
+type refusal struct {
+	Reason           string `json:"reason"`
+	Message          string `json:"message"`
+	OAuthError       string `json:"error"`
+	OAuthDescription string `json:"error_description"`
+}
+
+// explain fills in what AM said. OpenAM escapes HTML in messages, AM and PingAM do not: for display only.
+func (e *Error) explain(r refusal) {
+	e.Reason = cmp.Or(r.OAuthError, r.Reason, e.Reason)
+	e.Message = html.UnescapeString(cmp.Or(r.OAuthDescription, r.Message))
+	if e.Hint == "" {
+		e.Hint = hints[e.Status]
+	}
+}

@@ -1,0 +1,39 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+)
+
+// ServerInfo is what AM tells without a login.
+type ServerInfo struct {
+	CookieName   string   `json:"cookieName"`
+	SecureCookie bool     `json:"secureCookie"`
+	Realm        string   `json:"realm"`
+	Domains      []string `json:"domains"`
+}
+
+// ServerInfo asks serverinfo/*, which needs no login. A server that is no AM fails here.
+func (c *Client) ServerInfo(ctx context.Context) (*ServerInfo, error) {
+	var reply ServerInfo
+	err := c.send(ctx, call{
+		what: "the look for AM", method: http.MethodGet, path: "/json/serverinfo/*", version: "1.1", safe: true, anonymous: true,
+		hints: map[int]string{http.StatusNotFound: "there is no AM: base_url must name it with its context path (…/openam or …/am)"},
+	}, &reply)
+	return &reply, err
+}
+
+// ServerVersion is the product's release.
+type ServerVersion struct {
+	Version     string `json:"version"`
+	FullVersion string `json:"fullVersion"` // AM and PingAM
+	Revision    string `json:"revision"`
+	Date        string `json:"date"`
+}
+
+// ServerVersion asks serverinfo/version. Needs an administrator.
+func (c *Client) ServerVersion(ctx context.Context) (*ServerVersion, error) {
+	var reply ServerVersion
+	err := c.send(ctx, call{what: "the version query", method: http.MethodGet, path: "/json/serverinfo/version", version: "1.0", safe: true}, &reply)
+	return &reply, err
+}

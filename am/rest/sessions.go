@@ -1,0 +1,171 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
+)
+
+// Session is a session as a query or getSessionInfo shows it. What the server leaves out, or was not asked for, is
+// the zero value. Times have whole seconds, but latestAccessTime in the rows of AM and PingAM milliseconds.
+//
+// Sources: PingAM 8.1, Manage sessions over REST; OpenAM 16.0.5 measured.
+type Session struct {
+	Username             string         `json:"username"` // lower case in OpenAM's rows; a UUID in Advanced Identity Cloud
+	UniversalID          string         `json:"universalId"`
+	Realm                string         `json:"realm"`
+	Handle               string         `json:"sessionHandle"` // ends the session, but is no credential
+	LatestAccess         time.Time      `json:"latestAccessTime"`
+	MaxIdleExpiration    time.Time      `json:"maxIdleExpirationTime"`
+	MaxSessionExpiration time.Time      `json:"maxSessionExpirationTime"`
+	Properties           map[string]any `json:"properties"`
+}
+
+// The members of Session by their JSON names, for SessionQuery.Fields.
+const (
+	FieldUsername             = "username"
+	FieldUniversalID          = "universalId"
+	FieldRealm                = "realm"
+	FieldHandle               = "sessionHandle"
+	FieldLatestAccess         = "latestAccessTime"
+	FieldMaxIdleExpiration    = "maxIdleExpirationTime"
+	FieldMaxSessionExpiration = "maxSessionExpirationTime"
+	FieldProperties           = "properties"
+)
+
+// SessionQuery selects sessions. AM's filter takes a realm, which it does not extend to sub-realms, and optionally a
+// user name, which it compares without regard to case; nothing else (OpenAM measured, seed documents agree).
+type SessionQuery struct {
+	Realm    string   // full path: /alpha
+	Username string   // all users by default
+	Fields   []string // what rows shall hold; all by default
+}
+
+// Sessions lists server-side sessions, oldest first. AM cuts the list at a number that it does not tell, 120 by
+// default, without a sign and without paging: package inventory deals with that.
+//
+// An error ends the sequence. An answer that breaks off is an error, too, after the rows that came.
+// Needs an administrator; 404 where the realm does not exist.
+func (c *Client) Sessions(ctx context.Context, q SessionQuery) iter.Seq2[*Session, error] {
+	return func(yield func(*Session, error) bool) {
+		r, err := c.sessionQuery(ctx, q)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		answer, err := c.exchange(ctx, r)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer answer.Close()
+		streamResult(answer, yield)
+	}
+}
+
+func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error) {
+	a, err := c.negotiate(ctx)
+	if err != nil {
+		return call{}, err
+	}
+	if !a.query {
+		return call{}, &UnsupportedError{Action: "query of sessions by realm", Version: a.version, WayRound: "use AM 5, OpenAM 14 or later"}
+	}
+	filter := crest.Eq(FieldRealm, realmName(q.Realm))
+	r := call{
+		what: "the session query in realm " + realmName(q.Realm), method: http.MethodGet, path: sessionsPath(q.Realm), version: a.version, safe: true,
+		hints: map[int]string{http.StatusForbidden: fmt.Sprintf("%q may not list sessions, only an administrator may; see docs/index.md#permissions", c.Account())},
+	}
+	if q.Username != "" {
+		// The realm comes first: where OpenAM has the user name first, the last of several names wins.
+		filter = crest.And(filter, crest.Eq(FieldUsername, q.Username))
+		r.what = fmt.Sprintf("the session query for %q in realm %s", q.Username, realmName(q.Realm))
+		r.alike = "sessions of a user"
+	}
+	r.query = param("_queryFilter", filter.String())
+	if len(q.Fields) > 0 {
+		r.query = append(r.query, param("_fields", strings.Join(q.Fields, ","))...)
+	}
+	return r, nil
+}
+
+// realmName spells a realm as AM's filter takes it: a leading slash, none behind, / for the root.
+func realmName(realm string) string { return "/" + strings.Trim(realm, "/") }
+
+// lenient decodes what servers in the field send, however odd the strings in it.
+var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+
+// streamResult yields the rows of a CREST query answer as they are decoded.
+func streamResult[T any](answer *answer, yield func(*T, error) bool) {
+	decoder := jsontext.NewDecoder(answer, lenient)
+	rows := 0
+	total := struct {
+		Count *int `json:"resultCount"`
+	}{}
+	for err := expect(decoder, '{'); ; {
+		if err != nil {
+			yield(nil, answer.broken(err))
+			return
+		}
+		if decoder.PeekKind() == '}' {
+			break
+		}
+		var name jsontext.Token
+		if name, err = decoder.ReadToken(); err != nil {
+			continue
+		}
+		switch name.String() {
+		case "result":
+			var more bool
+			if rows, more, err = streamRows(decoder, yield); !more && err == nil {
+				return
+			}
+		case "resultCount":
+			err = json.UnmarshalDecode(decoder, &total.Count)
+		default:
+			err = decoder.SkipValue()
+		}
+	}
+	if total.Count != nil && *total.Count != rows {
+		yield(nil, answer.broken(fmt.Errorf("it holds %d rows and announces %d", rows, *total.Count)))
+	}
+}
+
+// streamRows yields the elements of an array; more is false where the consumer has had enough.
+func streamRows[T any](decoder *jsontext.Decoder, yield func(*T, error) bool) (rows int, more bool, err error) {
+	if err := expect(decoder, '['); err != nil {
+		return 0, true, err
+	}
+	for ; decoder.PeekKind() != ']'; rows++ {
+		row := new(T)
+		if err := json.UnmarshalDecode(decoder, row); err != nil {
+			return rows, true, err
+		}
+		if !yield(row, nil) {
+			return rows, false, nil
+		}
+	}
+	_, err = decoder.ReadToken()
+	return rows, true, err
+}
+
+func expect(decoder *jsontext.Decoder, kind jsontext.Kind) error {
+	token, err := decoder.ReadToken()
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	if err == nil && token.Kind() != kind {
+		err = fmt.Errorf("want %s, got %s", kind, token.Kind())
+	}
+	return err
+}

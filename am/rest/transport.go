@@ -1,0 +1,177 @@
+package rest
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"golang.org/x/time/rate"
+)
+
+// Transport is how requests travel. The zero value verifies certificates against the system's authorities, obeys
+// HTTPS_PROXY and gives up on a silent server after a minute.
+type Transport struct {
+	Proxy              string        // an address; the environment's by default
+	CAFile             string        // PEM: authorities beside the system's
+	CertFile, KeyFile  string        // PEM: this client's certificate
+	InsecureSkipVerify bool          // takes any certificate
+	Timeout            time.Duration // how long the server may be silent; a minute by default
+	MaxRetries         *int          // repetitions of what may be repeated; 3 by default
+	RateLimit          float64       // requests a second; unlimited by default
+}
+
+func (t Transport) timeout() time.Duration { return cmp.Or(t.Timeout, time.Minute) }
+
+// clients makes the two HTTP clients over one pool: one repeats what may be repeated, the other only what was surely
+// not acted upon.
+func (t Transport) clients(concurrency int) (repeating, careful *retryablehttp.Client, err error) {
+	pool, err := t.pool(concurrency)
+	if err != nil {
+		return nil, nil, err
+	}
+	var tripper http.RoundTripper = pool
+	if t.RateLimit > 0 {
+		tripper = &limited{pool, rate.NewLimiter(rate.Limit(t.RateLimit), max(1, int(t.RateLimit)))}
+	}
+	plain := &http.Client{Transport: tripper, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	retries := 3
+	if t.MaxRetries != nil {
+		retries = *t.MaxRetries
+	}
+	client := func(check retryablehttp.CheckRetry) *retryablehttp.Client {
+		return &retryablehttp.Client{
+			HTTPClient: plain, RetryMax: retries, RetryWaitMin: 200 * time.Millisecond, RetryWaitMax: 10 * time.Second,
+			CheckRetry: check, Backoff: backoff, ErrorHandler: retryablehttp.PassthroughErrorHandler,
+		}
+	}
+	return client(retrySafe), client(retryRefused), nil
+}
+
+func (t Transport) pool(concurrency int) (*http.Transport, error) {
+	tlsConfig, err := t.tls()
+	if err != nil {
+		return nil, err
+	}
+	proxy := http.ProxyFromEnvironment
+	if t.Proxy != "" {
+		address, err := url.Parse(t.Proxy)
+		if err != nil || address.Host == "" {
+			return nil, fmt.Errorf("proxy %q is not an address such as http://proxy.example.com:3128", redactURL(t.Proxy))
+		}
+		proxy = http.ProxyURL(address)
+	}
+	return &http.Transport{
+		Proxy:                 proxy,
+		DialContext:           (&net.Dialer{Timeout: min(t.timeout(), 15*time.Second)}).DialContext,
+		TLSClientConfig:       tlsConfig,
+		TLSHandshakeTimeout:   min(t.timeout(), 15*time.Second),
+		ResponseHeaderTimeout: t.timeout(),
+		MaxIdleConnsPerHost:   concurrency,
+		IdleConnTimeout:       30 * time.Second,
+		ForceAttemptHTTP2:     true,
+		ReadBufferSize:        64 << 10,
+	}, nil
+}
+
+func (t Transport) tls() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.InsecureSkipVerify} //nolint:gosec // asked for by name
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ca_file: %w", err)
+		}
+		if config.RootCAs, err = x509.SystemCertPool(); err != nil {
+			config.RootCAs = x509.NewCertPool()
+		}
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca_file %s holds no certificate in PEM", t.CAFile)
+		}
+	}
+	if t.CertFile != "" || t.KeyFile != "" {
+		certificate, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("client_cert_file and client_key_file: %w", err)
+		}
+		config.Certificates = []tls.Certificate{certificate}
+	}
+	return config, nil
+}
+
+// limited spaces requests out.
+type limited struct {
+	next    http.RoundTripper
+	limiter *rate.Limiter
+}
+
+func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := l.limiter.Wait(request.Context()); err != nil {
+		return nil, err
+	}
+	return l.next.RoundTrip(request)
+}
+
+// CloseIdleConnections makes http.Client's method of the name reach the pool.
+func (l *limited) CloseIdleConnections() {
+	if pool, ok := l.next.(*http.Transport); ok {
+		pool.CloseIdleConnections()
+	}
+}
+
+// maxRetryAfter is the longest wait that a server may impose before a call fails instead.
+const maxRetryAfter = time.Minute
+
+// retrySafe repeats after errors of the connection and of an overloaded server. A 500 is not repeated: OpenAM gives
+// it for requests that it will never answer otherwise.
+func retrySafe(ctx context.Context, response *http.Response, err error) (bool, error) {
+	if err != nil || ctx.Err() != nil {
+		return retryablehttp.DefaultRetryPolicy(ctx, response, err)
+	}
+	switch response.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return retryAfter(response) <= maxRetryAfter, nil
+	}
+	return false, nil
+}
+
+// retryRefused repeats only what the server says that it did not look at.
+func retryRefused(ctx context.Context, response *http.Response, err error) (bool, error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	return err == nil && response.StatusCode == http.StatusTooManyRequests && retryAfter(response) <= maxRetryAfter, nil
+}
+
+// backoff waits as long as the server says, else exponentially longer with jitter.
+func backoff(shortest, longest time.Duration, attempt int, response *http.Response) time.Duration {
+	if wait := retryAfter(response); wait > 0 {
+		return wait
+	}
+	wait := retryablehttp.DefaultBackoff(shortest, longest, attempt, nil)
+	return wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is no secret
+}
+
+func retryAfter(response *http.Response) time.Duration {
+	if response == nil {
+		return 0
+	}
+	value := response.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return time.Until(at)
+	}
+	return 0
+}

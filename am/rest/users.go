@@ -1,0 +1,183 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
+)
+
+// User is an identity, as far as sessions need it.
+type User struct {
+	ID     string // what sessions call the user: the name on OpenAM and AM, the UUID on Advanced Identity Cloud
+	Login  string // what the user types; the same as ID on OpenAM
+	Status string // Active, Inactive; lower case on Advanced Identity Cloud; "" where it was not asked for or is not told
+}
+
+// UserQuery selects identities of a realm.
+type UserQuery struct {
+	Realm  string
+	ID     string   // one identity by its name, without regard to case
+	Prefix string   // names that begin so, without regard to case
+	Except []string // but not so
+	Status bool     // whether the status is wanted
+}
+
+// directory is one place that knows identities, and how it lists them.
+type directory struct {
+	name    string
+	path    func(realm string) string
+	version string
+	id      string   // the attribute that a filter finds an identity by
+	fields  []string // the status last
+	paged   bool     // lists all, page by page; else cut without a sign
+}
+
+// directories, in the order in which they are tried.
+//
+// Sources: PingOne Advanced Identity Cloud, Authenticate to the REST API with an access token (managed users); AM's
+// admin console (4.0, paged); OpenAM 16.0.5 measured (3.0, neither paged nor complete beyond 1,000).
+var directories = []directory{
+	{name: "managed users", path: managedUsersPath, id: "_id", fields: []string{"_id", "userName", "accountStatus"}, paged: true},
+	{name: "users 4.0", path: usersPath, version: "4.0", id: "_id", fields: []string{"_id", "username", "inetUserStatus"}, paged: true},
+	{name: "users 3.0", path: usersPath, version: "3.0", id: "uid", fields: []string{"username", "uid", "inetUserStatus"}},
+}
+
+func usersPath(realm string) string { return realmPath(realm) + "/users" }
+
+// managedUsersPath is IDM's, which stands beside AM: /openidm/managed/alpha_user.
+func managedUsersPath(realm string) string {
+	return siblingPath + "/openidm/managed/" + escape(strings.Trim(realm, "/")) + "_user"
+}
+
+const userPageSize = 1000
+
+// UsersPaged reports whether the server lists all identities. Where it does not, a listing may be cut without a sign,
+// at 1,000 on OpenAM.
+func (c *Client) UsersPaged(ctx context.Context, realm string) (bool, error) {
+	d, err := c.directory(ctx, realm)
+	return d.paged, err
+}
+
+// Users lists identities. Needs an administrator; OpenAM answers others with an empty list.
+func (c *Client) Users(ctx context.Context, q UserQuery) iter.Seq2[*User, error] {
+	return func(yield func(*User, error) bool) {
+		d, err := c.directory(ctx, q.Realm)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		r := d.call(q)
+		for cookie, offset := "", 0; ; {
+			next, rows, more := c.userPage(ctx, d, r.page(d, cookie, offset), yield)
+			if !more || !d.paged || next == "" && rows < userPageSize {
+				return
+			}
+			cookie, offset = next, offset+rows
+		}
+	}
+}
+
+// directory settles, once, where this deployment keeps its identities.
+func (c *Client) directory(ctx context.Context, realm string) (directory, error) {
+	return c.users.get(func() (directory, error) {
+		for _, d := range directories {
+			if d.version == "" && !c.config.Credentials.bearer() {
+				continue // IDM takes no session of AM
+			}
+			r := d.call(UserQuery{Realm: realm, ID: "amsql-probe"})
+			r.what = "the look for identities (" + d.name + ")"
+			err := c.send(ctx, r.page(d, "", 0), nil)
+			switch {
+			case err == nil:
+				c.log.Debug("directory settled", "directory", d.name)
+				return d, nil
+			case !IsNotFound(err) && !IsForbidden(err) && !IsUnauthorized(err):
+				return d, err
+			}
+			c.log.Debug("directory not served", "directory", d.name, "error", err)
+		}
+		return directory{}, errors.New("the account may list identities nowhere: see docs/index.md#permissions")
+	})
+}
+
+func (d directory) call(q UserQuery) call {
+	var terms []crest.Filter
+	if q.ID != "" {
+		terms = append(terms, crest.Eq(d.id, q.ID))
+	}
+	if q.Prefix != "" {
+		terms = append(terms, crest.StartsWith(d.id, q.Prefix))
+	}
+	for _, prefix := range q.Except {
+		terms = append(terms, crest.Not(crest.StartsWith(d.id, prefix)))
+	}
+	fields := d.fields
+	if !q.Status {
+		fields = fields[:len(fields)-1]
+	}
+	return call{
+		what: "the list of identities of realm " + realmName(q.Realm), method: http.MethodGet, path: d.path(q.Realm), version: d.version, safe: true,
+		query: append(param("_queryFilter", crest.And(terms...).String()), param("_fields", strings.Join(fields, ","))...),
+		hints: map[int]string{http.StatusNotFound: "the realm does not exist or keeps no identities"},
+	}
+}
+
+// page asks for one page: by cookie where the server gave one, else by offset.
+func (r call) page(d directory, cookie string, offset int) call {
+	if !d.paged {
+		return r
+	}
+	query := append(r.query[:len(r.query):len(r.query)], param("_pageSize", strconv.Itoa(userPageSize))...)
+	switch {
+	case cookie != "":
+		query = append(query, param("_pagedResultsCookie", cookie)...)
+	case offset > 0:
+		query = append(query, param("_pagedResultsOffset", strconv.Itoa(offset))...)
+	}
+	r.query = query
+	return r
+}
+
+// userPage yields one answer. A page may be short and yet have a successor: the cookie decides where there is one.
+func (c *Client) userPage(ctx context.Context, d directory, r call, yield func(*User, error) bool) (cookie string, rows int, more bool) {
+	var reply struct {
+		Result []map[string]any `json:"result"`
+		Cookie string           `json:"pagedResultsCookie"`
+	}
+	if err := c.send(ctx, r, &reply); err != nil {
+		yield(nil, err)
+		return "", 0, false
+	}
+	for _, row := range reply.Result {
+		if !yield(d.user(row), nil) {
+			return "", 0, false
+		}
+	}
+	return reply.Cookie, len(reply.Result), true
+}
+
+func (d directory) user(row map[string]any) *User {
+	values := make([]string, len(d.fields))
+	for i, field := range d.fields {
+		values[i] = first(row[field])
+	}
+	u := &User{ID: values[0], Login: values[1], Status: values[2]}
+	if u.Login == "" {
+		u.Login = u.ID
+	}
+	return u
+}
+
+// first is the text of an attribute, which AM gives as a string or as a list of one.
+func first(value any) string {
+	if list, ok := value.([]any); ok && len(list) > 0 {
+		value = list[0]
+	}
+	text, _ := value.(string)
+	return text
+}
