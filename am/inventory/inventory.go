@@ -1,0 +1,150 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// Query asks for sessions.
+type Query struct {
+	Realms    []string // full paths; nil: the connection's, else all that the server lists
+	Usernames []string // nil: all. An empty, non-nil list has no sessions, as in SQL
+	Fields    []string // rest.Field… that rows shall hold; realm comes always; nil: all
+	Limit     int64    // stop after so many; 0: none
+}
+
+// Options say how an inventory is made. The zero value asks the server what it can and takes nothing incomplete.
+type Options struct {
+	Realms      []string // what a query without realms asks; nil: all that the server lists
+	ListCap     int      // sessions a list at the most; 0: as the server says, else DefaultListCap
+	UserListCap int      // identities a list at the most, where it cannot be paged; 0: DefaultUserListCap
+
+	OnTruncation Policy // Fail, Warn or Strict
+	OnRealmError Policy // Fail or Warn
+
+	Notify   func(notice string) // one line for the user
+	Progress func(Progress)      // called now and then, and at the end
+}
+
+// Policy is what becomes of an answer that may lack sessions.
+type Policy string
+
+// Fail, the zero value's meaning, makes a cut list an error; Warn a notice; Strict makes an error even of a list that
+// is complete but for sessions of identities that no listing knows.
+const (
+	Fail   Policy = "error"
+	Warn   Policy = "warn"
+	Strict Policy = "strict"
+)
+
+// What AM has unless it is configured otherwise: 120 sessions a list (AM 5 to PingAM 8, OpenAM), 1,000 identities a
+// list (OpenAM measured).
+const (
+	DefaultListCap     = 120
+	DefaultUserListCap = 1000
+)
+
+// Inventory lists the sessions of one deployment. It is safe for concurrent use.
+type Inventory struct {
+	client  *rest.Client
+	options Options
+
+	mu      sync.Mutex
+	cap     listCap
+	capRead time.Time
+}
+
+// New makes an inventory of the client's deployment.
+func New(client *rest.Client, options Options) *Inventory {
+	options.OnTruncation = cmp.Or(options.OnTruncation, Fail)
+	options.OnRealmError = cmp.Or(options.OnRealmError, Fail)
+	options.UserListCap = cmp.Or(options.UserListCap, DefaultUserListCap)
+	if options.Notify == nil {
+		options.Notify = func(string) {}
+	}
+	return &Inventory{client: client, options: options}
+}
+
+// Sessions yields every session that the query asks for, each once, as they arrive and in no promised order. A row
+// carries the realm, and with Usernames the user name, as the query spells it: AM compares both without regard to case.
+//
+// An error ends the sequence: a *TruncatedError comes last, after all rows that could be had.
+// When the sequence ends, or its consumer stops, no request and no goroutine of it is left.
+func (inv *Inventory) Sessions(ctx context.Context, q Query) iter.Seq2[*rest.Session, error] {
+	return func(yield func(*rest.Session, error) bool) {
+		s := newScan(inv, q)
+		for session, err := range s.run(ctx) {
+			if !yield(session, err) || err != nil {
+				return
+			}
+		}
+		if err := s.verdict(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// Scan makes the inventory and yields its evidence instead of the sessions: one row a realm, in the order of their
+// ending. A realm that is cut or fails is a row that says so.
+func (inv *Inventory) Scan(ctx context.Context, q Query) iter.Seq2[*RealmScan, error] {
+	return func(yield func(*RealmScan, error) bool) {
+		q.Fields = []string{}
+		s := newScan(inv, q)
+		s.tolerant = true
+		for _, err := range s.run(ctx) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+		for _, evidence := range s.evidence {
+			if !yield(evidence, nil) {
+				return
+			}
+		}
+	}
+}
+
+// listCap is how many sessions a list has at the most.
+type listCap struct {
+	rows  int
+	known bool // configured, or said by the server
+}
+
+// reached reports whether a list of so many rows may be cut. Where the cap is unknown, a suspiciously round number
+// may be one, too.
+func (c listCap) reached(rows int) bool {
+	return rows >= c.rows || !c.known && rows > 0 && rows%50 == 0
+}
+
+// capLife is how long a cap read from the server is taken as true: a join may ask thousands of times.
+const capLife = 10 * time.Second
+
+func (inv *Inventory) listCap(ctx context.Context) (listCap, error) {
+	if inv.options.ListCap > 0 {
+		return listCap{inv.options.ListCap, true}, nil
+	}
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if time.Since(inv.capRead) < capLife {
+		return inv.cap, nil
+	}
+	rows, err := inv.client.ListCap(ctx)
+	var refused *rest.Error
+	switch {
+	case err == nil && rows > 0:
+		inv.cap = listCap{rows, true}
+	case ctx.Err() != nil, rest.IsUnauthorized(err), err != nil && (!errors.As(err, &refused) || refused.Status == 0):
+		return listCap{}, err
+	default:
+		inv.cap = listCap{DefaultListCap, false}
+	}
+	inv.capRead = time.Now()
+	return inv.cap, nil
+}

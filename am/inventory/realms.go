@@ -1,0 +1,126 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// target is a realm to scan.
+type target struct {
+	path  string
+	asked bool // by the query: one that does not exist has no sessions. Otherwise it is an error
+}
+
+// realms are those that the query asks for, else the connection's, else all that the server lists.
+func (s *scan) realms(ctx context.Context) ([]target, error) {
+	if s.query.Realms != nil {
+		return s.askedRealms(ctx), nil
+	}
+	if configured := distinct(s.inventory.options.Realms); configured != nil {
+		targets := make([]target, len(configured))
+		for i, path := range configured {
+			if !wellFormed(path) {
+				return nil, fmt.Errorf("%s: correct realms in the connection", s.noSuchRealm(ctx, path))
+			}
+			targets[i] = target{path: path}
+		}
+		return targets, nil
+	}
+	paths, err := s.listRealms(ctx)
+	if rest.IsForbidden(err) {
+		own := s.client.LoginRealm()
+		s.inventory.options.Notify(fmt.Sprintf("%s may not list realms: only realm %s is asked; name others in the query or as realms in the connection", s.client.Account(), own))
+		return []target{{path: own}}, nil
+	}
+	targets := make([]target, len(paths))
+	for i, path := range paths {
+		targets[i] = target{path: path}
+	}
+	return targets, err
+}
+
+// askedRealms leaves out what cannot be a realm: no request is needed to know that it has no sessions.
+func (s *scan) askedRealms(ctx context.Context) []target {
+	var targets []target
+	for _, path := range s.query.Realms {
+		if !wellFormed(path) {
+			s.inventory.options.Notify(s.noSuchRealm(ctx, path))
+			continue
+		}
+		targets = append(targets, target{path: path, asked: true})
+	}
+	return targets
+}
+
+// wellFormed reports whether a string can be a realm's full path.
+func wellFormed(path string) bool {
+	return path == "/" || strings.HasPrefix(path, "/") && !strings.HasSuffix(path, "/") && !strings.Contains(path, "//")
+}
+
+func (s *scan) listRealms(ctx context.Context) (paths []string, err error) {
+	s.progress.requests.Add(1)
+	for realm, err := range s.client.Realms(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, realm.Path())
+	}
+	return paths, nil
+}
+
+// noSuchRealm names the realm that was probably meant, where the account may list realms.
+func (s *scan) noSuchRealm(ctx context.Context, path string) string {
+	text := fmt.Sprintf("there is no realm %q", path)
+	paths, err := s.listRealms(ctx)
+	if err != nil {
+		return text
+	}
+	if near := nearest(path, paths); near != "" {
+		return text + fmt.Sprintf("; did you mean %q?", near)
+	}
+	return text + "; there are " + strings.Join(paths[:min(len(paths), 10)], ", ")
+}
+
+// nearest finds the realm with the same name but for slashes and case, or with the same last element, or one with few
+// letters different.
+func nearest(path string, paths []string) string {
+	best, distance := "", 1+len(path)/3
+	for _, candidate := range paths {
+		if d := editDistance(strings.ToLower(strings.Trim(path, "/")), strings.ToLower(strings.Trim(candidate, "/"))); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	if best != "" || strings.Trim(path, "/") == "" {
+		return best
+	}
+	for _, candidate := range paths {
+		if strings.HasSuffix(strings.ToLower(candidate), "/"+strings.ToLower(strings.Trim(path, "/"))) {
+			return candidate
+		}
+	}
+	return ""
+}
+
+// editDistance is Levenshtein's.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitution := diagonal
+			if a[i] != b[j] {
+				substitution++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substitution, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,240 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// scan is one inventory under way.
+type scan struct {
+	inventory *Inventory
+	client    *rest.Client
+	query     Query
+	tolerant  bool // failures and cuts are evidence, not errors
+
+	rows     chan []*rest.Session
+	mu       sync.Mutex
+	evidence []*RealmScan
+	failed   []*RealmScan
+	progress progress
+}
+
+type progress struct {
+	realms, realmsDone                   atomic.Int64
+	identities, identitiesDone, sessions atomic.Int64
+	requests                             atomic.Int64
+}
+
+func newScan(inv *Inventory, q Query) *scan {
+	q.Usernames = distinct(q.Usernames)
+	q.Realms = distinct(q.Realms)
+	return &scan{inventory: inv, client: inv.client, query: q, rows: make(chan []*rest.Session, 8)}
+}
+
+// distinct drops what AM cannot tell apart; the first spelling stays.
+func distinct(names []string) []string {
+	if names == nil {
+		return nil
+	}
+	seen := make(map[string]bool, len(names))
+	kept := make([]string, 0, len(names))
+	for _, name := range names {
+		if key := strings.ToLower(name); !seen[key] {
+			seen[key] = true
+			kept = append(kept, name)
+		}
+	}
+	return kept
+}
+
+// run lists all realms side by side and yields what they have, up to the limit.
+func (s *scan) run(ctx context.Context) iter.Seq2[*rest.Session, error] {
+	return func(yield func(*rest.Session, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		group, groupCtx := errgroup.WithContext(ctx)
+		group.Go(func() error { return s.scanRealms(groupCtx) })
+		failure := make(chan error, 1)
+		go func() {
+			failure <- group.Wait()
+			close(s.rows)
+		}()
+		stopReporting := s.reportProgress()
+		defer stopReporting()
+		defer func() { // wait until everything has ended, whoever stopped it
+			cancel()
+			for range s.rows {
+			}
+		}()
+		var sent int64
+		for batch := range s.rows {
+			for _, session := range batch {
+				if !yield(session, nil) {
+					return
+				}
+				if sent++; sent == s.query.Limit {
+					return
+				}
+			}
+		}
+		if err := <-failure; err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// scanRealms lists each realm that the query asks for.
+func (s *scan) scanRealms(ctx context.Context) error {
+	if s.query.Usernames != nil && len(s.query.Usernames) == 0 {
+		return nil
+	}
+	realms, err := s.realms(ctx)
+	if err != nil || len(realms) == 0 {
+		return err
+	}
+	limit, err := s.inventory.listCap(ctx)
+	if err != nil {
+		return err
+	}
+	s.progress.realms.Store(int64(len(realms)))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.client.MaxConcurrency())
+	for _, realm := range realms {
+		group.Go(func() error {
+			r := &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
+			return s.settle(ctx, realm, r.run(ctx), r)
+		})
+	}
+	return group.Wait()
+}
+
+// settle files the evidence of a realm and decides what its error means.
+func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan) error {
+	if ctx.Err() != nil {
+		return cmp.Or(context.Cause(ctx), ctx.Err())
+	}
+	r.Elapsed, r.Err = time.Since(r.Started), err
+	s.progress.realmsDone.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rest.IsNotFound(err) && realm.asked {
+		s.inventory.options.Notify(s.noSuchRealm(ctx, realm.path))
+		return nil
+	}
+	s.evidence = append(s.evidence, r.RealmScan)
+	switch {
+	case err == nil:
+		return nil
+	case rest.IsNotFound(err):
+		err = fmt.Errorf("%s: correct realms in the connection", s.noSuchRealm(ctx, realm.path))
+	default:
+		err = fmt.Errorf("realm %s: %w", realm.path, err)
+	}
+	r.cut("it failed")
+	if s.tolerant {
+		return nil
+	}
+	if s.inventory.options.OnRealmError == Warn && !rest.IsUnauthorized(err) {
+		s.inventory.options.Notify(fmt.Sprintf("%v: its sessions are missing", err))
+		s.failed = append(s.failed, r.RealmScan)
+		return nil
+	}
+	return err
+}
+
+// verdict says, after all rows, what is missing: an error, or a notice where the policy has it so.
+func (s *scan) verdict() error {
+	if s.query.Limit > 0 && s.progress.sessions.Load() >= s.query.Limit {
+		return nil // whatever else there may be, so many were asked for
+	}
+	var cut, byUser []*RealmScan
+	for _, r := range s.evidence {
+		switch {
+		case slices.Contains(s.failed, r):
+		case r.Completeness == Cut:
+			cut = append(cut, r)
+		case r.Completeness == ByUser:
+			byUser = append(byUser, r)
+		}
+	}
+	options := s.inventory.options
+	if options.OnTruncation == Strict {
+		cut = append(cut, byUser...)
+		byUser = nil
+	}
+	for _, r := range byUser {
+		options.Notify(fmt.Sprintf("realm %s: AM cuts its list at %d, so that %d identities were asked by name: %d sessions; "+
+			"those of identities that no listing knows can be missing (on_truncation = \"strict\" makes that an error)", r.Realm, r.Cap, r.Identities, r.Rows))
+	}
+	if len(cut) == 0 {
+		return nil
+	}
+	err := &TruncatedError{Realms: cut}
+	if options.OnTruncation == Warn {
+		options.Notify(err.Error())
+		return nil
+	}
+	return err
+}
+
+// batchSize is how many rows travel together; a batch goes on when its answer ends.
+const batchSize = 256
+
+// emit hands rows to the consumer.
+func (s *scan) emit(ctx context.Context, batch []*rest.Session) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	s.progress.sessions.Add(int64(len(batch)))
+	select {
+	case s.rows <- batch:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+const progressInterval = 100 * time.Millisecond
+
+// reportProgress calls back now and then until it is stopped, and then once more.
+func (s *scan) reportProgress() (stop func()) {
+	if s.inventory.options.Progress == nil {
+		return func() {}
+	}
+	report := func(done bool) {
+		p := &s.progress
+		s.inventory.options.Progress(Progress{
+			Realms: int(p.realms.Load()), RealmsDone: int(p.realmsDone.Load()),
+			Identities: p.identities.Load(), IdentitiesDone: p.identitiesDone.Load(),
+			Sessions: p.sessions.Load(), Requests: p.requests.Load(), Done: done,
+		})
+	}
+	ticker, ended, gone := time.NewTicker(progressInterval), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		for {
+			select {
+			case <-ticker.C:
+				report(false)
+			case <-ended:
+				report(true)
+				return
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(ended)
+		<-gone
+	}
+}
