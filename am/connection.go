@@ -1,0 +1,118 @@
+package am
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// Host is what a connection needs of the program around it. The zero value is silent.
+type Host struct {
+	Logger    hclog.Logger
+	Notify    func(notice string) // one line for the user
+	Progress  func(inventory.Progress)
+	UserAgent string
+}
+
+// Connection is one AM with its tables. It is safe for concurrent use.
+type Connection struct {
+	name      string
+	given     Config // as the host gave it
+	client    *rest.Client
+	inventory *inventory.Inventory
+
+	mu   sync.Mutex
+	busy int         // scans under way
+	idle *time.Timer // signs out some time after the last scan; nil where the host closes
+}
+
+// ConfigError is a configuration that cannot work: nothing has been sent.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// Open checks a configuration and makes a connection of it. What the configuration leaves out comes from the
+// environment. It sends nothing; errors are a *ConfigError.
+func Open(name string, config Config, host Host) (*Connection, error) {
+	full, err := config.complete()
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	restConfig, err := full.rest()
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	options, err := full.inventory()
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	restConfig.Logger, restConfig.UserAgent = host.Logger, host.UserAgent
+	options.Notify, options.Progress = host.Notify, host.Progress
+	client, err := rest.New(restConfig)
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	return &Connection{name: name, given: config, client: client, inventory: inventory.New(client, options)}, nil
+}
+
+// Name is the connection's name, which is its schema's, too.
+func (c *Connection) Name() string { return c.name }
+
+// BaseURL is the deployment's address.
+func (c *Connection) BaseURL() string { return c.client.BaseURL() }
+
+// Requests is how many requests the connection has sent.
+func (c *Connection) Requests() int64 { return c.client.Requests() }
+
+// Received is how many bytes of answers the connection has read.
+func (c *Connection) Received() int64 { return c.client.Received() }
+
+// Tables are the connection's tables.
+func (c *Connection) Tables() []Table {
+	tables := make([]Table, len(definitions))
+	for i, d := range definitions {
+		tables[i] = d.bind(c)
+	}
+	return tables
+}
+
+// Close ends the session that the connection began. A connection that is used again begins another.
+func (c *Connection) Close(ctx context.Context) error {
+	return c.client.Close(ctx)
+}
+
+// begin marks a scan as under way until the function that it returns is called.
+func (c *Connection) begin() (end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.busy--; c.busy == 0 && c.idle != nil {
+			c.idle.Reset(idleSignOut)
+		}
+	}
+}
+
+// signOut ends the session where no scan needs it.
+func (c *Connection) signOut() {
+	c.mu.Lock()
+	busy := c.busy > 0
+	c.mu.Unlock()
+	if busy {
+		return // the end of the scan starts the wait anew
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = c.Close(ctx) // nobody is left to tell, and AM ends an idle session by itself
+}
+
+var errNoURL = errors.New("base_url is missing: set it in the connection, or AM_URL in the environment; see docs/index.md#configuration")

@@ -1,0 +1,137 @@
+package am
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+var sessionTable = table[session]{
+	name:        "am_session",
+	description: "A login session that AM keeps on the server: who is logged in, where, since when, until when.",
+	keys:        []string{"realm", "username"},
+	columns: []column[session]{
+		{"username", Text, "The user's name, in lower case as OpenAM lists it; the UUID of the user in Advanced Identity Cloud.", func(s *session) any { return text(s.Username) }},
+		{"realm", Text, "Full path of the session's realm, with a leading slash; / is the root.", func(s *session) any { return text(s.Realm) }},
+		{"universal_id", Text, "The user's universal identifier: a distinguished name that holds name and realm.", func(s *session) any { return text(s.UniversalID) }},
+		{"session_handle", Text, "The handle by which an administrator can end the session. It is no credential.", func(s *session) any { return text(s.Handle) }},
+		{"latest_access_time", Timestamp, "When the session was last used, as AM's token store has it: it lags behind by up to a minute.", func(s *session) any { return moment(s.LatestAccess) }},
+		{"max_idle_expiration_time", Timestamp, "When the session ends unless it is used.", func(s *session) any { return moment(s.MaxIdleExpiration) }},
+		{"max_session_expiration_time", Timestamp, "When the session ends, used or not.", func(s *session) any { return moment(s.MaxSessionExpiration) }},
+		{"is_current", Boolean, "Whether this is the session that the query itself runs in. NULL where the server does not tell.", (*session).isCurrent},
+		{"is_expired", Boolean, "Whether the session has ended by the server's clock and is only still listed, which takes AM up to a minute.", (*session).isExpired},
+		{"properties", JSON, "Session properties that the realm returns for queries (AM and PingAM: Session Property Whitelist Service). NULL where there are none.", (*session).properties},
+		{"title", Text, "The user's name and the realm.", (*session).title},
+		{"base_url", Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
+	},
+	rows: sessions,
+}
+
+// session is a row of am_session.
+type session struct {
+	*rest.Session
+	scan *sessionScan
+}
+
+// sessionScan is what all rows of one scan share.
+type sessionScan struct {
+	baseURL   string
+	now       time.Time // by the server's clock
+	ownHandle string
+	bearer    bool // the caller has no session
+}
+
+// sessionFields are AM's fields that a column is made of.
+var sessionFields = map[string][]string{
+	"username":                    {rest.FieldUsername},
+	"universal_id":                {rest.FieldUniversalID},
+	"session_handle":              {rest.FieldHandle},
+	"latest_access_time":          {rest.FieldLatestAccess},
+	"max_idle_expiration_time":    {rest.FieldMaxIdleExpiration},
+	"max_session_expiration_time": {rest.FieldMaxSessionExpiration},
+	"is_current":                  {rest.FieldHandle},
+	"is_expired":                  {rest.FieldMaxIdleExpiration, rest.FieldMaxSessionExpiration},
+	"properties":                  {rest.FieldProperties},
+	"title":                       {rest.FieldUsername},
+}
+
+func sessions(ctx context.Context, c *Connection, q Query) iter.Seq2[*session, error] {
+	return func(yield func(*session, error) bool) {
+		scan, err := newSessionScan(ctx, c, q)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for s, err := range c.inventory.Sessions(ctx, sessionQuery(q)) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if scan.now.IsZero() {
+				scan.now = c.client.Now() // the server has answered by now
+			}
+			if !yield(&session{s, scan}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func sessionQuery(q Query) inventory.Query {
+	fields := []string{}
+	for column, needed := range sessionFields {
+		if q.wants(column) {
+			fields = append(fields, needed...)
+		}
+	}
+	return inventory.Query{Realms: q.texts("realm"), Usernames: q.texts("username"), Fields: fields, Limit: q.Limit}
+}
+
+func newSessionScan(ctx context.Context, c *Connection, q Query) (*sessionScan, error) {
+	scan := &sessionScan{baseURL: c.BaseURL()}
+	if !q.wants("is_current") {
+		return scan, nil
+	}
+	own, err := c.client.OwnSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if scan.bearer = own == nil; own != nil {
+		scan.ownHandle = own.Handle
+	}
+	return scan, nil
+}
+
+func (s *session) isCurrent() any {
+	switch {
+	case s.scan.bearer:
+		return false
+	case s.scan.ownHandle == "" || s.Handle == "":
+		return nil
+	}
+	return s.Handle == s.scan.ownHandle
+}
+
+func (s *session) isExpired() any {
+	if s.MaxIdleExpiration.IsZero() || s.MaxSessionExpiration.IsZero() {
+		return nil
+	}
+	return s.scan.now.After(s.MaxIdleExpiration) || s.scan.now.After(s.MaxSessionExpiration)
+}
+
+func (s *session) properties() any {
+	if s.Properties == nil {
+		return nil
+	}
+	return s.Properties
+}
+
+func (s *session) title() any {
+	if s.Username == "" {
+		return nil
+	}
+	return s.Username + " @ " + s.Realm
+}

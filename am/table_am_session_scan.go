@@ -1,0 +1,56 @@
+package am
+
+import (
+	"context"
+	"iter"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+)
+
+var sessionScanTable = table[realmScan]{
+	name:        "am_session_scan",
+	description: "The evidence of an inventory of sessions: how completely each realm could be listed, and what it took. Selecting from it makes the inventory.",
+	keys:        []string{"realm"},
+	columns: []column[realmScan]{
+		{"realm", Text, "Full path of the realm.", func(r *realmScan) any { return r.Realm }},
+		{"sessions", Integer, "Sessions found.", func(r *realmScan) any { return r.Rows }},
+		{"list_cap", Integer, "How many sessions AM lists at the most.", func(r *realmScan) any { return int64(r.Cap) }},
+		{"list_cap_known", Boolean, "Whether the cap is configured or was read from the server; otherwise it is AM's default and taken for granted.", func(r *realmScan) any { return r.CapKnown }},
+		{"completeness", Text, "whole: the list was shorter than the cap. by user: it was cut, and every identity known was asked. cut: sessions are missing, or may be.", func(r *realmScan) any { return string(r.Completeness) }},
+		{"identities", Integer, "Identities that were asked for by name.", func(r *realmScan) any { return r.Identities }},
+		{"identities_cut", Integer, "Identities whose own list was cut.", func(r *realmScan) any { return int64(r.UsersCut) }},
+		{"reason", Text, "Why sessions may be missing.", func(r *realmScan) any { return text(r.Reason) }},
+		{"requests", Integer, "Session queries sent.", func(r *realmScan) any { return r.Requests }},
+		{"started_at", Timestamp, "When the realm's scan began, by this machine's clock.", func(r *realmScan) any { return r.Started }},
+		{"elapsed_ms", Double, "How long it took, in milliseconds.", func(r *realmScan) any { return float64(r.Elapsed.Microseconds()) / 1000 }},
+		{"error", Text, "Why the realm could not be listed.", (*realmScan).failure},
+		{"title", Text, "The realm.", func(r *realmScan) any { return r.Realm }},
+		{"base_url", Text, "Address of the deployment.", func(r *realmScan) any { return r.baseURL }},
+	},
+	rows: func(ctx context.Context, c *Connection, q Query) iter.Seq2[*realmScan, error] {
+		return func(yield func(*realmScan, error) bool) {
+			for r, err := range c.inventory.Scan(ctx, inventory.Query{Realms: q.texts("realm")}) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(&realmScan{r, c.BaseURL()}, nil) {
+					return
+				}
+			}
+		}
+	},
+}
+
+// realmScan is a row of am_session_scan.
+type realmScan struct {
+	*inventory.RealmScan
+	baseURL string
+}
+
+func (r *realmScan) failure() any {
+	if r.Err == nil {
+		return nil
+	}
+	return r.Err.Error()
+}
