@@ -3,8 +3,10 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +83,9 @@ func equal(a, b any) bool {
 		u, ok := b.(time.Time)
 		return ok && t.Equal(u)
 	}
+	if b, ok := b.(json.RawMessage); ok {
+		return a == string(b)
+	}
 	return a == b
 }
 
@@ -141,4 +146,22 @@ func tryAll(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) 
 		return list, err
 	}
 	return list, rows.Close()
+}
+
+// runAll runs all statements, with a value for :realm where the SQL has it.
+func runAll(t testing.TB, db *engine.DB, sql string) error {
+	t.Helper()
+	var args []engine.Arg
+	if strings.Contains(sql, ":realm") {
+		args = []engine.Arg{{Name: "realm", Value: "/alpha"}}
+	}
+	rows, err := db.Query(t.Context(), sql, args...)
+	if err != nil {
+		return err
+	}
+	for more := true; more; more = rows.NextResultSet() {
+		for rows.Next() {
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -51,25 +53,13 @@ const (
 var keyedRows = [...]int64{scanRows, 1000, 20, 2}
 
 // BestIndex takes every = and IN on a key column, one a column, and LIMIT where nothing else thins the rows out.
-// What it does not take, and what it takes, SQLite checks again itself.
+// What it takes, SQLite checks again itself.
 func (t *virtualTable) BestIndex(idx *sqlite3.IndexInfo) error {
 	p := plan{used: idx.ColumnsUsed}
-	taken := make(map[int]bool, len(t.keys))
-	rest := 0 // conditions that are not taken
-	for i, c := range idx.Constraint {
-		switch {
-		case c.Op == sqlite3.INDEX_CONSTRAINT_LIMIT, c.Op == sqlite3.INDEX_CONSTRAINT_OFFSET:
-		case t.canTake(idx, i) && !taken[c.Column]:
-			taken[c.Column] = true
-			list := idx.In(i, -1)
-			if list {
-				idx.In(i, 1)
-			}
-			p.keys = append(p.keys, planKey{c.Column, list})
-			idx.ConstraintUsage[i].ArgvIndex = len(p.keys)
-		default:
-			rest++
-		}
+	taken, rest := t.take(idx)
+	for _, i := range taken {
+		p.keys = append(p.keys, planKey{idx.Constraint[i].Column, takeList(idx, i)})
+		idx.ConstraintUsage[i].ArgvIndex = len(p.keys)
 	}
 	if rest == 0 && len(idx.OrderBy) == 0 {
 		p.takeLimit(idx)
@@ -81,6 +71,29 @@ func (t *virtualTable) BestIndex(idx *sqlite3.IndexInfo) error {
 		idx.EstimatedCost = scanCost
 	}
 	return nil
+}
+
+// take chooses the constraints for the source, in the order of its columns, and counts the conditions that it leaves.
+func (t *virtualTable) take(idx *sqlite3.IndexInfo) (taken []int, rest int) {
+	for i, c := range idx.Constraint {
+		if c.Op == sqlite3.INDEX_CONSTRAINT_LIMIT || c.Op == sqlite3.INDEX_CONSTRAINT_OFFSET {
+			continue
+		}
+		another := slices.ContainsFunc(taken, func(j int) bool { return idx.Constraint[j].Column == c.Column })
+		if another || !t.canTake(idx, i) {
+			rest++
+			continue
+		}
+		taken = append(taken, i)
+	}
+	slices.SortFunc(taken, func(i, j int) int { return cmp.Compare(idx.Constraint[i].Column, idx.Constraint[j].Column) })
+	return taken, rest
+}
+
+// takeList asks for all values of an IN at once, if the constraint is one.
+func takeList(idx *sqlite3.IndexInfo, i int) bool {
+	const ask, take = -1, 1
+	return idx.In(i, ask) && idx.In(i, take)
 }
 
 // canTake tells whether the source can use the constraint as SQLite means it: under NOCASE or RTRIM, = is another condition.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 
@@ -58,9 +59,7 @@ func (r *Rows) Next() bool {
 		r.closeStatement()
 		return false
 	}
-	if r.err = r.read(); r.err != nil {
-		return false
-	}
+	r.read()
 	if !r.started {
 		r.started = true
 		r.inferTypes()
@@ -101,45 +100,52 @@ func (r *Rows) closeStatement() {
 	if r.stmt == nil {
 		return
 	}
-	r.db.failure = nil
-	_ = r.stmt.Close() // repeats the error of the last step
+	stmt := r.stmt
 	r.stmt = nil
+	_ = r.guard(stmt.Close) // SQLite repeats the error of the last step
 	if r.err == nil {
 		r.err = r.db.failure
 	}
 }
 
-func (r *Rows) read() error {
-	clear(r.values) // or a blob would be read into the last row's
-	if err := r.stmt.Columns(r.values...); err != nil {
-		return err
+// read takes the row's cells from SQLite.
+func (r *Rows) read() {
+	for i := range r.values {
+		r.values[i] = r.cell(i)
 	}
-	for i, v := range r.values {
-		if r.declared[i] {
-			r.values[i] = typed(v, r.columns[i].Type)
+}
+
+func (r *Rows) cell(i int) any {
+	switch r.stmt.ColumnType(i) {
+	case sqlite3.INTEGER:
+		n := r.stmt.ColumnInt64(i)
+		if r.columns[i].Type == Boolean && (n == 0 || n == 1) {
+			return n == 1
 		}
+		return n
+	case sqlite3.FLOAT:
+		return r.stmt.ColumnFloat(i)
+	case sqlite3.TEXT:
+		return r.text(i)
+	case sqlite3.BLOB:
+		return r.stmt.ColumnBlob(i, []byte{})
 	}
 	return nil
 }
 
-// typed is SQLite's value as one of the type, if it is one.
-func typed(value any, as Type) any {
-	switch v := value.(type) {
-	case int64:
-		if as == Boolean && (v == 0 || v == 1) {
-			return v == 1
+func (r *Rows) text(i int) any {
+	text := r.stmt.ColumnRawText(i) // SQLite's own memory
+	switch r.columns[i].Type {
+	case Timestamp:
+		if t, ok := parseTimestamp(text); ok {
+			return t
 		}
-	case string:
-		if as == Timestamp {
-			if t, ok := parseTimestamp(v); ok {
-				return t
-			}
-		}
-		if as == JSON && json.Valid([]byte(v)) {
-			return json.RawMessage(v)
+	case JSON:
+		if json.Valid(text) {
+			return json.RawMessage(bytes.Clone(text))
 		}
 	}
-	return value
+	return string(text)
 }
 
 // inferTypes gives the expressions the types of the first row's values.

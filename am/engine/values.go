@@ -3,24 +3,33 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/ncruces/go-sqlite3"
 )
 
-// done is SQLite's code for the end of a list.
-const done = sqlite3.ErrorCode(101)
+// endOfList is SQLite's code for it.
+const endOfList = sqlite3.ErrorCode(101)
 
 // query makes the source's query of a plan and its values. It is not possible if some condition can match nothing.
 func (t *virtualTable) query(p plan, arg []sqlite3.Value) (q Query, possible bool, err error) {
 	q.Columns = t.used(p.used)
+	exact := true
 	for i, key := range p.keys {
-		values, err := t.values(key, arg[i])
-		if err != nil || len(values) == 0 {
+		column := t.columns[key.column]
+		values, all, err := equals(key, arg[i], column.Type)
+		switch {
+		case err != nil:
 			return q, false, err
+		case !all:
+			exact = false
+		case len(values) == 0:
+			return q, false, nil
+		default:
+			q.Quals = append(q.Quals, Qual{column.Name, values})
 		}
-		q.Quals = append(q.Quals, Qual{t.columns[key.column].Name, values})
 	}
-	if p.limit {
+	if p.limit && exact {
 		q.Limit = limit(p, arg[len(p.keys):])
 	}
 	return q, true, nil
@@ -35,61 +44,77 @@ func limit(p plan, arg []sqlite3.Value) int64 {
 	return max(0, n)
 }
 
-// values are those of a condition that the column can have.
-func (t *virtualTable) values(key planKey, arg sqlite3.Value) (values []any, err error) {
-	add := func(v sqlite3.Value) {
-		if value := comparable(v, t.columns[key.column].Type); value != nil {
-			values = append(values, value)
-		}
-	}
+// equals lists what a column of the type can hold that a condition means, unless it cannot tell all.
+func equals(key planKey, arg sqlite3.Value, as Type) (values []any, all bool, err error) {
 	if !key.list {
-		add(arg)
-		return values, nil
+		value, can := equal(arg, as)
+		return appendValue(nil, value), can, nil
 	}
 	v, err := arg.InFirst()
 	for ; err == nil; v, err = arg.InNext() {
-		add(v)
+		value, can := equal(v, as)
+		if !can {
+			return nil, false, nil
+		}
+		values = appendValue(values, value)
 	}
-	if !errors.Is(err, done) {
-		return nil, fmt.Errorf("read the list of an IN: %w", err)
+	if !errors.Is(err, endOfList) {
+		return nil, false, fmt.Errorf("read the list of an IN: %w", err)
 	}
-	return values, nil
+	return values, true, nil
 }
 
-// comparable is the value of a column of the type that SQLite takes for equal to v, or nil if there is none:
-// a text column is equal to the number 5 where it is '5', a number's column to the text '5.0' where it is 5.
-func comparable(v sqlite3.Value, as Type) any {
+func appendValue(values []any, value any) []any {
+	if value == nil {
+		return values
+	}
+	return append(values, value)
+}
+
+// equal is the one value that a column of the type can hold and SQLite takes for equal to v, or nil if there is none.
+//
+// It cannot tell for a number and a text column. SQLite compares texts with a number that stands in the SQL ('5' = 5),
+// but numbers with one from a column of numbers, and then '05' is equal to 5, too.
+func equal(v sqlite3.Value, as Type) (value any, can bool) {
 	switch v.Type() {
 	case sqlite3.NULL, sqlite3.BLOB:
-		return nil
+		return nil, true
+	case sqlite3.TEXT:
+		return fromText(v, as), true
 	}
 	switch as {
 	case Text, JSON:
-		return asText(v)
+		return nil, false
 	case Timestamp:
-		if t, ok := parseTimestamp(asText(v)); ok {
+		return nil, true
+	}
+	return fromNumber(v, as), true
+}
+
+func fromText(v sqlite3.Value, as Type) any {
+	switch as {
+	case Text, JSON:
+		return v.Text()
+	case Timestamp:
+		if t, ok := parseTimestamp(v.RawText()); ok {
 			return t
 		}
 		return nil
 	}
-	number := v.Dup() // as SQLite converts in place
+	number := v.Dup() // since SQLite converts in place
 	defer number.Close()
-	switch number.NumericType() {
-	case sqlite3.INTEGER:
-		return fromInteger(number.Int64(), as)
-	case sqlite3.FLOAT:
-		return fromFloat(number.Float(), as)
-	}
-	return nil
+	number.NumericType()
+	return fromNumber(*number, as)
 }
 
-func asText(v sqlite3.Value) string {
-	if v.Type() == sqlite3.TEXT {
-		return v.Text()
+func fromNumber(v sqlite3.Value, as Type) any {
+	switch v.Type() {
+	case sqlite3.INTEGER:
+		return fromInteger(v.Int64(), as)
+	case sqlite3.FLOAT:
+		return fromFloat(v.Float(), as)
 	}
-	text := v.Dup()
-	defer text.Close()
-	return text.Text()
+	return nil
 }
 
 func fromInteger(i int64, as Type) any {
@@ -108,7 +133,7 @@ func fromFloat(f float64, as Type) any {
 	if as == Double {
 		return f
 	}
-	if i := int64(f); float64(i) == f {
+	if i := int64(f); float64(i) == f && f < math.MaxInt64 {
 		return fromInteger(i, as)
 	}
 	return nil

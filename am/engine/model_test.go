@@ -1,0 +1,263 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"pgregory.net/rapid"
+)
+
+// A virtual table whose source uses whatever it is told answers every statement as a real table with the same rows does.
+func TestVirtualTablesAnswerAsRealOnes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t)
+		defer m.close(t)
+		for range 5 {
+			m.compare(t, drawStatement(t))
+		}
+	})
+}
+
+// A model is the same rows twice: in virtual tables and in real ones.
+type model struct {
+	virtual, real *engine.DB
+	tables        []*fakeTable
+}
+
+func newModel(t *rapid.T) *model {
+	m := &model{virtual: mustOpen(t), real: mustOpen(t)}
+	for _, name := range []string{"t", "u"} {
+		table := drawTable(t, name)
+		m.tables = append(m.tables, table)
+		m.copy(t, table)
+	}
+	if err := m.virtual.Attach("am", m.tables[0], m.tables[1]); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func mustOpen(t *rapid.T) *engine.DB {
+	db, err := engine.Open(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func (m *model) close(t *rapid.T) {
+	for _, db := range []*engine.DB{m.virtual, m.real} {
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// copy makes the real table of a virtual one.
+func (m *model) copy(t *rapid.T, table *fakeTable) {
+	m.mustRun(t, `CREATE TABLE `+table.name+`(realm TEXT, username TEXT, session_handle TEXT, idle INTEGER, score DOUBLE,
+		active BOOLEAN, latest TIMESTAMP TEXT COLLATE INSTANT, properties JSON TEXT)`)
+	for _, row := range table.rows {
+		args := make([]engine.Arg, len(row))
+		for i, column := range table.columns {
+			args[i] = engine.Arg{Name: column.Name, Value: row[i]}
+		}
+		m.mustRun(t, `INSERT INTO `+table.name+` VALUES
+			(:realm, :username, :session_handle, :idle, :score, :active, :latest, :properties)`, args...)
+	}
+}
+
+func (m *model) mustRun(t *rapid.T, sql string, args ...engine.Arg) {
+	if _, err := tryAll(context.Background(), m.real, sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// A statement is SQL, what follows it to cut rows off, and whether its rows have an order.
+type statement struct {
+	sql, limit string
+	ordered    bool
+}
+
+func (m *model) compare(t *rapid.T, s statement) {
+	for _, table := range m.tables {
+		table.asked = nil
+	}
+	want, wantErr := m.rows(m.real, s.sql+s.limit)
+	got, gotErr := m.rows(m.virtual, s.sql+s.limit)
+	if fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
+		t.Fatalf("%s%s\nvirtual: %v\nreal:    %v", s.sql, s.limit, gotErr, wantErr)
+	}
+	same := slices.Equal(got, want)
+	if s.limit != "" && !s.ordered { // any rows will do, but as many
+		all, _ := m.rows(m.real, s.sql)
+		same = len(got) == len(want) && contains(all, got)
+	} else if !s.ordered {
+		slices.Sort(got)
+		slices.Sort(want)
+		same = slices.Equal(got, want)
+	}
+	if !same {
+		t.Fatalf("%s%s\nt: keys %v, asked %v\nu: keys %v, asked %v\nvirtual: %q\nreal:    %q", s.sql, s.limit,
+			m.tables[0].keys, m.tables[0].asked, m.tables[1].keys, m.tables[1].asked, got, want)
+	}
+}
+
+func (m *model) rows(db *engine.DB, sql string) ([]string, error) {
+	rows, err := tryAll(context.Background(), db, sql)
+	printed := make([]string, len(rows))
+	for i, row := range rows {
+		printed[i] = fmt.Sprint(row...)
+	}
+	return printed, err
+}
+
+// contains tells whether the bag all holds the bag some.
+func contains(all, some []string) bool {
+	count := map[string]int{}
+	for _, row := range all {
+		count[row]++
+	}
+	for _, row := range some {
+		if count[row]--; count[row] < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func drawTable(t *rapid.T, name string) *fakeTable {
+	row := rapid.Custom(func(t *rapid.T) session {
+		row := make(session, len(sessionColumns))
+		for i, column := range sessionColumns {
+			row[i] = rapid.SampledFrom(cells[column.Type]).Draw(t, column.Name)
+		}
+		return row
+	})
+	few := rapid.SliceOfN(row, 1, 6).Draw(t, "rows of "+name) // so that some are there twice
+	table := &fakeTable{name: name, columns: sessionColumns, rows: rapid.SliceOfN(rapid.SampledFrom(few), 0, 12).Draw(t, name)}
+	for _, column := range sessionColumns {
+		if rapid.Bool().Draw(t, name+" has key "+column.Name) {
+			table.keys = append(table.keys, column.Name)
+		}
+	}
+	if rapid.Bool().Draw(t, name+" is careless") {
+		table.source = table.careless
+	}
+	return table
+}
+
+// careless uses only the limit of its query: it may yield rows that do not match, as long as it does not count them.
+func (f *fakeTable) careless(_ context.Context, q engine.Query) iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		var n int64
+		for _, row := range f.rows {
+			if q.Limit > 0 && n == q.Limit || !yield(row, nil) {
+				return
+			}
+			if f.matches(row, q) {
+				n++
+			}
+		}
+	}
+}
+
+var cells = map[engine.Type][]any{
+	engine.Text:      {nil, "a", "A", "b", "5", "05", "5.0", "a%", "日本", ""},
+	engine.Integer:   {nil, int64(0), int64(1), int64(5), int64(-7), int64(1 << 53), int64(1<<53 + 1)},
+	engine.Double:    {nil, 0.0, 1.0, 5.0, 5.25, -0.5, float64(1 << 53)},
+	engine.Boolean:   {nil, true, false},
+	engine.Timestamp: {nil, at("2026-11-22T03:16:30Z"), at("2026-11-22T03:16:30.123Z"), at("2026-11-22T00:00:00Z"), at("2026-11-22T03:16:30.000001Z")},
+	engine.JSON:      {nil, json.RawMessage(`{"a":1}`), json.RawMessage(`[]`), json.RawMessage(`5`)},
+}
+
+var literals = []string{
+	`NULL`, `'a'`, `'A'`, `'b'`, `'5'`, `'05'`, `'5.0'`, `' 5'`, `''`, `'日本'`, `x'61'`, `'[]'`, `'{"a":1}'`,
+	`0`, `1`, `5`, `5.0`, `5.25`, `-7`, `9007199254740993`, `9007199254740992.0`, `true`, `cast(5 as text)`, `cast('5' as integer)`,
+	`'2026-11-22'`, `'2026-11-22 03:16:30'`, `'2026-11-22T03:16:30Z'`, `'2026-11-22T04:16:30.123+01:00'`, `datetime('2026-11-22 03:16:30')`,
+}
+
+func drawStatement(t *rapid.T) statement {
+	where := func(tables ...string) string { return " WHERE " + drawCondition(t, 3, tables...) }
+	column := drawColumn(t, "t")
+	switch kind := rapid.IntRange(0, 8).Draw(t, "statement"); kind {
+	case 0:
+		return statement{sql: `SELECT * FROM t` + where("t"), limit: drawLimit(t)}
+	case 1:
+		return statement{sql: `SELECT ` + column + ` FROM t` + where("t"), limit: drawLimit(t)}
+	case 2:
+		order := ` ORDER BY ` + column + drawOne(t, "", " DESC") + `, 1, 2, 3, 4, 5, 6, 7, 8`
+		return statement{sql: `SELECT * FROM t` + where("t") + order, limit: drawLimit(t), ordered: true}
+	case 3:
+		return statement{sql: `SELECT count(*), count(DISTINCT ` + column + `), min(` + column + `), sum(idle) FROM t` + where("t"), limit: drawLimit(t)}
+	case 4:
+		return statement{sql: `SELECT ` + column + `, count(*), max(score) FROM t` + where("t") + ` GROUP BY 1`, limit: drawLimit(t)}
+	case 5:
+		return statement{sql: `SELECT DISTINCT ` + column + `, ` + drawColumn(t, "t") + ` FROM t` + where("t"), limit: drawLimit(t)}
+	case 6:
+		join := drawOne(t, ` JOIN `, ` LEFT JOIN `, ` FULL JOIN `)
+		return statement{sql: `SELECT t.*, ` + drawColumn(t, "u") + ` FROM t` + join + `u ON ` + drawCondition(t, 1, "t", "u") + where("t", "u"), limit: drawLimit(t)}
+	case 7:
+		set := drawOne(t, ` UNION `, ` UNION ALL `, ` EXCEPT `, ` INTERSECT `)
+		return statement{sql: `SELECT realm FROM t` + where("t") + set + `SELECT username FROM u` + where("u"), limit: drawLimit(t)}
+	default:
+		return statement{sql: `SELECT *, (SELECT count(*) FROM u` + where("t", "u") + `) FROM (SELECT * FROM t ORDER BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT 5) t` + where("t")}
+	}
+}
+
+func drawLimit(t *rapid.T) string {
+	return drawOne(t, ``, ``, ` LIMIT 1`, ` LIMIT 2`, ` LIMIT 3 OFFSET 2`, ` LIMIT -1 OFFSET 1`, ` LIMIT 0`, ` LIMIT 100`, ` LIMIT 2 OFFSET -1`)
+}
+
+func drawOne(t *rapid.T, of ...string) string { return rapid.SampledFrom(of).Draw(t, "one of") }
+
+func drawColumn(t *rapid.T, tables ...string) string {
+	return drawOne(t, tables...) + "." + rapid.SampledFrom(sessionColumns).Draw(t, "column").Name
+}
+
+func drawLiteral(t *rapid.T) string { return drawOne(t, literals...) }
+
+func drawList(t *rapid.T) string {
+	return "(" + strings.Join(rapid.SliceOfN(rapid.SampledFrom(literals), 0, 4).Draw(t, "list"), ", ") + ")"
+}
+
+// drawCondition draws a condition on columns of the tables.
+func drawCondition(t *rapid.T, depth int, tables ...string) string {
+	column := drawColumn(t, tables...)
+	most := 12
+	if depth == 0 {
+		most = 9
+	}
+	switch kind := rapid.IntRange(0, most).Draw(t, "condition"); kind {
+	case 0, 1:
+		return column + " = " + drawLiteral(t)
+	case 2:
+		return column + " IN " + drawList(t)
+	case 3:
+		return column + " " + drawOne(t, "<>", "<", "<=", ">", ">=", "IS", "IS NOT") + " " + drawLiteral(t)
+	case 4:
+		return column + drawOne(t, " IS NULL", " IS NOT NULL", " LIKE 'a%'", " NOT IN "+drawList(t), " = 'a' COLLATE NOCASE", " BETWEEN 'a' AND 'b'")
+	case 5:
+		return column + " = " + drawColumn(t, tables...)
+	case 6:
+		return column + " IN (SELECT " + drawColumn(t, "x") + " FROM " + drawOne(t, "t", "u") + " x)"
+	case 7:
+		return drawLiteral(t) + " = " + column
+	case 8:
+		return "(" + column + ", " + drawColumn(t, tables...) + ") IN " + drawOne(t, "(VALUES ("+drawLiteral(t)+", "+drawLiteral(t)+"))", "(SELECT realm, username FROM u)")
+	case 9:
+		return "EXISTS (SELECT 1 FROM u x WHERE x.username = " + column + ")"
+	case 10:
+		return "NOT (" + drawCondition(t, depth-1, tables...) + ")"
+	case 11:
+		return "(" + drawCondition(t, depth-1, tables...) + " OR " + drawCondition(t, depth-1, tables...) + ")"
+	default:
+		return "(" + drawCondition(t, depth-1, tables...) + " AND " + drawCondition(t, depth-1, tables...) + ")"
+	}
+}
