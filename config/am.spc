@@ -1,0 +1,86 @@
+connection "am" {
+  plugin = "am"
+
+  # Address of the deployment, with AM's context path (…/am, …/openam).
+  # Can also be set with the AM_URL environment variable.
+  # base_url = "https://am.example.com/am"
+
+  # CREDENTIALS: one of the four kinds. A secret can be given as it is, as "env:NAME" (an environment variable) or as
+  # "file:/path" (a file that holds nothing else). Prefer the latter two: hosts may write this text to their logs.
+
+  # 1. An account that may list sessions: amAdmin or a delegated administrator.
+  # Can also be set with the AM_USERNAME and AM_PASSWORD environment variables.
+  # username = "amadmin"
+  # password = "file:/run/secrets/am-password"
+
+  # The realm that the account lives in; the root by default.
+  # login_realm = "/"
+
+  # The tree or chain that takes name and password from headers; the realm's default by default.
+  # login_service = "adminconsoleservice"
+
+  # 2. The token of a session that somebody else began. It is not ended.
+  # Can also be set with the AM_SSO_TOKEN environment variable.
+  # sso_token = "env:MY_AM_SESSION"
+
+  # 3. An OAuth 2.0 access token with the scope fr:am:*. Can also be set with the AM_ACCESS_TOKEN environment variable.
+  # access_token = "file:/run/secrets/am-access-token"
+
+  # 4. A service account of PingOne Advanced Identity Cloud, with the scope fr:am:* (and fr:idm:* to list identities).
+  # Can also be set with the AM_SERVICE_ACCOUNT_ID and AM_SERVICE_ACCOUNT_JWK environment variables.
+  # service_account_id  = "449d7e27-7889-47af-a736-83b6bbf97ec5"
+  # service_account_jwk = "file:/run/secrets/service-account.jwk"
+
+  # Name of AM's session cookie; asked of the server by default.
+  # Can also be set with the AM_COOKIE_NAME environment variable.
+  # cookie_name = "iPlanetDirectoryPro"
+
+  # SCOPE AND COMPLETENESS
+
+  # Realms that a query without a realm asks; all that the server lists by default.
+  # Can also be set with the AM_REALMS environment variable, separated by commas.
+  # realms = ["/alpha", "/bravo"]
+
+  # How many sessions AM lists at the most. Read from the server (global session service, search.maxSessionListSize)
+  # where the account may, otherwise taken as AM's default, 120.
+  # list_cap = 120
+
+  # How many identities a server lists at the most that cannot page them: OpenAM.
+  # user_list_cap = 1000
+
+  # What to do when sessions may be missing because AM cut a list: "error", "warn" (a notice), or "strict" (an error even
+  # where every known identity was asked by name and no answer was cut).
+  # on_truncation = "error"
+
+  # What to do when one realm of several cannot be listed: "error" or "warn".
+  # on_realm_error = "error"
+
+  # CONNECTION
+
+  # Resource version of the sessions endpoint (4.0, 3.1, 3.0, 2.0, 1.2) instead of the newest that the server has.
+  # Can also be set with the AM_API environment variable.
+  # api = "4.0"
+
+  # The most requests under way at once; fewer are used where the server does not keep up.
+  # max_concurrency = 16
+
+  # Requests a second at the most; unlimited by default.
+  # rate_limit = 50
+
+  # How often a request that changes nothing is repeated when the server is overloaded or out of reach.
+  # max_retries = 3
+
+  # How long the server may be silent.
+  # timeout = "60s"
+
+  # An HTTP proxy; that of the environment (HTTPS_PROXY) by default.
+  # proxy = "http://proxy.example.com:3128"
+
+  # Certificate authorities beside the system's, and this client's certificate and key, as PEM files.
+  # ca_file          = "/etc/ssl/company-ca.pem"
+  # client_cert_file = "/etc/ssl/amsql.pem"
+  # client_key_file  = "/etc/ssl/amsql.key"
+
+  # Take any certificate: for trials only.
+  # insecure_skip_verify = false
+}
