@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 )
 
-// memoryLimit bounds the memory of one DB. It is address space until used.
-// Sorts and intermediate tables beyond cacheSize go to temporary files, so only single huge values come near it.
+// memoryLimit bounds the memory of one DB where there is address space for it; it takes none until used.
+// Only huge single values come near it, since sorts and intermediate tables spill.
 const memoryLimit = 1 << 30
 
-// setup is run on every new connection. The cache is what sorting may take before it spills to a file.
+// setup lets a sort or an intermediate table take 32 MB before it spills to a temporary file. That one has no name
+// (on Unix), so that nothing of it is left, and lies in $SQLITE_TMPDIR or the system's place for such files.
 const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768`
 
 // A DB is an SQLite database in memory. Like a connection, it serves one goroutine at a time.
@@ -32,7 +34,10 @@ type DB struct {
 
 // Open makes an empty database.
 func Open(ctx context.Context) (*DB, error) {
-	conn, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, memoryLimit), ":memory:")
+	if bits.UintSize >= 64 {
+		ctx = sqlite3.WithMaxMemory(ctx, memoryLimit)
+	}
+	conn, err := sqlite3.OpenContext(ctx, ":memory:")
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}

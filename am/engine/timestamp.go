@@ -130,7 +130,16 @@ func isCanonical(s []byte) bool {
 	case len(bySeconds):
 		return true
 	case len(byMillis), len(byMicros), len(byNanos):
-		return s[19] == '.' && string(s[len(s)-3:]) != "000"
+		return s[19] == '.' && areDigits(s[20:]) && string(s[len(s)-3:]) != "000"
 	}
 	return false
+}
+
+func areDigits(s []byte) bool {
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
