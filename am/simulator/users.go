@@ -3,6 +3,7 @@ package simulator
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,19 +94,21 @@ func (x *exchange) attributes(u *user, lower bool) object {
 
 func ldapTime(at int64) string { return time.UnixMilli(at).UTC().Format("20060102150405Z") }
 
-// listedUsers are a realm's identities in the order of AM's hash set, cut at the cap without a sign.
-func (x *exchange) listedUsers() []user {
-	all := x.directory.users(x.realm.path)
-	if limit := int(x.userCap.Load()); len(all) > limit {
-		all = all[:limit]
+// listedUsers are a realm's identities that match, in the order of AM's hash set, cut at the cap without a sign.
+func (x *exchange) listedUsers(matches func(*user) bool) []user {
+	rejected := func(u user) bool { return !matches(&u) }
+	found := slices.DeleteFunc(slices.Clone(x.directory.users(x.realm.path)), rejected)
+	if limit := int(x.userCap.Load()); len(found) > limit {
+		found = found[:limit]
 	}
 	if x.realm.path == "/" && x.profile.sharedUsers {
 		for _, name := range rootUsers {
-			all = append(all, user{name: name, id: name, created: x.started})
+			found = append(found, user{name: name, id: name, created: x.started})
 		}
+		found = slices.DeleteFunc(found, rejected)
 	}
 	path := strings.ToLower(x.realm.path)
-	return javaOrder(all, func(u user) string { return strings.ToLower(x.profile.universalID(u.id, path, false)) })
+	return javaOrder(found, func(u user) string { return strings.ToLower(x.profile.universalID(u.id, path, false)) })
 }
 
 // queryUsers lists identities. Measured on OpenAM 16.0.5: up to 2.x the rows are names, and the filter, the fields and the
@@ -113,10 +116,8 @@ func (x *exchange) listedUsers() []user {
 func (x *exchange) queryUsers() error {
 	rows := []any{}
 	if x.version.major < 3 {
-		for _, u := range x.listedUsers() {
-			if !x.crest.hasQueryID || wildcard(x.crest.queryID, u.name) {
-				rows = append(rows, u.name)
-			}
+		for _, u := range x.listedUsers(func(u *user) bool { return !x.crest.hasQueryID || wildcard(x.crest.queryID, u.name) }) {
+			rows = append(rows, u.name)
 		}
 		x.crest.hasFields = false
 		x.list(rows, "NONE")
@@ -125,10 +126,8 @@ func (x *exchange) queryUsers() error {
 	if x.crest.filter == nil && !x.crest.hasQueryID {
 		return errUncaught
 	}
-	for _, u := range x.listedUsers() {
-		if x.userMatches(&u) {
-			rows = append(rows, x.userRow(&u))
-		}
+	for _, u := range x.listedUsers(x.userMatches) {
+		rows = append(rows, x.userRow(&u))
 	}
 	if x.version.major >= 4 && x.profile.pagedUsers {
 		return x.page4(rows)

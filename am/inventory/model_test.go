@@ -1,0 +1,396 @@
+package inventory_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+var (
+	modelCases = flag.Int("model.cases", 150, "random populations that the inventory is held against a plain model with")
+	modelSeed  = flag.Uint64("model.seed", 0, "seed of the first; 0: by the clock")
+)
+
+// Each case is a random population and some random statements over it. Through the engine each must give what the same
+// statement gives over a plain table of the sessions that the model says are visible, or the error, or the notice,
+// exactly when the model says so.
+func TestInventoryEqualsAPlainModel(t *testing.T) {
+	seed := *modelSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	for i := range uint64(*modelCases) {
+		if !t.Run(fmt.Sprintf("seed=%d", seed+i), func(t *testing.T) { runModelCase(t, seed+i) }) {
+			t.Fatalf("run again with -model.seed=%d -model.cases=1", seed+i)
+		}
+	}
+}
+
+// population is a simulated AM and what the model knows of it.
+type population struct {
+	rng       *rand.Rand
+	server    *simulator.Server
+	realms    []string
+	names     []string // of users that are in the directory, and of some that are not
+	directory map[string]bool
+	listCap   int
+	userCap   int
+	policy    inventory.Policy
+}
+
+// oddNames are user names that need care somewhere on the way.
+var oddNames = []string{
+	"o'brien", `with "quote"`, `back\slash`, "café", "cafe", "two words", "a,b=c", "日本", "日本語", "per%cent", "plus+name", "<tag>", "semi;x",
+	"user@example.com", "d", "d1", "d10", "d2", "_x", "-y",
+}
+
+func newPopulation(t *testing.T, seed uint64) *population {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	p := &population{
+		rng: rng, directory: map[string]bool{}, listCap: 1 + rng.IntN(200), userCap: 2 + rng.IntN(40),
+		policy: []inventory.Policy{inventory.Fail, inventory.Fail, inventory.Warn, inventory.Strict}[rng.IntN(4)],
+		realms: []string{"/"},
+	}
+	var err error
+	p.server, err = simulator.New(simulator.Options{Seed: seed, ListCap: p.listCap, UserCap: p.userCap})
+	must(t, err)
+	for _, path := range []string{"/alpha", "/bravo", "/alpha/nested"}[:rng.IntN(4)] {
+		must(t, p.server.AddRealm(path))
+		p.realms = append(p.realms, path)
+	}
+	for range rng.IntN(60) {
+		p.addUser(t)
+	}
+	p.directory["demo"] = true // comes with the server
+	sessions := rng.IntN(1 + 3*p.listCap)
+	for range min(sessions, 400) {
+		if len(p.names) == 0 {
+			break
+		}
+		// Few have many sessions, many have few.
+		name := p.names[rng.IntN(1+rng.IntN(len(p.names)))]
+		_, err := p.server.Login(p.realms[rng.IntN(len(p.realms))], name)
+		must(t, err)
+	}
+	for _, name := range p.names {
+		if rng.IntN(8) == 0 { // its sessions live on
+			must(t, p.server.DeleteUser("/", name))
+			delete(p.directory, name)
+		}
+	}
+	return p
+}
+
+func (p *population) addUser(t *testing.T) {
+	name := fmt.Sprintf("%c%c%d", 'a'+rune(p.rng.IntN(3)), 'a'+rune(p.rng.IntN(3)), p.rng.IntN(30))
+	if p.rng.IntN(3) == 0 {
+		name = oddNames[p.rng.IntN(len(oddNames))]
+	}
+	if p.directory[name] {
+		return
+	}
+	must(t, p.server.AddUser("/", name, "changeit"))
+	p.directory[name] = true
+	p.names = append(p.names, name)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// outcome is what the model says of one scan.
+type outcome struct {
+	visible []simulator.Session
+	cut     bool // an error, unless the policy is to warn
+	byUser  bool // a notice; an error where the policy is strict
+	unknown bool // the query names a realm that does not exist
+}
+
+// scan is the model: what an inventory can find, and what it can prove.
+func (p *population) scan(q am.Query, all []simulator.Session) outcome {
+	var o outcome
+	realms, named := quals(q, "realm")
+	if !named {
+		realms = p.realms
+	}
+	users, byName := quals(q, "username")
+	for _, realm := range realms {
+		if !slices.Contains(p.realms, realm) {
+			o.unknown = o.unknown || !byName || len(users) > 0
+			continue
+		}
+		of := filter(all, func(s simulator.Session) bool { return s.Realm == realm })
+		if byName {
+			for _, user := range users {
+				mine := filter(of, func(s simulator.Session) bool { return s.Username == user })
+				o.cut = o.cut || len(mine) >= p.listCap
+				o.visible = append(o.visible, mine[:min(len(mine), p.listCap)]...)
+			}
+			continue
+		}
+		p.scanRealm(realm, of, &o)
+	}
+	return o
+}
+
+// scanRealm is the model of a whole realm's list.
+func (p *population) scanRealm(realm string, of []simulator.Session, o *outcome) {
+	if len(of) < p.listCap {
+		o.visible = append(o.visible, of...)
+		return
+	}
+	known := map[string]bool{}
+	for name := range p.directory {
+		known[name] = true
+	}
+	if realm == "/" { // OpenAM lists its own accounts there
+		known["amadmin"], known["dsameuser"] = true, true
+	}
+	for _, s := range of[:p.listCap] { // the oldest are listed
+		known[s.Username] = true
+	}
+	count := map[string]int{}
+	cut := false
+	for i, s := range of {
+		if count[s.Username]++; known[s.Username] && count[s.Username] >= p.listCap {
+			cut = true
+		}
+		if i < p.listCap || known[s.Username] && count[s.Username] <= p.listCap {
+			o.visible = append(o.visible, s)
+		}
+	}
+	o.cut, o.byUser = o.cut || cut, o.byUser || !cut
+}
+
+func filter(of []simulator.Session, keep func(simulator.Session) bool) (kept []simulator.Session) {
+	for _, s := range of {
+		if keep(s) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// quals are the distinct values that a column is asked for.
+func quals(q am.Query, column string) (values []string, ok bool) {
+	for _, qual := range q.Quals {
+		if qual.Column == column {
+			ok = true
+			for _, value := range qual.Values {
+				values = append(values, value.(string))
+			}
+		}
+	}
+	return values, ok
+}
+
+// statement draws a statement over am_session as s. Its result does not depend on the order of rows but by order by.
+func (p *population) statement() string {
+	where := ""
+	if p.rng.IntN(5) > 0 {
+		where = " where " + p.condition(2)
+	}
+	switch p.rng.IntN(7) {
+	case 0:
+		return "select count(*) from am_session s" + where
+	case 1:
+		return "select realm, count(*), min(username) from am_session s" + where + " group by realm"
+	case 2:
+		return "select username, realm, session_handle, universal_id, title from am_session s" + where
+	case 3:
+		return "select distinct username from am_session s" + where
+	case 4:
+		return fmt.Sprintf("select session_handle, username from am_session s%s order by session_handle limit %d offset %d", where, p.rng.IntN(20), p.rng.IntN(3))
+	case 5:
+		return fmt.Sprintf("select v.column1, count(session_handle) from (values (%s), (%s)) v left join am_session s on s.username = v.column1%s group by 1",
+			p.quoted(p.name()), p.quoted(p.name()), strings.Replace(where, " where ", " and ", 1))
+	default:
+		return "select max(max_session_expiration_time), max(username) from am_session s" + where
+	}
+}
+
+func (p *population) condition(depth int) string {
+	if depth > 0 && p.rng.IntN(3) == 0 {
+		return fmt.Sprintf("(%s %s %s)", p.condition(depth-1), []string{"and", "and", "or"}[p.rng.IntN(3)], p.condition(depth-1))
+	}
+	switch p.rng.IntN(8) {
+	case 0, 1:
+		return "s.realm = " + p.quoted(p.realm())
+	case 2:
+		return fmt.Sprintf("s.realm in (%s, %s)", p.quoted(p.realm()), p.quoted(p.realm()))
+	case 3, 4:
+		return "s.username = " + p.quoted(p.name())
+	case 5:
+		return fmt.Sprintf("s.username in (%s, %s, %s)", p.quoted(p.name()), p.quoted(p.name()), p.quoted(p.name()))
+	case 6:
+		return []string{"s.username like 'a%'", "s.username > 'b'", "not s.realm = '/alpha'", "s.username is not null", "length(s.username) < 5"}[p.rng.IntN(5)]
+	default:
+		return "not " + p.condition(0)
+	}
+}
+
+func (p *population) realm() string {
+	if p.rng.IntN(10) == 0 {
+		return []string{"/none", "alpha", "", "/alpha/"}[p.rng.IntN(4)]
+	}
+	return p.realms[p.rng.IntN(len(p.realms))]
+}
+
+func (p *population) name() string {
+	if len(p.names) == 0 || p.rng.IntN(10) == 0 {
+		return []string{"nobody", "", "amadmin", "*", `" or true`}[p.rng.IntN(5)]
+	}
+	return p.names[p.rng.IntN(len(p.names))]
+}
+
+func (p *population) quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// recorder is a table that remembers what it was asked.
+type recorder struct {
+	am.Table
+	asked *[]am.Query
+}
+
+func (r recorder) Columns() (columns []engine.Column) {
+	for _, c := range r.Table.Columns() {
+		columns = append(columns, engine.Column{Name: c.Name, Type: engine.Type(c.Type)})
+	}
+	return columns
+}
+
+func (r recorder) Rows(ctx context.Context, q engine.Query) iter.Seq2[any, error] {
+	asked := am.Query{Columns: q.Columns, Limit: q.Limit}
+	for _, qual := range q.Quals {
+		asked.Quals = append(asked.Quals, am.Qual(qual))
+	}
+	*r.asked = append(*r.asked, asked)
+	return r.Table.Rows(ctx, asked)
+}
+
+// plain is the table of the sessions that the model says are visible.
+type plain struct {
+	recorder
+	sessions []simulator.Session
+}
+
+func (p plain) Rows(context.Context, engine.Query) iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		for _, s := range p.sessions {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (p plain) Keys() []string { return nil }
+
+func (p plain) Cell(row any, column int) any {
+	s := row.(simulator.Session)
+	switch p.Columns()[column].Name {
+	case "username":
+		return s.Username
+	case "realm":
+		return s.Realm
+	case "universal_id":
+		return s.UniversalID
+	case "session_handle":
+		return s.Handle
+	case "max_session_expiration_time":
+		return s.End.Truncate(time.Second)
+	case "title":
+		return s.Username + " @ " + s.Realm
+	}
+	return nil
+}
+
+func runModelCase(t *testing.T, seed uint64) {
+	p := newPopulation(t, seed)
+	web := httptest.NewServer(p.server)
+	defer web.Close()
+	user, password := p.server.Admin()
+	var notices []string
+	address, policy := web.URL+p.server.ContextPath(), string(p.policy)
+	connection, err := am.Open("am", am.Config{
+		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy, UserCap: &p.userCap,
+	}, am.Host{Notify: func(notice string) { notices = append(notices, notice) }})
+	must(t, err)
+	defer func() { must(t, connection.Close(context.Background())) }()
+
+	table := connection.Tables()[0]
+	for range 6 {
+		statement := p.statement()
+		var asked []am.Query
+		notices = nil
+		got, gotErr := run(t, recorder{table, &asked}, statement)
+		all := p.server.Sessions()
+		var want outcome
+		seen := map[string]bool{}
+		for _, q := range asked {
+			o := p.scan(q, all)
+			for _, s := range o.visible {
+				if !seen[s.Handle] {
+					seen[s.Handle] = true
+					want.visible = append(want.visible, s)
+				}
+			}
+			want.cut, want.byUser, want.unknown = want.cut || o.cut, want.byUser || o.byUser, want.unknown || o.unknown
+		}
+		fails := want.cut && p.policy != inventory.Warn || want.byUser && p.policy == inventory.Strict
+		says := want.unknown || want.byUser && p.policy != inventory.Strict || want.cut && p.policy == inventory.Warn
+		context := fmt.Sprintf("%s\ncap %d, user cap %d, policy %s, asked %+v", statement, p.listCap, p.userCap, p.policy, asked)
+		var truncated *inventory.TruncatedError
+		if errors.As(gotErr, &truncated) != fails || !fails && gotErr != nil {
+			t.Fatalf("%s\nerror %v, want one of truncation: %v", context, gotErr, fails)
+		}
+		if fails {
+			continue
+		}
+		if (len(notices) > 0) != says {
+			t.Errorf("%s\nnotices %q, want some: %v", context, notices, says)
+		}
+		wantRows, err := run(t, plain{recorder{table, &asked}, want.visible}, statement)
+		must(t, err)
+		if !slices.Equal(got, wantRows) {
+			t.Fatalf("%s\ngot  %q\nwant %q", context, got, wantRows)
+		}
+	}
+}
+
+// run gives a statement's rows as text, sorted but where the statement does.
+func run(t *testing.T, table engine.Table, statement string) ([]string, error) {
+	db, err := engine.Open(context.Background())
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	must(t, db.Attach("am", table))
+	rows, err := db.Query(context.Background(), statement)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for rows.Next() {
+		out = append(out, fmt.Sprint(rows.Values()))
+	}
+	err = cmp.Or(rows.Err(), rows.Close())
+	if !strings.Contains(statement, "order by") {
+		slices.Sort(out)
+	}
+	return out, err
+}
