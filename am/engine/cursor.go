@@ -15,8 +15,9 @@ const jsonSubtype = 'J'
 
 // A cursor pulls the rows of one scan from the source.
 type cursor struct {
-	table *virtualTable
-	used  uint64
+	table    *virtualTable
+	plan     plan
+	planText string
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -34,15 +35,14 @@ func (c *cursor) Filter(_ int, idxStr string, arg ...sqlite3.Value) error {
 	if err := c.Close(); err != nil {
 		return err
 	}
-	p, err := parsePlan(idxStr)
+	if err := c.read(idxStr); err != nil {
+		return c.fail(err)
+	}
+	q, possible, err := c.table.query(c.plan, arg)
 	if err != nil {
 		return c.fail(err)
 	}
-	q, possible, err := c.table.query(p, arg)
-	if err != nil {
-		return c.fail(err)
-	}
-	c.used, c.done, c.ids = p.used, !possible, identities{}
+	c.done, c.ids = !possible, identities{}
 	if !possible {
 		return nil
 	}
@@ -50,6 +50,15 @@ func (c *cursor) Filter(_ int, idxStr string, arg ...sqlite3.Value) error {
 		return err
 	}
 	return c.Next()
+}
+
+// read reads the plan, once for all the scans of an inner table.
+func (c *cursor) read(text string) (err error) {
+	if text != c.planText {
+		c.plan, err = parsePlan(text)
+		c.planText = text
+	}
+	return err
 }
 
 func (c *cursor) start(q Query) (err error) {

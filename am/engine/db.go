@@ -22,7 +22,11 @@ const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768`
 //
 // Timestamps are text in SQLite's own form, UTC: `2026-11-22 03:16:30`, with a fraction of 3 (6, 9) digits where there
 // is one. Timestamp columns compare as instants with whatever else looks like one: `datetime('now', '-1 hour')`,
-// `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'2026-11-22'`. An expression such as max(time) is plain text.
+// `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'2026-11-22'` (their collation INSTANT sees to that).
+// An expression such as max(time) is plain text.
+//
+// Views of attached tables are temporary (CREATE TEMP VIEW) or stand in the same schema (CREATE VIEW am.idle AS …);
+// SQLite knows no others over several schemas.
 type DB struct {
 	conn    *sqlite3.Conn
 	schemas []string
@@ -66,9 +70,13 @@ func (db *DB) Attach(schema string, tables ...Table) error {
 
 // Close ends what is still running and frees the database.
 func (db *DB) Close() error {
-	var errs []error
-	for _, stmt := range slices.Collect(db.conn.Stmts()) {
-		errs = append(errs, stmt.Close())
+	if db.conn == nil {
+		return nil
 	}
-	return errors.Join(append(errs, db.conn.Close())...)
+	for _, stmt := range slices.Collect(db.conn.Stmts()) {
+		_ = stmt.Close() // the error of its last step, which its Rows have told
+	}
+	err := db.conn.Close()
+	db.conn = nil
+	return err
 }

@@ -27,7 +27,7 @@ func (ids *identities) of(c *cursor) int64 {
 	}
 	ids.hash.Reset()
 	for i := range c.table.columns {
-		if c.used&(1<<min(i, 63)) != 0 {
+		if c.plan.used&(1<<min(i, 63)) != 0 {
 			ids.add(c.table.source.Cell(c.row, i))
 		}
 	}

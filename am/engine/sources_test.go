@@ -93,11 +93,11 @@ func TestClosingTheDatabaseEndsOpenQueries(t *testing.T) {
 		t.Error(err)
 	}
 	w.check(t, "close of the database")
-	if rows.Next() {
-		t.Error("there is a row after the close of the database")
+	if rows.Next() || fmt.Sprint(rows.Err()) != "the database is closed" || rows.Close() != nil {
+		t.Errorf("the rows of a closed database end with %v", rows.Err())
 	}
-	if err := rows.Close(); err != nil {
-		t.Error(err)
+	if _, err := db.Query(t.Context(), `select 1`); fmt.Sprint(err) != "the database is closed" {
+		t.Errorf("a query of a closed database: %v", err)
 	}
 }
 

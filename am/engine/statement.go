@@ -7,6 +7,8 @@ import (
 	"strings"
 )
 
+var errClosed = errors.New("the database is closed")
+
 // Query runs a text of one or more statements. Those that return no rows are run on the way to the first one that does,
 // whose rows are the answer; [Rows.NextResultSet] goes on with the others. What is not reached is not run.
 //
@@ -67,6 +69,9 @@ func (r *Rows) step() (row bool) {
 // guard runs a piece of SQLite under the query's context and finds the true reason of an error:
 // the context's, the source's, or SQLite's own.
 func (r *Rows) guard(run func() error) (err error) {
+	if r.db.conn == nil {
+		return errClosed
+	}
 	outer := r.db.conn.SetInterrupt(r.ctx)
 	defer r.db.conn.SetInterrupt(outer)
 	r.db.failure = nil
