@@ -2,6 +2,7 @@ package am
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
@@ -68,7 +69,7 @@ func (t table[T]) hydrate(open *pool) plugin.HydrateFunc {
 		for row, err := range t.scan(ctx, c, q) {
 			if err != nil {
 				plugin.Logger(ctx).Error(t.name, "connection", c.Name(), "error", err)
-				return nil, err
+				return nil, fmt.Errorf("%s: %w", t.name, err)
 			}
 			if d.StreamListItem(ctx, row); d.RowsRemaining(ctx) == 0 {
 				break

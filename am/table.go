@@ -2,7 +2,6 @@ package am
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"time"
 )
@@ -108,13 +107,13 @@ var definitions = []definition{sessionTable, sessionScanTable}
 
 func (t table[T]) bind(c *Connection) Table { return &bound[T]{t, c} }
 
-// scan yields the table's rows, each error with the table's name.
+// scan yields the table's rows. Errors leave it to the host to name the table, which may be one of several connections.
 func (t table[T]) scan(ctx context.Context, c *Connection, q Query) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		defer c.begin()()
 		for row, err := range t.rows(ctx, c, q) {
 			if err != nil {
-				yield(nil, fmt.Errorf("%s: %w", t.name, err))
+				yield(nil, err)
 				return
 			}
 			if !yield(row, nil) {
