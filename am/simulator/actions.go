@@ -240,7 +240,7 @@ func (x *exchange) endByHandle(handle string) bool {
 		}
 		return true
 	}
-	return err != nil || handle == "" || strings.HasPrefix(handle, handlePrefix) || strings.Count(handle, "*") > 1
+	return err != nil || handle == "" || strings.HasPrefix(handle, handlePrefix)
 }
 
 // logoutByUser ends the sessions of a user in the URL's realm. A user may do it to itself.

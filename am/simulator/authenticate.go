@@ -93,6 +93,9 @@ func checkAuthIndex(values map[string]string) error {
 func (x *exchange) loginNames(doc map[string]any) (name, password string, err error) {
 	if id, ok := doc["authId"].(string); ok {
 		if err := x.takeAuthID(id); err != nil {
+			if err == errTimedOut && x.profile.domain != "" {
+				x.set("Set-Cookie", x.cookie+"="+expired+x.scope(), "amlbcookie=LOGOUT"+expired+x.scope())
+			}
 			return "", "", err
 		}
 		callbacks, _ := doc["callbacks"].([]any)
@@ -134,7 +137,7 @@ func (x *exchange) logIn(name, password string, noSession bool) error {
 		if _, err := x.recognise(x.realm, name, &password); err != nil {
 			return err
 		}
-		x.authHeaders()
+		x.authHeaders(x.cookies(authCookie, x.pendingToken())...)
 		return x.ok(object{{"message", "Authentication Successful"}, {"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}})
 	}
 	s, err := x.login(x.realm, name, &password)
@@ -142,25 +145,28 @@ func (x *exchange) logIn(name, password string, noSession bool) error {
 		return err
 	}
 	token := x.token(s)
-	x.authHeaders(x.cookies(s, token)...)
+	cookie := x.cookie
+	if s.token != "" {
+		cookie = authCookie // measured on OpenAM 16.0.5 for client-side sessions
+	}
+	x.authHeaders(x.cookies(cookie, token)...)
 	return x.ok(object{{"tokenId", token}, {"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}})
 }
 
-func (x *exchange) cookies(s *session, token string) []string {
+// authCookie carries a session that is not ready yet.
+const authCookie = "AMAuthCookie"
+
+// expired is how OpenAM takes a cookie back.
+const expired = "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:10 GMT"
+
+func (x *exchange) cookies(name, token string) []string {
 	if x.profile.domain == "" {
 		return []string{"amlbcookie=01; Path=/; HttpOnly"}
 	}
-	scope := "; Domain=" + x.profile.domain + "; Path=/"
-	name := x.cookie
-	if s.token != "" {
-		name = "AMAuthCookie" // measured on OpenAM 16.0.5 for client-side sessions
-	}
-	return []string{
-		name + "=" + token + scope,
-		"amlbcookie=01" + scope,
-		"AMAuthCookie=LOGOUT; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:10 GMT" + scope,
-	}
+	return []string{name + "=" + token + x.scope(), "amlbcookie=01" + x.scope(), authCookie + "=LOGOUT" + expired + x.scope()}
 }
+
+func (x *exchange) scope() string { return "; Domain=" + x.profile.domain + "; Path=/" }
 
 func (x *exchange) authHeaders(cookies ...string) {
 	x.set("Cache-Control", "no-cache, no-store, must-revalidate")
@@ -175,7 +181,7 @@ func (x *exchange) authHeaders(cookies ...string) {
 func (x *exchange) askBack(name string) error {
 	x.authHeaders()
 	if x.profile.domain != "" {
-		x.set("Set-Cookie", "AMAuthCookie="+x.pendingToken()+"; Domain="+x.profile.domain+"; Path=/", "amlbcookie=01; Domain="+x.profile.domain+"; Path=/")
+		x.set("Set-Cookie", x.cookies(authCookie, x.pendingToken())[:2]...)
 	}
 	callback := func(kind, prompt, input, value string) object {
 		return object{{"type", kind}, {"output", []object{{{"name", "prompt"}, {"value", prompt}}}}, {"input", []object{{{"name", input}, {"value", value}}}}}

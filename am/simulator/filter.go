@@ -135,12 +135,12 @@ func (p *filterParser) primary() (*filter, error) {
 	case strings.EqualFold(word, "true"), strings.EqualFold(word, "false"):
 		return &filter{op: strings.ToLower(word)}, nil
 	}
+	if err := checkPointer(word); err != nil {
+		return nil, err
+	}
 	op := strings.ToLower(p.take())
 	if op == "" || strings.ContainsAny(op, `"'()`) {
 		return nil, errSyntax
-	}
-	if err := checkPointer(word); err != nil {
-		return nil, err
 	}
 	if op == "pr" {
 		return &filter{op: op, field: word}, nil

@@ -99,6 +99,7 @@ func (x *exchange) serveRealmService(svc *realmService) error {
 			return
 		case !added:
 			err = errNotFound
+			return
 		case x.crest.kind == update:
 			err = svc.merge(x.realm, body)
 		case x.crest.kind == remove:
@@ -243,10 +244,21 @@ func (x *exchange) authenticationConfig() error {
 	}
 	var clientSide bool
 	x.directory.read(func() { clientSide = x.realm.clientSide })
-	general := object{
+	doc := object{{"accountlockout", raw(accountLockout)}, {"general", object{
 		{"locale", "en_US"}, {"statelessSessionsEnabled", clientSide}, {"userStatusCallbackPlugins", []string{}},
 		{"identityType", []string{"agent", "user"}}, {"defaultAuthLevel", 0}, {"twoFactorRequired", false},
-	}
-	x.document(http.StatusOK, "", append(object{{"general", general}}, serviceTail("EMPTY", "Core")...))
+	}}, {"userprofile", raw(userProfile)}, {"security", raw(loginSecurity)}, {"postauthprocess", object{
+		{"usernameGeneratorClass", "com.sun.identity.authentication.spi.DefaultUserIDGenerator"}, {"loginFailureUrl", []string{""}},
+		{"userAttributeSessionMapping", []string{}}, {"loginPostProcessClass", []string{}}, {"usernameGeneratorEnabled", true},
+		{"loginSuccessUrl", []string{x.profile.context + "/console"}},
+	}}, {"core", object{{"orgConfig", "ldapService"}, {"adminAuthModule", "ldapService"}}}}
+	x.document(http.StatusOK, "", append(doc, serviceTail("EMPTY", "Core")...))
 	return nil
 }
+
+// The parts of a realm's authentication configuration that never change here, as measured on OpenAM 16.0.5.
+const (
+	accountLockout = `{"lockoutDuration":0,"lockoutEmailAddress":null,"loginFailureLockoutMode":false,"lockoutDurationMultiplier":1,"lockoutWarnUserCount":0,"lockoutAttributeValue":null,"lockoutAttributeName":null,"loginFailureCount":5,"invalidAttemptsDataAttributeName":null,"loginFailureDuration":300,"storeInvalidAttemptsInDataStore":true}`
+	userProfile    = `{"defaultRole":[],"aliasAttributeName":["uid"],"dynamicProfileCreation":"false"}`
+	loginSecurity  = `{"moduleBasedAuthEnabled":true,"zeroPageLoginAllowedWithoutReferrer":true,"sharedSecret":null,"keyAlias":"test","zeroPageLoginEnabled":false,"zeroPageLoginReferrerWhiteList":[]}`
+)

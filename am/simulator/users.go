@@ -94,10 +94,11 @@ func (x *exchange) attributes(u *user, lower bool) object {
 
 func ldapTime(at int64) string { return time.UnixMilli(at).UTC().Format("20060102150405Z") }
 
-// listedUsers are a realm's identities that match, in the order of AM's hash set, cut at the cap without a sign.
+// listedUsers are a realm's identities that match, cut at the cap without a sign, in the order of AM's hash sets: one of
+// names, and then one of universal ids.
 func (x *exchange) listedUsers(matches func(*user) bool) []user {
 	rejected := func(u user) bool { return !matches(&u) }
-	found := slices.DeleteFunc(slices.Clone(x.directory.users(x.realm.path)), rejected)
+	found := slices.DeleteFunc(x.directory.users(x.realm.path), rejected)
 	if limit := int(x.userCap.Load()); len(found) > limit {
 		found = found[:limit]
 	}
@@ -108,6 +109,7 @@ func (x *exchange) listedUsers(matches func(*user) bool) []user {
 		found = slices.DeleteFunc(found, rejected)
 	}
 	path := strings.ToLower(x.realm.path)
+	found = javaOrder(found, func(u user) string { return strings.ToLower(u.id) })
 	return javaOrder(found, func(u user) string { return strings.ToLower(x.profile.universalID(u.id, path, false)) })
 }
 
