@@ -328,7 +328,7 @@ func (w *world) ensure(id string, r row) {
 		who = identity{name: "d1", realm: "/alpha"} // nothing tells, and it does not matter
 	}
 	if s := w.live[id]; s != nil {
-		if at := r.LatestAccessTime.UnixMilli(); s.ifAlive(at) != nil && at > s.listed.Load()+1000 {
+		if at := r.LatestAccessTime.UnixMilli(); at > s.listed.Load()+1000 {
 			s.touch(at, true) // it was used between recorded exchanges
 		}
 		return
