@@ -263,8 +263,8 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	c.gate.leave()
 	if err != nil {
 		c.log.Trace("request failed", "method", r.method, "url", failure.URL, "action", r.what, "error", redactError(err), "transaction", failure.TransactionID)
-		cancel(nil)
 		failure.Err, failure.Hint = connectionError(ctx, err)
+		cancel(nil) // not before, or it would be the reason
 		return nil, failure
 	}
 	c.log.Trace("request", "method", r.method, "url", failure.URL, "action", r.what, "status", response.StatusCode,
