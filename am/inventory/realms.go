@@ -79,7 +79,7 @@ func (s *scan) noSuchRealm(ctx context.Context, path string) string {
 		return text
 	}
 	if near := nearest(path, paths); near != "" {
-		return text + fmt.Sprintf("; did you mean %q?", near)
+		return text + fmt.Sprintf("; the nearest is %q", near)
 	}
 	return text + "; there are " + strings.Join(paths[:min(len(paths), 10)], ", ")
 }
