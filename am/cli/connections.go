@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/spf13/pflag"
+)
+
+// environmentConnection is the name of the connection that the environment describes.
+const environmentConnection = "am"
+
+const howToConnect = "set AM_URL, AM_USERNAME and AM_PASSWORD, or write ~/.steampipe/config/am.spc (config/am.spc is a sample); " +
+	"without a server, amsql simulate starts one and amsql demo shows one"
+
+// ConnectionOptions choose connections.
+type ConnectionOptions struct {
+	Config      string   // an .spc file; empty: the environment, else the user's am.spc
+	Connections []string // only these; empty: all
+}
+
+func (o *ConnectionOptions) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Config, "config", "", "read connections from this `file` (default the AM_ variables, else ~/.steampipe/config/am.spc)")
+	flags.StringArrayVar(&o.Connections, "connection", nil, "use only the connection of this `name`; repeatable")
+}
+
+// configs are those of the connections chosen. None is no error yet: SQL may do without tables.
+func (o *ConnectionOptions) configs() ([]am.NamedConfig, error) {
+	configs, err := o.all()
+	if err != nil || len(o.Connections) == 0 {
+		return configs, err
+	}
+	var names []string
+	for _, c := range configs {
+		names = append(names, c.Name)
+	}
+	var chosen []am.NamedConfig
+	for _, name := range o.Connections {
+		i := slices.Index(names, name)
+		switch {
+		case i < 0 && len(names) == 0:
+			return nil, &usageError{fmt.Sprintf("--connection %s: there is no connection: %s", name, howToConnect)}
+		case i < 0:
+			return nil, &usageError{fmt.Sprintf("--connection %s: there is only %s", name, strings.Join(names, ", "))}
+		}
+		chosen = append(chosen, configs[i])
+	}
+	return chosen, nil
+}
+
+func (o *ConnectionOptions) all() ([]am.NamedConfig, error) {
+	if o.Config != "" {
+		configs, err := am.ReadConfig(o.Config)
+		if err == nil && len(configs) == 0 {
+			err = &usageError{fmt.Sprintf("--config %s: no connection in it has plugin = \"am\"", o.Config)}
+		}
+		return configs, err
+	}
+	if config, ok := am.Environment(); ok {
+		return []am.NamedConfig{{Name: environmentConnection, Config: config}}, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, nil // without a home there is no file in it
+	}
+	path := filepath.Join(home, ".steampipe", "config", "am.spc")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return am.ReadConfig(path)
+}

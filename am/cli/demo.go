@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/spf13/cobra"
+)
+
+// demonstrated is the simulated AM of the demo: enough users that its lists of sessions are cut, as those of real ones are.
+var demonstrated = simulator.Options{Realms: 2, Users: 60, Sessions: 400, Seed: 1}
+
+// demonstrations are what the demo asks.
+var demonstrations = []struct{ question, sql string }{
+	{"Who is logged in?", `
+select username, realm, latest_access_time, max_session_expiration_time
+from am_session
+where realm <> '/'
+order by latest_access_time desc
+limit 5`},
+	{"In which realms?", `
+select realm, count(*) as sessions, count(distinct username) as users
+from am_session
+group by realm
+order by sessions desc`},
+	{"Which sessions have been idle the longest?", `
+select username, realm, cast(24 * 60 * (julianday('now') - julianday(latest_access_time)) as integer) as idle_minutes
+from am_session
+order by latest_access_time
+limit 5`},
+	{"Where is the user with the most sessions?", `
+select username, realm, latest_access_time, max_idle_expiration_time
+from am_session
+where username = (select username from am_session where not is_current group by username order by count(*) desc limit 1)
+order by latest_access_time desc
+limit 5`},
+}
+
+const afterDemo = `All of this came from a simulated AM. To ask yours:
+
+  export AM_URL=https://am.example.com/am AM_USERNAME=amadmin AM_PASSWORD=file:/path/to/password
+  amsql query "select realm, count(*) as sessions from am_session group by realm"
+`
+
+func newDemo(streams Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:     "demo",
+		Short:   "Show SQL over the sessions of a simulated AM",
+		Long:    "demo starts a simulated AM in the process, asks it some questions in SQL, and ends.",
+		Example: examples("", "amsql demo"),
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return demonstrate(cmd.Context(), streams) },
+	}
+}
+
+// config leaves nothing to the environment, which may be that of another server.
+func (s *simulation) config() am.Config {
+	url, cookie, api := s.url(), s.server.CookieName(), "2.0"
+	user, password := s.server.Admin()
+	return am.Config{
+		BaseURL: &url, CookieName: &cookie, API: &api, Realms: []string{"/", "/alpha", "/bravo"},
+		Username: &user, Password: &password,
+	}
+}
+
+func demonstrate(ctx context.Context, streams Streams) error {
+	server, err := simulator.New(demonstrated)
+	if err != nil {
+		return err
+	}
+	s, err := startSimulation(server, "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.stop() }() // it ends with the process anyway
+	w, err := openWorkspace(ctx, []am.NamedConfig{{Name: environmentConnection, Config: s.config()}}, streams)
+	if err != nil {
+		return err
+	}
+	defer w.close(ctx)
+	for _, d := range demonstrations {
+		if _, err := fmt.Fprintf(streams.Out, "-- %s%s;\n", d.question, d.sql); err != nil {
+			return err
+		}
+		if err := w.print(ctx, printing{sql: d.sql, output: "table", options: formatOptions{header: true}}); err != nil {
+			return err
+		}
+		fmt.Fprintln(streams.Out)
+	}
+	_, err = fmt.Fprint(streams.Out, afterDemo)
+	return err
+}

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+)
+
+// A format prints one statement's rows. It is begun when the first row is there, or their end.
+type format interface {
+	begin(out *bytes.Buffer, columns []engine.ResultColumn)
+	row(out *bytes.Buffer, values []any)
+	end(out *bytes.Buffer)
+}
+
+type formatOptions struct {
+	header    bool
+	separator rune
+}
+
+// formats are named, and print, as Steampipe's do; jsonl and markdown are ours.
+var formats = []struct {
+	name string
+	make func(formatOptions) format
+}{
+	{"table", newTableFormat},
+	{"line", newLineFormat},
+	{"json", newJSONFormat},
+	{"jsonl", newJSONLinesFormat},
+	{"csv", newCSVFormat},
+	{"markdown", newMarkdownFormat},
+}
+
+func formatNames() string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.name)
+	}
+	return strings.Join(names, "|")
+}
+
+// newFormat makes the format of that name, nil if there is none.
+func newFormat(name string, options formatOptions) format {
+	for _, f := range formats {
+		if f.name == name {
+			return f.make(options)
+		}
+	}
+	return nil
+}
+
+// between is what stands between the rows of one statement and the next.
+func between(name string, options formatOptions) string {
+	if name == "jsonl" || name == "csv" && !options.header {
+		return ""
+	}
+	return "\n"
+}
+
+// columnNames are the names as the statement has them; some may occur twice.
+func columnNames(columns []engine.ResultColumn) []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// isNumber tells which columns people like to see aligned to the right.
+func isNumber(c engine.ResultColumn) bool {
+	return slices.Contains([]engine.Type{engine.Integer, engine.Double}, c.Type)
+}

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/google/go-cmp/cmp"
+)
+
+// show prints one row in a format.
+func show(name string, columns []engine.ResultColumn, values ...any) string {
+	var out bytes.Buffer
+	f := newFormat(name, formatOptions{header: true, separator: ','})
+	f.begin(&out, columns)
+	f.row(&out, values)
+	f.end(&out)
+	return out.String()
+}
+
+func TestEveryTypeOfCellInEveryFormat(t *testing.T) {
+	half := time.Date(2026, 11, 22, 3, 16, 30, 5e8, time.FixedZone("", 3600))
+	for _, c := range []struct {
+		kind       engine.Type
+		value      any
+		text, json string
+	}{
+		{engine.Text, "plain", "plain", `"plain"`},
+		{engine.Text, "<a&b>", "<a&b>", `"<a&b>"`},
+		{engine.Text, nil, "", `null`},
+		{engine.Text, []byte{0, 0xFF}, `\x00ff`, `"\\x00ff"`},
+		{engine.Integer, int64(math.MaxInt64), "9223372036854775807", `9223372036854775807`},
+		{engine.Double, 2.0, "2", `2`},
+		{engine.Double, 0.1, "0.1", `0.1`},
+		{engine.Double, math.Inf(-1), "-Infinity", `"-Infinity"`},
+		{engine.Boolean, true, "true", `true`},
+		{engine.Timestamp, half, "2026-11-22T02:16:30.5Z", `"2026-11-22T02:16:30.5Z"`},
+		{engine.Timestamp, half.Add(5e8), "2026-11-22T02:16:31Z", `"2026-11-22T02:16:31Z"`},
+		{engine.JSON, json.RawMessage(`{"b": 1.50, "a": ["<x>", null]}`), `{"a":["<x>",null],"b":1.50}`, `{"a":["<x>",null],"b":1.50}`},
+	} {
+		columns := []engine.ResultColumn{{Name: "c", Type: c.kind}, {Name: "d", Type: engine.Integer}}
+		csv := strings.ReplaceAll(c.text, `"`, `""`)
+		if csv != c.text || strings.Contains(csv, ",") {
+			csv = `"` + csv + `"`
+		}
+		if got, want := show("csv", columns, c.value, int64(1)), "c,d\n"+csv+",1\n"; got != want {
+			t.Errorf("csv of %v: %s", c.value, cmp.Diff(want, got))
+		}
+		if got, want := show("jsonl", columns, c.value, int64(1)), `{"c":`+c.json+`,"d":1}`+"\n"; got != want {
+			t.Errorf("jsonl of %v: %s", c.value, cmp.Diff(want, got))
+		}
+		var answer struct {
+			Columns []jsonColumn
+			Rows    []map[string]json.RawMessage
+		}
+		if err := json.Unmarshal([]byte(show("json", columns, c.value, int64(1))), &answer); err != nil {
+			t.Fatalf("json of %v: %v", c.value, err)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, answer.Rows[0]["c"]); err != nil || compact.String() != c.json {
+			t.Errorf("json of %v: %s, want %s (%v)", c.value, &compact, c.json, err)
+		}
+		if got, want := answer.Columns[0].DataType, c.kind.String(); got != want {
+			t.Errorf("json calls %v %q, want %q", c.value, got, want)
+		}
+	}
+}
+
+func TestJSONIndentsByOneAsSteampipeDoes(t *testing.T) {
+	got := show("json", []engine.ResultColumn{{Name: "z", Type: engine.JSON}, {Name: "a", Type: engine.Text}},
+		json.RawMessage(`{"Id":0,"Statement":{"Effect":"Allow"},"none":[]}`), "x")
+	want := `{
+ "columns": [
+  {
+   "name": "z",
+   "data_type": "jsonb"
+  },
+  {
+   "name": "a",
+   "data_type": "text"
+  }
+ ],
+ "rows": [
+  {
+   "a": "x",
+   "z": {
+    "Id": 0,
+    "Statement": {
+     "Effect": "Allow"
+    },
+    "none": []
+   }
+  }
+ ]
+}
+`
+	if got != want {
+		t.Error(cmp.Diff(want, got))
+	}
+}
+
+func TestWideCharactersKeepTheFrame(t *testing.T) {
+	got := show("table", []engine.ResultColumn{{Name: "名前"}, {Name: "e"}}, "日本", "é")
+	want := `+------+---+
+| 名前 | e |
++------+---+
+| 日本 | é |
++------+---+
+`
+	if got != want {
+		t.Error(cmp.Diff(want, got))
+	}
+}
+
+func TestCharactersThatDriveATerminalAreWrittenOut(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain é 日本 👩‍💻\ttab\nline": "plain é 日本 👩‍💻\ttab\nline",
+		"\x1b[2J\x07":               `\u001b[2J\u0007`,
+		"a\rb":                      `a\u000db`,
+		"\u009b31m \x7f":            `\u009b31m \u007f`,
+		"\x9b31m":                   `\x9b31m`,
+		"user\u202Enimda":           `user\u202enimda`,
+		"\uFEFFa\u2028b":            `\ufeffa\u2028b`,
+		"\U000E0041":                `\U000e0041`,
+		"real \uFFFD":               "real \uFFFD",
+	} {
+		if got := visible(text); got != want {
+			t.Errorf("visible(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestNoFormatLetsEscapesThroughToATerminal(t *testing.T) {
+	for _, f := range formats {
+		out, _, status := invoke(t, Streams{OutIsTerminal: true}, "query", "select 'a' || char(27, 155, 8238) || '[2Jb' as c", "-o", f.name)
+		if status != 0 || strings.ContainsAny(out, "\x1b\u009b\u202e") {
+			t.Errorf("%s: status %d, output %q", f.name, status, out)
+		}
+		if !strings.Contains(out, `\u001b`) {
+			t.Errorf("%s: the escape is not visible in %q", f.name, out)
+		}
+	}
+}
+
+func TestFormatsForMachinesKeepEveryCharacter(t *testing.T) {
+	out, _, _ := invoke(t, Streams{}, "query", "select 'a' || char(27) || char(8238) as c", "-o", "csv", "--header=false")
+	if want := "a\x1b\u202e\n"; out != want {
+		t.Errorf("csv: %q, want %q", out, want)
+	}
+}
+
+func TestMarkdownIsNoMarkup(t *testing.T) {
+	got := show("markdown", []engine.ResultColumn{{Name: "a|b"}}, "<b>*x*</b> [l](u) `c` \\ &amp;\r\nd")
+	want := "| a\\|b |\n| --- |\n| \\<b>\\*x\\*\\</b> \\[l](u) \\`c\\` \\\\ \\&amp;<br>d |\n"
+	if got != want {
+		t.Error(cmp.Diff(want, got))
+	}
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+)
+
+// The exit statuses. Scripts rely on them.
+const (
+	statusFine        = 0
+	statusFailed      = 1   // the query or an operation failed
+	statusMisused     = 2   // usage or configuration
+	statusInterrupted = 130 // by Ctrl-C or SIGTERM
+)
+
+// Main runs a command line, without the program's name, and returns its exit status.
+//
+// The first interruption cancels what is under way, so that sessions are still signed out; the second ends the process.
+func Main(ctx context.Context, args []string, streams Streams) int {
+	// Else the process would die of `amsql query … | head` without signing out.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return run(ctx, args, streams)
+}
+
+func run(ctx context.Context, args []string, streams Streams) int {
+	root := newRoot(streams)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	status := statusOf(ctx, err)
+	switch status {
+	case statusFine:
+	case statusInterrupted:
+		streams.error(errors.New("interrupted"))
+	default:
+		streams.error(err)
+	}
+	return status
+}
+
+func statusOf(ctx context.Context, err error) int {
+	var usage *usageError
+	var config *am.ConfigError
+	switch {
+	case err == nil, errors.Is(err, errReaderGone):
+		return statusFine
+	case ctx.Err() != nil:
+		return statusInterrupted
+	case errors.As(err, &usage), errors.As(err, &config):
+		return statusMisused
+	default:
+		return statusFailed
+	}
+}

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/spf13/cobra"
+)
+
+// parameters reads the values of --arg. A value that begins with @ names a file, so that a token is in no shell history
+// and no list of processes; @@ stands for one @.
+func parameters(cmd *cobra.Command, args []string) ([]engine.Arg, error) {
+	var read []engine.Arg
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok || name == "" {
+			return nil, misuse(cmd, "--arg %s: it takes the form name=value", name)
+		}
+		if rest, isEscaped := strings.CutPrefix(value, "@@"); isEscaped {
+			value = "@" + rest
+		} else if path, isFile := strings.CutPrefix(value, "@"); isFile {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return nil, &usageError{fmt.Sprintf("--arg %s: %v", name, err)}
+			}
+			value = strings.TrimRight(string(content), "\r\n")
+		}
+		read = append(read, engine.Arg{Name: name, Value: number(value)})
+	}
+	return read, nil
+}
+
+// number makes a number of what is written as SQL writes it, or else `count(*) > :n` would compare with text, which no
+// number is greater than. All else stays text: 007, 1e3 and +1 as well.
+func number(value string) any {
+	if i, err := strconv.ParseInt(value, 10, 64); err == nil && strconv.FormatInt(i, 10) == value {
+		return i
+	}
+	if f, err := strconv.ParseFloat(value, 64); err == nil && float(f) == value {
+		return f
+	}
+	return value
+}

@@ -1,0 +1,137 @@
+//go:build unix
+
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+// programs is the folder of an amsql that is a process of its own: this test's binary, which TestMain makes amsql by its name.
+func programs(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(dir, "amsql")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func process(t *testing.T, command string, args ...string) *exec.Cmd {
+	t.Helper()
+	dir := programs(t)
+	cmd := exec.CommandContext(t.Context(), command, args...)
+	if command == "amsql" {
+		cmd.Path, cmd.Err = filepath.Join(dir, "amsql"), nil
+	}
+	cmd.Env = append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Dir = t.TempDir()
+	return cmd
+}
+
+// connect starts a simulated AM and sets the environment for it.
+func connect(t *testing.T, options simulator.Options) *simulator.Server {
+	t.Helper()
+	server, err := simulator.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listening := httptest.NewServer(server)
+	t.Cleanup(listening.Close)
+	user, password := server.Admin()
+	t.Setenv("AM_URL", listening.URL+server.ContextPath())
+	t.Setenv("AM_USERNAME", user)
+	t.Setenv("AM_PASSWORD", password)
+	return server
+}
+
+func administrators(server *simulator.Server) (n int) {
+	admin, _ := server.Admin()
+	for _, s := range server.Sessions() {
+		if s.Username == admin {
+			n++
+		}
+	}
+	return n
+}
+
+func TestAnInterruptedQuerySignsOut(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		server := connect(t, simulator.Options{Realms: 2, Users: 200, Sessions: 2000, Latency: 20 * time.Millisecond})
+		cmd := process(t, "amsql", "query", "select * from am_session")
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); administrators(server) == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("amsql did not sign in")
+			}
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		var exit *exec.ExitError
+		if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != statusInterrupted {
+			t.Errorf("%v: it ended with %v, want exit status 130", signal, err)
+		}
+		if out.Len() > 0 || errs.String() != "Error: interrupted\n" {
+			t.Errorf("%v: output %q, error %q", signal, &out, &errs)
+		}
+		if n := administrators(server); n > 0 {
+			t.Errorf("%v: %d sessions of amsql are left", signal, n)
+		}
+	}
+}
+
+func TestAPipeThatEndsEarlySignsOut(t *testing.T) {
+	server := connect(t, simulator.Options{Realms: 2, Users: 200, Sessions: 3000})
+	cmd := process(t, "sh", "-c", `amsql query "select a.session_handle from am_session a join am_session b using (realm)" -o csv | head -n 1`)
+	out, err := cmd.Output()
+	if err != nil || string(out) != "session_handle\n" {
+		t.Errorf("output %q, %v", out, err)
+	}
+	// The shell waits for head only.
+	for deadline := time.Now().Add(10 * time.Second); administrators(server) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a session of amsql is left")
+		}
+	}
+}
+
+func TestAnInterruptedSimulationIsFine(t *testing.T) {
+	cmd := process(t, "amsql", "simulate", "--listen", "127.0.0.1:0")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "export AM_URL=http://127.0.0.1:") {
+		t.Errorf("first line %q, %v", line, err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}

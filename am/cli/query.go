@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/spf13/cobra"
+)
+
+// QueryOptions are those of amsql query.
+type QueryOptions struct {
+	ConnectionOptions
+
+	SQL       string // empty: from File, or standard input
+	File      string
+	Args      []string // name=value
+	Output    string
+	Header    bool
+	Separator string
+	Timing    bool
+}
+
+func newQuery(streams Streams) *cobra.Command {
+	var o QueryOptions
+	cmd := &cobra.Command{
+		Use:   "query [SQL]",
+		Short: "Run SQL and print its rows",
+		Long: "query runs SQL from the argument, a file or standard input, one statement after the other.\n" +
+			"The dialect is SQLite's; the tables of each connection are a schema of its name, and those\n" +
+			"of the first need no schema.",
+		Example: examples(
+			"who is logged in", `amsql query "select username, latest_access_time from am_session where realm = '/alpha'"`,
+			"a value from outside, as a parameter", `amsql query "select * from am_session where username = :who" --arg who="o'brien"`,
+			"for a script", `amsql query "select realm, count(*) as sessions from am_session group by realm" --output json`,
+			"from a file", `amsql query --file idle.sql --output csv > idle.csv`,
+		),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.take(cmd, args); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), cmd, streams)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.File, "file", "f", "", "read the SQL from a `file`")
+	flags.StringVarP(&o.Output, "output", "o", "table", "print the rows in this `format`: "+formatNames())
+	flags.BoolVar(&o.Header, "header", true, "print the columns' names (table, csv, markdown)")
+	flags.StringVar(&o.Separator, "separator", ",", "separate values with this `character` (csv)")
+	flags.BoolVar(&o.Timing, "timing", false, "print the time taken to standard error")
+	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
+	o.ConnectionOptions.flags(flags)
+	return cmd
+}
+
+// take completes the options by the arguments and checks them.
+func (o *QueryOptions) take(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) > 1:
+		return misuse(cmd, "the SQL must be one argument, but there are %d: put it in quotes", len(args))
+	case len(args) == 1 && o.File != "":
+		return misuse(cmd, "there is SQL in the argument and in --file: give one of them")
+	case len(args) == 1 && strings.TrimSpace(args[0]) == "":
+		return misuse(cmd, "the SQL is empty")
+	case newFormat(o.Output, formatOptions{}) == nil:
+		return misuse(cmd, "--output %q is none of %s", o.Output, formatNames())
+	case !isSeparator(o.Separator):
+		return misuse(cmd, "--separator %q is not one character that can separate values", o.Separator)
+	case len(args) == 1:
+		o.SQL = args[0]
+	}
+	return nil
+}
+
+// isSeparator excludes what the csv format has other uses for.
+func isSeparator(s string) bool {
+	return utf8.RuneCountInString(s) == 1 && utf8.ValidString(s) && !strings.ContainsAny(s, "\"\r\n\uFFFD")
+}
+
+func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) (err error) {
+	sql, err := o.text(ctx, cmd, streams)
+	if err != nil {
+		return err
+	}
+	args, err := parameters(cmd, o.Args)
+	if err != nil {
+		return err
+	}
+	configs, err := o.configs()
+	if err != nil {
+		return err
+	}
+	w, err := openWorkspace(ctx, configs, streams)
+	if err != nil {
+		return err
+	}
+	defer w.close(ctx)
+	return w.print(ctx, printing{
+		sql: sql, args: args, output: o.Output, timing: o.Timing,
+		options: formatOptions{header: o.Header, separator: firstRune(o.Separator)},
+	})
+}
+
+func firstRune(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
+}
+
+// text is the SQL, wherever it is.
+func (o *QueryOptions) text(ctx context.Context, cmd *cobra.Command, streams Streams) (string, error) {
+	switch {
+	case o.SQL != "":
+		return o.SQL, nil
+	case o.File != "":
+		sql, err := os.ReadFile(o.File)
+		if err != nil {
+			return "", &usageError{fmt.Sprintf("--file: %v", err)}
+		}
+		return string(sql), nil
+	case streams.InIsTerminal:
+		return "", misuse(cmd, "no SQL: give it as the argument, with --file or on standard input")
+	}
+	sql, err := readAll(ctx, streams.In)
+	if err == nil && strings.TrimSpace(sql) == "" {
+		err = misuse(cmd, "no SQL: standard input is empty")
+	}
+	return sql, err
+}
+
+// readAll stops waiting when it is interrupted. The read itself cannot be stopped; it ends with the process.
+func readAll(ctx context.Context, in io.Reader) (string, error) {
+	type answer struct {
+		text []byte
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		text, err := io.ReadAll(in)
+		done <- answer{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case a := <-done:
+		if a.err != nil {
+			return "", fmt.Errorf("read the SQL from standard input: %w", a.err)
+		}
+		return string(a.text), nil
+	}
+}
+
+// printing is SQL and how its rows are wanted.
+type printing struct {
+	sql     string
+	args    []engine.Arg
+	output  string
+	options formatOptions
+	timing  bool
+}
+
+// print runs the statements and prints the rows of each.
+func (w *workspace) print(ctx context.Context, p printing) error {
+	start := time.Now()
+	rows, err := w.db.Query(ctx, p.sql, p.args...)
+	if err != nil {
+		return w.explain(err)
+	}
+	out := newOutput(w.streams)
+	for more := len(rows.Columns()) > 0; more && err == nil; {
+		var count int64
+		count, err = printRows(rows, newFormat(p.output, p.options), out)
+		if p.timing {
+			w.streams.timing(time.Since(start), count)
+		}
+		start = time.Now()
+		if more = err == nil && rows.NextResultSet(); more {
+			out.WriteString(between(p.output, p.options))
+		}
+	}
+	return w.explain(firstError(err, rows.Close(), rows.Err()))
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printRows prints the rows of one statement.
+func printRows(rows *engine.Rows, f format, out *output) (count int64, err error) {
+	for rows.Next() {
+		if count == 0 {
+			f.begin(&out.Buffer, rows.Columns())
+		}
+		count++
+		f.row(&out.Buffer, rows.Values())
+		if err := out.rowDone(); err != nil {
+			return count, err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return count, errors.Join(err, out.abandon())
+	}
+	if count == 0 {
+		f.begin(&out.Buffer, rows.Columns())
+	}
+	f.end(&out.Buffer)
+	return count, out.finish()
+}

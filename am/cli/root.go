@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// commands in the order of the help.
+var commands = []func(Streams) *cobra.Command{
+	newQuery,
+	newDemo,
+	newSimulate,
+	newVersion,
+}
+
+func newRoot(streams Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "amsql",
+		Short: "SQL over the login sessions of AM",
+		Long: "amsql answers SQL about the login sessions of PingAM, ForgeRock AM,\n" +
+			"PingOne Advanced Identity Cloud and OpenAM: who is logged in, where, since when.",
+		Example: examples(
+			"see it work, without a server", "amsql demo",
+			"ask a server", "export AM_URL=https://am.example.com/am AM_USERNAME=amadmin AM_PASSWORD=file:/run/secrets/am",
+			"", `amsql query "select realm, username, latest_access_time from am_session"`,
+		),
+		Args:              noArguments,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return misuse(cmd, "%v", err)
+	})
+	cobra.EnableCommandSorting = false
+	for _, command := range commands {
+		root.AddCommand(command(streams))
+	}
+	return root
+}
+
+// A usageError is a command line, or a set-up, that cannot be run.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func misuse(cmd *cobra.Command, format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...) + "; see " + cmd.CommandPath() + " --help"}
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasParent():
+		return misuse(cmd, "%s takes no argument, but there is %q", cmd.CommandPath(), args[0])
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return misuse(cmd, "no command %q; there is %s", args[0], strings.Join(near, ", "))
+	}
+	return misuse(cmd, "no command %q", args[0])
+}
+
+// examples lays out pairs of a comment, which may be empty, and a command line.
+func examples(pairs ...string) string {
+	var b strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i] != "" {
+			fmt.Fprintf(&b, "  # %s\n", pairs[i])
+		}
+		fmt.Fprintf(&b, "  %s\n", pairs[i+1])
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/spf13/cobra"
+)
+
+// SimulateOptions are those of amsql simulate.
+type SimulateOptions struct {
+	Listen    string
+	Simulator simulator.Options
+}
+
+func newSimulate(streams Streams) *cobra.Command {
+	var o SimulateOptions
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Run a simulated AM",
+		Long: "simulate runs an AM in memory that answers as the real one does, until it is interrupted.\n" +
+			"Standard output has the lines that connect amsql to it. It is no place for real data.",
+		Example: examples(
+			"in one terminal", "amsql simulate",
+			"in another, after the lines that it printed", `amsql query "select count(*) from am_session"`,
+			"a PingAM whose lists are cut at 50 rows", "amsql simulate --profile pingam-8.1 --list-cap 50",
+			"a server as just installed", "amsql simulate --realms 0 --users 0 --sessions 0",
+		),
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd, streams) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "listen on this `address`; port 0 is any that is free")
+	flags.StringVar(&o.Simulator.Profile, "profile", "openam", "simulate this `product`: "+strings.Join(simulator.Profiles(), "|"))
+	flags.IntVar(&o.Simulator.Realms, "realms", 2, "the `number` of realms beside the root")
+	flags.IntVar(&o.Simulator.Users, "users", 50, "the `number` of users in all")
+	flags.IntVar(&o.Simulator.Sessions, "sessions", 200, "the `number` of sessions in all")
+	flags.IntVar(&o.Simulator.ListCap, "list-cap", 120, "cut a list of sessions at this `number` of rows, silently as AM does")
+	flags.DurationVar(&o.Simulator.Latency, "latency", 0, "take this `time` for each answer, such as 50ms")
+	flags.StringArrayVar(&o.Simulator.Faults, "faults", nil, "misbehave by this `rule`; repeatable")
+	flags.Uint64Var(&o.Simulator.Seed, "seed", 1, "the `number` that names, tokens and times are made from")
+	return cmd
+}
+
+func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) error {
+	server, err := simulator.New(o.Simulator)
+	if err != nil {
+		return misuse(cmd, "%s", strings.TrimPrefix(err.Error(), "simulator: "))
+	}
+	s, err := startSimulation(server, o.Listen)
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	settings, forget, err := s.settings()
+	if err != nil {
+		return firstError(err, s.stop())
+	}
+	defer forget()
+	if !s.address().Addr().IsLoopback() {
+		streams.notice(fmt.Sprintf("%s can be reached from other machines, and its passwords are in its documentation", s.address()))
+	}
+	var lines strings.Builder
+	for _, setting := range settings {
+		lines.WriteString(setting.export() + "\n")
+	}
+	if _, err := fmt.Fprint(streams.Out, lines.String()); err != nil {
+		return firstError(fmt.Errorf("write to standard output: %w", err), s.stop())
+	}
+	streams.notice(fmt.Sprintf("%s listens on %s until it is interrupted", o.Simulator.Profile, s.address()))
+	return s.wait(ctx)
+}

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// export is a line of standard output of amsql simulate.
+var export = regexp.MustCompile(`^export (\w+)=([\w:/.,-]+)$`)
+
+// simulate runs amsql simulate and sets the environment as it prints, until the test ends.
+func simulate(t *testing.T, lines int, args ...string) (stop func() (stderr string, status int)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	type end struct {
+		stderr string
+		status int
+	}
+	ended := make(chan end, 1)
+	go func() {
+		_, stderr, status := invokeContext(t, ctx, Streams{Out: in}, append([]string{"simulate", "--listen", "127.0.0.1:0"}, args...)...)
+		_ = in.Close()
+		ended <- end{stderr, status}
+	}()
+	t.Cleanup(cancel)
+	scanner := bufio.NewScanner(out)
+	for range lines {
+		if !scanner.Scan() {
+			t.Fatalf("amsql simulate printed too few lines: %v", <-ended)
+		}
+		match := export.FindStringSubmatch(scanner.Text())
+		if match == nil {
+			t.Fatalf("amsql simulate printed %q", scanner.Text())
+		}
+		t.Setenv(match[1], match[2])
+	}
+	return func() (string, int) {
+		cancel()
+		e := <-ended
+		return e.stderr, e.status
+	}
+}
+
+func TestTheExportLinesConnectToTheSimulation(t *testing.T) {
+	for _, c := range []struct {
+		profile, path string
+		lines         int
+	}{
+		{"openam", "/openam", 3},
+		{"am-5.5", "/am", 3},
+		{"am-7", "/am", 3},
+		{"pingam-8.1", "/am", 3},
+		{"aic", "/am", 4},
+	} {
+		t.Run(c.profile, func(t *testing.T) {
+			stop := simulate(t, c.lines, "--profile", c.profile, "--realms", "2", "--users", "5", "--sessions", "9")
+			if url := os.Getenv("AM_URL"); !strings.HasSuffix(url, c.path) {
+				t.Errorf("AM_URL is %s, want …%s", url, c.path)
+			}
+			out, err, status := invoke(t, Streams{}, "query", "-o", "csv", "--header=false",
+				"select count(*) from am_session where realm in ('/alpha', '/bravo')")
+			if status != statusFine || out != "9\n" {
+				t.Errorf("status %d (%s), %q sessions, want 9", status, err, out)
+			}
+			key := strings.TrimPrefix(os.Getenv("AM_SERVICE_ACCOUNT_JWK"), "file:")
+			if key != "" {
+				checkSecret(t, key)
+			}
+			if stderr, status := stop(); status != statusFine || !strings.HasPrefix(stderr, "Notice: "+c.profile+" listens on 127.0.0.1:") {
+				t.Errorf("status %d, standard error %q", status, stderr)
+			}
+			if _, err := os.Stat(key); key != "" && !os.IsNotExist(err) {
+				t.Errorf("%s is left: %v", key, err)
+			}
+		})
+	}
+}
+
+func checkSecret(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); mode != 0o600 {
+		t.Errorf("%s has mode %o, want 600", path, mode)
+	}
+}
+
+func TestASimulationAsJustInstalledHasOnlyTheRoot(t *testing.T) {
+	stop := simulate(t, 3, "--realms", "0", "--users", "0", "--sessions", "0")
+	defer stop()
+	out, err, _ := invoke(t, Streams{}, "query", "-o", "csv", "--header=false", "select distinct realm, username from am_session order by 2")
+	if want := "/,amadmin\n/,dsameuser\n"; out != want {
+		t.Errorf("sessions %q (%s), want %q", out, err, want)
+	}
+}
+
+func TestASimulationCanBeSlowAndCutItsLists(t *testing.T) {
+	stop := simulate(t, 3, "--users", "4", "--sessions", "40", "--list-cap", "7", "--latency", "1ms", "--seed", "3")
+	defer stop()
+	out, err, status := invoke(t, Streams{}, "query", "-o", "csv", "--header=false", "select count(*) from am_session")
+	if status != statusFailed || out != "" || !strings.Contains(err, "cut at 7") {
+		t.Errorf("status %d, %q, want an error that names the cap of 7: %q", status, out, err)
+	}
+}
+
+func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--listen", taken.Addr().String()}, "the port is taken: choose another, or 127.0.0.1:0 for any that is free"},
+		{[]string{"--listen", "nonsense"}, "--listen nonsense: "},
+		{[]string{"--profile", "other"}, `"other" is none of openam, am-5.5, am-7, pingam-8.1, aic; see amsql simulate --help`},
+		{[]string{"--users", "-1"}, "-1 is negative; see amsql simulate --help"},
+		{[]string{"--users", "many"}, "see amsql simulate --help"},
+		{[]string{"--faults", "nonsense"}, "see amsql simulate --help"},
+	} {
+		out, err, status := invoke(t, Streams{}, append([]string{"simulate"}, c.args...)...)
+		if status != statusMisused || out != "" || !strings.Contains(err, c.want) || strings.Count(err, "\n") != 1 {
+			t.Errorf("%v: status %d, output %q, error %q, want %q", c.args, status, out, err, c.want)
+		}
+	}
+}
+
+func TestASimulationForOtherMachinesWarns(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, stderr, status := invokeContext(t, ctx, Streams{Out: cancellingWriter{cancel}}, "simulate", "--listen", "0.0.0.0:0")
+	if status != statusFine || !strings.Contains(stderr, "can be reached from other machines") {
+		t.Errorf("status %d, standard error %q", status, stderr)
+	}
+}
+
+func TestSettingsAreQuotedForTheShell(t *testing.T) {
+	for value, want := range map[string]string{
+		"http://127.0.0.1:8080/am": "http://127.0.0.1:8080/am",
+		"":                         "''",
+		"two words":                "'two words'",
+		"o'brien":                  `'o'\''brien'`,
+		"$HOME":                    "'$HOME'",
+	} {
+		if got := (setting{"NAME", value}).export(); got != "export NAME="+want {
+			t.Errorf("%q: %s, want %s", value, got, want)
+		}
+	}
+}

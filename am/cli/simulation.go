@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+// A simulation is a simulated AM that listens.
+type simulation struct {
+	server   *simulator.Server
+	listener net.Listener
+	http     *http.Server
+	done     chan error
+}
+
+func startSimulation(server *simulator.Server, address string) (*simulation, error) {
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("--listen %s: the port is taken: choose another, or 127.0.0.1:0 for any that is free", address)
+	case err != nil:
+		return nil, fmt.Errorf("--listen %s: %w", address, err)
+	}
+	s := &simulation{
+		server:   server,
+		listener: listener,
+		http:     &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second},
+		done:     make(chan error, 1),
+	}
+	go func() { s.done <- s.http.Serve(listener) }()
+	return s, nil
+}
+
+// wait ends with the context, or when the server cannot go on.
+func (s *simulation) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return s.stop()
+	case err := <-s.done:
+		return err
+	}
+}
+
+// stop cuts off who is still connected: a simulation owes nobody an answer.
+func (s *simulation) stop() error {
+	err := s.http.Close()
+	<-s.done
+	return err
+}
+
+func (s *simulation) url() string {
+	return "http://" + s.reachable().String() + s.server.ContextPath()
+}
+
+// reachable is the address for a client on this machine.
+func (s *simulation) reachable() netip.AddrPort {
+	address := s.address()
+	if !address.Addr().IsUnspecified() {
+		return address
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), address.Port())
+}
+
+func (s *simulation) address() netip.AddrPort {
+	address := s.listener.Addr().(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
+}
+
+// A setting is an environment variable.
+type setting struct{ name, value string }
+
+// settings are what connects amsql to the simulation. The key of a service account goes to a file that only its owner
+// can read; forget removes it.
+func (s *simulation) settings() (settings []setting, forget func(), err error) {
+	settings = []setting{{"AM_URL", s.url()}}
+	forget = func() {}
+	id, key := s.server.ServiceAccount()
+	if id == "" {
+		user, password := s.server.Admin()
+		return append(settings, setting{"AM_USERNAME", user}, setting{"AM_PASSWORD", password}), forget, nil
+	}
+	file, err := os.CreateTemp("", "amsql-*.jwk")
+	if err != nil {
+		return nil, nil, fmt.Errorf("write the service account's key: %w", err)
+	}
+	forget = func() { _ = os.Remove(file.Name()) }
+	_, err = file.Write(key)
+	if err = errors.Join(err, file.Close()); err != nil {
+		forget()
+		return nil, nil, fmt.Errorf("write the service account's key: %w", err)
+	}
+	return append(settings,
+		setting{"AM_SERVICE_ACCOUNT_ID", id},
+		setting{"AM_SERVICE_ACCOUNT_JWK", "file:" + file.Name()},
+		setting{"AM_REALMS", "/alpha,/bravo"},
+	), forget, nil
+}
+
+// export is the shell's command for a setting.
+func (s setting) export() string {
+	return fmt.Sprintf("export %s=%s", s.name, quote(s.value))
+}
+
+// quote makes one word of a value for a POSIX shell.
+func quote(value string) string {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:,@%+="
+	if value != "" && strings.Trim(value, plain) == "" {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/mattn/go-isatty"
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+
+	InIsTerminal  bool
+	OutIsTerminal bool
+}
+
+// Standard are the streams of the process.
+func Standard() Streams {
+	return Streams{
+		In:            os.Stdin,
+		Out:           os.Stdout,
+		Err:           os.Stderr,
+		InIsTerminal:  isTerminal(os.Stdin),
+		OutIsTerminal: isTerminal(os.Stdout),
+	}
+}
+
+func isTerminal(f *os.File) bool {
+	return isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd())
+}
+
+func (s Streams) notice(text string) {
+	fmt.Fprintf(s.Err, "Notice: %s\n", line(text))
+}
+
+func (s Streams) error(err error) {
+	fmt.Fprintf(s.Err, "Error: %s\n", line(err.Error()))
+}
+
+// timing is Steampipe's line.
+func (s Streams) timing(d time.Duration, rows int64) {
+	took := humanize.Comma(d.Milliseconds()) + "ms"
+	if d >= 500*time.Millisecond {
+		took = fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	fmt.Fprintf(s.Err, "Time: %s. Rows returned: %s.\n", took, humanize.Comma(rows))
+}
+
+// line makes one line of a message that may quote a server or a file.
+func line(message string) string {
+	return visible(strings.Join(strings.Fields(message), " "))
+}
