@@ -125,6 +125,8 @@ func (x *exchange) answer(err error) {
 		x.empty(f.status)
 	case asText, asPlain:
 		x.text(f)
+	case wordOnly:
+		x.reply(f.status, object{{"message", f.message}})
 	default:
 		x.sized = x.sized || f.shape == sized
 		x.reply(f.status, x.errorDocument(f))

@@ -19,12 +19,13 @@ func (f *failure) Error() string { return f.message }
 type shape int
 
 const (
-	asJSON  shape = iota // code, reason, message
-	sized                // the same, with a Content-Length
-	bare                 // nothing but the status: an exception nobody caught
-	asText               // a line of text without a Content-Type
-	asPlain              // text/plain
-	missing              // an empty 404
+	asJSON   shape = iota // code, reason, message
+	sized                 // the same, with a Content-Length
+	bare                  // nothing but the status: an exception nobody caught
+	asText                // a line of text without a Content-Type
+	asPlain               // text/plain
+	missing               // an empty 404
+	wordOnly              // JSON with a message and nothing else
 )
 
 // reasons are those that differ from Go's.
@@ -55,7 +56,7 @@ var (
 	errUnreadable   = badRequest("The resource collection  cannot be read")
 	errNoFields     = badRequest("Must define return fields for attribute query.")
 	errNotFound     = fail(http.StatusNotFound, "Not Found")
-	errNotInCloud   = fail(http.StatusForbidden, "This operation is not available in PingOne Advanced Identity Cloud.")
+	errNotInCloud   = &failure{status: http.StatusForbidden, message: "This operation is not available in PingOne Advanced Identity Cloud.", shape: wordOnly}
 	errPlainRefusal = &failure{status: http.StatusForbidden, message: "Forbidden", shape: asPlain}
 )
 

@@ -14,6 +14,7 @@ type profile struct {
 
 	sharedUsers   bool // one identity store behind every realm
 	escapes       bool // error messages are HTML-escaped
+	revRows       bool // rows of a query always have _rev
 	millis        bool // latestAccessTime has milliseconds in the rows of a query
 	chunked       bool // answers without a length
 	csrf          bool // a cookie needs X-Requested-With or Accept-API-Version
@@ -78,7 +79,7 @@ var profiles = []*profile{
 		cookie:       "iPlanetDirectoryPro",
 		product:      product{"7.2.2", "ForgeRock Access Management 7.2.2 Build 42b1cb9d6b (2023-September-19 09:04)", "42b1cb9d6b", "2023-September-19 09:04"},
 		tokens:       pingTokens,
-		tunedRefresh: true, millis: true, csrf: true, warns: true, allSessions: true, pagedUsers: true, legacyRealms: true, contextIsUUID: true,
+		tunedRefresh: true, revRows: true, millis: true, csrf: true, warns: true, allSessions: true, pagedUsers: true, legacyRealms: true, contextIsUUID: true,
 		whitelist: []string{"AMCtxId"},
 		versions: map[string][]version{
 			"authenticate":       {{1, 2}, {2, 1}},
@@ -98,7 +99,7 @@ var profiles = []*profile{
 		cookie:       "iPlanetDirectoryPro",
 		product:      product{"8.1.0", "PingAM 8.1.0 Build 4f7cb9cbd7 (2026-March-03 11:20)", "4f7cb9cbd7", "2026-March-03 11:20"},
 		tokens:       pingTokens,
-		tunedRefresh: true, millis: true, csrf: true, warns: true, allSessions: true, pagedUsers: true, legacyRealms: true, contextIsUUID: true,
+		tunedRefresh: true, revRows: true, millis: true, csrf: true, warns: true, allSessions: true, pagedUsers: true, legacyRealms: true, contextIsUUID: true,
 		whitelist: []string{"AMCtxId"},
 		versions:  newest,
 	},
@@ -109,7 +110,7 @@ var profiles = []*profile{
 		adminSuffix:  "ou=services,ou=am-config",
 		product:      product{"7.6.0-SNAPSHOT", "ForgeRock Access Management 7.6.0-SNAPSHOT Build 1ff4d4ff37 (2026-April-21 08:19)", "1ff4d4ff37", "2026-April-21 08:19"},
 		tokens:       pingTokens,
-		tunedRefresh: true, millis: true, csrf: true, warns: true, allSessions: true, pagedUsers: true, contextIsUUID: true, cloud: true,
+		tunedRefresh: true, revRows: true, millis: true, csrf: true, warns: true, allSessions: true, pagedUsers: true, contextIsUUID: true, cloud: true,
 		whitelist: []string{"AMCtxId"},
 		versions:  newest,
 	},

@@ -122,8 +122,11 @@ func (x *exchange) route(path string, params []param) error {
 		}
 	}
 	if x.point, x.id = endpointAt(segs); x.point == nil {
-		if named && len(segs) == 0 {
+		switch {
+		case named && len(segs) == 0:
 			return notFound("")
+		case x.profile.cloud && segs[0] == "global-config":
+			return errPlainRefusal // a proxy in front of the cloud's AM says so
 		}
 		return notFound(strings.Join(segs, "/"))
 	}

@@ -248,7 +248,7 @@ type rowWriter struct {
 }
 
 func (x *exchange) rowWriter(fields []int) *rowWriter {
-	w := &rowWriter{x: x, fields: fields, revs: x.asked.revisions(), millis: x.profile.millis, extra: map[string][]string{}}
+	w := &rowWriter{x: x, fields: fields, revs: x.asked.revisions() || x.profile.revRows, millis: x.profile.millis, extra: map[string][]string{}}
 	w.rng.Seed(uint64(x.now), x.secret)
 	x.directory.read(func() {
 		for path, r := range x.directory.byPath {

@@ -37,7 +37,7 @@ func (x *exchange) users() error {
 	case x.crest.kind == query && x.id == "" && !x.caller.admin:
 		x.list([]any{}, "NONE")
 		return nil
-	case !x.caller.admin && !(x.crest.kind == read && x.id != "" && strings.EqualFold(x.caller.session.who.name, x.id)):
+	case !x.caller.admin && !x.readsItself():
 		x.reached = false
 		return errForbidden
 	case x.crest.kind == query && x.id == "":
@@ -50,6 +50,11 @@ func (x *exchange) users() error {
 		return errUnreadable
 	}
 	return x.oneUser()
+}
+
+// readsItself says whether the caller asks for its own identity.
+func (x *exchange) readsItself() bool {
+	return x.crest.kind == read && x.caller.session != nil && strings.EqualFold(x.caller.session.who.name, x.id)
 }
 
 func (x *exchange) idFromSession() error {
@@ -88,6 +93,9 @@ func (x *exchange) attributes(u *user, lower bool) object {
 	}
 	if u.given != "" {
 		doc = append(doc, member{"givenName", one(u.given)})
+	}
+	if x.profile.cloud {
+		doc = append(doc, member{"fr-idm-uuid", one(u.id)})
 	}
 	return append(doc, times...)
 }
