@@ -177,11 +177,21 @@ var cells = map[engine.Type][]any{
 	engine.JSON:      {nil, json.RawMessage(`{"a":1}`), json.RawMessage(`[]`), json.RawMessage(`5`)},
 }
 
-var literals = []string{
-	`NULL`, `'a'`, `'A'`, `'b'`, `'5'`, `'05'`, `'5.0'`, `' 5'`, `''`, `'日本'`, `x'61'`, `'[]'`, `'{"a":1}'`,
-	`0`, `1`, `5`, `5.0`, `5.25`, `-7`, `9007199254740993`, `9007199254740992.0`, `true`, `cast(5 as text)`, `cast('5' as integer)`,
-	`'2026-11-22'`, `'2026-11-22 03:16:30'`, `'2026-11-22T03:16:30Z'`, `'2026-11-22T04:16:30.123+01:00'`, `datetime('2026-11-22 03:16:30')`,
-}
+// fitting are literals of a column's type, odd are others.
+var (
+	fitting = map[engine.Type][]string{
+		engine.Text:      {`'a'`, `'A'`, `'b'`, `'5'`, `''`, `'日本'`},
+		engine.Integer:   {`0`, `1`, `5`, `-7`, `9007199254740993`},
+		engine.Double:    {`0.0`, `1`, `5.25`, `9007199254740992.0`},
+		engine.Boolean:   {`true`, `false`},
+		engine.Timestamp: {`'2026-11-22'`, `'2026-11-22 03:16:30'`, `'2026-11-22T03:16:30Z'`, `'2026-11-22T04:16:30.123+01:00'`},
+		engine.JSON:      {`'[]'`, `'{"a":1}'`, `'5'`},
+	}
+	odd = []string{
+		`NULL`, `'05'`, `'5.0'`, `' 5'`, `'5'`, `x'61'`, `5`, `5.0`, `0`, `cast(5 as text)`,
+		`datetime('2026-11-22 03:16:30')`, `'2026'`,
+	}
+)
 
 func drawStatement(t *rapid.T) statement {
 	where := func(tables ...string) string { return " WHERE " + drawCondition(t, 3, tables...) }
@@ -221,10 +231,22 @@ func drawColumn(t *rapid.T, tables ...string) string {
 	return drawOne(t, tables...) + "." + rapid.SampledFrom(sessionColumns).Draw(t, "column").Name
 }
 
-func drawLiteral(t *rapid.T) string { return drawOne(t, literals...) }
+// drawLiteral draws a value to compare a column with, mostly one that it can have.
+func drawLiteral(t *rapid.T, column string) string {
+	if rapid.IntRange(0, 3).Draw(t, "odd") == 0 {
+		return drawOne(t, odd...)
+	}
+	_, name, _ := strings.Cut(column, ".")
+	i := slices.IndexFunc(sessionColumns, func(c engine.Column) bool { return c.Name == name })
+	return drawOne(t, fitting[sessionColumns[i].Type]...)
+}
 
-func drawList(t *rapid.T) string {
-	return "(" + strings.Join(rapid.SliceOfN(rapid.SampledFrom(literals), 0, 4).Draw(t, "list"), ", ") + ")"
+func drawList(t *rapid.T, column string) string {
+	list := make([]string, rapid.IntRange(0, 4).Draw(t, "length"))
+	for i := range list {
+		list[i] = drawLiteral(t, column)
+	}
+	return "(" + strings.Join(list, ", ") + ")"
 }
 
 // drawCondition draws a condition on columns of the tables.
@@ -236,21 +258,23 @@ func drawCondition(t *rapid.T, depth int, tables ...string) string {
 	}
 	switch kind := rapid.IntRange(0, most).Draw(t, "condition"); kind {
 	case 0, 1:
-		return column + " = " + drawLiteral(t)
+		return column + " = " + drawLiteral(t, column)
 	case 2:
-		return column + " IN " + drawList(t)
+		return column + " IN " + drawList(t, column)
 	case 3:
-		return column + " " + drawOne(t, "<>", "<", "<=", ">", ">=", "IS", "IS NOT") + " " + drawLiteral(t)
+		return column + " " + drawOne(t, "<>", "<", "<=", ">", ">=", "IS", "IS NOT") + " " + drawLiteral(t, column)
 	case 4:
-		return column + drawOne(t, " IS NULL", " IS NOT NULL", " LIKE 'a%'", " NOT IN "+drawList(t), " = 'a' COLLATE NOCASE", " BETWEEN 'a' AND 'b'")
+		return column + drawOne(t, " IS NULL", " IS NOT NULL", " LIKE 'a%'", " NOT IN "+drawList(t, column), " = 'a' COLLATE NOCASE", " BETWEEN 'a' AND 'b'")
 	case 5:
 		return column + " = " + drawColumn(t, tables...)
 	case 6:
 		return column + " IN (SELECT " + drawColumn(t, "x") + " FROM " + drawOne(t, "t", "u") + " x)"
 	case 7:
-		return drawLiteral(t) + " = " + column
+		return drawLiteral(t, column) + " = " + column
 	case 8:
-		return "(" + column + ", " + drawColumn(t, tables...) + ") IN " + drawOne(t, "(VALUES ("+drawLiteral(t)+", "+drawLiteral(t)+"))", "(SELECT realm, username FROM u)")
+		other := drawColumn(t, tables...)
+		values := "(VALUES (" + drawLiteral(t, column) + ", " + drawLiteral(t, other) + "))"
+		return "(" + column + ", " + other + ") IN " + drawOne(t, values, "(SELECT realm, username FROM u)")
 	case 9:
 		return "EXISTS (SELECT 1 FROM u x WHERE x.username = " + column + ")"
 	case 10:

@@ -269,6 +269,7 @@ func TestIdenticalRowsAreAllThere(t *testing.T) {
 	for _, test := range []struct{ sql, want string }{
 		{`select count(*) from am_session where realm = '/alpha' or username = 'bjensen'`, `[[6]]`},
 		{`select count(*) from am_session where (realm = '/alpha' and idle > 5) or username = 'bjensen'`, `[[6]]`},
+		{`select count(distinct rowid) from am_session`, `[[8]]`},
 		{`select count(*) from json_each('["/alpha"]') full join am_session on realm = value`, `[[8]]`},
 	} {
 		if got := fmt.Sprint(all(t, open(t, table), test.sql)); got != test.want {

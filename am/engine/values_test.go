@@ -98,6 +98,28 @@ func TestExpressionsSeeCellsAsPostgresWould(t *testing.T) {
 	}
 }
 
+func TestTextAndNumbersCompareAsInARealTable(t *testing.T) {
+	table := sessions()
+	table.rows = []session{
+		{"/alpha", "5", "h1", nil, nil, nil, nil, nil},
+		{"/alpha", "05", "h2", nil, nil, nil, nil, nil},
+		{"/alpha", "5.0", "h3", nil, nil, nil, nil, nil},
+	}
+	for _, test := range []struct{ sql, want string }{
+		{`select session_handle from am_session where username = 5`, `[[h1]]`},
+		{`select session_handle from am_session where username = 5.0`, `[[h3]]`},
+		{`select session_handle from am_session where username in (5, '05')`, `[[h1] [h2]]`},
+		{`select session_handle from am_session where username = cast('5' as integer)`, `[[h1] [h2] [h3]]`},
+		{`select session_handle from am_session where username = cast('5' as integer) limit 2 offset 1`, `[[h2] [h3]]`},
+		{`create table n as select cast(5 as integer) n; select session_handle from n join am_session on username = n`, `[[h1] [h2] [h3]]`},
+		{`create table n as select cast(5 as integer) n; select session_handle from am_session where username in (select n from n)`, `[[h1] [h2] [h3]]`},
+	} {
+		if got := fmt.Sprint(all(t, open(t, table), test.sql)); got != test.want {
+			t.Errorf("%s gives %s, not %s", test.sql, got, test.want)
+		}
+	}
+}
+
 func TestTimestampsKeepTheirFraction(t *testing.T) {
 	for _, test := range []struct {
 		time time.Time
