@@ -43,11 +43,12 @@ func held(path string) bool {
 	return syscall.Flock(int(log.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
 }
 
-// released waits until no process writes to the log any more.
-func released(path string, limit time.Duration) bool {
-	for deadline := time.Now().Add(limit); held(path); time.Sleep(50 * time.Millisecond) {
+// released waits until the process that writes to the log has ended, and is no longer to be seen under its number either.
+func released(path string, pid int, limit time.Duration) bool {
+	visible := func() bool { return pid > 1 && syscall.Kill(pid, 0) == nil }
+	for deadline := time.Now().Add(limit); held(path) || visible(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			return false
+			return !held(path)
 		}
 	}
 	return true

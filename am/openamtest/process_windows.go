@@ -19,4 +19,4 @@ func hold(*os.File) error { return errors.ErrUnsupported }
 
 func held(string) bool { return false }
 
-func released(string, time.Duration) bool { return true }
+func released(string, int, time.Duration) bool { return true }

@@ -21,7 +21,7 @@ const (
 	downloadLimit  = 15 * time.Minute
 	startLimit     = 5 * time.Minute
 	configureLimit = 6 * time.Minute
-	stopLimit      = 20 * time.Second
+	stopLimit      = 10 * time.Second // then by force: nothing that it could lose is kept
 )
 
 // Options say how a server starts. The zero value is a silent start in the default build folder.
@@ -58,11 +58,14 @@ func start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{URL: i.url(), Username: Username, Password: Password, Dir: i.dir}
-	ctx, cancel := context.WithCancelCause(ctx)
+	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	fmt.Fprintln(o.Progress, "starting OpenAM at", s.URL, "in", s.Dir)
 	if s.PID, err = i.launch(cancel); err == nil {
-		err = i.configure(ctx)
+		err = i.configure(running)
+	}
+	if ctx.Err() != nil {
+		return nil, errors.Join(context.Cause(ctx), s.Stop(), s.Remove())
 	}
 	if err != nil {
 		log := tail(s.log(), 40)
@@ -83,7 +86,7 @@ func (s *Server) Stop() error {
 		if err := end(s.PID); err != nil {
 			return err
 		}
-		if released(s.log(), stopLimit) {
+		if released(s.log(), s.PID, stopLimit) {
 			return nil
 		}
 	}

@@ -160,7 +160,7 @@ func TestStopEndsTheServerAndWhatItStarted(t *testing.T) {
 
 func TestStopLeavesAnotherProcessOfTheSameNumberAlone(t *testing.T) {
 	gone := fakeServer(t, "true")
-	if !released(gone.log(), 10*time.Second) {
+	if !released(gone.log(), gone.PID, 10*time.Second) {
 		t.Fatal("true does not end")
 	}
 	other := fakeServer(t, "sleep", "60")

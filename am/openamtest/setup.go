@@ -48,6 +48,11 @@ func (a *Admin) CreateUser(ctx context.Context, realm, name, password string) er
 	}, nil))
 }
 
+// CreateUsers creates many, some at a time.
+func (a *Admin) CreateUsers(ctx context.Context, realm, password string, names ...string) error {
+	return each(ctx, len(names), func(ctx context.Context, i int) error { return a.CreateUser(ctx, realm, names[i], password) })
+}
+
 // DeleteUser deletes a user. Their sessions stay valid and listed. A slash or backslash in the name does not get past Tomcat.
 func (a *Admin) DeleteUser(ctx context.Context, realm, name string) error {
 	return a.admin(ctx, usersAPI, request{method: http.MethodDelete, path: realmPath(realm) + "/users/" + url.PathEscape(name)}, nil)
