@@ -56,7 +56,8 @@ lint: ## run golangci-lint
 
 .PHONY: install
 install: build ## install the plugin for Steampipe
-	install -D bin/amsql $(PLUGIN_DIR)/steampipe-plugin-am.plugin
+	mkdir -p $(PLUGIN_DIR)
+	install bin/amsql $(PLUGIN_DIR)/steampipe-plugin-am.plugin
 
 .PHONY: clean
 clean: openam-down ## remove what was built, downloaded or started
