@@ -1,0 +1,345 @@
+package am_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/turbot/steampipe-plugin-sdk/v5/anywhere"
+	"github.com/turbot/steampipe-plugin-sdk/v5/grpc"
+	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
+	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
+)
+
+// raceDetector is whether it runs. The SDK has a race of its own then, in RowsRemaining of IN lists.
+var raceDetector bool
+
+// A question is a SELECT of am_session, as a plugin host and as the engine can put it.
+type question struct {
+	columns         []string // nil: all
+	realm, username []string // one: =, several: IN
+	limit           int64
+}
+
+// A row is its cells by column, each by its type: nil, string, bool, time.Time or JSON text.
+type row map[string]any
+
+// A host answers questions in one of the ways in which the tables reach SQL.
+type host interface {
+	ask(ctx context.Context, q question) ([]row, error)
+}
+
+func (q question) wanted() []string {
+	if q.columns != nil {
+		return q.columns
+	}
+	return allColumns
+}
+
+var allColumns = []string{
+	"username", "realm", "universal_id", "session_handle", "latest_access_time", "max_idle_expiration_time",
+	"max_session_expiration_time", "is_current", "is_expired", "properties", "title", "base_url",
+}
+
+// server is a simulated AM and its address. It tells the time of its start for ever, so that rows stay as they are.
+func server(t testing.TB, o simulator.Options) (*simulator.Server, string) {
+	t.Helper()
+	now := time.Now()
+	o.Clock = func() time.Time { return now }
+	sim, err := simulator.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(sim)
+	t.Cleanup(s.Close)
+	return sim, s.URL + sim.ContextPath()
+}
+
+// logIn makes a session for each name, and an identity where there is none: some products have one store for all realms.
+func logIn(t testing.TB, sim *simulator.Server, realm string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		_ = sim.AddUser(realm, name, "changeit") // else the login fails
+		if _, err := sim.Login(realm, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// asAdministrator is a configuration with the token of one session, so that hosts do not add sessions of their own.
+func asAdministrator(t testing.TB, sim *simulator.Server, url string) am.Config {
+	t.Helper()
+	name, _ := sim.Admin()
+	session, err := sim.Login("/", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return am.Config{BaseURL: &url, SSOToken: &session.Token}
+}
+
+// hcl is the configuration as a plugin host sends it.
+func hcl(c am.Config) string {
+	var b strings.Builder
+	for _, argument := range []struct {
+		name  string
+		value *string
+	}{{"base_url", c.BaseURL}, {"username", c.Username}, {"password", c.Password}, {"sso_token", c.SSOToken}} {
+		if argument.value != nil {
+			fmt.Fprintf(&b, "%s = %q\n", argument.name, *argument.value)
+		}
+	}
+	return b.String()
+}
+
+const connectionName = "am"
+
+// pluginHost is the plugin in the process, as Turbot's SQLite extension, exporter and FDW have it.
+type pluginHost struct{ server *grpc.PluginServer }
+
+func newPluginHost(t testing.TB, c am.Config) pluginHost {
+	t.Helper()
+	t.Setenv("STEAMPIPE_LOG_LEVEL", "error") // the plugin's log goes to standard error
+	h := pluginHost{plugin.Server(&plugin.ServeOpts{PluginFunc: am.Plugin})}
+	configs := &proto.SetAllConnectionConfigsRequest{Configs: []*proto.ConnectionConfig{connectionConfig(c)}}
+	if _, err := h.server.SetAllConnectionConfigs(configs); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func connectionConfig(c am.Config) *proto.ConnectionConfig {
+	return &proto.ConnectionConfig{Connection: connectionName, Plugin: "am", Config: hcl(c)}
+}
+
+func (h pluginHost) ask(ctx context.Context, q question) ([]row, error) {
+	stream := anywhere.NewLocalPluginStream(ctx)
+	h.server.CallExecuteAsync(q.request(), stream)
+	return received(stream.Recv)
+}
+
+func (q question) request() *proto.ExecuteRequest {
+	quals := map[string]*proto.Quals{}
+	for column, values := range map[string][]string{"realm": q.realm, "username": q.username} {
+		if len(values) > 0 {
+			quals[column] = &proto.Quals{Quals: []*proto.Qual{{
+				FieldName: column, Operator: &proto.Qual_StringValue{StringValue: "="}, Value: qualValue(values),
+			}}}
+		}
+	}
+	data := &proto.ExecuteConnectionData{}
+	if q.limit > 0 {
+		data.Limit = &proto.NullableInt{Value: q.limit}
+	}
+	return &proto.ExecuteRequest{
+		Table: "am_session", Connection: connectionName, CallId: fmt.Sprintf("%p", data),
+		QueryContext:          &proto.QueryContext{Columns: q.wanted(), Quals: quals},
+		ExecuteConnectionData: map[string]*proto.ExecuteConnectionData{connectionName: data},
+	}
+}
+
+func qualValue(values []string) *proto.QualValue {
+	var list []*proto.QualValue
+	for _, value := range values {
+		list = append(list, &proto.QualValue{Value: &proto.QualValue_StringValue{StringValue: value}})
+	}
+	if len(list) == 1 {
+		return list[0]
+	}
+	return &proto.QualValue{Value: &proto.QualValue_ListValue{ListValue: &proto.QualValueList{Values: list}}}
+}
+
+// received are the rows of a stream, in the process or between two.
+func received(receive func() (*proto.ExecuteResponse, error)) ([]row, error) {
+	var rows []row
+	for {
+		response, err := receive()
+		if errors.Is(err, io.EOF) || err == nil && response == nil {
+			return rows, nil
+		}
+		if err != nil {
+			return rows, err
+		}
+		r := row{}
+		for name, cell := range response.GetRow().GetColumns() {
+			r[name] = cellOf(cell)
+		}
+		rows = append(rows, r)
+	}
+}
+
+func cellOf(c *proto.Column) any {
+	switch v := c.GetValue().(type) {
+	case *proto.Column_StringValue:
+		return v.StringValue
+	case *proto.Column_BoolValue:
+		return v.BoolValue
+	case *proto.Column_TimestampValue:
+		return v.TimestampValue.AsTime()
+	case *proto.Column_JsonValue:
+		return compact(v.JsonValue)
+	case *proto.Column_NullValue:
+		return nil
+	default:
+		return fmt.Errorf("am_session has no column of type %T", v)
+	}
+}
+
+func compact(text []byte) any {
+	var b bytes.Buffer
+	if err := json.Compact(&b, text); err != nil {
+		return err
+	}
+	return b.String()
+}
+
+// engineHost is the embedded SQL over the same tables.
+type engineHost struct{ db *engine.DB }
+
+func newEngineHost(t testing.TB, c am.Config) engineHost {
+	t.Helper()
+	connection, err := am.Open(connectionName, c, am.Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := engine.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(db.Close(), connection.Close(context.WithoutCancel(t.Context()))); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, table := range connection.Tables() {
+		if err := db.Attach("schema of "+table.Name(), engineTable{table}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return engineHost{db}
+}
+
+// engineTable shows a table of a connection to the engine, as the command line does.
+type engineTable struct{ am.Table }
+
+func (t engineTable) Columns() []engine.Column {
+	var columns []engine.Column
+	for _, c := range t.Table.Columns() {
+		columns = append(columns, engine.Column{Name: c.Name, Type: engine.Type(c.Type), Description: c.Description})
+	}
+	return columns
+}
+
+func (t engineTable) Rows(ctx context.Context, q engine.Query) iter.Seq2[any, error] {
+	query := am.Query{Columns: q.Columns, Limit: q.Limit}
+	for _, qual := range q.Quals {
+		query.Quals = append(query.Quals, am.Qual(qual))
+	}
+	return t.Table.Rows(ctx, query)
+}
+
+func (t engineTable) Cell(r any, column int) any {
+	cell := t.Table.Cell(r, column)
+	if cell == nil || t.Table.Columns()[column].Type != am.JSON {
+		return cell
+	}
+	text, err := json.Marshal(cell)
+	if err != nil {
+		return err
+	}
+	return json.RawMessage(text)
+}
+
+func (q question) sql() string {
+	var conditions []string
+	for _, c := range []struct {
+		column string
+		values []string
+	}{{"realm", q.realm}, {"username", q.username}} {
+		var list []string
+		for _, value := range c.values {
+			list = append(list, "'"+strings.ReplaceAll(value, "'", "''")+"'")
+		}
+		if len(list) > 0 {
+			conditions = append(conditions, c.column+" in ("+strings.Join(list, ", ")+")")
+		}
+	}
+	sql := "select " + strings.Join(q.wanted(), ", ") + " from am_session"
+	if conditions != nil {
+		sql += " where " + strings.Join(conditions, " and ")
+	}
+	if q.limit > 0 {
+		sql += fmt.Sprintf(" limit %d", q.limit)
+	}
+	return sql
+}
+
+func (h engineHost) ask(ctx context.Context, q question) ([]row, error) {
+	answer, err := h.db.Query(ctx, q.sql())
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for answer.Next() {
+		r := row{}
+		for i, cell := range answer.Values() {
+			if text, ok := cell.(json.RawMessage); ok {
+				cell = compact(text)
+			}
+			r[answer.Columns()[i].Name] = cell
+		}
+		rows = append(rows, r)
+	}
+	return rows, cmp.Or(answer.Err(), answer.Close())
+}
+
+// text is a row for comparing and printing: its cells in the order of the columns.
+func (r row) text(columns []string) string {
+	var b strings.Builder
+	for _, name := range columns {
+		cell, there := r[name]
+		if at, ok := cell.(time.Time); ok {
+			cell = at.UTC().Format(time.RFC3339Nano)
+		}
+		if !there {
+			cell = errors.New("missing")
+		}
+		fmt.Fprintf(&b, "%s=%T(%v) ", name, cell, cell)
+	}
+	return b.String()
+}
+
+// texts are rows in an order that does not depend on the host's.
+func texts(rows []row, columns []string) []string {
+	list := make([]string, len(rows))
+	for i, r := range rows {
+		list[i] = r.text(columns)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// difference is the first row that one list has and the other has not, or has in another number.
+func difference(a, b []string) string {
+	for i := range max(len(a), len(b)) {
+		switch {
+		case i >= len(a) || i < len(b) && b[i] < a[i]:
+			return "only the second has " + b[i]
+		case i >= len(b) || a[i] < b[i]:
+			return "only the first has " + a[i]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package am_test
+
+func init() { raceDetector = true }
