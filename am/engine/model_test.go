@@ -274,6 +274,9 @@ func drawCondition(t *rapid.T, depth int, tables ...string) string {
 	case 8:
 		other := drawColumn(t, tables...)
 		values := "(VALUES (" + drawLiteral(t, column) + ", " + drawLiteral(t, other) + "))"
+		if len(tables) > 1 { // SQLite (3.53) loses rows of virtual tables if a RIGHT JOIN has such a list
+			return "(" + column + ", " + other + ") = " + values
+		}
 		return "(" + column + ", " + other + ") IN " + drawOne(t, values, "(SELECT realm, username FROM u)")
 	case 9:
 		return "EXISTS (SELECT 1 FROM u x WHERE x.username = " + column + ")"
