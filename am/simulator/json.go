@@ -186,26 +186,34 @@ func inArray(compact []byte, i int) bool {
 	return true
 }
 
-// appendTime writes milliseconds since 1970 as 2026-11-22T03:16:30Z, with .123 when millis is set.
-func appendTime(dst []byte, at int64, millis bool) []byte {
-	t := time.UnixMilli(at).UTC()
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
-	dst = append(dst, byte('0'+year/1000%10), byte('0'+year/100%10))
-	dst = appendTwo(dst, year%100)
-	dst = appendTwo(append(dst, '-'), int(month))
-	dst = appendTwo(append(dst, '-'), day)
-	dst = appendTwo(append(dst, 'T'), hour)
-	dst = appendTwo(append(dst, ':'), minute)
-	dst = appendTwo(append(dst, ':'), second)
+// A calendar writes times, and remembers the day it wrote last.
+type calendar struct {
+	day  int64 // since 1970, plus one; 0: none yet
+	text [11]byte
+}
+
+const dayMillis = 24 * 60 * minute
+
+// append writes milliseconds since 1970 as 2026-11-22T03:16:30Z, with .123 when millis is set.
+func (c *calendar) append(dst []byte, at int64, millis bool) []byte {
+	day := at / dayMillis
+	if c.day != day+1 {
+		c.day = day + 1
+		time.UnixMilli(at).UTC().AppendFormat(c.text[:0], "2006-01-02T")
+	}
+	dst = append(dst, c.text[:]...)
+	rest := int(at - day*dayMillis)
+	seconds := rest / 1000
+	dst = appendTwo(dst, seconds/3600)
+	dst = appendTwo(append(dst, ':'), seconds/60%60)
+	dst = appendTwo(append(dst, ':'), seconds%60)
 	if millis {
-		ms := int(at%1000+1000) % 1000
-		dst = append(dst, '.', byte('0'+ms/100))
-		dst = appendTwo(dst, ms%100)
+		ms := rest % 1000
+		dst = appendTwo(append(dst, '.', byte('0'+ms/100)), ms%100)
 	}
 	return append(dst, 'Z')
 }
 
 func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
 
-func timeText(at int64) string { return string(appendTime(nil, at, false)) }
+func timeText(at int64) string { return string(new(calendar).append(nil, at, false)) }

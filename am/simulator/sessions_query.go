@@ -244,6 +244,7 @@ type rowWriter struct {
 	revs   bool
 	millis bool
 	rng    rand.PCG
+	times  calendar
 	extra  map[string][]string // properties that rows carry, by realm
 }
 
@@ -297,11 +298,11 @@ func (w *rowWriter) field(out []byte, s *session, field int) []byte {
 		out = append(out, `"sessionHandle":"`+handlePrefix...)
 		out = w.x.profile.tokens.append(out, w.x.secret, s.key, forHandle)
 	case fieldLatest:
-		out = appendTime(append(out, `"latestAccessTime":"`...), listed, w.millis)
+		out = w.times.append(append(out, `"latestAccessTime":"`...), listed, w.millis)
 	case fieldIdleEnd:
-		out = appendTime(append(out, `"maxIdleExpirationTime":"`...), s.idleEnd(listed), false)
+		out = w.times.append(append(out, `"maxIdleExpirationTime":"`...), s.idleEnd(listed), false)
 	case fieldEnd:
-		out = appendTime(append(out, `"maxSessionExpirationTime":"`...), s.timeEnd(), false)
+		out = w.times.append(append(out, `"maxSessionExpirationTime":"`...), s.timeEnd(), false)
 	default:
 		return out
 	}
@@ -309,6 +310,9 @@ func (w *rowWriter) field(out []byte, s *session, field int) []byte {
 }
 
 func (w *rowWriter) properties(out []byte, s *session) []byte {
+	if len(w.extra) == 0 {
+		return out
+	}
 	names := w.extra[s.who.realm]
 	if len(names) == 0 {
 		return out

@@ -53,10 +53,12 @@ type store struct {
 	shelves map[string]*shelf // by lower-case realm path
 	tokens  map[string]*session
 	sweepAt int
+	slab    []session // sessions to come, side by side: a listing reads them in a row
 }
 
 const (
-	minute = 60_000 // milliseconds
+	minute   = 60_000 // milliseconds
+	slabSize = 64
 
 	// writeInterval is how long the token store may lag behind the latest access (measured on OpenAM 16.0.5).
 	writeInterval = minute
@@ -88,7 +90,12 @@ func (st *store) create(who *identity, maxTime, maxIdle int, created, latest int
 
 func (st *store) blank(who *identity, maxTime, maxIdle int, created, latest int64) *session {
 	st.made++
-	s := &session{key: int64(mix(st.secret + st.made)), who: who, created: created, maxTime: int32(maxTime), maxIdle: int32(maxIdle)}
+	if len(st.slab) == 0 {
+		st.slab = make([]session, slabSize)
+	}
+	s := &st.slab[0]
+	st.slab = st.slab[1:]
+	s.key, s.who, s.created, s.maxTime, s.maxIdle = int64(mix(st.secret+st.made)), who, created, int32(maxTime), int32(maxIdle)
 	s.latest.Store(latest)
 	s.listed.Store(latest)
 	return s

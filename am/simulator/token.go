@@ -32,8 +32,32 @@ const (
 	handlePrefix = "shandle:"
 )
 
+const c66Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 // c66 is AM's Base64: safe in a URL, padded with dots.
-var c66 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_").WithPadding('.')
+var c66 = base64.NewEncoding(c66Alphabet).WithPadding('.')
+
+// c66Pairs are the two digits of twelve bits. A listing writes a handle a row: with the pairs that costs half.
+var c66Pairs = func() (pairs [4096][2]byte) {
+	for i := range pairs {
+		pairs[i] = [2]byte{c66Alphabet[i>>6], c66Alphabet[i&63]}
+	}
+	return pairs
+}()
+
+// appendC66 is c66.AppendEncode, but faster.
+func appendC66(dst, src []byte) []byte {
+	for len(src) >= 3 {
+		n := uint(src[0])<<16 | uint(src[1])<<8 | uint(src[2])
+		high, low := &c66Pairs[n>>12], &c66Pairs[n&4095]
+		dst = append(dst, high[0], high[1], low[0], low[1])
+		src = src[3:]
+	}
+	if len(src) > 0 {
+		dst = c66.AppendEncode(dst, src)
+	}
+	return dst
+}
 
 // errMalformed is a token whose extension cannot be read. AM answers it with a bare 500.
 var errMalformed = errors.New("malformed session token")
@@ -54,7 +78,7 @@ func (f *tokenForm) appendSealed(dst []byte, secret uint64, key int64, purpose u
 		state = mix(state)
 		binary.LittleEndian.PutUint64(sealed[n+i:], state)
 	}
-	return c66.AppendEncode(dst, sealed[:n+f.random])
+	return appendC66(dst, sealed[:n+f.random])
 }
 
 func (f *tokenForm) appendExtension(dst []byte, secret uint64, key int64) []byte {
@@ -76,7 +100,7 @@ func (f *tokenForm) appendExtension(dst []byte, secret uint64, key int64) []byte
 		ext[at-1] = byte(len(ext) - at)
 	}
 	ext = appendUTF(appendUTF(ext, "S1"), f.site)
-	return c66.AppendEncode(dst, ext)
+	return appendC66(dst, ext)
 }
 
 // appendUTF is java.io.DataOutput.writeUTF for short ASCII.
