@@ -28,7 +28,7 @@ var readable = []string{
 	"2006-01-02",
 }
 
-// appendTimestamp writes the canonical form, several times as fast as time.AppendFormat does.
+// appendTimestamp writes the canonical form, as time.AppendFormat would at several times the cost.
 func appendTimestamp(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
@@ -77,7 +77,7 @@ func parseTimestamp(text []byte) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// parseCanonical undoes appendTimestamp, ten times as fast as time.Parse.
+// parseCanonical undoes appendTimestamp, as time.Parse would at many times the cost.
 func parseCanonical(s []byte) (time.Time, bool) {
 	if !isCanonical(s) {
 		return time.Time{}, false
