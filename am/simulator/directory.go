@@ -16,15 +16,16 @@ type realm struct {
 	active  bool
 	aliases []string
 
-	limits      *limits  // the realm's own session service
-	whitelist   []string // names of session properties
-	inQueries   []string // names that rows of a query carry, too
-	whitelisted bool     // the whitelist service was added
-	clientSide  bool     // new sessions live in their tokens
+	limits     *limits    // the realm's own session service
+	whitelist  *whitelist // its own session property whitelist
+	clientSide bool       // new sessions live in their tokens
 }
 
 // limits are the values of a realm's session service; after a removal they may be null.
 type limits struct{ maxTime, maxIdle, quota, caching *int }
+
+// A whitelist names the session properties that clients may see and set, and those that rows of a query carry.
+type whitelist struct{ names, inQueries []string }
 
 type user struct {
 	name     string // login name
@@ -200,8 +201,8 @@ func (d *directory) removeUser(realm string, u *user) {
 	st.order = slices.DeleteFunc(st.order, func(o *user) bool { return o == u })
 }
 
-// users returns copies of a realm's identities in order of creation.
-func (d *directory) users(realm string) []user {
+// users returns copies of the identities of a realm that match, in order of creation, limit at most.
+func (d *directory) users(realm string, limit int, matches func(*user) bool) []user {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	st := d.stores[strings.ToLower(realm)]
@@ -211,11 +212,16 @@ func (d *directory) users(realm string) []user {
 	if st == nil {
 		return nil
 	}
-	out := make([]user, len(st.order))
-	for i, u := range st.order {
-		out[i] = *u
+	var found []user
+	for _, u := range st.order {
+		if len(found) == limit {
+			break
+		}
+		if matches(u) {
+			found = append(found, *u)
+		}
 	}
-	return out
+	return found
 }
 
 // latin1 says whether a header can carry the text.

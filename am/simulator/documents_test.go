@@ -79,13 +79,13 @@ func TestTheDocumentedExchangesOfTheCloud(t *testing.T) {
 	c := start(t, newClock().in(Options{Profile: "aic"}))
 	must(t, c.sim.AddUser("/alpha", "bjensen", "secret"))
 	r := c.sim.directory.realm("/alpha")
-	r.whitelist = []string{"AMCtxId", "AuthType"}
+	r.whitelist = &whitelist{names: []string{"AMCtxId", "AuthType"}}
 	target := login(t, c.sim, "/alpha", "bjensen")
 	other := login(t, c.sim, "/alpha", "bjensen")
 	c.bearer("fr:am:*")
 	for _, d := range cloudDocuments {
 		if strings.Contains(d.name, "Properties") {
-			r.whitelist = []string{"AMCtxId", "AuthType", "LoginLocation"}
+			r.whitelist = &whitelist{names: []string{"AMCtxId", "AuthType", "LoginLocation"}}
 		}
 		c.check(d, target, other.Handle)
 	}
@@ -146,12 +146,12 @@ func TestTheDocumentedExchangesOfAM5(t *testing.T) {
 		c.token = auth.doc(t)["tokenId"].(string)
 		target := login(t, c.sim, "/", "demo")
 		root := c.sim.directory.realm("/")
-		root.whitelist = nil
+		root.whitelist = &whitelist{}
 		c.do("POST", "/realms/root/realms/alpha/realm-config/services/session?_action=create", `{"dynamic":{"maxSessionTime":120,"maxIdleTime":30,"quotaLimit":5,"maxCachingTime":3}}`)
 		clock.add(21 * time.Second)
 		for _, d := range amDocuments {
 			if strings.Contains(d.name, "AuthLevel") {
-				root.whitelist = []string{"AuthLevel"}
+				root.whitelist = &whitelist{names: []string{"AuthLevel"}}
 			}
 			c.check(d, target, "")
 		}
@@ -165,7 +165,7 @@ func TestTheEntityReferenceOfPingAM81(t *testing.T) {
 	} {
 		c := start(t, Options{Profile: "pingam-8.1", Realms: 1, Users: 2}).asAdmin()
 		must(t, c.sim.AddUser("/alpha", "scarter", "secret"))
-		c.sim.directory.realm("/alpha").whitelist = []string{"p"}
+		c.sim.directory.realm("/alpha").whitelist = &whitelist{names: []string{"p"}}
 		target := login(t, c.sim, "/alpha", "scarter")
 		c.api = "resource=5.1"
 		r := c.do("POST", "/realms/root/realms/alpha/sessions?_action="+action, `{"tokenId":"`+target.Token+`","p":"v"}`)

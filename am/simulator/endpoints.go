@@ -35,10 +35,13 @@ var endpointTable = [...]*endpoint{
 
 // endpointAt finds the endpoint of a path and what the path says after it.
 func endpointAt(segs []string) (*endpoint, string) {
+	path := strings.Join(segs, "/")
 	for _, e := range endpoints() {
-		path := strings.Split(e.path, "/")
-		if len(segs) >= len(path) && slices.Equal(segs[:len(path)], path) {
-			return e, strings.Join(segs[len(path):], "/")
+		if path == e.path {
+			return e, ""
+		}
+		if strings.HasPrefix(path, e.path) && path[len(e.path)] == '/' {
+			return e, path[len(e.path)+1:]
 		}
 	}
 	return nil, ""
@@ -47,8 +50,7 @@ func endpointAt(segs []string) (*endpoint, string) {
 // isEndpoint says whether an endpoint begins with the segment, so that it cannot name a realm.
 func isEndpoint(segment string) bool {
 	return slices.ContainsFunc(endpoints(), func(e *endpoint) bool {
-		first, _, _ := strings.Cut(e.path, "/")
-		return first == segment
+		return strings.HasPrefix(e.path, segment) && (len(e.path) == len(segment) || e.path[len(segment)] == '/')
 	})
 }
 

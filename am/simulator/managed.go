@@ -3,8 +3,8 @@ package simulator
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -68,7 +68,7 @@ func (x *exchange) queryManaged() error {
 		}
 		from = n
 	}
-	all := slices.DeleteFunc(x.directory.users(x.realm.path), func(u user) bool { return !x.managedMatches(&u) })
+	all := x.directory.users(x.realm.path, math.MaxInt, x.managedMatches)
 	page := all[min(max(from, 0), len(all)):]
 	var cookie any
 	if n := x.crest.pageSize; n > 0 && len(page) >= n {

@@ -31,8 +31,6 @@ func (s *Server) install() error {
 			return err
 		}
 	}
-	root := s.directory.realm("/")
-	root.whitelist, root.whitelisted = s.profile.whitelist, s.profile.whitelist != nil
 	if err := s.AddUser("/", demoName, userPassword); err != nil {
 		return err
 	}

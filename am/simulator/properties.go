@@ -42,13 +42,14 @@ func (s *Server) value(x *session, name string) string {
 	return x.property(name)
 }
 
-// whitelistOf is the names a realm lets its sessions show, in the order in which AM's hash set keeps them.
+// whitelistOf is the names a realm lets its sessions show, in the order in which AM's hash set keeps them. A realm without a
+// whitelist of its own goes by the product's.
 func (s *Server) whitelistOf(path string) []string {
-	var names []string
+	names := s.profile.whitelist
 	r := s.directory.realm(path)
 	s.directory.read(func() {
-		if r != nil {
-			names = r.whitelist
+		if r != nil && r.whitelist != nil {
+			names = r.whitelist.names
 		}
 	})
 	return javaOrder(names, func(n string) string { return n })

@@ -64,7 +64,7 @@ func (w *world) check(err error) {
 
 func (w *world) whitelist(realm string, names ...string) {
 	r := w.sim.directory.realm(realm)
-	r.whitelist, r.whitelisted = names, true
+	r.whitelist = &whitelist{names: names}
 }
 
 func (w *world) limits(realm string, maxTime, maxIdle int) {

@@ -33,7 +33,7 @@ type recorded struct {
 	} `json:"response"`
 }
 
-// leftOut are exchanges that are not replayed, with the reason. An id that ends in * stands for all that begin so.
+// leftOut are exchanges that are not replayed, with the reason.
 var leftOut = []struct{ id, reason string }{
 	{"08-006", "realm-config/services?_action=getCreatableTypes: beyond what sessions need"},
 	{"08-007", "realm-config/services?_action=nextdescendents: beyond what sessions need"},

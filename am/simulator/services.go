@@ -60,7 +60,7 @@ type realmService struct {
 	added    func(*realm) bool
 	document func(*realm) object
 	template func(*exchange) object
-	add      func(*realm)
+	add      func(*exchange, *realm)
 	merge    func(*realm, map[string]any) error
 	drop     func(*exchange, *realm)
 }
@@ -92,7 +92,7 @@ func (x *exchange) serveRealmService(svc *realmService) error {
 				err = errServiceExists
 				return
 			}
-			svc.add(x.realm)
+			svc.add(x, x.realm)
 			err, status = svc.merge(x.realm, body), http.StatusCreated
 		case x.crest.kind == act:
 			err = x.describe(svc)
@@ -172,7 +172,7 @@ var realmSession = realmService{
 		maxTime, maxIdle, quota, caching := x.service.defaults()
 		return object{{"dynamic", object{{"maxSessionTime", maxTime}, {"maxIdleTime", maxIdle}, {"quotaLimit", quota}, {"maxCachingTime", caching}}}}
 	},
-	add: func(r *realm) { r.limits = &limits{} },
+	add: func(_ *exchange, r *realm) { r.limits = &limits{} },
 	merge: func(r *realm, body map[string]any) error {
 		dynamic, _ := body["dynamic"].(map[string]any)
 		next := *r.limits
@@ -205,27 +205,34 @@ var realmSession = realmService{
 var realmWhitelist = realmService{
 	id: whitelistServiceName, name: whitelistTitle,
 	schema: `{"type":"object","properties":{"sessionPropertyWhitelist":{"title":"Whitelisted Session Property Names","description":"Properties which users may read, edit values of or delete from their session. Protected attributes will NOT be allowed to be set, edited or deleted, even if they are included in this whitelist.","propertyOrder":100,"required":true,"items":{"type":"string"},"type":"array","exampleValue":""}}}`,
-	added:  func(r *realm) bool { return r.whitelisted },
+	added:  func(r *realm) bool { return r.whitelist != nil },
 	document: func(r *realm) object {
 		ordered := func(names []string) []string { return javaOrder(names, func(n string) string { return n }) }
-		doc := object{{"sessionPropertyWhitelist", ordered(r.whitelist)}}
-		if r.inQueries != nil {
-			doc = append(doc, member{"whitelistedQueryProperties", ordered(r.inQueries)})
+		doc := object{{"sessionPropertyWhitelist", ordered(r.whitelist.names)}}
+		if r.whitelist.inQueries != nil {
+			doc = append(doc, member{"whitelistedQueryProperties", ordered(r.whitelist.inQueries)})
 		}
 		return doc
 	},
-	template: func(*exchange) object { return object{{"sessionPropertyWhitelist", []string{}}} },
-	add:      func(r *realm) { r.whitelisted, r.whitelist = true, nil },
+	template: func(x *exchange) object {
+		return object{{"sessionPropertyWhitelist", append([]string{}, x.profile.whitelist...)}}
+	},
+	add: func(x *exchange, r *realm) {
+		r.whitelist = &whitelist{}
+		if x.profile.allSessions {
+			r.whitelist.inQueries = []string{} // ForgeRock's successors have a second list
+		}
+	},
 	merge: func(r *realm, body map[string]any) error {
 		if v, ok := body["sessionPropertyWhitelist"]; ok {
-			r.whitelist = texts(v)
+			r.whitelist.names = texts(v)
 		}
 		if v, ok := body["whitelistedQueryProperties"]; ok {
-			r.inQueries = texts(v)
+			r.whitelist.inQueries = texts(v)
 		}
 		return nil
 	},
-	drop: func(_ *exchange, r *realm) { r.whitelisted, r.whitelist, r.inQueries = false, nil, nil },
+	drop: func(_ *exchange, r *realm) { r.whitelist = nil },
 }
 
 // authenticationConfig answers at /realm-config/authentication, of which only the place of sessions is simulated.

@@ -253,8 +253,8 @@ func (x *exchange) rowWriter(fields []int) *rowWriter {
 	w.rng.Seed(uint64(x.now), x.secret)
 	x.directory.read(func() {
 		for path, r := range x.directory.byPath {
-			if len(r.inQueries) > 0 {
-				w.extra[path] = r.inQueries
+			if r.whitelist != nil && len(r.whitelist.inQueries) > 0 {
+				w.extra[path] = r.whitelist.inQueries
 			}
 		}
 	})

@@ -164,7 +164,7 @@ func (s *Server) AddRealm(path string) error {
 }
 
 func (s *Server) newRealm(path string) *realm {
-	return &realm{path: path, active: true, aliases: []string{}, whitelist: s.profile.whitelist, whitelisted: s.profile.whitelist != nil}
+	return &realm{path: path, active: true, aliases: []string{}}
 }
 
 // AddUser creates an identity. In the cloud it gets a UUID, which is what its sessions are called.

@@ -3,7 +3,6 @@ package simulator
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,16 +104,13 @@ func ldapTime(at int64) string { return time.UnixMilli(at).UTC().Format("2006010
 // listedUsers are a realm's identities that match, cut at the cap without a sign, in the order of AM's hash sets: one of
 // names, and then one of universal ids.
 func (x *exchange) listedUsers(matches func(*user) bool) []user {
-	rejected := func(u user) bool { return !matches(&u) }
-	found := slices.DeleteFunc(x.directory.users(x.realm.path), rejected)
-	if limit := int(x.userCap.Load()); len(found) > limit {
-		found = found[:limit]
-	}
+	found := x.directory.users(x.realm.path, int(x.userCap.Load()), matches)
 	if x.realm.path == "/" && x.profile.sharedUsers {
 		for _, name := range rootUsers {
-			found = append(found, user{name: name, id: name, created: x.started})
+			if u := (user{name: name, id: name, created: x.started}); matches(&u) {
+				found = append(found, u)
+			}
 		}
-		found = slices.DeleteFunc(found, rejected)
 	}
 	path := strings.ToLower(x.realm.path)
 	found = javaOrder(found, func(u user) string { return strings.ToLower(u.id) })
