@@ -65,6 +65,19 @@ func TestCreatingWhatExistsIsNoError(t *testing.T) {
 	}
 }
 
+func TestAChangeIsSentAgainWhenTheServerStumbles(t *testing.T) {
+	var calls atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1) == 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer server.Close()
+	if err := NewAdmin(server.URL).SetListCap(t.Context(), 5000); err != nil || calls.Load() != 2 {
+		t.Errorf("%v after %d calls, want success at the second", err, calls.Load())
+	}
+}
+
 func TestAnErrorNamesTheCallAndTheAnswerButNoToken(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, `{"code":403}`, http.StatusForbidden)

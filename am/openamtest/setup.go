@@ -24,12 +24,12 @@ const (
 
 // CreateRealm creates the realm at the end of the path, such as /alpha/nested.
 func (a *Admin) CreateRealm(ctx context.Context, realm string) error {
-	return unlessThere(a.admin(ctx, configAPI, request{
+	return unlessThere(a.configure(ctx, request{
 		method: http.MethodPost,
 		path:   "global-config/realms",
 		query:  url.Values{"_action": {"create"}},
 		body:   map[string]any{"name": path.Base(realm), "parentPath": path.Dir(realm), "active": true, "aliases": []string{}},
-	}, nil))
+	}))
 }
 
 // DeleteRealm deletes a realm. Its sessions stay valid and listed.
@@ -78,10 +78,10 @@ func (a *Admin) putService(ctx context.Context, realm, service string, settings 
 		query:  url.Values{"_action": {"create"}},
 		body:   settings,
 	}
-	err := a.admin(ctx, configAPI, r, nil)
+	err := a.configure(ctx, r)
 	if hasStatus(err, http.StatusConflict) {
 		r.method, r.query = http.MethodPut, nil
-		err = a.admin(ctx, configAPI, r, nil)
+		err = a.configure(ctx, r)
 	}
 	return err
 }
@@ -99,21 +99,16 @@ func (a *Admin) ListCap(ctx context.Context) (int, error) {
 
 // SetListCap changes the cap and returns when it holds.
 func (a *Admin) SetListCap(ctx context.Context, n int) error {
-	err := a.admin(ctx, configAPI, request{
+	err := a.configure(ctx, request{
 		method: http.MethodPut,
 		path:   globalSessionService,
 		body:   map[string]any{"search": map[string]int{"maxSessionListSize": n}},
-	}, nil)
+	})
 	if err != nil {
 		return err
 	}
 	// The setting reads back at once, but queries have seen the old cap for up to 0.12 s.
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(400 * time.Millisecond):
-		return nil
-	}
+	return settle(ctx)
 }
 
 // Sessions are the rows that AM lists for a realm, oldest first, cut at the list cap.
@@ -153,4 +148,28 @@ func (a *Admin) admin(ctx context.Context, api string, r request, reply any) err
 	maps.Copy(header, r.header)
 	r.header = header
 	return a.do(ctx, r, reply)
+}
+
+// configure sends a change that may be sent again. OpenAM makes the change but answers 500, now and then, while it still
+// reloads its service schemas after the change before.
+func (a *Admin) configure(ctx context.Context, r request) error {
+	for try := 1; ; try++ {
+		err := a.admin(ctx, configAPI, r, nil)
+		if try == 3 || !hasStatus(err, http.StatusInternalServerError) {
+			return err
+		}
+		if err := settle(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// settle gives the server time to act on a change.
+func settle(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(400 * time.Millisecond):
+		return nil
+	}
 }
