@@ -1,0 +1,74 @@
+package am
+
+import (
+	"context"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
+	"github.com/turbot/steampipe-plugin-sdk/v5/plugin/context_key"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+func TestPluginSignsOutWhenItIsIdle(t *testing.T) {
+	clearEnvironment(t)
+	sim, err := simulator.New(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server lives outside of the bubble. It closes its connections, since time would stand still for one that is open.
+	s := httptest.NewUnstartedServer(sim)
+	s.Config.SetKeepAlivesEnabled(false)
+	s.Start()
+	t.Cleanup(s.Close)
+	user, password := sim.Admin()
+	config := Config{BaseURL: pointer(s.URL + sim.ContextPath()), Username: &user, Password: &password}
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.WithValue(t.Context(), context_key.Logger, hclog.NewNullLogger())
+		open := &pool{}
+		for _, step := range []struct {
+			wait     time.Duration
+			query    bool
+			sessions int // of the administrator
+		}{
+			{wait: 0, query: true, sessions: 1},
+			{wait: idleSignOut - time.Second, sessions: 1},
+			{wait: 0, query: true, sessions: 1},
+			{wait: idleSignOut - time.Second, sessions: 1}, // since the latest query
+			{wait: 2 * time.Second, sessions: 0},
+			{wait: time.Hour, query: true, sessions: 1},
+			{wait: idleSignOut + time.Second, sessions: 0},
+		} {
+			time.Sleep(step.wait)
+			synctest.Wait()
+			if step.query {
+				query(ctx, t, open, config)
+			}
+			if got := sessionsOf(sim, user); got != step.sessions {
+				t.Errorf("after %s (query: %t) there are %d sessions of the plugin, want %d", step.wait, step.query, got, step.sessions)
+			}
+		}
+	})
+}
+
+func query(ctx context.Context, t *testing.T, open *pool, config Config) {
+	t.Helper()
+	c, err := open.connection(ctx, &plugin.Connection{Name: "am", Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range sessionTable.scan(ctx, c, Query{Columns: []string{"username"}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func sessionsOf(sim *simulator.Server, user string) int {
+	return len(slices.DeleteFunc(sim.Sessions(), func(s simulator.Session) bool { return s.Username != user }))
+}
