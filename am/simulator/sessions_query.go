@@ -269,7 +269,7 @@ func (w *rowWriter) append(out []byte, s *session) []byte {
 		out = append(out, `",`...)
 	}
 	if w.fields == nil {
-		out = append(out, s.who.row...)
+		out = append(out, s.row...)
 		for f := fieldHandle; f <= fieldEnd; f++ {
 			out = w.field(out, s, f)
 		}

@@ -12,8 +12,9 @@ import (
 type session struct {
 	key      int64
 	who      *identity
-	created  int64 // milliseconds since 1970, as all times here
-	maxTime  int32 // minutes
+	row      string // of who: a listing has one place less to look at
+	created  int64  // milliseconds since 1970, as all times here
+	maxTime  int32  // minutes
 	maxIdle  int32
 	internal bool         // the server's own, never idle
 	latest   atomic.Int64 // access, in memory
@@ -95,7 +96,8 @@ func (st *store) blank(who *identity, maxTime, maxIdle int, created, latest int6
 	}
 	s := &st.slab[0]
 	st.slab = st.slab[1:]
-	s.key, s.who, s.created, s.maxTime, s.maxIdle = int64(mix(st.secret+st.made)), who, created, int32(maxTime), int32(maxIdle)
+	s.key, s.who, s.row, s.created = int64(mix(st.secret+st.made)), who, who.row, created
+	s.maxTime, s.maxIdle = int32(maxTime), int32(maxIdle)
 	s.latest.Store(latest)
 	s.listed.Store(latest)
 	return s

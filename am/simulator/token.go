@@ -15,15 +15,17 @@ import (
 type tokenForm struct {
 	fixed  string // the bytes every sealed part begins with
 	random int    // bytes after them
-	server string // SI
 	site   string // S1
 	typed  bool   // the extension carries type=CTS, and the key as Base64
 }
 
 var (
-	openamTokens = tokenForm{fixed: "\x01\x02\x02\xe7\x03\x36\x2d\x8e\x12\x7d\xcc", random: 24, server: "01"}
-	pingTokens   = tokenForm{random: 20, server: "01", site: "01", typed: true}
+	openamTokens = tokenForm{fixed: "\x01\x02\x02\xe7\x03\x36\x2d\x8e\x12\x7d\xcc", random: 24}
+	pingTokens   = tokenForm{random: 20, site: "01", typed: true}
 )
+
+// extensionHead is how every extension begins: SI=01 and SK, whose value follows.
+const extensionHead = "AAJTSQACMDEAAlNL"
 
 const (
 	forToken  = 0x746f6b656e
@@ -83,8 +85,7 @@ func (f *tokenForm) appendSealed(dst []byte, secret uint64, key int64, purpose u
 
 func (f *tokenForm) appendExtension(dst []byte, secret uint64, key int64) []byte {
 	var buf [80]byte
-	ext := appendUTF(appendUTF(buf[:0], "SI"), f.server)
-	ext = appendUTF(ext, "SK")
+	ext := buf[:0]
 	if f.typed {
 		var id [20]byte
 		binary.BigEndian.PutUint64(id[:], uint64(key)^secret)
@@ -100,7 +101,7 @@ func (f *tokenForm) appendExtension(dst []byte, secret uint64, key int64) []byte
 		ext[at-1] = byte(len(ext) - at)
 	}
 	ext = appendUTF(appendUTF(ext, "S1"), f.site)
-	return appendC66(dst, ext)
+	return appendC66(append(dst, extensionHead...), ext)
 }
 
 // appendUTF is java.io.DataOutput.writeUTF for short ASCII.
