@@ -25,7 +25,7 @@ type ConnectionOptions struct {
 	Connections []string // only these; empty: all
 }
 
-func (o *ConnectionOptions) flags(flags *pflag.FlagSet) {
+func (o *ConnectionOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Config, "config", "", "read connections from this `file` (default the AM_ variables, else ~/.steampipe/config/am.spc)")
 	flags.StringArrayVar(&o.Connections, "connection", nil, "use only the connection of this `name`; repeatable")
 }
@@ -65,9 +65,9 @@ func (o *ConnectionOptions) all() ([]am.NamedConfig, error) {
 	if config, ok := am.Environment(); ok {
 		return []am.NamedConfig{{Name: environmentConnection, Config: config}}, nil
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return nil, nil // without a home there is no file in it
+	home, _ := os.UserHomeDir()
+	if home == "" {
+		return nil, nil
 	}
 	path := filepath.Join(home, ".steampipe", "config", "am.spc")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

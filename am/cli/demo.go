@@ -70,7 +70,7 @@ func demonstrate(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	s, err := startSimulation(server, "127.0.0.1:0")
+	s, err := startSimulation(ctx, server, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

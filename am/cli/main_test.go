@@ -14,10 +14,10 @@ import (
 // invoke runs a command line in this process, by default with empty streams and no configuration.
 func invoke(t *testing.T, streams Streams, args ...string) (out, err string, status int) {
 	t.Helper()
-	return invokeContext(t, t.Context(), streams, args...)
+	return invokeContext(t.Context(), t, streams, args...)
 }
 
-func invokeContext(t *testing.T, ctx context.Context, streams Streams, args ...string) (string, string, int) {
+func invokeContext(ctx context.Context, t *testing.T, streams Streams, args ...string) (string, string, int) {
 	t.Helper()
 	var out, err bytes.Buffer
 	if streams.In == nil {
@@ -99,7 +99,7 @@ func TestATerminalWithoutSQLIsToldToGiveSome(t *testing.T) {
 
 func TestAnInterruptionEndsAQuery(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err, status := invokeContext(t, ctx, Streams{Out: cancellingWriter{cancel}}, "query", endless, "-o", "csv")
+	_, err, status := invokeContext(ctx, t, Streams{Out: cancellingWriter{cancel}}, "query", endless, "-o", "csv")
 	if want := "Error: interrupted\n"; status != statusInterrupted || err != want {
 		t.Errorf("status %d, error %q, want %q", status, err, want)
 	}
@@ -119,7 +119,7 @@ func TestAnInterruptionEndsTheWaitForSQL(t *testing.T) {
 	in, stop := io.Pipe()
 	defer stop.CloseWithError(errors.New("done"))
 	cancel()
-	if _, err, status := invokeContext(t, ctx, Streams{In: in}, "query"); status != statusInterrupted {
+	if _, err, status := invokeContext(ctx, t, Streams{In: in}, "query"); status != statusInterrupted {
 		t.Errorf("status %d, error %q", status, err)
 	}
 }

@@ -55,7 +55,7 @@ func newQuery(streams Streams) *cobra.Command {
 	flags.StringVar(&o.Separator, "separator", ",", "separate values with this `character` (csv)")
 	flags.BoolVar(&o.Timing, "timing", false, "print the time taken to standard error")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
-	o.ConnectionOptions.flags(flags)
+	o.addFlags(flags)
 	return cmd
 }
 
@@ -171,6 +171,10 @@ func (w *workspace) print(ctx context.Context, p printing) error {
 	if err != nil {
 		return w.explain(err)
 	}
+	return w.explain(w.printAll(rows, p, start)) //nolint:contextcheck // the rows have theirs
+}
+
+func (w *workspace) printAll(rows *engine.Rows, p printing, start time.Time) (err error) {
 	out := newOutput(w.streams)
 	for more := len(rows.Columns()) > 0; more && err == nil; {
 		var count int64
@@ -183,7 +187,7 @@ func (w *workspace) print(ctx context.Context, p printing) error {
 			out.WriteString(between(p.output, p.options))
 		}
 	}
-	return w.explain(firstError(err, rows.Close(), rows.Err()))
+	return firstError(err, rows.Close(), rows.Err())
 }
 
 func firstError(errs ...error) error {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,11 +71,11 @@ func noArguments(cmd *cobra.Command, args []string) error {
 // examples lays out pairs of a comment, which may be empty, and a command line.
 func examples(pairs ...string) string {
 	var b strings.Builder
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i] != "" {
-			fmt.Fprintf(&b, "  # %s\n", pairs[i])
+	for pair := range slices.Chunk(pairs, 2) {
+		if pair[0] != "" {
+			fmt.Fprintf(&b, "  # %s\n", pair[0])
 		}
-		fmt.Fprintf(&b, "  %s\n", pairs[i+1])
+		fmt.Fprintf(&b, "  %s\n", pair[1])
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -39,7 +39,7 @@ func newSimulate(streams Streams) *cobra.Command {
 	flags.IntVar(&o.Simulator.Sessions, "sessions", 200, "the `number` of sessions in all")
 	flags.IntVar(&o.Simulator.ListCap, "list-cap", 120, "cut a list of sessions at this `number` of rows, silently as AM does")
 	flags.DurationVar(&o.Simulator.Latency, "latency", 0, "take this `time` for each answer, such as 50ms")
-	flags.StringArrayVar(&o.Simulator.Faults, "faults", nil, "misbehave by this `rule`; repeatable")
+	flags.StringArrayVar(&o.Simulator.Faults, "faults", nil, "misbehave by this `rule`, such as 503:every=5 or slow=2s:action=query; repeatable")
 	flags.Uint64Var(&o.Simulator.Seed, "seed", 1, "the `number` that names, tokens and times are made from")
 	return cmd
 }
@@ -49,7 +49,7 @@ func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams S
 	if err != nil {
 		return misuse(cmd, "%s", strings.TrimPrefix(err.Error(), "simulator: "))
 	}
-	s, err := startSimulation(server, o.Listen)
+	s, err := startSimulation(ctx, server, o.Listen)
 	if err != nil {
 		return &usageError{err.Error()}
 	}

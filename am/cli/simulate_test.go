@@ -25,7 +25,7 @@ func simulate(t *testing.T, lines int, args ...string) (stop func() (stderr stri
 	}
 	ended := make(chan end, 1)
 	go func() {
-		_, stderr, status := invokeContext(t, ctx, Streams{Out: in}, append([]string{"simulate", "--listen", "127.0.0.1:0"}, args...)...)
+		_, stderr, status := invokeContext(ctx, t, Streams{Out: in}, append([]string{"simulate", "--listen", "127.0.0.1:0"}, args...)...)
 		_ = in.Close()
 		ended <- end{stderr, status}
 	}()
@@ -112,6 +112,15 @@ func TestASimulationCanBeSlowAndCutItsLists(t *testing.T) {
 	}
 }
 
+func TestASimulationMisbehavesAsTold(t *testing.T) {
+	stop := simulate(t, 3, "--faults", "403:action=query", "--faults", "slow=1ms:every=2")
+	defer stop()
+	out, err, status := invoke(t, Streams{}, "query", "select * from am_session")
+	if status != statusFailed || out != "" || !strings.Contains(err, "403 Forbidden") {
+		t.Errorf("status %d, output %q, error %q", status, out, err)
+	}
+}
+
 func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -138,7 +147,7 @@ func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 
 func TestASimulationForOtherMachinesWarns(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	_, stderr, status := invokeContext(t, ctx, Streams{Out: cancellingWriter{cancel}}, "simulate", "--listen", "0.0.0.0:0")
+	_, stderr, status := invokeContext(ctx, t, Streams{Out: cancellingWriter{cancel}}, "simulate", "--listen", "0.0.0.0:0")
 	if status != statusFine || !strings.Contains(stderr, "can be reached from other machines") {
 		t.Errorf("status %d, standard error %q", status, stderr)
 	}

@@ -23,8 +23,8 @@ type simulation struct {
 	done     chan error
 }
 
-func startSimulation(server *simulator.Server, address string) (*simulation, error) {
-	listener, err := net.Listen("tcp", address)
+func startSimulation(ctx context.Context, server *simulator.Server, address string) (*simulation, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("--listen %s: the port is taken: choose another, or 127.0.0.1:0 for any that is free", address)
@@ -54,7 +54,9 @@ func (s *simulation) wait(ctx context.Context) error {
 // stop cuts off who is still connected: a simulation owes nobody an answer.
 func (s *simulation) stop() error {
 	err := s.http.Close()
-	<-s.done
+	if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
+		return served
+	}
 	return err
 }
 

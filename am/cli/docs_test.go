@@ -1,0 +1,65 @@
+//go:build unix
+
+package cli
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/google/go-cmp/cmp"
+)
+
+var consoleBlock = regexp.MustCompile("(?s)```console\n.*?```\n")
+
+// TestTheDocumentationIsTrue runs the commands of each console block, the lines that begin with $, and compares what
+// they print with what stands there. With UPDATE set, it writes it there.
+func TestTheDocumentationIsTrue(t *testing.T) {
+	const path = "../../docs/cli.md"
+	connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, Clock: func() time.Time { return noon }})
+	document, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := 0
+	ran := consoleBlock.ReplaceAllFunc(document, func(block []byte) []byte {
+		blocks++
+		return rerun(t, block)
+	})
+	if blocks == 0 {
+		t.Fatalf("%s has no console block", path)
+	}
+	if bytes.Equal(ran, document) {
+		return
+	}
+	if os.Getenv("UPDATE") == "" {
+		t.Fatalf("%s is not what the commands print:\n%s", path, cmp.Diff(string(document), string(ran)))
+	}
+	if err := os.WriteFile(path, ran, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rerun is a block with the output of its commands.
+func rerun(t *testing.T, block []byte) []byte {
+	var b bytes.Buffer
+	b.WriteString("```console\n")
+	for line := range strings.Lines(string(block)) {
+		command, ok := strings.CutPrefix(line, "$ ")
+		if !ok {
+			continue
+		}
+		output, err := process(t, "sh", "-c", command).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v", command, err)
+		}
+		b.WriteString(line)
+		b.Write(output)
+	}
+	b.WriteString("```\n")
+	return b.Bytes()
+}
