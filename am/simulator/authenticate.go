@@ -93,7 +93,7 @@ func checkAuthIndex(values map[string]string) error {
 func (x *exchange) loginNames(doc map[string]any) (name, password string, err error) {
 	if id, ok := doc["authId"].(string); ok {
 		if err := x.takeAuthID(id); err != nil {
-			if err == errTimedOut && x.profile.domain != "" {
+			if errors.Is(err, errTimedOut) && x.profile.domain != "" {
 				x.set("Set-Cookie", x.cookie+"="+expired+x.scope(), "amlbcookie=LOGOUT"+expired+x.scope())
 			}
 			return "", "", err

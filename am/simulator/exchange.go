@@ -16,7 +16,6 @@ type exchange struct {
 
 	asked   asked
 	realm   *realm // of the URL
-	segs    []string
 	point   *endpoint
 	id      string  // what the path says after the endpoint
 	version version // of the resource

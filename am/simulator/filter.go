@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -59,7 +60,7 @@ func parseFilter(text string) (*filter, error) {
 	if err == nil && p.more() {
 		err = errSyntax
 	}
-	if err == errSyntax {
+	if errors.Is(err, errSyntax) {
 		return nil, unparsed(text, "_queryFilter", "a valid query filter")
 	}
 	return f, err

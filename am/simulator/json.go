@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -18,8 +17,6 @@ type member struct {
 
 // raw is JSON that is ready.
 type raw []byte
-
-func (o object) with(key string, value any) object { return append(slices.Clip(o), member{key, value}) }
 
 // appendJSON writes a value in Jackson's compact form.
 func appendJSON(dst []byte, v any) []byte {

@@ -16,9 +16,8 @@ var familyNames = strings.Fields("Jensen Carter Lopez Vaughan Hunter Costa Duboi
 
 // install fills a new server: what every installation has, then what the options ask for.
 func (s *Server) install() error {
-	realms := []string{}
+	realms := cloudRealms
 	if s.profile.cloud {
-		realms = cloudRealms
 		if err := s.installServiceAccount(); err != nil {
 			return err
 		}
@@ -73,7 +72,7 @@ func realmPaths(n int) []string {
 // populate spreads users over the realms and sessions over the users. The first realms and the first users get more of
 // both, as in life: a realm or a user at the list cap is always among many that are not.
 func (s *Server) populate(realms []string) {
-	rng := rand.New(rand.NewPCG(s.options.Seed, s.secret))
+	rng := rand.New(rand.NewPCG(s.options.Seed, s.secret)) //nolint:gosec // names and times are no secrets, and the seed must decide them
 	members := make([][]*user, len(realms))
 	names := map[string]int{}
 	for i := range s.options.Users {

@@ -35,7 +35,7 @@ func (x *exchange) realms() error {
 // admitRealms lets administrators in. Measured on OpenAM 16.0.5: others get their 403 with the version of the resource.
 func (x *exchange) admitRealms() error {
 	err := x.admit()
-	if err == errNoPrivilege {
+	if errors.Is(err, errNoPrivilege) {
 		x.reached = true
 	}
 	return err

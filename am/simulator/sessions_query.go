@@ -3,6 +3,7 @@ package simulator
 import (
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -118,17 +119,17 @@ func (q *sessionQuery) narrow(user string) {
 
 // find returns the candidates: a realm's sessions, or those of the first user named.
 func (x *exchange) find(q *sessionQuery) []*session {
-	var path string
-	for path = range q.realms {
+	name := ""
+	if len(q.users) > 0 {
+		name = q.users[0]
 	}
-	if len(q.users) == 0 {
-		return x.store.of(path, "")
-	}
-	name := q.users[0]
 	if inID, ok := nameInUniversalID(name); ok {
 		name = inID
 	}
-	return x.store.of(path, name)
+	for path := range q.realms {
+		return x.store.of(path, name)
+	}
+	return nil
 }
 
 // is says whether the session belongs to the user, named by username or by universal id.
@@ -145,7 +146,7 @@ func (x *exchange) sessionProjection() ([]int, error) {
 	for _, f := range x.crest.fields {
 		switch i := sessionField(strings.TrimPrefix(f, "/")); {
 		case i == fieldNone && !strings.Contains(strings.Trim(f, "/"), "/"):
-		case !containsInt(fields, i):
+		case !slices.Contains(fields, i):
 			fields = append(fields, i)
 		}
 	}
@@ -156,21 +157,10 @@ func (x *exchange) sessionProjection() ([]int, error) {
 }
 
 func sessionField(name string) int {
-	for i, f := range sessionFields {
-		if f == name {
-			return i
-		}
+	if i := slices.Index(sessionFields, name); i >= 0 {
+		return i
 	}
 	return fieldNone
-}
-
-func containsInt(list []int, n int) bool {
-	for _, v := range list {
-		if v == n {
-			return true
-		}
-	}
-	return false
 }
 
 const flushAt = 48 << 10
@@ -327,10 +317,10 @@ func (w *rowWriter) properties(out []byte, s *session) []byte {
 // queryLegacy answers the queries of 1.x: users and minutes left, without an order.
 func (x *exchange) queryLegacy() error {
 	rows := []any{}
-	switch {
-	case x.crest.queryID == "list":
+	switch x.crest.queryID {
+	case "list":
 		rows = append(rows, []string{"01"})
-	case x.crest.queryID == "all", x.crest.queryID == "server":
+	case "all", "server":
 		for _, s := range x.store.everywhere() {
 			if s.ifAlive(x.now) == nil || len(rows) == x.listCap() || s.internal {
 				continue

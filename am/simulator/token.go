@@ -115,23 +115,34 @@ func (f *tokenForm) parse(text string, secret uint64) (key int64, sealed string,
 	if first < 0 || first == len(text)-1 || text[len(text)-1] != '*' {
 		return 0, "", false, nil
 	}
-	ext, err := c66.DecodeString(text[first+1 : len(text)-1])
-	if err != nil {
+	ext, ok := decode(c66, text[first+1:len(text)-1])
+	if !ok {
 		return 0, "", false, nil
 	}
 	storage, ok := storageKey(ext)
 	if !ok {
 		return 0, "", false, errMalformed
 	}
-	if f.typed {
-		id, err := base64.StdEncoding.DecodeString(storage)
-		if err != nil || len(id) != 20 {
-			return 0, "", false, nil
-		}
-		return int64(binary.BigEndian.Uint64(id) ^ secret), text[:first], true, nil
+	key, found = f.storageNumber(storage, secret)
+	return key, text[:first], found, nil
+}
+
+// storageNumber reads the key of the store out of SK.
+func (f *tokenForm) storageNumber(storage string, secret uint64) (key int64, ok bool) {
+	if !f.typed {
+		key, err := strconv.ParseInt(storage, 10, 64)
+		return key, err == nil
 	}
-	key, err = strconv.ParseInt(storage, 10, 64)
-	return key, text[:first], err == nil, nil
+	id, ok := decode(base64.StdEncoding, storage)
+	if !ok || len(id) != 20 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(id) ^ secret), true
+}
+
+func decode(enc *base64.Encoding, text string) ([]byte, bool) {
+	data, err := enc.DecodeString(text)
+	return data, err == nil
 }
 
 // storageKey reads the pairs of an extension and returns SK.
