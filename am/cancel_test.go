@@ -1,0 +1,208 @@
+package am_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+// holding is a simulated AM whose lists are cut, so that an inventory asks for each user. It answers for some users
+// and holds the other requests until the client lets go of them.
+type holding struct {
+	*httptest.Server
+	sim     *simulator.Server
+	answers atomic.Int64  // for users, still to be given
+	held    chan struct{} // closed when the first request is held
+	pending atomic.Int64  // requests that the server has under way
+	freed   atomic.Int64  // requests held and let go
+}
+
+const heldCap = 10
+
+func newHolding(t *testing.T) *holding {
+	t.Helper()
+	sim, err := simulator.New(simulator.Options{Realms: 1, ListCap: heldCap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		for i := range 200 {
+			logIn(t, sim, "/alpha", fmt.Sprintf("user%03d", i))
+		}
+	}
+	h := &holding{sim: sim, held: make(chan struct{})}
+	h.answers.Store(3)
+	h.Server = httptest.NewServer(h)
+	return h
+}
+
+func (h *holding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.pending.Add(1)
+	defer h.pending.Add(-1)
+	left := int64(1)
+	if strings.Contains(r.URL.Query().Get("_queryFilter"), "username") {
+		left = h.answers.Add(-1)
+	}
+	switch {
+	case left >= 0:
+		h.sim.ServeHTTP(w, r)
+		return
+	case left == -1:
+		close(h.held)
+	}
+	<-r.Context().Done()
+	h.freed.Add(1)
+}
+
+// vanish ends the server, with what it has under way.
+func (h *holding) vanish() {
+	h.Listener.Close()
+	h.CloseClientConnections()
+}
+
+// stops are the ways in which a scan can end before its time. Each stops what it is given while requests are held:
+// next goes to the next row and is false at the end.
+var stops = []struct {
+	name  string
+	limit int64
+	stop  func(h *holding, cancel context.CancelFunc, next func() bool)
+	err   error // nil: none; errAny: whatever the connection's is
+}{
+	{name: "it is cancelled", err: context.Canceled, stop: func(h *holding, cancel context.CancelFunc, next func() bool) {
+		go func() {
+			<-h.held
+			cancel()
+		}()
+		for next() {
+		}
+	}},
+	{name: "it is cancelled between rows", err: context.Canceled, stop: func(h *holding, cancel context.CancelFunc, next func() bool) {
+		next()
+		<-h.held
+		cancel()
+		for next() {
+		}
+	}},
+	{name: "nobody wants more rows", stop: func(h *holding, _ context.CancelFunc, next func() bool) {
+		for range heldCap + 1 {
+			next()
+		}
+		<-h.held
+	}},
+	{name: "nobody wants more than the first row", stop: func(h *holding, _ context.CancelFunc, next func() bool) {
+		next()
+		<-h.held
+	}},
+	{name: "its limit is reached", limit: heldCap + 2, stop: func(h *holding, _ context.CancelFunc, next func() bool) {
+		for range heldCap + 1 {
+			next()
+		}
+		<-h.held
+		for next() {
+		}
+	}},
+	{name: "the server is gone", err: errAny, stop: func(h *holding, _ context.CancelFunc, next func() bool) {
+		go func() {
+			<-h.held
+			h.vanish()
+		}()
+		for next() {
+		}
+	}},
+}
+
+var errAny = errors.New("some error")
+
+func TestScanThatEndsEarlyLeavesNoRequestAndNoGoroutine(t *testing.T) {
+	for _, way := range []struct {
+		name string
+		scan func(ctx context.Context, c *am.Connection, limit int64, stop func(next func() bool)) error
+	}{{"through the tables", pullRows}, {"through the engine", stepRows}} {
+		for _, c := range stops {
+			t.Run(way.name+": "+c.name, func(t *testing.T) {
+				defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+				h := newHolding(t)
+				defer h.Close()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				connection := h.connect(t)
+				err := way.scan(ctx, connection, c.limit, func(next func() bool) { c.stop(h, cancel, next) })
+				if c.err == errAny && err == nil || c.err != errAny && !errors.Is(err, c.err) {
+					t.Errorf("it ends with the error %v, want %v", err, c.err)
+				}
+				if !h.idle() || h.freed.Load() == 0 {
+					t.Errorf("the server still has %d requests under way and has been let go of %d, want none and some", h.pending.Load(), h.freed.Load())
+				}
+				_ = connection.Close(t.Context()) // the server may be gone
+			})
+		}
+	}
+}
+
+// connect has Progress, for that has a goroutine of its own.
+func (h *holding) connect(t *testing.T) *am.Connection {
+	t.Helper()
+	user, password := h.sim.Admin()
+	url, noRetries := h.URL+h.sim.ContextPath(), 0
+	config := am.Config{BaseURL: &url, Username: &user, Password: &password, MaxRetries: &noRetries}
+	connection, err := am.Open(connectionName, config, am.Host{Progress: func(inventory.Progress) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connection
+}
+
+// pullRows takes rows from the table, which takes them from the inventory.
+func pullRows(ctx context.Context, c *am.Connection, limit int64, stop func(next func() bool)) error {
+	var failure error
+	next, end := iter.Pull2(c.Tables()[0].Rows(ctx, am.Query{Quals: []am.Qual{{Column: "realm", Values: []any{"/alpha"}}}, Limit: limit}))
+	defer end()
+	stop(func() bool {
+		_, err, more := next()
+		failure = errors.Join(failure, err)
+		return more && err == nil
+	})
+	return failure
+}
+
+// stepRows takes rows from a statement.
+func stepRows(ctx context.Context, c *am.Connection, limit int64, stop func(next func() bool)) error {
+	db, err := engine.Open(ctx)
+	if err != nil {
+		return err
+	}
+	err = db.Attach(connectionName, engineTable{c.Tables()[0]})
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	rows, err := db.Query(ctx, question{realm: []string{"/alpha"}, limit: limit}.sql())
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	stop(rows.Next)
+	return errors.Join(rows.Err(), rows.Close(), db.Close())
+}
+
+// idle waits until the server has nothing under way, for as long as a deadlock would be worth.
+func (h *holding) idle() bool {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if h.pending.Load() == 0 {
+			return true
+		}
+	}
+	return false
+}
