@@ -57,13 +57,13 @@ type filterParser struct {
 func parseFilter(text string) (*filter, error) {
 	p := &filterParser{text: text}
 	f, err := p.or()
-	if err == nil && p.more() {
-		err = errSyntax
-	}
-	if errors.Is(err, errSyntax) {
+	switch {
+	case errors.Is(err, errSyntax), err == nil && p.more():
 		return nil, unparsed(text, "_queryFilter", "a valid query filter")
+	case err != nil:
+		return nil, err
 	}
-	return f, err
+	return f, nil
 }
 
 var errSyntax = badRequest("syntax")
