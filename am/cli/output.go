@@ -20,11 +20,12 @@ type output struct {
 
 	to       io.Writer
 	terminal bool
-	sent     bool // something of this statement
+	beside   *progress // on the same terminal
+	sent     bool      // something of this statement
 }
 
-func newOutput(streams Streams) *output {
-	return &output{to: streams.Out, terminal: streams.OutIsTerminal}
+func newOutput(streams Streams, beside *progress) *output {
+	return &output{to: streams.Out, terminal: streams.OutIsTerminal, beside: beside}
 }
 
 // rowDone may be called after each row.
@@ -44,6 +45,7 @@ func (o *output) flush() error {
 		text = []byte(visible(o.String()))
 	}
 	o.sent = true
+	o.beside.clear()
 	_, err := o.to.Write(text)
 	o.Reset()
 	switch {

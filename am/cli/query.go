@@ -175,7 +175,7 @@ func (w *workspace) print(ctx context.Context, p printing) error {
 }
 
 func (w *workspace) printAll(rows *engine.Rows, p printing, start time.Time) (err error) {
-	out := newOutput(w.streams)
+	out := newOutput(w.streams, w.progress)
 	for more := len(rows.Columns()) > 0; more && err == nil; {
 		var count int64
 		count, err = printRows(rows, newFormat(p.output, p.options), out)

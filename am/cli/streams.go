@@ -19,6 +19,7 @@ type Streams struct {
 
 	InIsTerminal  bool
 	OutIsTerminal bool
+	ErrIsTerminal bool
 }
 
 // Standard are the streams of the process.
@@ -29,6 +30,7 @@ func Standard() Streams {
 		Err:           os.Stderr,
 		InIsTerminal:  isTerminal(os.Stdin),
 		OutIsTerminal: isTerminal(os.Stdout),
+		ErrIsTerminal: isTerminal(os.Stderr),
 	}
 }
 

@@ -21,6 +21,7 @@ type workspace struct {
 	db          *engine.DB
 	connections []*am.Connection
 	streams     Streams
+	progress    *progress // nil where nobody watches
 }
 
 func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Streams) (_ *workspace, err error) {
@@ -33,7 +34,7 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 	if w.db, err = engine.Open(ctx); err != nil {
 		return nil, err
 	}
-	host := am.Host{Logger: hclog.NewNullLogger(), Notify: once(streams.notice), UserAgent: "amsql/" + version()}
+	host := w.host()
 	for _, c := range configs {
 		connection, err := am.Open(c.Name, c.Config, host)
 		if err != nil {
@@ -45,6 +46,20 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 		}
 	}
 	return w, nil
+}
+
+// host is what connections tell the user.
+func (w *workspace) host() am.Host {
+	host := am.Host{Logger: hclog.NewNullLogger(), Notify: once(w.streams.notice), UserAgent: "amsql/" + version()}
+	if w.streams.ErrIsTerminal {
+		w.progress = newProgress(w.streams.Err)
+		host.Progress = w.progress.update
+		host.Notify = once(func(notice string) {
+			w.progress.clear()
+			w.streams.notice(notice)
+		})
+	}
+	return host
 }
 
 // once passes on no notice twice: a join may scan a table often, and each scan has the same to say.

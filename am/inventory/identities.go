@@ -7,50 +7,82 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// expand asks for the sessions of each identity of a realm whose list is cut: those that the realm's directory lists,
-// and those that the cut list names and no directory does (deleted users, administrators).
+// namesAhead is how many names may wait to be asked for, so that the directory can be read meanwhile.
+const namesAhead = 10_000
+
+// expand asks for the sessions of each identity of a realm whose list is cut.
 func (r *realmScan) expand(ctx context.Context, listed map[string]string, sent *handles) error {
-	var failure error
-	names := func(yield func(string) bool) {
-		asked := make(map[string]bool, len(listed))
-		for name, err := range r.directory(ctx) {
-			if err != nil {
-				failure = err
-				break
-			}
-			key := strings.ToLower(name)
-			if asked[key] {
-				continue
-			}
-			asked[key] = true
+	group, ctx := errgroup.WithContext(ctx)
+	names := make(chan string, namesAhead)
+	group.Go(func() error {
+		defer close(names)
+		return r.name(ctx, listed, names)
+	})
+	group.Go(func() error {
+		fields := r.fields(true)
+		return r.askAll(ctx, received(names), func(ctx context.Context, name string) error {
+			return r.askUser(ctx, name, fields, func(session *rest.Session) bool {
+				r.spelled(session, "")
+				return sent.first(session)
+			})
+		})
+	})
+	return group.Wait()
+}
+
+func received(names <-chan string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name := range names {
 			if !yield(name) {
 				return
 			}
 		}
-		for key, name := range listed {
-			if !asked[key] && !yield(name) {
-				return
-			}
+	}
+}
+
+// name sends each identity's name once: those that the realm's directory lists, and those that the cut list names and
+// no directory does (deleted users, administrators). A directory that the account may not read leaves the scan cut.
+func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<- string) error {
+	sent := make(map[string]bool, len(listed))
+	send := func(name string) error {
+		key := strings.ToLower(name)
+		if sent[key] {
+			return nil
+		}
+		sent[key] = true
+		r.progress.identities.Add(1)
+		select {
+		case to <- name:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
-	fields := r.fields(true)
-	err := r.askAll(ctx, names, func(ctx context.Context, name string) error {
-		return r.askUser(ctx, name, fields, func(session *rest.Session) bool {
-			r.spelled(session, "")
-			return sent.first(session)
-		})
-	})
-	switch {
-	case err != nil:
-		return err
-	case rest.IsForbidden(failure) || rest.IsUnsupported(failure) || rest.IsNotFound(failure):
-		r.cut(fmt.Sprintf("identities cannot be listed (%v)", failure))
-		return nil
+	for name, err := range r.directory(ctx) {
+		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
+			r.mu.Lock()
+			r.cut(fmt.Sprintf("identities cannot be listed (%v)", err))
+			r.mu.Unlock()
+			break
+		}
+		if err == nil {
+			err = send(name)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return failure
+	for _, name := range listed {
+		if err := send(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // directory yields the names of a realm's identities. A directory that cannot be paged and may cut its list is taken

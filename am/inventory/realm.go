@@ -32,6 +32,7 @@ func (r *realmScan) run(ctx context.Context) error {
 		r.Rows, r.Identities = r.rows.Load(), r.identities.Load()
 	}()
 	if r.query.Usernames != nil {
+		r.progress.identities.Add(int64(len(r.query.Usernames)))
 		return r.askAll(ctx, slices.Values(r.query.Usernames), r.askNamed)
 	}
 	if narrow(r.query.Fields) && r.limit.rows > tallyFrom {
@@ -154,7 +155,6 @@ func (r *realmScan) askAll(ctx context.Context, names func(func(string) bool), o
 		if ctx.Err() != nil {
 			break
 		}
-		r.progress.identities.Add(1)
 		r.identities.Add(1)
 		group.Go(func() error {
 			defer r.progress.identitiesDone.Add(1)

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/dustin/go-humanize"
+)
+
+// progressDelay is how long a scan may take before a line says how far it is.
+const progressDelay = 500 * time.Millisecond
+
+// A progress draws one line on a terminal for the scans under way, and takes it away before anything else is written.
+type progress struct {
+	to    io.Writer
+	since func(time.Time) time.Duration
+
+	mu      sync.Mutex
+	started time.Time
+	drawn   bool
+}
+
+func newProgress(to io.Writer) *progress { return &progress{to: to, since: time.Since} }
+
+// update draws how far a scan is.
+func (p *progress) update(now inventory.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case now.Done:
+		p.wipe()
+		p.started = time.Time{}
+	case p.started.IsZero():
+		p.started = time.Now()
+	case p.since(p.started) >= progressDelay:
+		p.drawn = true
+		fmt.Fprint(p.to, "\r\x1b[K", describe(now, p.since(p.started)))
+	}
+}
+
+// clear takes the line away; it comes back with the next update. Without a progress there is none.
+func (p *progress) clear() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wipe()
+}
+
+func (p *progress) wipe() {
+	if p.drawn {
+		fmt.Fprint(p.to, "\r\x1b[K")
+		p.drawn = false
+	}
+}
+
+// describe is the line: what is done, how quickly, and how long the rest will take where that can be told.
+func describe(now inventory.Progress, elapsed time.Duration) string {
+	parts := []string{fmt.Sprintf("realms %d/%d", now.RealmsDone, now.Realms)}
+	if now.Identities > 0 {
+		parts = append(parts, fmt.Sprintf("identities %s/%s", humanize.Comma(now.IdentitiesDone), humanize.Comma(now.Identities)))
+	}
+	rate := float64(now.Requests) / elapsed.Seconds()
+	return strings.Join(append(parts,
+		humanize.Comma(now.Sessions)+" sessions",
+		fmt.Sprintf("%s requests (%.0f/s)", humanize.Comma(now.Requests), rate),
+		elapsed.Truncate(time.Second).String(),
+	), ", ")
+}
