@@ -223,6 +223,7 @@ func (what action) versionFor(a api) string {
 
 // carry puts the token where the version looks for it.
 func (r *call) carry(where place, token string, body map[string]any) {
+	r.secrets = append(r.secrets, token)
 	switch where {
 	case inBody:
 		body["tokenId"] = token

@@ -12,50 +12,33 @@ import (
 	"net/http"
 	"net/url"
 	"syscall"
-	"time"
 )
 
-// answer is the body of a response. Each wait for the server is bounded; how long the reader takes in between is not.
+// answer is the body of a response.
 type answer struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	client  *Client
-	body    io.ReadCloser
 	status  *http.Response
-	stalled *time.Timer
 	failure *Error
 }
 
-var errStalled = errors.New("the server sent no more for too long")
-
-func newAnswer(ctx context.Context, cancel context.CancelCauseFunc, c *Client, response *http.Response, failure *Error) *answer {
-	stalled := time.AfterFunc(time.Hour, func() { cancel(errStalled) })
-	stalled.Stop()
-	return &answer{ctx: ctx, cancel: cancel, client: c, body: response.Body, status: response, stalled: stalled, failure: failure}
-}
-
 func (a *answer) Read(p []byte) (int, error) {
-	a.stalled.Reset(a.client.config.Transport.timeout())
-	n, err := a.body.Read(p)
-	a.stalled.Stop()
+	n, err := a.status.Body.Read(p)
 	a.client.received.Add(int64(n))
 	return n, err
 }
 
 // Close lets go of the connection; what was not read is not waited for.
 func (a *answer) Close() {
-	a.stalled.Stop()
 	a.cancel(nil)
-	_ = a.body.Close() // the answer has been read or is not wanted: nothing is lost
+	_ = a.status.Body.Close() // the answer has been read or is not wanted: nothing is lost
 }
 
 // broken is the error of an answer that ended early or was no JSON.
 func (a *answer) broken(err error) error {
 	if cause := context.Cause(a.ctx); cause != nil {
-		err = cause
-		if !errors.Is(cause, errStalled) {
-			return fmt.Errorf("%s: %w", a.failure.What, cause)
-		}
+		return fmt.Errorf("%s: %w", a.failure.What, cause)
 	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
@@ -81,7 +64,7 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 	e.Status, e.Reason, e.Hint = status, http.StatusText(status), r.hints[status]
 	switch {
 	case status/100 == 3:
-		e.Hint = "it redirects to " + redirectTarget(a.status) + ", and credentials do not follow redirects: put the final address into base_url"
+		e.Hint = "it redirects to " + r.hide(redirectTarget(a.status)) + ", and credentials do not follow redirects: put the final address into base_url"
 	case isJSON:
 		var said refusal
 		if err := json.NewDecoder(io.LimitReader(a, maxErrorBody)).Decode(&said); err != nil {
@@ -96,6 +79,7 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 			e.Hint = "base_url must name AM with its context path (…/openam or …/am)"
 		}
 	}
+	e.Reason, e.Message = r.hide(e.Reason), r.hide(e.Message)
 	return nil, e
 }
 

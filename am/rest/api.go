@@ -63,7 +63,7 @@ func (c *Client) API(ctx context.Context) (string, error) {
 // negotiate finds, once, the newest version that the server has. AM answers 404 for a version that it lacks (OpenAM
 // measured).
 func (c *Client) negotiate(ctx context.Context) (api, error) {
-	return c.api.get(func() (api, error) {
+	return c.api.get(ctx, func() (api, error) {
 		if c.config.API != "" {
 			return apiOf(c.config.API)
 		}

@@ -6,7 +6,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,6 +55,7 @@ type Client struct {
 	sticky      atomic.Pointer[string] // the load balancer's cookie
 	skew        atomic.Int64           // the server's clock less ours, in nanoseconds
 	transaction string
+	calls       atomic.Int64
 	count       atomic.Int64 // requests sent
 	received    atomic.Int64 // bytes of bodies received
 }
@@ -76,30 +79,31 @@ func New(config Config) (*Client, error) {
 		c.log = hclog.NewNullLogger()
 	}
 	c.gate = newGate(cmp.Or(config.MaxConcurrency, DefaultMaxConcurrency))
-	if c.repeating, c.careful, err = config.Transport.clients(c.gate.ceiling); err != nil {
-		return nil, err
+	for _, finding := range []*lock{&c.api.finding, &c.cookieName.finding, &c.users.finding, &c.keys.lock} {
+		*finding = newLock()
 	}
-	for _, client := range []*retryablehttp.Client{c.repeating, c.careful} {
-		client.RequestLogHook = func(retryablehttp.Logger, *http.Request, int) { c.count.Add(1) }
-		client.ResponseLogHook = func(_ retryablehttp.Logger, response *http.Response) { c.gate.overloaded(response) }
-	}
-	return c, nil
+	c.repeating, c.careful, err = config.Transport.clients(c.gate.ceiling, c)
+	return c, err
 }
 
 func checkBaseURL(s string) (string, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return "", fmt.Errorf("base_url %q is not an address such as https://am.example.com/am", redactURL(s))
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if u.User != nil || strings.ContainsAny(s, "?#") {
 		return "", fmt.Errorf("base_url %q must hold no credentials, parameters or fragment: the account goes into username and password", redactURL(s))
 	}
 	return strings.TrimRight(s, "/"), nil
 }
 
+// redactURL leaves out what may hold a password: all before the host, all behind the path.
 func redactURL(s string) string {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		return "…" + s[i:]
+		s = "…" + s[i:]
+	}
+	if i := strings.IndexAny(s, "?#"); i >= 0 {
+		s = s[:i] + "…"
 	}
 	return s
 }
@@ -142,6 +146,17 @@ type call struct {
 	alike     string // the kind of a request that takes about as long as others of it
 	anonymous bool
 	hints     map[int]string // what to do about a status, before the general hints
+	secrets   []string       // what it carries and no error may show, where the server repeats it
+}
+
+// hide takes the call's secrets out of what the server says.
+func (r call) hide(text string) string {
+	for _, secret := range r.secrets {
+		if secret != "" {
+			text = strings.NewReplacer(secret, "…", escape(secret), "…", html.EscapeString(secret), "…").Replace(text)
+		}
+	}
+	return text
 }
 
 func param(name, value string) []string { return []string{name + "=" + escape(value)} }
@@ -191,13 +206,13 @@ func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 	}
 	key, err := c.key(ctx, nil)
 	if err != nil {
-		return nil, err
+		return nil, duringSignIn(err)
 	}
 	a, err := c.attempt(ctx, r, payload, contentType, key)
 	if IsUnauthorized(err) && c.config.Credentials.renewable() {
 		c.log.Debug("credential not accepted, renewing it", "what", r.what)
 		if key, err = c.key(ctx, key); err != nil {
-			return nil, err
+			return nil, duringSignIn(err)
 		}
 		a, err = c.attempt(ctx, r, payload, contentType, key)
 	}
@@ -220,10 +235,21 @@ func encode(body any) (payload []byte, contentType string, err error) {
 const siblingPath = "/.."
 
 func (c *Client) target(path string) string {
-	if sibling, ok := strings.CutPrefix(path, siblingPath); ok {
-		return c.base[:strings.LastIndexByte(c.base, '/')] + sibling
+	sibling, ok := strings.CutPrefix(path, siblingPath)
+	if !ok {
+		return c.base + path
 	}
-	return c.base + path
+	host := strings.Index(c.base, "://") + len("://")
+	if slash := strings.LastIndexByte(c.base[host:], '/'); slash >= 0 {
+		return c.base[:host+slash] + sibling
+	}
+	return c.base + sibling
+}
+
+// climbs reports whether a path has an element that servers resolve: a realm of that name would be another one.
+func climbs(path string) bool {
+	path = strings.TrimPrefix(path, siblingPath) + "/"
+	return strings.Contains(path, "/../") || strings.Contains(path, "/./")
 }
 
 // maxRequestLine bounds the path and parameters of a request: Tomcat takes 8,192 bytes with all headers.
@@ -239,7 +265,14 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		failure.Err = fmt.Errorf("the request would be %d bytes long, and AM takes 8,192 with all headers: a name in it is too long", len(target))
 		return nil, failure
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	if climbs(r.path) {
+		failure.Err = errors.New(`no realm is called "." or ".."`)
+		return nil, failure
+	}
+	if key != nil {
+		r.secrets = append(r.secrets, strings.TrimPrefix(key.value, "Bearer "))
+	}
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, alike{}, r.alike))
 	request, err := retryablehttp.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(payload))
 	if err != nil {
 		cancel(nil)
@@ -257,20 +290,16 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	}
 	start := time.Now()
 	response, err := client.Do(request)
-	if err == nil && r.alike != "" {
-		c.gate.learn(r.alike, time.Since(start))
-	}
 	c.gate.leave()
 	if err != nil {
-		c.log.Trace("request failed", "method", r.method, "url", failure.URL, "action", r.what, "error", redactError(err), "transaction", failure.TransactionID)
 		failure.Err, failure.Hint = connectionError(ctx, err)
+		c.log.Trace("request failed", "method", r.method, "url", failure.URL, "action", r.what, "error", failure.Err, "transaction", failure.TransactionID)
 		cancel(nil) // not before, or it would be the reason
 		return nil, failure
 	}
 	c.log.Trace("request", "method", r.method, "url", failure.URL, "action", r.what, "status", response.StatusCode,
 		"elapsed", time.Since(start), "transaction", failure.TransactionID)
-	c.observe(response, start)
-	return c.judge(newAnswer(ctx, cancel, c, response, failure), r)
+	return c.judge(&answer{ctx: ctx, cancel: cancel, client: c, status: response, failure: failure}, r)
 }
 
 // dress adds the headers and returns the transaction id. Accept-API-Version always goes along: without it AM behaves
@@ -285,7 +314,7 @@ func (c *Client) dress(request *http.Request, r call, contentType string, key *c
 	if contentType != "" {
 		h.Set("Content-Type", contentType)
 	}
-	id := fmt.Sprintf("%s-%d", c.transaction, c.count.Load())
+	id := fmt.Sprintf("%s-%d", c.transaction, c.calls.Add(1))
 	h.Set("X-ForgeRock-TransactionId", id)
 	if sticky := c.sticky.Load(); sticky != nil {
 		h.Set("Cookie", *sticky)
@@ -303,7 +332,18 @@ func (c *Client) dress(request *http.Request, r call, contentType string, key *c
 // header beats the session header in AM.
 const stickyCookie = "amlbcookie"
 
-func (c *Client) observe(response *http.Response, sent time.Time) {
+// alike is the key of a context's value: the kind of a request that takes about as long as others of it.
+type alike struct{}
+
+// sent is told of every request, repetitions too.
+func (c *Client) sent() { c.count.Add(1) }
+
+// observe is told of every answer, also of those that are not the last word on a call.
+func (c *Client) observe(ctx context.Context, response *http.Response, sent time.Time) {
+	c.gate.overloaded(response)
+	if kind, _ := ctx.Value(alike{}).(string); kind != "" && response.StatusCode/100 == 2 {
+		c.gate.learn(kind, time.Since(sent))
+	}
 	for _, cookie := range response.Cookies() {
 		if cookie.Name == stickyCookie && cookie.Value != "" {
 			value := stickyCookie + "=" + cookie.Value

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -83,16 +82,19 @@ type credential struct {
 	expires       time.Time // zero: when the server says so
 }
 
+// keyring holds the credential in use. Who holds its lock may be signing in.
 type keyring struct {
-	mu      sync.Mutex
+	lock
 	current *credential
 }
 
 // key returns the credential to use: the current one, or a new one where there is none, where it has expired, or where
 // it is the refused one.
 func (c *Client) key(ctx context.Context, refused *credential) (*credential, error) {
-	c.keys.mu.Lock()
-	defer c.keys.mu.Unlock()
+	if err := c.keys.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer c.keys.release()
 	k := c.keys.current
 	if k != nil && k != refused && (k.expires.IsZero() || time.Now().Before(k.expires)) {
 		return k, nil
@@ -126,7 +128,7 @@ func (c *Client) signIn(ctx context.Context) (*credential, error) {
 // CookieName is the name of AM's session cookie, which as a header carries a token, too: configured, or asked of
 // serverinfo, which answers without a login.
 func (c *Client) CookieName(ctx context.Context) (string, error) {
-	return c.cookieName.get(func() (string, error) {
+	return c.cookieName.get(ctx, func() (string, error) {
 		if c.config.CookieName != "" {
 			return c.config.CookieName, nil
 		}
@@ -153,6 +155,7 @@ func (c *Client) authenticate(ctx context.Context) (string, error) {
 			"X-Openam-Username": {mime.BEncoding.Encode("utf-8", cr.Username)},
 			"X-Openam-Password": {mime.BEncoding.Encode("utf-8", cr.Password)},
 		},
+		secrets: []string{cr.Password},
 		hints: map[int]string{
 			http.StatusUnauthorized: "check username and password (AM_USERNAME, AM_PASSWORD) and the realm that the account lives in (login_realm)",
 			http.StatusNotFound:     "check base_url (it ends in AM's context path, /openam or /am) and login_realm",
@@ -186,10 +189,12 @@ func (c *Client) authenticate(ctx context.Context) (string, error) {
 // Close ends the session that the client began, if any. Nothing else may be asked of the client afterwards.
 func (c *Client) Close(ctx context.Context) error {
 	defer c.repeating.HTTPClient.CloseIdleConnections()
-	c.keys.mu.Lock()
+	if err := c.keys.acquire(ctx); err != nil {
+		return err
+	}
 	k := c.keys.current
 	c.keys.current = nil
-	c.keys.mu.Unlock()
+	c.keys.release()
 	if k == nil || !k.session {
 		return nil
 	}
@@ -262,6 +267,7 @@ func (c *Client) requestAccessToken(ctx context.Context, scope string) (*credent
 			"client_id": {"service-account"}, "grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
 			"assertion": {assertion}, "scope": {scope},
 		},
+		secrets: []string{assertion},
 		hints: map[int]string{
 			http.StatusBadRequest:   "check service_account_id and service_account_jwk, the account's scopes (fr:am:*) and this machine's clock",
 			http.StatusUnauthorized: "check service_account_id and service_account_jwk, the account's scopes (fr:am:*) and this machine's clock",

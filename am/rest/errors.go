@@ -19,6 +19,7 @@ type Error struct {
 	Message       string // AM's message, unescaped
 	Hint          string // what to do
 	TransactionID string // as AM's audit log shows it
+	SignIn        bool   // what failed is the sign-in that the request needs, and not the request
 	Err           error  // what broke below HTTP
 }
 
@@ -54,9 +55,24 @@ func asError(err error) (*Error, bool) {
 	return e, ok
 }
 
+// hasStatus leaves sign-ins out, but for 401: that no realm is found to sign in to does not mean that there is none to
+// query, and that its service is not there.
 func hasStatus(err error, status int) bool {
 	e, ok := asError(err)
-	return ok && e.Status == status
+	return ok && e.Status == status && (!e.SignIn || status == http.StatusUnauthorized)
+}
+
+// duringSignIn marks what failed before a request.
+func duringSignIn(err error) error {
+	if e, ok := asError(err); ok {
+		e.SignIn = true
+	}
+	return err
+}
+
+func signInFailed(err error) bool {
+	e, ok := asError(err)
+	return ok && e.SignIn
 }
 
 // IsUnauthorized reports whether AM did not accept the credentials (401).

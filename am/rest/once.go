@@ -1,30 +1,53 @@
 package rest
 
-import "sync"
+import (
+	"context"
+	"sync/atomic"
+)
 
-// once keeps the first value that could be had. Unlike sync.Once it tries again after an error.
-type once[T any] struct {
-	mu    sync.Mutex
-	done  bool
-	value T
+// lock is a mutex whose wait ends with a context: who holds it waits for a server.
+type lock chan struct{}
+
+func newLock() lock { return make(lock, 1) }
+
+func (l lock) acquire(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
-func (o *once[T]) get(find func() (T, error)) (T, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.done {
-		return o.value, nil
+func (l lock) release() { <-l }
+
+// once keeps the first value that could be had. Unlike sync.Once it tries again after an error, with the next caller.
+type once[T any] struct {
+	finding lock
+	value   atomic.Pointer[T]
+}
+
+func (o *once[T]) get(ctx context.Context, find func() (T, error)) (value T, err error) {
+	if value, ok := o.peek(); ok {
+		return value, nil
 	}
-	value, err := find()
-	if err == nil {
-		o.value, o.done = value, true
+	if err := o.finding.acquire(ctx); err != nil {
+		return value, err
+	}
+	defer o.finding.release()
+	if value, ok := o.peek(); ok {
+		return value, nil
+	}
+	if value, err = find(); err == nil {
+		o.value.Store(&value)
 	}
 	return value, err
 }
 
 // peek returns the value if it is there already.
-func (o *once[T]) peek() (T, bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.value, o.done
+func (o *once[T]) peek() (value T, ok bool) {
+	if p := o.value.Load(); p != nil {
+		return *p, true
+	}
+	return value, false
 }

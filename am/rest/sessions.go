@@ -105,58 +105,89 @@ func realmName(realm string) string { return "/" + strings.Trim(realm, "/") }
 // lenient decodes what servers in the field send, however odd the strings in it.
 var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
-// streamResult yields the rows of a CREST query answer as they are decoded.
-func streamResult[T any](answer *answer, yield func(*T, error) bool) {
-	decoder := jsontext.NewDecoder(answer, lenient)
-	rows := 0
-	total := struct {
-		Count *int `json:"resultCount"`
-	}{}
-	for err := expect(decoder, '{'); ; {
-		if err != nil {
-			yield(nil, answer.broken(err))
-			return
-		}
-		if decoder.PeekKind() == '}' {
-			break
-		}
+// streamResult yields the rows of a CREST query answer as they are decoded, and returns the cookie of the next page. An
+// answer that breaks off, lacks its list or announces another number of rows is an error: no rows means that there are none.
+func streamResult[T any](answer *answer, yield func(*T, error) bool) (cookie string) {
+	e, more, err := readEnvelope(jsontext.NewDecoder(answer, lenient), yield)
+	switch {
+	case err != nil:
+	case !more:
+		return ""
+	case !e.listed:
+		err = errors.New("it holds no result")
+	case e.count != nil && *e.count != e.rows:
+		err = fmt.Errorf("it holds %d rows and announces %d", e.rows, *e.count)
+	default:
+		return e.cookie
+	}
+	yield(nil, answer.broken(err))
+	return ""
+}
+
+// envelope is what a query's answer says around its rows.
+type envelope struct {
+	rows   int
+	listed bool // it has rows, or an empty list of them
+	count  *int
+	cookie string
+}
+
+// readEnvelope reads an answer to its end, so that its connection serves again; more is false where the consumer has had enough.
+func readEnvelope[T any](decoder *jsontext.Decoder, yield func(*T, error) bool) (e envelope, more bool, err error) {
+	more = true
+	for err = expect(decoder, '{'); err == nil && more && decoder.PeekKind() != '}'; {
 		var name jsontext.Token
 		if name, err = decoder.ReadToken(); err != nil {
-			continue
+			break
 		}
 		switch name.String() {
 		case "result":
-			var more bool
-			if rows, more, err = streamRows(decoder, yield); !more && err == nil {
-				return
-			}
+			e.listed = true
+			more, err = streamRows(decoder, &e.rows, yield)
 		case "resultCount":
-			err = json.UnmarshalDecode(decoder, &total.Count)
+			err = json.UnmarshalDecode(decoder, &e.count)
+		case "pagedResultsCookie":
+			err = json.UnmarshalDecode(decoder, &e.cookie) // null leaves it empty
 		default:
 			err = decoder.SkipValue()
 		}
 	}
-	if total.Count != nil && *total.Count != rows {
-		yield(nil, answer.broken(fmt.Errorf("it holds %d rows and announces %d", rows, *total.Count)))
+	if err == nil && more {
+		err = expectEnd(decoder)
 	}
+	return e, more, err
 }
 
-// streamRows yields the elements of an array; more is false where the consumer has had enough.
-func streamRows[T any](decoder *jsontext.Decoder, yield func(*T, error) bool) (rows int, more bool, err error) {
+// streamRows yields the elements of an array and counts them; more is false where the consumer has had enough.
+func streamRows[T any](decoder *jsontext.Decoder, rows *int, yield func(*T, error) bool) (more bool, err error) {
 	if err := expect(decoder, '['); err != nil {
-		return 0, true, err
+		return true, err
 	}
-	for ; decoder.PeekKind() != ']'; rows++ {
+	for ; decoder.PeekKind() != ']'; *rows++ {
 		row := new(T)
 		if err := json.UnmarshalDecode(decoder, row); err != nil {
-			return rows, true, err
+			return true, err
 		}
 		if !yield(row, nil) {
-			return rows, false, nil
+			return false, nil
 		}
 	}
 	_, err = decoder.ReadToken()
-	return rows, true, err
+	return true, err
+}
+
+// expectEnd reads the end of the object, and that of the answer.
+func expectEnd(decoder *jsontext.Decoder) error {
+	if err := expect(decoder, '}'); err != nil {
+		return err
+	}
+	switch _, err := decoder.ReadToken(); {
+	case err == nil:
+		return errors.New("there is more behind its end")
+	case !errors.Is(err, io.EOF):
+		return err
+	}
+	return nil
 }
 
 func expect(decoder *jsontext.Decoder, kind jsontext.Kind) error {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -34,16 +36,17 @@ func (t Transport) timeout() time.Duration { return cmp.Or(t.Timeout, time.Minut
 
 // clients makes the two HTTP clients over one pool: one repeats what may be repeated, the other only what was surely
 // not acted upon.
-func (t Transport) clients(concurrency int) (repeating, careful *retryablehttp.Client, err error) {
+func (t Transport) clients(concurrency int, watch watcher) (repeating, careful *retryablehttp.Client, err error) {
 	pool, err := t.pool(concurrency)
 	if err != nil {
 		return nil, nil, err
 	}
-	var tripper http.RoundTripper = pool
+	limit := rate.Inf
 	if t.RateLimit > 0 {
-		tripper = &limited{pool, rate.NewLimiter(rate.Limit(t.RateLimit), max(1, int(t.RateLimit)))}
+		limit = rate.Limit(t.RateLimit)
 	}
-	plain := &http.Client{Transport: tripper, CheckRedirect: func(*http.Request, []*http.Request) error {
+	line := &wire{Transport: pool, limiter: rate.NewLimiter(limit, max(1, int(t.RateLimit))), timeout: t.timeout(), watch: watch}
+	plain := &http.Client{Transport: line, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	retries := 3
@@ -109,24 +112,65 @@ func (t Transport) tls() (*tls.Config, error) {
 	return config, nil
 }
 
-// limited spaces requests out.
-type limited struct {
-	next    http.RoundTripper
-	limiter *rate.Limiter
+// watcher is told of each request on the wire, repetitions included.
+type watcher interface {
+	sent()
+	observe(ctx context.Context, response *http.Response, sent time.Time)
 }
 
-func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
-	if err := l.limiter.Wait(request.Context()); err != nil {
+// wire spaces requests out and bounds each wait for the body of an answer, as ResponseHeaderTimeout bounds the wait for
+// its beginning. How long the reader takes in between is not bounded.
+type wire struct {
+	*http.Transport
+	limiter *rate.Limiter
+	timeout time.Duration
+	watch   watcher
+}
+
+func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := w.limiter.Wait(request.Context()); err != nil {
 		return nil, err
 	}
-	return l.next.RoundTrip(request)
+	ctx, cancel := context.WithCancelCause(request.Context())
+	w.watch.sent()
+	start := time.Now()
+	response, err := w.Transport.RoundTrip(request.WithContext(ctx))
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	w.watch.observe(ctx, response, start)
+	b := &body{ReadCloser: response.Body, timeout: w.timeout, ctx: ctx, cancel: cancel}
+	b.silence = time.AfterFunc(w.timeout, func() { cancel(errStalled) })
+	b.silence.Stop()
+	response.Body = b
+	return response, nil
 }
 
-// CloseIdleConnections makes http.Client's method of the name reach the pool.
-func (l *limited) CloseIdleConnections() {
-	if pool, ok := l.next.(*http.Transport); ok {
-		pool.CloseIdleConnections()
+// body is that of an answer, whose every read is bounded.
+type body struct {
+	io.ReadCloser
+	timeout time.Duration
+	silence *time.Timer
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+}
+
+var errStalled = errors.New("the server sent no more for too long")
+
+func (b *body) Read(p []byte) (int, error) {
+	b.silence.Reset(b.timeout)
+	n, err := b.ReadCloser.Read(p)
+	if !b.silence.Stop() && err != nil && errors.Is(context.Cause(b.ctx), errStalled) {
+		err = errStalled
 	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	b.silence.Stop()
+	b.cancel(nil)
+	return b.ReadCloser.Close()
 }
 
 // maxRetryAfter is the longest wait that a server may impose before a call fails instead.

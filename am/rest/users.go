@@ -1,8 +1,10 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"strconv"
@@ -33,7 +35,7 @@ type directory struct {
 	path    func(realm string) string
 	version string
 	id      string   // the attribute that a filter finds an identity by
-	fields  []string // the status last
+	fields  []string // the name in sessions, that for logins, the status
 	paged   bool     // lists all, page by page; else cut without a sign
 }
 
@@ -72,19 +74,35 @@ func (c *Client) Users(ctx context.Context, q UserQuery) iter.Seq2[*User, error]
 			return
 		}
 		r := d.call(q)
+		begun := map[string]bool{} // the names that pages have begun with
 		for cookie, offset := "", 0; ; {
-			next, rows, more := c.userPage(ctx, d, r.page(d, cookie, offset), yield)
-			if !more || !d.paged || next == "" && rows < userPageSize {
+			users, next, err := c.userPage(ctx, d, r.page(d, cookie, offset))
+			if err == nil && (next != "" && next == cookie || len(users) > 0 && begun[users[0].ID]) {
+				err = fmt.Errorf("%s failed: the server repeats page %d instead of going on", r.what, len(begun))
+			}
+			if err != nil {
+				yield(nil, err)
 				return
 			}
-			cookie, offset = next, offset+rows
+			for _, user := range users {
+				if !yield(user, nil) {
+					return
+				}
+			}
+			if !d.paged || next == "" && len(users) < userPageSize {
+				return
+			}
+			if len(users) > 0 {
+				begun[users[0].ID] = true
+			}
+			cookie, offset = next, offset+len(users)
 		}
 	}
 }
 
 // directory settles, once, where this deployment keeps its identities.
 func (c *Client) directory(ctx context.Context, realm string) (directory, error) {
-	return c.users.get(func() (directory, error) {
+	return c.users.get(ctx, func() (directory, error) {
 		for _, d := range directories {
 			if d.version == "" && !c.config.Credentials.bearer() {
 				continue // IDM takes no session of AM
@@ -96,7 +114,7 @@ func (c *Client) directory(ctx context.Context, realm string) (directory, error)
 			case err == nil:
 				c.log.Debug("directory settled", "directory", d.name)
 				return d, nil
-			case !IsNotFound(err) && !IsForbidden(err) && !IsUnauthorized(err):
+			case signInFailed(err) || !IsNotFound(err) && !IsForbidden(err) && !IsUnauthorized(err):
 				return d, err
 			}
 			c.log.Debug("directory not served", "directory", d.name, "error", err)
@@ -117,8 +135,10 @@ func (d directory) call(q UserQuery) call {
 		terms = append(terms, crest.Not(crest.StartsWith(d.id, prefix)))
 	}
 	fields := d.fields
-	if !q.Status {
-		fields = fields[:len(fields)-1]
+	if q.Status {
+		fields = append(fields[:len(fields):len(fields)], strings.ToLower(fields[2])) // OpenAM writes it now so, now so
+	} else {
+		fields = fields[:2]
 	}
 	return call{
 		what: "the list of identities of realm " + realmName(q.Realm), method: http.MethodGet, path: d.path(q.Realm), version: d.version, safe: true,
@@ -143,34 +163,25 @@ func (r call) page(d directory, cookie string, offset int) call {
 	return r
 }
 
-// userPage yields one answer. A page may be short and yet have a successor: the cookie decides where there is one.
-func (c *Client) userPage(ctx context.Context, d directory, r call, yield func(*User, error) bool) (cookie string, rows int, more bool) {
-	var reply struct {
-		Result []map[string]any `json:"result"`
-		Cookie string           `json:"pagedResultsCookie"`
+// userPage reads one answer. A page may be short and yet have a successor: the cookie decides where there is one.
+func (c *Client) userPage(ctx context.Context, d directory, r call) (users []*User, cookie string, err error) {
+	answer, err := c.exchange(ctx, r)
+	if err != nil {
+		return nil, "", err
 	}
-	if err := c.send(ctx, r, &reply); err != nil {
-		yield(nil, err)
-		return "", 0, false
-	}
-	for _, row := range reply.Result {
-		if !yield(d.user(row), nil) {
-			return "", 0, false
+	defer answer.Close()
+	cookie = streamResult(answer, func(row *map[string]any, failure error) bool {
+		if err = failure; err == nil {
+			users = append(users, d.user(*row))
 		}
-	}
-	return reply.Cookie, len(reply.Result), true
+		return err == nil
+	})
+	return users, cookie, err
 }
 
 func (d directory) user(row map[string]any) *User {
-	values := make([]string, len(d.fields))
-	for i, field := range d.fields {
-		values[i] = first(row[field])
-	}
-	u := &User{ID: values[0], Login: values[1], Status: values[2]}
-	if u.Login == "" {
-		u.Login = u.ID
-	}
-	return u
+	id, login, status := first(row[d.fields[0]]), first(row[d.fields[1]]), d.fields[2]
+	return &User{ID: id, Login: cmp.Or(login, id), Status: cmp.Or(first(row[status]), first(row[strings.ToLower(status)]))}
 }
 
 // first is the text of an attribute, which AM gives as a string or as a list of one.
