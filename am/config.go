@@ -94,7 +94,7 @@ func fill(field reflect.Value, value string) {
 // resolve reads a secret that stands elsewhere: file:PATH, env:NAME. Line ends around it do not belong to it.
 func resolve(value string) (string, error) {
 	if path, ok := strings.CutPrefix(value, "file:"); ok {
-		content, err := os.ReadFile(path) //nolint:gosec // the user names the file
+		content, err := os.ReadFile(path)
 		return strings.Trim(string(content), "\r\n"), err
 	}
 	if name, ok := strings.CutPrefix(value, "env:"); ok {

@@ -17,8 +17,8 @@ var errClosed = errors.New("the database is closed")
 func (db *DB) Query(ctx context.Context, sql string, args ...Arg) (*Rows, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Rows{db: db, ctx: ctx, cancel: cancel, sql: sql, rest: sql, args: newArguments(args)}
-	if r.advance(); r.err != nil {
-		return nil, errors.Join(r.err, r.Close())
+	if r.advance(); r.err != nil { //nolint:contextcheck // r has the context
+		return nil, errors.Join(r.err, r.Close()) //nolint:contextcheck // as above
 	}
 	return r, nil
 }

@@ -101,8 +101,8 @@ func fromText(v sqlite3.Value, as Type) any {
 		}
 		return nil
 	}
-	number := v.Dup() // since SQLite converts in place
-	defer number.Close()
+	number := v.Dup()                     // since SQLite converts in place
+	defer func() { _ = number.Close() }() // frees memory, and never fails
 	number.NumericType()
 	return fromNumber(*number, as)
 }

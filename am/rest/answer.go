@@ -91,23 +91,23 @@ func redirectTarget(response *http.Response) string {
 	return to.Scheme + "://" + to.Host + to.Path
 }
 
-// connectionError explains what broke below HTTP, and what to do.
-func connectionError(ctx context.Context, err error) (error, string) {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause, ""
+// unreached is the failure of a call that got no answer: what broke below HTTP, and what to do.
+func (e *Error) unreached(ctx context.Context, err error) error {
+	if e.Err = context.Cause(ctx); e.Err != nil {
+		return e
 	}
-	err = redactError(err)
+	e.Err = redactError(err)
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
 	case errors.As(err, &dns):
-		return err, "check the host name in base_url"
+		e.Hint = "check the host name in base_url"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return err, "nothing listens there: check host and port in base_url, and whether AM is up"
+		e.Hint = "nothing listens there: check host and port in base_url, and whether AM is up"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return err, "no answer in time: check base_url, the network and the proxy, or raise timeout"
+		e.Hint = "no answer in time: check base_url, the network and the proxy, or raise timeout"
 	}
-	return err, ""
+	return e
 }
 
 // redactError drops the URL that net/http puts before an error: at 2.0 its parameters hold tokens.

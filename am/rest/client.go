@@ -289,13 +289,13 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		return nil, err
 	}
 	start := time.Now()
-	response, err := client.Do(request)
+	response, err := client.Do(request) //nolint:bodyclose // the answer does
 	c.gate.leave()
 	if err != nil {
-		failure.Err, failure.Hint = connectionError(ctx, err)
+		err = failure.unreached(ctx, err)
 		c.log.Trace("request failed", "method", r.method, "url", failure.URL, "action", r.what, "error", failure.Err, "transaction", failure.TransactionID)
 		cancel(nil) // not before, or it would be the reason
-		return nil, failure
+		return nil, err
 	}
 	c.log.Trace("request", "method", r.method, "url", failure.URL, "action", r.what, "status", response.StatusCode,
 		"elapsed", time.Since(start), "transaction", failure.TransactionID)

@@ -3,7 +3,6 @@ package rest
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -103,6 +102,7 @@ func (c *Client) Users(ctx context.Context, q UserQuery) iter.Seq2[*User, error]
 // directory settles, once, where this deployment keeps its identities.
 func (c *Client) directory(ctx context.Context, realm string) (directory, error) {
 	return c.users.get(ctx, func() (directory, error) {
+		var refused error
 		for _, d := range directories {
 			if d.version == "" && !c.config.Credentials.bearer() {
 				continue // IDM takes no session of AM
@@ -118,8 +118,9 @@ func (c *Client) directory(ctx context.Context, realm string) (directory, error)
 				return d, err
 			}
 			c.log.Debug("directory not served", "directory", d.name, "error", err)
+			refused = err
 		}
-		return directory{}, errors.New("the account may list identities nowhere: see docs/index.md#permissions")
+		return directory{}, fmt.Errorf("the account may list identities nowhere: %w", refused)
 	})
 }
 
