@@ -10,8 +10,9 @@ import (
 
 // target is a realm to scan.
 type target struct {
-	path  string
-	asked bool // by the query: one that does not exist has no sessions. Otherwise it is an error
+	path   string
+	asked  bool   // by the query: one that does not exist has no sessions. Otherwise it is an error
+	notice string // to say once its sessions are listed
 }
 
 // realms are those that the query asks for, else the connection's, else all that the server lists.
@@ -32,8 +33,7 @@ func (s *scan) realms(ctx context.Context) ([]target, error) {
 	paths, err := s.listRealms(ctx)
 	if rest.IsForbidden(err) {
 		own := s.client.LoginRealm()
-		s.inventory.options.Notify(fmt.Sprintf("%s may not list realms: only realm %s is asked; name others in the query or as realms in the connection", s.client.Account(), own))
-		return []target{{path: own}}, nil
+		return []target{{path: own, notice: fmt.Sprintf("%s may not list realms: only realm %s is asked; name others in the query or as realms in the connection", s.client.Account(), own)}}, nil
 	}
 	targets := make([]target, len(paths))
 	for i, path := range paths {

@@ -134,6 +134,9 @@ func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan
 	s.evidence = append(s.evidence, r.RealmScan)
 	switch {
 	case err == nil:
+		if realm.notice != "" {
+			s.inventory.options.Notify(realm.notice)
+		}
 		return nil
 	case rest.IsNotFound(err):
 		err = fmt.Errorf("%s: correct realms in the connection", s.noSuchRealm(ctx, realm.path))
