@@ -92,11 +92,11 @@ func redirectTarget(response *http.Response) string {
 }
 
 // unreached is the failure of a call that got no answer: what broke below HTTP, and what to do.
-func (e *Error) unreached(ctx context.Context, err error) error {
+func (e *Error) unreached(ctx context.Context, r call, err error) error {
 	if e.Err = context.Cause(ctx); e.Err != nil {
 		return e
 	}
-	e.Err = redactError(err)
+	e.Err = r.hideError(redactError(err))
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {

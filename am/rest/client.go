@@ -159,6 +159,14 @@ func (r call) hide(text string) string {
 	return text
 }
 
+// hideError does so in an error: one of a redirect that leads nowhere has the address.
+func (r call) hideError(err error) error {
+	if text := r.hide(err.Error()); text != err.Error() {
+		return errors.New(text)
+	}
+	return err
+}
+
 func param(name, value string) []string { return []string{name + "=" + escape(value)} }
 
 // escape makes a value safe in a path element and in a parameter alike; a blank is %20 in both.
@@ -292,7 +300,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	response, err := client.Do(request) //nolint:bodyclose // the answer does
 	c.gate.leave()
 	if err != nil {
-		err = failure.unreached(ctx, err)
+		err = failure.unreached(ctx, r, err)
 		c.log.Trace("request failed", "method", r.method, "url", failure.URL, "action", r.what, "error", failure.Err, "transaction", failure.TransactionID)
 		cancel(nil) // not before, or it would be the reason
 		return nil, err
