@@ -93,10 +93,10 @@ var pieces = []string{
 	"é", "ß", "ñ", "ø", "ж", "щ", "λ", "ω", "א", "ש", "ع", "ي", "日", "本", "語", "한", "국", "ไ", "ท", "ह", "न", "😀", "𝔘",
 }
 
-// harmful are names that OpenAM makes users of and then cannot handle (measured on 16.0.5): it answers 404 for #name though
-// it makes the user, takes the name for a distinguished name and what follows = for the user's, and lists no users at all
-// where one begins with a quote or ends in a backslash.
-var harmful = regexp.MustCompile(`^#|^\\*"|^[A-Za-z][A-Za-z0-9.-]*=|\\$`)
+// harmful are names that OpenAM makes users of and then cannot handle (measured on 16.0.5): it answers 404 for a#b though it
+// makes the user; it takes ou=name for a distinguished name, and its sessions for those of "name"; and a backslash before
+// what distinguished names escape goes astray, after which users cannot be listed any more (500).
+var harmful = regexp.MustCompile(`#|^[A-Za-z][A-Za-z0-9.-]*=|\\([\\",+;<>= ]|$)`)
 
 // randomNames are distinct to a directory, too, which takes several blanks for one and knows no case.
 func randomNames(random *rand.Rand, n int) []string {
