@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
@@ -185,7 +186,7 @@ func stepRows(ctx context.Context, c *am.Connection, limit int64, stop func(next
 	if err != nil {
 		return err
 	}
-	err = db.Attach(connectionName, engineTable{c.Tables()[0]})
+	err = db.Attach(connectionName, cli.Adapt(c.Tables()[:1])...)
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}

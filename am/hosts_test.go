@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/turbot/steampipe-plugin-sdk/v5/anywhere"
@@ -227,42 +227,11 @@ func newEngineHost(t testing.TB, c am.Config) engineHost {
 		}
 	})
 	for _, table := range connection.Tables() {
-		if err := db.Attach("schema of "+table.Name(), engineTable{table}); err != nil {
+		if err := db.Attach("schema of "+table.Name(), cli.Adapt([]am.Table{table})...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return engineHost{db}
-}
-
-// engineTable shows a table of a connection to the engine, as the command line does.
-type engineTable struct{ am.Table }
-
-func (t engineTable) Columns() []engine.Column {
-	var columns []engine.Column
-	for _, c := range t.Table.Columns() {
-		columns = append(columns, engine.Column{Name: c.Name, Type: engine.Type(c.Type), Description: c.Description})
-	}
-	return columns
-}
-
-func (t engineTable) Rows(ctx context.Context, q engine.Query) iter.Seq2[any, error] {
-	query := am.Query{Columns: q.Columns, Limit: q.Limit}
-	for _, qual := range q.Quals {
-		query.Quals = append(query.Quals, am.Qual(qual))
-	}
-	return t.Table.Rows(ctx, query)
-}
-
-func (t engineTable) Cell(r any, column int) any {
-	cell := t.Table.Cell(r, column)
-	if cell == nil || t.Table.Columns()[column].Type != am.JSON {
-		return cell
-	}
-	text, err := json.Marshal(cell)
-	if err != nil {
-		return err
-	}
-	return json.RawMessage(text)
 }
 
 func (q question) sql() string {

@@ -24,8 +24,8 @@ var engineTypes = map[am.Type]engine.Type{
 	am.JSON:      engine.JSON,
 }
 
-// adapt shows a connection's tables to the engine.
-func adapt(tables []am.Table) []engine.Table {
+// Adapt shows a connection's tables to the engine.
+func Adapt(tables []am.Table) []engine.Table {
 	adapted := make([]engine.Table, len(tables))
 	for i, t := range tables {
 		var columns []engine.Column

@@ -41,7 +41,7 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 			return nil, err
 		}
 		w.connections = append(w.connections, connection)
-		if err := w.db.Attach(c.Name, adapt(connection.Tables())...); err != nil {
+		if err := w.db.Attach(c.Name, Adapt(connection.Tables())...); err != nil {
 			return nil, fmt.Errorf("connection %s: %w", c.Name, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
@@ -268,29 +269,18 @@ type recorder struct {
 	asked *[]am.Query
 }
 
-func (r recorder) Columns() (columns []engine.Column) {
-	for _, c := range r.Table.Columns() {
-		columns = append(columns, engine.Column{Name: c.Name, Type: engine.Type(c.Type)})
-	}
-	return columns
-}
-
-func (r recorder) Rows(ctx context.Context, q engine.Query) iter.Seq2[any, error] {
-	asked := am.Query{Columns: q.Columns, Limit: q.Limit}
-	for _, qual := range q.Quals {
-		asked.Quals = append(asked.Quals, am.Qual(qual))
-	}
-	*r.asked = append(*r.asked, asked)
-	return r.Table.Rows(ctx, asked)
+func (r recorder) Rows(ctx context.Context, q am.Query) iter.Seq2[any, error] {
+	*r.asked = append(*r.asked, q)
+	return r.Table.Rows(ctx, q)
 }
 
 // plain is the table of the sessions that the model says are visible.
 type plain struct {
-	recorder
+	am.Table
 	sessions []simulator.Session
 }
 
-func (p plain) Rows(context.Context, engine.Query) iter.Seq2[any, error] {
+func (p plain) Rows(context.Context, am.Query) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		for _, s := range p.sessions {
 			if !yield(s, nil) {
@@ -366,7 +356,7 @@ func runModelCase(t *testing.T, seed uint64) {
 		if (len(notices) > 0) != says {
 			t.Errorf("%s\nnotices %q, want some: %v", context, notices, says)
 		}
-		wantRows, err := run(t, plain{recorder{table, &asked}, want.visible}, statement)
+		wantRows, err := run(t, plain{table, want.visible}, statement)
 		must(t, err)
 		if !slices.Equal(got, wantRows) {
 			t.Fatalf("%s\ngot  %q\nwant %q", context, got, wantRows)
@@ -375,11 +365,11 @@ func runModelCase(t *testing.T, seed uint64) {
 }
 
 // run gives a statement's rows as text, sorted but where the statement does.
-func run(t *testing.T, table engine.Table, statement string) ([]string, error) {
+func run(t *testing.T, table am.Table, statement string) ([]string, error) {
 	db, err := engine.Open(context.Background())
 	must(t, err)
 	defer func() { must(t, db.Close()) }()
-	must(t, db.Attach("am", table))
+	must(t, db.Attach("am", cli.Adapt([]am.Table{table})...))
 	rows, err := db.Query(context.Background(), statement)
 	if err != nil {
 		return nil, err
