@@ -79,7 +79,7 @@ func (t *virtualTable) collation(column int) string {
 
 // used lists the columns of the bits. The last bit stands for its column and all beyond.
 func (t *virtualTable) used(bits uint64) []string {
-	var names []string
+	names := []string{} // not nil, which could be taken for all
 	for i, c := range t.columns {
 		if bits&(1<<min(i, 63)) != 0 {
 			names = append(names, c.Name)
