@@ -40,7 +40,7 @@ openam-down: bin/openam ## stop the OpenAM of openam-up
 
 .PHONY: bench
 bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m ./...
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZTIME

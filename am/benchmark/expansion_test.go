@@ -1,0 +1,93 @@
+package benchmark
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// BenchmarkExpansion lists a realm whose list is cut, user by user. What to beat is a loop that asks for users side by
+// side, as many as go best, and need not find out who they are.
+func BenchmarkExpansion(b *testing.B) {
+	for _, c := range []struct {
+		name        string
+		latency     time.Duration
+		concurrency int // the ceiling
+	}{
+		{"without latency", 0, rest.DefaultMaxConcurrency},
+		{"at 5 ms of latency", 5 * time.Millisecond, 64},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			s := simulate(b, "--users", "20000", "--sessions", "12000", "--list-cap", "120", "--latency", c.latency.String())
+			for b.Loop() {
+				loop, side := bestLoop(b, s)
+				rate := expand(b, s, c.concurrency)
+				report(b, figure{
+					what: "expansion " + c.name, value: fmt.Sprintf("%.0f requests/s", rate), beside: fmt.Sprintf("%.0f requests/s (%d at once)", loop, side),
+					ratio: rate / loop, target: 0.9, atLeast: true,
+				})
+			}
+		})
+	}
+}
+
+// expand is the rate at which the inventory asks.
+func expand(b *testing.B, s server, concurrency int) float64 {
+	client, err := rest.New(rest.Config{
+		BaseURL: s.url, Credentials: rest.Credentials{Username: s.user, Password: s.password}, MaxConcurrency: concurrency,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close(context.Background())
+	before, start := client.Requests(), time.Now()
+	sessions, err := count(inventory.New(client, inventory.Options{}).Sessions(b.Context(), inventory.Query{
+		Realms: []string{"/alpha"}, Fields: []string{rest.FieldUsername, rest.FieldHandle},
+	}))
+	if err != nil || sessions != 12000 {
+		b.Fatalf("the inventory finds %d sessions, %v", sessions, err)
+	}
+	return float64(client.Requests()-before) / time.Since(start).Seconds()
+}
+
+// bestLoop is the rate of the best concurrency, and that.
+func bestLoop(b *testing.B, s server) (rate float64, concurrency int) {
+	p := newBare(b, s)
+	names, err := p.names(b.Context())
+	if err != nil || len(names) == 0 {
+		b.Fatalf("there are the identities %v, %v", names, err)
+	}
+	for _, n := range []int{4, 8, 16, 32, 64} {
+		if r := p.loop(b, names, n); r > rate {
+			rate, concurrency = r, n
+		}
+	}
+	return rate, concurrency
+}
+
+// loop is the rate of so many requests at once, over some thousands.
+func (p *bare) loop(b *testing.B, names []string, concurrency int) float64 {
+	const requests = 6000
+	var next atomic.Int64
+	var group sync.WaitGroup
+	start := time.Now()
+	for range concurrency {
+		group.Go(func() {
+			for i := next.Add(1); i <= requests; i = next.Add(1) {
+				filter := fmt.Sprintf(`realm eq "/alpha" and username eq %q`, names[int(i)%len(names)])
+				if _, err := p.sessions(b.Context(), filter, rest.FieldUsername, rest.FieldHandle); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return requests / time.Since(start).Seconds()
+}
