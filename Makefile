@@ -30,6 +30,10 @@ bin/openam:
 openam-test: build bin/openam ## the tests named TestOpenAM… against a real OpenAM (needs Java 17 and Maven)
 	bin/openam run -- go test -count=1 -p 1 -timeout 40m -run OpenAM ./...
 
+.PHONY: openam-record
+openam-record: bin/openam ## write down what a real OpenAM answers to the contract, for the simulator to be held against
+	AMSQL_OPENAM_RECORD=testdata/openam-16.0.5.jsonl bin/openam run -- go test -count=1 -timeout 20m -run TestOpenAMContract ./am/rest
+
 .PHONY: openam-up
 openam-up: bin/openam ## start an OpenAM with sessions, print export AM_… lines
 	@bin/openam up

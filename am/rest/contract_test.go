@@ -5,7 +5,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am/openamtest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -88,8 +87,14 @@ func TestContractOnTheSimulator(t *testing.T) {
 }
 
 func TestOpenAMContract(t *testing.T) {
-	openamtest.Connect(t) // skips where there is no server
 	address, user, password := os.Getenv("AMSQL_OPENAM_URL"), os.Getenv("AMSQL_OPENAM_USERNAME"), os.Getenv("AMSQL_OPENAM_PASSWORD")
+	if address == "" {
+		t.Skip("needs a real OpenAM: make openam-test") // and no session beside the cases' own, or openamtest.Connect would do
+	}
+	if file := os.Getenv(recordVariable); file != "" {
+		record(t, file, address, user, password)
+		return
+	}
 	checkContract(t, address, user, password)
 }
 

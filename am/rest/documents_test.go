@@ -54,28 +54,28 @@ func moment(text string) time.Time {
 	return m
 }
 
-func cloudSession(access, idle, max string) rest.Session {
+func cloudSession(access, idle, end string) rest.Session {
 	return rest.Session{
 		Username: uuid, UniversalID: universalUUID, Realm: "/alpha",
-		LatestAccess: moment(access), MaxIdleExpiration: moment(idle), MaxSessionExpiration: moment(max),
+		LatestAccess: moment(access), MaxIdleExpiration: moment(idle), MaxSessionExpiration: moment(end),
 	}
 }
 
-func cloudInfo(access, idle, max string) *rest.SessionInfo {
-	s := cloudSession(access, idle, max)
+func cloudInfo(access, idle, end string) *rest.SessionInfo {
+	s := cloudSession(access, idle, end)
 	s.Properties = map[string]any{"AMCtxId": contextID, "AuthType": ""}
 	return &rest.SessionInfo{Valid: true, Session: s}
 }
 
-func cloudRow(handle, access, idle, max string) *rest.Session {
-	s := cloudSession(access, idle, max)
+func cloudRow(handle, access, idle, end string) *rest.Session {
+	s := cloudSession(access, idle, end)
 	s.Handle = handle
 	return &s
 }
 
-func cloudAnswer(access, idle, max string) string {
+func cloudAnswer(access, idle, end string) string {
 	return fmt.Sprintf(`{"username":%q,"universalId":%q,"realm":"/alpha","latestAccessTime":%q,"maxIdleExpirationTime":%q,`+
-		`"maxSessionExpirationTime":%q,"properties":{"AMCtxId":%q,"AuthType":""}}`, uuid, universalUUID, access, idle, max, contextID)
+		`"maxSessionExpirationTime":%q,"properties":{"AMCtxId":%q,"AuthType":""}}`, uuid, universalUUID, access, idle, end, contextID)
 }
 
 var demoInfo = &rest.SessionInfo{Valid: true, Session: rest.Session{
