@@ -78,15 +78,10 @@ func TestARealmsNameCannotLeaveItsPlaceInThePath(t *testing.T) {
 
 func TestARealmOfDotsIsNotAskedFor(t *testing.T) {
 	c := newClient(t, "http://127.0.0.1:1/am", Credentials{SSOToken: "token"})
-	for range c.Realms(t.Context()) {
-		break // serverinfo fails: what follows must fail before it sends
-	}
-	c.cookieName.value.Store(new(string))
-	*c.cookieName.value.Load() = "cookie"
-	sent := c.Requests()
+	c.config.CookieName = "cookie"
 	_, err := c.LogoutByUser(t.Context(), "/alpha/..", "bjensen")
-	if err == nil || !strings.Contains(err.Error(), `no realm is called "." or ".."`) || c.Requests() != sent {
-		t.Errorf("got %v and %d requests, want a refusal and none", err, c.Requests()-sent)
+	if err == nil || !strings.Contains(err.Error(), `no realm is called "." or ".."`) || c.Requests() != 0 {
+		t.Errorf("got %v and %d requests, want a refusal and none", err, c.Requests())
 	}
 }
 
@@ -132,7 +127,7 @@ func TestTheAudienceOfAnAssertionHasThePort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		signed, err := jose.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256})
+		signed, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.RS256})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -55,7 +55,7 @@ var faults = []fault{
 		w.WriteHeader(503)
 		stall(w, s)
 	}},
-	{name: "502 of a proxy", first: true, recovers: repeatable, status: 502, spoil: func(w http.ResponseWriter, _ *seen) { http.Error(w, "<html>", 502) }},
+	{name: "502 of a proxy", first: true, recovers: repeatable, status: 502, spoil: func(w http.ResponseWriter, _ *seen) { http.Error(w, "<html>", http.StatusBadGateway) }},
 	{name: "500 without a body", status: 500, says: "[transaction amsql-", spoil: func(w http.ResponseWriter, _ *seen) { w.WriteHeader(500) }},
 	{name: "a reset", first: true, recovers: repeatable, spoil: func(w http.ResponseWriter, _ *seen) { reset(w) }},
 	{name: "a reset for good", says: "reset", spoil: func(w http.ResponseWriter, _ *seen) { reset(w) }},
@@ -76,7 +76,7 @@ var faults = []fault{
 		_, _ = io.WriteString(w, "<html><form>Log in</form></html>")
 	}},
 	{name: "HTML that is called JSON", says: "broken", spoil: func(w http.ResponseWriter, _ *seen) { reply(w, 200, "<html>") }},
-	{name: "plain text of a proxy", status: 403, says: "403 Forbidden", spoil: func(w http.ResponseWriter, _ *seen) { http.Error(w, "Forbidden", 403) }},
+	{name: "plain text of a proxy", status: 403, says: "403 Forbidden", spoil: func(w http.ResponseWriter, _ *seen) { http.Error(w, "Forbidden", http.StatusForbidden) }},
 	{name: "a redirect elsewhere", status: 302, says: "it redirects to http://elsewhere.example/login,", spoil: func(w http.ResponseWriter, s *seen) {
 		http.Redirect(w, s.Request, "http://elsewhere.example/login?goto=there", http.StatusFound)
 	}},

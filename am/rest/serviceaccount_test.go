@@ -56,7 +56,7 @@ func (e *tokenEndpoint) serve(w http.ResponseWriter, s *seen) {
 
 func (e *tokenEndpoint) verify(assertion string) {
 	key, _ := newKey()
-	signed, err := jose.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		e.t.Errorf("the assertion: %v", err)
 		return
