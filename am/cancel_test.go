@@ -142,7 +142,7 @@ func TestScanThatEndsEarlyLeavesNoRequestAndNoGoroutine(t *testing.T) {
 				defer cancel()
 				connection := h.connect(t)
 				err := way.scan(ctx, connection, c.limit, func(next func() bool) { c.stop(h, cancel, next) })
-				if c.err == errAny && err == nil || c.err != errAny && !errors.Is(err, c.err) {
+				if anyError := errors.Is(c.err, errAny); anyError && err == nil || !anyError && !errors.Is(err, c.err) {
 					t.Errorf("it ends with the error %v, want %v", err, c.err)
 				}
 				if !h.idle() || h.freed.Load() == 0 {

@@ -30,7 +30,7 @@ func (p *pool) connection(ctx context.Context, of *plugin.Connection) (*Connecti
 		if reflect.DeepEqual(c.given, config) {
 			return c, nil
 		}
-		go c.signOut() //nolint:gosec // it outlives the query that noticed
+		go c.signOut() //nolint:gosec,contextcheck // it outlives the query that noticed
 	}
 	log := plugin.Logger(ctx)
 	c, err := Open(of.Name, config, Host{Logger: log, Notify: func(notice string) { log.Warn(notice, "connection", of.Name) }})

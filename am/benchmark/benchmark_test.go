@@ -83,7 +83,7 @@ func printFigures() {
 	for _, f := range figures {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%.2f\t%s\t%s\n", f.what, f.value, f.beside, f.ratio, f.bound(), f.verdict())
 	}
-	table.Flush()
+	_ = table.Flush() // to standard output
 }
 
 // A server is a simulated AM in a process of its own.

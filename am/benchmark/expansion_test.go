@@ -46,7 +46,7 @@ func expand(b *testing.B, s server, concurrency int) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer client.Close(context.Background())
+	defer func() { _ = client.Close(context.Background()) }() // the server ends with the benchmark
 	before, start := client.Requests(), time.Now()
 	sessions, err := count(inventory.New(client, inventory.Options{}).Sessions(b.Context(), inventory.Query{
 		Realms: []string{"/alpha"}, Fields: []string{rest.FieldUsername, rest.FieldHandle},
