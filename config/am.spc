@@ -45,7 +45,7 @@ connection "am" {
   # where the account may, otherwise taken as AM's default, 120.
   # list_cap = 120
 
-  # How many identities a server lists at the most that cannot page them: OpenAM.
+  # How many identities OpenAM or AM lists at the most; Advanced Identity Cloud lists all.
   # user_list_cap = 1000
 
   # What to do when sessions may be missing because AM cut a list: "error", "warn" (a notice), or "strict" (an error even

@@ -85,16 +85,16 @@ func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<
 	return nil
 }
 
-// directory yields the names of a realm's identities. A directory that cannot be paged and may cut its list is taken
-// apart by the beginnings of names.
+// directory yields the names of a realm's identities. A directory that may cut its list is taken apart by the beginnings
+// of names.
 func (r *realmScan) directory(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		paged, err := r.client.UsersPaged(ctx, r.Realm)
+		whole, err := r.client.ListsAllUsers(ctx, r.Realm)
 		if err != nil {
 			yield("", err)
 			return
 		}
-		if paged {
+		if whole {
 			r.part(ctx, "", nil, yield)
 			return
 		}

@@ -23,7 +23,7 @@ type Query struct {
 type Options struct {
 	Realms      []string // what a query without realms asks; nil: all that the server lists
 	ListCap     int      // sessions a list at the most; 0: as the server says, else DefaultListCap
-	UserListCap int      // identities a list at the most, where it cannot be paged; 0: DefaultUserListCap
+	UserListCap int      // identities a list at the most, where it may be cut; 0: DefaultUserListCap
 
 	OnTruncation Policy // Fail, Warn or Strict
 	OnRealmError Policy // Fail or Warn

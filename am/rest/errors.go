@@ -64,10 +64,13 @@ func hasStatus(err error, status int) bool {
 
 // duringSignIn marks what failed before a request.
 func duringSignIn(err error) error {
-	if e, ok := asError(err); ok {
-		e.SignIn = true
+	e, ok := asError(err)
+	if !ok {
+		return err
 	}
-	return err
+	failed := *e
+	failed.SignIn = true
+	return &failed
 }
 
 func signInFailed(err error) bool {

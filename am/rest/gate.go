@@ -48,7 +48,7 @@ func (g *gate) enter(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		g.abandon(turn)
-		return context.Cause(ctx)
+		return ctx.Err() // the cause may be what another request died of
 	}
 }
 

@@ -15,7 +15,7 @@ func (l lock) acquire(ctx context.Context) error {
 	case l <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err() // the cause may be what another request died of
 	}
 }
 

@@ -13,20 +13,20 @@ import (
 
 // products are what the client finds in each product: the version that it settles on, and what that version can do.
 var products = []struct {
-	profile      string
-	api          string
-	validates    bool
-	resetsIdle   bool
-	logsOutUsers bool
-	tokenInURL   bool
-	pagesUsers   bool
-	ownHandle    bool
+	profile       string
+	api           string
+	validates     bool
+	resetsIdle    bool
+	logsOutUsers  bool
+	tokenInURL    bool
+	listsAllUsers bool
+	ownHandle     bool
 }{
 	{profile: "openam", api: "2.0", tokenInURL: true, ownHandle: true},
 	{profile: "am-5.5", api: "3.0", validates: true, ownHandle: true},
-	{profile: "am-7", api: "4.0", validates: true, resetsIdle: true, pagesUsers: true, ownHandle: true},
-	{profile: "pingam-8.1", api: "4.0", validates: true, resetsIdle: true, logsOutUsers: true, pagesUsers: true, ownHandle: true},
-	{profile: "aic", api: "4.0", validates: true, resetsIdle: true, logsOutUsers: true, pagesUsers: true},
+	{profile: "am-7", api: "4.0", validates: true, resetsIdle: true, ownHandle: true},
+	{profile: "pingam-8.1", api: "4.0", validates: true, resetsIdle: true, logsOutUsers: true, ownHandle: true},
+	{profile: "aic", api: "4.0", validates: true, resetsIdle: true, logsOutUsers: true, listsAllUsers: true},
 }
 
 // product is a simulated server with two users of /alpha, and a client signed in as its product wants.
@@ -116,8 +116,8 @@ func TestEveryProductIsSpokenToInItsVersion(t *testing.T) {
 			if hasHandle := own != nil && own.Handle != ""; err != nil || hasHandle != want.ownHandle {
 				t.Errorf("one's own session: %+v, %v; with a handle: %v", own, err, want.ownHandle)
 			}
-			if paged, err := p.UsersPaged(ctx, "/alpha"); err != nil || paged != want.pagesUsers {
-				t.Errorf("users are paged: %v, %v; want %v", paged, err, want.pagesUsers)
+			if all, err := p.ListsAllUsers(ctx, "/alpha"); err != nil || all != want.listsAllUsers {
+				t.Errorf("all users are listed for certain: %v, %v; want %v", all, err, want.listsAllUsers)
 			}
 			if err := p.Close(ctx); err != nil {
 				t.Errorf("sign-out: %v", err)

@@ -35,7 +35,8 @@ type directory struct {
 	version string
 	id      string   // the attribute that a filter finds an identity by
 	fields  []string // the name in sessions, that for logins, the status
-	paged   bool     // lists all, page by page; else cut without a sign
+	paged   bool     // lists page by page
+	whole   bool     // lists all; else perhaps cut without a sign
 }
 
 // directories, in the order in which they are tried.
@@ -43,7 +44,7 @@ type directory struct {
 // Sources: PingOne Advanced Identity Cloud, Authenticate to the REST API with an access token (managed users); AM's
 // admin console (4.0, paged); OpenAM 16.0.5 measured (3.0, neither paged nor complete beyond 1,000).
 var directories = []directory{
-	{name: "managed users", path: managedUsersPath, id: "_id", fields: []string{"_id", "userName", "accountStatus"}, paged: true},
+	{name: "managed users", path: managedUsersPath, id: "_id", fields: []string{"_id", "userName", "accountStatus"}, paged: true, whole: true},
 	{name: "users 4.0", path: usersPath, version: "4.0", id: "_id", fields: []string{"_id", "username", "inetUserStatus"}, paged: true},
 	{name: "users 3.0", path: usersPath, version: "3.0", id: "uid", fields: []string{"username", "uid", "inetUserStatus"}},
 }
@@ -57,11 +58,11 @@ func managedUsersPath(realm string) string {
 
 const userPageSize = 1000
 
-// UsersPaged reports whether the server lists all identities. Where it does not, a listing may be cut without a sign,
-// at 1,000 on OpenAM.
-func (c *Client) UsersPaged(ctx context.Context, realm string) (bool, error) {
+// ListsAllUsers reports whether Users lists all identities for certain, as IDM does. OpenAM cuts a listing at 1,000 without a
+// sign; whether AM's pages reach beyond what its identity store gives at once is documented nowhere.
+func (c *Client) ListsAllUsers(ctx context.Context, realm string) (bool, error) {
 	d, err := c.directory(ctx, realm)
-	return d.paged, err
+	return d.whole, err
 }
 
 // Users lists identities. Needs an administrator; OpenAM answers others with an empty list.
@@ -135,15 +136,16 @@ func (d directory) call(q UserQuery) call {
 	for _, prefix := range q.Except {
 		terms = append(terms, crest.Not(crest.StartsWith(d.id, prefix)))
 	}
-	fields := d.fields
-	if q.Status {
-		fields = append(fields[:len(fields):len(fields)], strings.ToLower(fields[2])) // OpenAM writes it now so, now so
-	} else {
-		fields = fields[:2]
+	query := param("_queryFilter", crest.And(terms...).String())
+	switch {
+	case !q.Status:
+		query = append(query, param("_fields", strings.Join(d.fields[:2], ","))...)
+	case d.paged: // AM spells the status in either way, and OpenAM, which does not page, now so, now so
+		query = append(query, param("_fields", strings.Join(append(d.fields[:3:3], strings.ToLower(d.fields[2])), ","))...)
 	}
 	return call{
 		what: "the list of identities of realm " + realmName(q.Realm), method: http.MethodGet, path: d.path(q.Realm), version: d.version, safe: true,
-		query: append(param("_queryFilter", crest.And(terms...).String()), param("_fields", strings.Join(fields, ","))...),
+		query: query,
 		hints: map[int]string{http.StatusNotFound: "the realm does not exist or keeps no identities"},
 	}
 }
@@ -181,8 +183,19 @@ func (c *Client) userPage(ctx context.Context, d directory, r call) (users []*Us
 }
 
 func (d directory) user(row map[string]any) *User {
-	id, login, status := first(row[d.fields[0]]), first(row[d.fields[1]]), d.fields[2]
-	return &User{ID: id, Login: cmp.Or(login, id), Status: cmp.Or(first(row[status]), first(row[strings.ToLower(status)]))}
+	u := &User{}
+	for name, value := range row {
+		switch {
+		case strings.EqualFold(name, d.fields[0]):
+			u.ID = first(value)
+		case strings.EqualFold(name, d.fields[1]):
+			u.Login = first(value)
+		case strings.EqualFold(name, d.fields[2]):
+			u.Status = first(value)
+		}
+	}
+	u.Login = cmp.Or(u.Login, u.ID)
+	return u
 }
 
 // first is the text of an attribute, which AM gives as a string or as a list of one.
