@@ -27,6 +27,7 @@ type cursor struct {
 	row  any
 	done bool
 	ids  identities
+	id   *int64 // of the row, once SQLite has asked for it
 	text []byte // for timestamps
 }
 
@@ -79,7 +80,7 @@ func (c *cursor) Next() (err error) {
 	if err != nil {
 		return c.fail(err)
 	}
-	c.row, c.done = row, !more
+	c.row, c.done, c.id = row, !more, nil
 	return nil
 }
 
@@ -100,10 +101,14 @@ func (c *cursor) Close() (err error) {
 	return nil
 }
 
-// RowID tells rows apart where SQLite scans a table more than once for an OR.
+// RowID tells rows apart where SQLite scans a table more than once for an OR. For an OR within an OR it asks twice.
 func (c *cursor) RowID() (id int64, err error) {
 	defer c.rescue(&err)
-	return c.ids.of(c), nil
+	if c.id == nil {
+		id = c.ids.of(c)
+		c.id = &id
+	}
+	return *c.id, nil
 }
 
 // Column hands a cell to SQLite.
