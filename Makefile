@@ -8,9 +8,10 @@ FUZZTIME ?= 30s
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# GOGC lets the compiler take more memory and less time: a first build has a database to compile.
 .PHONY: build
 build: ## build bin/amsql
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/amsql/steampipe-plugin-am/am/cli.Version=$(VERSION)" -o bin/amsql .
+	GOGC=400 CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/amsql/steampipe-plugin-am/am/cli.Version=$(VERSION)" -o bin/amsql .
 
 .PHONY: demo
 demo: build ## show SQL over the sessions of a simulated AM
