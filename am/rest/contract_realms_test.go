@@ -131,7 +131,8 @@ func usersAreListedWithTheirStatus(w *world) {
 	if all, err := w.ListsAllUsers(w.Context(), w.realm); all || err != nil {
 		w.Errorf("all users are listed for certain: %v, %v; want not", all, err)
 	}
-	// OpenAM caches identities, and has been seen to list a new one without its status for a moment.
+	// An OpenAM that had served other packages' tests listed a new identity without its status, once for longer than this
+	// wait. Why is not known; a fresh one did not.
 	for range 20 {
 		if slices.Equal(w.users(rest.UserQuery{Prefix: w.prefix, Status: true}), []string{off + "=Inactive", on + "=Active"}) {
 			break

@@ -39,8 +39,9 @@ type UserLogout struct {
 // maxRounds bounds how often a user's sessions are listed anew: each round ends as many as a list has.
 const maxRounds = 1000
 
-// LogoutUser ends all sessions of a user in one realm but the caller's own: by logoutByUser where the server has it,
-// else by listing the user's sessions and ending them by handle, until a list shows none.
+// LogoutUser ends all sessions of a user in one realm: by logoutByUser where the server has it, which ends the caller's
+// own session, too, where it is that user's; else by listing the user's sessions and ending them by handle, but the
+// caller's own, until a list shows none.
 //
 // On an error the answer says what had been done before.
 func (c *Client) LogoutUser(ctx context.Context, realm, username string) (*UserLogout, error) {
