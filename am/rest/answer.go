@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 )
 
@@ -54,8 +54,8 @@ const maxErrorBody = 64 << 10
 // judge returns the answer where it is a success in JSON, otherwise the error that it is.
 func (c *Client) judge(a *answer, r call) (*answer, error) {
 	status := a.status.StatusCode
-	kind, _, _ := mime.ParseMediaType(a.status.Header.Get("Content-Type"))
-	isJSON := kind == "application/json"
+	kind, _, _ := strings.Cut(a.status.Header.Get("Content-Type"), ";")
+	isJSON := strings.EqualFold(strings.TrimSpace(kind), "application/json")
 	if status/100 == 2 && (isJSON || a.status.ContentLength == 0) {
 		return a, nil
 	}
