@@ -216,11 +216,15 @@ func (s *scan) reportProgress() (stop func()) {
 	}
 	report := func(done bool) {
 		p := &s.progress
-		s.inventory.options.Progress(Progress{
+		now := Progress{
 			Realms: int(p.realms.Load()), RealmsDone: int(p.realmsDone.Load()),
 			Identities: p.identities.Load(), IdentitiesDone: p.identitiesDone.Load(),
 			Sessions: p.sessions.Load(), Requests: p.requests.Load(), Done: done,
-		})
+		}
+		if done {
+			now.Completeness = s.completeness()
+		}
+		s.inventory.options.Progress(now)
 	}
 	ticker, ended, gone := time.NewTicker(progressInterval), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -240,4 +244,14 @@ func (s *scan) reportProgress() (stop func()) {
 		close(ended)
 		<-gone
 	}
+}
+
+func (s *scan) completeness() map[Completeness]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	realms := map[Completeness]int{}
+	for _, r := range s.evidence {
+		realms[r.Completeness]++
+	}
+	return realms
 }
