@@ -76,10 +76,13 @@ func (c *Client) sessionInfo(ctx context.Context, a action, token string) (*Sess
 	return &SessionInfo{Valid: valid, Session: reply.Session}, nil
 }
 
+// HasSession reports whether the caller acts by a session, not by a bearer token.
+func (c *Client) HasSession() bool { return !c.config.Credentials.bearer() }
+
 // OwnSession is the caller's own session with its handle where the server tells one: AM, PingAM and OpenAM do so at
 // 2.0, which all of them still serve, while 4.0 does not. A bearer token has none: nil.
 func (c *Client) OwnSession(ctx context.Context) (*SessionInfo, error) {
-	if c.config.Credentials.bearer() {
+	if !c.HasSession() {
 		return nil, nil
 	}
 	old := getSessionInfo
