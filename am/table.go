@@ -101,9 +101,9 @@ type definition interface {
 	pluginTable
 }
 
-// definitions are all tables.
+// definitions are all tables, that of sessions first.
 var definitions = []definition{
-	realmTable, serverTable, sessionTable, sessionInfoTable, sessionPropertyTable, sessionScanTable, sessionServiceTable, userTable,
+	sessionTable, sessionScanTable, sessionInfoTable, sessionPropertyTable, realmTable, sessionServiceTable, userTable, serverTable,
 }
 
 func (t table[T]) bind(c *Connection) Table { return &bound[T]{t, c} }
