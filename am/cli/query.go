@@ -36,7 +36,7 @@ func newQuery(streams Streams) *cobra.Command {
 		Short: "Run SQL and print its rows",
 		Long: "query runs SQL from the argument, a file or standard input, one statement after the other.\n" +
 			"The dialect is SQLite's; the tables of each connection are a schema of its name, and those\n" +
-			"of the first need no schema.",
+			"of the connection am, else of the first, need no schema.",
 		Example: examples(
 			"who is logged in", `amsql query "select username, latest_access_time from am_session where realm = '/alpha'"`,
 			"a value from outside, as a parameter", `amsql query "select * from am_session where username = :who" --arg who="o'brien"`,
@@ -178,6 +178,9 @@ type printing struct {
 // print runs the statements and prints the rows of each.
 func (w *workspace) print(ctx context.Context, p printing) error {
 	start := time.Now()
+	if err := w.attachNamed(p.sql); err != nil {
+		return err
+	}
 	rows, err := w.db.Query(ctx, p.sql, p.args...)
 	if err != nil {
 		return w.explain(err)

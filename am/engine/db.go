@@ -55,8 +55,14 @@ func Open(ctx context.Context) (*DB, error) {
 	return db, nil
 }
 
+// MaxSchemas is how many schemas SQLite can attach, a limit that it is compiled with.
+const MaxSchemas = 10
+
+// Schemas is how many schemas are attached.
+func (db *DB) Schemas() int { return len(db.schemas) }
+
 // Attach adds tables under a schema of their own. A table's name without schema means the first attached that has it.
-// SQLite allows ten schemas. After an error, nothing of the schema is left.
+// There is room for [MaxSchemas]. After an error, nothing of the schema is left.
 func (db *DB) Attach(schema string, tables ...Table) error {
 	name := sqlite3.QuoteIdentifier(schema)
 	if err := db.conn.Exec(`ATTACH ':memory:' AS ` + name); err != nil {
