@@ -124,7 +124,7 @@ func (inv *Inventory) mayList(ctx context.Context, realm string, none bool) erro
 	}
 	for _, err := range inv.client.Sessions(ctx, rest.SessionQuery{Realm: realm, Username: "amsql-probe", Fields: []string{rest.FieldUsername}}) {
 		if err != nil && !rest.IsUnsupported(err) {
-			return err
+			return fmt.Errorf("no identity is found, and the account may be the reason: %w", err)
 		}
 	}
 	inv.listable.realms.Store(realm, true)
