@@ -67,7 +67,7 @@ func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []stri
 		return found, nil
 	}
 	return func(yield func(*rest.User, error) bool) {
-		for found, err := range SideBySide(ctx, names, 2*inv.client.MaxConcurrency(), ask) {
+		for found, err := range SideBySide(ctx, names, inv.client.MaxConcurrency(), ask) {
 			if err != nil {
 				yield(nil, err)
 				return
