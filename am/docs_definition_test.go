@@ -32,7 +32,7 @@ func TestPagesOfTheTablesListTheColumnsOfTheirDefinitions(t *testing.T) {
 			continue
 		}
 		if os.Getenv("UPDATE") != "" {
-			must(t, os.WriteFile(path, []byte(want), 0o644)) //nolint:gosec // a page to read
+			must(t, os.WriteFile(path, []byte(want), 0o644))
 			continue
 		}
 		t.Errorf("%s: the columns are not the definition's: run UPDATE=1 go test ./am -run Pages; want%s", path, columnList(table))

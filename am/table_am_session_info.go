@@ -65,12 +65,9 @@ func (c *Connection) tokens(q Query) []token {
 	return tokens
 }
 
-// ahead is how many of a query's requests may be under way or answered before the consumer asks.
-func (c *Connection) ahead() int { return 4 * c.client.MaxConcurrency() }
-
 func sessionInfos(ctx context.Context, c *Connection, q Query) iter.Seq2[*sessionInfo, error] {
 	wantsUID := q.wants("session_uid")
-	return inventory.SideBySide(ctx, c.tokens(q), c.ahead(), func(ctx context.Context, t token) (*sessionInfo, error) {
+	return inventory.SideBySide(ctx, c.tokens(q), c.client.MaxConcurrency(), func(ctx context.Context, t token) (*sessionInfo, error) {
 		info, err := c.sessionInfo(ctx, t)
 		if err != nil {
 			return nil, err

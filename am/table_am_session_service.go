@@ -5,7 +5,6 @@ import (
 	"iter"
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
-	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
 var sessionServiceTable = table[sessionService]{
@@ -14,7 +13,7 @@ var sessionServiceTable = table[sessionService]{
 	keys:        []string{"realm"},
 	columns: []column[sessionService]{
 		{"realm", Text, "Full path of the realm, with a leading slash; / is the root.", func(s *sessionService) any { return s.realm }},
-		{"source", Text, "Whose limits they are: realm, where the realm has a session service (realm-config/services/session), or global, those of the deployment.", func(s *sessionService) any { return s.source }},
+		{"source", Text, "Whose limits they are: realm, where the realm has a session service (realm-config/services/session), or global, those of the deployment.", func(s *sessionService) any { return s.Source }},
 		{"max_session_minutes", Integer, "How long a session lasts at the most, in minutes. It holds for new sessions, as the others do. A limit that the realm's service leaves unset is NULL.", func(s *sessionService) any { return number(s.MaxSessionMinutes) }},
 		{"max_idle_minutes", Integer, "How long a session may be idle, in minutes.", func(s *sessionService) any { return number(s.MaxIdleMinutes) }},
 		{"max_caching_minutes", Integer, "How long policy agents may hold a session before they ask AM again, in minutes.", func(s *sessionService) any { return number(s.MaxCachingMinutes) }},
@@ -31,20 +30,12 @@ var sessionServiceTable = table[sessionService]{
 
 // sessionService is a row of am_session_service.
 type sessionService struct {
-	*rest.SessionService
-	realm, source string
-	baseURL       string
+	inventory.Limits
+	realm   string
+	baseURL string
 }
 
 func (c *Connection) sessionService(ctx context.Context, realm string) (*sessionService, error) {
-	source := "realm"
-	limits, err := c.client.SessionService(ctx, realm)
-	if err == nil && limits == nil {
-		source = "global"
-		limits, err = c.client.SessionDefaults(ctx, realm)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &sessionService{limits, realm, source, c.BaseURL()}, nil
+	limits, err := c.inventory.Limits(ctx, realm)
+	return &sessionService{limits, realm, c.BaseURL()}, err
 }

@@ -163,6 +163,27 @@ func TestOnlyTheColumnsThatNeedACallMakeIt(t *testing.T) {
 	}
 }
 
+func TestAJoinAsksAboutEachRealmAndUserOnce(t *testing.T) {
+	sim, url := server(t, simulator.Options{Realms: 2})
+	config := asAdministrator(t, sim, url)
+	p := product{newEngineHost(t, config), sim, url}
+	must(t, sim.AddUser("/alpha", "anna", "changeit"))
+	for range 50 {
+		logIn(t, sim, "/alpha", "anna", "Bert")
+	}
+	p.rows(t, "select * from am_server") // settles what is settled once
+	for statement, most := range map[string]int{
+		"select count(*) from am_session s cross join am_session_service l on l.realm = s.realm where s.realm = '/alpha'":                                         3,
+		"select count(u.username), max(u.status) from am_session s left join am_user u on u.realm = s.realm and u.username = s.username where s.realm = '/alpha'": 5,
+	} {
+		sim.ResetRequests()
+		p.rows(t, statement)
+		if made := len(sim.Requests()); made > most {
+			t.Errorf("%s makes %d requests, want no more than %d", statement, made, most)
+		}
+	}
+}
+
 func TestASelectLeavesIdleTimesAsTheyAre(t *testing.T) {
 	for _, profile := range []string{"openam", "pingam-8.1"} {
 		p := newProduct(t, profile)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
 const (
@@ -20,32 +21,47 @@ const (
 )
 
 // BenchmarkSessionInfo asks about tokens by a statement, beside a loop that asks about them side by side, as many at once
-// as goes best.
+// as the client may. As in BenchmarkExpansion, the figure without latency is what a request costs here.
 func BenchmarkSessionInfo(b *testing.B) {
-	s := simulate(b, "--users", "600", "--sessions", "600")
-	p := newBare(b, s)
-	tokens := p.tokens(b, infoTokens)
-	connection, err := am.Open("am", am.Config{BaseURL: &s.url, Username: &s.user, Password: &s.password}, am.Host{})
+	for _, c := range []struct {
+		name        string
+		latency     time.Duration
+		concurrency int
+	}{
+		{"without latency", 0, rest.DefaultMaxConcurrency},
+		{"at 20 ms of latency", 20 * time.Millisecond, rest.DefaultMaxConcurrency},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			s := simulate(b, "--users", "600", "--latency", c.latency.String())
+			p := newBare(b, s)
+			tokens := p.tokens(b, infoTokens)
+			for b.Loop() {
+				loop, rate := p.infoLoop(b, tokens, c.concurrency), infoStatement(b, s, tokens, c.concurrency)
+				report(b, figure{
+					what: "am_session_info " + c.name, value: fmt.Sprintf("%.0f tokens/s", rate), beside: fmt.Sprintf("%.0f tokens/s (%d at once)", loop, c.concurrency),
+					ratio: rate / loop, target: 0.9, atLeast: true,
+				})
+			}
+		})
+	}
+}
+
+// infoStatement is the rate of a new connection, batch by batch.
+func infoStatement(b *testing.B, s server, tokens []string, concurrency int) float64 {
+	connection, err := am.Open("am", am.Config{BaseURL: &s.url, Username: &s.user, Password: &s.password, MaxConcurrency: &concurrency}, am.Host{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = connection.Close(context.Background()) }) // the server ends with the benchmark
+	defer func() { _ = connection.Close(context.Background()) }() // the server ends with the benchmark
 	db := newEngine(b, connection)
 	statement := "select count(*) from am_session_info where valid and username is not null and token_id in ('" + strings.Join(tokens, "', '") + "')"
-	for b.Loop() {
-		loop, side := p.bestInfoLoop(b, tokens)
-		start := time.Now()
-		for range infoRounds {
-			if n, err := db.number(b.Context(), statement); err != nil || n != infoTokens {
-				b.Fatalf("%d tokens are valid, %v", n, err)
-			}
+	start := time.Now()
+	for range infoRounds {
+		if n, err := db.number(b.Context(), statement); err != nil || n != len(tokens) {
+			b.Fatalf("%d tokens are valid, %v", n, err)
 		}
-		rate := infoRounds * infoTokens / time.Since(start).Seconds()
-		report(b, figure{
-			what: "am_session_info of 500 tokens", value: fmt.Sprintf("%.0f tokens/s", rate), beside: fmt.Sprintf("%.0f tokens/s (%d at once)", loop, side),
-			ratio: rate / loop, target: 0.9, atLeast: true,
-		})
 	}
+	return infoRounds * float64(len(tokens)) / time.Since(start).Seconds()
 }
 
 // tokens logs identities in; one in fifty is disabled.
@@ -63,15 +79,6 @@ func (p *bare) tokens(b *testing.B, n int) (tokens []string) {
 	}
 	b.Fatalf("there are %d identities and %d tokens, %v", len(names), len(tokens), err)
 	return nil
-}
-
-func (p *bare) bestInfoLoop(b *testing.B, tokens []string) (rate float64, concurrency int) {
-	for _, n := range []int{4, 8, 16, 32} {
-		if r := p.infoLoop(b, tokens, n); r > rate {
-			rate, concurrency = r, n
-		}
-	}
-	return rate, concurrency
 }
 
 // infoLoop is the rate of so many requests at once, batch by batch.

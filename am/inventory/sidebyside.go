@@ -6,35 +6,43 @@ import (
 	"sync"
 )
 
-// SideBySide asks about each key, no more than so many ahead of the consumer, and yields the answers in the order of the
-// keys. An error ends the sequence. When it ends, or its consumer stops, nothing of it is left.
-//
-// How many requests are under way at once is the client's to say.
-func SideBySide[K, V any](ctx context.Context, keys []K, ahead int, ask func(context.Context, K) (V, error)) iter.Seq2[V, error] {
+// SideBySide asks about each key, so many at a time and a few ahead of the consumer, and yields the answers in the order
+// of the keys. An error ends the sequence. When it ends, or its consumer stops, nothing of it is left.
+func SideBySide[K, V any](ctx context.Context, keys []K, atOnce int, ask func(context.Context, K) (V, error)) iter.Seq2[V, error] {
 	type answer struct {
 		value V
 		err   error
 	}
+	type question struct {
+		key K
+		to  chan answer
+	}
 	return func(yield func(V, error) bool) {
 		parent := ctx
 		ctx, cancel := context.WithCancel(parent)
-		answers := make(chan chan answer, ahead)
+		questions, answers := make(chan question), make(chan chan answer, ahead*atOnce)
 		var group sync.WaitGroup
 		defer group.Wait()
 		defer cancel()
+		for range min(atOnce, len(keys)) { // and not one for each key: a goroutine's stack would grow each time
+			group.Go(func() {
+				for q := range questions {
+					value, err := ask(ctx, q.key)
+					q.to <- answer{value, err}
+				}
+			})
+		}
 		group.Go(func() {
 			defer close(answers)
+			defer close(questions)
 			for _, key := range keys {
-				one := make(chan answer, 1)
+				q := question{key, make(chan answer, 1)}
 				select {
-				case answers <- one:
+				case answers <- q.to:
 				case <-ctx.Done():
 					return
 				}
-				group.Go(func() {
-					value, err := ask(ctx, key)
-					one <- answer{value, err}
-				})
+				questions <- q
 			}
 		})
 		for one := range answers {
@@ -49,3 +57,6 @@ func SideBySide[K, V any](ctx context.Context, keys []K, ahead int, ask func(con
 		}
 	}
 }
+
+// ahead is how many times as many answers may wait as are asked for at once.
+const ahead = 4

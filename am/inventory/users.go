@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"sync"
+	"strings"
 	"sync/atomic"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -54,21 +54,29 @@ func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, er
 
 // usersNamed asks for each name, side by side.
 func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []string, status bool) iter.Seq2[*rest.User, error] {
-	ask := func(ctx context.Context, name string) (found []*rest.User, err error) {
+	ask := func(ctx context.Context, name string) ([]*rest.User, error) {
 		if name == "" {
 			return nil, nil // no filter, to the client
 		}
-		for user, err := range inv.client.Users(ctx, rest.UserQuery{Realm: realm, ID: name, Status: status}) {
-			if err != nil {
-				return nil, err
+		key := fmt.Sprintf("%s\x00%s\x00%t", strings.ToLower(realm), strings.ToLower(name), status)
+		known, err := inv.named.get(key, func() (known []rest.User, err error) {
+			for user, err := range inv.client.Users(ctx, rest.UserQuery{Realm: realm, ID: name, Status: status}) {
+				if err != nil {
+					return nil, err
+				}
+				known = append(known, *user)
 			}
+			return known, nil
+		})
+		found := make([]*rest.User, len(known))
+		for i, user := range known {
 			user.ID = name
-			found = append(found, user)
+			found[i] = &user
 		}
-		return found, nil
+		return found, err
 	}
 	return func(yield func(*rest.User, error) bool) {
-		for found, err := range SideBySide(ctx, names, 2*inv.client.MaxConcurrency(), ask) {
+		for found, err := range SideBySide(ctx, names, inv.client.MaxConcurrency(), ask) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -113,20 +121,20 @@ func (inv *Inventory) users(ctx context.Context, realm string, status bool) iter
 	}
 }
 
-// listable are the realms of which it is known that the account may list identities.
-type listable struct{ realms sync.Map }
-
 // mayList makes sure that none means none: OpenAM answers an account that may not list identities with an empty list, and
 // with a refusal where it asks for sessions, of nobody.
 func (inv *Inventory) mayList(ctx context.Context, realm string, none bool) error {
-	if _, known := inv.listable.realms.Load(realm); known || !none {
+	if !none {
 		return nil
 	}
-	for _, err := range inv.client.Sessions(ctx, rest.SessionQuery{Realm: realm, Username: "amsql-probe", Fields: []string{rest.FieldUsername}}) {
-		if err != nil && !rest.IsUnsupported(err) {
-			return fmt.Errorf("no identity is found, and the account may be the reason: %w", err)
+	_, err := inv.listable.get(strings.ToLower(realm), func() (bool, error) {
+		q := rest.SessionQuery{Realm: realm, Username: "amsql-probe", Fields: []string{rest.FieldUsername}}
+		for _, err := range inv.client.Sessions(ctx, q) {
+			if err != nil && !rest.IsUnsupported(err) {
+				return false, fmt.Errorf("no identity is found, and the account may be the reason: %w", err)
+			}
 		}
-	}
-	inv.listable.realms.Store(realm, true)
-	return nil
+		return true, nil
+	})
+	return err
 }

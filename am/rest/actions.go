@@ -244,6 +244,9 @@ func (c *Client) act(ctx context.Context, what action, realm, token string, body
 		r.carry(a.token, token, body)
 	}
 	r.body = body
+	if len(body) == 0 {
+		r.body = struct{}{} // the same, at less cost
+	}
 	return c.send(ctx, r, reply)
 }
 
