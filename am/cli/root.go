@@ -11,6 +11,7 @@ import (
 // commands in the order of the help.
 var commands = []func(Streams) *cobra.Command{
 	newQuery,
+	newInit,
 	newDoctor,
 	newDemo,
 	newSimulate,
