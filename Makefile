@@ -64,6 +64,10 @@ fuzz: ## fuzz each target for FUZZTIME
 lint: ## run golangci-lint
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
+.PHONY: man
+man: ## write the manual pages into build/man
+	go run ./am/cli/man build/man
+
 .PHONY: install
 install: build ## install the plugin for Steampipe
 	mkdir -p $(PLUGIN_DIR)
