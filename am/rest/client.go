@@ -91,6 +91,13 @@ func New(config Config) (*Client, error) {
 	return c, err
 }
 
+// At is a client of the same configuration for another address.
+func (c *Client) At(baseURL string) (*Client, error) {
+	config := c.config
+	config.BaseURL = baseURL
+	return New(config)
+}
+
 func checkBaseURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
