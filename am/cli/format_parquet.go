@@ -15,8 +15,7 @@ const parquetRows = 100_000
 // parquetFormat is a Parquet file with the columns in their order, each of which may be NULL.
 type parquetFormat struct {
 	columns []engine.ResultColumn
-	names   []string
-	writer  *parquet.Writer
+	writer  *parquet.GenericWriter[any] // of rows that have no Go type
 }
 
 func newParquetFormat(formatOptions) format { return new(parquetFormat) }
@@ -56,7 +55,7 @@ func (f *parquetFormat) begin(out *bytes.Buffer, columns []engine.ResultColumn) 
 		group.names = append(group.names, c.Name)
 		group.Group[c.Name] = parquet.Optional(parquetTypes[columns[i].Type]())
 	}
-	f.writer = parquet.NewWriter(out, parquet.NewSchema("amsql", group), //nolint:staticcheck // the rows have no Go type
+	f.writer = parquet.NewGenericWriter[any](out, parquet.NewSchema("amsql", group),
 		parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(parquetRows), parquet.CreatedBy("amsql", version(), ""))
 }
 

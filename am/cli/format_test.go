@@ -17,7 +17,9 @@ func show(name string, columns []engine.ResultColumn, values ...any) string {
 	var out bytes.Buffer
 	f := newFormat(name, formatOptions{header: true, separator: ','})
 	f.begin(&out, columns)
-	f.row(&out, values)
+	if err := f.row(&out, values); err != nil {
+		panic(err)
+	}
 	f.end(&out)
 	return out.String()
 }
