@@ -126,6 +126,16 @@ func TestConfigurationErrorsNameTheArgumentAndNoSecret(t *testing.T) {
 	}
 }
 
+func aggregator(members string) string {
+	return `connection "b" { plugin = "am" }
+connection "aws" { plugin = "turbot/aws" }
+connection "all" {
+ plugin = "am"
+ type = "aggregator"
+ connections = ` + members + `
+}`
+}
+
 func TestReadConfigTakesThisPluginsConnections(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "am.spc")
 	for _, c := range []struct {
@@ -145,11 +155,6 @@ func TestReadConfigTakesThisPluginsConnections(t *testing.T) {
 			  plugin  = "aws"
 			  regions = ["*"]
 			}
-			connection "all" {
-			  plugin      = "am"
-			  type        = "aggregator"
-			  connections = ["*"]
-			}
 			plugin "am" {
 			  limiter "x" {
 			    max_concurrency = 3
@@ -160,6 +165,50 @@ func TestReadConfigTakesThisPluginsConnections(t *testing.T) {
 			}`,
 			want: []NamedConfig{{Name: "b", Config: Config{BaseURL: pointer("http://b/am"), Realms: []string{"/alpha"}, ListCap: pointer(500)}}},
 		},
+		{
+			content: `connection "b" { plugin = "am" }
+			connection "all" {
+			  plugin      = "am"
+			  type        = "aggregator"
+			  connections = ["x", "b*"]
+			}
+			connection "b_aws" { plugin = "aws" }
+			connection "x" {
+			  plugin        = "am"
+			  import_schema = "disabled"
+			}
+			connection "aws_all" {
+			  plugin      = "aws"
+			  type        = "aggregator"
+			  connections = ["nothing"]
+			}
+			connection "b2" {
+			  plugin = "am"
+			  api    = "2.0"
+			}
+			connection "am" {
+			  plugin      = "am"
+			  type        = "aggregator"
+			  connections = ["*"]
+			}`,
+			want: []NamedConfig{
+				{Name: "am", Members: []NamedConfig{{Name: "b"}, {Name: "x"}, {Name: "b2", Config: Config{API: pointer("2.0")}}}},
+				{Name: "b"},
+				{Name: "all", Members: []NamedConfig{{Name: "x"}, {Name: "b"}, {Name: "b2", Config: Config{API: pointer("2.0")}}}},
+				{Name: "x"},
+				{Name: "b2", Config: Config{API: pointer("2.0")}},
+			},
+		},
+		{content: aggregator(`["b", "c"]`), err: `am.spc:3: connection "all": connections: there is no connection "c"`},
+		{content: aggregator(`["all"]`), err: "all is itself an aggregator"},
+		{content: aggregator(`["b", "aws"]`), err: "aws is a connection of the plugin turbot/aws"},
+		{content: aggregator(`["aw*"]`), err: `no connection of the plugin am is among connections = ["aw*"]`},
+		{content: aggregator(`[]`), err: "no connection of the plugin am is among connections = []"},
+		{content: aggregator(`["[b"]`), err: `"[b" is no pattern`},
+		{content: aggregator("[\"b\"]\n base_url = \"hunter2\""), err: "am.spc:7: Unsupported argument."},
+		{content: "connection \"b\" {\n plugin = \"am\"\n}\nconnection \"B\" {\n plugin = \"am\"\n}", err: "there is another of this name"},
+		{content: "connection \"b\" {\n plugin = \"am\"\n connections = [\"*\"]\n}", err: "connections is an argument of aggregators"},
+		{content: "connection \"b\" {\n plugin = \"am\"\n type = \"union\"\n}", err: `type is "union"`},
 		{content: "connection \"am\" {\n plugin = \"am\"\n base_uri = \"hunter2\"\n}", err: "am.spc:3: Unsupported argument."},
 		{content: "connection \"am\" {\n plugin = \"am\"\n list_cap = \"many\"\n}", err: "am.spc:3:"},
 		{content: "connection \"am\" {\n", err: "am.spc:"},

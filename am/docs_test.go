@@ -11,30 +11,65 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-var sqliteExample = regexp.MustCompile("(?s)```sql\\+sqlite\n(.*?)```")
+// An example is a statement of the documentation in both dialects.
+type example struct {
+	name             string // page and heading
+	sqlite, postgres string
+	empty            bool // its text says that no rows are expected
+}
 
-// Every example of a table's page runs, and has rows unless its text says that none are expected.
-func TestExamplesOfTheTablesRun(t *testing.T) {
-	pages, err := filepath.Glob("../docs/tables/*.md")
-	must(t, err)
-	if len(pages) == 0 {
-		t.Fatal("there are no pages")
-	}
-	d := exampleDeployment(t)
-	for _, path := range pages {
-		page, err := os.ReadFile(path)
+var sqlBlock = regexp.MustCompile("(?s)```(sql|sql\\+sqlite|sql\\+postgres)\n(.*?)```")
+
+// examples are those of all pages. Plain sql is the same in both dialects.
+func examples(t *testing.T) (all []example) {
+	t.Helper()
+	for _, pattern := range []string{"../docs/*.md", "../docs/tables/*.md"} {
+		pages, err := filepath.Glob(pattern)
 		must(t, err)
-		for _, section := range strings.Split(string(page), "\n### ")[1:] {
-			heading, text, _ := strings.Cut(section, "\n")
-			example := sqliteExample.FindStringSubmatch(section)
-			if example == nil || !strings.Contains(section, "```sql+postgres\n") {
-				t.Errorf("%s: %q is not in both dialects", path, heading)
-				continue
+		if len(pages) == 0 {
+			t.Fatalf("there are no pages %s", pattern)
+		}
+		for _, path := range pages {
+			page, err := os.ReadFile(path)
+			must(t, err)
+			for _, section := range regexp.MustCompile(`(?m)^##+ `).Split(string(page), -1) {
+				all = append(all, sectionExamples(t, filepath.Base(path), section)...)
 			}
-			rows := d.query(t, example[1])
-			if len(rows) == 0 && !strings.Contains(text, "No rows are expected") {
-				t.Errorf("%s: %q has no rows", path, heading)
-			}
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("the pages have no examples")
+	}
+	return all
+}
+
+func sectionExamples(t *testing.T, page, section string) (found []example) {
+	heading, text, _ := strings.Cut(section, "\n")
+	name := page + ": " + heading
+	dialects := map[string][]string{}
+	for _, block := range sqlBlock.FindAllStringSubmatch(section, -1) {
+		dialects[block[1]] = append(dialects[block[1]], block[2])
+	}
+	if len(dialects["sql+sqlite"]) != len(dialects["sql+postgres"]) {
+		t.Errorf("%s: it is not in both dialects", name)
+		return nil
+	}
+	empty := strings.Contains(text, "No rows are expected")
+	for i := range dialects["sql+sqlite"] {
+		found = append(found, example{name, dialects["sql+sqlite"][i], dialects["sql+postgres"][i], empty})
+	}
+	for _, sql := range dialects["sql"] {
+		found = append(found, example{name, sql, sql, empty})
+	}
+	return found
+}
+
+// Every example runs, and has rows unless its text says that none are expected.
+func TestExamplesOfTheDocumentationHaveRows(t *testing.T) {
+	d := newDialects(t, exampleDeployment(t))
+	for _, e := range examples(t) {
+		if answer := d.sqlite(t, e); len(answer.rows) == 0 && !e.empty {
+			t.Errorf("%s: there are no rows", e.name)
 		}
 	}
 }
@@ -52,6 +87,7 @@ func exampleDeployment(t *testing.T) *deployment {
 	}
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
+	furnish(t, server, web.URL+server.ContextPath())
 	user, password := server.Admin()
 	return &deployment{environment: []string{"AM_URL=" + web.URL + server.ContextPath(), "AM_USERNAME=" + user, "AM_PASSWORD=" + password}}
 }

@@ -27,7 +27,7 @@ type ConnectionOptions struct {
 
 func (o *ConnectionOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Config, "config", "", "read connections from this `file` (default the AM_ variables, else ~/.steampipe/config/am.spc)")
-	flags.StringArrayVar(&o.Connections, "connection", nil, "use only the connection of this `name`; repeatable")
+	flags.StringArrayVar(&o.Connections, "connection", nil, "use only the connection or aggregator of this `name`; repeatable")
 }
 
 // configs are those of the connections chosen. None is no error yet: SQL may do without tables.

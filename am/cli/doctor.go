@@ -79,8 +79,7 @@ func (w *workspace) examine(ctx context.Context, output string) error {
 			if finding.Status == doctor.Failed {
 				failures = append(failures, c.Name()+": "+finding.Step)
 			}
-			f.row(&out.Buffer, findingRow(c, finding, output))
-			if err := out.rowDone(); err != nil {
+			if err := firstError(f.row(&out.Buffer, findingRow(c, finding, output)), out.rowDone()); err != nil {
 				return err
 			}
 		}

@@ -4,28 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/hashicorp/go-hclog"
 )
 
 // signOutTime is how long a server may take to end our session when all else is done.
 const signOutTime = 10 * time.Second
 
-// A workspace is SQL over connections: each a schema, the first the one that needs no name.
+// A workspace is SQL over connections and aggregators: each a schema, the first the one that needs no name.
 type workspace struct {
 	db          *engine.DB
 	connections []*am.Connection
+	several     bool     // so that a notice says whose it is
+	waiting     []schema // more than SQLite has room for, until a statement names them
 	streams     Streams
 	progress    *progress // nil where nobody watches
+	cost        cost
 }
 
 func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Streams) (_ *workspace, err error) {
-	w := &workspace{streams: streams}
+	w := &workspace{streams: streams, several: len(configs) > 1 || len(configs) == 1 && configs[0].Members != nil}
 	defer func() {
 		if err != nil {
 			w.close(ctx)
@@ -36,24 +41,113 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 	}
 	host := w.host()
 	for _, c := range configs {
-		connection, err := am.Open(c.Name, c.Config, host)
+		s, err := w.schema(c, host)
 		if err != nil {
 			return nil, err
 		}
-		w.connections = append(w.connections, connection)
-		if err := w.db.Attach(c.Name, Adapt(connection.Tables())...); err != nil {
-			return nil, fmt.Errorf("connection %s: %w", c.Name, err)
+		w.waiting = append(w.waiting, s)
+	}
+	return w, w.attachFirst()
+}
+
+// A schema is the tables of a connection or an aggregator.
+type schema struct {
+	name   string
+	tables []am.Table
+}
+
+func (w *workspace) schema(c am.NamedConfig, host am.Host) (schema, error) {
+	if c.Members == nil {
+		connection, err := w.connection(c, host)
+		if err != nil {
+			return schema{}, err
+		}
+		return schema{c.Name, connection.Tables()}, nil
+	}
+	members := make([]*am.Connection, len(c.Members))
+	for i, member := range c.Members {
+		var err error
+		if members[i], err = w.connection(member, host); err != nil {
+			return schema{}, err
 		}
 	}
-	return w, nil
+	return schema{c.Name, am.Union(members)}, nil
+}
+
+// connection opens a connection once, for its schema and for the aggregators that it belongs to.
+func (w *workspace) connection(c am.NamedConfig, host am.Host) (*am.Connection, error) {
+	for _, open := range w.connections {
+		if open.Name() == c.Name {
+			return open, nil
+		}
+	}
+	if notify := host.Notify; w.several {
+		host.Notify = func(notice string) { notify(fmt.Sprintf("connection %s: %s", c.Name, notice)) }
+	}
+	connection, err := am.Open(c.Name, c.Config, host)
+	if err != nil {
+		return nil, fmt.Errorf("connection %s: %w", c.Name, err)
+	}
+	w.connections = append(w.connections, connection)
+	return connection, nil
+}
+
+// attachFirst attaches all schemas, or only the default one where SQLite has no room for all.
+func (w *workspace) attachFirst() error {
+	count := len(w.waiting)
+	if count > engine.MaxSchemas {
+		count = 1
+	}
+	for _, s := range w.waiting[:count] {
+		if err := w.attach(s); err != nil {
+			return err
+		}
+	}
+	w.waiting = w.waiting[count:]
+	return nil
+}
+
+func (w *workspace) attach(s schema) error {
+	if err := w.db.Attach(s.name, Adapt(s.tables)...); err != nil {
+		return &am.ConfigError{Err: fmt.Errorf("connection %s: %w", s.name, err)}
+	}
+	return nil
+}
+
+// attachNamed attaches the schemas whose names are words of the SQL.
+func (w *workspace) attachNamed(sql string) error {
+	var waiting []schema
+	for _, s := range w.waiting {
+		if !isWordOf(sql, s.name) {
+			waiting = append(waiting, s)
+			continue
+		}
+		if w.db.Schemas() == engine.MaxSchemas {
+			return &usageError{fmt.Sprintf("the SQL names more than %d connections, which is all that SQLite takes at once: "+
+				"ask them in one aggregator (type = \"aggregator\" in the .spc file), or choose some with --connection", engine.MaxSchemas)}
+		}
+		if err := w.attach(s); err != nil {
+			return err
+		}
+	}
+	w.waiting = waiting
+	return nil
+}
+
+// isWordOf takes a text or a comment that holds the word for a use of it, which does no harm.
+func isWordOf(sql, word string) bool {
+	return regexp.MustCompile(`(?i)(^|[^\pL\pN_])` + regexp.QuoteMeta(word) + `($|[^\pL\pN_])`).MatchString(sql)
 }
 
 // host is what connections tell the user.
 func (w *workspace) host() am.Host {
-	host := am.Host{Logger: hclog.NewNullLogger(), Notify: once(w.streams.notice), UserAgent: "amsql/" + version()}
+	host := am.Host{Logger: hclog.NewNullLogger(), Notify: once(w.streams.notice), Progress: w.cost.add, UserAgent: "amsql/" + version()}
 	if w.streams.ErrIsTerminal {
 		w.progress = newProgress(w.streams.Err)
-		host.Progress = w.progress.update
+		host.Progress = func(now inventory.Progress) {
+			w.cost.add(now)
+			w.progress.update(now)
+		}
 		host.Notify = once(func(notice string) {
 			w.progress.clear()
 			w.streams.notice(notice)

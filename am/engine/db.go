@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -32,6 +33,8 @@ type DB struct {
 	schemas []string
 	tables  []*virtualTable
 
+	now time.Time // when the last statement was begun, for now() and ago()
+
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
 }
@@ -46,14 +49,20 @@ func Open(ctx context.Context) (*DB, error) {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	db := &DB{conn: conn}
-	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule()); err != nil {
+	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule(), db.createFunctions()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
 	}
 	return db, nil
 }
 
+// MaxSchemas is how many schemas SQLite can attach, a limit that it is compiled with.
+const MaxSchemas = 10
+
+// Schemas is how many schemas are attached.
+func (db *DB) Schemas() int { return len(db.schemas) }
+
 // Attach adds tables under a schema of their own. A table's name without schema means the first attached that has it.
-// SQLite allows ten schemas. After an error, nothing of the schema is left.
+// There is room for [MaxSchemas]. After an error, nothing of the schema is left.
 func (db *DB) Attach(schema string, tables ...Table) error {
 	name := sqlite3.QuoteIdentifier(schema)
 	if err := db.conn.Exec(`ATTACH ':memory:' AS ` + name); err != nil {

@@ -196,3 +196,15 @@ func TestRunningOutOfMemoryIsAnError(t *testing.T) {
 		t.Errorf("afterwards: %s", got)
 	}
 }
+
+func TestASchemaTooManyIsRefusedAndTheOthersStay(t *testing.T) {
+	db := open(t)
+	for db.Schemas() < engine.MaxSchemas {
+		if err := db.Attach(fmt.Sprint("s", db.Schemas())); err != nil {
+			t.Fatalf("schema %d of %d: %v", db.Schemas()+1, engine.MaxSchemas, err)
+		}
+	}
+	if err := db.Attach("more"); err == nil || !strings.Contains(err.Error(), "too many attached databases") || db.Schemas() != engine.MaxSchemas {
+		t.Errorf("the next gives %v, and there are %d", err, db.Schemas())
+	}
+}

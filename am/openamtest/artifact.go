@@ -83,8 +83,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// buildDir is the git-ignored folder for downloads and instances, AMSQL_BUILD_DIR or build/ beside go.mod.
-func buildDir() (string, error) {
+// BuildDir is the git-ignored folder for downloads and instances, AMSQL_BUILD_DIR or build/ beside go.mod. It need not be there yet.
+func BuildDir() (string, error) {
 	if dir := os.Getenv("AMSQL_BUILD_DIR"); dir != "" {
 		return filepath.Abs(dir)
 	}

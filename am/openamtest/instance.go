@@ -21,7 +21,7 @@ func (i *instance) url() string { return fmt.Sprintf("http://localhost:%d/am", i
 
 func prepare(ctx context.Context, o Options) (i *instance, err error) {
 	if o.BuildDir == "" {
-		if o.BuildDir, err = buildDir(); err != nil {
+		if o.BuildDir, err = BuildDir(); err != nil {
 			return nil, err
 		}
 	}

@@ -45,6 +45,6 @@ func (s *Server) Record() error {
 }
 
 func stateFile() (string, error) {
-	build, err := buildDir()
+	build, err := BuildDir()
 	return filepath.Join(build, "openam.json"), err
 }

@@ -88,22 +88,39 @@ type keyring struct {
 	current *credential
 }
 
+// signInGrace is how long a sign-in may go on that nobody waits for any more. AM may have begun the session already,
+// and what is not known cannot be ended.
+const signInGrace = 2 * time.Second
+
 // key returns the credential to use: the current one, or a new one where there is none, where it has expired, or where
 // it is the refused one.
 func (c *Client) key(ctx context.Context, refused *credential) (*credential, error) {
 	if err := c.keys.acquire(ctx); err != nil {
 		return nil, err
 	}
-	defer c.keys.release()
 	k := c.keys.current
 	if k != nil && k != refused && (k.expires.IsZero() || time.Now().Before(k.expires)) {
+		c.keys.release()
 		return k, nil
 	}
-	k, err := c.signIn(ctx)
-	if err == nil {
-		c.keys.current = k
+	var err error
+	done := make(chan struct{})
+	go func() { // Close waits for the lock
+		defer close(done)
+		defer c.keys.release()
+		lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(signInGrace, cancel) })()
+		if k, err = c.signIn(lasting); err == nil {
+			c.keys.current = k
+		}
+	}()
+	select {
+	case <-done:
+		return k, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	return k, err
 }
 
 // SignIn signs in where the client has not done so yet. A token that somebody else got is taken as it is, unasked.

@@ -1,0 +1,107 @@
+package am_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/cli"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/google/go-cmp/cmp"
+	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
+)
+
+// A schema is what a host shows of the tables, by name.
+type schema map[string]tableSchema
+
+type tableSchema struct {
+	description string
+	columns     []engine.Column
+	keys        []string // optional, for = and IN
+}
+
+// columnTypes are the engine's types that the hosts of Steampipe's types have in Postgres.
+//
+// Source: steampipe-postgres-fdw, sql/sql.go (getSqlType).
+var columnTypes = map[proto.ColumnType]engine.Type{
+	proto.ColumnType_STRING: engine.Text, proto.ColumnType_INT: engine.Integer, proto.ColumnType_DOUBLE: engine.Double,
+	proto.ColumnType_BOOL: engine.Boolean, proto.ColumnType_TIMESTAMP: engine.Timestamp, proto.ColumnType_JSON: engine.JSON,
+}
+
+// sdkColumns are those that the SDK adds to each table.
+var sdkColumns = []string{"sp_connection_name", "sp_ctx", "_ctx"}
+
+func TestSteampipeAndAmsqlShowTheSameSchema(t *testing.T) {
+	sim, url := server(t, simulator.Options{})
+	config := asAdministrator(t, sim, url)
+	steampipe := steampipeSchema(t, newProcessHost(t, build(t, "steampipe-plugin-am.plugin"), am.Config{}))
+	amsql := amsqlSchema(t, config)
+	if len(amsql) == 0 {
+		t.Fatal("amsql shows no tables")
+	}
+	if d := cmp.Diff(steampipe, amsql, cmp.AllowUnexported(tableSchema{})); d != "" {
+		t.Errorf("Steampipe's (-) and amsql's (+) schema differ:\n%s", d)
+	}
+}
+
+// steampipeSchema is the schema that the plugin's process sends to Steampipe.
+func steampipeSchema(t *testing.T, h processHost) schema {
+	t.Helper()
+	response, err := h.client.GetSchema(connectionName)
+	must(t, err)
+	all := schema{}
+	for name, of := range response.GetSchema() {
+		s := tableSchema{description: of.GetDescription()}
+		for _, column := range of.GetColumns() {
+			if slices.Contains(sdkColumns, column.GetName()) {
+				continue
+			}
+			kind, known := columnTypes[column.GetType()]
+			if !known {
+				t.Errorf("%s.%s is of type %s", name, column.GetName(), column.GetType())
+			}
+			s.columns = append(s.columns, engine.Column{Name: column.GetName(), Type: kind, Description: column.GetDescription()})
+		}
+		for _, key := range append(of.GetListCallKeyColumnList(), of.GetGetCallKeyColumnList()...) {
+			if slices.Contains(sdkColumns, key.GetName()) {
+				continue
+			}
+			if key.GetRequire() != "optional" || !slices.Equal(key.GetOperators(), []string{"="}) {
+				t.Errorf("%s: the key %v is not optional for =", name, key)
+			}
+			s.keys = append(s.keys, key.GetName())
+		}
+		all[name] = s
+	}
+	return all
+}
+
+// amsqlSchema is what the engine is told of the tables, where its SQL gives it back.
+func amsqlSchema(t *testing.T, config am.Config) schema {
+	t.Helper()
+	connection, err := am.Open(connectionName, config, am.Host{})
+	must(t, err)
+	db, err := engine.Open(t.Context())
+	must(t, err)
+	tables := cli.Adapt(connection.Tables())
+	must(t, db.Attach(connectionName, tables...))
+	all := schema{}
+	for i, table := range tables {
+		s := tableSchema{description: connection.Tables()[i].Description(), columns: table.Columns(), keys: table.Keys()}
+		rows, err := db.Query(t.Context(), "select * from "+table.Name()+" limit 0")
+		must(t, err)
+		var shown, told []engine.ResultColumn
+		shown = append(shown, rows.Columns()...)
+		for _, column := range s.columns {
+			told = append(told, engine.ResultColumn{Name: column.Name, Type: column.Type})
+		}
+		if !slices.Equal(shown, told) {
+			t.Errorf("SQL shows %s with the columns\n%v, and it was told\n%v", table.Name(), shown, told)
+		}
+		must(t, rows.Close())
+		all[table.Name()] = s
+	}
+	must(t, db.Close())
+	return all
+}

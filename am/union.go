@@ -1,0 +1,74 @@
+package am
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Union is the tables of several connections as those of one: each has the rows of all, in no order. An error in one
+// connection is the query's, and names the connection.
+func Union(members []*Connection) []Table {
+	tables := make([]Table, len(definitions))
+	for i, d := range definitions {
+		u := &union{Table: d.bind(members[0]), members: make([]Table, len(members)), names: make([]string, len(members))}
+		for j, member := range members {
+			u.members[j], u.names[j] = d.bind(member), member.name
+		}
+		tables[i] = u
+	}
+	return tables
+}
+
+// union is a table of several connections. They have it of one definition, so that any of them makes cells of a row.
+type union struct {
+	Table
+	members []Table
+	names   []string // of the connections
+}
+
+// Rows asks all connections side by side.
+func (u *union) Rows(ctx context.Context, q Query) iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		group, groupCtx := errgroup.WithContext(ctx)
+		rows := make(chan any, 256)
+		for i := range u.members {
+			group.Go(func() error { return u.send(groupCtx, i, q, rows) })
+		}
+		failure := make(chan error, 1)
+		go func() {
+			failure <- group.Wait()
+			close(rows)
+		}()
+		defer func() { // wait until everything has ended, whoever stopped it
+			cancel()
+			for range rows {
+			}
+		}()
+		for row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+		if err := <-failure; err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func (u *union) send(ctx context.Context, member int, q Query, rows chan<- any) error {
+	for row, err := range u.members[member].Rows(ctx, q) {
+		if err != nil {
+			return fmt.Errorf("connection %s: %w", u.names[member], err)
+		}
+		select {
+		case rows <- row:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
