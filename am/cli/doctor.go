@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -77,7 +78,7 @@ func (w *workspace) examine(ctx context.Context, output string) error {
 	for _, c := range w.connections {
 		for finding := range c.Examine(ctx) {
 			if finding.Status == doctor.Failed {
-				failures = append(failures, c.Name()+": "+finding.Step)
+				failures = append(failures, fmt.Sprintf("%s: %s failed", c.Name(), finding.Step))
 			}
 			if err := firstError(f.row(&out.Buffer, findingRow(c, finding, output)), out.rowDone()); err != nil {
 				return err
@@ -88,7 +89,7 @@ func (w *workspace) examine(ctx context.Context, output string) error {
 	if err := firstError(ctx.Err(), out.finish()); err != nil || len(failures) == 0 {
 		return err
 	}
-	return fmt.Errorf("what failed is %s", strings.Join(failures, "; "))
+	return errors.New(strings.Join(failures, "; "))
 }
 
 // findingWidth is the width of the two columns of prose in a table.

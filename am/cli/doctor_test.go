@@ -4,9 +4,16 @@ package cli
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -118,6 +125,12 @@ var ailments = []ailment{
 		step: "TLS", status: "failed", detail: "not nosuch.invalid", mend: "put a name that it holds into base_url"},
 	{name: "a port without TLS", spoil: func(_ *testing.T, address string, _ http.Handler) string { return "https" + address[4:] },
 		step: "TLS", status: "failed", detail: "HTTP response to HTTPS client", mend: "begin it with http://"},
+	{name: "TLS at a port without", spoil: func(t *testing.T, _ string, handler http.Handler) string { return "http" + startTLS(t, handler)[5:] },
+		step: "AM", status: "failed", detail: "400", mend: "AM is at https://127.0.0.1:"},
+	{name: "a certificate that has ended", spoil: withCertificate(-time.Hour),
+		step: "TLS", status: "failed", detail: "expired", mend: "renew the server's certificate"},
+	{name: "a certificate that ends tomorrow", spoil: withCertificate(24 * time.Hour),
+		step: "TLS", status: "warning", detail: "certificate by CN=test until ", mend: "renew the server's certificate before it ends"},
 	{name: "a certificate that is not looked at", spoil: overUnverifiedTLS,
 		step: "TLS", status: "warning", detail: "not verified", mend: "ca_file"},
 	{name: "another context path", spoil: func(_ *testing.T, address string, _ http.Handler) string {
@@ -152,6 +165,10 @@ var ailments = []ailment{
 		step: "realms", status: "failed", detail: `realms names "/alhpa", and AM has /, /alpha, /bravo`, mend: "correct realms"},
 	{name: "a cap that may not be read", faults: []string{"403:path=services/session"},
 		step: "list cap", status: "warning", detail: "120 is assumed", mend: "Maximum Number of Search Results"},
+	{name: "a list_cap above the server's", spoil: withArguments("  list_cap = 500\n"),
+		step: "list cap", status: "failed", detail: "a cut list would pass for a whole one", mend: "leave list_cap out"},
+	{name: "a list_cap below the server's", spoil: withArguments("  list_cap = 50\n"),
+		step: "list cap", status: "warning", detail: "more requests are sent than needed", mend: "leave list_cap out"},
 	{name: "identities that may not be listed", faults: []string{"403:path=/users"},
 		step: "identities", status: "warning", detail: "cannot be completed", mend: "fr:idm:*"},
 	{name: "sessions that may not be ended", faults: []string{"403:action=logoutByHandle"},
@@ -218,9 +235,41 @@ func throughProxy(t *testing.T, _ string, _ http.Handler) string {
 	return ""
 }
 
-func startTLS(t *testing.T, handler http.Handler) string {
+func withArguments(arguments string) func(*testing.T, string, http.Handler) string {
+	return func(t *testing.T, _ string, _ http.Handler) string {
+		writeConnection(t, arguments)
+		return ""
+	}
+}
+
+// withCertificate gives the server a certificate that the client trusts and that ends so much later.
+func withCertificate(life time.Duration) func(*testing.T, string, http.Handler) string {
+	return func(t *testing.T, _ string, handler http.Handler) string {
+		public, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+			NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(life), IsCA: true, BasicConstraintsValid: true,
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, public, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		authority := filepath.Join(t.TempDir(), "ca.pem")
+		if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		writeConnection(t, "  ca_file = \""+authority+"\"\n")
+		return startTLS(t, handler, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key})
+	}
+}
+
+func startTLS(t *testing.T, handler http.Handler, certificates ...tls.Certificate) string {
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of handshakes that are meant to fail
+	server.TLS = &tls.Config{Certificates: certificates}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.URL + "/openam"

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,24 +30,38 @@ func (e *examination) am(ctx context.Context) Finding {
 	return f
 }
 
-// elsewhere looks for AM at other paths of the host, where the host answered but not as AM.
+// elsewhere looks for AM at other addresses of the host, where the host answered but not as AM.
 func (e *examination) elsewhere(ctx context.Context, err error) string {
 	var answered *rest.Error
 	if errors.As(err, &answered) && (answered.Status == 0 || answered.Status >= http.StatusInternalServerError) {
 		return ""
 	}
-	host := *e.way.target
-	for _, path := range contextPaths {
-		host.Path = path
-		other, err := e.Client.At(host.String())
+	for _, address := range e.likelyAddresses() {
+		other, err := e.Client.At(address)
 		if err != nil {
 			continue
 		}
-		if info, err := other.ServerInfo(rest.Unrepeated(ctx)); err == nil && info.CookieName != "" {
-			return other.BaseURL()
+		info, err := other.ServerInfo(rest.Unrepeated(ctx))
+		if err == nil && info.CookieName != "" || errors.As(err, new(*tls.CertificateVerificationError)) {
+			return address
 		}
 	}
 	return ""
+}
+
+// likelyAddresses are the same by TLS, and the host's usual context paths.
+func (e *examination) likelyAddresses() (addresses []string) {
+	address := *e.way.target
+	if address.Scheme == "http" {
+		address.Scheme = "https"
+		addresses = append(addresses, address.String())
+		address.Scheme = "http"
+	}
+	for _, path := range contextPaths {
+		address.Path = path
+		addresses = append(addresses, address.String())
+	}
+	return addresses
 }
 
 // maxSkew is how far clocks may differ before it matters: the server's Date is true to a second or so.
