@@ -22,7 +22,7 @@ demo: build ## show SQL over the sessions of a simulated AM
 	bin/amsql demo
 
 .PHONY: test
-test: build ## vet, then every test that needs no server
+test: build ## vet, then every test that needs no OpenAM
 	go vet ./...
 	go test ./...
 

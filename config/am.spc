@@ -1,5 +1,5 @@
 connection "am" {
-  plugin = "am"
+  plugin = "amsql/am"
 
   # Address of the deployment, with AM's context path (…/am, …/openam).
   # Can also be set with the AM_URL environment variable.

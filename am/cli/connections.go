@@ -58,7 +58,7 @@ func (o *ConnectionOptions) all() ([]am.NamedConfig, error) {
 	if o.Config != "" {
 		configs, err := am.ReadConfig(o.Config)
 		if err == nil && len(configs) == 0 {
-			err = &usageError{fmt.Sprintf("--config %s: no connection in it has plugin = \"am\"", o.Config)}
+			err = &usageError{fmt.Sprintf("--config %s: no connection in it has plugin = \"amsql/am\"", o.Config)}
 		}
 		return configs, err
 	}
