@@ -1,4 +1,8 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS = -s -w -X github.com/amsql/steampipe-plugin-am/am/cli.Version=$(VERSION)
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# Where amsql goes: to PREFIX/bin where that is set, else to where go install puts commands.
+BINDIR = $(if $(PREFIX),$(PREFIX)/bin,$(or $(shell go env GOBIN),$(shell go env GOPATH)/bin))
 STEAMPIPE_INSTALL_DIR ?= $(HOME)/.steampipe
 PLUGIN_DIR = $(STEAMPIPE_INSTALL_DIR)/plugins/hub.steampipe.io/plugins/amsql/am@latest
 BENCHTIME ?= 1s
@@ -11,7 +15,7 @@ help: ## list the targets
 # GOGC lets the compiler take more memory and less time: a first build has a database to compile.
 .PHONY: build
 build: ## build bin/amsql
-	GOGC=400 CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/amsql/steampipe-plugin-am/am/cli.Version=$(VERSION)" -o bin/amsql .
+	GOGC=400 CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/amsql .
 
 .PHONY: demo
 demo: build ## show SQL over the sessions of a simulated AM
@@ -64,10 +68,31 @@ fuzz: ## fuzz each target for FUZZTIME
 lint: ## run golangci-lint
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
+.PHONY: cross
+cross: ## build for every system into build/cross; some minutes each the first time
+	@for platform in $(PLATFORMS); do \
+		os=$${platform%/*} arch=$${platform#*/}; extension=; [ $$os = windows ] && extension=.exe; \
+		echo "build/cross/amsql-$$os-$$arch$$extension"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags "$(LDFLAGS)" -o build/cross/amsql-$$os-$$arch$$extension . || exit 1; \
+	done
+
+.PHONY: man
+man: ## write the manual pages into build/man
+	go run ./am/cli/man build/man
+
 .PHONY: install
-install: build ## install the plugin for Steampipe
-	mkdir -p $(PLUGIN_DIR)
-	install bin/amsql $(PLUGIN_DIR)/steampipe-plugin-am.plugin
+install: build ## install amsql (PREFIX/bin, or as go install does) and the plugin for Steampipe
+	mkdir -p "$(BINDIR)" "$(PLUGIN_DIR)"
+	install bin/amsql "$(BINDIR)/amsql"
+	install bin/amsql "$(PLUGIN_DIR)/steampipe-plugin-am.plugin"
+
+.PHONY: image
+image: ## build a container image, amsql:VERSION
+	docker build -f config/Containerfile --build-arg VERSION=$(VERSION) -t amsql:$(VERSION) .
+
+.PHONY: release-check
+release-check: ## check the release configuration
+	go run github.com/goreleaser/goreleaser/v2@v2.16.0 check
 
 .PHONY: clean
 clean: openam-down ## remove what was built, downloaded or started

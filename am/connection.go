@@ -3,11 +3,13 @@ package am
 import (
 	"context"
 	"errors"
+	"iter"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/amsql/steampipe-plugin-am/am/doctor"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -26,6 +28,7 @@ type Connection struct {
 	given     Config // as the host gave it
 	client    *rest.Client
 	inventory *inventory.Inventory
+	options   inventory.Options
 
 	mu   sync.Mutex
 	busy int         // scans under way
@@ -59,7 +62,7 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	if err != nil {
 		return nil, &ConfigError{err}
 	}
-	return &Connection{name: name, given: config, client: client, inventory: inventory.New(client, options)}, nil
+	return &Connection{name: name, given: config, client: client, inventory: inventory.New(client, options), options: options}, nil
 }
 
 // Name is the connection's name, which is its schema's, too.
@@ -81,6 +84,11 @@ func (c *Connection) Tables() []Table {
 		tables[i] = d.bind(c)
 	}
 	return tables
+}
+
+// Examine tries the connection step by step. It sends what it needs to; Close signs out as after queries.
+func (c *Connection) Examine(ctx context.Context) iter.Seq[doctor.Finding] {
+	return doctor.Examine(ctx, doctor.Patient{Client: c.client, Realms: c.options.Realms, ListCap: c.options.ListCap})
 }
 
 // Close ends the session that the connection began. A connection that is used again begins another.

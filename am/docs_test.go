@@ -87,6 +87,7 @@ func exampleDeployment(t *testing.T) *deployment {
 	}
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
+	furnish(t, server, web.URL+server.ContextPath())
 	user, password := server.Admin()
 	return &deployment{environment: []string{"AM_URL=" + web.URL + server.ContextPath(), "AM_USERNAME=" + user, "AM_PASSWORD=" + password}}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -27,11 +28,21 @@ import (
 // raceDetector is whether it runs.
 var raceDetector bool
 
-// A question is a SELECT of am_session, as a plugin host and as the engine can put it.
+// A question is a SELECT of am_session or another table, as a plugin host and as the engine can put it.
 type question struct {
-	columns         []string // nil: all
-	realm, username []string // one: =, several: IN
+	table           string              // "": am_session
+	columns         []string            // nil: all of am_session
+	realm, username []string            // one: =, several: IN
+	keys            map[string][]string // those of other columns
 	limit           int64
+}
+
+// quals are the values that columns shall have.
+func (q question) quals() map[string][]string {
+	quals := map[string][]string{"realm": q.realm, "username": q.username}
+	maps.Copy(quals, q.keys)
+	maps.DeleteFunc(quals, func(_ string, values []string) bool { return len(values) == 0 })
+	return quals
 }
 
 // A row is its cells by column, each by its type: nil, string, bool, time.Time or JSON text.
@@ -135,19 +146,17 @@ func (h pluginHost) ask(ctx context.Context, q question) ([]row, error) {
 
 func (q question) request() *proto.ExecuteRequest {
 	quals := map[string]*proto.Quals{}
-	for column, values := range map[string][]string{"realm": q.realm, "username": q.username} {
-		if len(values) > 0 {
-			quals[column] = &proto.Quals{Quals: []*proto.Qual{{
-				FieldName: column, Operator: &proto.Qual_StringValue{StringValue: "="}, Value: qualValue(values),
-			}}}
-		}
+	for column, values := range q.quals() {
+		quals[column] = &proto.Quals{Quals: []*proto.Qual{{
+			FieldName: column, Operator: &proto.Qual_StringValue{StringValue: "="}, Value: qualValue(values),
+		}}}
 	}
 	data := &proto.ExecuteConnectionData{}
 	if q.limit > 0 {
 		data.Limit = &proto.NullableInt{Value: q.limit}
 	}
 	return &proto.ExecuteRequest{
-		Table: "am_session", Connection: connectionName, CallId: fmt.Sprintf("%p", data),
+		Table: cmp.Or(q.table, "am_session"), Connection: connectionName, CallId: fmt.Sprintf("%p", data),
 		QueryContext:          &proto.QueryContext{Columns: q.wanted(), Quals: quals},
 		ExecuteConnectionData: map[string]*proto.ExecuteConnectionData{connectionName: data},
 	}
@@ -189,6 +198,8 @@ func cellOf(c *proto.Column) any {
 		return v.StringValue
 	case *proto.Column_BoolValue:
 		return v.BoolValue
+	case *proto.Column_IntValue:
+		return v.IntValue
 	case *proto.Column_TimestampValue:
 		return v.TimestampValue.AsTime()
 	case *proto.Column_JsonValue:
@@ -196,7 +207,7 @@ func cellOf(c *proto.Column) any {
 	case *proto.Column_NullValue:
 		return nil
 	default:
-		return fmt.Errorf("am_session has no column of type %T", v)
+		return fmt.Errorf("no table has a column of type %T", v)
 	}
 }
 
@@ -236,19 +247,15 @@ func newEngineHost(t testing.TB, c am.Config) engineHost {
 
 func (q question) sql() string {
 	var conditions []string
-	for _, c := range []struct {
-		column string
-		values []string
-	}{{"realm", q.realm}, {"username", q.username}} {
+	quals := q.quals()
+	for _, column := range slices.Sorted(maps.Keys(quals)) {
 		var list []string
-		for _, value := range c.values {
+		for _, value := range quals[column] {
 			list = append(list, "'"+strings.ReplaceAll(value, "'", "''")+"'")
 		}
-		if len(list) > 0 {
-			conditions = append(conditions, c.column+" in ("+strings.Join(list, ", ")+")")
-		}
+		conditions = append(conditions, column+" in ("+strings.Join(list, ", ")+")")
 	}
-	sql := "select " + strings.Join(q.wanted(), ", ") + " from am_session"
+	sql := "select " + strings.Join(q.wanted(), ", ") + " from " + cmp.Or(q.table, "am_session")
 	if conditions != nil {
 		sql += " where " + strings.Join(conditions, " and ")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -242,4 +243,60 @@ func countsEverySession(t *testing.T, d *deployment, sessions, users, moreUsers 
 	must(t, err)
 	t.Cleanup(func() { must(t, d.admin.LogoutMany(context.Background(), late...)) })
 	expect("user list cut, too", sessions+50, 0)
+}
+
+func TestOpenAMIsHealthyToDoctor(t *testing.T) { isHealthyToDoctor(t, realOpenAM(t)) }
+
+func TestTheSimulationIsHealthyToDoctor(t *testing.T) { isHealthyToDoctor(t, simulatedOpenAM(t)) }
+
+// isHealthyToDoctor tries the administrator's connection, whose every step is fine and ends nothing, and that of a user
+// who may do nothing.
+func isHealthyToDoctor(t *testing.T, d *deployment) {
+	const realm = "/e2e-doctor"
+	ctx := t.Context()
+	must(t, d.admin.CreateRealm(ctx, realm))
+	must(t, d.admin.CreateUser(ctx, realm, "patient", "changeit"))
+	tokens, err := d.admin.LoginMany(ctx, realm, "changeit", "patient")
+	must(t, err)
+	t.Cleanup(func() { must(t, d.admin.LogoutMany(context.Background(), tokens...)) })
+
+	for step, status := range d.diagnosis(t, nil) {
+		if status != "ok" {
+			t.Errorf("administrator: %s is %s", step, status)
+		}
+	}
+	listed, err := d.admin.Sessions(ctx, realm)
+	must(t, err)
+	if len(listed) != 1 {
+		t.Errorf("%d sessions are left in %s, want 1", len(listed), realm)
+	}
+	got := d.diagnosis(t, []string{"AM_USERNAME=demo", "AM_PASSWORD=changeit"})
+	want := map[string]string{
+		"host name": "ok", "network": "ok", "TLS": "ok", "AM": "ok", "clock": "ok", "sign-in": "ok", "API": "ok", "version": "warning",
+		"realms": "warning", "sessions": "failed", "list cap": "warning", "identities": "warning", "logout": "warning",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("demo (-want +got):\n%s", diff)
+	}
+}
+
+// diagnosis is the status of each of doctor's steps.
+func (d *deployment) diagnosis(t *testing.T, environment []string) map[string]string {
+	t.Helper()
+	path, err := binary()
+	must(t, err)
+	command := exec.CommandContext(t.Context(), path, "doctor", "--output", "jsonl")
+	command.Env = append(append(slices.Clone(d.environment), environment...), "HOME="+t.TempDir())
+	out, err := command.Output()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	statuses := map[string]string{}
+	for line := range bytes.Lines(out) {
+		var row struct{ Step, Status, Detail, Mend string }
+		must(t, json.Unmarshal(line, &row))
+		statuses[row.Step] = row.Status
+		t.Logf("%s: %s: %s: %s", row.Step, row.Status, row.Detail, row.Mend)
+	}
+	return statuses
 }

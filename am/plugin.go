@@ -63,7 +63,7 @@ func (t table[T]) hydrate(open *pool) plugin.HydrateFunc {
 			return nil, err
 		}
 		q := Query{Columns: d.QueryContext.Columns, Quals: pluginQuals(t.keys, d)}
-		if answeredElsewhere(q, d.QueryContext.UnsafeQuals) {
+		if !t.exact && answeredElsewhere(q, d.QueryContext.UnsafeQuals) {
 			return nil, nil
 		}
 		for row, err := range t.scan(ctx, c, q) {

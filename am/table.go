@@ -3,6 +3,7 @@ package am
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -42,15 +43,12 @@ type Qual struct {
 
 // wants reports whether a column is wanted.
 func (q Query) wants(column string) bool {
-	if q.Columns == nil {
-		return true
-	}
-	for _, wanted := range q.Columns {
-		if wanted == column {
-			return true
-		}
-	}
-	return false
+	return q.Columns == nil || slices.Contains(q.Columns, column)
+}
+
+// wantsAny reports whether one of the columns is wanted.
+func (q Query) wantsAny(columns []string) bool {
+	return slices.ContainsFunc(columns, q.wants)
 }
 
 // texts are the values that a text column shall equal: nil where there is no such qual.
@@ -85,6 +83,7 @@ type table[T any] struct {
 	name        string
 	description string
 	keys        []string
+	exact       bool // keys tell upper from lower case, which AM's names do not
 	columns     []column[T]
 	rows        func(ctx context.Context, c *Connection, q Query) iter.Seq2[*T, error]
 }
@@ -102,8 +101,10 @@ type definition interface {
 	pluginTable
 }
 
-// definitions are all tables.
-var definitions = []definition{sessionTable, sessionScanTable}
+// definitions are all tables, that of sessions first.
+var definitions = []definition{
+	sessionTable, sessionScanTable, sessionInfoTable, sessionPropertyTable, realmTable, sessionServiceTable, userTable, serverTable,
+}
 
 func (t table[T]) bind(c *Connection) Table { return &bound[T]{t, c} }
 
@@ -160,6 +161,13 @@ func text(s string) any {
 		return nil
 	}
 	return s
+}
+
+func number(n *int) any {
+	if n == nil {
+		return nil
+	}
+	return int64(*n)
 }
 
 func moment(t time.Time) any {

@@ -34,23 +34,30 @@ type answer struct {
 func newBare(b *testing.B, s server) *bare {
 	b.Helper()
 	p := &bare{server: s, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, s.url+"/json/realms/root/authenticate", strings.NewReader("{}"))
+	token, err := p.login(b.Context(), "", s.user, s.password)
+	if err != nil || token == "" {
+		b.Fatalf("the sign-in gives %q, %v", token, err)
+	}
+	p.token = token
+	b.Cleanup(p.http.CloseIdleConnections)
+	return p
+}
+
+// login signs in to a realm below the root, or to the root itself.
+func (p *bare) login(ctx context.Context, realm, user, password string) (token string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/json/realms/root"+realm+"/authenticate", strings.NewReader("{}"))
 	if err != nil {
-		b.Fatal(err)
+		return "", err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept-API-Version", "protocol=1.0,resource=2.0")
-	request.Header.Set("X-OpenAM-Username", s.user)
-	request.Header.Set("X-OpenAM-Password", s.password)
+	request.Header.Set("X-OpenAM-Username", user)
+	request.Header.Set("X-OpenAM-Password", password)
 	var reply struct {
 		TokenID string `json:"tokenId"`
 	}
-	if err := p.do(request, &reply); err != nil || reply.TokenID == "" {
-		b.Fatalf("the sign-in gives %+v, %v", reply, err)
-	}
-	p.token = reply.TokenID
-	b.Cleanup(p.http.CloseIdleConnections)
-	return p
+	err = p.do(request, &reply)
+	return reply.TokenID, err
 }
 
 // get asks for JSON below the realm /alpha.

@@ -13,16 +13,18 @@ import (
 )
 
 // BenchmarkExpansion lists a realm whose list is cut, user by user. What to beat is a loop that asks for users side by
-// side, as many as go best, and need not find out who they are. Without latency, server and client fight for the
-// processors, and the figure is what a request costs here; with it, the figure is how well the waiting is used.
+// side, as many as go best, and need not find out who they are. With latency, the figure is how well the waiting is used.
+// Without it, server and client fight for the processors, and the figure is what a request costs here, those included
+// that list a thousand identities each and that the loop does not send: no target is set for it.
 func BenchmarkExpansion(b *testing.B) {
 	for _, c := range []struct {
 		name        string
 		latency     time.Duration
 		concurrency int // the ceiling
+		target      float64
 	}{
-		{"without latency", 0, rest.DefaultMaxConcurrency},
-		{"at 20 ms of latency", 20 * time.Millisecond, 64},
+		{"without latency", 0, rest.DefaultMaxConcurrency, 0},
+		{"at 20 ms of latency", 20 * time.Millisecond, 64, 0.9},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s := simulate(b, "--users", "20000", "--sessions", "12000", "--list-cap", "120", "--latency", c.latency.String())
@@ -31,7 +33,7 @@ func BenchmarkExpansion(b *testing.B) {
 				rate := expand(b, s, c.concurrency)
 				report(b, figure{
 					what: "expansion " + c.name, value: fmt.Sprintf("%.0f requests/s", rate), beside: fmt.Sprintf("%.0f requests/s (%d at once)", loop, side),
-					ratio: rate / loop, target: 0.9, atLeast: true,
+					ratio: rate / loop, target: c.target, atLeast: true,
 				})
 			}
 		})

@@ -21,7 +21,7 @@ func text(value any) string {
 	case bool:
 		return strconv.FormatBool(v)
 	case time.Time:
-		return v.UTC().Format(time.RFC3339Nano)
+		return v.Format(time.RFC3339Nano)
 	case json.RawMessage:
 		return string(encode(v))
 	case []byte:

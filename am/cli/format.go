@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 // A format prints one statement's rows. It is begun when the first row is there, or their end.
 type format interface {
 	begin(out *bytes.Buffer, columns []engine.ResultColumn)
-	row(out *bytes.Buffer, values []any)
+	row(out *bytes.Buffer, values []any) error
 	end(out *bytes.Buffer)
 }
 
@@ -20,23 +21,28 @@ type formatOptions struct {
 	separator rune
 }
 
-// formats are named, and print, as Steampipe's do; jsonl and markdown are ours.
+// formats are named, and print, as Steampipe's do; jsonl, markdown and those for files alone are ours.
 var formats = []struct {
-	name string
-	make func(formatOptions) format
+	name      string // of --output; none: for files alone
+	extension string // of --export; none: not for files
+	make      func(formatOptions) format
 }{
-	{"table", newTableFormat},
-	{"line", newLineFormat},
-	{"json", newJSONFormat},
-	{"jsonl", newJSONLinesFormat},
-	{"csv", newCSVFormat},
-	{"markdown", newMarkdownFormat},
+	{"table", "", newTableFormat},
+	{"line", "", newLineFormat},
+	{"json", ".json", newJSONFormat},
+	{"jsonl", ".jsonl", newJSONLinesFormat},
+	{"csv", ".csv", newCSVFormat},
+	{"markdown", ".md", newMarkdownFormat},
+	{"", ".html", newHTMLFormat},
+	{"", ".parquet", newParquetFormat},
 }
 
 func formatNames() string {
 	var names []string
 	for _, f := range formats {
-		names = append(names, f.name)
+		if f.name != "" {
+			names = append(names, f.name)
+		}
 	}
 	return strings.Join(names, "|")
 }
@@ -44,7 +50,28 @@ func formatNames() string {
 // newFormat makes the format of that name, nil if there is none.
 func newFormat(name string, options formatOptions) format {
 	for _, f := range formats {
-		if f.name == name {
+		if f.name == name && name != "" {
+			return f.make(options)
+		}
+	}
+	return nil
+}
+
+func fileExtensions() string {
+	var extensions []string
+	for _, f := range formats {
+		if f.extension != "" {
+			extensions = append(extensions, f.extension)
+		}
+	}
+	return strings.Join(extensions, ", ")
+}
+
+// newFileFormat makes the format of files that are called so, nil if there is none.
+func newFileFormat(path string, options formatOptions) format {
+	extension := strings.ToLower(filepath.Ext(path))
+	for _, f := range formats {
+		if f.extension == extension && extension != "" {
 			return f.make(options)
 		}
 	}

@@ -58,7 +58,7 @@ func (f *jsonFormat) begin(out *bytes.Buffer, columns []engine.ResultColumn) {
 	out.WriteString(",\n \"rows\": [")
 }
 
-func (f *jsonFormat) row(out *bytes.Buffer, values []any) {
+func (f *jsonFormat) row(out *bytes.Buffer, values []any) error {
 	if f.rows > 0 {
 		out.WriteByte(',')
 	}
@@ -67,6 +67,7 @@ func (f *jsonFormat) row(out *bytes.Buffer, values []any) {
 	var object bytes.Buffer
 	f.object.write(&object, values)
 	f.indent(out, object.Bytes(), "  ")
+	return nil
 }
 
 func (f *jsonFormat) end(out *bytes.Buffer) {
@@ -92,9 +93,10 @@ func (f *jsonLinesFormat) begin(_ *bytes.Buffer, columns []engine.ResultColumn) 
 	f.object = newJSONObject(jsonColumns(columns))
 }
 
-func (f *jsonLinesFormat) row(out *bytes.Buffer, values []any) {
+func (f *jsonLinesFormat) row(out *bytes.Buffer, values []any) error {
 	f.object.write(out, values)
 	out.WriteByte('\n')
+	return nil
 }
 
 func (f *jsonLinesFormat) end(*bytes.Buffer) {}

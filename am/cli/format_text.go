@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -39,8 +40,9 @@ func (f *tableFormat) begin(_ *bytes.Buffer, columns []engine.ResultColumn) {
 	}
 }
 
-func (f *tableFormat) row(_ *bytes.Buffer, values []any) {
+func (f *tableFormat) row(_ *bytes.Buffer, values []any) error {
 	f.table.AppendRow(tableRow(texts(values, null)))
+	return nil
 }
 
 func (f *tableFormat) end(out *bytes.Buffer) {
@@ -75,7 +77,7 @@ func (f *lineFormat) begin(_ *bytes.Buffer, columns []engine.ResultColumn) {
 	}
 }
 
-func (f *lineFormat) row(out *bytes.Buffer, values []any) {
+func (f *lineFormat) row(out *bytes.Buffer, values []any) error {
 	f.rows++
 	fmt.Fprintf(out, "-[ RECORD %-2d ]%s\n", f.rows, strings.Repeat("-", 75))
 	var cells [][]string
@@ -90,6 +92,7 @@ func (f *lineFormat) row(out *bytes.Buffer, values []any) {
 	for i, lines := range cells {
 		f.cell(out, f.names[i], lines, longest)
 	}
+	return nil
 }
 
 // cell writes the lines of a cell, a plus sign after each that goes on.
@@ -120,8 +123,26 @@ func (f csvFormat) begin(out *bytes.Buffer, columns []engine.ResultColumn) {
 	}
 }
 
-func (f csvFormat) row(out *bytes.Buffer, values []any) {
-	f.write(out, texts(values, ""))
+func (f csvFormat) row(out *bytes.Buffer, values []any) error {
+	record := texts(values, "")
+	for i, value := range values {
+		if text, ok := value.(string); ok {
+			record[i] = inert(text)
+		}
+	}
+	f.write(out, record)
+	return nil
+}
+
+// inert puts an apostrophe before a text that a spreadsheet would take for a formula, as user names and properties may be.
+func inert(text string) string {
+	if text == "" || !strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return text
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		return text
+	}
+	return "'" + text
 }
 
 func (f csvFormat) write(out *bytes.Buffer, record []string) {
@@ -155,8 +176,9 @@ func (f markdownFormat) begin(out *bytes.Buffer, columns []engine.ResultColumn) 
 	f.write(out, rules)
 }
 
-func (f markdownFormat) row(out *bytes.Buffer, values []any) {
+func (f markdownFormat) row(out *bytes.Buffer, values []any) error {
 	f.write(out, literals(texts(values, "")))
+	return nil
 }
 
 func (f markdownFormat) write(out *bytes.Buffer, cells []string) {

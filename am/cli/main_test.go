@@ -40,6 +40,9 @@ func numbers(n int) string {
 
 func TestAnErrorAmongTheFirstRowsLeavesNothingOnStandardOutput(t *testing.T) {
 	for _, f := range formats {
+		if f.name == "" {
+			continue // for files alone
+		}
 		for _, rows := range []int{1, 2, 100} {
 			out, err, status := invoke(t, Streams{}, "query", numbers(rows), "-o", f.name)
 			if status != statusFailed || out != "" || !strings.HasPrefix(err, "Error: ") || strings.Count(err, "\n") != 1 {

@@ -14,18 +14,19 @@ var errReaderGone = errors.New("nobody reads the output any more")
 // outputSize is how much output waits for more. A query that fails before leaves standard output empty.
 const outputSize = 64 << 10
 
-// output collects rows on their way to standard output, and sends whole ones only.
+// output collects rows on their way to standard output or a file, and sends whole ones only.
 type output struct {
 	bytes.Buffer
 
 	to       io.Writer
+	name     string // of what it is, for errors
 	terminal bool
 	beside   *progress // on the same terminal
 	sent     bool      // something of this statement
 }
 
 func newOutput(streams Streams, beside *progress) *output {
-	return &output{to: streams.Out, terminal: streams.OutIsTerminal, beside: beside}
+	return &output{to: streams.Out, name: "standard output", terminal: streams.OutIsTerminal, beside: beside}
 }
 
 // rowDone may be called after each row.
@@ -52,7 +53,7 @@ func (o *output) flush() error {
 	case errors.Is(err, syscall.EPIPE):
 		return errReaderGone
 	case err != nil:
-		return fmt.Errorf("write to standard output: %w", err)
+		return fmt.Errorf("write to %s: %w", o.name, err)
 	}
 	return nil
 }

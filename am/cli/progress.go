@@ -66,9 +66,14 @@ func describe(now inventory.Progress, elapsed time.Duration) string {
 		parts = append(parts, fmt.Sprintf("identities %s/%s", humanize.Comma(now.IdentitiesDone), humanize.Comma(now.Identities)))
 	}
 	rate := float64(now.Requests) / elapsed.Seconds()
-	return strings.Join(append(parts,
+	parts = append(parts,
 		humanize.Comma(now.Sessions)+" sessions",
 		fmt.Sprintf("%s requests (%.0f/s)", humanize.Comma(now.Requests), rate),
 		elapsed.Truncate(time.Second).String(),
-	), ", ")
+	)
+	if done := now.IdentitiesDone; done > 0 && done < now.Identities {
+		left := time.Duration(float64(elapsed) / float64(done) * float64(now.Identities-done))
+		parts = append(parts, fmt.Sprintf("%s left", max(left.Round(time.Second), time.Second)))
+	}
+	return strings.Join(parts, ", ")
 }

@@ -27,7 +27,7 @@ func TestProgressIsDrawnAfterAWhileAndTakenAway(t *testing.T) {
 			func() {
 				p.update(inventory.Progress{Realms: 2, RealmsDone: 1, Identities: 4000, IdentitiesDone: 1200, Sessions: 3456, Requests: 1210})
 			},
-			wiped + "realms 1/2, identities 1,200/4,000, 3,456 sessions, 1,210 requests (605/s), 2s",
+			wiped + "realms 1/2, identities 1,200/4,000, 3,456 sessions, 1,210 requests (605/s), 2s, 5s left",
 		},
 		{"a notice takes the line away", 2 * time.Second, p.clear, wiped},
 		{"once", 2 * time.Second, p.clear, ""},

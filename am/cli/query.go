@@ -24,6 +24,8 @@ type QueryOptions struct {
 	Output    string
 	Header    bool
 	Separator string
+	LocalTime bool
+	Export    string // a file instead of standard output
 	Timing    bool
 }
 
@@ -39,6 +41,7 @@ func newQuery(streams Streams) *cobra.Command {
 			"who is logged in", `amsql query "select username, latest_access_time from am_session where realm = '/alpha'"`,
 			"a value from outside, as a parameter", `amsql query "select * from am_session where username = :who" --arg who="o'brien"`,
 			"for a script", `amsql query "select realm, count(*) as sessions from am_session group by realm" --output json`,
+			"into a file, by its name's ending", `amsql query "select * from am_session" --export sessions.parquet`,
 			"from a file", `amsql query --file idle.sql --output csv > idle.csv`,
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,7 +56,9 @@ func newQuery(streams Streams) *cobra.Command {
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the rows in this `format`: "+formatNames())
 	flags.BoolVar(&o.Header, "header", true, "print the columns' names (table, csv, markdown)")
 	flags.StringVar(&o.Separator, "separator", ",", "separate values with this `character` (csv)")
-	flags.BoolVar(&o.Timing, "timing", false, "print the time taken to standard error")
+	flags.BoolVar(&o.LocalTime, "local-time", false, "print times in this machine's time zone instead of UTC")
+	flags.StringVar(&o.Export, "export", "", "write the rows to a `file` instead, by its name's ending: "+fileExtensions())
+	flags.BoolVar(&o.Timing, "timing", false, "print the time taken, the requests sent and the completeness to standard error")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
 	o.addFlags(flags)
 	return cmd
@@ -68,6 +73,10 @@ func (o *QueryOptions) take(cmd *cobra.Command, args []string) error {
 		return misuse(cmd, "there is SQL in the argument and in --file: give one of them")
 	case len(args) == 1 && strings.TrimSpace(args[0]) == "":
 		return misuse(cmd, "the SQL is empty")
+	case o.Export != "" && cmd.Flags().Changed("output"):
+		return misuse(cmd, "the rows go into the file of --export, whose name tells the format: leave out --output")
+	case o.Export != "" && newFileFormat(o.Export, formatOptions{}) == nil:
+		return misuse(cmd, "--export %q ends in none of %s", o.Export, fileExtensions())
 	case newFormat(o.Output, formatOptions{}) == nil:
 		return misuse(cmd, "--output %q is none of %s", o.Output, formatNames())
 	case !isSeparator(o.Separator):
@@ -102,7 +111,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams Stre
 	}
 	defer w.close(ctx)
 	return w.print(ctx, printing{
-		sql: sql, args: args, output: o.Output, timing: o.Timing,
+		sql: sql, args: args, output: o.Output, export: o.Export, timing: o.Timing, localTime: o.LocalTime,
 		options: formatOptions{header: o.Header, separator: firstRune(o.Separator)},
 	})
 }
@@ -157,11 +166,13 @@ func readAll(ctx context.Context, in io.Reader) (string, error) {
 
 // printing is SQL and how its rows are wanted.
 type printing struct {
-	sql     string
-	args    []engine.Arg
-	output  string
-	options formatOptions
-	timing  bool
+	sql       string
+	args      []engine.Arg
+	output    string // the format on standard output
+	export    string // the file instead
+	options   formatOptions
+	localTime bool
+	timing    bool
 }
 
 // print runs the statements and prints the rows of each.
@@ -174,16 +185,19 @@ func (w *workspace) print(ctx context.Context, p printing) error {
 	if err != nil {
 		return w.explain(err)
 	}
-	return w.explain(w.printAll(rows, p, start)) //nolint:contextcheck // the rows have theirs
+	if p.export != "" {
+		return w.explain(w.export(rows, p, start)) //nolint:contextcheck // the rows have theirs
+	}
+	return w.explain(w.printAll(rows, p, start)) //nolint:contextcheck // as above
 }
 
 func (w *workspace) printAll(rows *engine.Rows, p printing, start time.Time) (err error) {
 	out := newOutput(w.streams, w.progress)
 	for more := len(rows.Columns()) > 0; more && err == nil; {
 		var count int64
-		count, err = printRows(rows, newFormat(p.output, p.options), out)
+		count, err = printRows(rows, newFormat(p.output, p.options), out, p.localTime)
 		if p.timing {
-			w.streams.timing(time.Since(start), count)
+			w.timing(start, count)
 		}
 		start = time.Now()
 		if more = err == nil && rows.NextResultSet(); more {
@@ -203,13 +217,19 @@ func firstError(errs ...error) error {
 }
 
 // printRows prints the rows of one statement.
-func printRows(rows *engine.Rows, f format, out *output) (count int64, err error) {
+func printRows(rows *engine.Rows, f format, out *output, localTime bool) (count int64, err error) {
 	for rows.Next() {
 		if count == 0 {
 			f.begin(&out.Buffer, rows.Columns())
 		}
 		count++
-		f.row(&out.Buffer, rows.Values())
+		values := rows.Values()
+		if localTime {
+			localise(values)
+		}
+		if err := f.row(&out.Buffer, values); err != nil {
+			return count, errors.Join(err, out.abandon())
+		}
 		if err := out.rowDone(); err != nil {
 			return count, err
 		}
@@ -222,4 +242,13 @@ func printRows(rows *engine.Rows, f format, out *output) (count int64, err error
 	}
 	f.end(&out.Buffer)
 	return count, out.finish()
+}
+
+// localise puts times into this machine's zone.
+func localise(values []any) {
+	for i, value := range values {
+		if t, ok := value.(time.Time); ok {
+			values[i] = t.Local()
+		}
+	}
 }

@@ -11,10 +11,16 @@ import (
 // commands in the order of the help.
 var commands = []func(Streams) *cobra.Command{
 	newQuery,
+	newInit,
+	newDoctor,
 	newDemo,
 	newSimulate,
+	newCompletion,
 	newVersion,
 }
+
+// Command is the command line as a tree, for those who describe it. Main runs it.
+func Command(streams Streams) *cobra.Command { return newRoot(streams) }
 
 func newRoot(streams Streams) *cobra.Command {
 	root := &cobra.Command{
@@ -41,7 +47,13 @@ func newRoot(streams Streams) *cobra.Command {
 	})
 	cobra.EnableCommandSorting = false
 	for _, command := range commands {
-		root.AddCommand(command(streams))
+		cmd := command(streams)
+		complete(cmd)
+		root.AddCommand(cmd)
+	}
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Example = examples("", "amsql help query")
 	}
 	return root
 }

@@ -42,6 +42,7 @@ func (m isolated) Run() int {
 //	website                         start a server that is no AM; sets WEBSITE; below /gone it has nothing
 //	status N command …              run a command whose exit status is N
 //	signedout                       no session of amsql is left on any simulated AM
+//	mode M file                     the file's permissions are M, in octal
 //	expand file                     replace ${NAME} in a file by the environment's
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -55,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"status":    statusCommand,
 			"signedout": signedOutCommand,
 			"expand":    expandCommand,
+			"mode":      modeCommand,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[simulatorsKey{}] = new([]*simulator.Server)
@@ -133,6 +135,14 @@ func signedOutCommand(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Fatalf("a session of %s is left", admin)
 			}
 		}
+	}
+}
+
+func modeCommand(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if mode := strconv.FormatUint(uint64(info.Mode().Perm()), 8); mode != args[0] {
+		ts.Fatalf("%s has mode %s", args[1], mode)
 	}
 }
 

@@ -5,9 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-isatty"
 )
 
@@ -44,15 +42,6 @@ func (s Streams) notice(text string) {
 
 func (s Streams) error(err error) {
 	fmt.Fprintf(s.Err, "Error: %s\n", line(err.Error()))
-}
-
-// timing is Steampipe's line.
-func (s Streams) timing(d time.Duration, rows int64) {
-	took := humanize.Comma(d.Milliseconds()) + "ms"
-	if d >= 500*time.Millisecond {
-		took = fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	fmt.Fprintf(s.Err, "Time: %s. Rows returned: %s.\n", took, humanize.Comma(rows))
 }
 
 // line makes one line of a message that may quote a server or a file.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -25,6 +26,7 @@ type workspace struct {
 	waiting     []schema // more than SQLite has room for, until a statement names them
 	streams     Streams
 	progress    *progress // nil where nobody watches
+	cost        cost
 }
 
 func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Streams) (_ *workspace, err error) {
@@ -139,10 +141,13 @@ func isWordOf(sql, word string) bool {
 
 // host is what connections tell the user.
 func (w *workspace) host() am.Host {
-	host := am.Host{Logger: hclog.NewNullLogger(), Notify: once(w.streams.notice), UserAgent: "amsql/" + version()}
+	host := am.Host{Logger: hclog.NewNullLogger(), Notify: once(w.streams.notice), Progress: w.cost.add, UserAgent: "amsql/" + version()}
 	if w.streams.ErrIsTerminal {
 		w.progress = newProgress(w.streams.Err)
-		host.Progress = w.progress.update
+		host.Progress = func(now inventory.Progress) {
+			w.cost.add(now)
+			w.progress.update(now)
+		}
 		host.Notify = once(func(notice string) {
 			w.progress.clear()
 			w.streams.notice(notice)

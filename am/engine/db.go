@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -32,6 +33,8 @@ type DB struct {
 	schemas []string
 	tables  []*virtualTable
 
+	now time.Time // when the last statement was begun, for now() and ago()
+
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
 }
@@ -46,7 +49,7 @@ func Open(ctx context.Context) (*DB, error) {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	db := &DB{conn: conn}
-	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule()); err != nil {
+	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule(), db.createFunctions()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
 	}
 	return db, nil

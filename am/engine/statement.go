@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 var errClosed = errors.New("the database is closed")
@@ -44,6 +45,7 @@ func (r *Rows) prepare() bool {
 		return false
 	}
 	text := r.rest
+	r.db.now = time.Now().Truncate(time.Millisecond)
 	r.err = r.guard(func() (err error) {
 		r.stmt, r.rest, err = r.db.conn.Prepare(text)
 		return err

@@ -97,4 +97,5 @@ type Progress struct {
 	Sessions                   int64
 	Requests                   int64
 	Done                       bool
+	Completeness               map[Completeness]int // realms, by how complete they are; when done
 }

@@ -3,9 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"iter"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,7 +23,7 @@ func (r *realmScan) expand(ctx context.Context, listed map[string]string, sent *
 	})
 	group.Go(func() error {
 		fields := r.fields(true)
-		return r.askAll(ctx, received(names), func(ctx context.Context, name string) error {
+		return r.askAll(ctx, names, func(ctx context.Context, name string) error {
 			return r.askUser(ctx, name, fields, func(session *rest.Session) bool {
 				r.spelled(session, "")
 				return sent.first(session)
@@ -33,16 +31,6 @@ func (r *realmScan) expand(ctx context.Context, listed map[string]string, sent *
 		})
 	})
 	return group.Wait()
-}
-
-func received(names <-chan string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for name := range names {
-			if !yield(name) {
-				return
-			}
-		}
-	}
 }
 
 // name sends each identity's name once: those that the realm's directory lists, and those that the cut list names and
@@ -63,15 +51,14 @@ func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<
 			return context.Cause(ctx)
 		}
 	}
-	for name, err := range r.directory(ctx) {
+	d := directory{inventory: r.inventory, realm: r.Realm, asking: func() { r.progress.requests.Add(1) }, cut: r.cutSafely}
+	for user, err := range d.users(ctx) {
 		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
-			r.mu.Lock()
-			r.cut(fmt.Sprintf("identities cannot be listed (%v)", err))
-			r.mu.Unlock()
+			r.cutSafely(fmt.Sprintf("identities cannot be listed (%v)", err))
 			break
 		}
 		if err == nil {
-			err = send(name)
+			err = send(user.ID)
 		}
 		if err != nil {
 			return err
@@ -85,73 +72,9 @@ func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<
 	return nil
 }
 
-// directory yields the names of a realm's identities. A directory that may cut its list is taken apart by the beginnings
-// of names.
-func (r *realmScan) directory(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		whole, err := r.client.ListsAllUsers(ctx, r.Realm)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		if whole {
-			r.part(ctx, "", nil, yield)
-			return
-		}
-		r.split(ctx, "", yield)
-	}
-}
-
-// part yields the identities that begin with prefix and with none of except. It returns how many came and their names'
-// next letters, in lower case; more is false where there was an error or the consumer stopped.
-func (r *realmScan) part(ctx context.Context, prefix string, except []string, yield func(string, error) bool) (total int, next map[string]bool, more bool) {
-	r.progress.requests.Add(1)
-	next = map[string]bool{}
-	for user, err := range r.client.Users(ctx, rest.UserQuery{Realm: r.Realm, Prefix: prefix, Except: except}) {
-		if err != nil {
-			yield("", err)
-			return 0, nil, false
-		}
-		total++
-		if rest, ok := strings.CutPrefix(strings.ToLower(user.ID), prefix); ok && rest != "" {
-			_, size := utf8.DecodeRuneInString(rest)
-			next[rest[:size]] = true
-		}
-		if !yield(user.ID, nil) {
-			return total, nil, false
-		}
-	}
-	return total, next, true
-}
-
-// split yields all identities that begin with prefix. Where their list may be cut, it is asked for part by part: those
-// that go on with each letter seen, and again those that go on with none of them, until that remainder is not cut.
-// Every name is in a part or in the remainder, whatever its letters and however the directory compares them.
-func (r *realmScan) split(ctx context.Context, prefix string, yield func(string, error) bool) bool {
-	var parts []string
-	for {
-		total, next, more := r.part(ctx, prefix, parts, yield)
-		if !more {
-			return false
-		}
-		if total < r.inventory.options.UserListCap {
-			break
-		}
-		known := len(parts)
-		for letter := range next {
-			parts = append(parts, prefix+letter)
-		}
-		if len(parts) == known {
-			r.mu.Lock()
-			r.cut(fmt.Sprintf("the identities that begin with %q cannot be listed completely", prefix))
-			r.mu.Unlock()
-			break
-		}
-	}
-	for _, part := range parts {
-		if !r.split(ctx, part, yield) {
-			return false
-		}
-	}
-	return true
+// cutSafely notes why sessions may be missing while identities are asked side by side.
+func (r *realmScan) cutSafely(reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cut(reason)
 }

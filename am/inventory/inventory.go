@@ -58,6 +58,10 @@ type Inventory struct {
 	mu      sync.Mutex
 	cap     listCap
 	capRead time.Time
+
+	listable memo[bool]        // by realm: whether the account is known to see identities
+	named    memo[[]rest.User] // by realm, name and whether with the status
+	limits   memo[Limits]      // by realm
 }
 
 // New makes an inventory of the client's deployment.
@@ -121,6 +125,20 @@ type listCap struct {
 // may be one, too.
 func (c listCap) reached(rows int) bool {
 	return rows >= c.rows || !c.known && rows > 0 && rows%50 == 0
+}
+
+// ListCap is how many sessions AM lists at the most, and how that is known: configured, read or assumed.
+func (inv *Inventory) ListCap(ctx context.Context) (rows int, how string, err error) {
+	limit, err := inv.listCap(ctx)
+	switch {
+	case inv.options.ListCap > 0:
+		how = "configured"
+	case limit.known:
+		how = "read"
+	default:
+		how = "assumed"
+	}
+	return limit.rows, how, err
 }
 
 // capLife is how long a cap read from the server is taken as true: a join may ask thousands of times.

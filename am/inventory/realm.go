@@ -33,7 +33,12 @@ func (r *realmScan) run(ctx context.Context) error {
 	}()
 	if r.query.Usernames != nil {
 		r.progress.identities.Add(int64(len(r.query.Usernames)))
-		return r.askAll(ctx, slices.Values(r.query.Usernames), r.askNamed)
+		names := make(chan string, len(r.query.Usernames))
+		for _, name := range r.query.Usernames {
+			names <- name
+		}
+		close(names)
+		return r.askAll(ctx, names, r.askNamed)
 	}
 	if narrow(r.query.Fields) && r.limit.rows > tallyFrom {
 		if whole, err := r.tally(ctx); whole || err != nil {
@@ -147,18 +152,19 @@ func (r *realmScan) spelled(session *rest.Session, username string) *rest.Sessio
 	return session
 }
 
-// askAll asks for each name, side by side.
-func (r *realmScan) askAll(ctx context.Context, names func(func(string) bool), one func(context.Context, string) error) error {
+// askAll asks for each name, side by side, until the names are closed.
+func (r *realmScan) askAll(ctx context.Context, names <-chan string, one func(context.Context, string) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.client.MaxConcurrency())
-	for name := range names {
-		if ctx.Err() != nil {
-			break
-		}
-		r.identities.Add(1)
+	for range r.client.MaxConcurrency() {
 		group.Go(func() error {
-			defer r.progress.identitiesDone.Add(1)
-			return one(ctx, name)
+			for name := range names {
+				r.identities.Add(1)
+				if err := one(ctx, name); err != nil {
+					return err
+				}
+				r.progress.identitiesDone.Add(1)
+			}
+			return nil
 		})
 	}
 	return group.Wait()

@@ -3,10 +3,74 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
+
+// Realm is a realm that the server lists, or else one whose path alone is known.
+type Realm struct {
+	Path   string
+	Listed *rest.Realm // nil where the account may not list realms
+}
+
+// Realms yields the realms that the server lists; where the account may not list them, the connection's, else that of
+// its login, with a notice. With paths asked for they are no more than those, spelled as asked.
+func (inv *Inventory) Realms(ctx context.Context, asked []string) iter.Seq2[Realm, error] {
+	return func(yield func(Realm, error) bool) {
+		spelled := map[string]string{}
+		for _, path := range distinct(asked) {
+			spelled[strings.ToLower(path)] = path
+		}
+		for r, err := range inv.realms(ctx) {
+			if err != nil {
+				yield(Realm{}, err)
+				return
+			}
+			if path, ok := spelled[strings.ToLower(r.Path)]; ok {
+				r.Path = path
+			} else if asked != nil {
+				continue
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (inv *Inventory) realms(ctx context.Context) iter.Seq2[Realm, error] {
+	return func(yield func(Realm, error) bool) {
+		for r, err := range inv.client.Realms(ctx) {
+			switch {
+			case rest.IsForbidden(err):
+				inv.unlisted(yield)
+				return
+			case err != nil:
+				yield(Realm{}, err)
+				return
+			}
+			if !yield(Realm{r.Path(), r}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// unlisted yields the realms known without a list.
+func (inv *Inventory) unlisted(yield func(Realm, error) bool) {
+	paths := distinct(inv.options.Realms)
+	if paths == nil {
+		paths = []string{inv.client.LoginRealm()}
+	}
+	inv.options.Notify(fmt.Sprintf("%s may not list realms: only those known to the connection are shown (%s)", inv.client.Account(), strings.Join(paths, ", ")))
+	for _, path := range paths {
+		if !yield(Realm{Path: path}, nil) {
+			return
+		}
+	}
+}
 
 // target is a realm to scan.
 type target struct {

@@ -127,28 +127,20 @@ func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan
 	s.progress.realmsDone.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rest.IsNotFound(err) && realm.asked {
-		s.inventory.options.Notify(s.noSuchRealm(ctx, realm.path))
+	if err == nil {
+		s.evidence = append(s.evidence, r.RealmScan)
+		s.note(realm)
 		return nil
+	}
+	if err = s.fault(ctx, realm, err); err == nil {
+		return nil // and no evidence of a realm that does not exist
 	}
 	s.evidence = append(s.evidence, r.RealmScan)
-	switch {
-	case err == nil:
-		if realm.notice != "" {
-			s.inventory.options.Notify(realm.notice)
-		}
-		return nil
-	case rest.IsNotFound(err):
-		err = fmt.Errorf("%s: correct realms in the connection", s.noSuchRealm(ctx, realm.path))
-	default:
-		err = fmt.Errorf("realm %s: %w", realm.path, err)
-	}
 	r.cut("it failed")
-	if s.tolerant {
+	switch {
+	case s.tolerant:
 		return nil
-	}
-	if s.inventory.options.OnRealmError == Warn && !rest.IsUnauthorized(err) {
-		s.inventory.options.Notify(fmt.Sprintf("%v: its sessions are missing", err))
+	case s.tolerates(err, "sessions"):
 		s.failed = append(s.failed, r.RealmScan)
 		return nil
 	}
@@ -216,11 +208,15 @@ func (s *scan) reportProgress() (stop func()) {
 	}
 	report := func(done bool) {
 		p := &s.progress
-		s.inventory.options.Progress(Progress{
+		now := Progress{
 			Realms: int(p.realms.Load()), RealmsDone: int(p.realmsDone.Load()),
 			Identities: p.identities.Load(), IdentitiesDone: p.identitiesDone.Load(),
 			Sessions: p.sessions.Load(), Requests: p.requests.Load(), Done: done,
-		})
+		}
+		if done {
+			now.Completeness = s.completeness()
+		}
+		s.inventory.options.Progress(now)
 	}
 	ticker, ended, gone := time.NewTicker(progressInterval), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -240,4 +236,14 @@ func (s *scan) reportProgress() (stop func()) {
 		close(ended)
 		<-gone
 	}
+}
+
+func (s *scan) completeness() map[Completeness]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	realms := map[Completeness]int{}
+	for _, r := range s.evidence {
+		realms[r.Completeness]++
+	}
+	return realms
 }

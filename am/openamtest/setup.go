@@ -38,6 +38,16 @@ func (a *Admin) DeleteRealm(ctx context.Context, realm string) error {
 	return a.admin(ctx, configAPI, request{method: http.MethodDelete, path: "global-config/realms/" + id}, nil)
 }
 
+// DeactivateRealm keeps users from logging in to a realm below the root. Its sessions live on.
+func (a *Admin) DeactivateRealm(ctx context.Context, realm string) error {
+	id := base64.RawURLEncoding.EncodeToString([]byte(realm))
+	return a.configure(ctx, request{
+		method: http.MethodPut,
+		path:   "global-config/realms/" + id,
+		body:   map[string]any{"name": path.Base(realm), "parentPath": path.Dir(realm), "active": false, "aliases": []string{}},
+	})
+}
+
 // CreateUser creates an active user who can log in with the password.
 func (a *Admin) CreateUser(ctx context.Context, realm, name, password string) error {
 	return unlessThere(a.admin(ctx, usersAPI, request{
@@ -51,6 +61,15 @@ func (a *Admin) CreateUser(ctx context.Context, realm, name, password string) er
 // CreateUsers creates many, some at a time.
 func (a *Admin) CreateUsers(ctx context.Context, realm, password string, names ...string) error {
 	return each(ctx, len(names), func(ctx context.Context, i int) error { return a.CreateUser(ctx, realm, names[i], password) })
+}
+
+// DisableUser keeps a user from logging in. Their sessions stay valid and listed. Names as for DeleteUser.
+func (a *Admin) DisableUser(ctx context.Context, realm, name string) error {
+	return a.admin(ctx, usersAPI, request{
+		method: http.MethodPut,
+		path:   realmPath(realm) + "/users/" + url.PathEscape(name),
+		body:   map[string]any{"inetUserStatus": []string{"Inactive"}},
+	}, nil)
 }
 
 // DeleteUser deletes a user. Their sessions stay valid and listed. A slash or backslash in the name does not get past Tomcat.

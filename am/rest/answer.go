@@ -3,14 +3,16 @@ package rest
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 )
 
@@ -54,8 +56,8 @@ const maxErrorBody = 64 << 10
 // judge returns the answer where it is a success in JSON, otherwise the error that it is.
 func (c *Client) judge(a *answer, r call) (*answer, error) {
 	status := a.status.StatusCode
-	kind, _, _ := mime.ParseMediaType(a.status.Header.Get("Content-Type"))
-	isJSON := kind == "application/json"
+	kind, _, _ := strings.Cut(a.status.Header.Get("Content-Type"), ";")
+	isJSON := strings.EqualFold(strings.TrimSpace(kind), "application/json")
 	if status/100 == 2 && (isJSON || a.status.ContentLength == 0) {
 		return a, nil
 	}
@@ -99,7 +101,19 @@ func (e *Error) unreached(ctx context.Context, r call, err error) error {
 	e.Err = r.hideError(redactError(err))
 	var dns *net.DNSError
 	var timeout net.Error
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var certificate x509.CertificateInvalidError
+	var noTLS tls.RecordHeaderError
 	switch {
+	case errors.As(err, &authority):
+		e.Hint = "name the certificate's authority as ca_file, in PEM"
+	case errors.As(err, &host):
+		e.Hint = "the certificate is another host's: put a name that it holds into base_url"
+	case errors.As(err, &certificate) && certificate.Reason == x509.Expired:
+		e.Hint = "renew the server's certificate, or set this machine's clock"
+	case errors.As(err, &noTLS), errors.Is(err, http.ErrSchemeMismatch):
+		e.Hint = "the server does not speak TLS at that port: correct the port in base_url, or begin it with http://"
 	case errors.As(err, &dns):
 		e.Hint = "check the host name in base_url"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -60,6 +60,18 @@ func (c *Client) API(ctx context.Context) (string, error) {
 	return a.version, err
 }
 
+// TryAPI asks whether the server has the version that is settled on: one that is configured has not been tried.
+func (c *Client) TryAPI(ctx context.Context) error {
+	a, err := c.negotiate(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.send(ctx, c.probe(a.version), nil); err != nil && !settled(err) {
+		return err
+	}
+	return nil
+}
+
 // negotiate finds, once, the newest version that the server has. AM answers 404 for a version that it lacks (OpenAM
 // measured).
 func (c *Client) negotiate(ctx context.Context) (api, error) {

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -11,7 +10,9 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +54,10 @@ type Client struct {
 	keys       keyring
 
 	sticky      atomic.Pointer[string] // the load balancer's cookie
+	date        atomic.Pointer[string] // of the last answer
 	skew        atomic.Int64           // the server's clock less ours, in nanoseconds
+	decoders    sync.Pool              // of *jsontext.Decoder
+	notListing  map[int]string         // hints on a query of sessions
 	transaction string
 	calls       atomic.Int64
 	count       atomic.Int64 // requests sent
@@ -78,12 +82,20 @@ func New(config Config) (*Client, error) {
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()
 	}
+	c.notListing = map[int]string{http.StatusForbidden: fmt.Sprintf("%q may not list sessions, only an administrator may; see docs/index.md#permissions", c.Account())}
 	c.gate = newGate(cmp.Or(config.MaxConcurrency, DefaultMaxConcurrency))
 	for _, finding := range []*lock{&c.api.finding, &c.cookieName.finding, &c.users.finding, &c.keys.lock} {
 		*finding = newLock()
 	}
 	c.repeating, c.careful, err = config.Transport.clients(c.gate.ceiling, c)
 	return c, err
+}
+
+// At is a client of the same configuration for another address.
+func (c *Client) At(baseURL string) (*Client, error) {
+	config := c.config
+	config.BaseURL = baseURL
+	return New(config)
 }
 
 func checkBaseURL(s string) (string, error) {
@@ -281,7 +293,11 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		r.secrets = append(r.secrets, strings.TrimPrefix(key.value, "Bearer "))
 	}
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, alike{}, r.alike))
-	request, err := retryablehttp.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(payload))
+	var body any // nil where there is none, for net/http looks into an empty one
+	if payload != nil {
+		body = payload
+	}
+	request, err := retryablehttp.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {
 		cancel(nil)
 		failure.Err = redactError(err)
@@ -305,8 +321,10 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		cancel(nil) // not before, or it would be the reason
 		return nil, err
 	}
-	c.log.Trace("request", "method", r.method, "url", failure.URL, "action", r.what, "status", response.StatusCode,
-		"elapsed", time.Since(start), "transaction", failure.TransactionID)
+	if c.log.IsTrace() {
+		c.log.Trace("request", "method", r.method, "url", failure.URL, "action", r.what, "status", response.StatusCode,
+			"elapsed", time.Since(start), "transaction", failure.TransactionID)
+	}
 	return c.judge(&answer{ctx: ctx, cancel: cancel, client: c, status: response, failure: failure}, r)
 }
 
@@ -322,7 +340,7 @@ func (c *Client) dress(request *http.Request, r call, contentType string, key *c
 	if contentType != "" {
 		h.Set("Content-Type", contentType)
 	}
-	id := fmt.Sprintf("%s-%d", c.transaction, c.calls.Add(1))
+	id := c.transaction + "-" + strconv.FormatInt(c.calls.Add(1), 10)
 	h.Set("X-ForgeRock-TransactionId", id)
 	if sticky := c.sticky.Load(); sticky != nil {
 		h.Set("Cookie", *sticky)
@@ -358,7 +376,11 @@ func (c *Client) observe(ctx context.Context, response *http.Response, sent time
 			c.sticky.Store(&value)
 		}
 	}
-	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+	date := response.Header.Get("Date")
+	if last := c.date.Swap(&date); last != nil && *last == date {
+		return // what it tells is known
+	}
+	if date, err := http.ParseTime(date); err == nil {
 		// Date has whole seconds, so the middle of that second against the middle of the exchange.
 		middle := sent.Add(time.Since(sent) / 2)
 		c.skew.Store(int64(date.Add(time.Second / 2).Sub(middle).Round(time.Second)))

@@ -88,6 +88,27 @@ func aRealmsSessionServiceHasItsLimits(w *world) {
 	}
 }
 
+func aRealmWithoutASessionServiceHasTheGlobalLimits(w *world) {
+	const global = "global-config/services/session"
+	set := func(idle int) {
+		w.Helper()
+		w.change(http.MethodPut, global, "protocol=1.0,resource=1.0", map[string]any{"dynamic": map[string]any{"maxIdleTime": idle}})
+		time.Sleep(400 * time.Millisecond) // as openamtest waits for a change to hold
+	}
+	defer set(30)
+	for _, idle := range []int{47, 30} {
+		set(idle)
+		s, err := w.SessionDefaults(w.Context(), w.realm)
+		w.must(err)
+		if number(s.MaxIdleMinutes) != idle || number(s.MaxSessionMinutes) != 120 || number(s.QuotaLimit) != 5 || number(s.MaxCachingMinutes) != 3 {
+			w.Errorf("the defaults are %d, %d, %d, %d; want %d, 120, 5, 3", number(s.MaxIdleMinutes), number(s.MaxSessionMinutes), number(s.QuotaLimit), number(s.MaxCachingMinutes), idle)
+		}
+	}
+	if _, err := w.SessionDefaults(w.Context(), w.realm+"/nowhere"); !rest.IsNotFound(err) {
+		w.Errorf("the defaults of no realm: %v, want 404", err)
+	}
+}
+
 func number(p *int) int {
 	if p == nil {
 		return -1
@@ -101,9 +122,9 @@ func (w *world) users(q rest.UserQuery) []string {
 	q.Realm = w.realm
 	var got []string
 	for _, u := range collect(w, w.Users(w.Context(), q)) {
-		got = append(got, strings.Trim(u.ID+"="+u.Status, "="))
-		if u.Login != u.ID {
-			w.Errorf("%q logs in as %q", u.ID, u.Login)
+		got = append(got, strings.Trim(u.Login+"="+u.Status, "="))
+		if u.ID != strings.ToLower(u.Login) {
+			w.Errorf("sessions call %q %q", u.Login, u.ID)
 		}
 	}
 	slices.Sort(got)

@@ -261,3 +261,35 @@ func logoutByHandleIsForAdministrators(w *world) {
 	expectStatus(w, err, http.StatusForbidden, "Forbidden")
 	w.expectAlive(token, true)
 }
+
+// malformedToken has the look of a token, and a second half that cannot be taken apart.
+const malformedToken = "AQIC5wM2LY4Sfcx.*AAJTSQACMDEAAlNLABM1*"
+
+func aTokenThatTheServerFailsAtIsInvalid(w *world) {
+	status, _ := w.status(http.MethodPost, "sessions?_action=getSessionInfo&tokenId="+malformedToken, "protocol=1.0,resource=2.0")
+	if status != http.StatusInternalServerError {
+		w.Errorf("the server answers %d, and the case is about a 500", status)
+	}
+	if info, err := w.SessionInfo(w.Context(), malformedToken); err != nil || info.Valid {
+		w.Errorf("the malformed token: %+v, %v; want an invalid session", info, err)
+	}
+}
+
+func propertiesByNameAt12(w *world) {
+	w.must(w.admin.CreateWhitelist(w.Context(), w.realm, "p1", "p2"))
+	token := w.login(w.prefix + "named")
+	_, err := w.UpdateSessionProperties(w.Context(), token, map[string]string{"p1": "one", "p2": "two"})
+	w.must(err)
+	c := w.client(rest.Config{API: "1.2", Credentials: rest.Credentials{Username: w.user, Password: w.password}})
+	for _, names := range [][]string{{"p1"}, {"p2", "p1"}} {
+		for version, of := range map[string]*rest.Client{"1.2": c, "2.0": w.Client} {
+			got, err := of.SessionProperties(w.Context(), token, names...)
+			if keys := slices.Sorted(maps.Keys(got)); err != nil || !slices.Equal(keys, slices.Sorted(slices.Values(names))) || got["p1"] != "one" {
+				w.Errorf("%q at %s: %v, %v", names, version, got, err)
+			}
+		}
+	}
+	if _, err := c.SessionProperties(w.Context(), token); !rest.IsUnsupported(err) {
+		w.Errorf("all properties at 1.2: %v, want an *UnsupportedError", err)
+	}
+}

@@ -73,6 +73,10 @@ var contract = []struct {
 	{name: "a user list is cut at 1000", check: aUserListIsCutAt1000, apart: true},
 	{name: "server information needs no login", check: serverInformationNeedsNoLogin},
 	{name: "the server's version needs an administrator", check: theServersVersionNeedsAnAdministrator},
+
+	{name: "a token that the server fails at is invalid", check: aTokenThatTheServerFailsAtIsInvalid},
+	{name: "properties by name at 1.2", check: propertiesByNameAt12},
+	{name: "a realm without a session service has the global limits", check: aRealmWithoutASessionServiceHasTheGlobalLimits, apart: true},
 }
 
 func TestContractOnTheSimulator(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
 	"slices"
@@ -138,8 +139,28 @@ func (w *world) expectAlive(token string, want bool) {
 	}
 }
 
+// status is what a request of the administrator is answered, whatever comes with it.
+func (w *world) status(method, path, version string) (status int, text string) {
+	w.Helper()
+	response := w.exchange(method, path, version, w.admin.Token, nil)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	w.must(err)
+	return response.StatusCode, string(body)
+}
+
 // raw sends a request without our client.
 func (w *world) raw(method, path, version, token string, body any) (status int, reply map[string]any) {
+	w.Helper()
+	response := w.exchange(method, path, version, token, body)
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&reply); err != nil {
+		w.Fatalf("%s %s answered %s: %v", method, path, response.Status, err)
+	}
+	return response.StatusCode, reply
+}
+
+func (w *world) exchange(method, path, version, token string, body any) *http.Response {
 	w.Helper()
 	var payload []byte
 	if body != nil {
@@ -154,11 +175,7 @@ func (w *world) raw(method, path, version, token string, body any) (status int, 
 	}
 	response, err := http.DefaultClient.Do(request)
 	w.must(err)
-	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(&reply); err != nil {
-		w.Fatalf("%s %s answered %s: %v", method, path, response.Status, err)
-	}
-	return response.StatusCode, reply
+	return response
 }
 
 // change sends a request of the administrator that must succeed.

@@ -123,6 +123,12 @@ func (c *Client) key(ctx context.Context, refused *credential) (*credential, err
 	}
 }
 
+// SignIn signs in where the client has not done so yet. A token that somebody else got is taken as it is, unasked.
+func (c *Client) SignIn(ctx context.Context) error {
+	_, err := c.key(ctx, nil)
+	return err
+}
+
 func (c *Client) signIn(ctx context.Context) (*credential, error) {
 	cr := c.config.Credentials
 	switch {
@@ -196,8 +202,12 @@ func (c *Client) authenticate(ctx context.Context) (string, error) {
 		for i, callback := range reply.Callbacks {
 			asked[i] = callback.Type
 		}
-		return "", fmt.Errorf("%s failed: AM took no name and password from the headers and asks for %s: name a tree or chain that takes them (login_service; in a tree, a Zero Page Login Collector)",
-			r.what, strings.Join(append(asked, "something else")[:max(1, len(asked))], ", "))
+		return "", &Error{
+			What: r.what, Method: r.method, URL: c.target(r.path),
+			Err: fmt.Errorf("AM took no name and password from the headers and asks for %s",
+				strings.Join(append(asked, "something else")[:max(1, len(asked))], ", ")),
+			Hint: "name a tree or chain that takes them (login_service; in a tree, a Zero Page Login Collector)",
+		}
 	}
 	c.log.Debug("signed in", "account", cr.Username, "realm", realmName(c.config.Realm))
 	return reply.TokenID, nil
@@ -221,8 +231,8 @@ func (c *Client) Close(ctx context.Context) error {
 // endOwnSession names no token, so that every version takes it for the caller's: the version need not be known.
 func (c *Client) endOwnSession(ctx context.Context, k *credential) error {
 	candidates := apis
-	if settled, ok := c.api.peek(); ok {
-		candidates = []api{settled}
+	if settled, ok := c.api.peek(); ok { // one that is configured may be wrong
+		candidates = append(slices.Clone(apis), settled)
 	}
 	var err error
 	for _, a := range slices.Backward(candidates) {

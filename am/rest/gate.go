@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// gate bounds the requests under way and finds the concurrency that the server keeps up with. It opens by one with
-// every round of requests that the server answers well, narrows by a third where requests of one kind take longer
-// than if the server served them one after the other, and by half where it says that it is too much (429, 503).
+// gate bounds the requests under way and finds the concurrency that the server keeps up with. It decides once a round,
+// which is as many answers as may be under way: it doubles until it has narrowed for the first time and opens by one from
+// then on, narrows by a third where requests take longer than if the server served them one after the other, and by half
+// where it says that it is too much (429, 503).
 type gate struct {
 	ceiling int
 
@@ -19,7 +20,14 @@ type gate struct {
 	limit    float64
 	busy     int
 	best     map[string]time.Duration // by kind of request: the shortest latency seen, slowly forgotten
-	narrowed time.Time                // when the limit was last lowered
+	round    round
+	narrowed time.Time // when the limit was last lowered
+}
+
+// round is what the answers since the last decision took, in multiples of the best of their kind.
+type round struct {
+	took    float64
+	answers int
 }
 
 const (
@@ -90,13 +98,27 @@ func (g *gate) learn(kind string, took time.Duration) {
 		best = took
 	}
 	g.best[kind] = time.Duration(float64(best)*forgetting) + 1
-	switch {
-	case float64(took) > tolerance*g.limit*float64(best):
-		g.narrow(2.0/3, took)
-	case g.busy >= int(g.limit):
-		g.limit = min(float64(g.ceiling), g.limit+1/g.limit)
+	g.round.took += float64(took) / float64(max(best, 1))
+	g.round.answers++
+	if g.round.answers >= int(g.limit) {
+		g.decide(took)
+		g.admit()
 	}
-	g.admit()
+}
+
+// decide ends a round. One slow answer among many is no sign: the mean counts.
+func (g *gate) decide(pause time.Duration) {
+	mean := g.round.took / float64(g.round.answers)
+	g.round = round{}
+	switch {
+	case mean > tolerance*g.limit:
+		g.narrow(2.0/3, pause)
+	case g.busy < int(g.limit): // more was not asked for
+	case g.narrowed.IsZero():
+		g.limit = min(float64(g.ceiling), 2*g.limit)
+	default:
+		g.limit = min(float64(g.ceiling), g.limit+1)
+	}
 }
 
 // narrow lowers the limit, once in a while: the requests under way were sent under the old one.

@@ -185,3 +185,20 @@ func TestAPlaceIsNotLostBetweenTurnAndGivingUp(t *testing.T) {
 	}
 	expectEmpty(t, g)
 }
+
+func TestTheGateForgivesASlowAnswerAmongMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(16)
+		var count atomic.Int32
+		crowd(t, g, 4000, func(int32) time.Duration {
+			if count.Add(1)%50 == 0 {
+				return 700 * time.Millisecond // more than twice what sixteen one after the other would take
+			}
+			return 10 * time.Millisecond
+		})
+		if _, _, limit := g.state(); limit != 16 {
+			t.Errorf("the gate stands at %.1f, want 16", limit)
+		}
+		expectEmpty(t, g)
+	})
+}

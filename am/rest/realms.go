@@ -40,3 +40,6 @@ func (c *Client) Realms(ctx context.Context) iter.Seq2[*Realm, error] {
 		streamResult(answer, yield)
 	}
 }
+
+// RealmURL is the address of a realm's resources.
+func (c *Client) RealmURL(realm string) string { return c.base + realmPath(realm) }

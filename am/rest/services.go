@@ -28,17 +28,35 @@ type SessionService struct {
 }
 
 // SessionService reads a realm's session limits: nil where the service has not been added to the realm, which then
-// has the global defaults. Source: ForgeRock knowledge base a28446787; OpenAM 16.0.5 measured.
+// has SessionDefaults, and nil where there is no such realm. Source: ForgeRock knowledge base a28446787; OpenAM 16.0.5
+// measured.
 func (c *Client) SessionService(ctx context.Context, realm string) (*SessionService, error) {
-	var reply struct {
-		Dynamic SessionService `json:"dynamic"`
-	}
-	err := c.send(ctx, call{
-		what: "the read of the session service of realm " + realmName(realm), method: http.MethodGet,
-		path: realmPath(realm) + "/realm-config/services/session", version: "1.0", safe: true,
-	}, &reply)
+	service, err := c.sessionService(ctx, realm, http.MethodGet, "")
 	if IsNotFound(err) {
 		return nil, nil
 	}
+	return service, err
+}
+
+// SessionDefaults are the limits of a realm without a session service: those of the global service, as AM offers them for
+// a new one in the realm. 404 where there is no such realm.
+//
+// Source: AM's admin console, which fills its forms so; OpenAM 16.0.5 measured.
+func (c *Client) SessionDefaults(ctx context.Context, realm string) (*SessionService, error) {
+	return c.sessionService(ctx, realm, http.MethodPost, "template")
+}
+
+func (c *Client) sessionService(ctx context.Context, realm, method, action string) (*SessionService, error) {
+	var reply struct {
+		Dynamic SessionService `json:"dynamic"`
+	}
+	r := call{
+		what: "the read of the session service of realm " + realmName(realm), method: method,
+		path: realmPath(realm) + "/realm-config/services/session", version: "1.0", safe: true,
+	}
+	if action != "" {
+		r.query, r.body = param("_action", action), struct{}{}
+	}
+	err := c.send(ctx, r, &reply)
 	return &reply.Dynamic, err
 }

@@ -84,7 +84,7 @@ func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error)
 	filter := crest.Eq(FieldRealm, realmName(q.Realm))
 	r := call{
 		what: "the session query in realm " + realmName(q.Realm), method: http.MethodGet, path: sessionsPath(q.Realm), version: a.version, safe: true,
-		hints: map[int]string{http.StatusForbidden: fmt.Sprintf("%q may not list sessions, only an administrator may; see docs/index.md#permissions", c.Account())},
+		hints: c.notListing,
 	}
 	if q.Username != "" {
 		// The realm comes first: where OpenAM has the user name first, the last of several names wins.
@@ -108,7 +108,13 @@ var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDu
 // streamResult yields the rows of a CREST query answer as they are decoded, and returns the cookie of the next page. An
 // answer that breaks off, lacks its list or announces another number of rows is an error: no rows means that there are none.
 func streamResult[T any](answer *answer, yield func(*T, error) bool) (cookie string) {
-	e, more, err := readEnvelope(jsontext.NewDecoder(answer, lenient), yield)
+	decoder, _ := answer.client.decoders.Get().(*jsontext.Decoder)
+	if decoder == nil {
+		decoder = new(jsontext.Decoder)
+	}
+	decoder.Reset(answer, lenient)
+	e, more, err := readEnvelope(decoder, yield)
+	answer.client.decoders.Put(decoder)
 	switch {
 	case err != nil:
 	case !more:

@@ -173,12 +173,23 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
+// unrepeated is the key of a context whose requests are not repeated.
+type unrepeated struct{}
+
+// Unrepeated makes what fails fail at once: requests of the context are sent once.
+func Unrepeated(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unrepeated{}, true)
+}
+
 // maxRetryAfter is the longest wait that a server may impose before a call fails instead.
 const maxRetryAfter = time.Minute
 
 // retrySafe repeats after errors of the connection and of an overloaded server. A 500 is not repeated: OpenAM gives
 // it for requests that it will never answer otherwise.
 func retrySafe(ctx context.Context, response *http.Response, err error) (bool, error) {
+	if ctx.Value(unrepeated{}) != nil {
+		return false, nil
+	}
 	if err != nil || ctx.Err() != nil {
 		return retryablehttp.DefaultRetryPolicy(ctx, response, err)
 	}

@@ -14,8 +14,8 @@ import (
 
 // User is an identity, as far as sessions need it.
 type User struct {
-	ID     string // what sessions call the user: the name on OpenAM and AM, the UUID on Advanced Identity Cloud
-	Login  string // what the user types; the same as ID on OpenAM
+	ID     string // what lists of sessions call the user: the name in lower case, on Advanced Identity Cloud the UUID
+	Login  string // what the user types, in any case
 	Status string // Active, Inactive; lower case on Advanced Identity Cloud; "" where it was not asked for or is not told
 }
 
@@ -195,6 +195,7 @@ func (d directory) user(row map[string]any) *User {
 		}
 	}
 	u.Login = cmp.Or(u.Login, u.ID)
+	u.ID = strings.ToLower(u.ID) // as the token store does (OpenAM measured)
 	return u
 }
 

@@ -15,12 +15,11 @@ import (
 type filter struct {
 	op    string // and or ! true false, eq co sw …
 	field string // as written
+	leaf  string // the last segment of the field's pointer
 	value any    // string, bool, int64 or float64
+	want  string // the value as it is compared: a text in lower case
 	terms []*filter
 }
-
-// leaf is the last segment of the field's pointer.
-func (f *filter) leaf() string { return f.field[strings.LastIndexByte(f.field, '/')+1:] }
 
 // String writes the filter as AM does in its error messages.
 func (f *filter) String() string {
@@ -139,15 +138,16 @@ func (p *filterParser) primary() (*filter, error) {
 	if err := checkPointer(word); err != nil {
 		return nil, err
 	}
+	leaf := word[strings.LastIndexByte(word, '/')+1:]
 	op := strings.ToLower(p.take())
 	if op == "" || strings.ContainsAny(op, `"'()`) {
 		return nil, errSyntax
 	}
 	if op == "pr" {
-		return &filter{op: op, field: word}, nil
+		return &filter{op: op, field: word, leaf: leaf}, nil
 	}
 	value, err := p.value()
-	return &filter{op: op, field: word, value: value}, err
+	return &filter{op: op, field: word, leaf: leaf, value: value, want: strings.ToLower(fmt.Sprint(value))}, err
 }
 
 func (p *filterParser) group() (*filter, error) {
@@ -252,9 +252,8 @@ func (f *filter) matches(values func(field string) []string) bool {
 		}
 		return false
 	}
-	want := strings.ToLower(fmt.Sprint(f.value))
-	for _, v := range values(f.leaf()) {
-		if compare(f.op, strings.ToLower(v), want) {
+	for _, v := range values(f.leaf) {
+		if compare(f.op, strings.ToLower(v), f.want) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"slices"
 	"unicode/utf16"
 )
@@ -36,17 +37,17 @@ func javaOrder[T any](items []T, key func(T) string) []T {
 	}
 	type placed struct {
 		bucket uint32
-		item   T
+		at     int
 	}
 	all := make([]placed, len(items))
 	for i, item := range items {
 		h := javaHash(key(item))
-		all[i] = placed{(h ^ h>>16) & (buckets - 1), item}
+		all[i] = placed{(h ^ h>>16) & (buckets - 1), i}
 	}
-	slices.SortStableFunc(all, func(a, b placed) int { return int(a.bucket) - int(b.bucket) })
+	slices.SortFunc(all, func(a, b placed) int { return cmp.Or(int(a.bucket)-int(b.bucket), a.at-b.at) })
 	sorted := make([]T, len(items))
 	for i := range all {
-		sorted[i] = all[i].item
+		sorted[i] = items[all[i].at]
 	}
 	return sorted
 }

@@ -90,7 +90,7 @@ func (q *sessionQuery) visit(f *filter) error {
 		return errUncaught
 	}
 	value, isText := f.value.(string)
-	switch f.leaf() {
+	switch f.leaf {
 	case "realm":
 		if !isText {
 			return errUncaught
@@ -106,7 +106,7 @@ func (q *sessionQuery) visit(f *filter) error {
 			q.narrow(value)
 		}
 	default:
-		return badRequest(f.leaf() + " is not supported in query filter")
+		return badRequest(f.leaf + " is not supported in query filter")
 	}
 	return nil
 }

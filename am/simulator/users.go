@@ -132,7 +132,7 @@ func (x *exchange) queryUsers() error {
 	if x.crest.filter == nil && !x.crest.hasQueryID {
 		return errUncaught
 	}
-	for _, u := range x.listedUsers(x.userMatches) {
+	for _, u := range x.listedUsers(x.userMatches()) {
 		rows = append(rows, x.userRow(&u))
 	}
 	if x.version.major >= 4 && x.profile.pagedUsers {
@@ -142,22 +142,36 @@ func (x *exchange) queryUsers() error {
 	return nil
 }
 
-func (x *exchange) userMatches(u *user) bool {
+func (x *exchange) userMatches() func(*user) bool {
 	if x.crest.hasQueryID {
-		return wildcard(x.crest.queryID, u.name)
+		return func(u *user) bool { return wildcard(x.crest.queryID, u.name) }
 	}
-	return x.crest.filter.matches(func(field string) []string { return x.userValues(u, field) })
+	var of *user
+	var id [1]string // which most filters ask for, of every user
+	values := func(field string) []string {
+		if x.isUserID(field) {
+			id[0] = of.id
+			return id[:]
+		}
+		return x.userValues(of, field)
+	}
+	return func(u *user) bool {
+		of = u
+		return x.crest.filter.matches(values)
+	}
 }
 
-// userValues are the values a filter compares. The login name is called uid, and from 4.0 _id and username, too.
+// isUserID says whether a filter's field is the login name, which is called uid, and from 4.0 _id, too.
+func (x *exchange) isUserID(field string) bool {
+	return strings.EqualFold(field, "uid") || x.version.major >= 4 && strings.EqualFold(field, "_id")
+}
+
+// userValues are the values a filter compares. From 4.0 there is a username, too.
 func (x *exchange) userValues(u *user, field string) []string {
-	newer := x.version.major >= 4
-	switch {
-	case strings.EqualFold(field, "uid"), newer && strings.EqualFold(field, "_id"):
-		return []string{u.id}
-	case newer && strings.EqualFold(field, "username"):
-		return []string{u.name}
-	case strings.EqualFold(field, "username"):
+	if strings.EqualFold(field, "username") {
+		if x.version.major >= 4 {
+			return []string{u.name}
+		}
 		return nil
 	}
 	for _, m := range x.attributes(u, true) {

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"io"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/spf13/cobra"
+)
+
+// shells are those that completion is written for, and how each takes it.
+var shells = []struct {
+	name  string
+	use   string // what to do once
+	write func(root *cobra.Command, out io.Writer) error
+}{
+	{"bash", "amsql completion bash > /etc/bash_completion.d/amsql", func(root *cobra.Command, out io.Writer) error { return root.GenBashCompletionV2(out, true) }},
+	{"zsh", `amsql completion zsh > "${fpath[1]}/_amsql"`, (*cobra.Command).GenZshCompletion},
+	{"fish", "amsql completion fish > ~/.config/fish/completions/amsql.fish", func(root *cobra.Command, out io.Writer) error { return root.GenFishCompletion(out, true) }},
+	{"powershell", "amsql completion powershell >> $PROFILE", (*cobra.Command).GenPowerShellCompletionWithDesc},
+}
+
+func newCompletion(streams Streams) *cobra.Command {
+	var names, uses []string
+	for _, s := range shells {
+		names = append(names, s.name)
+		uses = append(uses, "for "+s.name, s.use)
+	}
+	return &cobra.Command{
+		Use:   "completion " + strings.Join(names, "|"),
+		Short: "Print a shell's completion script",
+		Long: "completion prints a script that makes a shell complete commands, flags and their values: formats, the names of\n" +
+			"connections, products. It takes effect in the shells that are started afterwards; that of bash needs the\n" +
+			"package bash-completion.",
+		Example:   examples(uses...),
+		ValidArgs: names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, s := range shells {
+				if len(args) == 1 && args[0] == s.name {
+					return s.write(cmd.Root(), streams.Out)
+				}
+			}
+			return misuse(cmd, "it takes one argument of %s", strings.Join(names, ", "))
+		},
+	}
+}
+
+// flagValues complete the values of the flags of these names, with whatever command.
+var flagValues = map[string]cobra.CompletionFunc{
+	"output":     fixed(strings.Split(formatNames(), "|")...),
+	"profile":    fixed(simulator.Profiles()...),
+	"connection": connectionNames,
+	"config":     fixedExtension("spc"),
+}
+
+func fixed(values ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+}
+
+func fixedExtension(extension string) cobra.CompletionFunc {
+	return cobra.FixedCompletions([]string{extension}, cobra.ShellCompDirectiveFilterFileExt)
+}
+
+// connectionNames are those of the connections that the flags so far choose from.
+func connectionNames(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	var o ConnectionOptions
+	if config := cmd.Flag("config"); config != nil {
+		o.Config = config.Value.String()
+	}
+	configs, err := o.configs()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	for _, c := range configs {
+		names = append(names, c.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// complete makes a command's flags complete, and offers no files where a command takes no argument.
+func complete(cmd *cobra.Command) {
+	for name, values := range flagValues {
+		if cmd.Flag(name) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(name, values) // the flag is there, and has none yet
+		}
+	}
+	if cmd.ValidArgs == nil {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+}

@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/dustin/go-humanize/english"
+)
+
+var (
+	errNothingToExport = errors.New("--export: no statement returns rows")
+	errTooMuchToExport = errors.New("--export: more than one statement returns rows, and a file takes those of one: nothing was written")
+)
+
+// export writes the rows of the one statement that has some into a file, which is there whole or not at all. Only its owner
+// can read it: it tells who is logged in.
+func (w *workspace) export(rows *engine.Rows, p printing, start time.Time) error {
+	if len(rows.Columns()) == 0 {
+		return firstError(rows.Close(), rows.Err(), errNothingToExport)
+	}
+	file, err := os.CreateTemp(filepath.Dir(p.export), ".amsql-*")
+	if err != nil {
+		return firstError(rows.Close(), fmt.Errorf("--export: %w", err))
+	}
+	defer os.Remove(file.Name()) // fails where it has its name by then
+	count, err := printRows(rows, newFileFormat(p.export, p.options), &output{to: file, name: p.export, beside: w.progress}, p.localTime)
+	if p.timing {
+		w.timing(start, count)
+	}
+	if err == nil && rows.NextResultSet() {
+		err = errTooMuchToExport
+	}
+	if err := firstError(err, rows.Close(), rows.Err(), file.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(file.Name(), p.export); err != nil {
+		return fmt.Errorf("--export: %w", err)
+	}
+	w.streams.notice(fmt.Sprintf("%s written to %s", english.Plural(int(count), "row", ""), p.export))
+	return nil
+}

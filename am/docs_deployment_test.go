@@ -1,0 +1,26 @@
+package am_test
+
+import (
+	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+// furnish gives a server what the examples look for: limits, properties, an inactive realm, and sessions of users who have
+// been disabled or deleted. A list that is cut shows no new session of a deleted user, so that theirs are in a small realm.
+func furnish(t *testing.T, server *simulator.Server, address string) {
+	t.Helper()
+	for _, name := range []string{"leaver", "suspect"} {
+		must(t, server.AddUser("/alpha/nested", name, "changeit"))
+		_, err := server.Login("/alpha/nested", name)
+		must(t, err)
+	}
+	must(t, server.DeleteUser("/alpha/nested", "leaver"))
+	must(t, server.DisableUser("/alpha/nested", "suspect"))
+	user, password := server.Admin()
+	admin := openamtest.ConnectTo(t, address, user, password)
+	must(t, admin.AddSessionService(t.Context(), "/bravo", 10, 45, 3))
+	must(t, admin.CreateWhitelist(t.Context(), "/", "AMCtxId", "LoginLocation"))
+	must(t, admin.DeactivateRealm(t.Context(), "/alpha/nested"))
+}

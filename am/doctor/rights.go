@@ -1,0 +1,85 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// nobody is a user that does not exist: to ask for its sessions takes the right to list and costs next to nothing.
+const nobody = "amsql-probe"
+
+func (e *examination) sessions(ctx context.Context) Finding {
+	for _, realm := range e.targets {
+		query := rest.SessionQuery{Realm: realm, Username: nobody, Fields: []string{rest.FieldUsername}}
+		for _, err := range e.Client.Sessions(ctx, query) {
+			if err != nil {
+				return failed(err)
+			}
+		}
+	}
+	return ok("may be listed in " + number(len(e.targets), "realm"))
+}
+
+func (e *examination) listCap(ctx context.Context) Finding {
+	rows, err := e.Client.ListCap(ctx)
+	var answered *rest.Error
+	switch {
+	case err != nil && (!errors.As(err, &answered) || answered.Status == 0):
+		return failed(err)
+	case err != nil || rows <= 0:
+		return e.assumedCap(err)
+	case e.ListCap > rows:
+		f := failed(fmt.Errorf("list_cap is %d, but AM lists %d sessions at the most: a cut list would pass for a whole one", e.ListCap, rows))
+		f.Mend = "leave list_cap out: the account may read it"
+		return f
+	case e.ListCap > 0 && e.ListCap < rows:
+		return warning(fmt.Sprintf("list_cap is %d, but AM lists %d sessions: more requests are sent than needed", e.ListCap, rows), "leave list_cap out: the account may read it")
+	}
+	return ok(fmt.Sprintf("%d: a realm with that many sessions or more is asked identity by identity", rows))
+}
+
+// assumedCap is what follows where the server does not tell.
+func (e *examination) assumedCap(err error) Finding {
+	if e.ListCap > 0 {
+		return ok(fmt.Sprintf("%d, as list_cap says; the account may not read it", e.ListCap))
+	}
+	detail := "AM tells none"
+	if err != nil {
+		detail = failed(err).Detail
+	}
+	return warning(fmt.Sprintf("%s; %d is assumed, and any list of a round number of sessions counts as cut", detail, inventory.DefaultListCap),
+		"ask AM's administrator for the Maximum Number of Search Results (Configure, Global Services, Session) and set list_cap")
+}
+
+func (e *examination) identities(ctx context.Context) Finding {
+	for _, realm := range e.targets {
+		for _, err := range e.Client.Users(ctx, rest.UserQuery{Realm: realm}) {
+			if err != nil {
+				f := failed(err)
+				return warning("a realm whose list of sessions is cut cannot be completed: "+f.Detail, withoutIdentities)
+			}
+			return ok(fmt.Sprintf("may be listed in realm %s", realm))
+		}
+	}
+	return warning("AM lists none: there are none, or the account may not list them, and a realm whose list of sessions is cut cannot be completed", withoutIdentities)
+}
+
+const withoutIdentities = "give the account the right (Advanced Identity Cloud: the scope fr:idm:*), or raise the list cap above what any realm has"
+
+// logout sends an empty list of handles. OpenAM answers {"result":{}} to who may end sessions and 403 to others (16.0.5
+// measured); nothing is named, so nothing can end.
+func (e *examination) logout(ctx context.Context) Finding {
+	_, err := e.Client.LogoutByHandle(ctx, nil)
+	switch {
+	case err == nil:
+		return ok("sessions may be ended (tried with an empty list: none was)")
+	case rest.IsForbidden(err) || rest.IsUnsupported(err):
+		f := failed(err)
+		return warning("sessions may not be ended: "+f.Detail, "none needed for queries; to end sessions, use an administrator's account")
+	}
+	return failed(err)
+}

@@ -1,0 +1,177 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// contextPaths are those that AM is usually deployed at.
+var contextPaths = []string{"/am", "/openam", "/sso", "/auth"}
+
+func (e *examination) am(ctx context.Context) Finding {
+	info, err := e.Client.ServerInfo(ctx)
+	if err == nil && info.CookieName == "" {
+		err = errors.New("there is something that answers in JSON, but names no session cookie as AM does")
+	}
+	if err == nil {
+		return ok(fmt.Sprintf("found; its session cookie is called %s", info.CookieName))
+	}
+	f := failed(err)
+	if found := e.elsewhere(ctx, err); found != "" {
+		f.Mend = fmt.Sprintf("AM is at %s: put that into base_url", found)
+	}
+	return f
+}
+
+// elsewhere looks for AM at other addresses of the host, where the host answered but not as AM.
+func (e *examination) elsewhere(ctx context.Context, err error) string {
+	var answered *rest.Error
+	if errors.As(err, &answered) && (answered.Status == 0 || answered.Status >= http.StatusInternalServerError) {
+		return ""
+	}
+	for _, address := range e.likelyAddresses() {
+		other, err := e.Client.At(address)
+		if err != nil {
+			continue
+		}
+		info, err := other.ServerInfo(rest.Unrepeated(ctx))
+		if err == nil && info.CookieName != "" || errors.As(err, new(*tls.CertificateVerificationError)) {
+			return address
+		}
+	}
+	return ""
+}
+
+// likelyAddresses are the same by TLS, and the host's usual context paths.
+func (e *examination) likelyAddresses() (addresses []string) {
+	address := *e.way.target
+	if address.Scheme == "http" {
+		address.Scheme = "https"
+		addresses = append(addresses, address.String())
+		address.Scheme = "http"
+	}
+	for _, path := range contextPaths {
+		address.Path = path
+		addresses = append(addresses, address.String())
+	}
+	return addresses
+}
+
+// maxSkew is how far clocks may differ before it matters: the server's Date is true to a second or so.
+const maxSkew = 5 * time.Second
+
+func (e *examination) clock(context.Context) Finding {
+	skew := e.Client.Skew()
+	if skew.Abs() <= maxSkew {
+		return ok(fmt.Sprintf("less than %v apart from this machine's", maxSkew))
+	}
+	direction := "ahead of"
+	if skew < 0 {
+		direction = "behind"
+	}
+	return warning(fmt.Sprintf("the server's is %v %s this machine's", skew.Abs(), direction),
+		"set both clocks by a time server: datetime('now') is this machine's, and the times of sessions are the server's")
+}
+
+func (e *examination) signIn(ctx context.Context) Finding {
+	if err := e.Client.SignIn(ctx); err != nil {
+		return failed(err)
+	}
+	if _, err := e.Client.API(ctx); rest.IsUnauthorized(err) {
+		return failed(err)
+	}
+	own, err := e.Client.OwnSession(ctx)
+	switch {
+	case err != nil || own == nil || own.Username == "": // what is wrong with it, the next steps tell
+		return ok("as " + e.Client.Account())
+	case !own.Valid:
+		return failed(errors.New("AM says that the session of sso_token is not valid"))
+	}
+	return ok(fmt.Sprintf("as %s in realm %s", own.Username, own.Realm))
+}
+
+func (e *examination) api(ctx context.Context) Finding {
+	version, err := e.Client.API(ctx)
+	if err == nil {
+		err = e.Client.TryAPI(ctx)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return ok("sessions " + version)
+}
+
+func (e *examination) version(ctx context.Context) Finding {
+	v, err := e.Client.ServerVersion(ctx)
+	if err != nil {
+		return warning(failed(err).Detail, "none needed: no query depends on it")
+	}
+	return ok(v.Version)
+}
+
+func (e *examination) realms(ctx context.Context) Finding {
+	var listed []string
+	for realm, err := range e.Client.Realms(ctx) {
+		switch {
+		case rest.IsForbidden(err):
+			return e.unlisted()
+		case err != nil:
+			return failed(err)
+		}
+		listed = append(listed, realm.Path())
+	}
+	e.targets = listed
+	if e.Realms == nil {
+		return ok(number(len(listed), "realm") + ": " + some(listed))
+	}
+	e.targets = e.Realms
+	for _, configured := range e.Realms {
+		if !containsFold(listed, configured) {
+			f := failed(fmt.Errorf("realms names %q, and AM has %s", configured, some(listed)))
+			f.Mend = "correct realms in the connection (AM_REALMS)"
+			return f
+		}
+	}
+	return ok(some(e.Realms) + ", as realms says; AM has " + number(len(listed), "realm"))
+}
+
+// unlisted goes on with the realms that are known without a list.
+func (e *examination) unlisted() Finding {
+	if e.targets = e.Realms; e.targets != nil {
+		return ok(some(e.targets) + ", as realms says; the account may not list realms")
+	}
+	e.targets = []string{e.Client.LoginRealm()}
+	return warning(fmt.Sprintf("the account may not list realms: only %s is asked", e.targets[0]), "name the others in the connection (realms, AM_REALMS)")
+}
+
+func containsFold(list []string, s string) bool {
+	for _, element := range list {
+		if strings.EqualFold(element, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// some are the first of a list that may be long.
+func some(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+func number(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,148 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// way is what the first request met on its way to the server: name, network, TLS, as the client itself goes.
+type way struct {
+	target *url.URL
+
+	mu         sync.Mutex // the attempts at several addresses of a host may outlive the request
+	via        string     // host and port that were asked: the server's, or a proxy's
+	addresses  []string
+	nameErr    error
+	peer       net.Addr
+	networkErr error
+	tls        *tls.ConnectionState
+	tlsErr     error
+
+	err error // of the request
+}
+
+// walk makes the request, once.
+func walk(ctx context.Context, client *rest.Client) (*way, error) {
+	target, err := url.Parse(client.BaseURL())
+	if err != nil {
+		return nil, err
+	}
+	w := &way{target: target}
+	note := func(set func()) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		set()
+	}
+	ctx = httptrace.WithClientTrace(rest.Unrepeated(ctx), &httptrace.ClientTrace{
+		GetConn: func(hostPort string) { note(func() { w.via = hostPort }) },
+		DNSDone: func(i httptrace.DNSDoneInfo) {
+			note(func() {
+				w.nameErr = i.Err
+				for _, address := range i.Addrs {
+					w.addresses = append(w.addresses, address.String())
+				}
+			})
+		},
+		ConnectDone: func(_, _ string, err error) { note(func() { w.networkErr = err }) },
+		GotConn:     func(i httptrace.GotConnInfo) { note(func() { w.peer = i.Conn.RemoteAddr() }) },
+		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
+			note(func() { w.tls, w.tlsErr = &state, err })
+		},
+	})
+	_, err = client.ServerInfo(ctx)
+	note(func() { w.err = err })
+	return w, nil
+}
+
+// proxied names the proxy in between, if there is one.
+func (w *way) proxied() string {
+	host, _, _ := net.SplitHostPort(w.via)
+	if host == "" || host == w.target.Hostname() {
+		return ""
+	}
+	return " through the proxy " + w.via
+}
+
+func (e *examination) hostName(ctx context.Context) Finding {
+	w, err := walk(ctx, e.Client)
+	if err != nil {
+		return failed(err)
+	}
+	e.way = w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	host, _, _ := net.SplitHostPort(w.via)
+	switch {
+	case w.nameErr != nil:
+		return w.failed(w.nameErr)
+	case len(w.addresses) == 0:
+		return ok(host + " is an address")
+	}
+	return ok(host + " is " + strings.Join(w.addresses, ", "))
+}
+
+func (e *examination) network(context.Context) Finding {
+	w := e.way
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.peer == nil && w.tls == nil && w.networkErr != nil {
+		return w.failed(w.networkErr)
+	}
+	if w.peer == nil && w.tls == nil {
+		return w.failed(w.err)
+	}
+	return ok("a connection was made" + w.proxied())
+}
+
+// failed is a failure on the way, with what the request says to do about it.
+func (w *way) failed(err error) Finding {
+	f := failed(w.err)
+	f.Detail = err.Error()
+	if through := w.proxied(); through != "" {
+		f.Mend = "the way is" + through + ": check proxy, or HTTPS_PROXY and NO_PROXY in the environment"
+	}
+	return f
+}
+
+// soon is how long before its end a certificate is worth a warning.
+const soon = 21 * 24 * time.Hour
+
+func (e *examination) encryption(context.Context) Finding {
+	w := e.way
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.tlsErr != nil:
+		return failed(w.err)
+	case w.tls == nil && w.isLocal():
+		return ok("not used, nor needed on this machine")
+	case w.tls == nil:
+		return warning("not used: passwords and tokens can be read on the way", "begin base_url with https://")
+	case len(w.tls.PeerCertificates) == 0:
+		return failed(errors.New("the server showed no certificate"))
+	}
+	leaf := w.tls.PeerCertificates[0]
+	detail := fmt.Sprintf("%s, certificate by %s until %s", tls.VersionName(w.tls.Version), leaf.Issuer, leaf.NotAfter.UTC().Format(time.DateOnly))
+	switch {
+	case len(w.tls.VerifiedChains) == 0:
+		return warning(detail+", not verified (insecure_skip_verify)", "name the certificate's authority as ca_file, and drop insecure_skip_verify")
+	case time.Until(leaf.NotAfter) < soon:
+		return warning(detail, "renew the server's certificate before it ends")
+	}
+	return ok(detail)
+}
+
+func (w *way) isLocal() bool {
+	tcp, ok := w.peer.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

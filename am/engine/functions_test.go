@@ -1,0 +1,73 @@
+package engine_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+)
+
+func TestAgoIsThatLongBeforeNow(t *testing.T) {
+	db := open(t)
+	for _, test := range []struct {
+		span    string
+		seconds int
+	}{
+		{"90 minutes", 5400}, {"1 minute", 60}, {"1h", 3600}, {"1.5 hours", 5400}, {"1 day 12 hours", 129600}, {"2h30m", 9000},
+		{" 3  WEEKS ", 1814400}, {"10 sec", 10}, {"5 min", 300}, {"0 days", 0},
+	} {
+		got := fmt.Sprint(all(t, db, `select cast(round(86400 * (julianday(now()) - julianday(ago('`+test.span+`')))) as integer)`))
+		if want := fmt.Sprintf("[[%d]]", test.seconds); got != want {
+			t.Errorf("ago('%s') is %s seconds before now(), want %s", test.span, got, want)
+		}
+	}
+	if got := fmt.Sprint(all(t, db, `select ago(null)`)); got != "[[<nil>]]" {
+		t.Errorf("ago(null) is %s", got)
+	}
+}
+
+func TestAgoRefusesWhatIsNoSpan(t *testing.T) {
+	db := open(t)
+	for _, span := range []string{"", " ", "soon", "90", "minutes", "-1 hour", "1 month", "1 hour ago", "1..2 h", "1e9 days", "99999999 weeks", "1 hour,", "1 µs"} {
+		rows, err := db.Query(t.Context(), `select ago(:span)`, engine.Arg{Name: "span", Value: span})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			t.Errorf("ago(%q) is %v", span, rows.Values())
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err == nil || !strings.Contains(err.Error(), "is no span of time such as '90 minutes'") {
+			t.Errorf("ago(%q): %v", span, err)
+		}
+	}
+}
+
+func TestNowStaysTheSameDuringAStatement(t *testing.T) {
+	db := open(t)
+	before := time.Now()
+	got := all(t, db, `with recursive n(i) as (select 1 union all select i + 1 from n where i < 50000) select count(distinct now()), min(now()) from n`)
+	if fmt.Sprint(got[0][0]) != "1" {
+		t.Errorf("a statement has seen %v times", got[0][0])
+	}
+	at, err := time.Parse("2006-01-02 15:04:05.999999999", fmt.Sprint(got[0][1]))
+	if err != nil || at.Before(before.Truncate(time.Second)) || at.After(time.Now()) {
+		t.Errorf("now() is %v, %v", got[0][1], err)
+	}
+}
+
+func TestTimesOfFunctionsCompareWithColumns(t *testing.T) {
+	db := open(t, sessions())
+	if got := fmt.Sprint(all(t, db, `select count(*) from am_session where latest > ago('520 weeks') and latest > ago('5000 days') and latest < now()`)); got == "[[0]]" {
+		t.Error("no session is between ten years ago and now")
+	}
+}
+
+func TestRegexpMatches(t *testing.T) {
+	db := open(t)
+	if got := fmt.Sprint(all(t, db, `select 'svc-backup' regexp '^svc-', 'bjensen' regexp '^svc-', regexp_substr('a=12', '[0-9]+')`)); got != "[[1 0 12]]" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,122 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// ByRealm yields what each realm has, several realms at a time and in no promised order: of the realms asked for, else of
+// the connection's, else of all that the server lists. A realm that does not exist, or fails, is treated as by Sessions.
+//
+// When the sequence ends, or its consumer stops, no request and no goroutine of it is left.
+func ByRealm[T any](ctx context.Context, inv *Inventory, asked []string, of func(ctx context.Context, realm string) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return pushed(ctx, func(ctx context.Context, send sender[T]) error {
+		return newScan(inv, Query{Realms: asked}).eachRealm(ctx, func(ctx context.Context, realm string) error {
+			for row, err := range of(ctx, realm) {
+				if err == nil {
+					err = send(ctx, row)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// sender hands a row to the consumer, until the context ends. It may be called side by side.
+type sender[T any] func(context.Context, T) error
+
+// pushed yields what produce sends, and then its error. When the sequence ends, or its consumer stops, produce has ended.
+func pushed[T any](ctx context.Context, produce func(context.Context, sender[T]) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		rows, failure := make(chan T, batchSize), make(chan error, 1)
+		go func() {
+			defer close(rows)
+			failure <- produce(ctx, func(ctx context.Context, row T) error {
+				select {
+				case rows <- row:
+					return nil
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			})
+		}()
+		defer func() { // wait until everything has ended, whoever stopped it
+			cancel()
+			for range rows {
+			}
+		}()
+		for row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+		if err := <-failure; err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+func (s *scan) eachRealm(ctx context.Context, do func(ctx context.Context, realm string) error) error {
+	realms, err := s.realms(ctx)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.client.MaxConcurrency())
+	for _, realm := range realms {
+		group.Go(func() error {
+			err := do(ctx, realm.path)
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case err == nil:
+				s.note(realm)
+				return nil
+			}
+			if err = s.fault(ctx, realm, err); err == nil || s.tolerates(err, "rows") {
+				return nil
+			}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// note says what is to be said of a realm that could be asked.
+func (s *scan) note(realm target) {
+	if realm.notice != "" {
+		s.inventory.options.Notify(realm.notice)
+	}
+}
+
+// fault is a realm's error with the realm, or what to do: nil where the query asked for a realm that does not exist, which
+// is worth a notice.
+func (s *scan) fault(ctx context.Context, realm target, err error) error {
+	switch {
+	case !rest.IsNotFound(err):
+		return fmt.Errorf("realm %s: %w", realm.path, err)
+	case realm.asked:
+		s.inventory.options.Notify(s.noSuchRealm(ctx, realm.path))
+		return nil
+	}
+	return fmt.Errorf("%s: correct realms in the connection", s.noSuchRealm(ctx, realm.path))
+}
+
+// tolerates reports whether a realm's error is a notice by the connection's policy, and if so gives it.
+func (s *scan) tolerates(err error, missing string) bool {
+	if s.inventory.options.OnRealmError != Warn || rest.IsUnauthorized(err) {
+		return false
+	}
+	s.inventory.options.Notify(fmt.Sprintf("%v: its %s are missing", err, missing))
+	return true
+}

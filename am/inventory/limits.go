@@ -1,0 +1,26 @@
+package inventory
+
+import (
+	"context"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// Limits are a realm's session limits, as they were some seconds ago at the most.
+type Limits struct {
+	*rest.SessionService
+	Source string // realm, or global where the realm has no session service
+}
+
+// Limits reads a realm's session limits. 404 where there is no such realm.
+func (inv *Inventory) Limits(ctx context.Context, realm string) (Limits, error) {
+	return inv.limits.get(strings.ToLower(realm), func() (Limits, error) {
+		own, err := inv.client.SessionService(ctx, realm)
+		if err != nil || own != nil {
+			return Limits{own, "realm"}, err
+		}
+		global, err := inv.client.SessionDefaults(ctx, realm)
+		return Limits{global, "global"}, err
+	})
+}

@@ -1,0 +1,62 @@
+package inventory
+
+import (
+	"context"
+	"iter"
+	"sync"
+)
+
+// SideBySide asks about each key, so many at a time and a few ahead of the consumer, and yields the answers in the order
+// of the keys. An error ends the sequence. When it ends, or its consumer stops, nothing of it is left.
+func SideBySide[K, V any](ctx context.Context, keys []K, atOnce int, ask func(context.Context, K) (V, error)) iter.Seq2[V, error] {
+	type answer struct {
+		value V
+		err   error
+	}
+	type question struct {
+		key K
+		to  chan answer
+	}
+	return func(yield func(V, error) bool) {
+		parent := ctx
+		ctx, cancel := context.WithCancel(parent)
+		questions, answers := make(chan question), make(chan chan answer, ahead*atOnce)
+		var group sync.WaitGroup
+		defer group.Wait()
+		defer cancel()
+		for range min(atOnce, len(keys)) { // and not one for each key: a goroutine's stack would grow each time
+			group.Go(func() {
+				for q := range questions {
+					value, err := ask(ctx, q.key)
+					q.to <- answer{value, err}
+				}
+			})
+		}
+		group.Go(func() {
+			defer close(answers)
+			defer close(questions)
+			for _, key := range keys {
+				q := question{key, make(chan answer, 1)}
+				select {
+				case answers <- q.to:
+				case <-ctx.Done():
+					return
+				}
+				questions <- q
+			}
+		})
+		for one := range answers {
+			a := <-one
+			if !yield(a.value, a.err) || a.err != nil {
+				return
+			}
+		}
+		if err := context.Cause(parent); err != nil {
+			var none V
+			yield(none, err)
+		}
+	}
+}
+
+// ahead is how many times as many answers may wait as are asked for at once.
+const ahead = 4

@@ -1,0 +1,140 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"sync/atomic"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// UserQuery asks for identities.
+type UserQuery struct {
+	Realms []string // as in Query
+	Names  []string // as sessions call them; nil: all. An empty, non-nil list has no identities, as in SQL
+	Status bool     // whether the status is wanted, which takes a longer answer
+}
+
+// User is an identity of a realm.
+type User struct {
+	Realm string
+	*rest.User
+}
+
+// Users yields every identity that the query asks for, each once a realm, in no promised order. Realms and names are
+// spelled as the query spells them.
+//
+// An error ends the sequence. Where the server cuts its list and its parts, too, that is an error after all identities
+// that could be had, or a notice by the connection's policy.
+func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
+	names := distinct(q.Names)
+	if names != nil && len(names) == 0 {
+		return func(func(User, error) bool) {}
+	}
+	return ByRealm(ctx, inv, q.Realms, func(ctx context.Context, realm string) iter.Seq2[User, error] {
+		return func(yield func(User, error) bool) {
+			users := inv.users(ctx, realm, q.Status)
+			if names != nil {
+				users = inv.usersNamed(ctx, realm, names, q.Status)
+			}
+			none := true
+			for user, err := range users {
+				if none = false; !yield(User{realm, user}, err) || err != nil {
+					return
+				}
+			}
+			if err := inv.mayList(ctx, realm, none); err != nil {
+				yield(User{}, err)
+			}
+		}
+	})
+}
+
+// usersNamed asks for each name, side by side.
+func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []string, status bool) iter.Seq2[*rest.User, error] {
+	ask := func(ctx context.Context, name string) ([]*rest.User, error) {
+		if name == "" {
+			return nil, nil // no filter, to the client
+		}
+		key := fmt.Sprintf("%s\x00%s\x00%t", strings.ToLower(realm), strings.ToLower(name), status)
+		known, err := inv.named.get(key, func() (known []rest.User, err error) {
+			for user, err := range inv.client.Users(ctx, rest.UserQuery{Realm: realm, ID: name, Status: status}) {
+				if err != nil {
+					return nil, err
+				}
+				known = append(known, *user)
+			}
+			return known, nil
+		})
+		found := make([]*rest.User, len(known))
+		for i, user := range known {
+			user.ID = name
+			found[i] = &user
+		}
+		return found, err
+	}
+	return func(yield func(*rest.User, error) bool) {
+		for found, err := range SideBySide(ctx, names, inv.client.MaxConcurrency(), ask) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, user := range found {
+				if !yield(user, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// users lists a realm's identities.
+func (inv *Inventory) users(ctx context.Context, realm string, status bool) iter.Seq2[*rest.User, error] {
+	return func(yield func(*rest.User, error) bool) {
+		var cut atomic.Pointer[string] // why identities are missing
+		d := directory{inventory: inv, realm: realm, status: status, asking: func() {}, cut: func(reason string) { cut.Store(&reason) }}
+		seen := map[string]bool{}
+		for user, err := range d.users(ctx) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if seen[user.ID] {
+				continue
+			}
+			if seen[user.ID] = true; !yield(user, nil) {
+				return
+			}
+		}
+		if cut.Load() == nil {
+			return
+		}
+		err := fmt.Errorf("realm %s: the list of identities is cut at %d (%d found): %s: ask for identities by name, or take what there is (on_truncation = \"warn\")",
+			realm, inv.options.UserListCap, len(seen), *cut.Load())
+		if inv.options.OnTruncation != Warn {
+			yield(nil, err)
+			return
+		}
+		inv.options.Notify(err.Error())
+	}
+}
+
+// mayList makes sure that none means none: OpenAM answers an account that may not list identities with an empty list, and
+// with a refusal where it asks for sessions, of nobody.
+func (inv *Inventory) mayList(ctx context.Context, realm string, none bool) error {
+	if !none {
+		return nil
+	}
+	_, err := inv.listable.get(strings.ToLower(realm), func() (bool, error) {
+		q := rest.SessionQuery{Realm: realm, Username: "amsql-probe", Fields: []string{rest.FieldUsername}}
+		for _, err := range inv.client.Sessions(ctx, q) {
+			if err != nil && !rest.IsUnsupported(err) {
+				return false, fmt.Errorf("no identity is found, and the account may be the reason: %w", err)
+			}
+		}
+		return true, nil
+	})
+	return err
+}

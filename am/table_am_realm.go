@@ -1,0 +1,80 @@
+package am
+
+import (
+	"context"
+	"iter"
+	"path"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+var realmTable = table[realm]{
+	name:        "am_realm",
+	description: "A realm: the unit that sessions, identities and limits belong to.",
+	keys:        []string{"path"},
+	columns: []column[realm]{
+		{"path", Text, "Full path with a leading slash; / is the root.", func(r *realm) any { return r.path }},
+		{"name", Text, "The last element of the path; / for the root.", func(r *realm) any { return path.Base(r.path) }},
+		{"parent_path", Text, "Full path of the realm above. NULL for the root.", (*realm).parent},
+		{"active", Boolean, "Whether users can log in. Sessions of an inactive realm live on. NULL where the account may not list realms, as the two that follow.", (*realm).active},
+		{"aliases", JSON, "Other names of the realm, such as host names by which requests reach it: an array of strings.", (*realm).aliases},
+		{"id", Text, "AM's identifier of the realm in its configuration (_id).", func(r *realm) any { return text(r.ID) }},
+		{"title", Text, "The path.", func(r *realm) any { return r.path }},
+		{"akas", JSON, "Addresses of the realm: an array of one URL, that of its REST resources.", func(r *realm) any { return []string{r.url} }},
+		{"base_url", Text, "Address of the deployment.", func(r *realm) any { return r.baseURL }},
+	},
+	rows: realms,
+}
+
+// realm is a row of am_realm.
+type realm struct {
+	rest.Realm // zero but for a realm that AM has listed
+	path       string
+	listed     bool
+	url        string
+	baseURL    string
+}
+
+func realms(ctx context.Context, c *Connection, q Query) iter.Seq2[*realm, error] {
+	return func(yield func(*realm, error) bool) {
+		for r, err := range c.inventory.Realms(ctx, q.texts("path")) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(newRealm(c, r), nil) {
+				return
+			}
+		}
+	}
+}
+
+func newRealm(c *Connection, r inventory.Realm) *realm {
+	row := &realm{path: r.Path, listed: r.Listed != nil, url: c.client.RealmURL(r.Path), baseURL: c.BaseURL()}
+	if r.Listed != nil {
+		row.Realm = *r.Listed
+	}
+	return row
+}
+
+func (r *realm) parent() any {
+	if r.path == "/" {
+		return nil
+	}
+	return path.Dir(r.path)
+}
+
+func (r *realm) active() any {
+	if !r.listed {
+		return nil
+	}
+	return r.Active
+}
+
+func (r *realm) aliases() any {
+	if r.Aliases == nil {
+		return nil
+	}
+	return r.Aliases
+}

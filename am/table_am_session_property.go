@@ -1,0 +1,76 @@
+package am
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+var sessionPropertyTable = table[sessionProperty]{
+	name:        "am_session_property",
+	description: "A property of one session, of those that its realm's Session Property Whitelist names. Without a token, of the query's own session.",
+	keys:        []string{"token_id", "name"},
+	exact:       true,
+	columns: []column[sessionProperty]{
+		{"token_id", Text, "The session's token, which is a credential. NULL for the query's own session.", func(p *sessionProperty) any { return p.token.cell() }},
+		{"name", Text, "The property's name, in the letters of the whitelist.", func(p *sessionProperty) any { return p.name }},
+		{"value", Text, "The property's value (getSessionProperties). NULL where it is not set, which AM does not tell from empty.", func(p *sessionProperty) any { return text(p.value) }},
+		{"title", Text, "The property's name.", func(p *sessionProperty) any { return p.name }},
+		{"base_url", Text, "Address of the deployment.", func(p *sessionProperty) any { return p.baseURL }},
+	},
+	rows: sessionProperties,
+}
+
+// sessionProperty is a row of am_session_property.
+type sessionProperty struct {
+	token       token
+	name, value string
+	baseURL     string
+}
+
+func sessionProperties(ctx context.Context, c *Connection, q Query) iter.Seq2[*sessionProperty, error] {
+	names := q.texts("name")
+	if names != nil && len(names) == 0 {
+		return func(func(*sessionProperty, error) bool) {}
+	}
+	ask := func(ctx context.Context, t token) (rows []*sessionProperty, err error) {
+		properties, err := c.properties(ctx, t, names)
+		for _, name := range slices.Sorted(maps.Keys(properties)) {
+			rows = append(rows, &sessionProperty{t, name, properties[name], c.BaseURL()})
+		}
+		return rows, err
+	}
+	return func(yield func(*sessionProperty, error) bool) {
+		for rows, err := range inventory.SideBySide(ctx, c.tokens(q), c.client.MaxConcurrency(), ask) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// properties are a session's. One that has ended has none: AM refuses the question (400 by OpenAM, which does not tell
+// the token from another fault of the request), and says of the token that it is not valid.
+func (c *Connection) properties(ctx context.Context, t token, names []string) (map[string]string, error) {
+	if t.id == "" && !t.own {
+		return nil, nil
+	}
+	properties, err := c.client.SessionProperties(ctx, t.id, names...)
+	if err == nil || t.own || rest.IsUnsupported(err) || rest.IsForbidden(err) || rest.IsUnauthorized(err) {
+		return properties, err
+	}
+	if info, unknown := c.client.SessionInfo(ctx, t.id); unknown == nil && !info.Valid {
+		return nil, nil
+	}
+	return nil, err
+}

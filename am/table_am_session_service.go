@@ -1,0 +1,41 @@
+package am
+
+import (
+	"context"
+	"iter"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+)
+
+var sessionServiceTable = table[sessionService]{
+	name:        "am_session_service",
+	description: "The session limits of a realm: its own where the session service has been added to it, else the deployment's.",
+	keys:        []string{"realm"},
+	columns: []column[sessionService]{
+		{"realm", Text, "Full path of the realm, with a leading slash; / is the root.", func(s *sessionService) any { return s.realm }},
+		{"source", Text, "Whose limits they are: realm, where the realm has a session service (realm-config/services/session), or global, those of the deployment.", func(s *sessionService) any { return s.Source }},
+		{"max_session_minutes", Integer, "How long a session lasts at the most, in minutes. It holds for new sessions, as the others do. A limit that the realm's service leaves unset is NULL.", func(s *sessionService) any { return number(s.MaxSessionMinutes) }},
+		{"max_idle_minutes", Integer, "How long a session may be idle, in minutes.", func(s *sessionService) any { return number(s.MaxIdleMinutes) }},
+		{"max_caching_minutes", Integer, "How long policy agents may hold a session before they ask AM again, in minutes.", func(s *sessionService) any { return number(s.MaxCachingMinutes) }},
+		{"quota_limit", Integer, "How many sessions a user may have at once, where quotas are switched on.", func(s *sessionService) any { return number(s.QuotaLimit) }},
+		{"title", Text, "The realm.", func(s *sessionService) any { return s.realm }},
+		{"base_url", Text, "Address of the deployment.", func(s *sessionService) any { return s.baseURL }},
+	},
+	rows: func(ctx context.Context, c *Connection, q Query) iter.Seq2[*sessionService, error] {
+		return inventory.ByRealm(ctx, c.inventory, q.texts("realm"), func(ctx context.Context, realm string) iter.Seq2[*sessionService, error] {
+			return func(yield func(*sessionService, error) bool) { yield(c.sessionService(ctx, realm)) }
+		})
+	},
+}
+
+// sessionService is a row of am_session_service.
+type sessionService struct {
+	inventory.Limits
+	realm   string
+	baseURL string
+}
+
+func (c *Connection) sessionService(ctx context.Context, realm string) (*sessionService, error) {
+	limits, err := c.inventory.Limits(ctx, realm)
+	return &sessionService{limits, realm, c.BaseURL()}, err
+}
