@@ -1,6 +1,7 @@
 package am_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am"
@@ -41,7 +42,9 @@ func TestPluginAndEngineGiveTheSameRowsOfEveryTable(t *testing.T) {
 				continue // two scans take two times
 			}
 			for _, q := range some[table.Name()] {
-				q.table, q.columns = table.Name(), columnNames(table)
+				q.table = table.Name()
+				// This server's clock stands still, so that its lag grows between the two.
+				q.columns = slices.DeleteFunc(columnNames(table), func(name string) bool { return name == "clock_skew_seconds" })
 				t.Run(profile+": "+q.sql(), func(t *testing.T) { agree(t, hosts, q, true, false) })
 			}
 			if some[table.Name()] == nil {
