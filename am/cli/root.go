@@ -11,6 +11,9 @@ import (
 // commands in the order of the help.
 var commands = []func(Streams) *cobra.Command{
 	newQuery,
+	newLogout,
+	newExec,
+	newMethods,
 	newDemo,
 	newSimulate,
 	newVersion,

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -22,6 +24,11 @@ type workspace struct {
 	connections []*am.Connection
 	streams     Streams
 	progress    *progress // nil where nobody watches
+	notify      func(notice string)
+
+	ends    map[string]*methods.Ending // by connection; nil where statements only read
+	journal *methods.Journal
+	in      *bufio.Reader // of what is typed
 }
 
 func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Streams) (_ *workspace, err error) {
@@ -35,13 +42,15 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 		return nil, err
 	}
 	host := w.host()
+	w.notify = host.Notify
+	w.db.HandleExec(w.exec)
 	for _, c := range configs {
 		connection, err := am.Open(c.Name, c.Config, host)
 		if err != nil {
 			return nil, err
 		}
 		w.connections = append(w.connections, connection)
-		if err := w.db.Attach(c.Name, Adapt(connection.Tables())...); err != nil {
+		if err := w.db.Attach(c.Name, w.tables(connection)...); err != nil {
 			return nil, fmt.Errorf("connection %s: %w", c.Name, err)
 		}
 	}
@@ -84,6 +93,9 @@ func (w *workspace) close(ctx context.Context) {
 		if err := w.db.Close(); err != nil {
 			w.streams.notice(err.Error())
 		}
+	}
+	if err := w.journal.Close(); err != nil {
+		w.streams.notice(err.Error())
 	}
 	for _, c := range w.connections {
 		if err := c.Close(ctx); err != nil {

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// gate bounds the requests under way and finds the concurrency that the server keeps up with. It opens by one with
-// every round of requests that the server answers well, narrows by a third where requests of one kind take longer
-// than if the server served them one after the other, and by half where it says that it is too much (429, 503).
+// gate bounds the requests under way and finds the concurrency that the server keeps up with. With every round of
+// requests that the server answers well it opens to the double, and by one once it has had to narrow: by a third where
+// requests of one kind take longer than if the server served them one after the other, and by half where it says that it
+// is too much (429, 503).
 type gate struct {
 	ceiling int
 
@@ -94,7 +95,11 @@ func (g *gate) learn(kind string, took time.Duration) {
 	case float64(took) > tolerance*g.limit*float64(best):
 		g.narrow(2.0/3, took)
 	case g.busy >= int(g.limit):
-		g.limit = min(float64(g.ceiling), g.limit+1/g.limit)
+		more := 1 / g.limit
+		if g.narrowed.IsZero() {
+			more = 1
+		}
+		g.limit = min(float64(g.ceiling), g.limit+more)
 	}
 	g.admit()
 }
