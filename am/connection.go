@@ -71,6 +71,12 @@ func (c *Connection) Name() string { return c.name }
 // BaseURL is the deployment's address.
 func (c *Connection) BaseURL() string { return c.client.BaseURL() }
 
+// Client speaks to the connection's AM.
+func (c *Connection) Client() *rest.Client { return c.client }
+
+// Inventory lists the connection's sessions.
+func (c *Connection) Inventory() *inventory.Inventory { return c.inventory }
+
 // Requests is how many requests the connection has sent.
 func (c *Connection) Requests() int64 { return c.client.Requests() }
 

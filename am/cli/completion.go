@@ -84,7 +84,7 @@ func complete(cmd *cobra.Command) {
 			_ = cmd.RegisterFlagCompletionFunc(name, values) // the flag is there, and has none yet
 		}
 	}
-	if cmd.ValidArgs == nil {
+	if cmd.ValidArgs == nil && cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
 }

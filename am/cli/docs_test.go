@@ -17,27 +17,36 @@ import (
 var consoleBlock = regexp.MustCompile("(?s)```console\n.*?```\n")
 
 // TestTheDocumentationIsTrue runs the commands of each console block, the lines that begin with $, and compares what
-// they print with what stands there. With UPDATE set, it writes it there.
+// they print with what stands there.
 func TestTheDocumentationIsTrue(t *testing.T) {
-	const path = "../../docs/cli.md"
-	connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, Clock: func() time.Time { return noon }})
+	for _, path := range []string{"../../docs/cli.md", "../../docs/sessions.md"} {
+		connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, Clock: func() time.Time { return noon }})
+		blocks := 0
+		rewrite(t, path, func(document []byte) []byte {
+			return consoleBlock.ReplaceAllFunc(document, func(block []byte) []byte {
+				blocks++
+				return rerun(t, block)
+			})
+		})
+		if blocks == 0 {
+			t.Errorf("%s has no console block", path)
+		}
+	}
+}
+
+// rewrite compares a page with what should stand there. With UPDATE set, it writes it there.
+func rewrite(t *testing.T, path string, should func([]byte) []byte) {
+	t.Helper()
 	document, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := 0
-	ran := consoleBlock.ReplaceAllFunc(document, func(block []byte) []byte {
-		blocks++
-		return rerun(t, block)
-	})
-	if blocks == 0 {
-		t.Fatalf("%s has no console block", path)
-	}
+	ran := should(document)
 	if bytes.Equal(ran, document) {
 		return
 	}
 	if os.Getenv("UPDATE") == "" {
-		t.Fatalf("%s is not what the commands print:\n%s", path, cmp.Diff(string(document), string(ran)))
+		t.Fatalf("%s is not true:\n%s", path, cmp.Diff(string(document), string(ran)))
 	}
 	if err := os.WriteFile(path, ran, 0o600); err != nil {
 		t.Fatal(err)

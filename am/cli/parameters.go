@@ -10,8 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// parameters reads the values of --arg. A value that begins with @ names a file, so that a token is in no shell history
-// and no list of processes; @@ stands for one @.
+// parameters reads the values of --arg.
 func parameters(cmd *cobra.Command, args []string) ([]engine.Arg, error) {
 	var read []engine.Arg
 	for _, arg := range args {
@@ -19,18 +18,27 @@ func parameters(cmd *cobra.Command, args []string) ([]engine.Arg, error) {
 		if !ok || name == "" {
 			return nil, misuse(cmd, "--arg %s: it takes the form name=value", name)
 		}
-		if rest, isEscaped := strings.CutPrefix(value, "@@"); isEscaped {
-			value = "@" + rest
-		} else if path, isFile := strings.CutPrefix(value, "@"); isFile {
-			content, err := os.ReadFile(path)
-			if err != nil {
-				return nil, &usageError{fmt.Sprintf("--arg %s: %v", name, err)}
-			}
-			value = strings.TrimRight(string(content), "\r\n")
+		value, err := fromFile(value)
+		if err != nil {
+			return nil, &usageError{fmt.Sprintf("--arg %s: %v", name, err)}
 		}
 		read = append(read, engine.Arg{Name: name, Value: number(value)})
 	}
 	return read, nil
+}
+
+// fromFile reads a value that begins with @ from the file that it names, so that a token is in no shell history and no
+// list of processes; @@ stands for one @.
+func fromFile(value string) (string, error) {
+	if rest, isEscaped := strings.CutPrefix(value, "@@"); isEscaped {
+		return "@" + rest, nil
+	}
+	path, isFile := strings.CutPrefix(value, "@")
+	if !isFile {
+		return value, nil
+	}
+	content, err := os.ReadFile(path)
+	return strings.TrimRight(string(content), "\r\n"), err
 }
 
 // number makes a number of what is written as SQL writes it, or else `count(*) > :n` would compare with text, which no

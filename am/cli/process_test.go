@@ -18,7 +18,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// programs is the folder of an amsql that is a process of its own: this test's binary, which TestMain makes amsql by its name.
+// programs is the folder of an amsql that is a process of its own: this test's binary, which TestMain makes amsql by its
+// name; and steampipe by that, which takes the same flags and prints the same JSON.
 func programs(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -26,8 +27,10 @@ func programs(t *testing.T) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.Symlink(self, filepath.Join(dir, "amsql")); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"amsql", "steampipe"} {
+		if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }

@@ -17,6 +17,10 @@ import (
 // QueryOptions are those of amsql query.
 type QueryOptions struct {
 	ConnectionOptions
+	EndingOptions
+
+	AllowWrites bool
+	CSV         []string
 
 	SQL       string // empty: from File, or standard input
 	File      string
@@ -43,6 +47,8 @@ func newQuery(streams Streams) *cobra.Command {
 			"for a script", `amsql query "select realm, count(*) as sessions from am_session group by realm" --output json`,
 			"into a file, by its name's ending", `amsql query "select * from am_session" --export sessions.parquet`,
 			"from a file", `amsql query --file idle.sql --output csv > idle.csv`,
+			"beside a table of your own", `amsql query --csv leavers=leavers.csv "select * from am_session join leavers using (username)"`,
+			"end sessions", `amsql query --allow-writes "delete from am_session where latest_access_time < datetime('now', '-1 hour')"`,
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.take(cmd, args); err != nil {
@@ -60,7 +66,10 @@ func newQuery(streams Streams) *cobra.Command {
 	flags.StringVar(&o.Export, "export", "", "write the rows to a `file` instead, by its name's ending: "+fileExtensions())
 	flags.BoolVar(&o.Timing, "timing", false, "print the time taken, the requests sent and the completeness to standard error")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
-	o.addFlags(flags)
+	flags.StringArrayVar(&o.CSV, "csv", nil, csvUsage)
+	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions and set properties; the flags below bound that")
+	o.EndingOptions.addFlags(flags)
+	o.ConnectionOptions.addFlags(flags)
 	return cmd
 }
 
@@ -110,6 +119,15 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams Stre
 		return err
 	}
 	defer w.close(ctx)
+	if o.AllowWrites {
+		if err := w.endings(o.EndingOptions); err != nil {
+			return err
+		}
+	}
+	if err := w.loadCSV(cmd, o.CSV); err != nil {
+		return err
+	}
+	defer w.abandon()
 	return w.print(ctx, printing{
 		sql: sql, args: args, output: o.Output, export: o.Export, timing: o.Timing, localTime: o.LocalTime,
 		options: formatOptions{header: o.Header, separator: firstRune(o.Separator)},
@@ -142,15 +160,23 @@ func (o *QueryOptions) text(ctx context.Context, cmd *cobra.Command, streams Str
 	return sql, err
 }
 
-// readAll stops waiting when it is interrupted. The read itself cannot be stopped; it ends with the process.
 func readAll(ctx context.Context, in io.Reader) (string, error) {
+	return interruptible(ctx, func() (string, error) {
+		text, err := io.ReadAll(in)
+		return string(text), err
+	})
+}
+
+// interruptible stops waiting for standard input when it is interrupted. The read itself cannot be stopped; it ends with
+// the process.
+func interruptible(ctx context.Context, read func() (string, error)) (string, error) {
 	type answer struct {
-		text []byte
+		text string
 		err  error
 	}
 	done := make(chan answer, 1)
 	go func() {
-		text, err := io.ReadAll(in)
+		text, err := read()
 		done <- answer{text, err}
 	}()
 	select {
@@ -158,9 +184,16 @@ func readAll(ctx context.Context, in io.Reader) (string, error) {
 		return "", ctx.Err()
 	case a := <-done:
 		if a.err != nil {
-			return "", fmt.Errorf("read the SQL from standard input: %w", a.err)
+			return "", fmt.Errorf("read standard input: %w", a.err)
 		}
-		return string(a.text), nil
+		return a.text, nil
+	}
+}
+
+// abandon says that a transaction was not committed.
+func (w *workspace) abandon() {
+	if w.db.InTransaction() {
+		w.notify("the transaction was not committed: nothing of it was sent")
 	}
 }
 

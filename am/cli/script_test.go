@@ -20,7 +20,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(isolated{m}, map[string]func(){
-		"amsql": func() { os.Exit(Main(context.Background(), os.Args[1:], Standard())) },
+		"amsql":     func() { os.Exit(Main(context.Background(), os.Args[1:], Standard())) },
+		"steampipe": func() { os.Exit(Main(context.Background(), os.Args[1:], Standard())) },
 	})
 }
 
@@ -43,6 +44,7 @@ func (m isolated) Run() int {
 //	status N command …              run a command whose exit status is N
 //	signedout                       no session of amsql is left on any simulated AM
 //	mode M file                     the file's permissions are M, in octal
+//	unchanged                       no simulated AM has been asked to change a session since the last time
 //	expand file                     replace ${NAME} in a file by the environment's
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -55,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"website":   websiteCommand,
 			"status":    statusCommand,
 			"signedout": signedOutCommand,
+			"unchanged": unchangedCommand,
 			"expand":    expandCommand,
 			"mode":      modeCommand,
 		},
@@ -143,6 +146,19 @@ func modeCommand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	if mode := strconv.FormatUint(uint64(info.Mode().Perm()), 8); mode != args[0] {
 		ts.Fatalf("%s has mode %s", args[1], mode)
+	}
+}
+
+// unchangedCommand leaves out what ends the session of amsql itself: the logout without a token.
+func unchangedCommand(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, server := range *simulators(ts) {
+		for _, r := range server.Requests() {
+			if r.Action == "logoutByHandle" || r.Action == "logoutByUser" || r.Action == "refresh" || strings.HasPrefix(r.Action, "update") ||
+				r.Action == "logout" && strings.Contains(r.Query, "tokenId") {
+				ts.Fatalf("the server was asked to %s", r.Action)
+			}
+		}
+		server.ResetRequests()
 	}
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -22,11 +24,17 @@ const signOutTime = 10 * time.Second
 type workspace struct {
 	db          *engine.DB
 	connections []*am.Connection
+	first       string   // schema, which needs no name
 	several     bool     // so that a notice says whose it is
 	waiting     []schema // more than SQLite has room for, until a statement names them
 	streams     Streams
 	progress    *progress // nil where nobody watches
 	cost        cost
+	notify      func(notice string)
+
+	ends    map[string]*methods.Ending // by connection; nil where statements only read
+	journal *methods.Journal
+	in      *bufio.Reader // of what is typed
 }
 
 func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Streams) (_ *workspace, err error) {
@@ -40,7 +48,12 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 		return nil, err
 	}
 	host := w.host()
-	for _, c := range configs {
+	w.notify = host.Notify
+	w.db.HandleExec(w.exec)
+	for i, c := range configs {
+		if i == 0 {
+			w.first = c.Name
+		}
 		s, err := w.schema(c, host)
 		if err != nil {
 			return nil, err
@@ -53,7 +66,7 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 // A schema is the tables of a connection or an aggregator.
 type schema struct {
 	name   string
-	tables []am.Table
+	tables []engine.Table
 }
 
 func (w *workspace) schema(c am.NamedConfig, host am.Host) (schema, error) {
@@ -62,7 +75,7 @@ func (w *workspace) schema(c am.NamedConfig, host am.Host) (schema, error) {
 		if err != nil {
 			return schema{}, err
 		}
-		return schema{c.Name, connection.Tables()}, nil
+		return schema{c.Name, w.tables(connection)}, nil
 	}
 	members := make([]*am.Connection, len(c.Members))
 	for i, member := range c.Members {
@@ -71,7 +84,7 @@ func (w *workspace) schema(c am.NamedConfig, host am.Host) (schema, error) {
 			return schema{}, err
 		}
 	}
-	return schema{c.Name, am.Union(members)}, nil
+	return schema{c.Name, aggregate(members)}, nil
 }
 
 // connection opens a connection once, for its schema and for the aggregators that it belongs to.
@@ -108,7 +121,7 @@ func (w *workspace) attachFirst() error {
 }
 
 func (w *workspace) attach(s schema) error {
-	if err := w.db.Attach(s.name, Adapt(s.tables)...); err != nil {
+	if err := w.db.Attach(s.name, s.tables...); err != nil {
 		return &am.ConfigError{Err: fmt.Errorf("connection %s: %w", s.name, err)}
 	}
 	return nil
@@ -178,6 +191,9 @@ func (w *workspace) close(ctx context.Context) {
 		if err := w.db.Close(); err != nil {
 			w.streams.notice(err.Error())
 		}
+	}
+	if err := w.journal.Close(); err != nil {
+		w.streams.notice(err.Error())
 	}
 	for _, c := range w.connections {
 		if err := c.Close(ctx); err != nil {

@@ -38,16 +38,32 @@ func (a arguments) bind(stmt *sqlite3.Stmt, last bool) error {
 		if parameter == "" || parameter[0] == '?' {
 			return fmt.Errorf("parameter %d has no name: write :name instead of ?", i)
 		}
-		value, ok := a.values[parameter[1:]]
-		if !ok {
-			return fmt.Errorf("parameter %s has no value%s", parameter, a.known())
+		value, err := a.value(parameter)
+		if err != nil {
+			return err
 		}
-		delete(a.unused, parameter[1:])
 		if err := bindValue(stmt, i, value); err != nil {
 			return fmt.Errorf("parameter %s: %w", parameter, err)
 		}
 	}
-	if last && len(a.unused) > 0 {
+	if last {
+		return a.allUsed()
+	}
+	return nil
+}
+
+// value is that of a parameter, with its sign.
+func (a arguments) value(parameter string) (any, error) {
+	value, ok := a.values[parameter[1:]]
+	if !ok {
+		return nil, fmt.Errorf("parameter %s has no value%s", parameter, a.known())
+	}
+	delete(a.unused, parameter[1:])
+	return value, nil
+}
+
+func (a arguments) allUsed() error {
+	if len(a.unused) > 0 {
 		return fmt.Errorf("the SQL has no parameter :%s", strings.Join(names(a.unused), " and no :"))
 	}
 	return nil

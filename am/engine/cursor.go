@@ -24,6 +24,8 @@ type cursor struct {
 	next   func() (any, error, bool)
 	stop   func()
 
+	changes *transaction // under way when the scan began, else nil
+
 	row  any
 	done bool
 	ids  identities
@@ -43,7 +45,7 @@ func (c *cursor) Filter(_ int, idxStr string, arg ...sqlite3.Value) error {
 	if err != nil {
 		return c.fail(err)
 	}
-	c.done, c.ids = !possible, identities{}
+	c.done, c.ids, c.changes = !possible, identities{}, c.table.changes
 	if !possible {
 		return nil
 	}
@@ -70,18 +72,26 @@ func (c *cursor) start(q Query) (err error) {
 	return nil
 }
 
-// Next pulls a row.
+// Next pulls a row, past those that the transaction has deleted.
 func (c *cursor) Next() (err error) {
 	defer c.rescue(&err)
-	if err := c.ctx.Err(); err != nil {
-		return c.fail(err)
+	for {
+		if err := c.ctx.Err(); err != nil {
+			return c.fail(err)
+		}
+		row, err, more := c.next()
+		if err != nil {
+			return c.fail(err)
+		}
+		c.row, c.done, c.id = row, !more, nil
+		if c.changes == nil || c.done {
+			return nil
+		}
+		id := c.changes.see(c)
+		if c.id = &id; !c.changes.deleted(id) {
+			return nil
+		}
 	}
-	row, err, more := c.next()
-	if err != nil {
-		return c.fail(err)
-	}
-	c.row, c.done, c.id = row, !more, nil
-	return nil
 }
 
 // EOF tells whether the scan is at its end.
@@ -114,6 +124,15 @@ func (c *cursor) RowID() (id int64, err error) {
 // Column hands a cell to SQLite.
 func (c *cursor) Column(ctx sqlite3.Context, n int) (err error) {
 	defer c.rescue(&err)
+	if c.changes != nil {
+		if ctx.VTabNoChange() {
+			return nil // of an UPDATE that does not set it
+		}
+		if cell, set := c.changes.cell(*c.id, n); set {
+			setResult(ctx, cell)
+			return nil
+		}
+	}
 	cell := c.table.source.Cell(c.row, n)
 	if cell == nil {
 		return nil // SQLite's default is NULL
@@ -156,12 +175,7 @@ func (c *cursor) result(ctx sqlite3.Context, as Type, cell any) bool {
 	return false
 }
 
-// fail keeps the error, since SQLite carries only its text.
-func (c *cursor) fail(err error) error {
-	err = fmt.Errorf("%s: %w", c.table.label(), err)
-	c.table.db.failure = err
-	return err
-}
+func (c *cursor) fail(err error) error { return c.table.fail(err) }
 
 // rescue makes an error of a panic in the source: to unwind SQLite itself would leave it broken.
 func (c *cursor) rescue(err *error) {

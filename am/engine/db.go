@@ -33,7 +33,11 @@ type DB struct {
 	schemas []string
 	tables  []*virtualTable
 
-	now time.Time // when the last statement was begun, for now() and ago()
+	now     time.Time // when the last statement was begun, for now() and ago()
+	execute func(context.Context, Call) (Result, error)
+
+	// identifies is whether the statement under way may ask for the ids of rows.
+	identifies bool
 
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
@@ -76,6 +80,9 @@ func (db *DB) Attach(schema string, tables ...Table) error {
 	db.schemas = append(db.schemas, schema)
 	return nil
 }
+
+// InTransaction reports whether a BEGIN waits for its COMMIT.
+func (db *DB) InTransaction() bool { return db.conn != nil && !db.conn.GetAutocommit() }
 
 // Close ends what is still running and frees the database.
 func (db *DB) Close() error {

@@ -10,8 +10,9 @@ import (
 // identities gives the rows of a scan ids that a second scan gives to the same rows.
 //
 // For `a = 1 OR b = 2` SQLite may scan a table twice, once for each side, and drop the rows of the second scan whose
-// rowid it has seen. A source knows no rowids. But the statement cannot tell rows apart that are equal in all columns it
-// uses, and each side takes all of them or none: so a row's id is the hash of those columns, and the how manieth it is.
+// rowid it has seen. A source knows no rowids, so an id is a hash of the primary key. Where rows have none, the statement
+// cannot tell those apart that are equal in all columns it uses, and each side takes all of them or none: then it is the
+// hash of those columns, and the how manieth it is.
 type identities struct {
 	hash maphash.Hash
 	seen map[uint64]uint64
@@ -26,8 +27,12 @@ func (ids *identities) of(c *cursor) int64 {
 		ids.hash.SetSeed(seed)
 	}
 	ids.hash.Reset()
+	columns := c.plan.used
+	if c.table.keyed() {
+		columns = c.table.primary
+	}
 	for i := range c.table.columns {
-		if c.plan.used&(1<<min(i, 63)) != 0 {
+		if columns&(1<<min(i, 63)) != 0 {
 			ids.add(c.table.source.Cell(c.row, i))
 		}
 	}
@@ -47,4 +52,19 @@ func (ids *identities) add(cell any) {
 	default:
 		maphash.WriteComparable(&ids.hash, v)
 	}
+}
+
+// keyed reports whether scans read the primary key: where the statement under way may ask for ids. SQLite does not say
+// so to a table, and a key that is read needlessly can be most of an answer.
+func (t *virtualTable) keyed() bool { return t.primary != 0 && t.db.identifies }
+
+// also are the columns that a scan reads beside those that the statement uses.
+func (t *virtualTable) also() (columns uint64) {
+	if t.keyed() {
+		columns |= t.primary
+	}
+	if t.changes != nil {
+		columns |= t.primary | t.needed
+	}
+	return columns
 }

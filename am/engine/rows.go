@@ -30,6 +30,10 @@ type Rows struct {
 	stmt *sqlite3.Stmt
 	err  error
 
+	identifies bool    // the statement asks for the ids of rows
+	result     *Result // of an EXEC, instead of a statement
+	failed     error   // what ends its rows
+
 	columns  []ResultColumn
 	declared []bool // which columns' types are declared
 	started  bool
@@ -52,6 +56,9 @@ func (r *Rows) Columns() []ResultColumn { return r.columns }
 
 // Next goes to the next row, until it returns false: then Err says why.
 func (r *Rows) Next() bool {
+	if r.result != nil && r.err == nil {
+		return r.nextResult()
+	}
 	if r.stmt == nil || r.err != nil {
 		return false
 	}
@@ -79,7 +86,7 @@ func (r *Rows) Err() error { return r.err }
 // When it returns false, the text is done or Err says why it is not.
 func (r *Rows) NextResultSet() bool {
 	r.closeStatement()
-	r.columns = nil
+	r.columns, r.result = nil, nil
 	return r.advance()
 }
 

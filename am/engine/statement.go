@@ -27,6 +27,10 @@ func (db *DB) Query(ctx context.Context, sql string, args ...Arg) (*Rows, error)
 // advance prepares the next statement that returns rows and runs those before it.
 func (r *Rows) advance() bool {
 	for r.err == nil && r.prepare() {
+		if r.result != nil {
+			r.describeResult()
+			return true
+		}
 		if r.stmt.ColumnCount() > 0 {
 			r.describe()
 			return true
@@ -46,17 +50,35 @@ func (r *Rows) prepare() bool {
 	}
 	text := r.rest
 	r.db.now = time.Now().Truncate(time.Millisecond)
+	if isExec(text) {
+		return r.prepareExec()
+	}
 	r.err = r.guard(func() (err error) {
 		r.stmt, r.rest, err = r.db.conn.Prepare(text)
 		return err
 	})
 	if r.err == nil && r.stmt != nil {
 		r.err = r.args.bind(r.stmt, r.rest[blank(r.rest):] == "")
+		r.identifies = r.db.mayIdentify(text[:len(text)-len(r.rest)])
 	}
 	if r.err != nil {
 		r.closeStatement()
 	}
 	return r.err == nil && r.stmt != nil
+}
+
+// mayIdentify reports whether a statement asks for the ids of rows, as its query plan tells: to drop what it has read
+// twice for an OR.
+func (db *DB) mayIdentify(sql string) (may bool) {
+	const detail = 3
+	stmt, _, err := db.conn.Prepare("EXPLAIN QUERY PLAN " + sql)
+	if err != nil || stmt == nil {
+		return false // it is an EXPLAIN itself
+	}
+	for stmt.Step() {
+		may = may || strings.HasPrefix(stmt.ColumnText(detail), "MULTI-INDEX OR")
+	}
+	return stmt.Close() == nil && may
 }
 
 // step runs the statement to its next row or its end.
@@ -76,7 +98,7 @@ func (r *Rows) guard(run func() error) (err error) {
 	}
 	outer := r.db.conn.SetInterrupt(r.ctx)
 	defer r.db.conn.SetInterrupt(outer)
-	r.db.failure = nil
+	r.db.failure, r.db.identifies = nil, r.identifies
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("SQLite: %v", p) // out of memory
@@ -96,10 +118,15 @@ func (r *Rows) guard(run func() error) (err error) {
 }
 
 // blank is the length of the space, semicolons and comments that sql begins with.
-func blank(sql string) int {
+func blank(sql string) int { return skip(sql, spaces+";") }
+
+const spaces = " \t\r\n\f\ufeff"
+
+// skip is the length of the characters and comments that sql begins with.
+func skip(sql, characters string) int {
 	rest := sql
 	for {
-		rest = strings.TrimLeft(rest, " \t\r\n\f;\ufeff")
+		rest = strings.TrimLeft(rest, characters)
 		var end string
 		switch {
 		case strings.HasPrefix(rest, "--"):

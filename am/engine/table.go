@@ -21,6 +21,35 @@ type Table interface {
 	Cell(row any, column int) any
 }
 
+// A Keyed table tells its rows apart. Otherwise rows are the same that are equal in all columns that a statement uses,
+// and one whose cells change between two scans is two.
+type Keyed interface {
+	// PrimaryKey names the columns whose cells no two rows have in common.
+	PrimaryKey() []string
+}
+
+// A Writable is a Table whose rows statements can change. The changes of a transaction collect, COMMIT makes them, and
+// ROLLBACK makes none. Until then the transaction's own statements see them.
+type Writable interface {
+	Table
+	Keyed
+
+	// Needs names the columns, beside the primary key, that a row must hold for a change to be made of it.
+	Needs() []string
+
+	// Accept tells whether a change could be made, and makes nothing.
+	Accept(c Change) error
+
+	// Apply makes the changes, in their order. Its error fails the COMMIT; what it has made then stays made.
+	Apply(ctx context.Context, changes []Change) error
+}
+
+// A Change deletes, updates or inserts a row.
+type Change struct {
+	Row any            // as the source yielded it; nil where the row is new
+	Set map[string]any // new cells by columns: nil, string, int64, float64 or []byte; a nil map deletes the row
+}
+
 // A Column is a column of a [Table].
 type Column struct {
 	Name        string

@@ -13,7 +13,7 @@ const endOfList = sqlite3.ErrorCode(101)
 
 // query makes the source's query of a plan and its values. It is not possible if some condition can match nothing.
 func (t *virtualTable) query(p plan, arg []sqlite3.Value) (q Query, possible bool, err error) {
-	q.Columns = t.used(p.used)
+	q.Columns = t.used(p.used | t.also())
 	exact := true
 	for i, key := range p.keys {
 		column := t.columns[key.column]
@@ -29,7 +29,7 @@ func (t *virtualTable) query(p plan, arg []sqlite3.Value) (q Query, possible boo
 			q.Quals = append(q.Quals, Qual{column.Name, values})
 		}
 	}
-	if p.limit && exact {
+	if p.limit && exact && (t.changes == nil || len(t.changes.log) == 0) {
 		q.Limit = limit(p, arg[len(p.keys):])
 	}
 	return q, true, nil

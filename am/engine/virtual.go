@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,6 +12,9 @@ import (
 // module is the name of the one SQLite module; its argument is an index into DB.tables.
 const module = "am_engine"
 
+// writableModule is that of the tables which are Writable.
+const writableModule = module + "_writable"
+
 // A virtualTable is a Table as SQLite sees it.
 type virtualTable struct {
 	db      *DB
@@ -18,10 +22,13 @@ type virtualTable struct {
 	source  Table
 	columns []Column
 	keys    map[int]bool // by column index
+	primary uint64       // the columns of the primary key, as bits; 0 where rows have none
+	needed  uint64       // the columns that changes need beside them
+	changes *transaction // nil while none is under way
 }
 
 func (db *DB) createModule() error {
-	connect := func(conn *sqlite3.Conn, _, _, _ string, arg ...string) (*virtualTable, error) {
+	connect := func(conn *sqlite3.Conn, arg []string) (*virtualTable, error) {
 		i, err := strconv.Atoi(strings.Join(arg, " "))
 		if err != nil || i < 0 || i >= len(db.tables) {
 			return nil, fmt.Errorf("there is no such table: %q", arg)
@@ -34,8 +41,16 @@ func (db *DB) createModule() error {
 		// connection alone: the schemas live in memory, and those of an attached file cannot name them.
 		return t, conn.VTabConfig(sqlite3.VTAB_INNOCUOUS)
 	}
-	//nolint:staticcheck // the method that replaces it needs Go 1.27
-	return sqlite3.CreateModule(db.conn, module, connect, connect)
+	read := func(conn *sqlite3.Conn, _, _, _ string, arg ...string) (*virtualTable, error) {
+		return connect(conn, arg)
+	}
+	write := func(conn *sqlite3.Conn, _, _, _ string, arg ...string) (writableTable, error) {
+		t, err := connect(conn, arg)
+		return writableTable{t}, err
+	}
+	return errors.Join(
+		sqlite3.CreateModule(db.conn, module, read, read),           //nolint:staticcheck // the method that replaces it needs Go 1.27
+		sqlite3.CreateModule(db.conn, writableModule, write, write)) //nolint:staticcheck // as above
 }
 
 func (db *DB) createTable(schema string, source Table) error {
@@ -47,9 +62,39 @@ func (db *DB) createTable(schema string, source Table) error {
 		}
 		t.keys[i] = true
 	}
+	kind, err := t.identify()
+	if err != nil {
+		return err
+	}
 	db.tables = append(db.tables, t)
 	return db.conn.Exec(fmt.Sprintf(`CREATE VIRTUAL TABLE %s.%s USING %s(%d)`,
-		sqlite3.QuoteIdentifier(schema), sqlite3.QuoteIdentifier(source.Name()), module, len(db.tables)-1))
+		sqlite3.QuoteIdentifier(schema), sqlite3.QuoteIdentifier(source.Name()), kind, len(db.tables)-1))
+}
+
+// identify notes what tells rows apart and what changes need, and names the module for the table.
+func (t *virtualTable) identify() (kind string, err error) {
+	kind = module
+	if keyed, ok := t.source.(Keyed); ok {
+		if t.primary, err = t.bits(keyed.PrimaryKey()); err != nil {
+			return "", err
+		}
+	}
+	if writable, ok := t.source.(Writable); ok {
+		kind = writableModule
+		t.needed, err = t.bits(writable.Needs())
+	}
+	return kind, err
+}
+
+func (t *virtualTable) bits(columns []string) (bits uint64, err error) {
+	for _, name := range columns {
+		i := t.column(name)
+		if i < 0 || i > 62 {
+			return 0, fmt.Errorf("%s is none of the first 63 columns", name)
+		}
+		bits |= 1 << i
+	}
+	return bits, nil
 }
 
 func (t *virtualTable) column(name string) int {
@@ -94,6 +139,13 @@ func (t *virtualTable) label() string {
 		return t.schema + "." + t.source.Name()
 	}
 	return t.source.Name()
+}
+
+// fail keeps the error, since SQLite carries only its text.
+func (t *virtualTable) fail(err error) error {
+	err = fmt.Errorf("%s: %w", t.label(), err)
+	t.db.failure = err
+	return err
 }
 
 // Open makes a cursor: SQLite scans with it once, or once for each row of an outer table.

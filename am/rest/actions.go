@@ -29,6 +29,28 @@ var (
 	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, wayRound: "use AM 5, OpenAM 14 or later"}
 )
 
+// actions are all of them.
+var actions = []*action{
+	&getSessionInfo, &getAndResetIdleTime, &validate, &refresh, &logout, &logoutByHandle, &logoutByUser, &getProperties, &updateProperties,
+}
+
+// Versions are the resource versions of sessions, newest first, at which the client sends an action; "query" is the list.
+func Versions(name string) (versions []string) {
+	has := func(a api) bool { return name == "query" && a.query }
+	if i := slices.IndexFunc(actions, func(a *action) bool { return a.name == name }); i >= 0 {
+		if actions[i].version != "" {
+			return []string{actions[i].version}
+		}
+		has = actions[i].has
+	}
+	for _, a := range apis {
+		if has(a) {
+			versions = append(versions, a.version)
+		}
+	}
+	return versions
+}
+
 // SessionInfo is what AM says of one token.
 type SessionInfo struct {
 	Valid bool // false where AM does not know the token, or no longer

@@ -10,7 +10,6 @@ import (
 	"html"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -340,7 +339,10 @@ func (c *Client) dress(request *http.Request, r call, contentType string, key *c
 	if contentType != "" {
 		h.Set("Content-Type", contentType)
 	}
-	id := c.transaction + "-" + strconv.FormatInt(c.calls.Add(1), 10)
+	id, ok := request.Context().Value(transaction{}).(string)
+	if !ok {
+		id = c.NewTransaction()
+	}
 	h.Set("X-ForgeRock-TransactionId", id)
 	if sticky := c.sticky.Load(); sticky != nil {
 		h.Set("Cookie", *sticky)
@@ -352,6 +354,18 @@ func (c *Client) dress(request *http.Request, r call, contentType string, key *c
 		h.Set(key.header, key.value)
 	}
 	return id
+}
+
+// transaction is the key of a context's value: the transaction id of its requests.
+type transaction struct{}
+
+// NewTransaction is an id that no request has carried yet.
+func (c *Client) NewTransaction() string { return fmt.Sprintf("%s-%d", c.transaction, c.calls.Add(1)) }
+
+// WithTransaction gives the requests of a context an id, by which AM's audit log can be told of them before they are
+// sent: AM takes it where its administrator lets it trust such ids (PingAM 8, audit logging reference).
+func WithTransaction(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, transaction{}, id)
 }
 
 // stickyCookie is the cookie by which AM's load balancers find the server again. It is the only one kept, for a Cookie

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/spf13/cobra"
+)
+
+// ExecOptions are those of amsql exec.
+type ExecOptions struct {
+	ConnectionOptions
+	EndingOptions
+
+	Output string
+}
+
+func newExec(streams Streams) *cobra.Command {
+	var o ExecOptions
+	cmd := &cobra.Command{
+		Use:   "exec METHOD [name=value …]",
+		Short: "Run a method on sessions",
+		Long: "exec runs one of the methods that amsql methods lists, and prints what it answers. A value that\n" +
+			"begins with @ names a file, so that a token is in no shell history; @@ stands for one @.\n\n" +
+			describeMethods(),
+		Example: examples(
+			"what AM knows of a token", "amsql exec get_session_info token_id=@token.txt",
+			"keep a session from being idle", "amsql exec refresh token_id=@token.txt",
+			"set properties", `amsql exec update_session_properties token_id=@token.txt 'properties={"theme":"dark"}'`,
+			"end all sessions of a user", "amsql exec logout_by_user username=bjensen realm=/alpha",
+		),
+		ValidArgsFunction: completeExec,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd.Context(), cmd, args, streams)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.Output, "output", "o", "json", "print the answer in this `format`: "+formatNames())
+	o.EndingOptions.addFlags(flags)
+	o.ConnectionOptions.addFlags(flags)
+	return cmd
+}
+
+func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string, streams Streams) error {
+	if len(args) == 0 {
+		return misuse(cmd, "name a method; amsql methods lists them")
+	}
+	if newFormat(o.Output, formatOptions{}) == nil {
+		return misuse(cmd, "--output %q is none of %s", o.Output, formatNames())
+	}
+	method, err := methods.Named(args[0])
+	if err != nil {
+		return misuse(cmd, "%v", err)
+	}
+	given, err := arguments(cmd, args[1:])
+	if err != nil {
+		return err
+	}
+	if err := method.Check(given); err != nil {
+		return misuse(cmd, "%v", err)
+	}
+	w, ending, err := openEnding(ctx, o.ConnectionOptions, o.EndingOptions, streams)
+	if err != nil {
+		return err
+	}
+	defer w.close(ctx)
+	rows, err := method.Run(ctx, ending, given)
+	if err != nil && len(rows) == 0 {
+		return err
+	}
+	return firstError(err, w.printCells(method.Columns(), rows, o.Output))
+}
+
+// arguments reads name=value.
+func arguments(cmd *cobra.Command, args []string) (methods.Arguments, error) {
+	read := methods.Arguments{}
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok || name == "" {
+			return nil, misuse(cmd, "%q: it takes the form name=value", arg)
+		}
+		value, err := fromFile(value)
+		if err != nil {
+			return nil, &usageError{fmt.Sprintf("%s: %v", name, err)}
+		}
+		read[name] = append(read[name], value)
+	}
+	return read, nil
+}
+
+// describeMethods is a line for each method.
+func describeMethods() string {
+	var b strings.Builder
+	for _, m := range methods.Methods {
+		fmt.Fprintf(&b, "  %s", m.Name)
+		for _, name := range m.Required {
+			fmt.Fprintf(&b, " %s=", name)
+		}
+		for _, name := range m.Optional {
+			fmt.Fprintf(&b, " [%s=]", name)
+		}
+		b.WriteByte('\n')
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// completeExec completes the methods' names, and then their parameters'.
+func completeExec(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var words []string
+	if len(args) == 0 {
+		for _, m := range methods.Methods {
+			words = append(words, m.Name+"\t"+m.Description)
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+	if m := methods.Find(args[0]); m != nil {
+		for _, name := range slices.Concat(m.Required, m.Optional) {
+			words = append(words, name+"=")
+		}
+	}
+	return words, cobra.ShellCompDirectiveNoSpace
+}
+
+func newMethods(streams Streams) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:     "methods",
+		Short:   "List the methods on sessions",
+		Long:    "methods lists what can be done with sessions: by which statements, with which parameters, and\nwhat it calls and changes in AM. EXEC and amsql exec run every method.",
+		Example: examples("", "amsql methods", "for a script", "amsql methods --output json"),
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if newFormat(output, formatOptions{}) == nil {
+				return misuse(cmd, "--output %q is none of %s", output, formatNames())
+			}
+			w := &workspace{streams: streams}
+			return w.printCells(methodColumns, methodRows(), output)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "print the methods in this `format`: "+formatNames())
+	return cmd
+}
+
+var methodColumns = []am.Column{
+	{Name: "method"}, {Name: "accessible_by"}, {Name: "required"}, {Name: "optional"}, {Name: "action"}, {Name: "versions"}, {Name: "effects"},
+}
+
+func methodRows() (rows [][]any) {
+	for _, m := range methods.Methods {
+		by := []string{"exec"}
+		for _, access := range m.By {
+			by = append(by, access.Verb+" "+access.Table)
+		}
+		row := []any{}
+		for _, cell := range []string{
+			m.Name, strings.Join(by, ", "), strings.Join(m.Required, ", "), strings.Join(m.Optional, ", "),
+			m.Action, strings.Join(m.Versions(), ", "), m.Effects,
+		} {
+			row = append(row, nullText(cell))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func nullText(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}

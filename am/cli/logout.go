@@ -1,0 +1,302 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/spf13/cobra"
+)
+
+// LogoutOptions are those of amsql logout.
+type LogoutOptions struct {
+	ConnectionOptions
+	EndingOptions
+
+	Handles   []string
+	TokenFile string
+	Username  string
+	Realm     string
+	Where     string
+	From      string // a file, or - for standard input
+	CSV       []string
+	Output    string
+}
+
+func newLogout(streams Streams) *cobra.Command {
+	var o LogoutOptions
+	cmd := &cobra.Command{
+		Use:   "logout",
+		Short: "End sessions, with proof",
+		Long: "logout ends the sessions that one of --handle, --token-file, --username, --where and --from\n" +
+			"names. It shows what it is about to do and asks; afterwards it asks the server again, and\n" +
+			"prints what has become of each session: ended, already gone, still listed, refused or\n" +
+			"unknown. The exit status is 1 unless all are gone.",
+		Example: examples(
+			"what would be ended", `amsql logout --where "latest_access_time < datetime('now', '-1 hour')" --dry-run`,
+			"a user, everywhere", "amsql logout --username bjensen --reason 'INC-4711'",
+			"the handles that a query finds", `steampipe query --output json "select session_handle from am_session where realm = '/alpha'" | amsql logout --from - --yes`,
+			"everybody on a list", `amsql logout --csv leavers=leavers.csv --where "username in (select username from leavers)" --journal incident.jsonl`,
+		),
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), cmd, streams)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&o.Handles, "handle", nil, "end the session of this `handle`; repeatable")
+	flags.StringVar(&o.TokenFile, "token-file", "", "end the sessions of the tokens in a `file`, one a line")
+	flags.StringVar(&o.Username, "username", "", "end all sessions of the user of this `name`")
+	flags.StringVar(&o.Realm, "realm", "", "only those in this `realm` (with --username)")
+	flags.StringVar(&o.Where, "where", "", "end the sessions of am_session for which this `SQL` is true")
+	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one a line, or the JSON of a query")
+	flags.StringArrayVar(&o.CSV, "csv", nil, csvUsage)
+	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+formatNames())
+	o.EndingOptions.addFlags(flags)
+	o.ConnectionOptions.addFlags(flags)
+	return cmd
+}
+
+func (o *LogoutOptions) check(cmd *cobra.Command) error {
+	named := 0
+	for _, set := range []bool{len(o.Handles) > 0, o.TokenFile != "", o.Username != "", o.Where != "", o.From != ""} {
+		if set {
+			named++
+		}
+	}
+	switch {
+	case named != 1:
+		return misuse(cmd, "give one of --handle, --token-file, --username, --where and --from, to say which sessions")
+	case o.Realm != "" && o.Username == "":
+		return misuse(cmd, "--realm goes with --username")
+	case newFormat(o.Output, formatOptions{}) == nil:
+		return misuse(cmd, "--output %q is none of %s", o.Output, formatNames())
+	}
+	return nil
+}
+
+func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) error {
+	read, err := o.read(ctx, streams)
+	if err != nil {
+		return err
+	}
+	w, ending, err := openEnding(ctx, o.ConnectionOptions, o.EndingOptions, streams)
+	if err != nil {
+		return err
+	}
+	defer w.close(ctx)
+	if err := w.loadCSV(cmd, o.CSV); err != nil {
+		return err
+	}
+	var outcomes []methods.Outcome
+	switch {
+	case o.Username != "":
+		outcomes, err = ending.User(ctx, o.Realm, o.Username)
+	case o.Where != "":
+		if read, err = w.sessionsWhere(ctx, o.Where); err == nil {
+			outcomes, err = ending.Sessions(ctx, read)
+		}
+	default:
+		outcomes, err = ending.Sessions(ctx, read)
+	}
+	if err != nil && len(outcomes) == 0 {
+		return w.explain(err)
+	}
+	printErr := w.printCells(methods.OutcomeColumns, methods.OutcomeRows(outcomes), o.Output)
+	return firstError(err, methods.Unended(outcomes), printErr)
+}
+
+// openEnding opens the first of the connections for what ends its sessions.
+func openEnding(ctx context.Context, connections ConnectionOptions, o EndingOptions, streams Streams) (*workspace, *methods.Ending, error) {
+	configs, err := connections.configs()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(configs) == 0 {
+		return nil, nil, &usageError{"there is no connection: " + howToConnect}
+	}
+	if configs[0].Members != nil {
+		return nil, nil, &usageError{fmt.Sprintf("connection %s is an aggregator: choose the connection whose sessions shall end with --connection", configs[0].Name)}
+	}
+	w, err := openWorkspace(ctx, configs, streams)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.endings(o); err != nil {
+		w.close(ctx)
+		return nil, nil, err
+	}
+	return w, w.ends[configs[0].Name], nil
+}
+
+// read reads the sessions that are named outside of AM, before anything is sent.
+func (o *LogoutOptions) read(ctx context.Context, streams Streams) (sessions []methods.Session, err error) {
+	switch {
+	case o.TokenFile != "":
+		text, err := os.ReadFile(o.TokenFile)
+		if err != nil {
+			return nil, &usageError{fmt.Sprintf("--token-file: %v", err)}
+		}
+		for _, token := range words(text) {
+			sessions = append(sessions, methods.Session{Token: token})
+		}
+		return sessions, nil
+	case o.From != "":
+		var text []byte
+		if o.From == "-" {
+			all, err := readAll(ctx, streams.In)
+			if err != nil {
+				return nil, err
+			}
+			text = []byte(all)
+		} else if text, err = os.ReadFile(o.From); err != nil {
+			return nil, &usageError{fmt.Sprintf("--from: %v", err)}
+		}
+		if sessions, err = sessionsFrom(text); err != nil {
+			return nil, &usageError{fmt.Sprintf("--from: %v", err)}
+		}
+		return sessions, nil
+	}
+	for _, handle := range o.Handles {
+		sessions = append(sessions, methods.Session{Handle: handle})
+	}
+	return sessions, nil
+}
+
+// words are the lines that are not empty.
+func words(text []byte) (lines []string) {
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// sessionsFrom reads one handle a line, or JSON: rows with a session_handle, in an array, in the member rows of an object
+// (steampipe query, amsql query), or one after the other (jsonl).
+func sessionsFrom(text []byte) (sessions []methods.Session, err error) {
+	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
+	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
+		for _, handle := range words(text) {
+			sessions = append(sessions, methods.Session{Handle: handle})
+		}
+		return sessions, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		var document json.RawMessage
+		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+			return sessions, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("it begins as JSON, but: %w", err)
+		}
+		if sessions, err = appendSessions(sessions, document); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func appendSessions(sessions []methods.Session, document json.RawMessage) ([]methods.Session, error) {
+	var answer struct {
+		Rows          []json.RawMessage `json:"rows"`
+		SessionHandle string            `json:"session_handle"`
+		Username      string            `json:"username"`
+		Realm         string            `json:"realm"`
+	}
+	var handle string
+	switch {
+	case document[0] == '[':
+		if err := json.Unmarshal(document, &answer.Rows); err != nil {
+			return nil, err
+		}
+	case json.Unmarshal(document, &handle) == nil:
+		return append(sessions, methods.Session{Handle: handle}), nil
+	default:
+		if err := json.Unmarshal(document, &answer); err != nil {
+			return nil, err
+		}
+	}
+	if answer.Rows == nil {
+		if answer.SessionHandle == "" {
+			return nil, fmt.Errorf("row %d has no session_handle: let the query select that column", len(sessions)+1)
+		}
+		return append(sessions, methods.Session{Handle: answer.SessionHandle, Username: answer.Username, Realm: answer.Realm}), nil
+	}
+	for _, row := range answer.Rows {
+		var err error
+		if sessions, err = appendSessions(sessions, row); err != nil {
+			return nil, err
+		}
+	}
+	return sessions, nil
+}
+
+// sessionsWhere are those of am_session for which a condition is true.
+func (w *workspace) sessionsWhere(ctx context.Context, where string) (sessions []methods.Session, err error) {
+	rows, err := w.db.Query(ctx, "select session_handle, username, realm from am_session where (\n"+where+"\n)")
+	if err != nil {
+		return nil, whereError(err)
+	}
+	return readSessions(rows) //nolint:contextcheck // the rows have theirs
+}
+
+func readSessions(rows *engine.Rows) (sessions []methods.Session, err error) {
+	cell := func(i int) string { text, _ := rows.Values()[i].(string); return text }
+	for rows.Next() {
+		sessions = append(sessions, methods.Session{Handle: cell(0), Username: cell(1), Realm: cell(2), Listed: true})
+	}
+	return sessions, firstError(rows.Err(), rows.Close())
+}
+
+// whereError names the place in the condition, not in the statement around it.
+func whereError(err error) error {
+	var sql *engine.Error
+	if errors.As(err, &sql) && sql.Line > 1 {
+		sql.Line--
+	}
+	return fmt.Errorf("--where: %w", err)
+}
+
+// printCells prints rows of cells, as a connection has them.
+func (w *workspace) printCells(columns []am.Column, rows [][]any, output string) error {
+	header := make([]engine.ResultColumn, len(columns))
+	for i, c := range columns {
+		header[i] = engine.ResultColumn{Name: c.Name, Type: engineTypes[c.Type]}
+	}
+	out := newOutput(w.streams, w.progress)
+	f := newFormat(cmp.Or(output, "table"), formatOptions{header: true, separator: ','})
+	f.begin(&out.Buffer, header)
+	for _, row := range rows {
+		f.row(&out.Buffer, engineCells(columns, row))
+		if err := out.rowDone(); err != nil {
+			return err
+		}
+	}
+	f.end(&out.Buffer)
+	return out.finish()
+}
+
+// engineCells are a connection's cells as the engine has them.
+func engineCells(columns []am.Column, row []any) []any {
+	cells := make([]any, len(row))
+	for i, cell := range row {
+		cells[i] = cell
+		if encoded, err := json.Marshal(cell); cell != nil && columns[i].Type == am.JSON && err == nil {
+			cells[i] = json.RawMessage(encoded)
+		}
+	}
+	return cells
+}

@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// A writableTable is a virtual table of a [Writable].
+//
+// It has rowids, though SQLite knows virtual tables without: those carry their primary key in every statement, count(*)
+// included, and one of several columns cannot be written to.
+type writableTable struct{ *virtualTable }
+
+func (t writableTable) source() Writable { return t.virtualTable.source.(Writable) }
+
+// A transaction is the changes that have collected, and the rows of which they can be made.
+type transaction struct {
+	table  *virtualTable
+	ids    map[string]int64 // of rows, by primary key
+	rows   map[int64]any
+	log    []change
+	marks  map[int]int // length of the log at each savepoint
+	latest map[int64]*overlay
+}
+
+type change struct {
+	Change
+	id int64
+}
+
+// An overlay is what a transaction has made of a row.
+type overlay struct {
+	deleted bool
+	set     map[string]any
+}
+
+// Begin opens a transaction, before SQLite looks for rows to change.
+func (t writableTable) Begin() error {
+	t.changes = &transaction{table: t.virtualTable, ids: map[string]int64{}, rows: map[int64]any{}, marks: map[int]int{}, latest: map[int64]*overlay{}}
+	return nil
+}
+
+// Sync makes the changes. Its error fails the COMMIT.
+func (t writableTable) Sync() (err error) {
+	defer t.rescue(&err)
+	if t.changes == nil || len(t.changes.log) == 0 {
+		return nil // SQLite asks this of a table that it creates, too, which it has not told to Begin
+	}
+	all := make([]Change, len(t.changes.log))
+	for i, c := range t.changes.log {
+		all[i] = c.Change
+	}
+	if err := t.source().Apply(t.db.conn.GetInterrupt(), all); err != nil {
+		return t.fail(err)
+	}
+	return nil
+}
+
+// Commit ends the transaction.
+func (t writableTable) Commit() error {
+	t.changes = nil
+	return nil
+}
+
+// Rollback drops what has collected.
+func (t writableTable) Rollback() error {
+	t.changes = nil
+	return nil
+}
+
+// Savepoint marks a place in the log: also at the beginning of a statement that may fail halfway.
+func (t writableTable) Savepoint(id int) error {
+	if t.changes != nil {
+		t.changes.marks[id] = len(t.changes.log)
+	}
+	return nil
+}
+
+// Release forgets a place.
+func (t writableTable) Release(int) error { return nil }
+
+// RollbackTo drops what has collected since.
+func (t writableTable) RollbackTo(id int) error {
+	tx := t.changes
+	if tx == nil {
+		return nil
+	}
+	tx.log = tx.log[:min(tx.marks[id], len(tx.log))]
+	tx.latest = map[int64]*overlay{}
+	for _, c := range tx.log {
+		tx.lay(c)
+	}
+	return nil
+}
+
+// Update collects a change: of one value, it deletes the row; with a first that is NULL, it inserts one.
+func (t writableTable) Update(arg ...sqlite3.Value) (id int64, err error) {
+	defer t.rescue(&err)
+	c := change{id: arg[0].Int64()}
+	insert := arg[0].Type() == sqlite3.NULL
+	if len(arg) > 1 {
+		c.Set = map[string]any{}
+		for i, column := range t.columns {
+			if v := arg[2+i]; !v.NoChange() && (!insert || v.Type() != sqlite3.NULL) {
+				c.Set[column.Name] = valueOf(v)
+			}
+		}
+	}
+	if insert {
+		c.id = t.changes.idOf(func(i int) any { return c.Set[t.columns[i].Name] })
+	} else if c.Row = t.changes.rows[c.id]; c.Row == nil {
+		return 0, t.fail(errors.New("the row to be changed has not been read"))
+	}
+	if err := t.source().Accept(c.Change); err != nil {
+		return 0, t.fail(err)
+	}
+	t.changes.log = append(t.changes.log, c)
+	t.changes.lay(c)
+	return c.id, nil
+}
+
+func (t writableTable) rescue(err *error) {
+	if p := recover(); p != nil {
+		*err = t.fail(fmt.Errorf("the table panicked: %v", p))
+	}
+}
+
+// valueOf is a value as SQLite has it.
+func valueOf(v sqlite3.Value) any {
+	switch v.Type() {
+	case sqlite3.INTEGER:
+		return v.Int64()
+	case sqlite3.FLOAT:
+		return v.Float()
+	case sqlite3.TEXT:
+		return v.Text()
+	case sqlite3.BLOB:
+		return v.Blob(nil)
+	}
+	return nil
+}
+
+func setResult(ctx sqlite3.Context, value any) {
+	switch v := value.(type) {
+	case int64:
+		ctx.ResultInt64(v)
+	case float64:
+		ctx.ResultFloat(v)
+	case string:
+		ctx.ResultText(v)
+	case []byte:
+		ctx.ResultBlob(v)
+	}
+}
+
+// idOf numbers rows by their primary keys.
+func (tx *transaction) idOf(cell func(column int) any) int64 {
+	var key strings.Builder
+	for i := range tx.table.columns {
+		if tx.table.primary&(1<<min(i, 63)) != 0 {
+			text := fmt.Sprintf("%T %v", cell(i), cell(i))
+			fmt.Fprintf(&key, "%d %s ", len(text), text)
+		}
+	}
+	id, known := tx.ids[key.String()]
+	if !known {
+		id = int64(len(tx.ids) + 1)
+		tx.ids[key.String()] = id
+	}
+	return id
+}
+
+// see keeps the cursor's row, of which a change may be made, and returns its id.
+func (tx *transaction) see(c *cursor) int64 {
+	id := tx.idOf(func(i int) any { return c.table.source.Cell(c.row, i) })
+	tx.rows[id] = c.row
+	return id
+}
+
+func (tx *transaction) lay(c change) {
+	o := tx.latest[c.id]
+	if o == nil {
+		o = &overlay{set: map[string]any{}}
+		tx.latest[c.id] = o
+	}
+	o.deleted = c.Set == nil
+	maps.Copy(o.set, c.Set)
+}
+
+func (tx *transaction) deleted(id int64) bool {
+	o := tx.latest[id]
+	return o != nil && o.deleted
+}
+
+func (tx *transaction) cell(id int64, column int) (value any, set bool) {
+	if o := tx.latest[id]; o != nil {
+		value, set = o.set[tx.table.columns[column].Name]
+	}
+	return value, set
+}

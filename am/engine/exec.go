@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Call is what EXEC asks for: EXEC schema.table.method @name = value, …
+type Call struct {
+	Schema string // "" where the statement names none
+	Table  string
+	Method string
+	Args   []Arg
+
+	// InTransaction is whether a ROLLBACK could follow, which a call that has been made does not heed.
+	InTransaction bool
+}
+
+// A Result is the rows that a call answers with. Cells are as those of a [Table].
+type Result struct {
+	Columns []Column
+	Rows    [][]any
+}
+
+// HandleExec has EXEC statements run by the function. Its rows are the answer also where it returns an error with them.
+func (db *DB) HandleExec(execute func(context.Context, Call) (Result, error)) { db.execute = execute }
+
+var execStart = regexp.MustCompile(`(?i)^exec(ute)?\s`)
+
+func isExec(sql string) bool { return execStart.MatchString(sql) }
+
+// prepareExec reads an EXEC, which SQLite does not know, and runs it.
+func (r *Rows) prepareExec() bool {
+	call, rest, err := r.parseExec(r.rest)
+	if err == nil && rest[blank(rest):] == "" {
+		err = r.args.allUsed()
+	}
+	if r.err = err; err != nil {
+		return false
+	}
+	if r.rest = rest; r.db.execute == nil {
+		r.err = errors.New("there is nothing to EXEC")
+		return false
+	}
+	call.InTransaction = r.db.InTransaction()
+	result, err := r.db.execute(r.ctx, call)
+	if r.err = err; err != nil && len(result.Rows) == 0 {
+		return false
+	}
+	r.result, r.failed, r.err = &result, err, nil
+	return true
+}
+
+func (r *Rows) describeResult() {
+	r.columns = make([]ResultColumn, len(r.result.Columns))
+	for i, c := range r.result.Columns {
+		r.columns[i] = ResultColumn{c.Name, c.Type}
+	}
+}
+
+func (r *Rows) nextResult() bool {
+	if len(r.result.Rows) == 0 {
+		r.err, r.failed = r.failed, nil
+		return false
+	}
+	r.values, r.result.Rows = r.result.Rows[0], r.result.Rows[1:]
+	return true
+}
+
+var (
+	execName  = regexp.MustCompile(`^([A-Za-z_]\w*|"(?:[^"]|"")+")`)
+	execValue = regexp.MustCompile(`^('(?:[^']|'')*'|[-+]?\d+(?:\.\d+)?\b|[:$@]\w+)`)
+)
+
+// parseExec reads EXEC [schema.]table.method [@name = value, …] [;] and returns what follows.
+func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
+	rest = sql[len(execStart.FindString(sql)):]
+	blanks := func() { rest = rest[skip(rest, spaces):] }
+	take := func(sign string) bool {
+		blanks()
+		after, ok := strings.CutPrefix(rest, sign)
+		rest = after
+		return ok
+	}
+	match := func(pattern *regexp.Regexp) string {
+		blanks()
+		found := pattern.FindString(rest)
+		rest = rest[len(found):]
+		return found
+	}
+	var path []string
+	for ok := true; ok; ok = take(".") {
+		name := match(execName)
+		if name == "" {
+			return call, rest, r.execError(rest, "a name is missing")
+		}
+		path = append(path, unquote(name, '"'))
+	}
+	switch len(path) {
+	case 2:
+		call.Table, call.Method = path[0], path[1]
+	case 3:
+		call.Schema, call.Table, call.Method = path[0], path[1], path[2]
+	default:
+		return call, rest, r.execError(sql, "EXEC takes schema.table.method")
+	}
+	for first := true; ; first = false {
+		if blanks(); rest == "" || rest[0] == ';' {
+			return call, rest, nil
+		}
+		if !first && !take(",") || !take("@") {
+			return call, rest, r.execError(rest, "EXEC takes @name = value, with commas between")
+		}
+		name := match(execName)
+		if name == "" || !take("=") {
+			return call, rest, r.execError(rest, "EXEC takes @name = value, with commas between")
+		}
+		at := rest
+		value, err := r.execValue(match(execValue))
+		if err != nil {
+			return call, rest, r.execError(at, err.Error())
+		}
+		call.Args = append(call.Args, Arg{unquote(name, '"'), value})
+	}
+}
+
+func (r *Rows) execValue(text string) (any, error) {
+	switch {
+	case text == "":
+		return nil, errors.New("a value is a text in single quotes, a number or a parameter :name")
+	case text[0] == '\'':
+		return unquote(text, '\''), nil
+	case strings.ContainsRune(":$@", rune(text[0])):
+		return r.args.value(text)
+	}
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return i, nil
+	}
+	return strconv.ParseFloat(text, 64)
+}
+
+func unquote(text string, quote byte) string {
+	if text[0] != quote {
+		return text
+	}
+	q := string(quote)
+	return strings.ReplaceAll(text[1:len(text)-1], q+q, q)
+}
+
+// execError names the place, as an error of SQLite does.
+func (r *Rows) execError(rest, message string) error {
+	before := r.sql[:len(r.sql)-len(rest)]
+	return &Error{
+		Message: message,
+		Line:    1 + strings.Count(before, "\n"),
+		Column:  1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]),
+		Near:    shorten(rest),
+		err:     fmt.Errorf("%s", message),
+	}
+}

@@ -1,0 +1,45 @@
+package inventory
+
+import (
+	"context"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// List asks for sessions once and reports whether the answer is whole: where AM may have cut the list it is not.
+// 404 where there is no such realm. It is one look at the server, whatever the policies.
+func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions []*rest.Session, whole bool, err error) {
+	limit, err := inv.listCap(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	for session, err := range inv.client.Sessions(ctx, q) {
+		if err != nil {
+			return nil, false, err
+		}
+		sessions = append(sessions, session)
+	}
+	return sessions, !limit.reached(len(sessions)), nil
+}
+
+// RealmPaths are the full paths of the realms that a query without realms asks: the connection's, else all that the server
+// lists, else, where it lists none to this account, that of the account.
+func (inv *Inventory) RealmPaths(ctx context.Context) ([]string, error) {
+	targets, err := newScan(inv, Query{}).realms(ctx)
+	paths := make([]string, len(targets))
+	for i, t := range targets {
+		paths[i] = t.path
+	}
+	return paths, err
+}
+
+// Exact is the same inventory without patience for what is missing: a list that is cut, or a realm that fails, is an
+// error even where the connection makes it a notice.
+func (inv *Inventory) Exact() *Inventory {
+	options := inv.options
+	options.OnRealmError = Fail
+	if options.OnTruncation == Warn {
+		options.OnTruncation = Fail
+	}
+	return New(inv.client, options)
+}

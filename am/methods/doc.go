@@ -1,0 +1,3 @@
+// Package methods has the operations on sessions as data: names, parameters, what they call and change. Those that end
+// sessions go through an [Ending]: a plan, guards, batches, proof and a journal.
+package methods

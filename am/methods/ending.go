@@ -1,0 +1,313 @@
+package methods
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// DefaultMax is how many sessions an operation ends at the most unless it is told another number.
+const DefaultMax = 100
+
+// An Ending ends sessions of one connection. It shows a plan, keeps to its guards, sends batches side by side, asks the
+// server again what is left, and writes a journal.
+type Ending struct {
+	Client    *rest.Client
+	Inventory *inventory.Inventory
+
+	Max     int                                // more sessions are refused
+	DryRun  bool                               // plan only
+	Confirm func(context.Context, *Plan) error // its error stops the operation before anything is sent; nil: go on
+	Notify  func(notice string)                // nil: nobody listens
+
+	Journal    *Journal // nil: none
+	Connection string   // for the journal: the connection's name,
+	Who        string   // who runs the operation,
+	Reason     string   // and why
+
+	BatchSize int // handles a request; DefaultBatchSize where it is 0
+}
+
+// A GuardError is an operation that was not begun. Nothing has been sent that changes anything.
+type GuardError struct{ message string }
+
+func (e *GuardError) Error() string { return e.message }
+
+func guarded(format string, args ...any) error { return &GuardError{fmt.Sprintf(format, args...)} }
+
+// graceTime is how long an interrupted operation may take to finish the batches under way and to see what they did.
+const graceTime = 30 * time.Second
+
+// outlive gives a context that ends some time after the other.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, cancel) })
+	return later, func() { stop(); cancel() }
+}
+
+// Sessions ends the sessions and returns what has become of each, in their order, without duplicates. The caller's own
+// session is left out unless it alone is named.
+//
+// An error says why the operation was not begun (a *GuardError) or could not go on; then the outcomes, where there are
+// any, say how far it came. That some session lives on is no error: see [Unended].
+func (e *Ending) Sessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
+	if err := e.settleJournal(ctx); err != nil {
+		return nil, err
+	}
+	targets := distinct(sessions)
+	if err := e.resolve(ctx, targets); err != nil {
+		return nil, err
+	}
+	own, err := e.own(ctx)
+	if err != nil {
+		return nil, err
+	}
+	targets, alone, err := e.spare(targets, own)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.guard(ctx, &Plan{Sessions: alive(targets), Own: alone}, 0); err != nil || e.DryRun {
+		return e.planned(targets), err
+	}
+	err = e.carryOut(ctx, e.batches(targets), targets)
+	return outcomes(targets), err
+}
+
+// distinct makes targets, one for each handle and token.
+func distinct(sessions []Session) []*target {
+	var targets []*target
+	at := map[[2]string]*target{}
+	for _, s := range sessions {
+		key := [2]string{s.Handle, s.Token}
+		if before := at[key]; before != nil {
+			before.Listed = before.Listed || s.Listed
+			continue
+		}
+		t := &target{Session: s}
+		at[key] = t
+		targets = append(targets, t)
+	}
+	return targets
+}
+
+// alive are the sessions that are to be ended.
+func alive(targets []*target) (sessions []Session) {
+	for _, t := range targets {
+		if t.state == "" {
+			sessions = append(sessions, t.Session)
+		}
+	}
+	return sessions
+}
+
+func outcomes(targets []*target) []Outcome {
+	all := make([]Outcome, len(targets))
+	for i, t := range targets {
+		all[i] = Outcome{t.Session, t.state, t.why}
+	}
+	return all
+}
+
+// planned is what a dry run has to say.
+func (e *Ending) planned(targets []*target) []Outcome {
+	if !e.DryRun {
+		return nil
+	}
+	for _, t := range targets {
+		if t.state == "" {
+			t.settle(Planned, "")
+		}
+	}
+	return outcomes(targets)
+}
+
+// guard stops what is too much or not confirmed. Before is how many sessions the operation has ended already.
+func (e *Ending) guard(ctx context.Context, p *Plan, before int) error {
+	n := before + len(p.Sessions)
+	switch {
+	case n > e.Max && before > 0:
+		return guarded("%s have appeared since, and with the %d ended they are more than %d: raise --max", p, before, e.Max)
+	case n > e.Max:
+		return guarded("%s are more than %d: nothing was ended; narrow the condition or raise --max", p, e.Max)
+	}
+	if len(p.Sessions) == 0 || e.Confirm == nil || before > 0 {
+		return nil
+	}
+	return e.Confirm(ctx, p)
+}
+
+func (e *Ending) notify(format string, args ...any) {
+	if e.Notify != nil {
+		e.Notify(fmt.Sprintf(format, args...))
+	}
+}
+
+// A self is the caller's own session.
+type self struct {
+	*rest.SessionInfo // nil for a bearer token, which has none
+}
+
+func (e *Ending) own(ctx context.Context) (self, error) {
+	info, err := e.Client.OwnSession(ctx)
+	if err != nil {
+		return self{}, fmt.Errorf("look for amsql's own session, which must not be ended by accident: %w", err)
+	}
+	return self{info}, nil
+}
+
+func (own self) isOf(realm, username string) bool {
+	return own.SessionInfo != nil && userKey(own.Realm, own.Username) == userKey(realm, username)
+}
+
+// spare leaves the caller's own session out unless it is alone, which it then reports; and so that of AM itself.
+func (e *Ending) spare(targets []*target, own self) (others []*target, alone bool, err error) {
+	for _, t := range targets {
+		if t.own, err = own.is(t); err != nil {
+			return nil, false, err
+		}
+		switch {
+		case len(targets) == 1:
+			return targets, t.own, nil
+		case t.own:
+			e.notify("amsql's own session is left out: it ends only where it alone is named")
+		case isSystem(t):
+			e.notify("the session of AM itself (%s) is left out: it ends only where it alone is named", systemUser)
+		default:
+			others = append(others, t)
+		}
+	}
+	return others, false, nil
+}
+
+// systemUser is whom AM's servers sign in as, in the root realm (OpenAM 16.0.5: its session is listed, and ends in decades).
+const systemUser = "dsameuser"
+
+func isSystem(t *target) bool { return userKey(t.Realm, t.Username) == userKey("/", systemUser) }
+
+var errWhichIsOwn = errors.New("the server does not tell the handle of amsql's own session, which must not be ended with others of the same user: use another account")
+
+// is reports whether a live session is the caller's own.
+func (own self) is(t *target) (bool, error) {
+	switch {
+	case own.SessionInfo == nil, t.state != "":
+		return false, nil
+	case own.Handle != "" && t.Handle != "":
+		return own.Handle == t.Handle, nil
+	case own.isOf(t.Realm, t.Username):
+		return false, errWhichIsOwn
+	}
+	return false, nil
+}
+
+// User ends all sessions of a user, in one realm or, where that is "", in every one: by logoutByUser where the server
+// has it and the caller is another user, else by handle; and again until none appears. See [Ending.Sessions].
+func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, error) {
+	if err := e.settleJournal(ctx); err != nil {
+		return nil, err
+	}
+	realms := []string{realm}
+	if realm == "" {
+		var err error
+		if realms, err = e.Inventory.RealmPaths(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var done []*target
+	known := map[string]bool{}
+	for round := 0; ; round++ {
+		list, err := e.listUser(ctx, realms, username, known)
+		switch {
+		case err != nil:
+			return outcomes(done), err
+		case len(list.targets) == 0 && round == 0:
+			e.notify("AM lists no session of %q to be ended; client-side sessions are in no list, and AM ends them only where blacklisting is on", username)
+			fallthrough
+		case len(list.targets) == 0:
+			return outcomes(done), nil
+		case round == maxRounds:
+			return outcomes(done), fmt.Errorf("%q signs in as quickly as the sessions end: there are %d more after %d rounds; disable the user first", username, len(list.targets), round)
+		}
+		if err := e.guard(ctx, &Plan{Sessions: alive(list.targets)}, len(done)); err != nil || e.DryRun {
+			return append(outcomes(done), e.planned(list.targets)...), err
+		}
+		done = append(done, list.targets...)
+		if err := e.carryOut(ctx, e.byUser(list, username), list.targets); err != nil {
+			return outcomes(done), err
+		}
+	}
+}
+
+// maxRounds bounds how often a user's new sessions are ended.
+const maxRounds = 10
+
+// A userList is a user's sessions, and the realms where they must be ended by handle: the caller's own session is among
+// them, or more than the plan says.
+type userList struct {
+	targets  []*target
+	byHandle map[string]bool
+}
+
+// listUser lists the user's sessions that are not known yet, but the caller's own, and makes them known.
+func (e *Ending) listUser(ctx context.Context, realms []string, username string, known map[string]bool) (list userList, err error) {
+	own, err := e.own(ctx)
+	if err != nil {
+		return list, err
+	}
+	list.byHandle = map[string]bool{}
+	for _, realm := range realms {
+		listed, whole, err := e.Inventory.List(ctx, rest.SessionQuery{Realm: realm, Username: username, Fields: proofFields})
+		if err != nil {
+			return list, fmt.Errorf("realm %s: %w", realm, err)
+		}
+		list.byHandle[realm] = !whole || own.isOf(realm, username)
+		for _, s := range listed {
+			t := &target{Session: Session{Handle: s.Handle, Username: username, Realm: realm, Listed: true}}
+			is, err := own.is(t)
+			if err != nil {
+				return list, err
+			}
+			if is {
+				list.byHandle[realm] = true
+				e.notify("amsql's own session is left out: it ends only where it alone is named")
+			}
+			if !is && !known[s.Handle] {
+				list.targets = append(list.targets, t)
+			}
+			known[s.Handle] = true
+		}
+	}
+	return list, nil
+}
+
+// byUser is one request for each realm, where that ends no more than it should, and batches elsewhere. Where the server
+// has no such request they are made batches of, too.
+func (e *Ending) byUser(list userList, username string) (work []batch) {
+	byRealm := map[string][]*target{}
+	var realms []string
+	for _, t := range list.targets {
+		if byRealm[t.Realm] == nil {
+			realms = append(realms, t.Realm)
+		}
+		byRealm[t.Realm] = append(byRealm[t.Realm], t)
+	}
+	for _, realm := range realms {
+		targets := byRealm[realm]
+		if list.byHandle[realm] {
+			work = append(work, e.batches(targets)...)
+			continue
+		}
+		work = append(work, batch{method: "logout_by_user", targets: targets, send: func(ctx context.Context, _ []*target) (map[string]bool, error) {
+			ok, err := e.Client.LogoutByUser(ctx, realm, username)
+			said := make(map[string]bool, len(targets))
+			for _, t := range targets {
+				said[t.Handle] = ok
+			}
+			return said, err
+		}})
+	}
+	return work
+}

@@ -1,0 +1,270 @@
+package methods
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// An Entry is a line of the journal. It never holds a token, nor a handle, by which a session could be ended.
+type Entry struct {
+	Time        time.Time `json:"time"`
+	Who         string    `json:"who"`
+	Connection  string    `json:"connection"`
+	Method      string    `json:"method"`
+	Session     string    `json:"session"` // the fingerprint of its handle or token
+	Username    string    `json:"username"`
+	Realm       string    `json:"realm"`
+	Reason      string    `json:"reason,omitempty"`
+	Outcome     string    `json:"outcome"`
+	Detail      string    `json:"detail,omitempty"`
+	Transaction string    `json:"transaction,omitempty"`
+}
+
+// The outcomes of a session that is not settled yet; later lines have a [State].
+const (
+	sending  = "sending"  // written before the request
+	answered = "answered" // after it, with what AM said
+	failed   = "failed"   // after it, with what came instead
+)
+
+// Fingerprint stands for a handle or a token in the journal: as much of its SHA-256 as tells them apart.
+func Fingerprint(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return "sha256:" + hex.EncodeToString(sum[:12])
+}
+
+func (s Session) fingerprint() string {
+	if s.Handle != "" {
+		return Fingerprint(s.Handle)
+	}
+	return tokens + Fingerprint(s.Token)
+}
+
+// tokens begins the fingerprint of a token, which no list can show.
+const tokens = "token-"
+
+// A Journal is a file of JSON lines, which only its owner may read. Before and after each batch, and at the end, its
+// lines are on the disk. A nil Journal writes nothing.
+type Journal struct {
+	mu   sync.Mutex
+	file *os.File
+	open []Entry // what an earlier run has left open
+}
+
+// OpenJournal opens a journal, or begins one, and reads what an earlier run has left open.
+func OpenJournal(path string) (*Journal, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, &JournalError{err}
+	}
+	j := &Journal{file: file}
+	if err := j.read(); err != nil {
+		return nil, errors.Join(&JournalError{err}, file.Close())
+	}
+	return j, nil
+}
+
+// Close closes the file.
+func (j *Journal) Close() error {
+	if j == nil {
+		return nil
+	}
+	return j.file.Close()
+}
+
+// A JournalError is a journal that cannot be read or written. Nothing more is sent then.
+type JournalError struct{ Err error }
+
+func (e *JournalError) Error() string { return fmt.Sprintf("journal: %v", e.Err) }
+func (e *JournalError) Unwrap() error { return e.Err }
+
+func isJournal(err error) bool {
+	var e *JournalError
+	return errors.As(err, &e)
+}
+
+// read finds the sessions whose last line is none of a settled one. A last line that broke off is ended.
+func (j *Journal) read() error {
+	last := map[string]Entry{}
+	var order []string
+	reader := bufio.NewReader(j.file)
+	for {
+		line, err := reader.ReadBytes('\n')
+		var entry Entry
+		if json.Unmarshal(line, &entry) == nil && entry.Session != "" {
+			key := entry.Connection + " " + entry.Session
+			if _, before := last[key]; !before {
+				order = append(order, key)
+			}
+			last[key] = entry
+		}
+		switch {
+		case err == nil:
+			continue
+		case !errors.Is(err, io.EOF):
+			return err
+		case len(line) > 0:
+			if _, err := j.file.WriteString("\n"); err != nil {
+				return err
+			}
+		}
+		break
+	}
+	for _, key := range order {
+		switch last[key].Outcome {
+		case sending, answered, failed:
+			j.open = append(j.open, last[key])
+		}
+	}
+	return nil
+}
+
+// write appends the entries and waits until they are on the disk.
+func (j *Journal) write(entries []Entry) error {
+	if j == nil || len(entries) == 0 {
+		return nil
+	}
+	var lines bytes.Buffer
+	encoder := json.NewEncoder(&lines)
+	encoder.SetEscapeHTML(false)
+	for _, entry := range entries {
+		entry.Time = time.Now().UTC()
+		if err := encoder.Encode(entry); err != nil {
+			return &JournalError{err}
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, err := j.file.Write(lines.Bytes()); err != nil {
+		return &JournalError{err}
+	}
+	if err := j.file.Sync(); err != nil {
+		return &JournalError{err}
+	}
+	return nil
+}
+
+func (e *Ending) entry(method string, s Session, outcome, detail, transaction string) Entry {
+	return Entry{
+		Who: e.Who, Connection: e.Connection, Method: method, Session: s.fingerprint(), Username: s.Username, Realm: s.Realm,
+		Reason: e.Reason, Outcome: outcome, Detail: detail, Transaction: transaction,
+	}
+}
+
+func (j *Journal) before(e *Ending, b batch, transaction string) error {
+	if j == nil {
+		return nil
+	}
+	entries := make([]Entry, len(b.targets))
+	for i, t := range b.targets {
+		t.method = b.method
+		entries[i] = e.entry(b.method, t.Session, sending, "", transaction)
+	}
+	return j.write(entries)
+}
+
+func (j *Journal) after(e *Ending, b batch, transaction string, said map[string]bool, err error) error {
+	if j == nil {
+		return nil
+	}
+	entries := make([]Entry, len(b.targets))
+	for i, t := range b.targets {
+		switch ok, there := said[t.Handle]; {
+		case err != nil:
+			entries[i] = e.entry(b.method, t.Session, failed, err.Error(), transaction)
+		case there:
+			entries[i] = e.entry(b.method, t.Session, answered, fmt.Sprint(ok), transaction)
+		default:
+			entries[i] = e.entry(b.method, t.Session, answered, "", transaction)
+		}
+	}
+	return j.write(entries)
+}
+
+// final writes what has become of each session.
+func (j *Journal) final(e *Ending, targets []*target) error {
+	if j == nil {
+		return nil
+	}
+	entries := make([]Entry, len(targets))
+	for i, t := range targets {
+		entries[i] = e.entry(t.method, t.Session, string(t.state), t.why, "")
+	}
+	return j.write(entries)
+}
+
+// settleJournal settles what an earlier run has left open: it was killed between a request and the proof.
+func (e *Ending) settleJournal(ctx context.Context) error {
+	if e.Journal == nil || e.DryRun {
+		return nil
+	}
+	left, others := []Entry{}, []Entry{}
+	for _, entry := range e.Journal.open {
+		if entry.Connection == e.Connection {
+			left = append(left, entry)
+		} else {
+			others = append(others, entry)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	settled, err := e.settled(ctx, left)
+	if err != nil {
+		return fmt.Errorf("settle what the journal has left open: %w", err)
+	}
+	if err := e.Journal.write(settled); err != nil {
+		return err
+	}
+	e.Journal.open = others
+	counts := map[string]int{}
+	for _, entry := range settled {
+		counts[entry.Outcome]++
+	}
+	e.notify("the journal had left %s open: %d ended, %d still listed", count(len(settled), "session"), counts[string(Ended)], counts[string(StillListed)])
+	return nil
+}
+
+// settled looks for the sessions by their fingerprints.
+func (e *Ending) settled(ctx context.Context, left []Entry) ([]Entry, error) {
+	listed := map[string]map[string]bool{}
+	for i, entry := range left {
+		if strings.HasPrefix(entry.Session, tokens) {
+			left[i].Outcome, left[i].Detail, left[i].Who = string(Unknown), "left open by an earlier run, and only its token could tell", e.Who
+			continue
+		}
+		key := userKey(entry.Realm, entry.Username)
+		if listed[key] == nil {
+			sessions, whole, err := e.Inventory.List(ctx, rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields})
+			if err == nil && !whole {
+				err = errCut
+			}
+			if err != nil {
+				return nil, err
+			}
+			listed[key] = map[string]bool{}
+			for _, s := range sessions {
+				listed[key][Fingerprint(s.Handle)] = true
+			}
+		}
+		state := Ended
+		if listed[key][entry.Session] {
+			state = StillListed
+		}
+		left[i].Outcome, left[i].Detail, left[i].Who = string(state), "left open by an earlier run", e.Who
+	}
+	return left, nil
+}

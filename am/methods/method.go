@@ -1,0 +1,132 @@
+package methods
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+)
+
+// A Method is an operation on sessions.
+type Method struct {
+	Name        string
+	Description string
+	By          []Access // statements that reach it; EXEC reaches every method
+	Required    []string // parameters
+	Optional    []string
+	Action      string // AM's
+	Effect      Effect
+	Effects     string // on the server
+
+	columns []am.Column
+	run     func(ctx context.Context, e *Ending, args Arguments) ([][]any, error)
+}
+
+// An Access is a statement on a table.
+type Access struct{ Verb, Table string }
+
+// Effect is what a method may do to sessions.
+type Effect int
+
+// A method that ends sessions goes through the guards of an [Ending].
+const (
+	Reads Effect = iota
+	Changes
+	Ends
+)
+
+// A Parameter is what a method is told.
+type Parameter struct {
+	Name, Type, Description string
+	list                    bool // may be given more than once
+}
+
+// Parameters are those of all methods.
+var Parameters = []Parameter{
+	{"realm", "string", "Full path of a realm, with a leading slash; without it every realm that the connection has.", false},
+	{"username", "string", "A user's name, as `am_session` shows it; the user's UUID in Advanced Identity Cloud.", false},
+	{"token_id", "string", "A session's token. It is a credential: give it as a parameter from a file. Where it is optional, amsql's own session is meant without it.", false},
+	{"session_handle", "string", "The handle by which an administrator ends a session, from `am_session`. It may be given more than once.", true},
+	{"properties", "object", "Names and values of session properties, as JSON: `{\"theme\":\"dark\"}`. Values are strings.", false},
+}
+
+// Arguments are values by the names of parameters.
+type Arguments map[string][]string
+
+func (a Arguments) one(name string) string {
+	if len(a[name]) == 0 {
+		return ""
+	}
+	return a[name][0]
+}
+
+// Find is the method of that name, nil where there is none.
+func Find(name string) *Method {
+	i := slices.IndexFunc(Methods, func(m *Method) bool { return strings.EqualFold(m.Name, name) })
+	if i < 0 {
+		return nil
+	}
+	return Methods[i]
+}
+
+// An ArgumentError is a method that does not exist, or arguments that it does not take. Nothing has been sent.
+type ArgumentError struct{ message string }
+
+func (e *ArgumentError) Error() string { return e.message }
+
+// Named is the method of that name.
+func Named(name string) (*Method, error) {
+	if m := Find(name); m != nil {
+		return m, nil
+	}
+	var names []string
+	for _, m := range Methods {
+		names = append(names, m.Name)
+	}
+	return nil, &ArgumentError{fmt.Sprintf("there is no method %q; there are %s", name, strings.Join(names, ", "))}
+}
+
+// Columns are those of the rows that the method answers with.
+func (m *Method) Columns() []am.Column { return m.columns }
+
+// Check tells whether the method takes the arguments.
+func (m *Method) Check(args Arguments) error {
+	takes := slices.Concat(m.Required, m.Optional)
+	for name, values := range args {
+		i := slices.IndexFunc(Parameters, func(p Parameter) bool { return p.Name == name })
+		switch {
+		case !slices.Contains(takes, name):
+			return &ArgumentError{fmt.Sprintf("%s takes no %q, but %s", m.Name, name, strings.Join(takes, ", "))}
+		case len(values) > 1 && !Parameters[i].list:
+			return &ArgumentError{fmt.Sprintf("%s takes one %s, but there are %d", m.Name, name, len(values))}
+		case slices.Contains(values, ""):
+			return &ArgumentError{fmt.Sprintf("%s: %s is empty", m.Name, name)}
+		}
+	}
+	for _, name := range m.Required {
+		if len(args[name]) == 0 {
+			return &ArgumentError{fmt.Sprintf("%s needs %s", m.Name, name)}
+		}
+	}
+	return nil
+}
+
+// Run checks the arguments, runs the method on the connection of the ending, and returns rows with a cell for each of
+// its columns. Methods that end sessions keep to the guards of the ending and may return rows and an error; others that
+// change some are not sent in a dry run.
+func (m *Method) Run(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	if err := m.Check(args); err != nil {
+		return nil, err
+	}
+	if m.Effect == Changes && e.DryRun {
+		e.notify("%s was not sent", m.Name)
+		return nil, nil
+	}
+	rows, err := m.run(ctx, e, args)
+	if err != nil && m.Effect != Ends {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	return rows, err
+}

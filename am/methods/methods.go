@@ -1,0 +1,237 @@
+package methods
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+var sessionColumns = []am.Column{
+	{Name: "username", Type: am.Text},
+	{Name: "realm", Type: am.Text},
+	{Name: "universal_id", Type: am.Text},
+	{Name: "session_handle", Type: am.Text},
+	{Name: "latest_access_time", Type: am.Timestamp},
+	{Name: "max_idle_expiration_time", Type: am.Timestamp},
+	{Name: "max_session_expiration_time", Type: am.Timestamp},
+	{Name: "properties", Type: am.JSON},
+}
+
+var propertyColumns = []am.Column{{Name: "name", Type: am.Text}, {Name: "value", Type: am.Text}}
+
+// OutcomeColumns are those of [OutcomeRows].
+var OutcomeColumns = []am.Column{
+	{Name: "username", Type: am.Text},
+	{Name: "realm", Type: am.Text},
+	{Name: "outcome", Type: am.Text},
+	{Name: "reason", Type: am.Text},
+	{Name: "session_handle", Type: am.Text},
+}
+
+// Methods are all methods, in the order of the documentation.
+var Methods = []*Method{
+	{
+		Name: "query", Action: "query", By: []Access{{"select", "am_session"}}, Optional: []string{"realm", "username"},
+		Description: "Lists server-side sessions, completely or with an error.",
+		Effects:     "none",
+		columns:     sessionColumns, run: query,
+	},
+	{
+		Name: "get_session_info", Action: "getSessionInfo", By: []Access{{"select", "am_session_info"}}, Optional: []string{"token_id"},
+		Description: "Tells what AM knows of a token. An invalid token is an answer: `valid` is false.",
+		Effects:     "none on the session of a token; resets the idle time of amsql's own",
+		columns:     infoColumns, run: sessionInfo,
+	},
+	{
+		Name: "get_session_info_and_reset_idle_time", Action: "getSessionInfoAndResetIdleTime", Optional: []string{"token_id"}, Effect: Changes,
+		Description: "Tells the same, and resets the idle time.",
+		Effects:     "resets the session's idle time",
+		columns:     infoColumns, run: sessionInfoAndReset,
+	},
+	{
+		Name: "get_session_properties", Action: "getSessionProperties", By: []Access{{"select", "am_session_property"}}, Optional: []string{"token_id"},
+		Description: "Tells the session properties that the Session Property Whitelist of the session's realm names.",
+		Effects:     "none",
+		columns:     propertyColumns, run: sessionProperties,
+	},
+	{
+		Name: "update_session_properties", Action: "updateSessionProperties", Effect: Changes,
+		By:       []Access{{"insert", "am_session_property"}, {"update", "am_session_property"}},
+		Required: []string{"properties"}, Optional: []string{"token_id"},
+		Description: "Sets session properties and tells all of them. Those that are not named keep their values.",
+		Effects:     "sets the properties",
+		columns:     propertyColumns, run: updateProperties,
+	},
+	{
+		Name: "validate", Action: "validate", By: []Access{{"select", "am_session_info"}}, Optional: []string{"token_id"},
+		Description: "Tells whether a token is valid, and its session's UID. Where AM cannot do so without resetting the idle time, getSessionInfo answers, without a UID.",
+		Effects:     "none: it goes with refresh=false",
+		columns: []am.Column{
+			{Name: "valid", Type: am.Boolean}, {Name: "session_uid", Type: am.Text}, {Name: "username", Type: am.Text}, {Name: "realm", Type: am.Text},
+		}, run: validate,
+	},
+	{
+		Name: "refresh", Action: "refresh", Optional: []string{"token_id"}, Effect: Changes,
+		Description: "Resets the idle time of a session and tells its limits. AM obeys once a minute (Latest Access Time Update Frequency).",
+		Effects:     "resets the session's idle time",
+		columns: []am.Column{
+			{Name: "valid", Type: am.Boolean}, {Name: "username", Type: am.Text}, {Name: "realm", Type: am.Text}, {Name: "idle_time", Type: am.Integer},
+			{Name: "max_idle_minutes", Type: am.Integer}, {Name: "max_session_minutes", Type: am.Integer}, {Name: "seconds_left", Type: am.Integer},
+		}, run: refresh,
+	},
+	{
+		Name: "logout", Action: "logout", Required: []string{"token_id"}, Effect: Ends,
+		Description: "Ends the session of a token.",
+		Effects:     "ends the session; a client-side one only where blacklisting is on",
+		columns:     OutcomeColumns, run: logout,
+	},
+	{
+		Name: "logout_by_handle", Action: "logoutByHandle", By: []Access{{"delete", "am_session"}}, Required: []string{"session_handle"}, Effect: Ends,
+		Description: "Ends the sessions behind handles.",
+		Effects:     "ends the sessions",
+		columns:     OutcomeColumns, run: logoutByHandle,
+	},
+	{
+		Name: "logout_by_user", Action: "logoutByUser", Required: []string{"username"}, Optional: []string{"realm"}, Effect: Ends,
+		Description: "Ends all sessions of a user. Where AM has no such action, as OpenAM, the sessions are listed and ended by handle, until none appears.",
+		Effects:     "ends the sessions; client-side ones only where AM invalidates them by user",
+		columns:     OutcomeColumns, run: logoutByUser,
+	},
+}
+
+// Versions are the resource versions of sessions at which AM is sent the method's action, newest first.
+func (m *Method) Versions() []string { return rest.Versions(m.Action) }
+
+func query(ctx context.Context, e *Ending, args Arguments) (rows [][]any, err error) {
+	for s, err := range e.Inventory.Sessions(ctx, inventory.Query{Realms: args["realm"], Usernames: args["username"]}) {
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, sessionRow(s))
+	}
+	return rows, nil
+}
+
+func sessionRow(s *rest.Session) []any {
+	row := []any{
+		text(s.Username), text(s.Realm), text(s.UniversalID), text(s.Handle),
+		moment(s.LatestAccess), moment(s.MaxIdleExpiration), moment(s.MaxSessionExpiration), nil,
+	}
+	if s.Properties != nil {
+		row[len(row)-1] = s.Properties
+	}
+	return row
+}
+
+var infoColumns = append([]am.Column{{Name: "valid", Type: am.Boolean}}, sessionColumns...)
+
+func sessionInfo(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	info, err := e.Client.SessionInfo(ctx, args.one("token_id"))
+	return infoRow(info, err)
+}
+
+func sessionInfoAndReset(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	info, err := e.Client.SessionInfoAndResetIdleTime(ctx, args.one("token_id"))
+	return infoRow(info, err)
+}
+
+func infoRow(info *rest.SessionInfo, err error) ([][]any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return [][]any{append([]any{info.Valid}, sessionRow(&info.Session)...)}, nil
+}
+
+func sessionProperties(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	properties, err := e.Client.SessionProperties(ctx, args.one("token_id"))
+	return propertyRows(properties, err)
+}
+
+func propertyRows(properties map[string]string, err error) (rows [][]any, _ error) {
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		rows = append(rows, []any{name, properties[name]})
+	}
+	return rows, err
+}
+
+func updateProperties(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	var changes map[string]string
+	if err := json.Unmarshal([]byte(args.one("properties")), &changes); err != nil || len(changes) == 0 {
+		return nil, &ArgumentError{"properties must be a JSON object of strings, such as {\"theme\":\"dark\"}"}
+	}
+	properties, err := SetProperties(ctx, e.Client, args.one("token_id"), changes)
+	return propertyRows(properties, err)
+}
+
+func validate(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	state, err := e.Client.TokenState(ctx, args.one("token_id"))
+	if err != nil {
+		return nil, err
+	}
+	return [][]any{{state.Valid, text(state.SessionUID), text(state.Username), text(state.Realm)}}, nil
+}
+
+func refresh(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	t, err := e.Client.Refresh(ctx, args.one("token_id"))
+	switch {
+	case err != nil:
+		return nil, err
+	case t.Valid != nil && !*t.Valid:
+		return [][]any{{false, nil, nil, nil, nil, nil, nil}}, nil
+	}
+	return [][]any{{true, text(t.Username), text(t.Realm), int64(t.IdleSeconds), int64(t.MaxIdleMinutes), int64(t.MaxMinutes), int64(t.LeftSeconds)}}, nil
+}
+
+func logout(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	return ended(e.Sessions(ctx, []Session{{Token: args.one("token_id")}}))
+}
+
+func logoutByHandle(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	sessions := make([]Session, len(args["session_handle"]))
+	for i, handle := range args["session_handle"] {
+		sessions[i].Handle = handle
+	}
+	return ended(e.Sessions(ctx, sessions))
+}
+
+func logoutByUser(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+	return ended(e.User(ctx, args.one("realm"), args.one("username")))
+}
+
+func ended(outcomes []Outcome, err error) ([][]any, error) {
+	if err == nil {
+		err = Unended(outcomes)
+	}
+	return OutcomeRows(outcomes), err
+}
+
+// OutcomeRows are the outcomes as rows.
+func OutcomeRows(outcomes []Outcome) [][]any {
+	rows := make([][]any, len(outcomes))
+	for i, o := range outcomes {
+		rows[i] = []any{text(o.Username), text(o.Realm), string(o.State), text(o.Reason), text(o.Handle)}
+	}
+	return rows
+}
+
+// The functions below make cells of values of which the zero value means absent.
+
+func text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func moment(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}

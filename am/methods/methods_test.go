@@ -1,0 +1,136 @@
+package methods_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+func TestEveryMethodAnswersWithItsColumns(t *testing.T) {
+	for _, profile := range []string{"openam", "pingam-8.1"} {
+		w := newWorld(t, simulator.Options{Profile: profile, Realms: 1, Users: 4, Sessions: 8, Seed: 1})
+		user, password := w.server.Admin()
+		adminOf(t, w, user, password).post("/realms/root/realms/alpha/realm-config/services/amSessionPropertyWhitelist?_action=create", `{"sessionPropertyWhitelist":["theme"]}`)
+		for _, m := range methods.Methods {
+			target := w.server.Sessions()[slices.IndexFunc(w.server.Sessions(), func(s simulator.Session) bool { return s.Realm == "/alpha" })]
+			given := map[string]string{
+				"realm": "/alpha", "username": target.Username, "token_id": target.Token, "session_handle": target.Handle, "properties": `{"theme":"dark"}`,
+			}
+			args := methods.Arguments{}
+			for _, name := range slices.Concat(m.Required, m.Optional) {
+				args[name] = []string{given[name]}
+			}
+			rows, err := m.Run(t.Context(), w.Ending, args)
+			if m.Name == "get_session_info_and_reset_idle_time" && profile == "openam" {
+				if err == nil || !strings.Contains(err.Error(), "use refresh") {
+					t.Errorf("%s: %v", m.Name, err)
+				}
+				continue
+			}
+			if err != nil || len(rows) == 0 {
+				t.Errorf("%s: %s: %d rows, %v", profile, m.Name, len(rows), err)
+			}
+			for _, row := range rows {
+				if len(row) != len(m.Columns()) {
+					t.Errorf("%s: %d cells for %d columns", m.Name, len(row), len(m.Columns()))
+				}
+			}
+		}
+	}
+}
+
+func TestMethodsAreTold(t *testing.T) {
+	for _, c := range []struct {
+		method string
+		args   methods.Arguments
+		err    string
+	}{
+		{"fly", nil, `there is no method "fly"; there are query, get_session_info, `},
+		{"logout", nil, "logout needs token_id"},
+		{"logout", methods.Arguments{"token": {"x"}}, `logout takes no "token", but token_id`},
+		{"logout", methods.Arguments{"token_id": {"x", "y"}}, "logout takes one token_id, but there are 2"},
+		{"logout_by_user", methods.Arguments{"username": {""}}, "logout_by_user: username is empty"},
+		{"LOGOUT_by_handle", methods.Arguments{"session_handle": {"a", "b"}}, ""},
+	} {
+		m, err := methods.Named(c.method)
+		if err == nil {
+			err = m.Check(c.args)
+		}
+		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.HasPrefix(err.Error(), c.err)) {
+			t.Errorf("%s %v: %v, want %s", c.method, c.args, err, c.err)
+		}
+	}
+}
+
+func TestEveryParameterOfTheMethodsIsDescribed(t *testing.T) {
+	described := map[string]bool{}
+	for _, p := range methods.Parameters {
+		described[p.Name] = true
+	}
+	used := map[string]bool{}
+	for _, m := range methods.Methods {
+		for _, name := range slices.Concat(m.Required, m.Optional) {
+			used[name] = true
+		}
+		if len(m.Versions()) == 0 {
+			t.Errorf("%s: no version has %s", m.Name, m.Action)
+		}
+	}
+	if !cmp.Equal(used, described) {
+		t.Error(cmp.Diff(described, used))
+	}
+}
+
+// properties sets up a session with a whitelist, and returns its token and a way to set and read.
+func properties(t *testing.T, w *world, whitelist string) (set func(string) (string, error)) {
+	user, password := w.server.Admin()
+	adminOf(t, w, user, password).post("/realms/root/realms/alpha/realm-config/services/amSessionPropertyWhitelist?_action=create", `{"sessionPropertyWhitelist":`+whitelist+`}`)
+	s, err := w.server.Login("/alpha", "ajensen")
+	must(t, err)
+	return func(properties string) (string, error) {
+		rows, err := methods.Find("update_session_properties").Run(t.Context(), w.Ending, methods.Arguments{"token_id": {s.Token}, "properties": {properties}})
+		return fmt.Sprint(rows), err
+	}
+}
+
+func TestPropertiesAreSetOneByOneAndTheOthersStay(t *testing.T) {
+	long := strings.Repeat("x", 10_000)
+	for _, profile := range []string{"openam", "am-7"} {
+		w := newWorld(t, simulator.Options{Profile: profile, Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+		set := properties(t, w, `["theme","team"]`)
+		for _, c := range []struct{ properties, want string }{
+			{`{"theme":"dark"}`, "[[team ] [theme dark]]"},
+			{`{"team":"日本 \"é\""}`, `[[team 日本 "é"] [theme dark]]`},
+			{`{"team":"` + long + `","theme":""}`, "[[team " + long + "] [theme ]]"},
+		} {
+			if got, err := set(c.properties); err != nil || got != c.want {
+				t.Errorf("%s: %.60s: %.60s, %v", profile, c.properties, got, err)
+			}
+		}
+	}
+}
+
+func TestWhatTheServerWouldRefuseIsNotSent(t *testing.T) {
+	for _, c := range []struct{ profile, whitelist, properties, err string }{
+		{"openam", `["theme"]`, `{"team":"a"}`, "property team: the Session Property Whitelist of the session's realm does not name it, but theme: nothing was sent"},
+		{"openam", `["theme","AuthLevel"]`, `{"theme":"a"}`, "property AuthLevel: AM lets nobody set it, and OpenAM takes only all"},
+		{"am-7", `["theme","AuthLevel"]`, `{"AuthLevel":"9"}`, "property AuthLevel: AM lets nobody set it: nothing was sent"},
+		{"openam", `["theme"]`, `{"theme":1}`, "properties must be a JSON object of strings"},
+		{"openam", `["theme"]`, `{}`, "properties must be a JSON object of strings"},
+	} {
+		w := newWorld(t, simulator.Options{Profile: c.profile, Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+		set := properties(t, w, c.whitelist)
+		if _, err := set(c.properties); err == nil || !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s, %s: %v, want %s", c.profile, c.properties, err, c.err)
+		}
+		if actions := w.changing(); len(actions) > 0 {
+			t.Errorf("%s: the server has seen %v", c.properties, actions)
+		}
+	}
+}

@@ -1,0 +1,252 @@
+package methods
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// proofFields are what a list must hold to tell what is left.
+var proofFields = []string{rest.FieldHandle, rest.FieldUsername, rest.FieldMaxIdleExpiration, rest.FieldMaxSessionExpiration}
+
+// resolve finds out which of the sessions are alive, and whose, before anything is sent: those that AM does not list
+// need not be ended, and could not be proven to be.
+func (e *Ending) resolve(ctx context.Context, targets []*target) error {
+	var known, nameless, tokens []*target
+	for _, t := range targets {
+		switch {
+		case t.Token != "":
+			tokens = append(tokens, t)
+		case t.Listed:
+		case t.Realm != "" && t.Username != "":
+			known = append(known, t)
+		default:
+			nameless = append(nameless, t)
+		}
+	}
+	if err := e.search(ctx, nameless); err != nil {
+		return err
+	}
+	e.look(ctx, known)
+	for _, t := range known {
+		if t.blind != nil {
+			return t.blind
+		}
+	}
+	for _, t := range append(known, nameless...) {
+		switch {
+		case t.state != "":
+		case t.found == nil:
+			t.settle(AlreadyGone, "AM did not list it before")
+		default:
+			t.Listed = true
+		}
+	}
+	return e.each(tokens, func(t *target) error { return e.resolveToken(ctx, t) })
+}
+
+// search looks for handles of which no more is known, in all realms.
+func (e *Ending) search(ctx context.Context, targets []*target) error {
+	if len(targets) == 0 {
+		return nil
+	}
+	wanted := make(map[string]*target, len(targets))
+	for _, t := range targets {
+		wanted[t.Handle] = t
+	}
+	for s, err := range e.Inventory.Exact().Sessions(ctx, inventory.Query{Fields: append([]string{rest.FieldRealm}, proofFields...)}) {
+		var cut *inventory.TruncatedError
+		if errors.As(err, &cut) {
+			for _, t := range wanted {
+				t.settle(Unknown, fmt.Sprintf("AM did not list it, but: %v", err))
+			}
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("look for the sessions: %w", err)
+		}
+		if t := wanted[s.Handle]; t != nil {
+			t.found, t.Username, t.Realm = s, s.Username, s.Realm
+			if delete(wanted, s.Handle); len(wanted) == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// resolveToken asks AM about a token without resetting its session's idle time.
+func (e *Ending) resolveToken(ctx context.Context, t *target) error {
+	info, err := e.Client.SessionInfo(ctx, t.Token)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask about a token: %w", err)
+	case !info.Valid:
+		t.settle(AlreadyGone, "AM did not know the token before, or no longer")
+	}
+	t.Username, t.Realm, t.Handle = info.Username, info.Realm, info.Handle
+	return nil
+}
+
+// each does something for all targets, some at a time, and returns the first error.
+func (e *Ending) each(targets []*target, do func(*target) error) error {
+	var group errgroup.Group
+	group.SetLimit(e.Client.MaxConcurrency())
+	for _, t := range targets {
+		group.Go(func() error { return do(t) })
+	}
+	return group.Wait()
+}
+
+// secondLook is how long what AM says it ended may stay listed: its servers share a token store.
+const secondLook = time.Second
+
+// prove asks the server what is left and settles every session.
+func (e *Ending) prove(ctx context.Context, targets []*target) {
+	var open []*target
+	for _, t := range targets {
+		if t.state == "" {
+			open = append(open, t)
+		}
+	}
+	e.check(ctx, open)
+	var lingering []*target
+	for _, t := range open {
+		if t.found != nil && t.said == "true" && t.blind == nil {
+			lingering = append(lingering, t)
+		}
+	}
+	if len(lingering) > 0 {
+		pause(ctx, secondLook)
+		e.check(ctx, lingering)
+	}
+	for _, t := range open {
+		t.settle(e.verdict(t))
+	}
+}
+
+// check looks whether the sessions are still there.
+func (e *Ending) check(ctx context.Context, targets []*target) {
+	var byHandle, tokens []*target
+	for _, t := range targets {
+		if t.found, t.blind = nil, nil; t.Token == "" {
+			byHandle = append(byHandle, t)
+		} else {
+			tokens = append(tokens, t)
+		}
+	}
+	e.look(ctx, byHandle)
+	_ = e.each(tokens, func(t *target) error { // each has its own error
+		info, err := e.Client.SessionInfo(ctx, t.Token)
+		if t.blind = err; err == nil && info.Valid {
+			t.found = &info.Session
+		}
+		return nil
+	})
+}
+
+// verdict is what has become of a session by what AM answered and what it lists now.
+func (e *Ending) verdict(t *target) (State, string) {
+	answered := "AM was not asked to end it"
+	switch {
+	case t.err != nil:
+		answered = t.err.Error()
+	case t.sent:
+		answered = "AM answered " + t.said
+	}
+	switch {
+	case t.own && rest.IsUnauthorized(t.blind):
+		return Ended, "AM no longer takes its token"
+	case t.blind != nil:
+		return Unknown, fmt.Sprintf("%s, and cannot be asked again: %v", answered, t.blind)
+	case t.found == nil && !t.sent:
+		return AlreadyGone, "it has ended by itself"
+	case t.found == nil && t.err != nil:
+		return Ended, "AM no longer lists it, although: " + answered
+	case t.found == nil:
+		return Ended, ""
+	case t.Token != "" && t.err == nil:
+		return Refused, "AM says that it is logged out, but the token is still valid: a client-side session, which AM ends only where blacklisting is on"
+	case t.said == "true" && e.expired(t.found):
+		return AlreadyGone, "it has expired, though AM lists it for up to a minute more"
+	case t.sent && (t.said == "false" || refused(t.err)):
+		return Refused, answered
+	}
+	return StillListed, answered
+}
+
+// refused reports whether AM looked at the request and would not.
+func refused(err error) bool { return err != nil && !passing(err) }
+
+// expired reports whether a session has ended by the server's clock, though AM lists it for up to a minute more.
+func (e *Ending) expired(s *rest.Session) bool {
+	now := e.Client.Now()
+	past := func(t time.Time) bool { return !t.IsZero() && now.After(t) }
+	return past(s.MaxIdleExpiration) || past(s.MaxSessionExpiration)
+}
+
+// fewUsers are asked for by name; of more, the realm's list is tried first.
+const fewUsers = 16
+
+// look lists the sessions of the targets' users, and so finds the targets or not.
+func (e *Ending) look(ctx context.Context, targets []*target) {
+	byRealm := map[string][]*target{}
+	for _, t := range targets {
+		byRealm[t.Realm] = append(byRealm[t.Realm], t)
+	}
+	var group sync.WaitGroup
+	for realm, of := range byRealm {
+		group.Go(func() { e.lookIn(ctx, realm, of) })
+	}
+	group.Wait()
+}
+
+func (e *Ending) lookIn(ctx context.Context, realm string, targets []*target) {
+	byUser := map[string][]*target{}
+	for _, t := range targets {
+		byUser[t.Username] = append(byUser[t.Username], t)
+	}
+	if len(byUser) > fewUsers || byUser[""] != nil {
+		if whole, err := e.compare(ctx, rest.SessionQuery{Realm: realm}, targets); whole || err != nil {
+			return
+		}
+	}
+	var group errgroup.Group
+	group.SetLimit(e.Client.MaxConcurrency())
+	for username, of := range byUser {
+		if username == "" { // AM takes an empty name for every user
+			continue
+		}
+		group.Go(func() error {
+			_, _ = e.compare(ctx, rest.SessionQuery{Realm: realm, Username: username}, of) // each has its error
+			return nil
+		})
+	}
+	_ = group.Wait() // nothing fails as a whole
+}
+
+var errCut = errors.New("AM cuts the list that would show it")
+
+// compare asks for one list and looks for the targets in it.
+func (e *Ending) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (whole bool, err error) {
+	q.Fields = proofFields
+	listed, whole, err := e.Inventory.List(ctx, q)
+	byHandle := make(map[string]*rest.Session, len(listed))
+	for _, s := range listed {
+		byHandle[s.Handle] = s
+	}
+	for _, t := range targets {
+		t.found, t.blind = byHandle[t.Handle], err
+		if t.found == nil && !whole && err == nil {
+			t.blind = errCut
+		}
+	}
+	return whole, err
+}

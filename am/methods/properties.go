@@ -1,0 +1,65 @@
+package methods
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// SetProperties sets some of the properties of a token's session, the caller's own where token is "", and returns all.
+// OpenAM takes only all of the whitelisted names at once, so those that are not named go along with their values: a
+// change that somebody else makes at the same moment is lost there.
+//
+// What the server would refuse is an error before anything is sent: a name that the realm's whitelist lacks, and there
+// AM's own, where the whitelist has them.
+func SetProperties(ctx context.Context, client *rest.Client, token string, changes map[string]string) (map[string]string, error) {
+	now, err := client.SessionProperties(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		if _, there := now[name]; !there {
+			return nil, fmt.Errorf("property %s: the Session Property Whitelist of the session's realm does not name it, but %s: nothing was sent", name, listed(now))
+		}
+	}
+	all := slices.Sorted(maps.Keys(changes))
+	version, err := client.API(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if version == "2.0" {
+		maps.Copy(now, changes)
+		changes, all = now, slices.Sorted(maps.Keys(now))
+	}
+	for _, name := range all {
+		if slices.Contains(protected, name) {
+			return nil, fmt.Errorf("property %s: AM lets nobody set it%s: nothing was sent", name, onlyAll(version))
+		}
+	}
+	return client.UpdateSessionProperties(ctx, token, changes)
+}
+
+func onlyAll(version string) string {
+	if version != "2.0" {
+		return ""
+	}
+	return ", and OpenAM takes only all of the whitelisted properties at once, so it must come off the whitelist before the others can be set"
+}
+
+func listed(properties map[string]string) string {
+	if len(properties) == 0 {
+		return "nothing"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(properties)), ", ")
+}
+
+// protected are the properties that are AM's own: nobody may set them. AuthLevel and AMCtxId are measured on OpenAM
+// 16.0.5, the others are of its list of protected properties.
+var protected = []string{
+	"AMCtxId", "AuthLevel", "AuthType", "CharSet", "clientType", "cookieSupport", "Host", "HostName", "IndexType", "Locale", "loginURL",
+	"Organization", "Principal", "Principals", "Role", "Service", "sun.am.UniversalIdentifier", "UserId", "UserProfile", "UserToken",
+}

@@ -1,0 +1,152 @@
+package methods
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// A Session is one to be ended: named by its handle or by its token, and otherwise as far as it is known.
+type Session struct {
+	Handle   string
+	Token    string
+	Username string
+	Realm    string
+	Listed   bool // AM listed it just now; otherwise it is looked for before it is ended
+}
+
+// State is what has become of a session.
+type State string
+
+// AM says true of handles that it has never seen, so what it lists afterwards decides. A session is Ended where AM had
+// listed it before, AlreadyGone where it had not. Planned is all that a dry run says.
+const (
+	Ended       State = "ended"
+	AlreadyGone State = "already gone"
+	StillListed State = "still listed"
+	Refused     State = "refused"
+	Unknown     State = "unknown"
+	Planned     State = "planned"
+)
+
+// An Outcome is what has become of one session, and why.
+type Outcome struct {
+	Session
+	State  State
+	Reason string
+}
+
+// Gone reports whether no such session is left.
+func (o Outcome) Gone() bool { return o.State == Ended || o.State == AlreadyGone }
+
+// Tally counts the outcomes by their states: 12 ended, 1 still listed.
+func Tally(outcomes []Outcome) string {
+	counts := map[State]int{}
+	for _, o := range outcomes {
+		counts[o.State]++
+	}
+	var parts []string
+	for _, state := range []State{Planned, Ended, AlreadyGone, StillListed, Refused, Unknown} {
+		if counts[state] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Unended is nil where every session is gone, or was only planned for.
+func Unended(outcomes []Outcome) error {
+	left := slices.DeleteFunc(slices.Clone(outcomes), func(o Outcome) bool { return o.Gone() || o.State == Planned })
+	if len(left) == 0 {
+		return nil
+	}
+	return &UnendedError{left, len(outcomes)}
+}
+
+// UnendedError says that some of the sessions may live on.
+type UnendedError struct {
+	Left []Outcome
+	Of   int
+}
+
+func (e *UnendedError) Error() string {
+	first := e.Left[0]
+	return fmt.Sprintf("%d of %s may live on (%s); the first, of %s: %s",
+		len(e.Left), count(e.Of, "session"), Tally(e.Left), first.whose(), cmp.Or(first.Reason, string(first.State)))
+}
+
+func (s Session) whose() string {
+	if s.Username == "" {
+		return "a user who is not known"
+	}
+	return fmt.Sprintf("%q in realm %s", s.Username, s.Realm)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// A Plan is what an operation is about to do.
+type Plan struct {
+	Sessions []Session // alive, and to be ended
+	Own      bool      // they are the caller's own session
+}
+
+// String says how many sessions of how many users in which realms.
+func (p *Plan) String() string {
+	users, realms := map[string]bool{}, map[string]bool{}
+	for _, s := range p.Sessions {
+		users[userKey(s.Realm, s.Username)] = true
+		realms[s.Realm] = true
+	}
+	var names []string
+	for realm := range realms {
+		names = append(names, realm)
+	}
+	slices.Sort(names)
+	const most = 5
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("%d more", more))
+	}
+	text := fmt.Sprintf("%s of %s in realm %s", count(len(p.Sessions), "session"), count(len(users), "user"), strings.Join(names, ", "))
+	if p.Own {
+		text += ", amsql's own"
+	}
+	return text
+}
+
+// PlanOf is what a dry run had in mind.
+func PlanOf(outcomes []Outcome) *Plan {
+	p := &Plan{}
+	for _, o := range outcomes {
+		if o.State == Planned {
+			p.Sessions = append(p.Sessions, o.Session)
+		}
+	}
+	return p
+}
+
+// userKey is the same for what AM takes for the same user: it compares without regard to case.
+func userKey(realm, username string) string { return strings.ToLower(realm + "\x00" + username) }
+
+// A target is a session on its way.
+type target struct {
+	Session
+	own    bool          // it is the caller's own
+	found  *rest.Session // in the last list; nil where it is not there
+	blind  error         // why that cannot be told
+	sent   bool
+	said   string // what AM answered
+	err    error  // what came instead of that
+	state  State  // "" until it is settled
+	method string // by which it was to be ended
+	why    string
+}
+
+func (t *target) settle(state State, why string) { t.state, t.why = state, why }
