@@ -96,4 +96,4 @@ release-check: ## check the release configuration
 
 .PHONY: clean
 clean: openam-down ## remove what was built, downloaded or started
-	rm -rf bin build
+	rm -rf bin build dist
