@@ -30,6 +30,9 @@ func examples(t *testing.T) (all []example) {
 			t.Fatalf("there are no pages %s", pattern)
 		}
 		for _, path := range pages {
+			if filepath.Base(path) == "sessions.md" {
+				continue // its statements write, with parameters: package cli runs them
+			}
 			page, err := os.ReadFile(path)
 			must(t, err)
 			for _, section := range regexp.MustCompile(`(?m)^##+ `).Split(string(page), -1) {
