@@ -280,7 +280,9 @@ func (w *workspace) printCells(columns []am.Column, rows [][]any, output string)
 	f := newFormat(cmp.Or(output, "table"), formatOptions{header: true, separator: ','})
 	f.begin(&out.Buffer, header)
 	for _, row := range rows {
-		f.row(&out.Buffer, engineCells(columns, row))
+		if err := f.row(&out.Buffer, engineCells(columns, row)); err != nil {
+			return err
+		}
 		if err := out.rowDone(); err != nil {
 			return err
 		}
