@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/agext/levenshtein"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -34,6 +35,7 @@ func (r *Rows) place(cause error) error {
 		return cause
 	}
 	e := &Error{Message: message(err), err: err}
+	e.Message += r.db.suggestion(e.Message)
 	if err.SQL() == "" {
 		return e
 	}
@@ -43,6 +45,33 @@ func (r *Rows) place(cause error) error {
 	e.Column = 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 	e.Near = shorten(err.SQL())
 	return e
+}
+
+// suggestion is the name of a table or a column like the one that SQLite misses, if there is one.
+func (db *DB) suggestion(message string) string {
+	var names []string
+	kind, missing, _ := strings.Cut(message, ": ")
+	missing = strings.ToLower(missing[strings.LastIndexByte(missing, '.')+1:])
+	for _, t := range db.tables {
+		switch kind {
+		case "no such table":
+			names = append(names, t.source.Name())
+		case "no such column":
+			for _, c := range t.columns {
+				names = append(names, c.Name)
+			}
+		}
+	}
+	nearest, least := "", 1+len(missing)/3
+	for _, name := range names {
+		if d := levenshtein.Distance(missing, name, nil); d < least {
+			nearest, least = name, d
+		}
+	}
+	if nearest == "" {
+		return ""
+	}
+	return "; is it " + nearest + "?"
 }
 
 // message is what SQLite says without what kind of error it is.

@@ -172,6 +172,8 @@ func TestAnSQLErrorShowsItsPlace(t *testing.T) {
 		{`select nope(1), '` + strings.Repeat("x", 50) + `'`, `line 1, column 8, at "nope(1), 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…": no such function: nope`},
 		{`select (`, `incomplete input`},
 		{`select * from nope`, `no such table: nope`},
+		{`select * from am_sessions`, `no such table: am_sessions; is it am_session?`},
+		{`select s.usrname from am_session s`, `line 1, column 8, at "s.usrname from am_session s": no such column: s.usrname; is it username?`},
 		{`delete from am_session`, `table am_session may not be modified`},
 		{`update am_session set realm = 1`, `table am_session may not be modified`},
 		{`insert into am_session (realm) values (1)`, `table am_session may not be modified`},
