@@ -64,7 +64,7 @@ func (db *DB) suggestion(message string) string {
 	}
 	nearest, least := "", 1+len(missing)/3
 	for _, name := range names {
-		if d := levenshtein.Distance(missing, name, nil); d < least {
+		if d := levenshtein.Distance(missing, name, nil); d > 0 && d < least {
 			nearest, least = name, d
 		}
 	}
