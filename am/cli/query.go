@@ -225,6 +225,7 @@ func (w *workspace) print(ctx context.Context, p printing) error {
 }
 
 func (w *workspace) printAll(rows *engine.Rows, p printing, start time.Time) (err error) {
+	p.options.width, _ = w.streams.size()
 	out := newOutput(w.streams, w.progress)
 	for more := len(rows.Columns()) > 0; more && err == nil; {
 		var count int64
