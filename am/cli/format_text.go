@@ -56,7 +56,11 @@ func (f *tableFormat) end(out *bytes.Buffer) {
 	t.Style().Format.Header = prettytext.FormatDefault
 	var configs []table.ColumnConfig
 	for i := range f.columns {
-		configs = append(configs, table.ColumnConfig{Number: i + 1, WidthMax: width})
+		config := table.ColumnConfig{Number: i + 1, WidthMax: width}
+		if width < widest {
+			config.WidthMaxEnforcer = prettytext.WrapSoft // between words, where there are some
+		}
+		configs = append(configs, config)
 	}
 	t.SetColumnConfigs(configs)
 	if f.header {
