@@ -24,6 +24,7 @@ type choice struct{ word, description, kind string }
 
 var (
 	lastWord     = regexp.MustCompile(`[\pL\pN_]*$`)
+	lastSpaced   = regexp.MustCompile(`\S*$`)
 	beforeRealm  = regexp.MustCompile(`(?i)(\brealm|\bpath)\s*(=|==|<>|!=|\bnot\s+in\s*\([^()]*|\bin\s*\([^()]*)\s*$`)
 	beforeMethod = regexp.MustCompile(`(?i)^\s*exec(?:ute)?\s+(?:\w+\.)?\w+\.$`)
 	inExec       = regexp.MustCompile(`(?i)^\s*exec(?:ute)?\s+(?:\w+\.)?\w+\.(\w+)\s.*@$`)
@@ -47,17 +48,33 @@ func (s *shell) complete(text string, cursor int) readline.Completions {
 			choices = s.completeSQL(strings.TrimSuffix(before, prefix), statement, prefix)
 		}
 	}
-	return completions(choices, prefix)
+	lead := ""
+	if prefix == "" {
+		lead = lastSpaced.FindString(text[:cursor])
+	}
+	_, height := s.streams.size()
+	return completions(choices, lead, prefix, height/2)
 }
 
-func completions(choices []choice, prefix string) readline.Completions {
-	candidates := make([]readline.Completion, len(choices))
-	for i, c := range choices {
-		candidates[i] = readline.Completion{Value: c.word, Display: strings.TrimSuffix(c.word, "'"), Description: c.description, Tag: c.kind}
+// completions are the choices with the prefix, a line each with their descriptions where there are lines enough. The lead is
+// what stands before an empty prefix, up to a space: without one, the editor would take it for the prefix.
+func completions(choices []choice, lead, prefix string, lines int) readline.Completions {
+	choices = slices.DeleteFunc(choices, func(c choice) bool { return !hasPrefixFold(c.word, prefix) })
+	var candidates []readline.Completion
+	for _, c := range choices {
+		candidate := readline.Completion{Value: lead + c.word, Display: strings.TrimSuffix(c.word, "'"), Tag: c.kind}
+		if len(choices) <= lines {
+			candidate.Description = c.description
+		}
+		candidates = append(candidates, candidate)
 	}
 	offered := readline.CompleteRaw(candidates)
-	offered.PREFIX = prefix
+	offered.PREFIX = lead + prefix
 	return offered
+}
+
+func hasPrefixFold(word, prefix string) bool {
+	return len(word) >= len(prefix) && strings.EqualFold(word[:len(prefix)], prefix)
 }
 
 // statementStart is where the statement begins that the text ends in.
@@ -107,10 +124,13 @@ func (s *shell) completeSQL(before, statement, prefix string) []choice {
 		choices = append(choices, columnChoices(t)...)
 	}
 	choices = distinctWords(choices)
-	if len(choices) == 0 || prefix != "" {
+	if prefix != "" || choices == nil {
 		choices = append(choices, tables...)
 	}
-	return append(choices, keywordChoices(prefix)...)
+	if prefix != "" {
+		choices = append(choices, keywordChoices(prefix)...)
+	}
+	return choices
 }
 
 func methodChoices() (choices []choice) {

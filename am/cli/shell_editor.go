@@ -29,6 +29,7 @@ func newEditor(streams Streams, complete func(text string, cursor int) readline.
 		"menu-complete-display-prefix": true, // Tab shows what there is before it chooses
 		"completion-ignore-case":       true,
 		"multiline-column":             false,
+		"cursor-position-probe":        false, // its answer swallows keys that are typed quickly; prompts begin at column 0
 	} {
 		_ = e.line.Config.Set(name, value) // they are of these types
 	}
