@@ -71,7 +71,7 @@ var findingColumns = []engine.ResultColumn{
 
 // examine prints what each step of each connection found. A step that failed makes an error.
 func (w *workspace) examine(ctx context.Context, output string) error {
-	f := newFormat(output, formatOptions{header: true, separator: ','})
+	f := newFormat(output, w.streams.formatOptions())
 	out := newOutput(w.streams, w.progress)
 	f.begin(&out.Buffer, findingColumns)
 	var failures []string

@@ -42,7 +42,7 @@ func (w *workspace) endings(o EndingOptions) (err error) {
 	for _, c := range w.connections {
 		w.ends[c.Name()] = &methods.Ending{
 			Client: c.Client(), Inventory: c.Inventory(), Max: o.Max, DryRun: o.DryRun, Confirm: w.confirmation(o),
-			Notify: w.notify, Journal: w.journal, Connection: c.Name(), Who: who(c), Reason: o.Reason,
+			Notify: w.notices.add, Journal: w.journal, Connection: c.Name(), Who: who(c), Reason: o.Reason,
 		}
 	}
 	return nil
@@ -73,8 +73,8 @@ func (w *workspace) confirmation(o EndingOptions) func(context.Context, *methods
 			return &usageError{fmt.Sprintf("%s would be ended, and there is no terminal to ask on: add --yes to end them, or --dry-run to see them", p)}
 		}
 		w.progress.clear()
-		fmt.Fprint(w.streams.Err, describePlan(p), "Type the number of sessions to end them: ")
-		typed, err := w.readLine(ctx)
+		fmt.Fprint(w.streams.Err, describePlan(p))
+		typed, err := w.ask(ctx, "Type the number of sessions to end them: ")
 		if err != nil {
 			return err
 		}
@@ -98,8 +98,9 @@ func describePlan(p *methods.Plan) string {
 	return b.String()
 }
 
-// readLine stops waiting when it is interrupted. What is behind the line stays for the next.
-func (w *workspace) readLine(ctx context.Context) (string, error) {
+// askLine stops waiting when it is interrupted. What is behind the line stays for the next.
+func (w *workspace) askLine(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(w.streams.Err, question)
 	if w.in == nil {
 		w.in = bufio.NewReader(w.streams.In)
 	}

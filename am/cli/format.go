@@ -19,6 +19,7 @@ type format interface {
 type formatOptions struct {
 	header    bool
 	separator rune
+	width     int // of the screen in characters, for table; 0: there is none
 }
 
 // formats are named, and print, as Steampipe's do; jsonl, markdown and those for files alone are ours.

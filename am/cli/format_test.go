@@ -165,3 +165,29 @@ func TestMarkdownIsNoMarkup(t *testing.T) {
 		t.Error(cmp.Diff(want, got))
 	}
 }
+
+func TestATableFitsTheScreenOrBecomesLines(t *testing.T) {
+	columns := []engine.ResultColumn{{Name: "username"}, {Name: "session_handle"}}
+	row := []any{"ajensen", strings.Repeat("0123456789", 4)}
+	for _, test := range []struct {
+		screen int
+		want   string
+	}{
+		{0, "| ajensen  | 0123456789012345678901234567890123456789 |\n"},
+		{55, "| ajensen  | 0123456789012345678901234567890123456789 |\n"},
+		{54, "| ajensen  | 012345678901234567890123456789012345678 |\n|          | 9                                       |\n"},
+		{27, "| ajensen  | 012345678901 |\n|          | 234567890123 |\n"},
+		{26, "username       | ajensen\nsession_handle | 0123456789012345678901234567890123456789\n"},
+	} {
+		var out bytes.Buffer
+		f := newTableFormat(formatOptions{header: true, width: test.screen})
+		f.begin(&out, columns)
+		if err := f.row(&out, row); err != nil {
+			t.Fatal(err)
+		}
+		f.end(&out)
+		if !strings.Contains(out.String(), test.want) {
+			t.Errorf("on a screen of %d: want %q in\n%s", test.screen, test.want, &out)
+		}
+	}
+}

@@ -21,41 +21,108 @@ const widest = 1024
 
 type tableFormat struct {
 	formatOptions
-	table table.Writer
+	columns []engine.ResultColumn
+	rows    [][]string
 }
 
 func newTableFormat(options formatOptions) format { return &tableFormat{formatOptions: options} }
 
 func (f *tableFormat) begin(_ *bytes.Buffer, columns []engine.ResultColumn) {
-	f.table = table.NewWriter()
-	f.table.SetStyle(table.StyleDefault)
-	f.table.Style().Format.Header = prettytext.FormatDefault
-	var configs []table.ColumnConfig
-	for i := range columns {
-		configs = append(configs, table.ColumnConfig{Number: i + 1, WidthMax: widest})
-	}
-	f.table.SetColumnConfigs(configs)
-	if f.header {
-		f.table.AppendHeader(tableRow(columnNames(columns)))
-	}
+	f.columns = columns
 }
 
+// row writes control characters out even for a file: they would break the frame.
 func (f *tableFormat) row(_ *bytes.Buffer, values []any) error {
-	f.table.AppendRow(tableRow(texts(values, null)))
+	row := texts(values, null)
+	for i, t := range row {
+		row[i] = visible(t)
+	}
+	f.rows = append(f.rows, row)
 	return nil
 }
 
 func (f *tableFormat) end(out *bytes.Buffer) {
-	if rendered := f.table.Render(); rendered != "" {
+	names := columnNames(f.columns)
+	for i, name := range names {
+		names[i] = visible(name)
+	}
+	width, ok := fit(f.width, f.widths(names))
+	if !ok {
+		f.asLines(out)
+		return
+	}
+	t := table.NewWriter()
+	t.SetStyle(table.StyleDefault)
+	t.Style().Format.Header = prettytext.FormatDefault
+	var configs []table.ColumnConfig
+	for i := range f.columns {
+		config := table.ColumnConfig{Number: i + 1, WidthMax: width}
+		if width < widest {
+			config.WidthMaxEnforcer = prettytext.WrapSoft // between words, where there are some
+		}
+		configs = append(configs, config)
+	}
+	t.SetColumnConfigs(configs)
+	if f.header {
+		t.AppendHeader(tableRow(names))
+	}
+	for _, row := range f.rows {
+		t.AppendRow(tableRow(row))
+	}
+	if rendered := t.Render(); rendered != "" {
 		out.WriteString(rendered + "\n")
 	}
 }
 
-// tableRow writes control characters out even for a file: they would break the frame.
+// widths are those that the columns would like to have.
+func (f *tableFormat) widths(names []string) []int {
+	widths := make([]int, len(names))
+	for i, name := range names {
+		if f.header {
+			widths[i] = prettytext.LongestLineLen(name)
+		}
+		for _, row := range f.rows {
+			widths[i] = max(widths[i], prettytext.LongestLineLen(row[i]))
+		}
+	}
+	return widths
+}
+
+// narrowest is the width in characters below which a column that goes on in the next line is no pleasure to read.
+const narrowest = 12
+
+// fit is the width at which cells go on in the next line, so that the table is no wider than the screen; 0 is no screen. It
+// is false where columns would become too narrow.
+func fit(screen int, widths []int) (width int, ok bool) {
+	if screen == 0 {
+		return widest, true
+	}
+	const frame = len(" | ")
+	room := screen - frame*len(widths) - 1
+	for width = widest; width >= narrowest; width-- {
+		used := 0
+		for _, w := range widths {
+			used += min(w, width)
+		}
+		if used <= room {
+			return width, true
+		}
+	}
+	return 0, false
+}
+
+func (f *tableFormat) asLines(out *bytes.Buffer) {
+	var lines lineFormat
+	lines.begin(out, f.columns)
+	for _, row := range f.rows {
+		lines.texts(out, row)
+	}
+}
+
 func tableRow(texts []string) table.Row {
 	row := make(table.Row, len(texts))
 	for i, t := range texts {
-		row[i] = visible(t)
+		row[i] = t
 	}
 	return row
 }
@@ -78,11 +145,16 @@ func (f *lineFormat) begin(_ *bytes.Buffer, columns []engine.ResultColumn) {
 }
 
 func (f *lineFormat) row(out *bytes.Buffer, values []any) error {
+	f.texts(out, texts(values, null))
+	return nil
+}
+
+func (f *lineFormat) texts(out *bytes.Buffer, row []string) {
 	f.rows++
 	fmt.Fprintf(out, "-[ RECORD %-2d ]%s\n", f.rows, strings.Repeat("-", 75))
 	var cells [][]string
 	longest := 0
-	for _, t := range texts(values, null) {
+	for _, t := range row {
 		lines := strings.Split(visible(t), "\n")
 		cells = append(cells, lines)
 		for _, l := range lines {
@@ -92,7 +164,6 @@ func (f *lineFormat) row(out *bytes.Buffer, values []any) error {
 	for i, lines := range cells {
 		f.cell(out, f.names[i], lines, longest)
 	}
-	return nil
 }
 
 // cell writes the lines of a cell, a plus sign after each that goes on.

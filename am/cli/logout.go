@@ -277,7 +277,7 @@ func (w *workspace) printCells(columns []am.Column, rows [][]any, output string)
 		header[i] = engine.ResultColumn{Name: c.Name, Type: engineTypes[c.Type]}
 	}
 	out := newOutput(w.streams, w.progress)
-	f := newFormat(cmp.Or(output, "table"), formatOptions{header: true, separator: ','})
+	f := newFormat(cmp.Or(output, "table"), w.streams.formatOptions())
 	f.begin(&out.Buffer, header)
 	for _, row := range rows {
 		if err := f.row(&out.Buffer, engineCells(columns, row)); err != nil {

@@ -22,12 +22,16 @@ type progress struct {
 	mu      sync.Mutex
 	started time.Time
 	drawn   bool
+	hidden  bool // while something else has the screen
 }
 
 func newProgress(to io.Writer) *progress { return &progress{to: to, since: time.Since} }
 
-// update draws how far a scan is.
+// update draws how far a scan is. Without a progress there is nothing to draw.
 func (p *progress) update(now inventory.Progress) {
+	if p == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -36,13 +40,24 @@ func (p *progress) update(now inventory.Progress) {
 		p.started = time.Time{}
 	case p.started.IsZero():
 		p.started = time.Now()
-	case p.since(p.started) >= progressDelay:
+	case !p.hidden && p.since(p.started) >= progressDelay:
 		p.drawn = true
 		fmt.Fprint(p.to, "\r\x1b[K", describe(now, p.since(p.started)))
 	}
 }
 
-// clear takes the line away; it comes back with the next update. Without a progress there is none.
+// hide keeps the line away until it is told not to.
+func (p *progress) hide(hidden bool) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wipe()
+	p.hidden = hidden
+}
+
+// clear takes the line away; it comes back with the next update.
 func (p *progress) clear() {
 	if p == nil {
 		return

@@ -39,10 +39,12 @@ func newQuery(streams Streams) *cobra.Command {
 		Use:   "query [SQL]",
 		Short: "Run SQL and print its rows",
 		Long: "query runs SQL from the argument, a file or standard input, one statement after the other.\n" +
+			"On a terminal without SQL it is a shell, whose commands .help lists.\n" +
 			"The dialect is SQLite's; the tables of each connection are a schema of its name, and those\n" +
 			"of the connection am, else of the first, need no schema.",
 		Example: examples(
 			"who is logged in", `amsql query "select username, latest_access_time from am_session where realm = '/alpha'"`,
+			"a shell, with completion and a history", "amsql query",
 			"a value from outside, as a parameter", `amsql query "select * from am_session where username = :who" --arg who="o'brien"`,
 			"for a script", `amsql query "select realm, count(*) as sessions from am_session group by realm" --output json`,
 			"into a file, by its name's ending", `amsql query "select * from am_session" --export sessions.parquet`,
@@ -102,9 +104,11 @@ func isSeparator(s string) bool {
 }
 
 func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) (err error) {
-	sql, err := o.text(ctx, cmd, streams)
-	if err != nil {
-		return err
+	sql, interactive := "", o.interactive(streams)
+	if !interactive {
+		if sql, err = o.text(ctx, cmd, streams); err != nil {
+			return err
+		}
 	}
 	args, err := parameters(cmd, o.Args)
 	if err != nil {
@@ -128,10 +132,19 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams Stre
 		return err
 	}
 	defer w.abandon()
-	return w.print(ctx, printing{
+	p := printing{
 		sql: sql, args: args, output: o.Output, export: o.Export, timing: o.Timing, localTime: o.LocalTime,
 		options: formatOptions{header: o.Header, separator: firstRune(o.Separator)},
-	})
+	}
+	if interactive {
+		return runShell(ctx, w, p)
+	}
+	return w.print(ctx, p)
+}
+
+// interactive tells whether somebody sits there who can be asked for SQL. A dumb terminal cannot edit it.
+func (o *QueryOptions) interactive(streams Streams) bool {
+	return o.SQL == "" && o.File == "" && o.Export == "" && streams.InIsTerminal && streams.OutIsTerminal && os.Getenv("TERM") != "dumb"
 }
 
 func firstRune(s string) rune {
@@ -193,7 +206,7 @@ func interruptible(ctx context.Context, read func() (string, error)) (string, er
 // abandon says that a transaction was not committed.
 func (w *workspace) abandon() {
 	if w.db.InTransaction() {
-		w.notify("the transaction was not committed: nothing of it was sent")
+		w.notices.add("the transaction was not committed: nothing of it was sent")
 	}
 }
 
@@ -211,6 +224,7 @@ type printing struct {
 // print runs the statements and prints the rows of each.
 func (w *workspace) print(ctx context.Context, p printing) error {
 	start := time.Now()
+	w.notices.forget()
 	if err := w.attachNamed(p.sql); err != nil {
 		return err
 	}
@@ -225,10 +239,14 @@ func (w *workspace) print(ctx context.Context, p printing) error {
 }
 
 func (w *workspace) printAll(rows *engine.Rows, p printing, start time.Time) (err error) {
+	p.options.width, _ = w.streams.size()
 	out := newOutput(w.streams, w.progress)
 	for more := len(rows.Columns()) > 0; more && err == nil; {
 		var count int64
 		count, err = printRows(rows, newFormat(p.output, p.options), out, p.localTime)
+		if w.shown != nil {
+			w.shown()
+		}
 		if p.timing {
 			w.timing(start, count)
 		}

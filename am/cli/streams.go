@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 )
 
 // Streams are where a command reads and writes.
@@ -30,6 +31,25 @@ func Standard() Streams {
 		OutIsTerminal: isTerminal(os.Stdout),
 		ErrIsTerminal: isTerminal(os.Stderr),
 	}
+}
+
+// size is the size of the screen that rows are shown on in characters, 0 where there is none.
+func (s Streams) size() (width, height int) {
+	f, ok := s.Out.(interface{ Fd() uintptr })
+	if !ok || !s.OutIsTerminal {
+		return 0, 0
+	}
+	width, height, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0, 0
+	}
+	return width, height
+}
+
+// formatOptions are those of rows that are shown as they come.
+func (s Streams) formatOptions() formatOptions {
+	width, _ := s.size()
+	return formatOptions{header: true, separator: ',', width: width}
 }
 
 func isTerminal(f *os.File) bool {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
@@ -26,14 +25,17 @@ type workspace struct {
 	connections []*am.Connection
 	first       string   // schema, which needs no name
 	several     bool     // so that a notice says whose it is
+	schemas     []schema // all of them
 	waiting     []schema // more than SQLite has room for, until a statement names them
 	streams     Streams
 	progress    *progress // nil where nobody watches
 	cost        cost
-	notify      func(notice string)
+	notices     *notices
+	shown       func() // where set, shows the rows of a statement that wait for its end
 
 	ends    map[string]*methods.Ending // by connection; nil where statements only read
 	journal *methods.Journal
+	ask     func(ctx context.Context, question string) (answer string, err error)
 	in      *bufio.Reader // of what is typed
 }
 
@@ -47,8 +49,8 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 	if w.db, err = engine.Open(ctx); err != nil {
 		return nil, err
 	}
+	w.ask = w.askLine
 	host := w.host()
-	w.notify = host.Notify
 	w.db.HandleExec(w.exec)
 	for i, c := range configs {
 		if i == 0 {
@@ -58,15 +60,16 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 		if err != nil {
 			return nil, err
 		}
-		w.waiting = append(w.waiting, s)
+		w.schemas = append(w.schemas, s)
 	}
 	return w, w.attachFirst()
 }
 
 // A schema is the tables of a connection or an aggregator.
 type schema struct {
-	name   string
-	tables []engine.Table
+	name    string
+	tables  []engine.Table
+	members []*am.Connection // an aggregator's; one is a connection
 }
 
 func (w *workspace) schema(c am.NamedConfig, host am.Host) (schema, error) {
@@ -75,7 +78,7 @@ func (w *workspace) schema(c am.NamedConfig, host am.Host) (schema, error) {
 		if err != nil {
 			return schema{}, err
 		}
-		return schema{c.Name, w.tables(connection)}, nil
+		return schema{c.Name, w.tables(connection), []*am.Connection{connection}}, nil
 	}
 	members := make([]*am.Connection, len(c.Members))
 	for i, member := range c.Members {
@@ -84,7 +87,7 @@ func (w *workspace) schema(c am.NamedConfig, host am.Host) (schema, error) {
 			return schema{}, err
 		}
 	}
-	return schema{c.Name, aggregate(members)}, nil
+	return schema{c.Name, aggregate(members), members}, nil
 }
 
 // connection opens a connection once, for its schema and for the aggregators that it belongs to.
@@ -107,16 +110,16 @@ func (w *workspace) connection(c am.NamedConfig, host am.Host) (*am.Connection, 
 
 // attachFirst attaches all schemas, or only the default one where SQLite has no room for all.
 func (w *workspace) attachFirst() error {
-	count := len(w.waiting)
+	count := len(w.schemas)
 	if count > engine.MaxSchemas {
 		count = 1
 	}
-	for _, s := range w.waiting[:count] {
+	for _, s := range w.schemas[:count] {
 		if err := w.attach(s); err != nil {
 			return err
 		}
 	}
-	w.waiting = w.waiting[count:]
+	w.waiting = w.schemas[count:]
 	return nil
 }
 
@@ -154,32 +157,19 @@ func isWordOf(sql, word string) bool {
 
 // host is what connections tell the user.
 func (w *workspace) host() am.Host {
-	host := am.Host{Logger: hclog.NewNullLogger(), Notify: once(w.streams.notice), Progress: w.cost.add, UserAgent: "amsql/" + version()}
 	if w.streams.ErrIsTerminal {
 		w.progress = newProgress(w.streams.Err)
-		host.Progress = func(now inventory.Progress) {
+	}
+	w.notices = &notices{show: func(notice string) {
+		w.progress.clear()
+		w.streams.notice(notice)
+	}}
+	return am.Host{
+		Logger: hclog.NewNullLogger(), Notify: w.notices.add, UserAgent: "amsql/" + version(),
+		Progress: func(now inventory.Progress) {
 			w.cost.add(now)
 			w.progress.update(now)
-		}
-		host.Notify = once(func(notice string) {
-			w.progress.clear()
-			w.streams.notice(notice)
-		})
-	}
-	return host
-}
-
-// once passes on no notice twice: a join may scan a table often, and each scan has the same to say.
-func once(notify func(string)) func(string) {
-	var mu sync.Mutex
-	seen := map[string]bool{}
-	return func(notice string) {
-		mu.Lock()
-		defer mu.Unlock()
-		if !seen[notice] {
-			seen[notice] = true
-			notify(notice)
-		}
+		},
 	}
 }
 

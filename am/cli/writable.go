@@ -93,9 +93,9 @@ func (t sessionWriter) Apply(ctx context.Context, changes []engine.Change) error
 	outcomes, err := ending.Sessions(ctx, sessions)
 	switch {
 	case err == nil && ending.DryRun:
-		t.workspace.notify(fmt.Sprintf("%s would be ended", methods.PlanOf(outcomes)))
+		t.workspace.notices.add(fmt.Sprintf("%s would be ended", methods.PlanOf(outcomes)))
 	case len(outcomes) > 0:
-		t.workspace.notify(methods.Tally(outcomes))
+		t.workspace.notices.add(methods.Tally(outcomes))
 	}
 	return firstError(err, methods.Unended(outcomes))
 }
@@ -154,7 +154,7 @@ func (t propertyWriter) Apply(ctx context.Context, changes []engine.Change) erro
 		byToken[token][name] = c.Set["value"].(string)
 	}
 	if t.workspace.ends[t.connection.Name()].DryRun {
-		t.workspace.notify(fmt.Sprintf("%d properties of %d sessions planned", len(changes), len(tokens)))
+		t.workspace.notices.add(fmt.Sprintf("%d properties of %d sessions planned", len(changes), len(tokens)))
 		return nil
 	}
 	for i, token := range tokens {

@@ -33,6 +33,8 @@ type DB struct {
 	schemas []string
 	tables  []*virtualTable
 
+	preferred []string // the names of tables in main that are those of a schema, too
+
 	now     time.Time // when the last statement was begun, for now() and ago()
 	execute func(context.Context, Call) (Result, error)
 
@@ -78,6 +80,32 @@ func (db *DB) Attach(schema string, tables ...Table) error {
 		}
 	}
 	db.schemas = append(db.schemas, schema)
+	return nil
+}
+
+// Prefer has names without schema mean the tables of this schema, which is attached. It is not for transactions. A table
+// of the user's own that has such a name is in the way, and an error.
+func (db *DB) Prefer(schema string) error {
+	if db.InTransaction() {
+		return errors.New("a transaction is open: COMMIT or ROLLBACK it first")
+	}
+	for len(db.preferred) > 0 {
+		if err := db.conn.Exec(`DROP TABLE main.` + sqlite3.QuoteIdentifier(db.preferred[0])); err != nil {
+			return fmt.Errorf("prefer schema %s: %w", schema, err)
+		}
+		db.preferred = db.preferred[1:]
+	}
+	for _, t := range slices.Clone(db.tables) {
+		name := t.source.Name()
+		if t.schema != schema || slices.Contains(db.preferred, name) {
+			continue
+		}
+		if err := db.createTable("main", t.source); err != nil {
+			return fmt.Errorf("prefer schema %s: %w", schema, err)
+		}
+		db.tables[len(db.tables)-1].schema = schema
+		db.preferred = append(db.preferred, name)
+	}
 	return nil
 }
 

@@ -32,6 +32,30 @@ func TestUnqualifiedNamesMeanTheFirstSchemaThatHasThem(t *testing.T) {
 	}
 }
 
+func TestUnqualifiedNamesMeanThePreferredSchema(t *testing.T) {
+	first, second := sessions(), sessions()
+	second.rows = second.rows[:1]
+	db := open(t, first)
+	if err := db.Attach("am_dev", second); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ schema, want string }{{"am_dev", `[[1]]`}, {"am", `[[4]]`}, {"am_dev", `[[1]]`}, {"am_dev", `[[1]]`}} {
+		if err := db.Prefer(test.schema); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(all(t, db, `select count(*) from am_session`)); got != test.want {
+			t.Errorf("%s gives %s, not %s", test.schema, got, test.want)
+		}
+	}
+	if got := fmt.Sprint(all(t, db, `select count(*) from am.am_session`)); got != `[[4]]` {
+		t.Errorf("a name with its schema gives %s", got)
+	}
+	all(t, db, `begin; select 1`)
+	if err := db.Prefer("am"); err == nil {
+		t.Error("it changes in a transaction")
+	}
+}
+
 func TestAttachLeavesNothingBehindWhenItFails(t *testing.T) {
 	wrong := sessions()
 	wrong.name, wrong.keys = "am_wrong", []string{"nope"}

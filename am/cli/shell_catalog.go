@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+)
+
+// describedTable is a table as the shell tells of it: a connection's, or one of the user's own, which has no schema.
+type describedTable struct {
+	schema, name, description string
+	keys                      []string
+	columns                   []engine.Column
+}
+
+// catalog are all tables: the connections', then the user's own.
+func (s *shell) catalog() (tables []describedTable) {
+	for _, schema := range s.schemas {
+		for _, t := range schema.tables {
+			described := describedTable{schema: schema.name, name: t.Name(), keys: t.Keys(), columns: t.Columns()}
+			if source, ok := t.(interface{ Description() string }); ok {
+				described.description = source.Description()
+			}
+			tables = append(tables, described)
+		}
+	}
+	return append(tables, s.ownTables()...)
+}
+
+const ownTablesSQL = `
+select t.name, c.name, c.type from pragma_table_list t, pragma_table_info(t.name, t.schema) c
+where t.type in ('table', 'view') and t.name not like 'sqlite!_%' escape '!' and t.schema in ('main', 'temp')
+order by t.name, c.cid`
+
+// ownTables are those of files, and those that statements have made.
+func (s *shell) ownTables() (tables []describedTable) {
+	rows, err := s.db.Query(context.Background(), ownTablesSQL)
+	if err != nil {
+		return nil
+	}
+	defer rows.Close()
+	for rows.Next() {
+		cell := func(i int) string { text, _ := rows.Values()[i].(string); return text }
+		if n := len(tables); n == 0 || tables[n-1].name != cell(0) {
+			tables = append(tables, describedTable{name: cell(0)})
+		}
+		t := &tables[len(tables)-1]
+		t.columns = append(t.columns, engine.Column{Name: cell(1), Type: declaredType(cell(2))})
+	}
+	return tables
+}
+
+func declaredType(declared string) engine.Type {
+	switch strings.ToUpper(declared) {
+	case "INTEGER", "INT":
+		return engine.Integer
+	case "REAL", "DOUBLE":
+		return engine.Double
+	}
+	return engine.Text
+}
+
+// find finds a table by its name, with or without its schema.
+func (s *shell) find(name string) (describedTable, bool) {
+	schema, table, qualified := strings.Cut(name, ".")
+	if !qualified {
+		schema, table = "", name
+	}
+	tables := s.catalog()
+	for _, wanted := range []string{cmp.Or(schema, s.first), schema} {
+		i := slices.IndexFunc(tables, func(t describedTable) bool {
+			return strings.EqualFold(t.schema, wanted) && strings.EqualFold(t.name, table)
+		})
+		if i >= 0 {
+			return tables[i], true
+		}
+	}
+	return describedTable{}, false
+}
+
+// realmNames are the realms of connections, each asked once, in the background.
+type realmNames struct {
+	asked   map[string]chan []string // by schema
+	known   map[string][]string
+	working sync.WaitGroup
+	cancels []context.CancelFunc
+}
+
+// patience is how long a press of Tab waits for realms. The next one has them.
+const patience = 200 * time.Millisecond
+
+// of are the realms of a schema, none while they are not there.
+func (r *realmNames) of(s schema) []string {
+	if r.asked == nil {
+		r.asked, r.known = map[string]chan []string{}, map[string][]string{}
+	}
+	answer := r.asked[s.name]
+	if answer == nil {
+		answer = make(chan []string, 1)
+		r.asked[s.name] = answer
+		ctx, cancel := context.WithCancel(context.Background())
+		r.cancels = append(r.cancels, cancel)
+		r.working.Go(func() { answer <- listRealms(ctx, s.members) })
+	}
+	if names, ok := r.known[s.name]; ok {
+		return names
+	}
+	select {
+	case r.known[s.name] = <-answer:
+	case <-time.After(patience):
+	}
+	return r.known[s.name]
+}
+
+// listRealms leaves out what cannot be had: a query will say why.
+func listRealms(ctx context.Context, connections []*am.Connection) (names []string) {
+	for _, c := range connections {
+		for realm, err := range c.Client().Realms(ctx) {
+			if err != nil {
+				break
+			}
+			names = append(names, realm.Path())
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// stop ends what is under way.
+func (r *realmNames) stop() {
+	for _, cancel := range r.cancels {
+		cancel()
+	}
+	r.working.Wait()
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/reeflective/readline"
+	"github.com/reeflective/readline/inputrc"
+	"golang.org/x/term"
+)
+
+// errDropped says that Ctrl-C was typed, which drops what has been typed.
+var errDropped = errors.New("dropped")
+
+// An editor edits SQL and dot commands on the terminal, as the user's inputrc says.
+type editor struct {
+	streams Streams
+	line    *readline.Shell
+	begin   string // prompt
+}
+
+func newEditor(streams Streams, complete func(text string, cursor int) readline.Completions) *editor {
+	e := &editor{streams: streams, line: readline.NewShell(inputrc.WithApp("amsql"))}
+	for name, value := range map[string]any{
+		"enable-bracketed-paste":       true,
+		"menu-complete-display-prefix": true, // Tab shows what there is before it chooses
+		"completion-ignore-case":       true,
+		"multiline-column":             false,
+		"cursor-position-probe":        false, // its answer swallows keys that are typed quickly; prompts begin at column 0
+	} {
+		_ = e.line.Config.Set(name, value) // they are of these types
+	}
+	for _, keys := range []string{"emacs", "vi-insert"} {
+		_ = e.line.Config.Bind(keys, inputrc.Unescape(`\C-i`), "menu-complete", false)
+	}
+	e.line.Prompt.Primary(func() string { return e.begin })
+	e.line.Prompt.Secondary(func() string { return "" })
+	e.line.Completer = func(line []rune, cursor int) readline.Completions {
+		return complete(string(line), len(string(line[:cursor])))
+	}
+	return e
+}
+
+// remember makes the history that of the arrow keys.
+func (e *editor) remember(h *history) {
+	e.line.History.Delete()
+	e.line.History.Add("history", h)
+}
+
+// read reads a dot command, or SQL to its semicolon. Its errors are errDropped for Ctrl-C, io.EOF for Ctrl-D, and the context's.
+func (e *editor) read(ctx context.Context, prompt string) (string, error) {
+	e.line.AcceptMultiline = func(line []rune) bool { return isWhole(string(line)) }
+	return e.readline(ctx, prompt)
+}
+
+// ask reads a line that answers a question. Ctrl-C is no answer.
+func (e *editor) ask(ctx context.Context, question string) (string, error) {
+	e.line.AcceptMultiline = nil
+	answer, err := e.readline(ctx, question)
+	if errors.Is(err, errDropped) || errors.Is(err, io.EOF) {
+		return "", nil
+	}
+	return answer, err
+}
+
+// readline cannot be stopped: when the context ends, it is left behind to end with the process, and the terminal is put
+// right in its stead.
+func (e *editor) readline(ctx context.Context, prompt string) (string, error) {
+	e.begin = prompt
+	fd := int(os.Stdin.Fd())
+	if state, err := term.GetState(fd); err == nil {
+		defer func() { _ = term.Restore(fd, state) }() // the terminal may be gone
+	}
+	type answer struct {
+		text string
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		text, err := e.line.Readline()
+		done <- answer{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		const noBracketedPaste = "\x1b[?2004l"
+		_, _ = io.WriteString(e.streams.Err, noBracketedPaste+"\r\n")
+		return "", ctx.Err()
+	case a := <-done:
+		switch {
+		case errors.Is(a.err, readline.ErrInterrupt):
+			return "", errDropped
+		case a.err != nil:
+			return "", a.err
+		}
+		return strings.TrimSpace(a.text), nil
+	}
+}
