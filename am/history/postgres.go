@@ -63,7 +63,7 @@ func OpenPostgres(ctx context.Context, url string) (Store, error) {
 	}
 	s := &postgresStore{conn, "postgres://" + net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("make the schema %s in %s: %w", postgresSchema, s, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("make the schema %s in %s: %w", postgresSchema, s, err), conn.Close(ctx))
 	}
 	return s, nil
 }
