@@ -83,7 +83,7 @@ func (c *Connection) Requests() int64 { return c.client.Requests() }
 // Received is how many bytes of answers the connection has read.
 func (c *Connection) Received() int64 { return c.client.Received() }
 
-// Tables are the connection's tables.
+// Tables are the connection's tables. Without a connection, those of nil, they have columns and no rows.
 func (c *Connection) Tables() []Table {
 	tables := make([]Table, len(definitions))
 	for i, d := range definitions {

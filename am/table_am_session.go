@@ -59,13 +59,18 @@ var sessionFields = map[string][]string{
 }
 
 func sessions(ctx context.Context, c *Connection, q Query) iter.Seq2[*session, error] {
+	return sessionRows(ctx, c, q, c.inventory.Sessions(ctx, sessionQuery(q)))
+}
+
+// sessionRows makes rows of a scan for the query.
+func sessionRows(ctx context.Context, c *Connection, q Query, scanned iter.Seq2[*rest.Session, error]) iter.Seq2[*session, error] {
 	return func(yield func(*session, error) bool) {
 		scan, err := newSessionScan(ctx, c, q)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		for s, err := range c.inventory.Sessions(ctx, sessionQuery(q)) {
+		for s, err := range scanned {
 			if err != nil {
 				yield(nil, err)
 				return

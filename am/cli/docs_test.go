@@ -19,7 +19,8 @@ var consoleBlock = regexp.MustCompile("(?s)```console\n.*?```\n")
 // TestTheDocumentationIsTrue runs the commands of each console block, the lines that begin with $, and compares what
 // they print with what stands there.
 func TestTheDocumentationIsTrue(t *testing.T) {
-	for _, path := range []string{"../../docs/cli.md", "../../docs/sessions.md"} {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	for _, path := range []string{"../../docs/cli.md", "../../docs/sessions.md", "../../docs/history.md"} {
 		connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, Clock: func() time.Time { return noon }})
 		blocks := 0
 		rewrite(t, path, func(document []byte) []byte {

@@ -21,6 +21,7 @@ type QueryOptions struct {
 
 	AllowWrites bool
 	CSV         []string
+	History     string // a file
 
 	SQL       string // empty: from File, or standard input
 	File      string
@@ -50,6 +51,7 @@ func newQuery(streams Streams) *cobra.Command {
 			"into a file, by its name's ending", `amsql query "select * from am_session" --export sessions.parquet`,
 			"from a file", `amsql query --file idle.sql --output csv > idle.csv`,
 			"beside a table of your own", `amsql query --csv leavers=leavers.csv "select * from am_session join leavers using (username)"`,
+			"what snapshots have seen", `amsql query --history history.db "select * from am_session_history where username = 'bjensen'"`,
 			"end sessions", `amsql query --allow-writes "delete from am_session where latest_access_time < datetime('now', '-1 hour')"`,
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,6 +71,7 @@ func newQuery(streams Streams) *cobra.Command {
 	flags.BoolVar(&o.Timing, "timing", false, "print the time taken, the requests sent and the completeness to standard error")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
 	flags.StringArrayVar(&o.CSV, "csv", nil, csvUsage)
+	flags.StringVar(&o.History, "history", "", "add the history in a `file` of amsql snapshot, as the schema history")
 	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions and set properties; the flags below bound that")
 	o.EndingOptions.addFlags(flags)
 	o.ConnectionOptions.addFlags(flags)
@@ -129,6 +132,9 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams Stre
 		}
 	}
 	if err := w.loadCSV(cmd, o.CSV); err != nil {
+		return err
+	}
+	if err := w.attachHistory(ctx, o.History); err != nil {
 		return err
 	}
 	defer w.abandon()

@@ -13,6 +13,7 @@ var commands = []func(Streams) *cobra.Command{
 	newQuery,
 	newInit,
 	newDoctor,
+	newSnapshot,
 	newLogout,
 	newExec,
 	newMethods,

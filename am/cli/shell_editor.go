@@ -45,7 +45,7 @@ func newEditor(streams Streams, complete func(text string, cursor int) readline.
 }
 
 // remember makes the history that of the arrow keys.
-func (e *editor) remember(h *history) {
+func (e *editor) remember(h *shellHistory) {
 	e.line.History.Delete()
 	e.line.History.Add("history", h)
 }

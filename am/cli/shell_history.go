@@ -20,7 +20,7 @@ const historySize = 1000
 var secrets = regexp.MustCompile(`(?i)token_?id\b|\bAQIC|\*AAJ|\beyJ[\w-]+\.|passw|secret|credential|bearer|\bsso_?token|\baccess_?token|jwk`)
 
 // A history is what has been typed in shells, the latest last, in a file that only its owner reads: a JSON string a line.
-type history struct {
+type shellHistory struct {
 	path  string // empty: it is not kept
 	texts []string
 }
@@ -32,19 +32,19 @@ func historyPath() (string, error) {
 }
 
 // openHistory reads the history. With an error there is one, too, which is not kept.
-func openHistory() (*history, error) {
+func openHistory() (*shellHistory, error) {
 	path, err := historyPath()
 	if err != nil {
-		return new(history), err
+		return new(shellHistory), err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return new(history), err
+		return new(shellHistory), err
 	}
 	content, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return new(history), err
+		return new(shellHistory), err
 	}
-	h := &history{path: path}
+	h := &shellHistory{path: path}
 	for lines := bufio.NewScanner(bytes.NewReader(content)); lines.Scan(); {
 		var text string
 		if json.Unmarshal(lines.Bytes(), &text) == nil && text != "" {
@@ -59,7 +59,7 @@ func openHistory() (*history, error) {
 }
 
 // add keeps a text unless it is the last one again or holds a secret.
-func (h *history) add(text string) error {
+func (h *shellHistory) add(text string) error {
 	text = strings.TrimSpace(text)
 	if text == "" || secrets.MatchString(text) || len(h.texts) > 0 && h.texts[len(h.texts)-1] == text {
 		return nil
@@ -71,7 +71,7 @@ func (h *history) add(text string) error {
 	return h.write(os.O_APPEND, text)
 }
 
-func (h *history) write(how int, texts ...string) error {
+func (h *shellHistory) write(how int, texts ...string) error {
 	file, err := os.OpenFile(h.path, os.O_WRONLY|os.O_CREATE|how, 0o600)
 	if err != nil {
 		return err
@@ -87,13 +87,13 @@ func (h *history) write(how int, texts ...string) error {
 // The rest is what the editor wants of a history. It writes nothing to it: the shell does, which knows what to keep.
 
 // Write does nothing.
-func (h *history) Write(string) (int, error) { return len(h.texts), nil }
+func (h *shellHistory) Write(string) (int, error) { return len(h.texts), nil }
 
 // Len is how many texts there are.
-func (h *history) Len() int { return len(h.texts) }
+func (h *shellHistory) Len() int { return len(h.texts) }
 
 // GetLine is one of the texts.
-func (h *history) GetLine(i int) (string, error) {
+func (h *shellHistory) GetLine(i int) (string, error) {
 	if i < 0 || i >= len(h.texts) {
 		return "", errors.New("there is no such text")
 	}
@@ -101,4 +101,4 @@ func (h *history) GetLine(i int) (string, error) {
 }
 
 // Dump is all texts.
-func (h *history) Dump() any { return h.texts }
+func (h *shellHistory) Dump() any { return h.texts }

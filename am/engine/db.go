@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"net/url"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -106,6 +108,21 @@ func (db *DB) Prefer(schema string) error {
 		db.tables[len(db.tables)-1].schema = schema
 		db.preferred = append(db.preferred, name)
 	}
+	return nil
+}
+
+// lockPatience is how long a query waits for another process that writes to an attached file.
+const lockPatience = time.Minute
+
+// AttachFile adds the tables of an SQLite file, which are only read, under a schema of their own.
+func (db *DB) AttachFile(schema, path string) error {
+	uri := (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "mode=ro"}).String()
+	err := errors.Join(db.conn.BusyTimeout(lockPatience),
+		db.conn.Exec(`ATTACH `+sqlite3.Quote(uri)+` AS `+sqlite3.QuoteIdentifier(schema)))
+	if err != nil {
+		return fmt.Errorf("attach %s: %w", path, err)
+	}
+	db.schemas = append(db.schemas, schema)
 	return nil
 }
 

@@ -99,19 +99,33 @@ func (inv *Inventory) Sessions(ctx context.Context, q Query) iter.Seq2[*rest.Ses
 func (inv *Inventory) Scan(ctx context.Context, q Query) iter.Seq2[*RealmScan, error] {
 	return func(yield func(*RealmScan, error) bool) {
 		q.Fields = []string{}
-		s := newScan(inv, q)
-		s.tolerant = true
-		for _, err := range s.run(ctx) {
+		var evidence []*RealmScan
+		for _, err := range inv.Sweep(ctx, q, &evidence) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 		}
-		for _, evidence := range s.evidence {
-			if !yield(evidence, nil) {
+		for _, r := range evidence {
+			if !yield(r, nil) {
 				return
 			}
 		}
+	}
+}
+
+// Sweep yields sessions as [Inventory.Sessions] does, and leaves the evidence of the same scan behind when the sequence
+// ends. As with [Inventory.Scan], a realm that is cut or fails is evidence, not an error.
+func (inv *Inventory) Sweep(ctx context.Context, q Query, evidence *[]*RealmScan) iter.Seq2[*rest.Session, error] {
+	return func(yield func(*rest.Session, error) bool) {
+		s := newScan(inv, q)
+		s.tolerant = true
+		for session, err := range s.run(ctx) {
+			if !yield(session, err) || err != nil {
+				return
+			}
+		}
+		*evidence = s.evidence
 	}
 }
 

@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/history"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+)
+
+// SnapshotOptions are those of amsql snapshot.
+type SnapshotOptions struct {
+	ConnectionOptions
+
+	To          string
+	KeyFile     string
+	KeepHandles bool
+}
+
+func newSnapshot(streams Streams) *cobra.Command {
+	var o SnapshotOptions
+	cmd := &cobra.Command{
+		Use:   "snapshot",
+		Short: "Keep a scan, to ask about later",
+		Long: "snapshot scans the sessions of all connections once and adds what it finds to a history:\n" +
+			"sessions, how completely each realm was listed, realms, limits, users and the server. A\n" +
+			"realm that is cut or fails is kept as such; the exit status is then 1. Handles are kept as\n" +
+			"keyed fingerprints.",
+		Example: examples(
+			"into the user's own history", "amsql snapshot",
+			"into a file, every ten minutes by cron", "*/10 * * * * amsql snapshot --to /var/lib/amsql/history.db",
+			"into PostgreSQL", "amsql snapshot --to postgres://amsql@db.example.com/audit",
+			"only of some connections", "amsql snapshot --connection east --connection west",
+		),
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.To, "to", "", "keep it in this `target`: a file of SQLite, or postgres://USER@HOST/DATABASE (default history.db in the user's data folder)")
+	flags.StringVar(&o.KeyFile, "key-file", "", "read the key of the fingerprints from a `file`, which is made where there is none (default fingerprint.key in the user's data folder)")
+	flags.BoolVar(&o.KeepHandles, "keep-handles", false, "keep the handles, too, by which administrators can end the sessions")
+	o.addFlags(flags)
+	return cmd
+}
+
+func (o *SnapshotOptions) run(ctx context.Context, streams Streams) error {
+	configs, err := o.configs()
+	if err != nil {
+		return err
+	}
+	if len(configs) == 0 {
+		return &usageError{"there is no connection: " + howToConnect}
+	}
+	if err := o.complete(); err != nil {
+		return err
+	}
+	key, err := history.ReadKey(o.KeyFile)
+	if err != nil {
+		return &usageError{"--key-file: " + err.Error()}
+	}
+	w, err := openWorkspace(ctx, configs, streams)
+	if err != nil {
+		return err
+	}
+	defer w.close(ctx)
+	if err := distinctServers(w.connections); err != nil {
+		return err
+	}
+	store, err := history.Open(ctx, o.To)
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	return firstError(w.snapshots(ctx, store, history.Options{Key: key, KeepHandles: o.KeepHandles, Version: version()}), store.Close())
+}
+
+// complete fills in what lies in the user's data folder.
+func (o *SnapshotOptions) complete() error {
+	if o.To != "" && o.KeyFile != "" {
+		return nil
+	}
+	folder, err := history.Folder()
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	o.To = cmp.Or(o.To, filepath.Join(folder, "history.db"))
+	o.KeyFile = cmp.Or(o.KeyFile, filepath.Join(folder, "fingerprint.key"))
+	return nil
+}
+
+// distinctServers refuses two connections to one server, whose snapshots could not be told apart.
+func distinctServers(connections []*am.Connection) error {
+	of := map[string]string{}
+	for _, c := range connections {
+		if other := of[c.BaseURL()]; other != "" {
+			return &usageError{fmt.Sprintf("connections %s and %s have the same server %s, of which there is one snapshot at a time: choose one with --connection",
+				other, c.Name(), c.BaseURL())}
+		}
+		of[c.BaseURL()] = c.Name()
+	}
+	return nil
+}
+
+// snapshots takes one of each connection. Those that can be taken are, whatever becomes of the others.
+func (w *workspace) snapshots(ctx context.Context, store history.Store, o history.Options) error {
+	var failure error
+	for _, c := range w.connections {
+		taken, err := history.Take(ctx, c, store, o)
+		if err == nil {
+			w.tellSnapshot(c, taken, store)
+			err = lacks(taken)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil && w.several {
+			err = fmt.Errorf("connection %s: %w", c.Name(), err)
+		}
+		if failure != nil && err != nil {
+			err = fmt.Errorf("%w; %w", failure, err)
+		}
+		failure = firstError(err, failure)
+	}
+	return failure
+}
+
+func (w *workspace) tellSnapshot(c *am.Connection, t *history.Taken, store history.Store) {
+	tell := w.notices.add
+	if w.several {
+		tell = func(notice string) { w.notices.add(fmt.Sprintf("connection %s: %s", c.Name(), notice)) }
+	}
+	var realms []string
+	count := 0
+	for _, completeness := range []inventory.Completeness{inventory.Whole, inventory.ByUser, inventory.Cut} {
+		if n := t.Realms[completeness]; n > 0 {
+			count += n
+			realms = append(realms, fmt.Sprintf("%d %s", n, completeness))
+		}
+	}
+	tell(fmt.Sprintf("%s in %s (%s) kept in %s", english.Plural(int(t.Sessions), "session", ""),
+		english.Plural(count, "realm", ""), cmp.Or(strings.Join(realms, ", "), "none listed"), store))
+	for _, missing := range t.Missing {
+		tell("the snapshot is without " + missing)
+	}
+	if t.NewKey {
+		tell("the fingerprints are of another key than those before, so that no session is known from earlier snapshots: " +
+			"let all that write to one history have one key (--key-file)")
+	}
+}
+
+// lacks is the error of a snapshot that has less than the server.
+func lacks(t *history.Taken) error {
+	if len(t.Lacking) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the snapshot is kept, and marked as not whole (am_snapshot, am_session_scan): %s; docs/index.md#completeness has the ways out",
+		strings.Join(t.Lacking, "; "))
+}
+
+// attachHistory adds a history under a schema of its name, to be read.
+func (w *workspace) attachHistory(ctx context.Context, path string) error {
+	if path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return &usageError{fmt.Sprintf("--history: %v; amsql snapshot makes one", err)}
+	}
+	// Opened to write, it loses what a killed snapshot has left half written, and has the views of this version.
+	store, err := history.OpenSQLite(ctx, path)
+	if err == nil {
+		err = firstError(store.Close(), w.db.AttachFile("history", path))
+	}
+	if err != nil {
+		return &usageError{"--history: " + err.Error()}
+	}
+	return nil
+}

@@ -1,0 +1,323 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	diff "github.com/google/go-cmp/cmp"
+	"github.com/ncruces/go-sqlite3"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// noon is the time on the simulated AM's clock.
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 123e6, time.UTC)
+
+// simulated starts an AM whose clock stands still, and connects to it with the token of one session.
+func simulated(t *testing.T, o simulator.Options, config am.Config) (*simulator.Server, *am.Connection) {
+	t.Helper()
+	o.Clock = func() time.Time { return noon }
+	server, err := simulator.New(o)
+	must(t, err)
+	listening := httptest.NewServer(server)
+	t.Cleanup(listening.Close)
+	admin, _ := server.Admin()
+	session, err := server.Login("/", admin)
+	must(t, err)
+	url := listening.URL + server.ContextPath()
+	t.Setenv("AM_SSO_TOKEN", session.Token)
+	config.BaseURL, config.SSOToken = &url, &session.Token
+	c, err := am.Open("am", config, am.Host{})
+	must(t, err)
+	return server, c
+}
+
+// reconnect opens the connection with more of a configuration: its inventory remembers the cap of lists for a while.
+func reconnect(t testing.TB, c *am.Connection, config am.Config) *am.Connection {
+	t.Helper()
+	url, token := c.BaseURL(), os.Getenv("AM_SSO_TOKEN")
+	config.BaseURL, config.SSOToken = &url, &token
+	again, err := am.Open(c.Name(), config, am.Host{})
+	must(t, err)
+	return again
+}
+
+func pointer[T any](v T) *T { return &v }
+
+// A kept store is one that a test can ask in SQL.
+type kept struct {
+	Store
+	name   string
+	target string
+	reopen func(testing.TB) Store
+	settle func(testing.TB)                        // waits until what a killed process has sent has had its effect
+	ask    func(t testing.TB, sql string) []string // rows, their cells between bars
+}
+
+func newKey(t testing.TB) Key {
+	t.Helper()
+	key, err := ReadKey(filepath.Join(t.TempDir(), "key"))
+	must(t, err)
+	return key
+}
+
+func newSQLite(t testing.TB) kept {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "history.db")
+	k := kept{name: "SQLite", target: path, ask: func(t testing.TB, sql string) []string { return askSQLite(t, path, sql) }}
+	k.settle = func(testing.TB) {}
+	k.reopen = func(t testing.TB) Store {
+		store, err := OpenSQLite(t.Context(), path)
+		must(t, err)
+		t.Cleanup(func() { must(t, store.Close()) })
+		return store
+	}
+	k.Store = k.reopen(t)
+	return k
+}
+
+func askSQLite(t testing.TB, path, sql string) (rows []string) {
+	t.Helper()
+	conn, err := sqlite3.OpenFlags("file:"+path, sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
+	must(t, err)
+	defer func() { must(t, conn.Close()) }()
+	must(t, conn.BusyTimeout(time.Minute))
+	stmt, _, err := conn.Prepare(sql)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	for stmt.Step() {
+		cells := make([]string, stmt.ColumnCount())
+		for i := range cells {
+			cells[i] = "NULL"
+			if stmt.ColumnType(i) != sqlite3.NULL {
+				cells[i] = stmt.ColumnText(i)
+			}
+		}
+		rows = append(rows, strings.Join(cells, " | "))
+	}
+	must(t, stmt.Close())
+	return rows
+}
+
+// shown is a cell as both stores show it.
+func shown(cell any) string {
+	switch v := cell.(type) {
+	case nil:
+		return "NULL"
+	case bool:
+		if v {
+			return "1"
+		}
+		return "0"
+	case float64, int32, int64:
+		return fmt.Sprint(v)
+	case time.Time:
+		return timestamp(v)
+	case string:
+		return v
+	}
+	encoded, err := json.Marshal(cell)
+	if err != nil {
+		return err.Error()
+	}
+	return string(encoded)
+}
+
+// tableRows are what the connection's table says now, but for the columns that tell the time of asking.
+func tableRows(t *testing.T, table am.Table) (columns, rows []string) {
+	var indices []int
+	for i, c := range table.Columns() {
+		if !slices.Contains([]string{"started_at", "elapsed_ms", "clock_skew_seconds"}, c.Name) {
+			columns, indices = append(columns, c.Name), append(indices, i)
+		}
+	}
+	for row, err := range table.Rows(t.Context(), am.Query{}) {
+		must(t, err)
+		var cells []string
+		for _, i := range indices {
+			cells = append(cells, shown(table.Cell(row, i)))
+		}
+		rows = append(rows, strings.Join(cells, " | "))
+	}
+	slices.Sort(rows)
+	return columns, rows
+}
+
+func aSnapshotHasWhatTheTablesHave(t *testing.T, k kept) {
+	for _, profile := range []string{"openam", "pingam-8.1", "aic"} {
+		t.Run(profile, func(t *testing.T) {
+			_, c := simulated(t, simulator.Options{Profile: profile, Realms: 2, Users: 30, Sessions: 60}, am.Config{})
+			taken, err := Take(t.Context(), c, k, Options{Key: newKey(t), KeepHandles: true, Version: "1.2.3"})
+			must(t, err)
+			if taken.Sessions < 60 || taken.Lacking != nil || taken.Missing != nil {
+				t.Fatalf("taken: %+v", taken)
+			}
+			server := " where base_url = '" + taken.Server + "'"
+			for _, table := range c.Tables() {
+				if _, is := keptAs[table.Name()]; !is {
+					continue
+				}
+				columns, want := tableRows(t, table)
+				got := k.ask(t, "select "+strings.Join(columns, ", ")+" from am_"+strings.TrimPrefix(table.Name(), "am_")+server)
+				slices.Sort(got)
+				if d := diff.Diff(want, got); d != "" || len(got) == 0 {
+					t.Errorf("%s: %d rows, %s", table.Name(), len(got), d)
+				}
+			}
+			got := k.ask(t, "select connection, sessions, realms, realms_cut, realms_failed, missing, amsql_version from am_snapshot"+server)
+			if want := fmt.Sprintf("am | %d | %d | 0 | 0 | NULL | 1.2.3", taken.Sessions, len(k.ask(t, "select 1 from am_session_scan"+server))); len(got) != 1 || got[0] != want {
+				t.Errorf("snapshots %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestViewsHaveTheColumnsOfTheTablesInTheirOrder(t *testing.T) {
+	k := newSQLite(t)
+	for _, table := range (*am.Connection)(nil).Tables() {
+		r, is := keptAs[table.Name()]
+		if !is {
+			continue
+		}
+		var want []string
+		for _, c := range table.Columns() {
+			want = append(want, c.Name)
+		}
+		if r.beside != "" {
+			want = append(want, r.beside)
+		}
+		if got := k.ask(t, "select name from pragma_table_info('"+table.Name()+"')"); !slices.Equal(got, want) {
+			t.Errorf("%s: columns %q, want %q", table.Name(), got, want)
+		}
+	}
+}
+
+func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
+	// With this policy for queries; a snapshot takes what there is.
+	strict := "error"
+	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40}, am.Config{Truncated: &strict, RealmFail: &strict})
+	key := newKey(t)
+	at := noon
+	take := func() *Taken {
+		at = at.Add(time.Minute)
+		taken, err := Take(t.Context(), c, k, Options{Key: key, Now: func() time.Time { return at }})
+		must(t, err)
+		return taken
+	}
+	whole := take()
+	must(t, server.SetFaults("400:path=/alpha:action=query"))
+	failed := take()
+	if len(failed.Lacking) != 1 || !strings.Contains(failed.Lacking[0], "realm /alpha failed (") || failed.Sessions >= whole.Sessions {
+		t.Errorf("with a realm that fails: %+v", failed)
+	}
+	of := " where base_url = '" + whole.Server + "' and realm = '/alpha'"
+	if got := k.ask(t, "select completeness, error is null from am_session_scan"+of); !slices.Equal(got, []string{"cut | 0"}) {
+		t.Errorf("its evidence: %q", got)
+	}
+	if got := k.ask(t, "select count(*) from am_session_history"+of+" and gone_by is not null"); got[0] != "0" {
+		t.Errorf("sessions of the realm that failed are taken for gone: %s", got)
+	}
+	if got := k.ask(t, "select sessions from am_concurrency"+of+" order by taken_at"); len(got) != 2 || got[0] == "NULL" || got[1] != "NULL" {
+		t.Errorf("its sessions over time: %q", got)
+	}
+	must(t, server.SetFaults())
+	// Nobody's own list is whole, either.
+	server.SetListCap(1)
+	c = reconnect(t, c, am.Config{ListCap: pointer(1)})
+	cut := take()
+	if len(cut.Lacking) == 0 || !strings.Contains(strings.Join(cut.Lacking, ""), " is cut (") {
+		t.Errorf("with realms that are cut: %+v", cut)
+	}
+	if got := k.ask(t, "select realms_cut > 0 from am_snapshot where base_url = '"+whole.Server+"' order by taken_at desc"); got[0] != "1" {
+		t.Errorf("the snapshot does not say so: %q", got)
+	}
+}
+
+func TestHandlesAreKeptAsFingerprints(t *testing.T) {
+	server, c := simulated(t, simulator.Options{Sessions: 10, Users: 3}, am.Config{})
+	k := newSQLite(t)
+	key := newKey(t)
+	var first []string
+	for i := range 2 {
+		_, err := Take(t.Context(), c, k, Options{Key: key})
+		must(t, err)
+		if got := k.ask(t, "select session from am_session order by session"); i == 0 {
+			first = got
+		} else if !slices.Equal(got, first) {
+			t.Errorf("a session has fingerprints %q and then %q", first, got)
+		}
+	}
+	content, err := os.ReadFile(k.String())
+	must(t, err)
+	for _, s := range server.Sessions() {
+		if strings.Contains(string(content), s.Handle) || strings.Contains(string(content), s.Token) {
+			t.Fatalf("the file has the handle or the token of a session of %s", s.Username)
+		}
+	}
+	taken, err := Take(t.Context(), c, k, Options{Key: newKey(t)})
+	must(t, err)
+	if !taken.NewKey || slices.Contains(k.ask(t, "select session from am_session"), first[0]) {
+		t.Errorf("another key makes the same fingerprints, or is not noticed: %+v", taken)
+	}
+}
+
+func TestTheKeyIsMadeOnceAndForItsOwner(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "fingerprint.key")
+	keys := make(chan Key)
+	for range 8 {
+		go func() {
+			key, err := ReadKey(path)
+			if err != nil {
+				t.Error(err)
+			}
+			keys <- key
+		}()
+	}
+	first := <-keys
+	for range 7 {
+		if key := <-keys; key.Name() != first.Name() {
+			t.Error("two keys were made at once")
+		}
+	}
+	info, err := os.Stat(path)
+	must(t, err)
+	if info.Mode().Perm() != 0o600 || len(first.Fingerprint("x")) != 2*fingerprintSize || first.Fingerprint("x") == first.Fingerprint("y") {
+		t.Errorf("mode %v, fingerprint %s", info.Mode(), first.Fingerprint("x"))
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".key-*")); left != nil {
+		t.Errorf("left behind: %q", left)
+	}
+	must(t, os.WriteFile(path, []byte("short"), 0o600))
+	if _, err := ReadKey(path); err == nil || strings.Contains(err.Error(), "short") {
+		t.Errorf("of a spoilt key: %v", err)
+	}
+}
+
+func tableOfIdentitiesThatCannotBeReadIsMissing(t *testing.T, k kept) {
+	server, c := simulated(t, simulator.Options{Users: 3, Sessions: 3}, am.Config{})
+	must(t, server.SetFaults("403:path=/users"))
+	taken, err := Take(t.Context(), c, k, Options{Key: newKey(t)})
+	must(t, err)
+	if len(taken.Missing) != 1 || !strings.HasPrefix(taken.Missing[0], "am_user: ") {
+		t.Fatalf("missing: %q", taken.Missing)
+	}
+	got := k.ask(t, "select missing from am_snapshot where base_url = '"+taken.Server+"'")
+	if len(got) != 1 || got[0] != taken.Missing[0] || len(k.ask(t, "select 1 from am_realm where base_url = '"+taken.Server+"'")) == 0 {
+		t.Errorf("the snapshot is without %q", got)
+	}
+}

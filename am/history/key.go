@@ -1,0 +1,73 @@
+package history
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A Key makes fingerprints. Two snapshots know a session by the same one if they have the same key.
+type Key struct{ secret []byte }
+
+const (
+	keySize         = 32 // bytes; as many as HMAC-SHA-256 has a use for
+	fingerprintSize = 16
+)
+
+// ReadKey reads the key from a file, and makes one there where there is none. Only its owner can read it.
+func ReadKey(path string) (Key, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeKey(path); err != nil {
+			return Key{}, fmt.Errorf("make a key for fingerprints: %w", err)
+		}
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("read the key for fingerprints: %w", err)
+	}
+	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(secret) != keySize {
+		return Key{}, fmt.Errorf("read the key for fingerprints: %s holds something else than %d bytes in hexadecimal", path, keySize)
+	}
+	return Key{secret}, nil
+}
+
+// makeKey leaves alone a key that another process has made in the meantime.
+func makeKey(path string) error {
+	secret := make([]byte, keySize)
+	_, _ = rand.Read(secret) // never fails
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".key-*") // for its owner alone
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = fmt.Fprintf(file, "%x\n", secret)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(file.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// Fingerprint is what a history knows a session by instead of its handle.
+func (k Key) Fingerprint(handle string) string {
+	mac := hmac.New(sha256.New, k.secret)
+	mac.Write([]byte(handle))
+	return hex.EncodeToString(mac.Sum(nil)[:fingerprintSize])
+}
+
+// Name tells keys apart and tells nothing of them.
+func (k Key) Name() string { return k.Fingerprint("the name of the key")[:8] }

@@ -1,0 +1,301 @@
+package history
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/ncruces/go-sqlite3"
+)
+
+// applicationID marks an SQLite file as a history: "amsq".
+const applicationID = 0x616d7371
+
+// lockPatience is how long a snapshot waits for another process that reads or writes the file.
+const lockPatience = time.Minute
+
+var sqliteDialect = dialect{
+	types: map[am.Type]string{ // those that amsql query knows again
+		am.Text: "TEXT", am.Integer: "INTEGER", am.Double: "DOUBLE", am.Boolean: "BOOLEAN", am.Timestamp: "TIMESTAMP TEXT", am.JSON: "JSON TEXT",
+	},
+	suffix: func(r relation) string {
+		if r.key != nil {
+			return " without rowid"
+		}
+		return ""
+	},
+}
+
+// sqliteStore is a history in one file. Its journal is SQLite's oldest, the rollback journal: between two runs there is one
+// file, to be copied and asked by anything, and whoever opens it after a kill rolls back what was half written.
+type sqliteStore struct {
+	path string
+	conn *sqlite3.Conn
+}
+
+// OpenSQLite opens a history in an SQLite file, and makes it where there is none. Only its owner can read it.
+func OpenSQLite(ctx context.Context, path string) (Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { //nolint:gosec // where the user wants it
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // as above
+	if err == nil {
+		err = file.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	conn, err := sqlite3.OpenContext(ctx, fileURI(path))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s := &sqliteStore{path, conn}
+	err = conn.BusyTimeout(lockPatience)
+	if err == nil {
+		err = s.migrate()
+	}
+	if err != nil {
+		_ = conn.Close() // nothing is under way
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// fileURI makes SQLite give the journal the mode of the file.
+func fileURI(path string) string {
+	path = filepath.ToSlash(path)
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: url.Values{"modeof": {path}}.Encode()}).String()
+}
+
+func (s *sqliteStore) String() string { return s.path }
+func (s *sqliteStore) Close() error   { return s.conn.Close() }
+
+var (
+	errNotOurs = errors.New("it is an SQLite database, but no history of amsql: give another file")
+	errNewer   = errors.New("it was written by a newer amsql: use that one")
+)
+
+// migrate makes or completes tables and views, all or nothing.
+func (s *sqliteStore) migrate() error {
+	switch version, err := s.number("pragma user_version"); {
+	case err != nil:
+		return err
+	case version == schemaVersion:
+		return s.ours()
+	}
+	return s.transaction(func() error {
+		version, err := s.number("pragma user_version") // again, as another may have been quicker
+		switch {
+		case err != nil || version == schemaVersion:
+			return err
+		case version > schemaVersion && s.ours() == nil:
+			return errNewer
+		}
+		if tables, err := s.number("select count(*) from sqlite_schema"); err != nil || tables > 0 && s.ours() != nil {
+			return cmp.Or(err, errNotOurs)
+		}
+		return s.create()
+	})
+}
+
+func (s *sqliteStore) ours() error {
+	id, err := s.number("pragma application_id")
+	if err == nil && id != applicationID {
+		err = errNotOurs
+	}
+	return err
+}
+
+func (s *sqliteStore) create() error {
+	drop, err := s.texts("select 'drop view ' || name from sqlite_schema where type = 'view'")
+	if err != nil {
+		return err
+	}
+	statements := drop
+	for _, r := range relations() {
+		statements = append(statements, sqliteDialect.createTable(r), r.createIndex())
+	}
+	if err := s.conn.Exec(strings.Join(statements, ";\n")); err != nil {
+		return err
+	}
+	statements = nil
+	for _, r := range relations() {
+		for _, c := range r.columns {
+			if _, _, _, _, _, err := s.conn.TableColumnMetadata("main", r.name, c.Name); err != nil {
+				statements = append(statements, fmt.Sprintf("alter table %s add column %s %s", r.name, c.Name, sqliteDialect.types[c.Type]))
+			}
+		}
+	}
+	statements = append(statements, createViews(), viewsSQLite,
+		fmt.Sprintf("pragma application_id = %d; pragma user_version = %d", applicationID, schemaVersion))
+	return s.conn.Exec(strings.Join(statements, ";\n"))
+}
+
+func (s *sqliteStore) transaction(do func() error) error {
+	tx, err := s.conn.BeginImmediate()
+	if err != nil {
+		return err
+	}
+	defer tx.End(&err)
+	err = do()
+	return err
+}
+
+func (s *sqliteStore) number(sql string) (n int64, err error) {
+	texts, err := s.texts(sql)
+	if err != nil || len(texts) == 0 {
+		return 0, err
+	}
+	_, err = fmt.Sscan(texts[0], &n)
+	return n, err
+}
+
+// texts are the first column of an answer.
+func (s *sqliteStore) texts(sql string, args ...string) (texts []string, err error) {
+	stmt, _, err := s.conn.Prepare(sql)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+	for i, arg := range args {
+		if err := stmt.BindText(i+1, arg); err != nil {
+			return nil, err
+		}
+	}
+	for stmt.Step() {
+		texts = append(texts, stmt.ColumnText(0))
+	}
+	return texts, stmt.Err()
+}
+
+func (s *sqliteStore) lastKey(_ context.Context, server string) (string, error) {
+	names, err := s.texts("select fingerprint_key from snapshot where server = ? order by taken_at desc limit 1", server)
+	if len(names) == 0 {
+		return "", err
+	}
+	return names[0], err
+}
+
+// begin collects rows in temporary tables: a scan may take an hour, during which others can read and write.
+func (s *sqliteStore) begin(ctx context.Context, server string, takenAt time.Time) (draft, error) {
+	d := &sqliteDraft{store: s, key: []any{server, takenAt}, interrupt: s.conn.SetInterrupt(ctx)}
+	var statements []string
+	for _, r := range relations() {
+		statements = append(statements, fmt.Sprintf("drop table if exists temp.new_%s; create temp table new_%[1]s as select * from %[1]s limit 0", r.name))
+	}
+	if err := s.conn.Exec(strings.Join(append(statements, "begin"), ";")); err != nil {
+		d.abandon(ctx)
+		return nil, err
+	}
+	return d, nil
+}
+
+type sqliteDraft struct {
+	store     *sqliteStore
+	key       []any // server and time
+	interrupt context.Context
+	done      bool
+}
+
+func (d *sqliteDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]any, error]) (err error) {
+	save := d.store.conn.Savepoint()
+	defer save.Release(&err)
+	marks := strings.TrimSuffix(strings.Repeat("?, ", len(r.all())), ", ")
+	stmt, _, err := d.store.conn.Prepare(fmt.Sprintf("insert into temp.new_%s values (%s)", r.name, marks))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }() // as above
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		for i, cell := range append(d.key[:2:2], row...) {
+			if err := bind(stmt, i+1, cell); err != nil {
+				return err
+			}
+		}
+		if err := stmt.Exec(); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// commit is the only moment at which the file is locked.
+func (d *sqliteDraft) commit(context.Context) error {
+	var statements []string
+	for _, r := range relations() {
+		order := ""
+		if r.key != nil {
+			order = " order by " + strings.Join(append([]string{"server", "taken_at"}, r.key...), ", ") // as the table is
+		}
+		names := strings.Join(r.names(), ", ")
+		statements = append(statements, fmt.Sprintf("insert into main.%s (%s) select %[2]s from temp.new_%[1]s%[3]s", r.name, names, order))
+	}
+	if err := d.store.conn.Exec(strings.Join(append(statements, "commit"), ";\n")); err != nil {
+		return err
+	}
+	d.end()
+	return nil
+}
+
+func (d *sqliteDraft) abandon(context.Context) {
+	if d.done {
+		return
+	}
+	d.end()
+	if !d.store.conn.GetAutocommit() {
+		_ = d.store.conn.Exec("rollback") // fails where SQLite has rolled back itself
+	}
+}
+
+func (d *sqliteDraft) end() {
+	d.done = true
+	d.store.conn.SetInterrupt(d.interrupt)
+}
+
+func bind(stmt *sqlite3.Stmt, i int, cell any) error {
+	switch v := cell.(type) {
+	case nil:
+		return stmt.BindNull(i)
+	case string:
+		return stmt.BindText(i, v)
+	case int64:
+		return stmt.BindInt64(i, v)
+	case float64:
+		return stmt.BindFloat(i, v)
+	case bool:
+		return stmt.BindBool(i, v)
+	case time.Time:
+		return stmt.BindText(i, timestamp(v))
+	}
+	encoded, err := json.Marshal(cell)
+	if err != nil {
+		return err
+	}
+	return stmt.BindText(i, string(encoded))
+}
+
+// timestamp is the form that SQLite's functions and amsql query have: UTC, with a fraction of 3 or 6 digits where there is
+// one, so that the order of texts is that of times.
+func timestamp(t time.Time) string {
+	t = t.UTC().Truncate(time.Microsecond)
+	switch {
+	case t.Nanosecond() == 0:
+		return t.Format(time.DateTime)
+	case t.Nanosecond()%1e6 == 0:
+		return t.Format(time.DateTime + ".000")
+	}
+	return t.Format(time.DateTime + ".000000")
+}

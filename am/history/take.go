@@ -1,0 +1,185 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+)
+
+// Options say how a snapshot is taken.
+type Options struct {
+	Key         Key
+	KeepHandles bool   // beside the fingerprints
+	Version     string // of amsql
+	Now         func() time.Time
+}
+
+// Taken is a snapshot that has been kept.
+type Taken struct {
+	Server   string
+	At       time.Time
+	Sessions int64
+	Realms   map[inventory.Completeness]int
+	Lacking  []string // realms that are cut or failed, and why
+	Missing  []string // small tables that could not be read, and why
+	NewKey   bool     // the server's snapshots before have fingerprints of another key
+}
+
+// Take scans the connection once and keeps what it finds. Where the store has less than the server, because a realm is cut
+// or fails, the snapshot says so, and so does Taken; an error means that nothing was kept.
+func Take(ctx context.Context, c *am.Connection, store Store, o Options) (*Taken, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	t := &taking{options: o, connection: c, started: time.Now()}
+	t.Server, t.At, t.Realms = c.BaseURL(), o.Now().UTC().Truncate(time.Microsecond), map[inventory.Completeness]int{}
+	before, err := store.lastKey(ctx, t.Server)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", store, err)
+	}
+	t.NewKey = before != "" && before != o.Key.Name()
+	if t.draft, err = store.begin(ctx, t.Server, t.At); err != nil {
+		return nil, fmt.Errorf("%s: %w", store, err)
+	}
+	defer t.draft.abandon(context.WithoutCancel(ctx))
+	if err := t.take(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.draft.commit(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", store, err)
+	}
+	return &t.Taken, nil
+}
+
+// taking is a snapshot on its way into a store.
+type taking struct {
+	Taken
+	options    Options
+	connection *am.Connection
+	draft      draft
+	started    time.Time
+	evidence   []any
+}
+
+func (t *taking) take(ctx context.Context) error {
+	for _, r := range relations() {
+		if r.of == nil {
+			continue
+		}
+		var err error
+		switch r.of.Name() {
+		case "am_session":
+			err = t.draft.write(ctx, r, t.sessions(ctx, r))
+		case "am_session_scan":
+			err = t.draft.write(ctx, r, t.scans(r))
+		default:
+			err = t.small(ctx, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	missing := any(nil)
+	if len(t.Missing) > 0 {
+		missing = strings.Join(t.Missing, "; ")
+	}
+	elapsed := float64(time.Since(t.started).Microseconds()) / 1000
+	return t.draft.write(ctx, snapshots, one([]any{t.connection.Name(), t.options.Version, elapsed, t.options.Key.Name(), missing}))
+}
+
+func one(row []any) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) { yield(row, nil) }
+}
+
+// sessions are the rows of the scan, whose evidence it leaves behind.
+func (t *taking) sessions(ctx context.Context, r relation) iter.Seq2[[]any, error] {
+	handle := slices.IndexFunc(r.columns, func(c am.Column) bool { return c.Name == "session_handle" })
+	return func(yield func([]any, error) bool) {
+		for row, err := range t.connection.Sweep(ctx, &t.evidence) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			t.Sessions++
+			cells := append([]any{nil}, r.cells(row)...)
+			cells[0] = t.fingerprint(cells[handle])
+			if !t.options.KeepHandles {
+				cells[handle] = nil
+			}
+			if !yield(cells, nil) {
+				return
+			}
+		}
+	}
+}
+
+// fingerprint is what the session is known by. One without a handle is known in this snapshot alone.
+func (t *taking) fingerprint(handle any) string {
+	if handle, _ := handle.(string); handle != "" {
+		return t.options.Key.Fingerprint(handle)
+	}
+	return t.options.Key.Fingerprint(fmt.Sprintf("session %d of %s", t.Sessions, t.At))
+}
+
+// scans are the rows of the evidence.
+func (t *taking) scans(r relation) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		for _, row := range t.evidence {
+			cells := r.cells(row)
+			t.count(r, cells)
+			if !yield(cells, nil) {
+				return
+			}
+		}
+	}
+}
+
+// count notes how complete a realm is.
+func (t *taking) count(r relation, cells []any) {
+	cell := func(name string) string {
+		text, _ := cells[slices.IndexFunc(r.columns, func(c am.Column) bool { return c.Name == name })].(string)
+		return text
+	}
+	completeness := inventory.Completeness(cell("completeness"))
+	t.Realms[completeness]++
+	switch failure := cell("error"); {
+	case failure != "":
+		t.Lacking = append(t.Lacking, fmt.Sprintf("realm %s failed (%s)", cell("realm"), failure))
+	case completeness == inventory.Cut:
+		t.Lacking = append(t.Lacking, fmt.Sprintf("realm %s is cut (%s)", cell("realm"), cell("reason")))
+	}
+}
+
+// small keeps a table that describes the server. A snapshot does without one that cannot be read, and says so.
+func (t *taking) small(ctx context.Context, r relation) error {
+	var unread error
+	err := t.draft.write(ctx, r, func(yield func([]any, error) bool) {
+		for _, table := range t.connection.Tables() {
+			if table.Name() != r.of.Name() {
+				continue
+			}
+			for row, err := range table.Rows(ctx, am.Query{}) {
+				if err != nil {
+					unread = err
+					yield(nil, err)
+					return
+				}
+				if !yield(r.cells(row), nil) {
+					return
+				}
+			}
+		}
+	})
+	if unread != nil && errors.Is(err, unread) && ctx.Err() == nil {
+		t.Missing = append(t.Missing, fmt.Sprintf("%s: %v", r.of.Name(), unread))
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,36 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Open opens the store at a target: postgres://… or postgresql://…, else the path of an SQLite file.
+func Open(ctx context.Context, target string) (Store, error) {
+	if strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://") {
+		return OpenPostgres(ctx, target)
+	}
+	return OpenSQLite(ctx, target)
+}
+
+// Folder is the user's folder for data of amsql: $XDG_DATA_HOME/amsql, else where the system has it.
+func Folder() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "amsql"), nil
+	}
+	if dir := os.Getenv("LOCALAPPDATA"); runtime.GOOS == "windows" && dir != "" {
+		return filepath.Join(dir, "amsql"), nil
+	}
+	home, err := os.UserHomeDir()
+	switch {
+	case err != nil:
+		return "", errors.Join(errors.New("there is no folder for the user's data: set XDG_DATA_HOME"), err)
+	case runtime.GOOS == "darwin":
+		return filepath.Join(home, "Library", "Application Support", "amsql"), nil
+	}
+	return filepath.Join(home, ".local", "share", "amsql"), nil
+}
