@@ -20,7 +20,7 @@ type describedTable struct {
 }
 
 // catalog are all tables: the connections', then the user's own.
-func (s *shell) catalog() (tables []describedTable) {
+func (s *shell) catalog(ctx context.Context) (tables []describedTable) {
 	for _, schema := range s.schemas {
 		for _, t := range schema.tables {
 			described := describedTable{schema: schema.name, name: t.Name(), keys: t.Keys(), columns: t.Columns()}
@@ -30,7 +30,7 @@ func (s *shell) catalog() (tables []describedTable) {
 			tables = append(tables, described)
 		}
 	}
-	return append(tables, s.ownTables()...)
+	return append(tables, s.ownTables(ctx)...)
 }
 
 const ownTablesSQL = `
@@ -39,12 +39,16 @@ where t.type in ('table', 'view') and t.name not like 'sqlite!_%' escape '!' and
 order by t.name, c.cid`
 
 // ownTables are those of files, and those that statements have made.
-func (s *shell) ownTables() (tables []describedTable) {
-	rows, err := s.db.Query(context.Background(), ownTablesSQL)
+func (s *shell) ownTables(ctx context.Context) (tables []describedTable) {
+	rows, err := s.db.Query(ctx, ownTablesSQL)
 	if err != nil {
 		return nil
 	}
-	defer rows.Close()
+	return describeTables(rows) //nolint:contextcheck // the rows have theirs
+}
+
+func describeTables(rows *engine.Rows) (tables []describedTable) {
+	defer func() { _ = rows.Close() }() // what is missing of them is not offered
 	for rows.Next() {
 		cell := func(i int) string { text, _ := rows.Values()[i].(string); return text }
 		if n := len(tables); n == 0 || tables[n-1].name != cell(0) {
@@ -67,12 +71,12 @@ func declaredType(declared string) engine.Type {
 }
 
 // find finds a table by its name, with or without its schema.
-func (s *shell) find(name string) (describedTable, bool) {
+func (s *shell) find(ctx context.Context, name string) (describedTable, bool) {
 	schema, table, qualified := strings.Cut(name, ".")
 	if !qualified {
 		schema, table = "", name
 	}
-	tables := s.catalog()
+	tables := s.catalog(ctx)
 	for _, wanted := range []string{cmp.Or(schema, s.first), schema} {
 		i := slices.IndexFunc(tables, func(t describedTable) bool {
 			return strings.EqualFold(t.schema, wanted) && strings.EqualFold(t.name, table)

@@ -92,7 +92,7 @@ func connectionChoices(s *shell, _ string) (choices []choice) {
 }
 
 func inspectChoices(s *shell, begin string) (choices []choice) {
-	for _, t := range s.catalog() {
+	for _, t := range s.catalog(context.Background()) {
 		switch {
 		case strings.Contains(begin, ".") && t.schema != "":
 			choices = append(choices, choice{t.schema + "." + t.name, t.description, "tables"})
@@ -110,9 +110,9 @@ func helpChoices(*shell, string) (choices []choice) {
 	return choices
 }
 
-func (s *shell) listTables(_ context.Context, connection string) error {
+func (s *shell) listTables(ctx context.Context, connection string) error {
 	var rows [][]any
-	for _, t := range s.catalog() {
+	for _, t := range s.catalog(ctx) {
 		if connection == "" || strings.EqualFold(t.schema, connection) {
 			rows = append(rows, []any{t.schema, t.name, t.description})
 		}
@@ -134,8 +134,8 @@ func (s *shell) noConnection(name string) error {
 	return fmt.Errorf("there is no connection %s, only %s", name, strings.Join(names, ", "))
 }
 
-func (s *shell) inspect(_ context.Context, name string) error {
-	t, ok := s.find(name)
+func (s *shell) inspect(ctx context.Context, name string) error {
+	t, ok := s.find(ctx, name)
 	if !ok {
 		return fmt.Errorf("there is no table %s; .tables lists them", name)
 	}
@@ -153,10 +153,10 @@ func (s *shell) inspect(_ context.Context, name string) error {
 	return s.printCells([]am.Column{{Name: "column"}, {Name: "type"}, {Name: "key"}, {Name: "description"}}, rows, "table")
 }
 
-func (s *shell) showSchema(_ context.Context, name string) error {
-	tables := s.catalog()
+func (s *shell) showSchema(ctx context.Context, name string) error {
+	tables := s.catalog(ctx)
 	if name != "" {
-		t, ok := s.find(name)
+		t, ok := s.find(ctx, name)
 		if !ok {
 			return fmt.Errorf("there is no table %s; .tables lists them", name)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -151,7 +152,7 @@ func parameterChoices(method string) (choices []choice) {
 
 // completeMember completes behind a dot: the tables of a schema, the columns of a table or of an alias.
 func (s *shell) completeMember(name, statement string) (choices []choice) {
-	for _, t := range s.catalog() {
+	for _, t := range s.catalog(context.Background()) {
 		if strings.EqualFold(t.schema, name) {
 			choices = append(choices, choice{t.name, t.description, "tables"})
 		}
@@ -170,7 +171,7 @@ func (s *shell) completeMember(name, statement string) (choices []choice) {
 
 // named are the tables that the statement names, one of a name.
 func (s *shell) named(statement string) (tables []describedTable) {
-	for _, t := range s.catalog() {
+	for _, t := range s.catalog(context.Background()) {
 		known := slices.ContainsFunc(tables, func(other describedTable) bool { return other.name == t.name })
 		if !known && isWordOf(statement, t.name) {
 			tables = append(tables, t)
@@ -188,7 +189,7 @@ func columnChoices(t describedTable) (choices []choice) {
 
 // tableChoices are the tables that need no schema, and the schemas.
 func (s *shell) tableChoices() (choices []choice) {
-	for _, t := range s.catalog() {
+	for _, t := range s.catalog(context.Background()) {
 		if t.schema == s.first || t.schema == "" {
 			choices = append(choices, choice{t.name, t.description, "tables"})
 		}
