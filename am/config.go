@@ -67,7 +67,7 @@ func (c Config) complete() (Config, error) {
 		if tag.Get("secret") == "" || field.IsNil() {
 			continue
 		}
-		secret, err := resolve(field.Elem().String())
+		secret, err := Secret(field.Elem().String())
 		if err != nil {
 			name, _, _ := strings.Cut(tag.Get("hcl"), ",")
 			return c, fmt.Errorf("%s: %w", name, err)
@@ -91,8 +91,9 @@ func fill(field reflect.Value, value string) {
 	}
 }
 
-// resolve reads a secret that stands elsewhere: file:PATH, env:NAME. Line ends around it do not belong to it.
-func resolve(value string) (string, error) {
+// Secret reads a secret that stands elsewhere: file:PATH, env:NAME. Line ends around it do not belong to it. Anything else
+// is the secret itself.
+func Secret(value string) (string, error) {
 	if path, ok := strings.CutPrefix(value, "file:"); ok {
 		content, err := os.ReadFile(path)
 		return strings.Trim(string(content), "\r\n"), err

@@ -97,112 +97,101 @@ func wholeOrAbsent(t *testing.T, k kept) (snapshots int) {
 	return snapshots
 }
 
-func TestAKilledSnapshotIsWholeOrAbsent(t *testing.T) {
-	for _, k := range stores(t) {
-		t.Run(k.name, func(t *testing.T) {
-			before := 0
-			for i := range *kills {
-				cmd := exec.CommandContext(t.Context(), os.Args[0])
-				cmd.Env = append(os.Environ(), "AMSQL_TEST_WRITE="+k.target)
-				cmd.Stderr = os.Stderr
-				must(t, cmd.Start())
-				time.Sleep(time.Duration(50+rand.IntN(300)) * time.Millisecond)
-				must(t, cmd.Process.Kill())
-				var exit *exec.ExitError
-				if err := cmd.Wait(); !errors.As(err, &exit) || exit.Exited() {
-					t.Fatalf("the process was not killed, but: %v", err)
-				}
-				for _, path := range []string{k.target, k.target + "-journal"} {
-					if info, err := os.Stat(path); err == nil && info.Mode().Perm() != 0o600 {
-						t.Errorf("%s has mode %v", filepath.Base(path), info.Mode())
-					}
-				}
-				// The next run is right.
-				must(t, writeMade(t.Context(), k.reopen(t), "after", time.Now(), rowsPerSnapshot))
-				now := wholeOrAbsent(t, k)
-				if now < before+1 {
-					t.Fatalf("after kill %d there are %d snapshots, and before there were %d", i+1, now, before)
-				}
-				before = now
+func aKilledSnapshotIsWholeOrAbsent(t *testing.T, k kept) {
+	before := 0
+	for i := range *kills {
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), "AMSQL_TEST_WRITE="+k.target)
+		cmd.Stderr = os.Stderr
+		must(t, cmd.Start())
+		time.Sleep(time.Duration(50+rand.IntN(300)) * time.Millisecond)
+		must(t, cmd.Process.Kill())
+		var exit *exec.ExitError
+		if err := cmd.Wait(); !errors.As(err, &exit) || exit.Exited() {
+			t.Fatalf("the process was not killed, but: %v", err)
+		}
+		for _, path := range []string{k.target, k.target + "-journal"} {
+			if info, err := os.Stat(path); err == nil && info.Mode().Perm() != 0o600 {
+				t.Errorf("%s has mode %v", filepath.Base(path), info.Mode())
 			}
-			if before <= *kills {
-				t.Errorf("nothing was written before a kill")
-			}
-		})
+		}
+		// The next run is right.
+		must(t, writeMade(t.Context(), k.reopen(t), "after", time.Now(), rowsPerSnapshot))
+		k.settle(t)
+		now := wholeOrAbsent(t, k)
+		if now < before+1 {
+			t.Fatalf("after kill %d there are %d snapshots, and before there were %d", i+1, now, before)
+		}
+		before = now
+	}
+	if before <= *kills {
+		t.Errorf("nothing was written before a kill")
 	}
 }
 
-func TestASnapshotThatFailsInTheMiddleIsAbsent(t *testing.T) {
-	for _, k := range stores(t) {
-		t.Run(k.name, func(t *testing.T) {
-			must(t, writeMade(t.Context(), k, "server", noon, rowsPerSnapshot))
-			broken := errors.New("the scan broke")
-			for _, failing := range relations() {
-				d, err := k.begin(t.Context(), "server", noon.Add(time.Hour))
-				must(t, err)
-				for _, r := range relations() {
-					rows := madeRows(r, rowsPerSnapshot)
-					if r.name == failing.name {
-						rows = func(yield func([]any, error) bool) {
-							for row, err := range madeRows(r, 3) {
-								if !yield(row, err) {
-									return
-								}
-							}
-							yield(nil, broken)
+func aSnapshotThatFailsInTheMiddleIsAbsent(t *testing.T, k kept) {
+	must(t, writeMade(t.Context(), k, "server", noon, rowsPerSnapshot))
+	broken := errors.New("the scan broke")
+	for _, failing := range relations() {
+		d, err := k.begin(t.Context(), "server", noon.Add(time.Hour))
+		must(t, err)
+		for _, r := range relations() {
+			rows := madeRows(r, rowsPerSnapshot)
+			if r.name == failing.name {
+				rows = func(yield func([]any, error) bool) {
+					for row, err := range madeRows(r, 3) {
+						if !yield(row, err) {
+							return
 						}
 					}
-					if err := d.write(t.Context(), r, rows); err != nil && !errors.Is(err, broken) {
-						t.Fatal(err)
-					}
-				}
-				d.abandon(t.Context())
-				if n := wholeOrAbsent(t, k); n != 1 {
-					t.Fatalf("%s failed, and there are %d snapshots", failing.name, n)
+					yield(nil, broken)
 				}
 			}
-			ctx, cancel := context.WithCancel(t.Context())
-			d, err := k.begin(ctx, "server", noon.Add(time.Hour))
-			must(t, err)
-			must(t, d.write(ctx, snapshots, madeRows(snapshots, 1)))
-			cancel()
-			if err := d.commit(ctx); err == nil {
-				t.Error("an interrupted snapshot is committed")
+			if err := d.write(t.Context(), r, rows); err != nil && !errors.Is(err, broken) {
+				t.Fatal(err)
 			}
-			d.abandon(ctx)
-			must(t, writeMade(t.Context(), k, "server", noon.Add(time.Hour), rowsPerSnapshot))
-			if n := wholeOrAbsent(t, k); n != 2 {
-				t.Errorf("afterwards there are %d snapshots", n)
-			}
-		})
+		}
+		d.abandon(t.Context())
+		if n := wholeOrAbsent(t, k); n != 1 {
+			t.Fatalf("%s failed, and there are %d snapshots", failing.name, n)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	d, err := k.begin(ctx, "server", noon.Add(time.Hour))
+	must(t, err)
+	must(t, d.write(ctx, snapshots, madeRows(snapshots, 1)))
+	cancel()
+	if err := d.commit(ctx); err == nil {
+		t.Error("an interrupted snapshot is committed")
+	}
+	d.abandon(ctx)
+	must(t, writeMade(t.Context(), k.reopen(t), "server", noon.Add(time.Hour), rowsPerSnapshot))
+	if n := wholeOrAbsent(t, k); n != 2 {
+		t.Errorf("afterwards there are %d snapshots", n)
 	}
 }
 
-func TestSnapshotsTakenAtOnceAreAllKept(t *testing.T) {
+func snapshotsTakenAtOnceAreAllKept(t *testing.T, k kept) {
 	const writers, each = 3, 4
-	for _, k := range stores(t) {
-		t.Run(k.name, func(t *testing.T) {
-			var group sync.WaitGroup
-			for w := range writers {
-				store := k.reopen(t)
-				group.Go(func() {
-					for i := range each {
-						if err := writeMade(t.Context(), store, "server", noon.Add(time.Duration(w*each+i)*time.Microsecond), rowsPerSnapshot); err != nil {
-							t.Error(err)
-						}
-					}
-				})
-			}
-			group.Wait()
-			if n := wholeOrAbsent(t, k); n != writers*each {
-				t.Errorf("%d snapshots of %d", n, writers*each)
-			}
-			if err := writeMade(t.Context(), k, "server", noon, rowsPerSnapshot); err == nil {
-				t.Error("two snapshots of one server are of the same microsecond")
-			}
-			if n := wholeOrAbsent(t, k); n != writers*each {
-				t.Errorf("afterwards %d snapshots of %d", n, writers*each)
+	var group sync.WaitGroup
+	for w := range writers {
+		store := k.reopen(t)
+		group.Go(func() {
+			for i := range each {
+				if err := writeMade(t.Context(), store, "server", noon.Add(time.Duration(w*each+i)*time.Microsecond), rowsPerSnapshot); err != nil {
+					t.Error(err)
+				}
 			}
 		})
+	}
+	group.Wait()
+	if n := wholeOrAbsent(t, k); n != writers*each {
+		t.Errorf("%d snapshots of %d", n, writers*each)
+	}
+	if err := writeMade(t.Context(), k, "server", noon, rowsPerSnapshot); err == nil {
+		t.Error("two snapshots of one server are of the same microsecond")
+	}
+	if n := wholeOrAbsent(t, k); n != writers*each {
+		t.Errorf("afterwards %d snapshots of %d", n, writers*each)
 	}
 }

@@ -64,6 +64,7 @@ type kept struct {
 	name   string
 	target string
 	reopen func(testing.TB) Store
+	settle func(testing.TB)                        // waits until what a killed process has sent has had its effect
 	ask    func(t testing.TB, sql string) []string // rows, their cells between bars
 }
 
@@ -78,6 +79,7 @@ func newSQLite(t testing.TB) kept {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "history.db")
 	k := kept{name: "SQLite", target: path, ask: func(t testing.TB, sql string) []string { return askSQLite(t, path, sql) }}
+	k.settle = func(testing.TB) {}
 	k.reopen = func(t testing.TB) Store {
 		store, err := OpenSQLite(t.Context(), path)
 		must(t, err)
@@ -156,34 +158,32 @@ func tableRows(t *testing.T, table am.Table) (columns, rows []string) {
 	return columns, rows
 }
 
-func TestASnapshotHasWhatTheTablesHave(t *testing.T) {
+func aSnapshotHasWhatTheTablesHave(t *testing.T, k kept) {
 	for _, profile := range []string{"openam", "pingam-8.1", "aic"} {
-		for _, k := range stores(t) {
-			t.Run(k.name+" "+profile, func(t *testing.T) {
-				_, c := simulated(t, simulator.Options{Profile: profile, Realms: 2, Users: 30, Sessions: 60}, am.Config{})
-				taken, err := Take(t.Context(), c, k, Options{Key: newKey(t), KeepHandles: true, Version: "1.2.3"})
-				must(t, err)
-				if taken.Sessions < 60 || taken.Lacking != nil || taken.Missing != nil {
-					t.Fatalf("taken: %+v", taken)
+		t.Run(profile, func(t *testing.T) {
+			_, c := simulated(t, simulator.Options{Profile: profile, Realms: 2, Users: 30, Sessions: 60}, am.Config{})
+			taken, err := Take(t.Context(), c, k, Options{Key: newKey(t), KeepHandles: true, Version: "1.2.3"})
+			must(t, err)
+			if taken.Sessions < 60 || taken.Lacking != nil || taken.Missing != nil {
+				t.Fatalf("taken: %+v", taken)
+			}
+			server := " where base_url = '" + taken.Server + "'"
+			for _, table := range c.Tables() {
+				if _, is := keptAs[table.Name()]; !is {
+					continue
 				}
-				server := " where base_url = '" + taken.Server + "'"
-				for _, table := range c.Tables() {
-					if _, is := keptAs[table.Name()]; !is {
-						continue
-					}
-					columns, want := tableRows(t, table)
-					got := k.ask(t, "select "+strings.Join(columns, ", ")+" from am_"+strings.TrimPrefix(table.Name(), "am_")+server)
-					slices.Sort(got)
-					if d := diff.Diff(want, got); d != "" || len(got) == 0 {
-						t.Errorf("%s: %d rows, %s", table.Name(), len(got), d)
-					}
+				columns, want := tableRows(t, table)
+				got := k.ask(t, "select "+strings.Join(columns, ", ")+" from am_"+strings.TrimPrefix(table.Name(), "am_")+server)
+				slices.Sort(got)
+				if d := diff.Diff(want, got); d != "" || len(got) == 0 {
+					t.Errorf("%s: %d rows, %s", table.Name(), len(got), d)
 				}
-				got := k.ask(t, "select connection, sessions, realms, realms_cut, realms_failed, missing, amsql_version from am_snapshot"+server)
-				if want := fmt.Sprintf("am | %d | %d | 0 | 0 | NULL | 1.2.3", taken.Sessions, len(k.ask(t, "select 1 from am_session_scan"+server))); len(got) != 1 || got[0] != want {
-					t.Errorf("snapshots %q, want %q", got, want)
-				}
-			})
-		}
+			}
+			got := k.ask(t, "select connection, sessions, realms, realms_cut, realms_failed, missing, amsql_version from am_snapshot"+server)
+			if want := fmt.Sprintf("am | %d | %d | 0 | 0 | NULL | 1.2.3", taken.Sessions, len(k.ask(t, "select 1 from am_session_scan"+server))); len(got) != 1 || got[0] != want {
+				t.Errorf("snapshots %q, want %q", got, want)
+			}
+		})
 	}
 }
 
@@ -207,48 +207,44 @@ func TestViewsHaveTheColumnsOfTheTablesInTheirOrder(t *testing.T) {
 	}
 }
 
-func TestARealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T) {
-	for _, k := range stores(t) {
-		t.Run(k.name, func(t *testing.T) {
-			// With this policy for queries; a snapshot takes what there is.
-			strict := "error"
-			server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40}, am.Config{Truncated: &strict, RealmFail: &strict})
-			key := newKey(t)
-			at := noon
-			take := func() *Taken {
-				at = at.Add(time.Minute)
-				taken, err := Take(t.Context(), c, k, Options{Key: key, Now: func() time.Time { return at }})
-				must(t, err)
-				return taken
-			}
-			whole := take()
-			must(t, server.SetFaults("400:path=/alpha:action=query"))
-			failed := take()
-			if len(failed.Lacking) != 1 || !strings.Contains(failed.Lacking[0], "realm /alpha failed (") || failed.Sessions >= whole.Sessions {
-				t.Errorf("with a realm that fails: %+v", failed)
-			}
-			of := " where base_url = '" + whole.Server + "' and realm = '/alpha'"
-			if got := k.ask(t, "select completeness, error is null from am_session_scan"+of); !slices.Equal(got, []string{"cut | 0"}) {
-				t.Errorf("its evidence: %q", got)
-			}
-			if got := k.ask(t, "select count(*) from am_session_history"+of+" and gone_by is not null"); got[0] != "0" {
-				t.Errorf("sessions of the realm that failed are taken for gone: %s", got)
-			}
-			if got := k.ask(t, "select sessions from am_concurrency"+of+" order by taken_at"); len(got) != 2 || got[0] == "NULL" || got[1] != "NULL" {
-				t.Errorf("its sessions over time: %q", got)
-			}
-			must(t, server.SetFaults())
-			// Nobody's own list is whole, either.
-			server.SetListCap(1)
-			c = reconnect(t, c, am.Config{ListCap: pointer(1)})
-			cut := take()
-			if len(cut.Lacking) == 0 || !strings.Contains(strings.Join(cut.Lacking, ""), " is cut (") {
-				t.Errorf("with realms that are cut: %+v", cut)
-			}
-			if got := k.ask(t, "select realms_cut > 0 from am_snapshot where base_url = '"+whole.Server+"' order by taken_at desc"); got[0] != "1" {
-				t.Errorf("the snapshot does not say so: %q", got)
-			}
-		})
+func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
+	// With this policy for queries; a snapshot takes what there is.
+	strict := "error"
+	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40}, am.Config{Truncated: &strict, RealmFail: &strict})
+	key := newKey(t)
+	at := noon
+	take := func() *Taken {
+		at = at.Add(time.Minute)
+		taken, err := Take(t.Context(), c, k, Options{Key: key, Now: func() time.Time { return at }})
+		must(t, err)
+		return taken
+	}
+	whole := take()
+	must(t, server.SetFaults("400:path=/alpha:action=query"))
+	failed := take()
+	if len(failed.Lacking) != 1 || !strings.Contains(failed.Lacking[0], "realm /alpha failed (") || failed.Sessions >= whole.Sessions {
+		t.Errorf("with a realm that fails: %+v", failed)
+	}
+	of := " where base_url = '" + whole.Server + "' and realm = '/alpha'"
+	if got := k.ask(t, "select completeness, error is null from am_session_scan"+of); !slices.Equal(got, []string{"cut | 0"}) {
+		t.Errorf("its evidence: %q", got)
+	}
+	if got := k.ask(t, "select count(*) from am_session_history"+of+" and gone_by is not null"); got[0] != "0" {
+		t.Errorf("sessions of the realm that failed are taken for gone: %s", got)
+	}
+	if got := k.ask(t, "select sessions from am_concurrency"+of+" order by taken_at"); len(got) != 2 || got[0] == "NULL" || got[1] != "NULL" {
+		t.Errorf("its sessions over time: %q", got)
+	}
+	must(t, server.SetFaults())
+	// Nobody's own list is whole, either.
+	server.SetListCap(1)
+	c = reconnect(t, c, am.Config{ListCap: pointer(1)})
+	cut := take()
+	if len(cut.Lacking) == 0 || !strings.Contains(strings.Join(cut.Lacking, ""), " is cut (") {
+		t.Errorf("with realms that are cut: %+v", cut)
+	}
+	if got := k.ask(t, "select realms_cut > 0 from am_snapshot where base_url = '"+whole.Server+"' order by taken_at desc"); got[0] != "1" {
+		t.Errorf("the snapshot does not say so: %q", got)
 	}
 }
 
@@ -312,20 +308,16 @@ func TestTheKeyIsMadeOnceAndForItsOwner(t *testing.T) {
 	}
 }
 
-func TestTableOfIdentitiesThatCannotBeReadIsMissing(t *testing.T) {
-	for _, k := range stores(t) {
-		t.Run(k.name, func(t *testing.T) {
-			server, c := simulated(t, simulator.Options{Users: 3, Sessions: 3}, am.Config{})
-			must(t, server.SetFaults("403:path=/users"))
-			taken, err := Take(t.Context(), c, k, Options{Key: newKey(t)})
-			must(t, err)
-			if len(taken.Missing) != 1 || !strings.HasPrefix(taken.Missing[0], "am_user: ") {
-				t.Fatalf("missing: %q", taken.Missing)
-			}
-			got := k.ask(t, "select missing from am_snapshot where base_url = '"+taken.Server+"'")
-			if len(got) != 1 || got[0] != taken.Missing[0] || len(k.ask(t, "select 1 from am_realm where base_url = '"+taken.Server+"'")) == 0 {
-				t.Errorf("the snapshot is without %q", got)
-			}
-		})
+func tableOfIdentitiesThatCannotBeReadIsMissing(t *testing.T, k kept) {
+	server, c := simulated(t, simulator.Options{Users: 3, Sessions: 3}, am.Config{})
+	must(t, server.SetFaults("403:path=/users"))
+	taken, err := Take(t.Context(), c, k, Options{Key: newKey(t)})
+	must(t, err)
+	if len(taken.Missing) != 1 || !strings.HasPrefix(taken.Missing[0], "am_user: ") {
+		t.Fatalf("missing: %q", taken.Missing)
+	}
+	got := k.ask(t, "select missing from am_snapshot where base_url = '"+taken.Server+"'")
+	if len(got) != 1 || got[0] != taken.Missing[0] || len(k.ask(t, "select 1 from am_realm where base_url = '"+taken.Server+"'")) == 0 {
+		t.Errorf("the snapshot is without %q", got)
 	}
 }

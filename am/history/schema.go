@@ -17,6 +17,8 @@ var (
 	views string
 	//go:embed views_sqlite.sql
 	viewsSQLite string
+	//go:embed views_postgres.sql
+	viewsPostgres string
 )
 
 // A dialect is what stores write differently.

@@ -1,6 +1,106 @@
 package history
 
-import "testing"
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
 
-// stores are one of each kind, empty.
-func stores(t testing.TB) []kept { return []kept{newSQLite(t)} }
+	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/jackc/pgx/v5"
+)
+
+type storeTest struct {
+	name string
+	test func(*testing.T, kept)
+}
+
+// everyStore is what must be so of each kind of store. Each test has an empty one.
+var everyStore = []storeTest{
+	{"a snapshot has what the tables have", aSnapshotHasWhatTheTablesHave},
+	{"a realm that is cut or fails is kept as such and hides nothing", aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing},
+	{"table of identities that cannot be read is missing", tableOfIdentitiesThatCannotBeReadIsMissing},
+	{"a killed snapshot is whole or absent", aKilledSnapshotIsWholeOrAbsent},
+	{"a snapshot that fails in the middle is absent", aSnapshotThatFailsInTheMiddleIsAbsent},
+	{"snapshots taken at once are all kept", snapshotsTakenAtOnceAreAllKept},
+	{"the page's questions have answers", thePagesQuestionsHaveAnswers},
+}
+
+var postgresAlone = []storeTest{
+	{"partitioned by day", partitionedByDay},
+	{"texts with NUL are kept", textsWithNULAreKept},
+	{"an older schema gets what it lacks", anOlderSchemaGetsWhatItLacks},
+	{"an account that only adds rows", anAccountThatOnlyAddsRows},
+}
+
+func TestSQLite(t *testing.T) {
+	for _, c := range everyStore {
+		t.Run(c.name, func(t *testing.T) { c.test(t, newSQLite(t)) })
+	}
+}
+
+func TestPostgreSQL(t *testing.T) {
+	server := postgrestest.Start(t)
+	for i, c := range slices.Concat(everyStore, postgresAlone) {
+		t.Run(c.name, func(t *testing.T) { c.test(t, newPostgres(t, server, fmt.Sprintf("test%d", i))) })
+	}
+}
+
+func connectPostgres(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}
+
+// newPostgres makes a database on the server and a history in it.
+func newPostgres(t testing.TB, server, database string) kept {
+	t.Helper()
+	_, err := connectPostgres(t, server).Exec(t.Context(), "create database "+database)
+	must(t, err)
+	address, err := url.Parse(server)
+	must(t, err)
+	address.Path = database
+	k := kept{name: "Postgres", target: address.String()}
+	k.reopen = func(t testing.TB) Store {
+		store, err := Open(t.Context(), k.target)
+		must(t, err)
+		t.Cleanup(func() { must(t, store.Close()) })
+		return store
+	}
+	k.Store = k.reopen(t)
+	conn := connectPostgres(t, k.target)
+	_, err = conn.Exec(t.Context(), "set search_path = amsql")
+	must(t, err)
+	k.ask = func(t testing.TB, sql string) []string { return askPostgres(t, conn, sql) }
+	k.settle = func(t testing.TB) {
+		for k.ask(t, "select count(*) from pg_stat_activity where application_name = 'amsql' and datname = current_database() and state <> 'idle'")[0] != "0" {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	return k
+}
+
+func askPostgres(t testing.TB, conn *pgx.Conn, sql string) (lines []string) {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), sql)
+	must(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		values, err := rows.Values()
+		must(t, err)
+		cells := make([]string, len(values))
+		for i, value := range values {
+			cells[i] = shown(value)
+		}
+		lines = append(lines, strings.Join(cells, " | "))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return lines
+}

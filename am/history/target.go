@@ -6,10 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
-// Open opens the store at a target: the path of an SQLite file.
+// Open opens the store at a target: postgres://… or postgresql://…, else the path of an SQLite file.
 func Open(ctx context.Context, target string) (Store, error) {
+	if strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://") {
+		return OpenPostgres(ctx, target)
+	}
 	return OpenSQLite(ctx, target)
 }
 

@@ -6,7 +6,7 @@ select
   s.server as base_url,
   s.taken_at,
   s.connection,
-  coalesce(sum(c.sessions), 0) as sessions,
+  cast(coalesce(sum(c.sessions), 0) as bigint) as sessions,
   count(c.realm) as realms,
   count(case when c.completeness = 'cut' then 1 end) as realms_cut,
   count(c.error) as realms_failed,

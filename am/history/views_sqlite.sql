@@ -4,7 +4,7 @@ create view am_session_seen as
 select
   s.server as base_url,
   s.taken_at,
-  min(
+  nullif(min(
     coalesce(lead(s.taken_at) over (partition by s.server, s.session order by s.taken_at), '9999'),
     coalesce((
       select min(c.taken_at)
@@ -12,7 +12,7 @@ select
       where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'cut'
     ), '9999'),
     coalesce(s.max_session_expiration_time, '9999')
-  ) as valid_until,
+  ), '9999') as valid_until,
   s.realm,
   s.username,
   s.session,

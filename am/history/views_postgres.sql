@@ -1,0 +1,57 @@
+-- Each session in each snapshot, and until when that is the last that is known of it.
+create view am_session_seen as
+select
+  s.server as base_url,
+  s.taken_at,
+  least(
+    lead(s.taken_at) over (partition by s.server, s.session order by s.taken_at),
+    (
+      select min(c.taken_at)
+      from session_scan c
+      where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'cut'
+    ),
+    s.max_session_expiration_time
+  ) as valid_until,
+  s.realm,
+  s.username,
+  s.session,
+  s.latest_access_time,
+  s.max_idle_expiration_time,
+  s.max_session_expiration_time
+from session s;
+
+-- Who was logged in: the rows of am_session_seen that hold at the time, found in the snapshots since the last proof.
+create function am_session_at(moment timestamptz)
+returns table (
+  base_url text,
+  taken_at timestamptz,
+  realm text,
+  username text,
+  session text,
+  latest_access_time timestamptz,
+  max_idle_expiration_time timestamptz,
+  max_session_expiration_time timestamptz
+)
+language sql stable
+begin atomic
+  select distinct on (s.server, s.session)
+    s.server,
+    s.taken_at,
+    s.realm,
+    s.username,
+    s.session,
+    s.latest_access_time,
+    s.max_idle_expiration_time,
+    s.max_session_expiration_time
+  from session s
+    left join (
+      select c.server, c.realm, max(c.taken_at) as proven
+      from session_scan c
+      where c.taken_at <= moment and c.completeness <> 'cut'
+      group by c.server, c.realm
+    ) p on p.server = s.server and p.realm = s.realm
+  where s.taken_at <= moment
+    and (p.proven is null or s.taken_at >= p.proven)
+    and (s.max_session_expiration_time is null or s.max_session_expiration_time > moment)
+  order by s.server, s.session, s.taken_at desc;
+end;
