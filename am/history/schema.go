@@ -50,7 +50,7 @@ func (r relation) createIndex() string {
 }
 
 // latest are the snapshots that the views of the product's tables show.
-const latest = "create view latest as select server, max(taken_at) as taken_at from snapshot group by server"
+const latest = "create view am_latest as select server as base_url, max(taken_at) as taken_at from snapshot group by server"
 
 // createView is the statement that makes the view with the name and the columns of the product's table.
 func (r relation) createView() string {
@@ -65,7 +65,7 @@ func (r relation) createView() string {
 	if r.beside != "" {
 		columns = append(columns, r.beside)
 	}
-	return fmt.Sprintf("create view %s as select %s from (select r.* from %s r join latest l on l.server = r.server and l.taken_at = r.taken_at) r",
+	return fmt.Sprintf("create view %s as select %s from (select r.* from %s r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r",
 		r.of.Name(), strings.Join(columns, ", "), r.name)
 }
 

@@ -1,0 +1,417 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/jackc/pgx/v5"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+const dashboards = "../../docs/dashboards/"
+
+// TestDashboards runs every statement of the dashboards over the tables of snapshots, and over those that a foreign data
+// wrapper's are made into.
+func TestDashboards(t *testing.T) {
+	server := postgrestest.Start(t)
+	database := newPostgres(t, server, "kept")
+	planted := plant(t, database)
+	_, err := connectPostgres(t, database.target).Exec(t.Context(), readFile(t, dashboards+"reader.sql"))
+	must(t, err)
+	foreign := newPostgres(t, server, "fdw")
+	asForeign(t, database, foreign)
+	for _, k := range []struct {
+		name string
+		kept
+	}{{"snapshots", database}, {"foreign tables", foreign}} {
+		t.Run(k.name, func(t *testing.T) {
+			conn := connectPostgres(t, k.target)
+			if k.name == "snapshots" {
+				_, err := conn.Exec(t.Context(), "set role amsql_reader") // who can read all that the dashboards need
+				must(t, err)
+				if _, err := conn.Exec(t.Context(), "delete from amsql.session"); err == nil {
+					t.Error("the dashboards' account can delete")
+				}
+			}
+			t.Run("Powerpipe", func(t *testing.T) { powerpipe(t, conn, planted) })
+			t.Run("Grafana", func(t *testing.T) { grafana(t, conn) })
+		})
+	}
+}
+
+// plant takes some snapshots of a population in which there is something to find for everybody.
+func plant(t *testing.T, k kept) (findings map[string]string) {
+	t.Helper()
+	at, key := noon.Add(-3*time.Hour), newKey(t)
+	server, c := simulated(t, simulator.Options{Realms: 2, Users: 12, Sessions: 40, Seed: 3}, am.Config{})
+	for _, name := range []string{"quitter", "leaver", "hoarder", "svc-backup"} {
+		must(t, server.AddUser("/alpha", name, "changeit"))
+		for range map[bool]int{true: 7, false: 1}[name == "hoarder"] {
+			_, err := server.Login("/alpha", name)
+			must(t, err)
+		}
+	}
+	must(t, server.DisableUser("/alpha", "quitter"))
+	must(t, server.DeleteUser("/alpha", "leaver"))
+	_ = server.AddUser("/", "hoarder", "changeit") // where realms do not share their users
+	for _, name := range []string{"amadmin", "hoarder"} {
+		_, err := server.Login("/", name)
+		must(t, err)
+	}
+	for range 4 {
+		_, err := Take(t.Context(), c, k, Options{Key: key, Now: func() time.Time { return at }})
+		must(t, err)
+		at = at.Add(time.Hour)
+	}
+	must(t, server.SetFaults("400:path=/bravo/sessions"))
+	_, err := Take(t.Context(), c, k, Options{Key: key, Now: func() time.Time { return at }})
+	must(t, err)
+	return map[string]string{
+		"whole": "error /bravo", "quota": "alarm /alpha", "idle": "alarm /alpha", "administrators": "alarm /", "disabled": "alarm /alpha", "deleted": "alarm /alpha", "several_realms": "alarm /alpha",
+		"services": "alarm /alpha", "limits": "ok /alpha",
+	}
+}
+
+// asForeign makes of another database's content what the foreign data wrapper has, and of that the dashboards' tables.
+func asForeign(t *testing.T, from, to kept) {
+	t.Helper()
+	to.ask(t, "drop schema amsql cascade")
+	to.ask(t, "create schema am")
+	source, conn := connectPostgres(t, from.target), connectPostgres(t, to.target)
+	for name, r := range keptAs {
+		var columns []string
+		for _, table := range (*am.Connection)(nil).Tables() {
+			if table.Name() == name {
+				r.of = table
+			}
+		}
+		for _, c := range r.of.Columns() {
+			columns = append(columns, c.Name+" "+postgresDialect.types[c.Type])
+		}
+		_, err := conn.Exec(t.Context(), fmt.Sprintf("create table am.%s (%s)", name, strings.Join(columns, ", ")))
+		must(t, err)
+		names := columnNames(r.of)
+		rows, err := source.Query(t.Context(), "select "+strings.Join(names, ", ")+" from amsql."+name)
+		must(t, err)
+		content, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) ([]any, error) { return row.Values() })
+		must(t, err)
+		_, err = conn.CopyFrom(t.Context(), pgx.Identifier{"am", name}, names, pgx.CopyFromRows(content))
+		must(t, err)
+	}
+	_, err := conn.Exec(t.Context(), readFile(t, dashboards+"fdw.sql"))
+	must(t, err)
+	// A refresh beside what reads, and one that fails and leaves what was there.
+	for range 2 {
+		_, err = conn.Exec(t.Context(), "call amsql.refresh()")
+		must(t, err)
+	}
+	_, err = conn.Exec(t.Context(), "delete from am.am_session; insert into am.am_user select * from am.am_user") // each twice
+	must(t, err)
+	if _, err = conn.Exec(t.Context(), "call amsql.refresh()"); err == nil {
+		t.Error("a refresh succeeds that should not")
+	}
+	if got := askPostgres(t, conn, "select count(distinct taken_at) from amsql.refreshed"); got[0] != "3" {
+		t.Errorf("%s refreshes", got[0])
+	}
+}
+
+func columnNames(table am.Table) (names []string) {
+	for _, c := range table.Columns() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	must(t, err)
+	return string(content)
+}
+
+// askWith asks with parameters, as text: the statements convert them.
+func askWith(t *testing.T, conn *pgx.Conn, name, sql string, args ...string) []map[string]any {
+	t.Helper()
+	literals := make([]any, len(args)+1)
+	literals[0] = pgx.QueryExecModeSimpleProtocol
+	for i, arg := range args {
+		literals[i+1] = arg
+	}
+	rows, err := conn.Query(t.Context(), sql, literals...)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToMap)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, sql)
+	}
+	if len(found) == 0 {
+		t.Errorf("%s: no rows:\n%s", name, sql)
+	}
+	return found
+}
+
+// A block is one of a mod, with the attributes that have a value by themselves.
+type block struct {
+	*hclsyntax.Block
+	values map[string]string
+}
+
+// powerpipe runs the queries and controls of the mod.
+func powerpipe(t *testing.T, conn *pgx.Conn, planted map[string]string) {
+	blocks := map[string]map[string]block{}
+	files, err := filepath.Glob(dashboards + "powerpipe/*.pp")
+	must(t, err)
+	for _, path := range files {
+		file, diagnostics := hclparse.NewParser().ParseHCL([]byte(readFile(t, path)), path)
+		if diagnostics.HasErrors() {
+			t.Fatal(diagnostics)
+		}
+		for _, b := range file.Body.(*hclsyntax.Body).Blocks {
+			if blocks[b.Type] == nil {
+				blocks[b.Type] = map[string]block{}
+			}
+			if _, twice := blocks[b.Type][b.Labels[0]]; twice {
+				t.Errorf("%s %s is there twice", b.Type, b.Labels[0])
+			}
+			blocks[b.Type][b.Labels[0]] = block{b, valuesOf(b.Body)}
+		}
+	}
+	if len(blocks["mod"]) != 1 || len(blocks["dashboard"]) != 3 || len(blocks["benchmark"]) != 1 {
+		t.Errorf("the mod has %d mods, %d dashboards and %d benchmarks", len(blocks["mod"]), len(blocks["dashboard"]), len(blocks["benchmark"]))
+	}
+	alpha := askPostgres(t, conn, "select base_url, username from amsql.am_session where username = 'hoarder'")[0]
+	server, user, _ := strings.Cut(alpha, " | ")
+	values := map[string]string{"server": server, "user": user, "realm": "/alpha"}
+	for _, name := range slices.Sorted(maps.Keys(blocks["query"])) {
+		q := blocks["query"][name]
+		askWith(t, conn, "query "+name, q.values["sql"], arguments(t, q, values)...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(blocks["control"])) {
+		c := blocks["control"][name]
+		checkControl(t, conn, c, planted[name])
+	}
+	references(t, blocks)
+}
+
+// valuesOf are the attributes that refer to nothing.
+func valuesOf(body *hclsyntax.Body) map[string]string {
+	values := map[string]string{}
+	for name, attribute := range body.Attributes {
+		if v, diagnostics := attribute.Expr.Value(nil); !diagnostics.HasErrors() && v.Type().IsPrimitiveType() {
+			text, err := convert.Convert(v, cty.String)
+			if err == nil {
+				values[name] = text.AsString()
+			}
+		}
+	}
+	return values
+}
+
+// arguments are the values of the block's parameters, in order: their defaults, else those given.
+func arguments(t *testing.T, b block, given map[string]string) (args []string) {
+	for _, param := range b.Body.Blocks {
+		if param.Type != "param" {
+			continue
+		}
+		value, ok := valuesOf(param.Body)["default"]
+		if !ok {
+			value, ok = given[param.Labels[0]]
+		}
+		if !ok {
+			t.Errorf("%s: nothing to give to the parameter %s", b.Labels[0], param.Labels[0])
+		}
+		args = append(args, value)
+	}
+	return args
+}
+
+func checkControl(t *testing.T, conn *pgx.Conn, c block, planted string) {
+	t.Helper()
+	name := "control " + c.Labels[0]
+	for _, wanted := range []string{"title", "description", "severity", "sql"} {
+		if c.values[wanted] == "" {
+			t.Errorf("%s has no %s", name, wanted)
+		}
+	}
+	var found []string
+	for _, row := range askWith(t, conn, name, c.values["sql"], arguments(t, c, nil)...) {
+		for _, column := range []string{"resource", "status", "reason", "realm", "base_url"} {
+			if text, _ := row[column].(string); text == "" {
+				t.Errorf("%s: column %s is %v", name, column, row[column])
+			}
+		}
+		if !slices.Contains([]string{"ok", "alarm", "info", "skip", "error"}, row["status"].(string)) {
+			t.Errorf("%s: status %s", name, row["status"])
+		}
+		found = append(found, fmt.Sprint(row["status"], " ", row["realm"]))
+		if row["realm"] == "/bravo" && row["status"] == "ok" && c.Labels[0] != "limits" {
+			t.Errorf("%s: the realm that failed is fine: %s", name, row["reason"])
+		}
+	}
+	if planted != "" && !slices.Contains(found, planted) {
+		t.Errorf("%s: found %q, and not %q", name, found, planted)
+	}
+}
+
+// references checks that what blocks name is there: queries, controls and dashboards.
+func references(t *testing.T, blocks map[string]map[string]block) {
+	used := map[string]bool{}
+	for _, kind := range []string{"dashboard", "benchmark"} {
+		for _, b := range blocks[kind] {
+			_ = hclsyntax.VisitAll(b.Body, func(node hclsyntax.Node) hcl.Diagnostics {
+				e, ok := node.(*hclsyntax.ScopeTraversalExpr)
+				if !ok || len(e.Traversal) < 2 || e.Traversal.RootName() == "self" {
+					return nil
+				}
+				of, name := e.Traversal.RootName(), e.Traversal[1].(hcl.TraverseAttr).Name
+				if _, there := blocks[of][name]; !there {
+					t.Errorf("%s %s: there is no %s %s", kind, b.Labels[0], of, name)
+				}
+				used[of+"."+name] = true
+				return nil
+			})
+		}
+	}
+	for _, kind := range []string{"query", "control"} {
+		for name := range blocks[kind] {
+			if !used[kind+"."+name] {
+				t.Errorf("nothing uses %s %s", kind, name)
+			}
+		}
+	}
+}
+
+// grafana checks the dashboards by Grafana's schema and runs the queries of panels and variables.
+func grafana(t *testing.T, conn *pgx.Conn) {
+	plugins.RegisterDefaultPlugins()
+	files, err := filepath.Glob(dashboards + "grafana/dashboards/*.json")
+	must(t, err)
+	if len(files) != 3 {
+		t.Fatalf("dashboards %q", files)
+	}
+	for _, path := range files {
+		text := []byte(readFile(t, path))
+		var typed dashboard.Dashboard
+		if err := typed.UnmarshalJSONStrict(text); err != nil && err.Error() != "" { // it may be a list of none
+			t.Errorf("%s is not of Grafana's schema: %v", path, err)
+		}
+		if err := typed.Validate(); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		var d grafanaDashboard
+		must(t, json.Unmarshal(text, &d))
+		t.Run(d.UID, func(t *testing.T) { d.check(t, conn) })
+	}
+}
+
+type grafanaDashboard struct {
+	UID           string
+	Title         string
+	SchemaVersion int
+	Templating    struct {
+		List []struct {
+			Name, Query, AllValue string
+			Datasource            grafanaSource
+		}
+	}
+	Panels []struct {
+		ID          int
+		Type, Title string
+		GridPos     struct{ X, Y, W, H int }
+		Datasource  grafanaSource
+		Targets     []struct {
+			Datasource grafanaSource
+			RawSQL     string `json:"rawSql"`
+			Format     string
+		}
+	}
+}
+
+type grafanaSource struct{ Type, UID string }
+
+func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
+	source := grafanaSource{"grafana-postgresql-datasource", "amsql"}
+	if yaml := readFile(t, dashboards+"grafana/datasource.yaml"); !strings.Contains(yaml, "uid: "+source.UID+"\n") || !strings.Contains(yaml, "type: "+source.Type+"\n") {
+		t.Errorf("the data source that is provisioned is not the dashboards'")
+	}
+	if !strings.HasPrefix(d.UID, "amsql-") || d.Title == "" || d.SchemaVersion < 36 || len(d.Panels) < 5 {
+		t.Errorf("uid %q, title %q, schema version %d, %d panels", d.UID, d.Title, d.SchemaVersion, len(d.Panels))
+	}
+	variables := map[string]string{}
+	for i, v := range d.Templating.List {
+		if order := []string{"server", "realm", "user"}; i >= len(order) || v.Name != order[i] || v.Datasource != source {
+			t.Errorf("variable %d is %s from %v", i, v.Name, v.Datasource)
+		}
+		var all []string
+		for _, row := range askWith(t, conn, "variable "+v.Name, expand(t, v.Query, variables)) {
+			for _, value := range row {
+				all = append(all, "'"+strings.ReplaceAll(fmt.Sprint(value), "'", "''")+"'")
+			}
+		}
+		variables[v.Name] = strings.Join(all, ",")
+		if v.AllValue != "" {
+			variables[v.Name] = "'" + v.AllValue + "'"
+		}
+	}
+	ids, taken := map[int]bool{}, map[[2]int]string{}
+	for _, p := range d.Panels {
+		if g := p.GridPos; ids[p.ID] || g.X < 0 || g.W < 1 || g.X+g.W > 24 || g.H < 3 || p.Datasource != source || len(p.Targets) != 1 {
+			t.Errorf("panel %s: id %d, place %+v, from %v", p.Title, p.ID, g, p.Datasource)
+		}
+		ids[p.ID] = true
+		for x := range p.GridPos.W {
+			for y := range p.GridPos.H {
+				at := [2]int{p.GridPos.X + x, p.GridPos.Y + y}
+				if taken[at] != "" {
+					t.Fatalf("the panels %s and %s lie on each other", p.Title, taken[at])
+				}
+				taken[at] = p.Title
+			}
+		}
+		for _, target := range p.Targets {
+			rows := askWith(t, conn, "panel "+p.Title, expand(t, target.RawSQL, variables))
+			if _, isTime := rows[0]["time"].(time.Time); target.Datasource != source || (p.Type == "timeseries") != isTime || isTime != (target.Format == "time_series") {
+				t.Errorf("panel %s: a %s in format %s of %v", p.Title, p.Type, target.Format, rows[0])
+			}
+		}
+	}
+}
+
+var (
+	timeFilter = regexp.MustCompile(`\$__timeFilter\((\w+)\)`)
+	sqlString  = regexp.MustCompile(`\$\{(\w+):sqlstring\}`)
+)
+
+// expand does what Grafana does with macros and variables.
+func expand(t *testing.T, sql string, variables map[string]string) string {
+	sql = timeFilter.ReplaceAllString(sql, "$1 between '2020-01-01T00:00:00Z' and '2100-01-01T00:00:00Z'")
+	sql = sqlString.ReplaceAllStringFunc(sql, func(v string) string {
+		value, ok := variables[sqlString.FindStringSubmatch(v)[1]]
+		if !ok {
+			t.Errorf("%s is no variable, or comes later: %s", v, sql)
+		}
+		return value
+	})
+	if strings.Contains(sql, "$") {
+		t.Errorf("Grafana would have more to expand: %s", sql)
+	}
+	return sql
+}

@@ -1,0 +1,76 @@
+-- The tables that dashboards ask, over foreign tables that are in the schema am (docs/hosts.md#postgres-fdw makes them).
+-- Each table is a materialised view, so that a dashboard of twenty panels sends AM nothing: call amsql.refresh() does,
+-- and a failure of it leaves what was there. Their names and columns are those that amsql snapshot --to postgres://… makes.
+
+create schema amsql;
+
+create materialized view amsql.am_session as select * from am.am_session with no data;
+create unique index on amsql.am_session (base_url, session_handle);
+
+create materialized view amsql.am_session_scan as select * from am.am_session_scan with no data;
+create unique index on amsql.am_session_scan (base_url, realm);
+
+create materialized view amsql.am_realm as select * from am.am_realm with no data;
+create unique index on amsql.am_realm (base_url, path);
+
+create materialized view amsql.am_session_service as select * from am.am_session_service with no data;
+create unique index on amsql.am_session_service (base_url, realm);
+
+create materialized view amsql.am_user as select * from am.am_user with no data;
+create unique index on amsql.am_user (base_url, realm, username);
+
+create materialized view amsql.am_server as select * from am.am_server with no data;
+create unique index on amsql.am_server (base_url);
+
+-- What each refresh found, for the plots over time.
+create table amsql.refreshed (
+  base_url text not null,
+  taken_at timestamptz not null,
+  realm text not null,
+  sessions bigint not null,
+  completeness text not null,
+  error text,
+  primary key (base_url, taken_at, realm)
+);
+
+create view amsql.am_concurrency as
+select
+  base_url,
+  taken_at,
+  realm,
+  case when completeness <> 'cut' then sessions end as sessions,
+  sessions as at_least,
+  completeness,
+  error
+from amsql.refreshed;
+
+create view amsql.am_snapshot as
+select
+  base_url,
+  taken_at,
+  null::text as connection,
+  sum(sessions)::bigint as sessions,
+  count(*) as realms,
+  count(*) filter (where completeness = 'cut') as realms_cut,
+  count(error) as realms_failed,
+  null::text as missing
+from amsql.refreshed
+group by base_url, taken_at;
+
+create view amsql.am_latest as select base_url, max(taken_at) as taken_at from amsql.refreshed group by base_url;
+
+create procedure amsql.refresh()
+language plpgsql
+as $$
+declare
+  view record;
+begin
+  for view in select matviewname, ispopulated from pg_matviews where schemaname = 'amsql' loop
+    execute format('refresh materialized view %s amsql.%I', case when view.ispopulated then 'concurrently' else '' end, view.matviewname);
+  end loop;
+  insert into amsql.refreshed
+  select base_url, now(), realm, sessions, completeness, error from amsql.am_session_scan;
+end;
+$$;
+
+call amsql.refresh();
