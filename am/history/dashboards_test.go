@@ -309,7 +309,7 @@ func grafana(t *testing.T, conn *pgx.Conn) {
 	}
 	for _, path := range files {
 		text := []byte(readFile(t, path))
-		var typed dashboard.Dashboard
+		var typed dashboard.Dashboard                                                //nolint:staticcheck // deprecated for a model that only the newest Grafana reads
 		if err := typed.UnmarshalJSONStrict(text); err != nil && err.Error() != "" { // it may be a list of none
 			t.Errorf("%s is not of Grafana's schema: %v", path, err)
 		}

@@ -27,6 +27,7 @@ var everyStore = []storeTest{
 	{"a snapshot that fails in the middle is absent", aSnapshotThatFailsInTheMiddleIsAbsent},
 	{"snapshots taken at once are all kept", snapshotsTakenAtOnceAreAllKept},
 	{"the page's questions have answers", thePagesQuestionsHaveAnswers},
+	{"equals the plain model", equalsThePlainModel},
 }
 
 var postgresAlone = []storeTest{
