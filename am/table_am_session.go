@@ -27,7 +27,9 @@ var sessionTable = table[session]{
 		{"title", Text, "The user's name and the realm.", (*session).title},
 		{"base_url", Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
 	},
-	rows: sessions,
+	rows: func(ctx context.Context, c *Connection, q Query) iter.Seq2[*session, error] {
+		return sessions(ctx, c, q, nil)
+	},
 }
 
 // session is a row of am_session.
@@ -58,14 +60,17 @@ var sessionFields = map[string][]string{
 	"title":                       {rest.FieldUsername},
 }
 
-func sessions(ctx context.Context, c *Connection, q Query) iter.Seq2[*session, error] {
+// sessions tells the evidence of its scan to whom it concerns, who may be nil.
+func sessions(ctx context.Context, c *Connection, q Query, evidence func([]*inventory.RealmScan)) iter.Seq2[*session, error] {
 	return func(yield func(*session, error) bool) {
 		scan, err := newSessionScan(ctx, c, q)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		for s, err := range c.inventory.Sessions(ctx, sessionQuery(q)) {
+		query := sessionQuery(q)
+		query.Evidence = evidence
+		for s, err := range c.inventory.Sessions(ctx, query) {
 			if err != nil {
 				yield(nil, err)
 				return

@@ -17,6 +17,8 @@ type Query struct {
 	Usernames []string // nil: all. An empty, non-nil list has no sessions, as in SQL
 	Fields    []string // rest.Field… that rows shall hold; realm comes always; nil: all
 	Limit     int64    // stop after so many; 0: none
+
+	Evidence func([]*RealmScan) // is told, after all sessions, how complete each realm's are; nil: nobody asks
 }
 
 // Options say how an inventory is made. The zero value asks the server what it can and takes nothing incomplete.
@@ -87,6 +89,9 @@ func (inv *Inventory) Sessions(ctx context.Context, q Query) iter.Seq2[*rest.Ses
 			if !yield(session, err) || err != nil {
 				return
 			}
+		}
+		if q.Evidence != nil {
+			q.Evidence(s.evidence)
 		}
 		if err := s.verdict(); err != nil {
 			yield(nil, err)
