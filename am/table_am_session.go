@@ -59,18 +59,17 @@ var sessionFields = map[string][]string{
 }
 
 func sessions(ctx context.Context, c *Connection, q Query) iter.Seq2[*session, error] {
-	return sessionRows(ctx, c, q, c.inventory.Sessions(ctx, sessionQuery(q)))
+	return sessionRows(ctx, c, q, sessionQuery(q))
 }
 
-// sessionRows makes rows of a scan for the query.
-func sessionRows(ctx context.Context, c *Connection, q Query, scanned iter.Seq2[*rest.Session, error]) iter.Seq2[*session, error] {
+func sessionRows(ctx context.Context, c *Connection, q Query, scanned inventory.Query) iter.Seq2[*session, error] {
 	return func(yield func(*session, error) bool) {
 		scan, err := newSessionScan(ctx, c, q)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		for s, err := range scanned {
+		for s, err := range c.inventory.Sessions(ctx, scanned) {
 			if err != nil {
 				yield(nil, err)
 				return

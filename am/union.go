@@ -10,14 +10,18 @@ import (
 
 // Union is the tables of several connections as those of one: each has the rows of all, in no order. An error in one
 // connection is the query's, and names the connection.
-func Union(members []*Connection) []Table {
+func Union(members []*Connection) []Table { return unite(members, (*Connection).Tables) }
+
+func unite(members []*Connection, tablesOf func(*Connection) []Table) []Table {
 	tables := make([]Table, len(definitions))
-	for i, d := range definitions {
-		u := &union{Table: d.bind(members[0]), members: make([]Table, len(members)), names: make([]string, len(members))}
-		for j, member := range members {
-			u.members[j], u.names[j] = d.bind(member), member.name
+	for _, member := range members {
+		for i, t := range tablesOf(member) {
+			if tables[i] == nil {
+				tables[i] = &union{Table: t}
+			}
+			u := tables[i].(*union)
+			u.members, u.names = append(u.members, t), append(u.names, member.name)
 		}
-		tables[i] = u
 	}
 	return tables
 }

@@ -51,6 +51,9 @@ var flagValues = map[string]cobra.CompletionFunc{
 	"profile":    fixed(simulator.Profiles()...),
 	"connection": connectionNames,
 	"config":     fixedExtension("spc"),
+	"format":     fixed(reportFormatNames...),
+	"compare":    fixedExtension("json"),
+	"reports":    cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 }
 
 func fixed(values ...string) cobra.CompletionFunc {

@@ -15,6 +15,7 @@ const (
 	statusFine        = 0
 	statusFailed      = 1   // the query or an operation failed
 	statusMisused     = 2   // usage or configuration
+	statusFindings    = 3   // a report has some, and they are asked to count
 	statusInterrupted = 130 // by Ctrl-C or SIGTERM
 )
 
@@ -55,6 +56,8 @@ func statusOf(ctx context.Context, err error) int {
 		return statusInterrupted
 	case errors.As(err, &usage), errors.As(err, &config):
 		return statusMisused
+	case errors.Is(err, errFindings):
+		return statusFindings
 	default:
 		return statusFailed
 	}

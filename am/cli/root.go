@@ -17,6 +17,7 @@ var commands = []func(Streams) *cobra.Command{
 	newLogout,
 	newExec,
 	newMethods,
+	newReport,
 	newDemo,
 	newSimulate,
 	newCompletion,

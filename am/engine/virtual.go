@@ -107,12 +107,14 @@ func (t *virtualTable) column(name string) int {
 }
 
 // declaration is the CREATE TABLE statement of the columns.
-func (t *virtualTable) declaration() string {
+func (t *virtualTable) declaration() string { return "CREATE TABLE x" + t.columnList() }
+
+func (t *virtualTable) columnList() string {
 	declared := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		declared[i] = sqlite3.QuoteIdentifier(c.Name) + " " + types[c.Type].declared + " COLLATE " + t.collation(i)
 	}
-	return "CREATE TABLE x(" + strings.Join(declared, ", ") + ")"
+	return "(" + strings.Join(declared, ", ") + ")"
 }
 
 func (t *virtualTable) collation(column int) string {

@@ -38,7 +38,7 @@ func Take(ctx context.Context, c *am.Connection, store Store, o Options) (*Taken
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &taking{options: o, connection: c, started: time.Now()}
+	t := &taking{options: o, connection: c, tables: am.Census(true, c), started: time.Now()}
 	t.Server, t.At, t.Realms = c.BaseURL(), o.Now().UTC().Truncate(time.Microsecond), map[inventory.Completeness]int{}
 	before, err := store.lastKey(ctx, t.Server)
 	if err != nil {
@@ -64,8 +64,8 @@ type taking struct {
 	options    Options
 	connection *am.Connection
 	draft      draft
+	tables     []am.Table // of the connection
 	started    time.Time
-	evidence   []any
 }
 
 func (t *taking) take(ctx context.Context) error {
@@ -78,7 +78,7 @@ func (t *taking) take(ctx context.Context) error {
 		case "am_session":
 			err = t.draft.write(ctx, r, t.sessions(ctx, r))
 		case "am_session_scan":
-			err = t.draft.write(ctx, r, t.scans(r))
+			err = t.draft.write(ctx, r, t.scans(ctx, r))
 		default:
 			err = t.small(ctx, r)
 		}
@@ -98,11 +98,17 @@ func one(row []any) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) { yield(row, nil) }
 }
 
-// sessions are the rows of the scan, whose evidence it leaves behind.
+// rows are those of the product's table that the relation keeps.
+func (t *taking) rows(ctx context.Context, r relation) iter.Seq2[any, error] {
+	i := slices.IndexFunc(t.tables, func(table am.Table) bool { return table.Name() == r.of.Name() })
+	return t.tables[i].Rows(ctx, am.Query{})
+}
+
+// sessions are the rows of the scan.
 func (t *taking) sessions(ctx context.Context, r relation) iter.Seq2[[]any, error] {
 	handle := slices.IndexFunc(r.columns, func(c am.Column) bool { return c.Name == "session_handle" })
 	return func(yield func([]any, error) bool) {
-		for row, err := range t.connection.Sweep(ctx, &t.evidence) {
+		for row, err := range t.rows(ctx, r) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -128,10 +134,14 @@ func (t *taking) fingerprint(handle any) string {
 	return t.options.Key.Fingerprint(fmt.Sprintf("session %d of %s", t.Sessions, t.At))
 }
 
-// scans are the rows of the evidence.
-func (t *taking) scans(r relation) iter.Seq2[[]any, error] {
+// scans are the rows of the scan's evidence.
+func (t *taking) scans(ctx context.Context, r relation) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		for _, row := range t.evidence {
+		for row, err := range t.rows(ctx, r) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
 			cells := r.cells(row)
 			t.count(r, cells)
 			if !yield(cells, nil) {
@@ -161,19 +171,14 @@ func (t *taking) count(r relation, cells []any) {
 func (t *taking) small(ctx context.Context, r relation) error {
 	var unread error
 	err := t.draft.write(ctx, r, func(yield func([]any, error) bool) {
-		for _, table := range t.connection.Tables() {
-			if table.Name() != r.of.Name() {
-				continue
+		for row, err := range t.rows(ctx, r) {
+			if err != nil {
+				unread = err
+				yield(nil, err)
+				return
 			}
-			for row, err := range table.Rows(ctx, am.Query{}) {
-				if err != nil {
-					unread = err
-					yield(nil, err)
-					return
-				}
-				if !yield(r.cells(row), nil) {
-					return
-				}
+			if !yield(r.cells(row), nil) {
+				return
 			}
 		}
 	})

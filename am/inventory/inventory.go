@@ -17,6 +17,9 @@ type Query struct {
 	Usernames []string // nil: all. An empty, non-nil list has no sessions, as in SQL
 	Fields    []string // rest.Field… that rows shall hold; realm comes always; nil: all
 	Limit     int64    // stop after so many; 0: none
+
+	Evidence *[]*RealmScan // receives, after all sessions, how complete each realm's are; nil: nobody asks
+	Tolerant bool          // a realm that is cut or fails is evidence, whatever Options say, and not an error
 }
 
 // Options say how an inventory is made. The zero value asks the server what it can and takes nothing incomplete.
@@ -88,7 +91,10 @@ func (inv *Inventory) Sessions(ctx context.Context, q Query) iter.Seq2[*rest.Ses
 				return
 			}
 		}
-		if err := s.verdict(); err != nil {
+		if q.Evidence != nil {
+			*q.Evidence = s.evidence
+		}
+		if err := s.verdict(); err != nil && !q.Tolerant {
 			yield(nil, err)
 		}
 	}
@@ -98,9 +104,9 @@ func (inv *Inventory) Sessions(ctx context.Context, q Query) iter.Seq2[*rest.Ses
 // ending. A realm that is cut or fails is a row that says so.
 func (inv *Inventory) Scan(ctx context.Context, q Query) iter.Seq2[*RealmScan, error] {
 	return func(yield func(*RealmScan, error) bool) {
-		q.Fields = []string{}
 		var evidence []*RealmScan
-		for _, err := range inv.Sweep(ctx, q, &evidence) {
+		q.Fields, q.Evidence, q.Tolerant = []string{}, &evidence, true
+		for _, err := range inv.Sessions(ctx, q) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -111,21 +117,6 @@ func (inv *Inventory) Scan(ctx context.Context, q Query) iter.Seq2[*RealmScan, e
 				return
 			}
 		}
-	}
-}
-
-// Sweep yields sessions as [Inventory.Sessions] does, and leaves the evidence of the same scan behind when the sequence
-// ends. As with [Inventory.Scan], a realm that is cut or fails is evidence, not an error.
-func (inv *Inventory) Sweep(ctx context.Context, q Query, evidence *[]*RealmScan) iter.Seq2[*rest.Session, error] {
-	return func(yield func(*rest.Session, error) bool) {
-		s := newScan(inv, q)
-		s.tolerant = true
-		for session, err := range s.run(ctx) {
-			if !yield(session, err) || err != nil {
-				return
-			}
-		}
-		*evidence = s.evidence
 	}
 }
 

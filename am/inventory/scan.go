@@ -21,7 +21,6 @@ type scan struct {
 	inventory *Inventory
 	client    *rest.Client
 	query     Query
-	tolerant  bool // failures and cuts are evidence, not errors
 
 	rows     chan []*rest.Session
 	mu       sync.Mutex
@@ -138,7 +137,7 @@ func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan
 	s.evidence = append(s.evidence, r.RealmScan)
 	r.cut("it failed")
 	switch {
-	case s.tolerant:
+	case s.query.Tolerant:
 		return nil
 	case s.tolerates(err, "sessions"):
 		s.failed = append(s.failed, r.RealmScan)

@@ -1,0 +1,311 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/report"
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+)
+
+// errFindings is the end of a run that has done all it should and found what it looked for.
+var errFindings = errors.New("there are findings")
+
+func newReport(streams Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Answer an auditor's questions",
+		Long: "report has questions that auditors ask about sessions, each with a severity, the controls it serves,\n" +
+			"parameters and its SQL, and answers them from one scan: as a page to print, or for other programs.",
+		Example: examples("", "amsql report list", "", "amsql report run --all --format html --out sessions.html"),
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	for _, sub := range []*cobra.Command{newReportList(streams), newReportShow(streams), newReportRun(streams)} {
+		complete(sub)
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+const reportsUsage = "take the reports in this `folder`, too: SQL files with a header; docs/reports.md"
+
+func newReportList(streams Streams) *cobra.Command {
+	var folder, output string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the reports",
+		Long:    "list prints the reports: what each asks, how grave a finding is, and the controls it serves.",
+		Example: examples("", "amsql report list", "for a script", "amsql report list --output json"),
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if newFormat(output, formatOptions{}) == nil {
+				return misuse(cmd, "--output %q is none of %s", output, formatNames())
+			}
+			all, err := reports(folder)
+			if err != nil {
+				return err
+			}
+			var rows [][]any
+			for _, r := range all {
+				rows = append(rows, []any{r.Name, r.Severity, r.Question, strings.Join(r.Controls, ", ")})
+			}
+			w := &workspace{streams: streams}
+			return w.printCells([]am.Column{{Name: "report"}, {Name: "severity"}, {Name: "question"}, {Name: "controls"}}, rows, output)
+		},
+	}
+	cmd.Flags().StringVar(&folder, "reports", "", reportsUsage)
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "print the list in this `format`: "+formatNames())
+	return cmd
+}
+
+func reports(folder string) ([]*report.Report, error) {
+	all, err := report.All(folder)
+	if err != nil {
+		return nil, &usageError{"--reports: " + err.Error()}
+	}
+	return all, nil
+}
+
+func newReportShow(streams Streams) *cobra.Command {
+	var folder string
+	cmd := &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show what a report asks, and its SQL",
+		Long:              "show prints a report: its question, severity, controls, parameters and SQL.",
+		Example:           examples("", "amsql report show idle"),
+		ValidArgsFunction: reportNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return misuse(cmd, "name one report; amsql report list has them")
+			}
+			chosen, err := namedReports(folder, args)
+			if err == nil {
+				_, err = streams.Out.Write([]byte(describeReport(chosen[0])))
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&folder, "reports", "", reportsUsage)
+	return cmd
+}
+
+func namedReports(folder string, names []string) ([]*report.Report, error) {
+	all, err := reports(folder)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := report.Named(all, names)
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	return chosen, nil
+}
+
+func describeReport(r *report.Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n%s\n\nseverity: %s\ncontrols: %s\n", r.Name, r.Title, r.Question, r.Severity, cmp.Or(strings.Join(r.Controls, ", "), "none"))
+	for _, p := range r.Parameters {
+		fmt.Fprintf(&b, "--arg %s=%v: %s\n", p.Name, p.Default, p.Description)
+	}
+	if r.Note != "" {
+		fmt.Fprintf(&b, "\n%s\n", r.Note)
+	}
+	fmt.Fprintf(&b, "\n%s\n", r.SQL)
+	if r.Postgres != r.SQL {
+		fmt.Fprintf(&b, "\nIn PostgreSQL:\n\n%s\n", r.Postgres)
+	}
+	return b.String()
+}
+
+// reportNames completes names that are not there yet.
+func reportNames(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	all, err := report.All(cmd.Flag("reports").Value.String())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	for _, r := range all {
+		if !slices.Contains(args, r.Name) {
+			names = append(names, r.Name+"\t"+r.Title)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// ReportOptions are those of amsql report run.
+type ReportOptions struct {
+	ConnectionOptions
+
+	Names          []string
+	All            bool
+	Format         string
+	Out            string // a file instead of standard output
+	Args           []string
+	Reports        string // a folder
+	Compare        string // an earlier run in JSON
+	FailOnFindings bool
+}
+
+func newReportRun(streams Streams) *cobra.Command {
+	var o ReportOptions
+	cmd := &cobra.Command{
+		Use:   "run NAME… | --all",
+		Short: "Run reports over one scan",
+		Long: "run scans the sessions once and answers the reports from that. A list that AM cuts is an error, as in queries,\n" +
+			"unless the connection has on_truncation = \"warn\": then the reports say what can be missing.",
+		Example: examples(
+			"a page to print, of all reports", "amsql report run --all --format html --out sessions.html",
+			"one report with other limits", "amsql report run idle --arg idle_minutes=30",
+			"what has changed since an earlier run", "amsql report run --all --format json --out today.json --compare yesterday.json",
+			"in a pipeline: exit status 3 where there are findings", "amsql report run over-quota disabled-users --fail-on-findings",
+		),
+		ValidArgsFunction: reportNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Names = args
+			return o.run(cmd.Context(), cmd, streams)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.All, "all", false, "run all reports")
+	flags.StringVar(&o.Format, "format", "markdown", "write the answers in this `format`: "+strings.Join(reportFormatNames, "|"))
+	flags.StringVar(&o.Out, "out", "", "write to a `file`, which is there whole or not at all")
+	flags.StringArrayVar(&o.Args, "arg", nil, "give a parameter of the reports its value, as `name=value`; repeatable")
+	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
+	flags.StringVar(&o.Compare, "compare", "", "say what has changed since the run in this `file`, written with --format json")
+	flags.BoolVar(&o.FailOnFindings, "fail-on-findings", false, "end with exit status 3 where a report has findings")
+	o.addFlags(flags)
+	return cmd
+}
+
+func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) error {
+	order, err := o.order(cmd)
+	if err != nil {
+		return err
+	}
+	var earlier *report.Run
+	if o.Compare != "" {
+		if earlier, err = report.Read(o.Compare); err != nil {
+			return &usageError{"--compare: " + err.Error()}
+		}
+	}
+	w, err := o.workspace(ctx, streams)
+	if err != nil {
+		return err
+	}
+	defer w.close(ctx)
+	order.Tables = Adapt(am.Census(false, w.connections...))
+	run, err := order.Run(ctx, w.db)
+	if err != nil {
+		return misusedParameter(err)
+	}
+	if earlier != nil {
+		if err := run.Compare(earlier); err != nil {
+			return err
+		}
+	}
+	if err := o.write(run, streams); err != nil {
+		return err
+	}
+	if !run.Complete {
+		w.notices.add("sessions can be missing from the reports: their evidence says in which realms and why")
+	}
+	if o.FailOnFindings && run.Findings > 0 {
+		return fmt.Errorf("%w: %d", errFindings, run.Findings)
+	}
+	return nil
+}
+
+// order is the reports and their parameters.
+func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error) {
+	switch {
+	case o.All && len(o.Names) > 0:
+		return order, misuse(cmd, "there are names and --all: give one of them")
+	case !o.All && len(o.Names) == 0:
+		return order, misuse(cmd, "name reports, or give --all; amsql report list has them")
+	case !slices.Contains(reportFormatNames, o.Format):
+		return order, misuse(cmd, "--format %q is none of %s", o.Format, strings.Join(reportFormatNames, ", "))
+	}
+	if o.All {
+		order.Reports, err = reports(o.Reports)
+	} else {
+		order.Reports, err = namedReports(o.Reports, o.Names)
+	}
+	if err != nil {
+		return order, err
+	}
+	if o.Format == "csv" && len(order.Reports) > 1 {
+		return order, misuse(cmd, "csv takes the rows of one report, and there are %d: run them one by one, or take --format json", len(order.Reports))
+	}
+	order.Version, order.Values = version(), map[string]string{}
+	for _, arg := range o.Args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok || name == "" {
+			return order, misuse(cmd, "--arg %s: it takes the form name=value", name)
+		}
+		order.Values[name] = value
+	}
+	return order, nil
+}
+
+// workspace opens the one connection, or the aggregator, that the reports ask.
+func (o *ReportOptions) workspace(ctx context.Context, streams Streams) (*workspace, error) {
+	configs, err := o.configs()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(configs) == 0:
+		return nil, &usageError{"there is no connection: " + howToConnect}
+	case len(configs) > 1:
+		var names []string
+		for _, c := range configs {
+			names = append(names, c.Name)
+		}
+		return nil, &usageError{fmt.Sprintf("there are %s, and reports are of one connection or aggregator: choose it with --connection", strings.Join(names, ", "))}
+	}
+	return openWorkspace(ctx, configs, streams)
+}
+
+func misusedParameter(err error) error {
+	var parameter *report.ParameterError
+	if errors.As(err, &parameter) {
+		return &usageError{"--arg: " + err.Error()}
+	}
+	return err
+}
+
+// write writes the run to standard output or a file. Only its owner can read the file: it tells who is logged in.
+func (o *ReportOptions) write(run *report.Run, streams Streams) error {
+	var b bytes.Buffer
+	if err := reportFormats[o.Format](&b, run); err != nil {
+		return err
+	}
+	if o.Out == "" {
+		out := newOutput(streams, nil)
+		out.Buffer = b
+		return out.finish()
+	}
+	file, err := os.CreateTemp(filepath.Dir(o.Out), ".amsql-*")
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	defer os.Remove(file.Name()) // fails where it has its name by then
+	_, err = file.Write(b.Bytes())
+	if err = firstError(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), o.Out)
+	}
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	streams.notice(fmt.Sprintf("%s with %s written to %s", english.Plural(len(run.Results), "report", ""), english.Plural(run.Findings, "finding", ""), o.Out))
+	return nil
+}

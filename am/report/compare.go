@@ -1,0 +1,170 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+)
+
+// A Comparison is how a run differs from an earlier one.
+type Comparison struct {
+	With     time.Time `json:"with"`     // when the earlier run began
+	Complete bool      `json:"complete"` // whether both runs could miss no session: else what is gone may be hidden
+	Reports  []Change  `json:"reports"`  // those that both runs have
+	Added    []string  `json:"added"`    // reports that only this run has
+	Removed  []string  `json:"removed"`  // reports that only the earlier run has
+}
+
+// A Change is how the answer of a report differs: its findings, or its rows where none is a finding.
+type Change struct {
+	Name            string `json:"name"`
+	Finds           bool   `json:"finds"`
+	OtherParameters bool   `json:"other_parameters"` // or other SQL: the runs have not asked the same
+	New             []Row  `json:"new"`
+	Gone            []Row  `json:"gone"` // resolved, where they are findings
+}
+
+// Read reads a run that was written as JSON.
+func Read(path string) (*Run, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	run, err := decode(text)
+	if err == nil && (run.Started.IsZero() || run.Results == nil) {
+		err = errors.New("it has no started_at and reports")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s was not written by amsql report run --format json: %w", path, err)
+	}
+	return run, nil
+}
+
+func decode(text []byte) (*Run, error) {
+	run := &Run{}
+	return run, json.Unmarshal(text, run)
+}
+
+// Compare notes how the run differs from an earlier one that was read.
+func (run *Run) Compare(earlier *Run) error {
+	text, err := encode(run)
+	if err != nil {
+		return err
+	}
+	now, err := decode(text) // so that equal cells are equal
+	if err != nil {
+		return err
+	}
+	c := &Comparison{With: earlier.Started, Complete: run.Complete && earlier.Complete, Reports: []Change{}, Added: []string{}, Removed: []string{}}
+	before := map[string]*Result{}
+	for _, r := range earlier.Results {
+		before[r.Name] = r
+	}
+	for _, r := range now.Results {
+		old := before[r.Name]
+		delete(before, r.Name)
+		if old == nil {
+			c.Added = append(c.Added, r.Name)
+			continue
+		}
+		change, err := r.since(old)
+		if err != nil {
+			return err
+		}
+		c.Reports = append(c.Reports, change)
+	}
+	c.Removed = slices.AppendSeq(c.Removed, maps.Keys(before))
+	slices.Sort(c.Removed)
+	run.Comparison = c
+	return nil
+}
+
+// since is how the result differs from an earlier one of the same report.
+func (r *Result) since(old *Result) (Change, error) {
+	asked := func(r *Result) string { return fmt.Sprint(r.Parameters, r.SQL) }
+	change := Change{Name: r.Name, Finds: r.Finds, OtherParameters: asked(r) != asked(old)}
+	var err error
+	if change.New, err = r.beyond(old); err == nil {
+		change.Gone, err = old.keyed(r.Key).beyond(r)
+	}
+	return change, err
+}
+
+// keyed is the result with the key of the newer one, by which both are compared.
+func (r *Result) keyed(key []string) *Result {
+	with := *r
+	with.Key = key
+	return &with
+}
+
+// beyond are the compared rows that another result has not, or not as often.
+func (r *Result) beyond(other *Result) ([]Row, error) {
+	count := map[string]int{}
+	for _, row := range other.compared() {
+		key, err := row.key(r.Key)
+		if err != nil {
+			return nil, err
+		}
+		count[key]++
+	}
+	beyond := []Row{}
+	for _, row := range r.compared() {
+		key, err := row.key(r.Key)
+		if err != nil {
+			return nil, err
+		}
+		if count[key]--; count[key] < 0 {
+			beyond = append(beyond, row)
+		}
+	}
+	return beyond, nil
+}
+
+// compared are the findings, or all rows where none can be one.
+func (r *Result) compared() []Row {
+	if !r.Finds {
+		return r.Rows
+	}
+	return slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return !r.isFinding(row) })
+}
+
+// key is what a row is known by in another run.
+func (row Row) key(columns []string) (string, error) {
+	of := row
+	if len(columns) > 0 {
+		of = Row{}
+		for _, column := range columns {
+			of[column] = row[column]
+		}
+	}
+	encoded, err := encode(of)
+	return string(encoded), err
+}
+
+// Change is that of a report, nil where there is nothing to compare it with.
+func (run *Run) Change(name string) *Change {
+	if run.Comparison == nil {
+		return nil
+	}
+	i := slices.IndexFunc(run.Comparison.Reports, func(c Change) bool { return c.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &run.Comparison.Reports[i]
+}
+
+// String counts what has changed.
+func (c Change) String() string {
+	form := "%d appeared, %d vanished"
+	if c.Finds {
+		form = "%d new findings, %d resolved"
+	}
+	if c.OtherParameters {
+		form += " (the earlier run had other parameters or other SQL)"
+	}
+	return fmt.Sprintf(form, len(c.New), len(c.Gone))
+}

@@ -1,0 +1,331 @@
+package report_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/report"
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+const server = "https://am.example.com/am"
+
+// planted is a table with rows by columns; all other cells are NULL.
+type planted struct {
+	name    string
+	columns []engine.Column
+	rows    []map[string]any
+	reads   int
+}
+
+func (t *planted) Name() string             { return t.name }
+func (t *planted) Columns() []engine.Column { return t.columns }
+func (t *planted) Keys() []string           { return nil }
+
+func (t *planted) Rows(context.Context, engine.Query) iter.Seq2[any, error] {
+	t.reads++
+	return func(yield func(any, error) bool) {
+		for _, row := range t.rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (t *planted) Cell(row any, column int) any { return row.(map[string]any)[t.columns[column].Name] }
+
+// population has, for every report, who must be found and who must not.
+func population(t *testing.T) []*planted {
+	t.Helper()
+	now := time.Now().UTC().Truncate(time.Second)
+	at := func(minutes float64) time.Time { return now.Add(time.Duration(minutes * float64(time.Minute))) }
+	// Times are half a minute off the limits, so that they stay what they are while the test runs.
+	session := func(user, realm string, idle, left float64, more map[string]any) map[string]any {
+		limit := map[string]float64{"/charlie": 15}[realm]
+		if limit == 0 {
+			limit = 30
+		}
+		row := map[string]any{
+			"username": user, "realm": realm, "latest_access_time": at(-idle), "max_idle_expiration_time": at(limit - idle),
+			"max_session_expiration_time": at(left), "is_current": false, "is_expired": left < 0 || idle > limit, "base_url": server,
+		}
+		maps.Copy(row, more)
+		return row
+	}
+	sessions := []map[string]any{
+		session("fresh", "/alpha", 0.5, 115.5, nil),
+		session("idler", "/alpha", 15.5, 60.5, nil),
+		session("almost", "/alpha", 14.5, 60.5, nil),
+		session("leaving", "/alpha", 0.5, 9.5, nil),
+		session("amadmin", "/", 0.5, 100.5, map[string]any{"is_current": true}),
+		session("AMAdmin", "/", 1.5, 90.5, nil),
+		session("dsameuser", "/", 5000, 5e6, map[string]any{"is_expired": false}),
+		session("disabled", "/alpha", 0.5, 60.5, nil),
+		session("gone", "/bravo", 0.5, 60.5, nil),
+		session("everywhere", "/alpha", 0.5, 60.5, nil),
+		session("Everywhere", "/bravo", 0.5, 60.5, nil),
+		session("svc-backup", "/alpha", 0.5, 60.5, nil),
+		session("ended", "/alpha", 40.5, 60.5, nil),
+		session("justended", "/alpha", 31.5, 60.5, nil),
+		session("lenient", "/bravo", 0.5, 60.5, map[string]any{"max_idle_expiration_time": at(59.5)}),
+		session("longer", "/bravo", 0.5, 700.5, nil),
+		session("old", "/charlie", 0.5, 100.5, nil),
+		session("young", "/charlie", 0.5, 800.5, nil),
+	}
+	for i := range 3 {
+		sessions = append(sessions, session("many", "/alpha", 0.5, 50.5+float64(i), nil), session("quotafull", "/bravo", 0.5, 50.5+float64(i), nil))
+	}
+	limits := func(realm string, session, idle, quota any) map[string]any {
+		return map[string]any{"realm": realm, "source": "realm", "max_session_minutes": session, "max_idle_minutes": idle, "quota_limit": quota, "base_url": server}
+	}
+	services := []map[string]any{
+		limits("/", 120, 30, 5), limits("/alpha", 120, 30, 2), limits("/bravo", 120, 30, 3), limits("/charlie", 900, 15, 5), limits("/strict", 720, 15, 5), limits("/unset", nil, nil, nil),
+	}
+	var users []map[string]any
+	for _, s := range sessions {
+		name := strings.ToLower(s["username"].(string))
+		if name == "gone" || name == "amadmin" || name == "dsameuser" {
+			continue
+		}
+		user := map[string]any{"username": name, "realm": s["realm"], "is_active": name != "disabled", "base_url": server}
+		if !slices.ContainsFunc(users, func(u map[string]any) bool { return u["username"] == name && u["realm"] == user["realm"] }) {
+			users = append(users, user)
+		}
+	}
+	scan := func(realm, completeness string, failure any) map[string]any {
+		return map[string]any{"realm": realm, "completeness": completeness, "error": failure, "sessions": 1, "list_cap": 120, "list_cap_known": true, "identities": 0, "base_url": server}
+	}
+	scans := []map[string]any{scan("/", "whole", nil), scan("/alpha", "by user", nil), scan("/bravo", "whole", nil), scan("/charlie", "cut", "AM is away")}
+	rows := map[string][]map[string]any{
+		"am_session": sessions, "am_session_service": services, "am_user": users, "am_session_scan": scans,
+		"am_server": {{"base_url": server, "version": "8.1"}},
+	}
+	return tables(t, rows)
+}
+
+// tables have the columns of the product's.
+func tables(t *testing.T, rows map[string][]map[string]any) (all []*planted) {
+	t.Helper()
+	url, user, password := server, "amadmin", "secret"
+	connection, err := am.Open("am", am.Config{BaseURL: &url, Username: &user, Password: &password}, am.Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := map[am.Type]engine.Type{
+		am.Text: engine.Text, am.Integer: engine.Integer, am.Double: engine.Double, am.Boolean: engine.Boolean, am.Timestamp: engine.Timestamp, am.JSON: engine.JSON,
+	}
+	for _, of := range connection.Tables() {
+		table := &planted{name: of.Name(), rows: rows[of.Name()]}
+		for _, c := range of.Columns() {
+			table.columns = append(table.columns, engine.Column{Name: c.Name, Type: types[c.Type]})
+		}
+		all = append(all, table)
+	}
+	return all
+}
+
+func order(t *testing.T, of []*planted) report.Order {
+	t.Helper()
+	all, err := report.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := report.Order{Reports: all, Version: "test"}
+	for _, table := range of {
+		o.Tables = append(o.Tables, table)
+	}
+	return o
+}
+
+func run(t *testing.T, o report.Order) *report.Run {
+	t.Helper()
+	db, err := engine.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	done, err := o.Run(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
+// found are the rows that count, by their first column: findings, or all rows where none is one; a number behind.
+func found(r *report.Result) (names []string) {
+	_, rows := r.Table()
+	for i, row := range rows {
+		if marked, ok := r.Rows[i]["finding"].(bool); ok && !marked {
+			continue
+		}
+		name := fmt.Sprint(row[0])
+		if r.Chart != "" {
+			if fmt.Sprint(row[1]) == "0" {
+				continue
+			}
+			name += fmt.Sprintf(" %v", row[1])
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func TestEachReportFindsWhatIsPlantedAndNothingElse(t *testing.T) {
+	want := map[string]string{
+		"administrators":    "AMAdmin",
+		"age-distribution":  "0–15 min 2, 15–60 min 2, 1–2 h 18, 8–24 h 1",
+		"completeness":      "/alpha, /charlie",
+		"differing-limits":  "lenient, longer",
+		"disabled-users":    "disabled, gone",
+		"expired-listed":    "ended",
+		"expiry-forecast":   "1 h 7, 2 h 14, 12 h 1, 24 h 1, later 1",
+		"idle":              "idler",
+		"idle-distribution": "0–1 min 18, 1–5 min 1, 5–15 min 1, 15–30 min 1, 30–60 min 2, over 24 h 1",
+		"lax-realms":        "/, /alpha, /bravo, /charlie",
+		"near-end":          "leaving",
+		"old":               "old",
+		"over-quota":        "many",
+		"service-accounts":  "svc-backup",
+		"sessions-by-realm": "/alpha 12, /bravo 7, / 3, /charlie 2",
+		"several-realms":    "everywhere",
+		"top-users":         "many 3, quotafull 3, AMAdmin 2, Everywhere 2, almost 1, disabled 1, dsameuser 1, ended 1, fresh 1, gone 1, idler 1, justended 1, leaving 1, lenient 1, longer 1",
+	}
+	done := run(t, order(t, population(t)))
+	for _, r := range done.Results {
+		got := strings.Join(found(r), ", ")
+		if expected, ok := want[r.Name]; !ok || got != expected {
+			t.Errorf("%s: found %q, want %q", r.Name, got, expected)
+		}
+		if r.Finds && r.Findings != len(found(r)) {
+			t.Errorf("%s: %d findings, but %d are marked", r.Name, r.Findings, len(found(r)))
+		}
+	}
+	if len(done.Results) != len(want) {
+		t.Errorf("there are %d reports, and %d are tested", len(done.Results), len(want))
+	}
+	if done.Complete {
+		t.Error("the run says that it is complete, and a realm was cut")
+	}
+}
+
+func TestOneScanServesAllReports(t *testing.T) {
+	planted := population(t)
+	run(t, order(t, planted))
+	for _, table := range planted {
+		want := 0
+		if len(table.rows) > 0 {
+			want = 1
+		}
+		if table.reads != want {
+			t.Errorf("%s was read %d times, want %d", table.name, table.reads, want)
+		}
+	}
+}
+
+var parameter = regexp.MustCompile(`([^:\w]):([a-z_]+)\b`)
+
+// Every report gives the same rows in the engine and in PostgreSQL.
+func TestReportsGiveTheSameRowsInBothDialects(t *testing.T) {
+	postgres := postgrestest.Connect(t)
+	planted := population(t)
+	o := order(t, planted)
+	transaction, err := postgres.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = transaction.Rollback(context.WithoutCancel(t.Context())) }()
+	for _, table := range planted {
+		fill(t, transaction, table)
+	}
+	for i, r := range run(t, o).Results {
+		sql := parameter.ReplaceAllStringFunc(o.Reports[i].Postgres, func(use string) string {
+			value, ok := r.Parameters[use[2:]]
+			if !ok {
+				return use
+			}
+			if text, isText := value.(string); isText {
+				value = "'" + text + "'"
+			}
+			return use[:1] + fmt.Sprint(value)
+		})
+		rows, err := transaction.Query(t.Context(), sql)
+		if err != nil {
+			t.Fatalf("%s: %v", r.Name, err)
+		}
+		var got []string
+		for rows.Next() {
+			values, err := rows.Values()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, line(values))
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatalf("%s: %v", r.Name, err)
+		}
+		var want []string
+		_, cells := r.Table()
+		for _, row := range cells {
+			want = append(want, line(row))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: SQLite (-) and PostgreSQL (+) differ:\n%s", r.Name, diff)
+		}
+	}
+}
+
+// line is a row as both dialects have it.
+func line(cells []any) string {
+	for i, cell := range cells {
+		switch v := cell.(type) {
+		case time.Time:
+			cells[i] = v.UTC().Format(time.RFC3339)
+		case bool:
+			cells[i] = map[bool]int{false: 0, true: 1}[v]
+		case pgtype.Numeric:
+			number, err := v.Int64Value()
+			if err != nil {
+				cells[i] = err
+				continue
+			}
+			cells[i] = number.Int64
+		}
+	}
+	return fmt.Sprint(cells...)
+}
+
+func fill(t *testing.T, transaction pgx.Tx, table *planted) {
+	t.Helper()
+	var columns, names []string
+	for _, c := range table.columns {
+		columns = append(columns, pgx.Identifier{c.Name}.Sanitize()+" "+c.Type.String())
+		names = append(names, c.Name)
+	}
+	if _, err := transaction.Exec(t.Context(), "create table "+table.name+" ("+strings.Join(columns, ", ")+")"); err != nil {
+		t.Fatal(err)
+	}
+	var rows [][]any
+	for _, row := range table.rows {
+		cells := make([]any, len(table.columns))
+		for i := range cells {
+			cells[i] = table.Cell(row, i)
+		}
+		rows = append(rows, cells)
+	}
+	if _, err := transaction.CopyFrom(t.Context(), pgx.Identifier{table.name}, names, pgx.CopyFromRows(rows)); err != nil {
+		t.Fatal(err)
+	}
+}

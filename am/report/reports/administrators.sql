@@ -1,0 +1,25 @@
+-- title: Administrators' sessions
+-- question: Where are the accounts signed in that may do everything?
+-- severity: medium
+-- controls: NIST 800-53 AC-2(3), ISO 27001 A.8.5
+-- parameter administrators text amadmin: names of administrators in lower case, with commas between
+-- finding: column
+-- key: username, realm, max_session_expiration_time, base_url
+-- note: The session of amsql itself is shown and is no finding.
+select
+  username,
+  realm,
+  latest_access_time,
+  max_session_expiration_time,
+  is_current,
+  base_url,
+  not coalesce(is_current, false) as finding
+from
+  am_session
+where
+  replace(',' || :administrators || ',', ',' || lower(username) || ',', '') <> ',' || :administrators || ','
+  and not coalesce(is_expired, false)
+order by
+  username,
+  realm,
+  max_session_expiration_time;

@@ -1,0 +1,59 @@
+-- title: Sessions by age
+-- question: How old are the sessions?
+-- severity: info
+-- controls: NIST 800-53 AC-12
+-- finding: none
+-- key: age
+-- chart: columns
+-- note: The age is an estimate: AM does not tell when a session began, so that it is taken to have begun its realm's longest session time before its end. Sessions of AM itself (dsameuser) are left out.
+with bands (age, low, high) as (
+  values
+    ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
+    ('8–24 h', 480, 1440), ('over 24 h', 1440, 525600000)
+),
+ages as (
+  select
+    l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60 as minutes
+  from
+    am_session as s
+    join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  where
+    coalesce(s.username, '') <> 'dsameuser'
+)
+select
+  b.age,
+  count(a.minutes) as sessions
+from
+  bands as b
+  left join ages as a on a.minutes >= b.low and a.minutes < b.high
+group by
+  b.age,
+  b.low
+order by
+  b.low;
+-- dialect: postgres
+with bands (age, low, high) as (
+  values
+    ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
+    ('8–24 h', 480, 1440), ('over 24 h', 1440, 525600000)
+),
+ages as (
+  select
+    l.max_session_minutes - trunc(extract(epoch from s.max_session_expiration_time - now()) / 60) as minutes
+  from
+    am_session as s
+    join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  where
+    coalesce(s.username, '') <> 'dsameuser'
+)
+select
+  b.age,
+  count(a.minutes) as sessions
+from
+  bands as b
+  left join ages as a on a.minutes >= b.low and a.minutes < b.high
+group by
+  b.age,
+  b.low
+order by
+  b.low;

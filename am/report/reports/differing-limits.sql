@@ -1,0 +1,55 @@
+-- title: Sessions with other limits than their realm's
+-- question: Which sessions may idle or last longer than their realm allows new ones?
+-- severity: low
+-- controls: NIST 800-53 AC-11, NIST 800-53 AC-12
+-- parameter tolerance_minutes integer 1: minutes by which limits may differ
+-- finding: rows
+-- key: username, realm, max_session_expiration_time, base_url
+-- note: New limits hold for new sessions: those from before keep theirs. Limits can also belong to a user or a role. The session of AM itself (dsameuser) is left out.
+select
+  s.username,
+  s.realm,
+  (unixepoch(s.max_idle_expiration_time) - unixepoch(s.latest_access_time)) / 60 as idle_minutes_allowed,
+  l.max_idle_minutes,
+  (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60 as minutes_left,
+  l.max_session_minutes,
+  s.max_session_expiration_time,
+  s.base_url
+from
+  am_session as s
+  join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+where
+  (
+    (unixepoch(s.max_idle_expiration_time) - unixepoch(s.latest_access_time)) / 60.0 > l.max_idle_minutes + :tolerance_minutes
+    or (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60.0 > l.max_session_minutes + :tolerance_minutes
+  )
+  and not coalesce(s.is_expired, false)
+  and coalesce(s.username, '') <> 'dsameuser'
+order by
+  s.username,
+  s.realm,
+  s.max_session_expiration_time;
+-- dialect: postgres
+select
+  s.username,
+  s.realm,
+  trunc(extract(epoch from s.max_idle_expiration_time - s.latest_access_time) / 60)::int as idle_minutes_allowed,
+  l.max_idle_minutes,
+  trunc(extract(epoch from s.max_session_expiration_time - now()) / 60)::int as minutes_left,
+  l.max_session_minutes,
+  s.max_session_expiration_time,
+  s.base_url
+from
+  am_session as s
+  join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+where
+  (
+    extract(epoch from s.max_idle_expiration_time - s.latest_access_time) / 60 > l.max_idle_minutes + :tolerance_minutes
+    or extract(epoch from s.max_session_expiration_time - now()) / 60 > l.max_session_minutes + :tolerance_minutes
+  )
+  and not coalesce(s.is_expired, false)
+  and coalesce(s.username, '') <> 'dsameuser'
+order by
+  s.username,
+  s.realm,
+  s.max_session_expiration_time;

@@ -1,0 +1,27 @@
+-- title: Sessions of disabled and deleted users
+-- question: Who is signed in although the account is disabled or no longer there?
+-- severity: high
+-- controls: NIST 800-53 AC-2(3), ISO 27001 A.8.5
+-- parameter system_accounts text amadmin,dsameuser: accounts of AM itself, which no directory lists, with commas between
+-- finding: rows
+-- key: username, realm, max_session_expiration_time, base_url
+-- note: Disabling an account keeps its user from signing in and ends no session. A user whom no realm's directory lists is taken for deleted, and can be one whose sign-in needs no account there.
+select
+  s.username,
+  s.realm,
+  case when u.username is null then 'deleted' else 'disabled' end as account,
+  s.latest_access_time,
+  s.max_session_expiration_time,
+  s.base_url
+from
+  am_session as s
+  left join am_user as u on u.realm = s.realm and lower(u.username) = lower(s.username) and u.base_url = s.base_url
+where
+  (u.username is null or not u.is_active)
+  and s.username is not null
+  and replace(',' || :system_accounts || ',', ',' || lower(s.username) || ',', '') = ',' || :system_accounts || ','
+  and not coalesce(s.is_expired, false)
+order by
+  s.username,
+  s.realm,
+  s.max_session_expiration_time;

@@ -1,0 +1,41 @@
+-- title: Ended sessions that are still listed
+-- question: Which sessions have run out and are still listed?
+-- severity: low
+-- controls: NIST 800-53 AC-12
+-- parameter expired_minutes integer 2: minutes after its end that AM may list a session
+-- finding: column
+-- key: username, realm, max_session_expiration_time, base_url
+-- note: AM takes up to a minute to forget a session. One that is listed for longer can be a sign that the token store is not cleaned up.
+select
+  username,
+  realm,
+  max_idle_expiration_time,
+  max_session_expiration_time,
+  base_url,
+  max_idle_expiration_time < ago(:expired_minutes || ' minutes')
+    or max_session_expiration_time < ago(:expired_minutes || ' minutes') as finding
+from
+  am_session
+where
+  is_expired
+order by
+  username,
+  realm,
+  max_session_expiration_time;
+-- dialect: postgres
+select
+  username,
+  realm,
+  max_idle_expiration_time,
+  max_session_expiration_time,
+  base_url,
+  max_idle_expiration_time < now() - :expired_minutes * interval '1 minute'
+    or max_session_expiration_time < now() - :expired_minutes * interval '1 minute' as finding
+from
+  am_session
+where
+  is_expired
+order by
+  username,
+  realm,
+  max_session_expiration_time;

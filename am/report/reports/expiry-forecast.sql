@@ -1,0 +1,46 @@
+-- title: Sessions ending over the coming hours
+-- question: When will the sessions of now have ended, if they go on being used?
+-- severity: info
+-- controls: NIST 800-53 AC-12
+-- finding: none
+-- key: ends_within
+-- chart: columns
+with bands (ends_within, low, high) as (
+  values
+    ('ended', -525600000, 0), ('1 h', 0, 60), ('2 h', 60, 120), ('3 h', 120, 180), ('4 h', 180, 240), ('6 h', 240, 360),
+    ('8 h', 360, 480), ('12 h', 480, 720), ('24 h', 720, 1440), ('later', 1440, 525600000)
+),
+ends as (
+  select (unixepoch(max_session_expiration_time) - unixepoch()) / 60.0 as minutes from am_session
+)
+select
+  b.ends_within,
+  count(e.minutes) as sessions
+from
+  bands as b
+  left join ends as e on e.minutes >= b.low and e.minutes < b.high
+group by
+  b.ends_within,
+  b.low
+order by
+  b.low;
+-- dialect: postgres
+with bands (ends_within, low, high) as (
+  values
+    ('ended', -525600000, 0), ('1 h', 0, 60), ('2 h', 60, 120), ('3 h', 120, 180), ('4 h', 180, 240), ('6 h', 240, 360),
+    ('8 h', 360, 480), ('12 h', 480, 720), ('24 h', 720, 1440), ('later', 1440, 525600000)
+),
+ends as (
+  select extract(epoch from max_session_expiration_time - now()) / 60 as minutes from am_session
+)
+select
+  b.ends_within,
+  count(e.minutes) as sessions
+from
+  bands as b
+  left join ends as e on e.minutes >= b.low and e.minutes < b.high
+group by
+  b.ends_within,
+  b.low
+order by
+  b.low;

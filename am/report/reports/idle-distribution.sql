@@ -1,0 +1,46 @@
+-- title: Sessions by time without use
+-- question: For how long have sessions not been used?
+-- severity: info
+-- controls: NIST 800-53 AC-11, NIST 800-53 AC-12
+-- finding: none
+-- key: idle
+-- chart: columns
+with bands (idle, low, high) as (
+  values
+    ('0–1 min', -525600, 1), ('1–5 min', 1, 5), ('5–15 min', 5, 15), ('15–30 min', 15, 30), ('30–60 min', 30, 60),
+    ('1–4 h', 60, 240), ('4–24 h', 240, 1440), ('over 24 h', 1440, 525600000)
+),
+idle as (
+  select (unixepoch() - unixepoch(latest_access_time)) / 60 as minutes from am_session
+)
+select
+  b.idle,
+  count(i.minutes) as sessions
+from
+  bands as b
+  left join idle as i on i.minutes >= b.low and i.minutes < b.high
+group by
+  b.idle,
+  b.low
+order by
+  b.low;
+-- dialect: postgres
+with bands (idle, low, high) as (
+  values
+    ('0–1 min', -525600, 1), ('1–5 min', 1, 5), ('5–15 min', 5, 15), ('15–30 min', 15, 30), ('30–60 min', 30, 60),
+    ('1–4 h', 60, 240), ('4–24 h', 240, 1440), ('over 24 h', 1440, 525600000)
+),
+idle as (
+  select floor(extract(epoch from now() - latest_access_time) / 60) as minutes from am_session
+)
+select
+  b.idle,
+  count(i.minutes) as sessions
+from
+  bands as b
+  left join idle as i on i.minutes >= b.low and i.minutes < b.high
+group by
+  b.idle,
+  b.low
+order by
+  b.low;

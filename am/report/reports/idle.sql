@@ -1,0 +1,47 @@
+-- title: Idle sessions
+-- question: Which sessions have not been used for longer than the policy allows, and are still open?
+-- severity: medium
+-- controls: NIST 800-53 AC-11, NIST 800-53 AC-12, PCI DSS 8.2.8
+-- parameter idle_minutes integer 15: minutes without use that the policy allows
+-- finding: rows
+-- key: username, realm, max_session_expiration_time, base_url
+-- note: AM writes the time of the last use down to a minute late. The session of AM itself (dsameuser) is left out.
+select
+  username,
+  realm,
+  latest_access_time,
+  (unixepoch() - unixepoch(latest_access_time)) / 60 as minutes_idle,
+  max_idle_expiration_time,
+  max_session_expiration_time,
+  base_url
+from
+  am_session
+where
+  latest_access_time < ago(:idle_minutes || ' minutes')
+  and not coalesce(is_expired, false)
+  and coalesce(username, '') <> 'dsameuser'
+order by
+  latest_access_time,
+  username,
+  realm,
+  max_session_expiration_time;
+-- dialect: postgres
+select
+  username,
+  realm,
+  latest_access_time,
+  floor(extract(epoch from now() - latest_access_time) / 60)::int as minutes_idle,
+  max_idle_expiration_time,
+  max_session_expiration_time,
+  base_url
+from
+  am_session
+where
+  latest_access_time < now() - :idle_minutes * interval '1 minute'
+  and not coalesce(is_expired, false)
+  and coalesce(username, '') <> 'dsameuser'
+order by
+  latest_access_time,
+  username,
+  realm,
+  max_session_expiration_time;

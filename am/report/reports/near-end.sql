@@ -1,0 +1,38 @@
+-- title: Sessions near their end
+-- question: Whose sessions end soon, used or not?
+-- severity: info
+-- controls: NIST 800-53 AC-12
+-- parameter end_minutes integer 10: minutes until the end
+-- finding: none
+-- key: username, realm, max_session_expiration_time, base_url
+select
+  username,
+  realm,
+  max_session_expiration_time,
+  (unixepoch(max_session_expiration_time) - unixepoch()) / 60 as minutes_left,
+  base_url
+from
+  am_session
+where
+  max_session_expiration_time < datetime('now', '+' || :end_minutes || ' minutes')
+  and not coalesce(is_expired, false)
+order by
+  max_session_expiration_time,
+  username,
+  realm;
+-- dialect: postgres
+select
+  username,
+  realm,
+  max_session_expiration_time,
+  trunc(extract(epoch from max_session_expiration_time - now()) / 60)::int as minutes_left,
+  base_url
+from
+  am_session
+where
+  max_session_expiration_time < now() + :end_minutes * interval '1 minute'
+  and not coalesce(is_expired, false)
+order by
+  max_session_expiration_time,
+  username,
+  realm;

@@ -1,0 +1,22 @@
+-- title: Service accounts with interactive sessions
+-- question: Which accounts of services are signed in as people are?
+-- severity: medium
+-- controls: NIST 800-53 AC-2(3), ISO 27001 A.8.5
+-- parameter service_pattern text svc%: the names of service accounts in lower case, as LIKE has it: % for any letters, _ for one
+-- finding: rows
+-- key: username, realm, max_session_expiration_time, base_url
+select
+  username,
+  realm,
+  latest_access_time,
+  max_session_expiration_time,
+  base_url
+from
+  am_session
+where
+  lower(username) like :service_pattern
+  and not coalesce(is_expired, false)
+order by
+  username,
+  realm,
+  max_session_expiration_time;

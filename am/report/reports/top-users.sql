@@ -1,0 +1,25 @@
+-- title: Users with the most sessions
+-- question: Which users have the most sessions at once?
+-- severity: info
+-- controls: NIST 800-53 AC-10
+-- parameter top_users integer 15: how many users
+-- finding: none
+-- key: username, base_url
+-- chart: bars
+select
+  min(username) as username,
+  count(*) as sessions,
+  count(distinct realm) as realms,
+  base_url
+from
+  am_session
+where
+  username is not null
+group by
+  lower(username),
+  base_url
+order by
+  sessions desc,
+  username,
+  base_url
+limit :top_users;

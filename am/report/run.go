@@ -1,0 +1,328 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+)
+
+// A Run is what reports have said of one scan, and the evidence of it.
+type Run struct {
+	Version    string      `json:"amsql"`
+	Started    time.Time   `json:"started_at"`
+	Elapsed    float64     `json:"elapsed_seconds"`
+	Complete   bool        `json:"complete"` // no session can be missing
+	Findings   int         `json:"findings"`
+	Digest     string      `json:"sha256"` // of the digests of the results, a line each
+	Evidence   Evidence    `json:"evidence"`
+	Results    []*Result   `json:"reports"`
+	Comparison *Comparison `json:"comparison,omitempty"`
+}
+
+// Evidence is what a run has asked, and how completely it was answered.
+type Evidence struct {
+	Servers []Row `json:"servers"` // of am_server
+	Realms  []Row `json:"realms"`  // of am_session_scan; none where no report asks for sessions
+}
+
+// A Result is what one report has said.
+type Result struct {
+	Name       string         `json:"name"`
+	Title      string         `json:"title"`
+	Question   string         `json:"question"`
+	Severity   string         `json:"severity"`
+	Controls   []string       `json:"controls"`
+	Parameters map[string]any `json:"parameters"`
+	Finds      bool           `json:"finds"` // whether its rows can be findings
+	Key        []string       `json:"key"`
+	Chart      string         `json:"chart,omitempty"`
+	Note       string         `json:"note,omitempty"`
+	SQL        string         `json:"sql"`
+	Columns    []Column       `json:"columns"`
+	Findings   int            `json:"findings"`
+	Digest     string         `json:"sha256"` // of rows, as compact JSON
+	Rows       []Row          `json:"rows"`
+
+	columns []engine.ResultColumn // the same as Columns
+}
+
+// A Column is a column of a result.
+type Column struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// A Row is cells by their columns. Where only some rows are findings, the cell finding says which.
+type Row map[string]any
+
+// isFinding tells whether a row of the result is one.
+func (r *Result) isFinding(row Row) bool {
+	marked, isMarked := row["finding"].(bool)
+	return r.Finds && (marked || !isMarked)
+}
+
+// An Order is what a run is to do.
+type Order struct {
+	Reports []*Report
+	Values  map[string]string // of parameters; those that are missing have their defaults
+	Tables  []engine.Table    // as am.Census has them; those that the reports name are each read once
+	Version string            // of amsql
+}
+
+// Run reads the tables and asks the reports.
+func (o Order) Run(ctx context.Context, db *engine.DB) (*Run, error) {
+	run := &Run{Version: o.Version, Started: time.Now().UTC().Truncate(time.Second), Results: []*Result{}}
+	start := time.Now()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := o.keep(ctx, db); err != nil {
+		return nil, err
+	}
+	if err := run.gather(ctx, db, o); err != nil {
+		return nil, err
+	}
+	var digests strings.Builder
+	for _, r := range o.Reports {
+		result, err := r.ask(ctx, db, o.Values)
+		if err != nil {
+			return nil, err
+		}
+		run.Results = append(run.Results, result)
+		run.Findings += result.Findings
+		digests.WriteString(result.Digest + "\n")
+	}
+	run.Digest = digest([]byte(digests.String()))
+	run.Elapsed = time.Since(start).Round(time.Millisecond).Seconds()
+	return run, nil
+}
+
+// check finds values that are nobody's.
+func (o Order) check() error {
+	var known []string
+	for _, r := range o.Reports {
+		for _, p := range r.Parameters {
+			known = append(known, p.Name)
+		}
+	}
+	for name := range o.Values {
+		if !slices.Contains(known, name) {
+			return &ParameterError{fmt.Sprintf("none of the reports has a parameter %q; they have: %s", name, cmp.Or(strings.Join(known, ", "), "none"))}
+		}
+	}
+	return nil
+}
+
+// A ParameterError is a value that no report can take.
+type ParameterError struct{ message string }
+
+func (e *ParameterError) Error() string { return e.message }
+
+// keep reads each table that a report names, and the evidence of the sessions'.
+func (o Order) keep(ctx context.Context, db *engine.DB) error {
+	used := map[string]bool{"am_server": true}
+	for _, r := range o.Reports {
+		for _, word := range words.FindAllString(strings.ToLower(r.SQL), -1) {
+			used[word] = true
+		}
+	}
+	used["am_session_scan"] = used["am_session_scan"] || used["am_session"]
+	for _, t := range o.Tables {
+		if !used[t.Name()] {
+			continue
+		}
+		if err := db.Keep(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var words = regexp.MustCompile(`\w+`)
+
+// The columns of the evidence, of am_server and am_session_scan.
+var (
+	ServerColumns = []string{"base_url", "product", "version", "sessions_api", "account", "list_cap", "list_cap_source", "clock_skew_seconds"}
+	RealmColumns  = []string{
+		"realm", "base_url", "completeness", "sessions", "list_cap", "list_cap_known", "identities", "requests", "started_at", "elapsed_ms", "reason", "error",
+	}
+)
+
+// gather reads the evidence.
+func (run *Run) gather(ctx context.Context, db *engine.DB, o Order) (err error) {
+	_, run.Evidence.Servers, err = query(ctx, db, `select `+strings.Join(ServerColumns, ", ")+` from am_server order by base_url`)
+	run.Complete = true
+	if err != nil || !o.scans() {
+		return err
+	}
+	_, run.Evidence.Realms, err = query(ctx, db, `select `+strings.Join(RealmColumns, ", ")+` from am_session_scan order by realm, base_url`)
+	run.Complete = !slices.ContainsFunc(run.Evidence.Realms, func(realm Row) bool { return realm["completeness"] != "whole" || realm["error"] != nil })
+	return err
+}
+
+// scans tells whether a report asks for sessions or their evidence.
+func (o Order) scans() bool {
+	return slices.ContainsFunc(o.Reports, func(r *Report) bool {
+		used := words.FindAllString(strings.ToLower(r.SQL), -1)
+		return slices.Contains(used, "am_session") || slices.Contains(used, "am_session_scan")
+	})
+}
+
+// values are those of the parameters.
+func (r *Report) values(given map[string]string) (map[string]any, error) {
+	values := map[string]any{}
+	for _, p := range r.Parameters {
+		values[p.Name] = p.Default
+		text, ok := given[p.Name]
+		if !ok {
+			continue
+		}
+		value, err := p.value(text)
+		if err != nil {
+			return nil, &ParameterError{err.Error()}
+		}
+		values[p.Name] = value
+	}
+	return values, nil
+}
+
+// ask runs a report over the tables that are kept.
+func (r *Report) ask(ctx context.Context, db *engine.DB, given map[string]string) (*Result, error) {
+	values, err := r.values(given)
+	if err != nil {
+		return nil, err
+	}
+	var args []engine.Arg
+	for name, value := range values {
+		args = append(args, engine.Arg{Name: name, Value: value})
+	}
+	columns, rows, err := query(ctx, db, r.SQL, args...)
+	if err != nil {
+		return nil, r.placed(err)
+	}
+	result := &Result{
+		Name: r.Name, Title: r.Title, Question: r.Question, Severity: r.Severity, Controls: r.Controls, Parameters: values,
+		Finds: r.Finding != findingNone, Key: r.Key, Chart: r.Chart, Note: r.Note, SQL: r.SQL, columns: columns, Rows: rows,
+	}
+	if err := result.judge(r.Finding); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.path, err)
+	}
+	encoded, err := encode(result.Rows)
+	result.Digest = digest(encoded)
+	return result, err
+}
+
+// placed puts an error of SQL at its place in the file.
+func (r *Report) placed(err error) error {
+	var sql *engine.Error
+	if errors.As(err, &sql) && sql.Line > 0 {
+		return fmt.Errorf("%s:%d: column %d, at %q: %s", r.path, r.line+sql.Line-1, sql.Column, sql.Near, sql.Message)
+	}
+	return fmt.Errorf("%s: %w", r.path, err)
+}
+
+// judge counts the findings.
+func (r *Result) judge(finding string) error {
+	column := func(name string) bool {
+		return slices.ContainsFunc(r.columns, func(c engine.ResultColumn) bool { return c.Name == name })
+	}
+	for _, key := range r.Key {
+		if !column(key) {
+			return fmt.Errorf("the key %s is no column of the SQL", key)
+		}
+	}
+	switch {
+	case finding == findingColumn && !column("finding"):
+		return errors.New("the SQL has no column finding, by which the header tells findings")
+	case r.Chart != "" && len(r.columns) < 2:
+		return errors.New("a chart takes two columns: names and numbers")
+	case finding == findingColumn:
+		r.columns = slices.DeleteFunc(r.columns, func(c engine.ResultColumn) bool { return c.Name == "finding" })
+		for _, row := range r.Rows {
+			row["finding"] = row["finding"] == true || row["finding"] == int64(1)
+		}
+	}
+	for _, c := range r.columns {
+		r.Columns = append(r.Columns, Column{c.Name, c.Type.String()})
+	}
+	for _, row := range r.Rows {
+		if r.isFinding(row) {
+			r.Findings++
+		}
+	}
+	return nil
+}
+
+// Table is the result's columns and cells. Where only some rows are findings, the last column says which.
+func (r *Result) Table() (columns []engine.ResultColumn, rows [][]any) {
+	columns = slices.Clone(r.columns)
+	if r.marks() {
+		columns = append(columns, engine.ResultColumn{Name: "finding", Type: engine.Boolean})
+	}
+	for _, row := range r.Rows {
+		cells := make([]any, len(columns))
+		for i, c := range columns {
+			cells[i] = row[c.Name]
+		}
+		rows = append(rows, cells)
+	}
+	return columns, rows
+}
+
+// marks tells whether only some rows are findings.
+func (r *Result) marks() bool {
+	return len(r.Rows) > 0 && r.Rows[0]["finding"] != nil
+}
+
+// query reads the rows of one statement.
+func query(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) (columns []engine.ResultColumn, found []Row, err error) {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	columns, found = rows.Columns(), []Row{}
+	for rows.Next() {
+		row := Row{}
+		for i, value := range rows.Values() {
+			row[columns[i].Name] = value
+		}
+		if len(row) < len(columns) {
+			return nil, nil, errors.New("two columns have the same name")
+		}
+		found = append(found, row)
+	}
+	switch {
+	case rows.Err() != nil:
+		return nil, nil, rows.Err()
+	case len(columns) == 0:
+		return nil, nil, errors.New("the SQL returns no rows")
+	case rows.NextResultSet():
+		return nil, nil, errors.New("the SQL is more than one statement that returns rows")
+	}
+	return columns, found, rows.Err()
+}
+
+func digest(of []byte) string {
+	sum := sha256.Sum256(of)
+	return hex.EncodeToString(sum[:])
+}
+
+// encode is compact JSON, in which < stands for itself.
+func encode(value any) ([]byte, error) {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return []byte(strings.TrimSuffix(b.String(), "\n")), err
+}
