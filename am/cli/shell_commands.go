@@ -57,8 +57,8 @@ func dotCommand(name string) (dotCommandSpec, bool) {
 
 // command runs a line that begins with a dot.
 func (s *shell) command(ctx context.Context, line string) error {
-	name, argument, _ := strings.Cut(strings.TrimRight(line, "; "), " ")
-	argument = strings.TrimSpace(argument)
+	name, argument, _ := strings.Cut(line, " ")
+	name, argument = strings.TrimSuffix(name, ";"), strings.TrimSpace(argument)
 	c, ok := dotCommand(name)
 	switch required := c.argument != "" && c.argument[0] != '['; {
 	case !ok:

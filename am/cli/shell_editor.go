@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
 
+	prettytext "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/reeflective/readline"
 	"github.com/reeflective/readline/inputrc"
 	"golang.org/x/term"
@@ -20,6 +22,7 @@ type editor struct {
 	streams Streams
 	line    *readline.Shell
 	begin   string // prompt
+	row     int    // of the cursor, from the prompt's
 }
 
 func newEditor(streams Streams, complete func(text string, cursor int) readline.Completions) *editor {
@@ -38,6 +41,10 @@ func newEditor(streams Streams, complete func(text string, cursor int) readline.
 	}
 	e.line.Prompt.Primary(func() string { return e.begin })
 	e.line.Prompt.Secondary(func() string { return "" })
+	e.line.Hint.SetProvider(func(line []rune, cursor int) []rune {
+		e.makeRoom(string(line), string(line[:cursor]))
+		return nil
+	})
 	e.line.Completer = func(line []rune, cursor int) readline.Completions {
 		return complete(string(line), len(string(line[:cursor])))
 	}
@@ -69,7 +76,7 @@ func (e *editor) ask(ctx context.Context, question string) (string, error) {
 // readline cannot be stopped: when the context ends, it is left behind to end with the process, and the terminal is put
 // right in its stead.
 func (e *editor) readline(ctx context.Context, prompt string) (string, error) {
-	e.begin = prompt
+	e.begin, e.row = prompt, 0
 	fd := int(os.Stdin.Fd())
 	if state, err := term.GetState(fd); err == nil {
 		defer func() { _ = term.Restore(fd, state) }() // the terminal may be gone
@@ -97,4 +104,21 @@ func (e *editor) readline(ctx context.Context, prompt string) (string, error) {
 		}
 		return strings.TrimSpace(a.text), nil
 	}
+}
+
+// makeRoom sees to it that there is a row below the text before it is drawn, which the line editor counts on: it does not
+// ask where on the screen it is. Line feeds and as many steps back change nothing elsewhere than at the screen's end.
+func (e *editor) makeRoom(text, beforeCursor string) {
+	rows := e.rows(text) + 1 - e.row
+	e.row = e.rows(beforeCursor) - 1
+	_, _ = fmt.Fprintf(os.Stdout, "%s\x1b[%dA", strings.Repeat("\n", rows), rows) // as it draws itself
+}
+
+// rows is how many rows of the screen a text takes.
+func (e *editor) rows(text string) (rows int) {
+	width, _ := e.streams.size()
+	for _, line := range strings.Split(text, "\n") {
+		rows += 1 + (prettytext.StringWidth(e.begin)+prettytext.StringWidth(line))/max(1, width)
+	}
+	return rows
 }
