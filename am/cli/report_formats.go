@@ -14,9 +14,9 @@ import (
 )
 
 var (
-	reportFormatNames = []string{"markdown", "csv", "json"}
+	reportFormatNames = []string{"html", "markdown", "csv", "json"}
 	reportFormats     = map[string]func(*bytes.Buffer, *report.Run) error{
-		"markdown": writeReportMarkdown, "csv": writeReportCSV, "json": writeReportJSON,
+		"html": writeReportHTML, "markdown": writeReportMarkdown, "csv": writeReportCSV, "json": writeReportJSON,
 	}
 )
 
@@ -26,6 +26,8 @@ func writeReportJSON(b *bytes.Buffer, run *report.Run) error {
 	encoder.SetIndent("", " ")
 	return encoder.Encode(run)
 }
+
+func writeReportHTML(b *bytes.Buffer, run *report.Run) error { return run.WriteHTML(b, visible) }
 
 func writeReportCSV(b *bytes.Buffer, run *report.Run) error {
 	return writeRows(b, newCSVFormat(formatOptions{header: true, separator: ','}), run.Results[0], 0)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -56,13 +57,14 @@ type Parameter struct {
 //go:embed reports/*.sql
 var builtin embed.FS
 
-// Builtin are the reports of amsql, by name.
+// Builtin are the reports of amsql, the gravest first.
 func Builtin() ([]*Report, error) {
 	files, err := fs.Sub(builtin, "reports")
 	if err != nil {
 		return nil, err
 	}
-	return read(files, "")
+	reports, err := read(files, "")
+	return bySeverity(reports), err
 }
 
 // All are the reports of amsql and those of a folder, if there is one; where two have a name, the folder's.
@@ -78,7 +80,15 @@ func All(folder string) ([]*Report, error) {
 	for _, r := range own {
 		all = slices.DeleteFunc(all, func(other *Report) bool { return other.Name == r.Name })
 	}
-	return append(all, own...), err
+	return bySeverity(append(all, own...)), err
+}
+
+// bySeverity has the gravest reports first, and those of a severity by name.
+func bySeverity(reports []*Report) []*Report {
+	slices.SortFunc(reports, func(a, b *Report) int {
+		return cmp.Or(slices.Index(Severities, a.Severity)-slices.Index(Severities, b.Severity), strings.Compare(a.Name, b.Name))
+	})
+	return reports
 }
 
 func read(files fs.FS, folder string) (reports []*Report, err error) {
