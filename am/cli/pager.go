@@ -81,7 +81,7 @@ func (p *pager) fits() bool {
 
 // start hands the screen to the program. Where that fails, the rows go to the screen.
 func (p *pager) start() {
-	cmd := exec.CommandContext(p.ctx, p.command[0], p.command[1:]...) //nolint:gosec // the user's own choice
+	cmd := exec.CommandContext(p.ctx, p.command[0], p.command[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Second
 	cmd.Stdout, cmd.Stderr = p.screen.Out, p.screen.Err

@@ -44,7 +44,7 @@ func (s *shell) ownTables() (tables []describedTable) {
 	if err != nil {
 		return nil
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what was read is shown
 	for rows.Next() {
 		cell := func(i int) string { text, _ := rows.Values()[i].(string); return text }
 		if n := len(tables); n == 0 || tables[n-1].name != cell(0) {

@@ -112,7 +112,7 @@ func helpChoices(*shell, string) (choices []choice) {
 
 func (s *shell) listTables(_ context.Context, connection string) error {
 	var rows [][]any
-	for _, t := range s.catalog() {
+	for _, t := range s.catalog() { //nolint:contextcheck // completion has none to give
 		if connection == "" || strings.EqualFold(t.schema, connection) {
 			rows = append(rows, []any{t.schema, t.name, t.description})
 		}
@@ -135,7 +135,7 @@ func (s *shell) noConnection(name string) error {
 }
 
 func (s *shell) inspect(_ context.Context, name string) error {
-	t, ok := s.find(name)
+	t, ok := s.find(name) //nolint:contextcheck // completion has none to give
 	if !ok {
 		return fmt.Errorf("there is no table %s; .tables lists them", name)
 	}
@@ -154,9 +154,9 @@ func (s *shell) inspect(_ context.Context, name string) error {
 }
 
 func (s *shell) showSchema(_ context.Context, name string) error {
-	tables := s.catalog()
+	tables := s.catalog() //nolint:contextcheck // completion has none to give
 	if name != "" {
-		t, ok := s.find(name)
+		t, ok := s.find(name) //nolint:contextcheck // completion has none to give
 		if !ok {
 			return fmt.Errorf("there is no table %s; .tables lists them", name)
 		}
