@@ -47,6 +47,7 @@ func newSnapshot(streams Streams) *cobra.Command {
 	flags.StringVar(&o.KeyFile, "key-file", "", "read the key of the fingerprints from a `file`, which is made where there is none (default fingerprint.key in the user's data folder)")
 	flags.BoolVar(&o.KeepHandles, "keep-handles", false, "keep the handles, too, by which administrators can end the sessions")
 	o.addFlags(flags)
+	cmd.AddCommand(newPrune(streams))
 	return cmd
 }
 

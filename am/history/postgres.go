@@ -19,6 +19,8 @@ const (
 
 	// postgresLock is the advisory lock under which tables, views and partitions are made.
 	postgresLock = applicationID
+
+	partitionDay = "20060102" // in a partition's name
 )
 
 var postgresDialect = dialect{
@@ -169,7 +171,7 @@ func (s *postgresStore) begin(ctx context.Context, server string, takenAt time.T
 // partition makes the relation's table of a day where there is none. To make it first and attach it then does not wait
 // for those who read or write the others.
 func (s *postgresStore) partition(ctx context.Context, r relation, at time.Time) error {
-	name := r.name + "_" + at.Format("20060102")
+	name := r.name + "_" + at.Format(partitionDay)
 	if there, err := s.has(ctx, name); err != nil || there {
 		return err
 	}

@@ -14,6 +14,12 @@ type Store interface {
 	// lastKey is the name of the key of the server's latest snapshot, "" where there is none.
 	lastKey(ctx context.Context, server string) (string, error)
 
+	// list names all snapshots.
+	list(ctx context.Context) ([]snapshotID, error)
+
+	// remove removes snapshots, all or none, and gives their space back. What is kept is the rest of them.
+	remove(ctx context.Context, removed, kept []snapshotID, now time.Time) error
+
 	// String says where the store is, without a password.
 	String() string
 	Close() error

@@ -28,10 +28,12 @@ var everyStore = []storeTest{
 	{"snapshots taken at once are all kept", snapshotsTakenAtOnceAreAllKept},
 	{"the page's questions have answers", thePagesQuestionsHaveAnswers},
 	{"equals the plain model", equalsThePlainModel},
+	{"what is pruned is as if it had never been taken", whatIsPrunedIsAsIfItHadNeverBeenTaken},
 }
 
 var postgresAlone = []storeTest{
 	{"partitioned by day", partitionedByDay},
+	{"pruning drops partitions", pruningDropsPartitions},
 	{"texts with NUL are kept", textsWithNULAreKept},
 	{"an older schema gets what it lacks", anOlderSchemaGetsWhatItLacks},
 	{"an account that only adds rows", anAccountThatOnlyAddsRows},

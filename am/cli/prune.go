@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/history"
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+	"github.com/prometheus/common/model"
+	"github.com/spf13/cobra"
+)
+
+// PruneOptions are those of amsql snapshot prune.
+type PruneOptions struct {
+	From    string
+	KeepAll model.Duration
+	Hourly  model.Duration
+	Daily   model.Duration
+	DryRun  bool
+}
+
+func newPrune(streams Streams) *cobra.Command {
+	var o PruneOptions
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove old snapshots from a history",
+		Long: "prune keeps, of each server, all snapshots that are younger than --keep-all, the first of each\n" +
+			"hour that are younger than --hourly, the first of each day that are younger than --daily, and\n" +
+			"the latest; it removes the others, all or none. Hours and days are UTC's.",
+		Example: examples(
+			"what would go", "amsql snapshot prune --keep-all 7d --hourly 30d --daily 2y --dry-run",
+			"every night by cron", "30 3 * * * amsql snapshot prune --to /var/lib/amsql/history.db --keep-all 7d --hourly 30d --daily 2y",
+			"keep everything of the last 90 days, and nothing else", "amsql snapshot prune --to postgres://amsql@db.example.com/audit --keep-all 90d",
+		),
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.From, "to", "", "prune the history in this `target`, as amsql snapshot has it (default history.db in the user's data folder)")
+	for _, f := range []struct {
+		age         *model.Duration
+		name, usage string
+	}{
+		{&o.KeepAll, "keep-all", "keep all snapshots up to this `age`: 12h, 7d, 8w or 2y"},
+		{&o.Hourly, "hourly", "keep the first of each hour up to this `age`"},
+		{&o.Daily, "daily", "keep the first of each day up to this `age`"},
+	} {
+		flags.Var(f.age, f.name, f.usage)
+		flags.Lookup(f.name).DefValue = ""
+	}
+	flags.BoolVar(&o.DryRun, "dry-run", false, "only say what would go")
+	return cmd
+}
+
+func (o *PruneOptions) run(ctx context.Context, streams Streams) error {
+	retention, err := o.retention()
+	if err != nil {
+		return err
+	}
+	if o.From == "" {
+		folder, err := history.Folder()
+		if err != nil {
+			return &usageError{err.Error()}
+		}
+		o.From = filepath.Join(folder, "history.db")
+	}
+	if _, err := os.Stat(o.From); errors.Is(err, fs.ErrNotExist) && !strings.Contains(o.From, "://") {
+		return &usageError{fmt.Sprintf("--to: %v; amsql snapshot makes one", err)}
+	}
+	store, err := history.Open(ctx, o.From)
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	pruned, err := history.Prune(ctx, store, retention, time.Now(), o.DryRun)
+	for _, p := range pruned {
+		streams.notice(o.describe(p))
+	}
+	if len(pruned) == 0 && err == nil {
+		streams.notice(fmt.Sprintf("there is no snapshot in %s", store))
+	}
+	return cmp.Or(err, store.Close())
+}
+
+// retention refuses one that keeps nothing, or in which a wider step ends before a narrower one.
+func (o *PruneOptions) retention() (history.Retention, error) {
+	r := history.Retention{All: time.Duration(o.KeepAll), Hourly: time.Duration(o.Hourly), Daily: time.Duration(o.Daily)}
+	switch {
+	case r == history.Retention{}:
+		return r, &usageError{"give --keep-all, --hourly or --daily: without them, all but the latest snapshot would go; see amsql snapshot prune --help"}
+	case r.Hourly != 0 && r.Hourly < r.All, r.Daily != 0 && r.Daily < max(r.All, r.Hourly):
+		return r, &usageError{fmt.Sprintf("--keep-all %s, --hourly %s and --daily %s: each must be longer than the one before it, or left out", o.KeepAll, o.Hourly, o.Daily)}
+	}
+	return r, nil
+}
+
+func (o *PruneOptions) describe(p history.Pruned) string {
+	of := fmt.Sprintf("%s: %s of %s", p.Server, humanize.Comma(int64(p.Removed)), english.Plural(p.Kept+p.Removed, "snapshot", ""))
+	done := map[bool]string{false: "removed", true: "would be removed"}[o.DryRun]
+	if p.Removed == 0 {
+		return of + " " + done
+	}
+	return fmt.Sprintf("%s %s, taken from %s to %s", of, done, p.First.UTC().Format(time.DateTime), p.Last.UTC().Format(time.DateTime))
+}

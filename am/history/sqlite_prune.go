@@ -1,0 +1,61 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+func (s *sqliteStore) list(context.Context) (all []snapshotID, err error) {
+	stmt, _, err := s.conn.Prepare("select server, taken_at from snapshot")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+	for stmt.Step() {
+		at, err := time.Parse(time.DateTime, stmt.ColumnText(1)) // which takes a fraction, too
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, snapshotID{stmt.ColumnText(0), at})
+	}
+	return all, stmt.Err()
+}
+
+// remove deletes in one transaction. The file is then written anew without what is free in it, during which nobody else
+// can write.
+func (s *sqliteStore) remove(ctx context.Context, removed, _ []snapshotID, _ time.Time) error {
+	if len(removed) == 0 {
+		return nil
+	}
+	defer s.conn.SetInterrupt(s.conn.SetInterrupt(ctx))
+	if err := s.transaction(func() error { return s.delete(removed) }); err != nil {
+		return fmt.Errorf("remove snapshots: %w", err)
+	}
+	if err := s.conn.Exec("vacuum"); err != nil {
+		return fmt.Errorf("the snapshots are removed, but the file is as large as before: %w: free as much space as it takes, and run VACUUM in it", err)
+	}
+	return nil
+}
+
+func (s *sqliteStore) delete(removed []snapshotID) error {
+	for _, r := range relations() {
+		stmt, _, err := s.conn.Prepare("delete from " + r.name + " where server = ? and taken_at = ?")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = stmt.Close() }() // as above
+		for _, id := range removed {
+			if err := bind(stmt, 1, id.server); err != nil {
+				return err
+			}
+			if err := bind(stmt, 2, id.at); err != nil {
+				return err
+			}
+			if err := stmt.Exec(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
