@@ -72,7 +72,8 @@ func (o *PruneOptions) run(ctx context.Context, streams Streams) error {
 		}
 		o.From = filepath.Join(folder, "history.db")
 	}
-	if _, err := os.Stat(o.From); errors.Is(err, fs.ErrNotExist) && !strings.Contains(o.From, "://") {
+	path := strings.TrimPrefix(o.From, "parquet:")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !strings.Contains(path, "://") {
 		return &usageError{fmt.Sprintf("--to: %v; amsql snapshot makes one", err)}
 	}
 	store, err := history.Open(ctx, o.From)

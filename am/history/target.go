@@ -9,10 +9,16 @@ import (
 	"strings"
 )
 
-// Open opens the store at a target: postgres://… or postgresql://…, else the path of an SQLite file.
+// parquetScheme begins the target that is a folder with a Parquet dataset.
+const parquetScheme = "parquet:"
+
+// Open opens the store at a target: postgres://… or postgresql://…, parquet:FOLDER, else the path of an SQLite file.
 func Open(ctx context.Context, target string) (Store, error) {
 	if strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://") {
 		return OpenPostgres(ctx, target)
+	}
+	if dir, is := strings.CutPrefix(target, parquetScheme); is {
+		return OpenParquet(dir)
 	}
 	return OpenSQLite(ctx, target)
 }

@@ -1,0 +1,116 @@
+package history
+
+import (
+	_ "embed" // views
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+)
+
+//go:embed views_lake.sql
+var viewsLake string
+
+// A lake is an engine that reads a Parquet dataset: its page of SQL gives it the views that stores have.
+type lake struct {
+	name, about string
+	types       map[am.Type]string
+	create      string                          // of a view
+	table       func(l lake, r relation) string // the relation, from its files
+	far         string                          // a time after all others
+	more        string
+}
+
+var lakes = []lake{
+	{
+		name: "duckdb", create: "create view", far: "timestamptz '9999-12-31 00:00:00+00'", table: duckdbTable,
+		about: "-- A history of amsql (--to parquet:DATASET) in DuckDB, from version 1.2 on:\n" +
+			"--   sed 's|DATASET|/var/lib/amsql/history|' duckdb.sql | duckdb history.duckdb\n" +
+			"-- The dataset may also be in a bucket (s3://…) that DuckDB has a secret for.\n",
+		more: "-- Who was logged in at a time.\n" +
+			"create macro am_session_at(moment) as table\n" +
+			"select * exclude (valid_until)\nfrom am_session_seen\nwhere taken_at <= moment and (valid_until is null or valid_until > moment)",
+	},
+	{
+		name: "spark", create: "create temporary view", far: "timestamp '9999-12-31 00:00:00'", table: sparkTable,
+		about: "-- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on, with spark.sql.session.timeZone = UTC:\n" +
+			"--   spark-sql -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)\n" +
+			"-- The views are of the session, and see the snapshots that were there when it began.\n",
+		types: map[am.Type]string{am.Text: "string", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp", am.JSON: "string"},
+	},
+	{
+		name: "trino", create: "create view", far: "timestamp '9999-12-31 00:00:00'", table: trinoTable,
+		about: "-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with hive.timestamp-precision = MICROSECONDS:\n" +
+			"--   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)\n" +
+			"-- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.\n",
+		types: map[am.Type]string{am.Text: "varchar", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp", am.JSON: "varchar"},
+	},
+}
+
+func duckdbTable(_ lake, r relation) string {
+	return fmt.Sprintf("create view %s as\nselect date, %s\nfrom read_parquet(\n"+
+		"  'DATASET/server=*/date=*/snapshot=*/relation=%[1]s/*.parquet',\n"+
+		"  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}\n)",
+		r.name, strings.Join(r.names(), ", "))
+}
+
+// declared are the columns that the files have, and the partitions.
+func (l lake) declared(r relation) string {
+	var parts []string
+	for _, c := range r.all()[1:] {
+		parts = append(parts, c.Name+" "+l.types[c.Type])
+	}
+	text := l.types[am.Text]
+	return strings.Join(append(parts, "server "+text, "date date", "snapshot "+text, "relation "+text), ", ")
+}
+
+func (l lake) overFiles(r relation) string {
+	return fmt.Sprintf("create view %s as\nselect date, %s\nfrom %[1]s_files\nwhere relation = '%[1]s'", r.name, strings.Join(r.names(), ", "))
+}
+
+func sparkTable(l lake, r relation) string {
+	return fmt.Sprintf("create temporary view %s_files (%s)\nusing parquet options (path 'DATASET')", r.name, l.declared(r)) + ";\n\n" + l.overFiles(r)
+}
+
+func trinoTable(l lake, r relation) string {
+	return fmt.Sprintf("create table %s_files (%s)\nwith (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);\n\n"+
+		"call system.sync_partition_metadata('amsql', '%[1]s_files', 'ADD')", r.name, l.declared(r)) + ";\n\n" + l.overFiles(r)
+}
+
+// page is the SQL that makes tables and views.
+func (l lake) page() string {
+	var statements []string
+	for _, r := range relations() {
+		statements = append(statements, l.table(l, r))
+	}
+	statements = append(statements, latest)
+	for _, r := range relations() {
+		if r.of != nil {
+			statements = append(statements, r.createView())
+		}
+	}
+	_, portable, _ := strings.Cut(views, "\n\n") // the comment
+	snapshot, rest, _ := strings.Cut(portable, "create view am_session_history")
+	_, rest, _ = strings.Cut(rest, ";\n\n")
+	statements = append(statements, strings.TrimSuffix(strings.TrimSpace(snapshot), ";"), strings.TrimSuffix(strings.TrimSpace(viewsLake), ";"), strings.TrimSuffix(strings.TrimSpace(rest), ";"))
+	if l.more != "" {
+		statements = append(statements, l.more)
+	}
+	text := strings.Join(statements, ";\n\n") + ";\n"
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "FAR", l.far), "create view", l.create)
+	return l.about + "\n" + text
+}
+
+func TestPagesOfSQLAreThoseOfTheStores(t *testing.T) {
+	for _, l := range lakes {
+		path := "../../docs/history/" + l.name + ".sql"
+		if os.Getenv("UPDATE") != "" {
+			must(t, os.WriteFile(path, []byte(l.page()), 0o600))
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != l.page() {
+			t.Errorf("%s is not what the stores have: run the test with UPDATE=1 (%v)", path, err)
+		}
+	}
+}

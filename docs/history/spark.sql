@@ -1,0 +1,165 @@
+-- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on, with spark.sql.session.timeZone = UTC:
+--   spark-sql -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)
+-- The views are of the session, and see the snapshots that were there when it began.
+
+create temporary view snapshot_files (taken_at timestamp, connection string, amsql_version string, elapsed_ms double, fingerprint_key string, missing string, server string, date date, snapshot string, relation string)
+using parquet options (path 'DATASET');
+
+create temporary view snapshot as
+select date, server, taken_at, connection, amsql_version, elapsed_ms, fingerprint_key, missing
+from snapshot_files
+where relation = 'snapshot';
+
+create temporary view session_files (taken_at timestamp, session string, username string, realm string, universal_id string, session_handle string, latest_access_time timestamp, max_idle_expiration_time timestamp, max_session_expiration_time timestamp, is_current boolean, is_expired boolean, properties string, server string, date date, snapshot string, relation string)
+using parquet options (path 'DATASET');
+
+create temporary view session as
+select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
+from session_files
+where relation = 'session';
+
+create temporary view session_scan_files (taken_at timestamp, realm string, sessions bigint, list_cap bigint, list_cap_known boolean, completeness string, identities bigint, identities_cut bigint, reason string, requests bigint, started_at timestamp, elapsed_ms double, error string, server string, date date, snapshot string, relation string)
+using parquet options (path 'DATASET');
+
+create temporary view session_scan as
+select date, server, taken_at, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
+from session_scan_files
+where relation = 'session_scan';
+
+create temporary view realm_files (taken_at timestamp, path string, name string, parent_path string, active boolean, aliases string, id string, akas string, server string, date date, snapshot string, relation string)
+using parquet options (path 'DATASET');
+
+create temporary view realm as
+select date, server, taken_at, path, name, parent_path, active, aliases, id, akas
+from realm_files
+where relation = 'realm';
+
+create temporary view session_service_files (taken_at timestamp, realm string, source string, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, server string, date date, snapshot string, relation string)
+using parquet options (path 'DATASET');
+
+create temporary view session_service as
+select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit
+from session_service_files
+where relation = 'session_service';
+
+create temporary view identity_files (taken_at timestamp, username string, realm string, login_name string, status string, is_active boolean, title string, server string, date date, snapshot string, relation string)
+using parquet options (path 'DATASET');
+
+create temporary view identity as
+select date, server, taken_at, username, realm, login_name, status, is_active, title
+from identity_files
+where relation = 'identity';
+
+create temporary view deployment_files (taken_at timestamp, product string, version string, full_version string, revision string, build_date string, sessions_api string, account string, login_realm string, cookie_name string, secure_cookie boolean, cookie_domains string, list_cap bigint, list_cap_source string, clock_skew_seconds bigint, server string, date date, snapshot string, relation string)
+using parquet options (path 'DATASET');
+
+create temporary view deployment as
+select date, server, taken_at, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds
+from deployment_files
+where relation = 'deployment';
+
+create temporary view am_latest as select server as base_url, max(taken_at) as taken_at from snapshot group by server;
+
+create temporary view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create temporary view am_session_scan as select realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create temporary view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create temporary view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create temporary view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create temporary view am_server as select server as base_url, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds, server as title from (select r.* from deployment r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create temporary view am_snapshot as
+select
+  s.server as base_url,
+  s.taken_at,
+  s.connection,
+  cast(coalesce(sum(c.sessions), 0) as bigint) as sessions,
+  count(c.realm) as realms,
+  count(case when c.completeness = 'cut' then 1 end) as realms_cut,
+  count(c.error) as realms_failed,
+  s.missing,
+  s.elapsed_ms,
+  s.amsql_version,
+  s.fingerprint_key
+from snapshot s
+  left join session_scan c on c.server = s.server and c.taken_at = s.taken_at
+group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key;
+
+-- The scans, and when the next one of the same realm was proof of what is gone.
+create temporary view am_scan_proof as
+select
+  server,
+  realm,
+  taken_at,
+  min(case when completeness <> 'cut' then taken_at end) over (
+    partition by server, realm order by taken_at rows between 1 following and unbounded following
+  ) as next_proof
+from session_scan;
+
+create temporary view am_session_history as
+select
+  h.server as base_url,
+  h.realm,
+  h.username,
+  h.session,
+  h.first_seen,
+  h.last_seen,
+  p.next_proof as gone_by,
+  h.snapshots,
+  h.last_access,
+  h.max_session_expiration_time
+from (
+  select
+    server,
+    session,
+    min(realm) as realm,
+    min(username) as username,
+    min(taken_at) as first_seen,
+    max(taken_at) as last_seen,
+    count(*) as snapshots,
+    max(latest_access_time) as last_access,
+    max(max_session_expiration_time) as max_session_expiration_time
+  from session
+  group by server, session
+) h
+  left join am_scan_proof p on p.server = h.server and p.realm = h.realm and p.taken_at = h.last_seen;
+
+-- Each session in each snapshot, and until when that is the last that is known of it: who was logged in at some time are
+-- the rows with taken_at <= time and (valid_until is null or valid_until > time).
+create temporary view am_session_seen as
+select
+  s.server as base_url,
+  s.taken_at,
+  nullif(least(
+    coalesce(lead(s.taken_at) over (partition by s.server, s.session order by s.taken_at), timestamp '9999-12-31 00:00:00'),
+    coalesce(p.next_proof, timestamp '9999-12-31 00:00:00'),
+    coalesce(s.max_session_expiration_time, timestamp '9999-12-31 00:00:00')
+  ), timestamp '9999-12-31 00:00:00') as valid_until,
+  s.realm,
+  s.username,
+  s.session,
+  s.latest_access_time,
+  s.max_idle_expiration_time,
+  s.max_session_expiration_time
+from session s
+  left join am_scan_proof p on p.server = s.server and p.realm = s.realm and p.taken_at = s.taken_at;
+
+create temporary view am_session_change as
+select base_url, realm, username, session, 'appeared' as change, first_seen as seen_at from am_session_history
+union all
+select base_url, realm, username, session, 'vanished' as change, gone_by as seen_at from am_session_history where gone_by is not null;
+
+create temporary view am_concurrency as
+select
+  server as base_url,
+  taken_at,
+  realm,
+  case when completeness <> 'cut' then sessions end as sessions,
+  sessions as at_least,
+  completeness,
+  error
+from session_scan;

@@ -1,0 +1,179 @@
+-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with hive.timestamp-precision = MICROSECONDS:
+--   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)
+-- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.
+
+create table snapshot_files (taken_at timestamp, connection varchar, amsql_version varchar, elapsed_ms double, fingerprint_key varchar, missing varchar, server varchar, date date, snapshot varchar, relation varchar)
+with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
+
+call system.sync_partition_metadata('amsql', 'snapshot_files', 'ADD');
+
+create view snapshot as
+select date, server, taken_at, connection, amsql_version, elapsed_ms, fingerprint_key, missing
+from snapshot_files
+where relation = 'snapshot';
+
+create table session_files (taken_at timestamp, session varchar, username varchar, realm varchar, universal_id varchar, session_handle varchar, latest_access_time timestamp, max_idle_expiration_time timestamp, max_session_expiration_time timestamp, is_current boolean, is_expired boolean, properties varchar, server varchar, date date, snapshot varchar, relation varchar)
+with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
+
+call system.sync_partition_metadata('amsql', 'session_files', 'ADD');
+
+create view session as
+select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
+from session_files
+where relation = 'session';
+
+create table session_scan_files (taken_at timestamp, realm varchar, sessions bigint, list_cap bigint, list_cap_known boolean, completeness varchar, identities bigint, identities_cut bigint, reason varchar, requests bigint, started_at timestamp, elapsed_ms double, error varchar, server varchar, date date, snapshot varchar, relation varchar)
+with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
+
+call system.sync_partition_metadata('amsql', 'session_scan_files', 'ADD');
+
+create view session_scan as
+select date, server, taken_at, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
+from session_scan_files
+where relation = 'session_scan';
+
+create table realm_files (taken_at timestamp, path varchar, name varchar, parent_path varchar, active boolean, aliases varchar, id varchar, akas varchar, server varchar, date date, snapshot varchar, relation varchar)
+with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
+
+call system.sync_partition_metadata('amsql', 'realm_files', 'ADD');
+
+create view realm as
+select date, server, taken_at, path, name, parent_path, active, aliases, id, akas
+from realm_files
+where relation = 'realm';
+
+create table session_service_files (taken_at timestamp, realm varchar, source varchar, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, server varchar, date date, snapshot varchar, relation varchar)
+with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
+
+call system.sync_partition_metadata('amsql', 'session_service_files', 'ADD');
+
+create view session_service as
+select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit
+from session_service_files
+where relation = 'session_service';
+
+create table identity_files (taken_at timestamp, username varchar, realm varchar, login_name varchar, status varchar, is_active boolean, title varchar, server varchar, date date, snapshot varchar, relation varchar)
+with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
+
+call system.sync_partition_metadata('amsql', 'identity_files', 'ADD');
+
+create view identity as
+select date, server, taken_at, username, realm, login_name, status, is_active, title
+from identity_files
+where relation = 'identity';
+
+create table deployment_files (taken_at timestamp, product varchar, version varchar, full_version varchar, revision varchar, build_date varchar, sessions_api varchar, account varchar, login_realm varchar, cookie_name varchar, secure_cookie boolean, cookie_domains varchar, list_cap bigint, list_cap_source varchar, clock_skew_seconds bigint, server varchar, date date, snapshot varchar, relation varchar)
+with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
+
+call system.sync_partition_metadata('amsql', 'deployment_files', 'ADD');
+
+create view deployment as
+select date, server, taken_at, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds
+from deployment_files
+where relation = 'deployment';
+
+create view am_latest as select server as base_url, max(taken_at) as taken_at from snapshot group by server;
+
+create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create view am_session_scan as select realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create view am_server as select server as base_url, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds, server as title from (select r.* from deployment r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+
+create view am_snapshot as
+select
+  s.server as base_url,
+  s.taken_at,
+  s.connection,
+  cast(coalesce(sum(c.sessions), 0) as bigint) as sessions,
+  count(c.realm) as realms,
+  count(case when c.completeness = 'cut' then 1 end) as realms_cut,
+  count(c.error) as realms_failed,
+  s.missing,
+  s.elapsed_ms,
+  s.amsql_version,
+  s.fingerprint_key
+from snapshot s
+  left join session_scan c on c.server = s.server and c.taken_at = s.taken_at
+group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key;
+
+-- The scans, and when the next one of the same realm was proof of what is gone.
+create view am_scan_proof as
+select
+  server,
+  realm,
+  taken_at,
+  min(case when completeness <> 'cut' then taken_at end) over (
+    partition by server, realm order by taken_at rows between 1 following and unbounded following
+  ) as next_proof
+from session_scan;
+
+create view am_session_history as
+select
+  h.server as base_url,
+  h.realm,
+  h.username,
+  h.session,
+  h.first_seen,
+  h.last_seen,
+  p.next_proof as gone_by,
+  h.snapshots,
+  h.last_access,
+  h.max_session_expiration_time
+from (
+  select
+    server,
+    session,
+    min(realm) as realm,
+    min(username) as username,
+    min(taken_at) as first_seen,
+    max(taken_at) as last_seen,
+    count(*) as snapshots,
+    max(latest_access_time) as last_access,
+    max(max_session_expiration_time) as max_session_expiration_time
+  from session
+  group by server, session
+) h
+  left join am_scan_proof p on p.server = h.server and p.realm = h.realm and p.taken_at = h.last_seen;
+
+-- Each session in each snapshot, and until when that is the last that is known of it: who was logged in at some time are
+-- the rows with taken_at <= time and (valid_until is null or valid_until > time).
+create view am_session_seen as
+select
+  s.server as base_url,
+  s.taken_at,
+  nullif(least(
+    coalesce(lead(s.taken_at) over (partition by s.server, s.session order by s.taken_at), timestamp '9999-12-31 00:00:00'),
+    coalesce(p.next_proof, timestamp '9999-12-31 00:00:00'),
+    coalesce(s.max_session_expiration_time, timestamp '9999-12-31 00:00:00')
+  ), timestamp '9999-12-31 00:00:00') as valid_until,
+  s.realm,
+  s.username,
+  s.session,
+  s.latest_access_time,
+  s.max_idle_expiration_time,
+  s.max_session_expiration_time
+from session s
+  left join am_scan_proof p on p.server = s.server and p.realm = s.realm and p.taken_at = s.taken_at;
+
+create view am_session_change as
+select base_url, realm, username, session, 'appeared' as change, first_seen as seen_at from am_session_history
+union all
+select base_url, realm, username, session, 'vanished' as change, gone_by as seen_at from am_session_history where gone_by is not null;
+
+create view am_concurrency as
+select
+  server as base_url,
+  taken_at,
+  realm,
+  case when completeness <> 'cut' then sessions end as sessions,
+  sessions as at_least,
+  completeness,
+  error
+from session_scan;
