@@ -117,7 +117,7 @@ func (s *shell) listTables(ctx context.Context, connection string) error {
 			rows = append(rows, []any{t.schema, t.name, t.description})
 		}
 	}
-	if rows == nil && connection != "" {
+	if rows == nil {
 		return s.noConnection(connection)
 	}
 	return s.printCells([]am.Column{{Name: "connection"}, {Name: "table"}, {Name: "description"}}, rows, "table")

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -38,9 +38,10 @@ var postgresDialect = dialect{
 // daily are the relations that are big enough to be kept by day.
 func (r relation) daily() bool { return r.name == "session" || r.name == "identity" }
 
-// postgresStore is a history in a schema of a PostgreSQL database, from version 14 on.
+// postgresStore is a history in a schema of a PostgreSQL database, from version 14 on. It speaks to it by pgx's lower half
+// alone: the upper one would make the binary 3.5 MB larger.
 type postgresStore struct {
-	conn *pgx.Conn
+	conn *pgconn.PgConn
 	name string
 }
 
@@ -48,7 +49,7 @@ type postgresStore struct {
 // out comes from libpq's variables and files (PGPASSWORD, PGPASSFILE, PGSSLMODE, …); a password env:NAME or file:PATH
 // in the URL says where it is.
 func OpenPostgres(ctx context.Context, url string) (Store, error) {
-	config, err := pgx.ParseConfig(url)
+	config, err := pgconn.ParseConfig(url)
 	if err != nil {
 		return nil, err // which shows no password
 	}
@@ -59,7 +60,7 @@ func OpenPostgres(ctx context.Context, url string) (Store, error) {
 		config.RuntimeParams["application_name"] = "amsql"
 	}
 	config.RuntimeParams["search_path"] = postgresSchema
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err // as above
 	}
@@ -78,20 +79,59 @@ func (s *postgresStore) Close() error {
 	return s.conn.Close(ctx)
 }
 
+// exec runs statements whose answers are not needed.
+func (s *postgresStore) exec(ctx context.Context, sql string) error {
+	_, err := s.conn.Exec(ctx, sql).ReadAll()
+	return err
+}
+
+// texts are the rows of one statement, as text; NULL is empty.
+func (s *postgresStore) texts(ctx context.Context, sql string, args ...string) (rows [][]string, err error) {
+	answer := s.conn.ExecParams(ctx, sql, asBytes(args), nil, nil, nil).Read()
+	for _, row := range answer.Rows {
+		texts := make([]string, len(row))
+		for i, cell := range row {
+			texts[i] = string(cell)
+		}
+		rows = append(rows, texts)
+	}
+	return rows, answer.Err
+}
+
+func asBytes(args []string) [][]byte {
+	values := make([][]byte, len(args))
+	for i, arg := range args {
+		values[i] = []byte(arg)
+	}
+	return values
+}
+
+// text is the one value of a statement, "" where there is none.
+func (s *postgresStore) text(ctx context.Context, sql string, args ...string) (string, error) {
+	rows, err := s.texts(ctx, sql, args...)
+	if err != nil || len(rows) == 0 {
+		return "", err
+	}
+	return rows[0][0], nil
+}
+
 // version is that of the schema, 0 where there is none.
 func (s *postgresStore) version(ctx context.Context) (version int, err error) {
 	if there, err := s.has(ctx, "schema_version"); err != nil || !there {
 		return 0, err
 	}
-	err = s.conn.QueryRow(ctx, "select coalesce(max(version), 0) from schema_version").Scan(&version)
-	return version, err
+	text, err := s.text(ctx, "select coalesce(max(version), 0) from schema_version")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
 }
 
 // has reports whether a table is there. It reads the catalog, since to_regclass() may not have heard of what another
 // process made during the transaction.
 func (s *postgresStore) has(ctx context.Context, table string) (there bool, err error) {
-	err = s.conn.QueryRow(ctx, "select exists (select from pg_tables where schemaname = $1 and tablename = $2)", postgresSchema, table).Scan(&there)
-	return there, err
+	found, err := s.texts(ctx, "select from pg_tables where schemaname = $1 and tablename = $2", postgresSchema, table)
+	return len(found) > 0, err
 }
 
 // migrate makes or completes tables and views, all or nothing. An account that may only add rows needs no more.
@@ -99,8 +139,8 @@ func (s *postgresStore) migrate(ctx context.Context) error {
 	if version, err := s.version(ctx); err != nil || version == schemaVersion {
 		return err
 	}
-	return s.locked(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "create schema if not exists "+postgresSchema); err != nil {
+	return s.locked(ctx, func() error {
+		if err := s.exec(ctx, "create schema if not exists "+postgresSchema); err != nil {
 			return err
 		}
 		version, err := s.version(ctx) // again, as another may have been quicker
@@ -110,24 +150,42 @@ func (s *postgresStore) migrate(ctx context.Context) error {
 		case version > schemaVersion:
 			return errNewer
 		}
-		return s.create(ctx, tx)
+		return s.create(ctx)
 	})
 }
 
 // locked does something in a transaction, one process at a time.
-func (s *postgresStore) locked(ctx context.Context, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", postgresLock); err != nil {
-			return err
-		}
-		return do(tx)
-	})
+func (s *postgresStore) locked(ctx context.Context, do func() error) error {
+	err := s.exec(ctx, fmt.Sprintf("begin; select pg_advisory_xact_lock(%d)", postgresLock))
+	if err == nil {
+		err = do()
+	}
+	if err != nil {
+		s.rollback(ctx)
+		return err
+	}
+	return s.commit(ctx)
 }
 
-func (s *postgresStore) create(ctx context.Context, tx pgx.Tx) error {
-	var dropViews string
-	err := tx.QueryRow(ctx, `select coalesce('drop function if exists am_session_at; drop view ' || string_agg(quote_ident(viewname), ', '), '')
-		from pg_views where schemaname = $1`, postgresSchema).Scan(&dropViews)
+// commit is an error where the server has rolled back instead.
+func (s *postgresStore) commit(ctx context.Context) error {
+	answer := s.conn.ExecParams(ctx, "commit", nil, nil, nil, nil).Read()
+	if answer.Err == nil && answer.CommandTag.String() != "COMMIT" {
+		return errors.New("the transaction was rolled back, since a statement in it had failed")
+	}
+	return answer.Err
+}
+
+// rollback ends the transaction, if one is under way. Where the connection is gone, the server does it.
+func (s *postgresStore) rollback(ctx context.Context) {
+	if s.conn.TxStatus() != 'I' {
+		_ = s.exec(context.WithoutCancel(ctx), "rollback")
+	}
+}
+
+func (s *postgresStore) create(ctx context.Context) error {
+	dropViews, err := s.text(ctx, `select coalesce('drop function if exists am_session_at; drop view ' || string_agg(quote_ident(viewname), ', '), '')
+		from pg_views where schemaname = $1`, postgresSchema)
 	if err != nil {
 		return err
 	}
@@ -140,16 +198,11 @@ func (s *postgresStore) create(ctx context.Context, tx pgx.Tx) error {
 	}
 	statements = append(statements, createViews(), viewsPostgres,
 		fmt.Sprintf("delete from schema_version; insert into schema_version values (%d)", schemaVersion))
-	_, err = tx.Exec(ctx, strings.Join(statements, ";\n")) // without arguments, several statements are one text
-	return err
+	return s.exec(ctx, strings.Join(statements, ";\n"))
 }
 
-func (s *postgresStore) lastKey(ctx context.Context, server string) (key string, err error) {
-	err = s.conn.QueryRow(ctx, "select fingerprint_key from snapshot where server = $1 order by taken_at desc limit 1", server).Scan(&key)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = nil
-	}
-	return key, err
+func (s *postgresStore) lastKey(ctx context.Context, server string) (string, error) {
+	return s.text(ctx, "select fingerprint_key from snapshot where server = $1 order by taken_at desc limit 1", server)
 }
 
 func (s *postgresStore) begin(ctx context.Context, server string, takenAt time.Time) (draft, error) {
@@ -161,11 +214,7 @@ func (s *postgresStore) begin(ctx context.Context, server string, takenAt time.T
 			return nil, fmt.Errorf("make the partition of %s for %s: %w", r.name, takenAt.UTC().Format(time.DateOnly), err)
 		}
 	}
-	tx, err := s.conn.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &postgresDraft{tx, []any{server, takenAt}}, nil
+	return &postgresDraft{s, []any{server, takenAt}}, s.exec(ctx, "begin")
 }
 
 // partition makes the relation's table of a day where there is none. To make it first and attach it then does not wait
@@ -175,91 +224,39 @@ func (s *postgresStore) partition(ctx context.Context, r relation, at time.Time)
 	if there, err := s.has(ctx, name); err != nil || there {
 		return err
 	}
-	return s.locked(ctx, func(tx pgx.Tx) error {
+	return s.locked(ctx, func() error {
 		if there, err := s.has(ctx, name); err != nil || there { // again, as another may have been quicker
 			return err
 		}
 		day := at.Format(time.DateOnly)
-		_, err := tx.Exec(ctx, fmt.Sprintf(`create table %[1]s (like %[2]s including all);
+		return s.exec(ctx, fmt.Sprintf(`create table %[1]s (like %[2]s including all);
 			alter table %[2]s attach partition %[1]s for values from ('%[3]s 00:00:00+00') to ('%[4]s 00:00:00+00')`,
 			name, r.name, day, at.AddDate(0, 0, 1).Format(time.DateOnly)))
-		return err
 	})
 }
 
 // postgresDraft is one transaction, which keeps nobody waiting.
 type postgresDraft struct {
-	tx  pgx.Tx
-	key []any // server and time
+	store *postgresStore
+	key   []any // server and time
 }
 
 func (d *postgresDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]any, error]) error {
+	if err := d.store.exec(ctx, "savepoint relation"); err != nil {
+		return err
+	}
 	source := newCopySource(d.key, rows)
 	defer source.stop()
-	err := pgx.BeginFunc(ctx, d.tx, func(tx pgx.Tx) error { // a savepoint
-		_, err := tx.CopyFrom(ctx, pgx.Identifier{postgresSchema, r.name}, r.names(), source)
-		return err
-	})
+	_, err := d.store.conn.CopyFrom(ctx, source, fmt.Sprintf("copy %s (%s) from stdin", r.name, strings.Join(r.names(), ", ")))
 	if source.err != nil {
-		return source.err // of which the server has only heard
+		err = source.err // of which the server has only heard
 	}
-	return err
-}
-
-func (d *postgresDraft) commit(ctx context.Context) error { return d.tx.Commit(ctx) }
-
-func (d *postgresDraft) abandon(ctx context.Context) {
-	_ = d.tx.Rollback(ctx) // fails after commit, and where the connection is gone and the server does it
-}
-
-// copySource is rows as CopyFrom wants them.
-type copySource struct {
-	key  []any
-	next func() ([]any, error, bool)
-	stop func()
-	row  []any
-	err  error
-}
-
-func newCopySource(key []any, rows iter.Seq2[[]any, error]) *copySource {
-	next, stop := iter.Pull2(rows)
-	return &copySource{key: key, next: next, stop: stop}
-}
-
-func (s *copySource) Next() (more bool) {
-	if s.row, s.err, more = s.next(); s.err != nil {
-		return false
+	if err != nil {
+		_ = d.store.exec(ctx, "rollback to savepoint relation") // else the commit fails
+		return err
 	}
-	return more
+	return d.store.exec(ctx, "release savepoint relation")
 }
 
-func (s *copySource) Values() ([]any, error) {
-	cells := append(s.key[:2:2], s.row...)
-	for i, cell := range cells {
-		cells[i] = storable(cell)
-	}
-	return cells, nil
-}
-
-func (s *copySource) Err() error { return s.err }
-
-// storable replaces the character NUL, which PostgreSQL has in no text.
-func storable(cell any) any {
-	switch v := cell.(type) {
-	case string:
-		return strings.ReplaceAll(strings.ToValidUTF8(v, "\uFFFD"), "\x00", "\uFFFD")
-	case map[string]any:
-		clean := make(map[string]any, len(v))
-		for name, value := range v {
-			clean[storable(name).(string)] = storable(value)
-		}
-		return clean
-	case []any:
-		clean := make([]any, len(v))
-		for i, value := range v {
-			clean[i] = storable(value)
-		}
-		return clean
-	}
-	return cell
-}
+func (d *postgresDraft) commit(ctx context.Context) error { return d.store.commit(ctx) }
+func (d *postgresDraft) abandon(ctx context.Context)      { d.store.rollback(ctx) }

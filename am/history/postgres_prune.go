@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -14,14 +14,15 @@ import (
 const daysOpen = 2
 
 func (s *postgresStore) list(ctx context.Context) (all []snapshotID, err error) {
-	rows, err := s.conn.Query(ctx, "select server, taken_at from snapshot")
-	if err != nil {
-		return nil, err
+	rows, err := s.texts(ctx, "select server, (extract(epoch from taken_at) * 1000000)::bigint from snapshot")
+	for _, row := range rows {
+		micros, err := strconv.ParseInt(row[1], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, snapshotID{server: row[0], at: time.UnixMicro(micros).UTC()})
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (id snapshotID, err error) {
-		err = row.Scan(&id.server, &id.at)
-		return id, err
-	})
+	return all, err
 }
 
 // remove drops the partitions of days that nothing is kept of, and deletes the rest, in one transaction.
@@ -29,17 +30,19 @@ func (s *postgresStore) remove(ctx context.Context, removed, kept []snapshotID, 
 	if len(removed) == 0 {
 		return nil
 	}
-	err := s.locked(ctx, func(tx pgx.Tx) error {
-		if err := s.dropDays(ctx, tx, kept, now); err != nil {
+	err := s.locked(ctx, func() error {
+		if err := s.dropDays(ctx, kept, now); err != nil {
 			return err
 		}
-		batch := &pgx.Batch{}
+		batch := &pgconn.Batch{}
 		for _, r := range relations() {
 			for _, id := range removed {
-				batch.Queue("delete from "+r.name+" where server = $1 and taken_at = $2", id.server, id.at)
+				of := asBytes([]string{id.server, id.at.Format(time.RFC3339Nano)})
+				batch.ExecParams("delete from "+r.name+" where server = $1 and taken_at = $2", of, nil, nil, nil)
 			}
 		}
-		return tx.SendBatch(ctx, batch).Close()
+		_, err := s.conn.ExecBatch(ctx, batch).ReadAll()
+		return err
 	})
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == "55P03" { // lock_not_available
@@ -52,12 +55,12 @@ func (s *postgresStore) remove(ctx context.Context, removed, kept []snapshotID, 
 }
 
 // dropDays drops partitions. It has to wait for all who use the table, and they for it, and so it does not wait for long.
-func (s *postgresStore) dropDays(ctx context.Context, tx pgx.Tx, kept []snapshotID, now time.Time) error {
+func (s *postgresStore) dropDays(ctx context.Context, kept []snapshotID, now time.Time) error {
 	needed := map[string]bool{}
 	for _, id := range kept {
 		needed[id.at.UTC().Format(partitionDay)] = true
 	}
-	if _, err := tx.Exec(ctx, "set local lock_timeout = '10s'"); err != nil {
+	if err := s.exec(ctx, "set local lock_timeout = '10s'"); err != nil {
 		return err
 	}
 	open := now.UTC().AddDate(0, 0, -daysOpen).Format(partitionDay)
@@ -65,19 +68,16 @@ func (s *postgresStore) dropDays(ctx context.Context, tx pgx.Tx, kept []snapshot
 		if !r.daily() {
 			continue
 		}
-		rows, err := tx.Query(ctx, "select right(inhrelid::regclass::text, $2) from pg_inherits where inhparent = $1::regclass", r.name, len(partitionDay))
+		days, err := s.texts(ctx, "select right(inhrelid::regclass::text, $2) from pg_inherits where inhparent = $1::regclass", r.name, strconv.Itoa(len(partitionDay)))
 		if err != nil {
 			return err
 		}
-		days, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return err
-		}
-		for _, day := range days {
+		for _, row := range days {
+			day := row[0]
 			if day > open || needed[day] {
 				continue
 			}
-			if _, err := tx.Exec(ctx, "drop table if exists "+r.name+"_"+day); err != nil {
+			if err := s.exec(ctx, "drop table if exists "+r.name+"_"+day); err != nil {
 				return err
 			}
 		}

@@ -31,7 +31,7 @@ type Report struct {
 	line int // that SQL begins at
 }
 
-// Severities, the gravest first.
+// Severities are those of findings, the gravest first.
 var Severities = []string{"high", "medium", "low", "info"}
 
 // What a finding is: no row, every row, or each row whose column finding is true.

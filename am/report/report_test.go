@@ -156,7 +156,7 @@ func run(t *testing.T, o report.Order) *report.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	done, err := o.Run(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)

@@ -290,9 +290,9 @@ func query(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) (
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { err = errors.Join(err, rows.Close()) }() //nolint:contextcheck // the rows have theirs
 	columns, found = rows.Columns(), []Row{}
-	for rows.Next() {
+	for rows.Next() { //nolint:contextcheck // as above
 		row := Row{}
 		for i, value := range rows.Values() {
 			row[columns[i].Name] = value
@@ -307,7 +307,7 @@ func query(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) (
 		return nil, nil, rows.Err()
 	case len(columns) == 0:
 		return nil, nil, errors.New("the SQL returns no rows")
-	case rows.NextResultSet():
+	case rows.NextResultSet(): //nolint:contextcheck // as above
 		return nil, nil, errors.New("the SQL is more than one statement that returns rows")
 	}
 	return columns, found, rows.Err()

@@ -11,18 +11,21 @@ with bands (age, low, high) as (
     ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
     ('8–24 h', 480, 1440), ('over 24 h', 1440, 525600000)
 ),
-ages as (
+ages as materialized (
   select
-    l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60 as minutes
+    l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60 as minutes,
+    count(*) as sessions
   from
     am_session as s
     join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     coalesce(s.username, '') <> 'dsameuser'
+  group by
+    minutes
 )
 select
   b.age,
-  count(a.minutes) as sessions
+  coalesce(sum(a.sessions), 0) as sessions
 from
   bands as b
   left join ages as a on a.minutes >= b.low and a.minutes < b.high
@@ -37,18 +40,21 @@ with bands (age, low, high) as (
     ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
     ('8–24 h', 480, 1440), ('over 24 h', 1440, 525600000)
 ),
-ages as (
+ages as materialized (
   select
-    l.max_session_minutes - trunc(extract(epoch from s.max_session_expiration_time - now()) / 60) as minutes
+    l.max_session_minutes - trunc(extract(epoch from s.max_session_expiration_time - now()) / 60) as minutes,
+    count(*) as sessions
   from
     am_session as s
     join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     coalesce(s.username, '') <> 'dsameuser'
+  group by
+    minutes
 )
 select
   b.age,
-  count(a.minutes) as sessions
+  coalesce(sum(a.sessions), 0) as sessions
 from
   bands as b
   left join ages as a on a.minutes >= b.low and a.minutes < b.high

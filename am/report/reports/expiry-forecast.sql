@@ -7,18 +7,18 @@
 -- chart: columns
 with bands (ends_within, low, high) as (
   values
-    ('ended', -525600000, 0), ('1 h', 0, 60), ('2 h', 60, 120), ('3 h', 120, 180), ('4 h', 180, 240), ('6 h', 240, 360),
-    ('8 h', 360, 480), ('12 h', 480, 720), ('24 h', 720, 1440), ('later', 1440, 525600000)
+    ('ended', -30000000, 0), ('1 h', 0, 60), ('2 h', 60, 120), ('3 h', 120, 180), ('4 h', 180, 240), ('6 h', 240, 360),
+    ('8 h', 360, 480), ('12 h', 480, 720), ('24 h', 720, 1440), ('later', 1440, 30000000)
 ),
-ends as (
-  select (unixepoch(max_session_expiration_time) - unixepoch()) / 60.0 as minutes from am_session
+ends as materialized (
+  select unixepoch(max_session_expiration_time) - unixepoch() as seconds, count(*) as sessions from am_session group by seconds
 )
 select
   b.ends_within,
-  count(e.minutes) as sessions
+  coalesce(sum(e.sessions), 0) as sessions
 from
   bands as b
-  left join ends as e on e.minutes >= b.low and e.minutes < b.high
+  left join ends as e on e.seconds >= 60 * b.low and e.seconds < 60 * b.high
 group by
   b.ends_within,
   b.low
@@ -27,18 +27,18 @@ order by
 -- dialect: postgres
 with bands (ends_within, low, high) as (
   values
-    ('ended', -525600000, 0), ('1 h', 0, 60), ('2 h', 60, 120), ('3 h', 120, 180), ('4 h', 180, 240), ('6 h', 240, 360),
-    ('8 h', 360, 480), ('12 h', 480, 720), ('24 h', 720, 1440), ('later', 1440, 525600000)
+    ('ended', -30000000, 0), ('1 h', 0, 60), ('2 h', 60, 120), ('3 h', 120, 180), ('4 h', 180, 240), ('6 h', 240, 360),
+    ('8 h', 360, 480), ('12 h', 480, 720), ('24 h', 720, 1440), ('later', 1440, 30000000)
 ),
-ends as (
-  select extract(epoch from max_session_expiration_time - now()) / 60 as minutes from am_session
+ends as materialized (
+  select floor(extract(epoch from max_session_expiration_time - now())) as seconds, count(*) as sessions from am_session group by seconds
 )
 select
   b.ends_within,
-  count(e.minutes) as sessions
+  coalesce(sum(e.sessions), 0) as sessions
 from
   bands as b
-  left join ends as e on e.minutes >= b.low and e.minutes < b.high
+  left join ends as e on e.seconds >= 60 * b.low and e.seconds < 60 * b.high
 group by
   b.ends_within,
   b.low

@@ -10,12 +10,12 @@ with bands (idle, low, high) as (
     ('0–1 min', -525600, 1), ('1–5 min', 1, 5), ('5–15 min', 5, 15), ('15–30 min', 15, 30), ('30–60 min', 30, 60),
     ('1–4 h', 60, 240), ('4–24 h', 240, 1440), ('over 24 h', 1440, 525600000)
 ),
-idle as (
-  select (unixepoch() - unixepoch(latest_access_time)) / 60 as minutes from am_session
+idle as materialized (
+  select (unixepoch() - unixepoch(latest_access_time)) / 60 as minutes, count(*) as sessions from am_session group by minutes
 )
 select
   b.idle,
-  count(i.minutes) as sessions
+  coalesce(sum(i.sessions), 0) as sessions
 from
   bands as b
   left join idle as i on i.minutes >= b.low and i.minutes < b.high
@@ -30,12 +30,12 @@ with bands (idle, low, high) as (
     ('0–1 min', -525600, 1), ('1–5 min', 1, 5), ('5–15 min', 5, 15), ('15–30 min', 15, 30), ('30–60 min', 30, 60),
     ('1–4 h', 60, 240), ('4–24 h', 240, 1440), ('over 24 h', 1440, 525600000)
 ),
-idle as (
-  select floor(extract(epoch from now() - latest_access_time) / 60) as minutes from am_session
+idle as materialized (
+  select floor(extract(epoch from now() - latest_access_time) / 60) as minutes, count(*) as sessions from am_session group by minutes
 )
 select
   b.idle,
-  count(i.minutes) as sessions
+  coalesce(sum(i.sessions), 0) as sessions
 from
   bands as b
   left join idle as i on i.minutes >= b.low and i.minutes < b.high

@@ -1,0 +1,40 @@
+package benchmark
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// BenchmarkReports compares pages of reports over 100,000 sessions, some thousands of them findings, with the scan alone.
+func BenchmarkReports(b *testing.B) {
+	s := simulate(b, "--users", "5000", "--sessions", fmt.Sprint(listed), "--list-cap", "1000000")
+	page := filepath.Join(b.TempDir(), "page.html")
+	runs := []struct {
+		name string
+		args []string
+		best time.Duration
+	}{
+		{name: "scan", args: []string{"query", "select * from am_session", "--output", "csv"}},
+		{name: "one report", args: []string{"report", "run", "idle", "--format", "html", "--out", page}},
+		{name: "all reports", args: []string{"report", "run", "--all", "--format", "html", "--out", page}},
+	}
+	for b.Loop() {
+		for range rounds {
+			for i := range runs {
+				command := exec.Command(amsql, runs[i].args...)
+				command.Env = s.environment()
+				start := time.Now()
+				must(b, command.Run())
+				if took := time.Since(start); runs[i].best == 0 || took < runs[i].best {
+					runs[i].best = took
+				}
+			}
+		}
+	}
+	for _, r := range runs[1:] {
+		report(b, figure{what: r.name, value: r.best.Round(time.Millisecond).String(), beside: runs[0].best.Round(time.Millisecond).String(), ratio: float64(r.best) / float64(runs[0].best), target: 2})
+	}
+}

@@ -1,0 +1,102 @@
+package am_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The test of this file, too, is one suite for two servers.
+
+func TestOpenAMReportsFindWhatIsPlanted(t *testing.T) { reportsFindWhatIsPlanted(t, realOpenAM(t)) }
+func TestReportsFindWhatIsPlanted(t *testing.T)       { reportsFindWhatIsPlanted(t, simulatedOpenAM(t)) }
+
+// reportsFindWhatIsPlanted has a finding or none for each report that can have some, and one user whose name is HTML.
+func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
+	const strict, lax = "/report-strict", "/report-lax"
+	const html = "<img src=x onerror=alert`1`>" // OpenAM takes no parentheses
+	ctx := t.Context()
+	for _, realm := range []string{strict, lax} {
+		must(t, d.admin.CreateRealm(ctx, realm))
+		must(t, d.admin.AddSessionService(ctx, realm, 60, 1440, 6))
+	}
+	d.logins(t, strict, "rep-early")
+	must(t, d.admin.AddSessionService(ctx, strict, 15, 720, 2))
+	time.Sleep(time.Second) // it takes half of that to hold
+	d.logins(t, strict, "rep-plain", "rep-many", "rep-many", "rep-many", "rep-two", "rep-two", "rep-both", "rep-disabled", "svc-rep", html)
+	d.logins(t, lax, "rep-both", "rep-gone")
+	must(t, d.admin.DisableUser(ctx, strict, "rep-disabled"))
+	must(t, d.admin.DeleteUser(ctx, lax, "rep-gone"))
+
+	run := func(format string) string {
+		environment := append(slices.Clone(d.environment), "AM_REALMS=/,"+strict+","+lax)
+		// The root has OpenAM's own limits, of which idle time alone is laxer than the default policy.
+		stdout, stderr, status := d.try(t, "", environment, "report", "run", "--all", "--format", format, "--arg", "policy_idle_minutes=30", "--arg", "top_users=1000")
+		if status != 0 {
+			t.Fatalf("exit status %d: %s", status, stderr)
+		}
+		return stdout
+	}
+	var answer struct {
+		Complete bool
+		Evidence struct{ Servers, Realms []map[string]any }
+		Reports  []struct {
+			Name     string
+			Finds    bool
+			Findings int
+			Rows     []map[string]any
+		}
+	}
+	must(t, json.Unmarshal([]byte(run("json")), &answer))
+	want := map[string][]string{
+		"administrators":   {"amadmin /"}, // the test's own
+		"completeness":     nil,
+		"differing-limits": {"rep-early " + strict},
+		"disabled-users":   {"rep-disabled " + strict, "rep-gone " + lax},
+		"expired-listed":   nil,
+		"idle":             nil,
+		"lax-realms":       {lax},
+		"old":              nil,
+		"over-quota":       {"rep-many " + strict},
+		"service-accounts": {"svc-rep " + strict},
+		"several-realms":   {"rep-both " + lax + ", " + strict},
+	}
+	got := map[string][]string{}
+	for _, r := range answer.Reports {
+		if !r.Finds {
+			if r.Name == "top-users" && !slices.ContainsFunc(r.Rows, func(row map[string]any) bool { return row["username"] == html }) {
+				t.Errorf("%s lacks %s: %v", r.Name, html, r.Rows)
+			}
+			continue
+		}
+		got[r.Name] = nil
+		for _, row := range r.Rows {
+			if row["finding"] != false {
+				realm := row["realm"]
+				if realm == nil {
+					realm = row["realm_list"]
+				}
+				got[r.Name] = append(got[r.Name], strings.TrimPrefix(fmt.Sprintf("%v %v", row["username"], realm), "<nil> "))
+			}
+		}
+		if r.Findings != len(got[r.Name]) {
+			t.Errorf("%s counts %d findings and has %q", r.Name, r.Findings, got[r.Name])
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if !answer.Complete || len(answer.Evidence.Servers) != 1 || len(answer.Evidence.Realms) != 3 {
+		t.Errorf("complete is %t, the evidence %v", answer.Complete, answer.Evidence)
+	}
+
+	page := run("html")
+	if strings.Contains(page, "<img") || !strings.Contains(page, "&lt;img src=x onerror=alert") {
+		t.Error("the page has the user's name as HTML, or not at all")
+	}
+}
