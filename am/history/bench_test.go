@@ -31,9 +31,9 @@ func BenchmarkSnapshot(b *testing.B) {
 }
 
 // realistic are sessions as a scan has them.
-func realistic(r relation, n int) iter.Seq2[[]any, error] {
+func realistic(r relation, n int) iter.Seq[[]any] {
 	key := Key{[]byte("bench")}
-	return func(yield func([]any, error) bool) {
+	return func(yield func([]any) bool) {
 		for i := range n {
 			realm := []string{"/alpha", "/bravo", "/"}[i%3]
 			user := fmt.Sprintf("user%07d", i*7%n)
@@ -48,7 +48,7 @@ func realistic(r relation, n int) iter.Seq2[[]any, error] {
 			for j, c := range r.columns {
 				row[j] = cells[c.Name]
 			}
-			if !yield(row, nil) {
+			if !yield(row) {
 				return
 			}
 		}
