@@ -34,7 +34,8 @@ func newPrune(streams Streams) *cobra.Command {
 		Short: "Remove old snapshots from a history",
 		Long: "prune keeps, of each server, all snapshots that are younger than --keep-all, the first of each\n" +
 			"hour that are younger than --hourly, the first of each day that are younger than --daily, and\n" +
-			"the latest; it removes the others, all or none. Hours and days are UTC's.",
+			"the latest; it removes the others, all or none (from a Parquet dataset one by one, each whole).\n" +
+			"Hours and days are UTC's.",
 		Example: examples(
 			"what would go", "amsql snapshot prune --keep-all 7d --hourly 30d --daily 2y --dry-run",
 			"every night by cron", "30 3 * * * amsql snapshot prune --to /var/lib/amsql/history.db --keep-all 7d --hourly 30d --daily 2y",

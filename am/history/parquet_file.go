@@ -79,7 +79,8 @@ func writeRows(writer *parquet.GenericWriter[any], r relation, at time.Time, row
 	for _, c := range r.parquetColumns() {
 		order = append(order, slices.Index(r.names(), c.Name)-1)
 	}
-	batch := make([]parquet.Row, 0, writeBatch)
+	batch, cells := make([]parquet.Row, 0, writeBatch), make([]any, 0, len(order))
+	values := make([]parquet.Value, writeBatch*len(order)) // of the batch; the writer keeps none
 	flush := func() error {
 		_, err := writer.WriteRows(batch)
 		batch = batch[:0]
@@ -89,8 +90,8 @@ func writeRows(writer *parquet.GenericWriter[any], r relation, at time.Time, row
 		if err != nil {
 			return err
 		}
-		cells := append([]any{at}, row...)
-		encoded := make(parquet.Row, len(order))
+		cells = append(append(cells[:0], at), row...)
+		encoded := parquet.Row(values[len(batch)*len(order):][:len(order):len(order)])
 		for i, from := range order {
 			if encoded[i], err = parquetValue(cells[from], i); err != nil {
 				return fmt.Errorf("column %s: %w", r.names()[from+1], err)

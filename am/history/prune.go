@@ -28,8 +28,8 @@ type Pruned struct {
 	First, Last   time.Time // of those removed
 }
 
-// Prune removes the snapshots that the retention does not keep, all of them or none, and gives their space back. On a dry
-// run it only says which. The latest snapshot of a server stays, whatever its age.
+// Prune removes the snapshots that the retention does not keep and gives their space back: all of them or none, but from a
+// Parquet dataset one by one. On a dry run it only says which. The latest snapshot of a server stays, whatever its age.
 func Prune(ctx context.Context, store Store, r Retention, now time.Time, dryRun bool) ([]Pruned, error) {
 	all, err := store.list(ctx)
 	if err != nil {

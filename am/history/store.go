@@ -17,7 +17,8 @@ type Store interface {
 	// list names all snapshots.
 	list(ctx context.Context) ([]snapshotID, error)
 
-	// remove removes snapshots, all or none, and gives their space back. What is kept is the rest of them.
+	// remove removes snapshots and gives their space back: all or none, where the store has transactions, else each whole.
+	// What is kept is the rest of them.
 	remove(ctx context.Context, removed, kept []snapshotID, now time.Time) error
 
 	// String says where the store is, without a password.
