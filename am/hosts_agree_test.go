@@ -81,7 +81,11 @@ func agree(t *testing.T, hosts [2]host, q question, some, limited bool) {
 		}
 		all := texts(rows, q.wanted())
 		for i, answer := range answers {
-			if strange := without(answer, all); len(answer) != int(q.limit) || len(strange) > 0 {
+			// The SDK asks for the values of a list side by side, and now and then lets a row too many through, which
+			// Steampipe and the FDW leave out: for them the limit is a saving.
+			_, saves := hosts[i].(pluginHost)
+			few, many := len(answer) < int(q.limit), len(answer) > int(q.limit) && !saves
+			if strange := without(answer, all); few || many || len(strange) > 0 {
 				t.Errorf("%T gives %d rows, want %d, and of them the whole answer lacks %q", hosts[i], len(answer), q.limit, strange)
 			}
 		}
