@@ -18,23 +18,26 @@ func TestReportsFindWhatIsPlanted(t *testing.T)       { reportsFindWhatIsPlanted
 
 // reportsFindWhatIsPlanted has a finding or none for each report that can have some, and one user whose name is HTML.
 func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
-	const strict, lax = "/report-strict", "/report-lax"
+	const strict, lax, clients = "/report-strict", "/report-lax", "/report-clients"
 	const html = "<img src=x onerror=alert`1`>" // OpenAM takes no parentheses
 	ctx := t.Context()
-	for _, realm := range []string{strict, lax} {
+	for _, realm := range []string{strict, lax, clients} {
 		must(t, d.admin.CreateRealm(ctx, realm))
-		must(t, d.admin.AddSessionService(ctx, realm, 60, 1440, 6))
 	}
+	must(t, d.admin.AddSessionService(ctx, strict, 60, 1440, 6))
+	must(t, d.admin.AddSessionService(ctx, lax, 60, 1440, 6))
+	must(t, d.admin.SetClientSide(ctx, clients, true))
 	d.logins(t, strict, "rep-early")
 	must(t, d.admin.AddSessionService(ctx, strict, 15, 720, 2))
 	time.Sleep(time.Second) // it takes half of that to hold
 	d.logins(t, strict, "rep-plain", "rep-many", "rep-many", "rep-many", "rep-two", "rep-two", "rep-both", "rep-disabled", "svc-rep", html)
 	d.logins(t, lax, "rep-both", "rep-gone")
+	d.logins(t, clients, "rep-unseen", "rep-plain")
 	must(t, d.admin.DisableUser(ctx, strict, "rep-disabled"))
 	must(t, d.admin.DeleteUser(ctx, lax, "rep-gone"))
 
 	run := func(format string) string {
-		environment := append(slices.Clone(d.environment), "AM_REALMS=/,"+strict+","+lax)
+		environment := append(slices.Clone(d.environment), "AM_REALMS=/,"+strict+","+lax+","+clients)
 		// The root has OpenAM's own limits, of which idle time alone is laxer than the default policy.
 		stdout, stderr, status := d.try(t, "", environment, "report", "run", "--all", "--format", format, "--arg", "policy_idle_minutes=30", "--arg", "top_users=1000")
 		if status != 0 {
@@ -54,17 +57,18 @@ func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 	}
 	must(t, json.Unmarshal([]byte(run("json")), &answer))
 	want := map[string][]string{
-		"administrators":   {"amadmin /"}, // the test's own
-		"completeness":     nil,
-		"differing-limits": {"rep-early " + strict},
-		"disabled-users":   {"rep-disabled " + strict, "rep-gone " + lax},
-		"expired-listed":   nil,
-		"idle":             nil,
-		"lax-realms":       {lax},
-		"old":              nil,
-		"over-quota":       {"rep-many " + strict},
-		"service-accounts": {"svc-rep " + strict},
-		"several-realms":   {"rep-both " + lax + ", " + strict},
+		"administrators":       {"amadmin /"}, // the test's own
+		"client-side-sessions": {clients},
+		"completeness":         nil,
+		"differing-limits":     {"rep-early " + strict},
+		"disabled-users":       {"rep-disabled " + strict, "rep-gone " + lax},
+		"expired-listed":       nil,
+		"idle":                 nil,
+		"lax-realms":           {lax},
+		"old":                  nil,
+		"over-quota":           {"rep-many " + strict},
+		"service-accounts":     {"svc-rep " + strict},
+		"several-realms":       {"rep-both " + lax + ", " + strict},
 	}
 	got := map[string][]string{}
 	for _, r := range answer.Reports {
@@ -91,7 +95,7 @@ func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if !answer.Complete || len(answer.Evidence.Servers) != 1 || len(answer.Evidence.Realms) != 3 {
+	if !answer.Complete || len(answer.Evidence.Servers) != 1 || len(answer.Evidence.Realms) != 4 {
 		t.Errorf("complete is %t, the evidence %v", answer.Complete, answer.Evidence)
 	}
 

@@ -137,6 +137,7 @@ func listsRealms(t *testing.T, d *deployment) {
 	}
 	must(t, d.admin.AddSessionService(t.Context(), outer, 11, 99, 7))
 	must(t, d.admin.DeactivateRealm(t.Context(), inner))
+	must(t, d.admin.SetClientSide(t.Context(), mixed, true))
 	for _, q := range []struct {
 		sql  string
 		want []map[string]any
@@ -154,6 +155,9 @@ func listsRealms(t *testing.T, d *deployment) {
 			"from am_session_service where realm in ('/tell-outer', '/tell-outer/inner', '/tell-nowhere') order by realm", []map[string]any{
 			{"realm": outer, "source": "realm", "most": 99.0, "idle": 11.0, "caching": 3.0, "quota": 7.0},
 			{"realm": inner, "source": "global", "most": 120.0, "idle": 30.0, "caching": 3.0, "quota": 5.0},
+		}},
+		{"select realm, client_side_sessions as by_clients from am_session_service where realm in ('/tell-outer', '/Tell-Mixed') order by realm", []map[string]any{
+			{"realm": mixed, "by_clients": true}, {"realm": outer, "by_clients": false},
 		}},
 		{"select source, max_idle_minutes as idle from am_realm r join am_session_service l on l.realm = r.path where r.path = '/tell-outer'", []map[string]any{
 			{"source": "realm", "idle": 11.0},

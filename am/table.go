@@ -170,6 +170,13 @@ func number(n *int) any {
 	return int64(*n)
 }
 
+func flag(b *bool) any {
+	if b == nil {
+		return nil
+	}
+	return *b
+}
+
 func moment(t time.Time) any {
 	if t.IsZero() {
 		return nil

@@ -18,12 +18,15 @@ var sessionServiceTable = table[sessionService]{
 		{"max_idle_minutes", Integer, "How long a session may be idle, in minutes.", func(s *sessionService) any { return number(s.MaxIdleMinutes) }},
 		{"max_caching_minutes", Integer, "How long policy agents may hold a session before they ask AM again, in minutes.", func(s *sessionService) any { return number(s.MaxCachingMinutes) }},
 		{"quota_limit", Integer, "How many sessions a user may have at once, where quotas are switched on.", func(s *sessionService) any { return number(s.QuotaLimit) }},
+		{"client_side_sessions", Boolean, "Whether the realm's new sessions are kept by their clients, in tokens (realm-config/authentication): AM lists and ends none of those. NULL where AM does not say.", func(s *sessionService) any { return flag(s.clientSide) }},
 		{"title", Text, "The realm.", func(s *sessionService) any { return s.realm }},
 		{"base_url", Text, "Address of the deployment.", func(s *sessionService) any { return s.baseURL }},
 	},
 	rows: func(ctx context.Context, c *Connection, q Query) iter.Seq2[*sessionService, error] {
 		return inventory.ByRealm(ctx, c.inventory, q.texts("realm"), func(ctx context.Context, realm string) iter.Seq2[*sessionService, error] {
-			return func(yield func(*sessionService, error) bool) { yield(c.sessionService(ctx, realm)) }
+			return func(yield func(*sessionService, error) bool) {
+				yield(c.sessionService(ctx, realm, q.wants("client_side_sessions")))
+			}
 		})
 	},
 }
@@ -31,11 +34,15 @@ var sessionServiceTable = table[sessionService]{
 // sessionService is a row of am_session_service.
 type sessionService struct {
 	inventory.Limits
-	realm   string
-	baseURL string
+	clientSide *bool
+	realm      string
+	baseURL    string
 }
 
-func (c *Connection) sessionService(ctx context.Context, realm string) (*sessionService, error) {
-	limits, err := c.inventory.Limits(ctx, realm)
-	return &sessionService{limits, realm, c.BaseURL()}, err
+func (c *Connection) sessionService(ctx context.Context, realm string, clientSide bool) (s *sessionService, err error) {
+	s = &sessionService{realm: realm, baseURL: c.BaseURL()}
+	if s.Limits, err = c.inventory.Limits(ctx, realm); err == nil && clientSide {
+		s.clientSide, err = c.inventory.ClientSide(ctx, realm)
+	}
+	return s, err
 }

@@ -146,7 +146,9 @@ func TestOnlyTheColumnsThatNeedACallMakeIt(t *testing.T) {
 		{"select version from am_server", "version read", "* read"},
 		{"select cookie_name from am_server", "* read", "version read"},
 		{"select max_idle_minutes from am_session_service where realm = '/alpha'", "session template", "realms query"},
-		{"select realm from am_session_service", "realms query", ""},
+		{"select quota_limit from am_session_service where realm = '/bravo'", "session template", "authentication read"},
+		{"select client_side_sessions from am_session_service where realm = '/bravo'", "authentication read", "realms query"},
+		{"select realm from am_session_service", "realms query", "authentication read"},
 		{"select path from am_realm", "realms query", "users query"},
 		{"select username from am_user where realm = '/alpha'", "users query", "realms query"},
 	} {
@@ -209,16 +211,17 @@ func TestTablesOfRealmsSpeakToEveryProduct(t *testing.T) {
 		t.Run(profile, func(t *testing.T) {
 			p := newProduct(t, profile)
 			must(t, p.sim.DisableUser("/alpha", "bert"))
+			must(t, p.sim.SetFaults("403:path=/bravo/realm-config/authentication"))
 			anna, err := p.sim.Login("/alpha", "Anna")
 			must(t, err)
 			p.expect(t, "select product, version, sessions_api, list_cap_source from am_server", calls[profile])
 			realms := []string{"/ | true", "/alpha | true", "/bravo | true"}
-			services := []string{"/ | global | 30", "/alpha | global | 30", "/bravo | global | 30"}
+			services := []string{"/ | global | 30 | false", "/alpha | global | 30 | false", "/bravo | global | 30 | <nil>"}
 			if profile == "aic" {
 				realms, services = realms[1:], services[1:]
 			}
 			p.expect(t, "select path, active from am_realm order by path", realms...)
-			p.expect(t, "select realm, source, max_idle_minutes from am_session_service order by realm", services...)
+			p.expect(t, "select realm, source, max_idle_minutes, client_side_sessions from am_session_service order by realm", services...)
 			p.expect(t, "select login_name, is_active from am_user where realm = '/alpha' and login_name in ('Anna', 'bert') order by 1", "Anna | true", "bert | false")
 			p.expect(t, "select u.login_name, u.is_active from am_session s join am_user u on u.realm = s.realm and u.username = s.username where s.session_handle = '"+
 				anna.Handle+"'", "Anna | true")

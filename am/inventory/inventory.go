@@ -62,9 +62,10 @@ type Inventory struct {
 	cap     listCap
 	capRead time.Time
 
-	listable memo[bool]        // by realm: whether the account is known to see identities
-	named    memo[[]rest.User] // by realm, name and whether with the status
-	limits   memo[Limits]      // by realm
+	listable   memo[bool]        // by realm: whether the account is known to see identities
+	named      memo[[]rest.User] // by realm, name and whether with the status
+	limits     memo[Limits]      // by realm
+	clientSide memo[*bool]       // by realm
 }
 
 // New makes an inventory of the client's deployment.

@@ -24,3 +24,15 @@ func (inv *Inventory) Limits(ctx context.Context, realm string) (Limits, error) 
 		return Limits{global, "global"}, err
 	})
 }
+
+// ClientSide tells whether a realm's sessions are kept by their clients, as it was some seconds ago at the most: nil where
+// AM does not say, or not to this account.
+func (inv *Inventory) ClientSide(ctx context.Context, realm string) (*bool, error) {
+	return inv.clientSide.get(strings.ToLower(realm), func() (*bool, error) {
+		enabled, err := inv.client.ClientSideSessions(ctx, realm)
+		if rest.IsForbidden(err) || rest.IsNotFound(err) {
+			return nil, nil
+		}
+		return enabled, err
+	})
+}

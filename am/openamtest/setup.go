@@ -89,6 +89,15 @@ func (a *Admin) AddSessionService(ctx context.Context, realm string, maxIdle, ma
 	}})
 }
 
+// SetClientSide lets clients keep the realm's new sessions, in tokens, or AM.
+func (a *Admin) SetClientSide(ctx context.Context, realm string, clients bool) error {
+	return a.configure(ctx, request{
+		method: http.MethodPut,
+		path:   realmPath(realm) + "/realm-config/authentication",
+		body:   map[string]any{"general": map[string]bool{"statelessSessionsEnabled": clients}},
+	})
+}
+
 // putService adds the service to the realm, or changes it where it is.
 func (a *Admin) putService(ctx context.Context, realm, service string, settings any) error {
 	r := request{

@@ -88,8 +88,15 @@ func population(t *testing.T) []*planted {
 	for i := range 3 {
 		sessions = append(sessions, session("many", "/alpha", 0.5, 50.5+float64(i), nil), session("quotafull", "/bravo", 0.5, 50.5+float64(i), nil))
 	}
+	clientSide := map[string]any{"/bravo": true, "/unset": nil}
 	limits := func(realm string, session, idle, quota any) map[string]any {
-		return map[string]any{"realm": realm, "source": "realm", "max_session_minutes": session, "max_idle_minutes": idle, "quota_limit": quota, "base_url": server}
+		by, ok := clientSide[realm]
+		if !ok {
+			by = false
+		}
+		return map[string]any{
+			"realm": realm, "source": "realm", "max_session_minutes": session, "max_idle_minutes": idle, "quota_limit": quota, "client_side_sessions": by, "base_url": server,
+		}
 	}
 	services := []map[string]any{
 		limits("/", 120, 30, 5), limits("/alpha", 120, 30, 2), limits("/bravo", 120, 30, 3), limits("/charlie", 900, 15, 5), limits("/strict", 720, 15, 5), limits("/unset", nil, nil, nil),
@@ -185,23 +192,24 @@ func found(r *report.Result) (names []string) {
 
 func TestEachReportFindsWhatIsPlantedAndNothingElse(t *testing.T) {
 	want := map[string]string{
-		"administrators":    "AMAdmin",
-		"age-distribution":  "0–15 min 2, 15–60 min 2, 1–2 h 18, 8–24 h 1",
-		"completeness":      "/alpha, /charlie",
-		"differing-limits":  "lenient, longer",
-		"disabled-users":    "disabled, gone",
-		"expired-listed":    "ended",
-		"expiry-forecast":   "1 h 7, 2 h 14, 12 h 1, 24 h 1, later 1",
-		"idle":              "idler",
-		"idle-distribution": "0–1 min 18, 1–5 min 1, 5–15 min 1, 15–30 min 1, 30–60 min 2, over 24 h 1",
-		"lax-realms":        "/, /alpha, /bravo, /charlie",
-		"near-end":          "leaving",
-		"old":               "old",
-		"over-quota":        "many",
-		"service-accounts":  "svc-backup",
-		"sessions-by-realm": "/alpha 12, /bravo 7, / 3, /charlie 2",
-		"several-realms":    "everywhere",
-		"top-users":         "many 3, quotafull 3, AMAdmin 2, Everywhere 2, almost 1, disabled 1, dsameuser 1, ended 1, fresh 1, gone 1, idler 1, justended 1, leaving 1, lenient 1, longer 1",
+		"administrators":       "AMAdmin",
+		"age-distribution":     "0–15 min 2, 15–60 min 2, 1–2 h 18, 8–24 h 1",
+		"client-side-sessions": "/bravo",
+		"completeness":         "/alpha, /charlie",
+		"differing-limits":     "lenient, longer",
+		"disabled-users":       "disabled, gone",
+		"expired-listed":       "ended",
+		"expiry-forecast":      "1 h 7, 2 h 14, 12 h 1, 24 h 1, later 1",
+		"idle":                 "idler",
+		"idle-distribution":    "0–1 min 18, 1–5 min 1, 5–15 min 1, 15–30 min 1, 30–60 min 2, over 24 h 1",
+		"lax-realms":           "/, /alpha, /bravo, /charlie",
+		"near-end":             "leaving",
+		"old":                  "old",
+		"over-quota":           "many",
+		"service-accounts":     "svc-backup",
+		"sessions-by-realm":    "/alpha 12, /bravo 7, / 3, /charlie 2",
+		"several-realms":       "everywhere",
+		"top-users":            "many 3, quotafull 3, AMAdmin 2, Everywhere 2, almost 1, disabled 1, dsameuser 1, ended 1, fresh 1, gone 1, idler 1, justended 1, leaving 1, lenient 1, longer 1",
 	}
 	done := run(t, order(t, population(t)))
 	for _, r := range done.Results {

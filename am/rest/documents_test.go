@@ -253,6 +253,19 @@ var examples = []example{
 		status: http.StatusNotFound, answer: `{"code":404,"reason":"Not Found","message":"Not Found"}`, want: (*rest.SessionService)(nil),
 	},
 	{
+		source: "OpenAM 16.0.5, the authentication settings of a realm", api: "2.0",
+		call:   func(ctx context.Context, c *rest.Client) (any, error) { return c.ClientSideSessions(ctx, "/bravo") },
+		method: "GET", path: "/json/realms/root/realms/bravo/realm-config/authentication", version: "1.0",
+		answer: `{"general":{"locale":"en_US","statelessSessionsEnabled":true,"identityType":["agent","user"]},"_id":"","_type":{"_id":"EMPTY","name":"Core","collection":false}}`,
+		want:   new(true),
+	},
+	{
+		source: "the same without the setting", api: "2.0",
+		call:   func(ctx context.Context, c *rest.Client) (any, error) { return c.ClientSideSessions(ctx, "/bravo") },
+		method: "GET", path: "/json/realms/root/realms/bravo/realm-config/authentication", version: "1.0",
+		answer: `{"general":{}}`, want: (*bool)(nil),
+	},
+	{
 		source: amDocument + ", AM 5.5 and later, the authentication level", api: "3.0", call: propertiesOf(tokenOfAM),
 		method: "POST", path: rootSessions, version: "3.0", query: map[string]string{"_action": "getSessionProperties"}, body: `{"tokenId":"` + tokenOfAM + `"}`,
 		answer: `{"AuthLevel":"0"}`, want: map[string]string{"AuthLevel": "0"},

@@ -31,7 +31,7 @@ from read_parquet(
 );
 
 create view session_service as
-select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit
+select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=session_service/*.parquet',
   hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
@@ -59,7 +59,7 @@ create view am_session_scan as select realm, sessions, list_cap, list_cap_known,
 
 create view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
-create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 

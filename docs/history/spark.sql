@@ -34,11 +34,11 @@ select date, server, taken_at, path, name, parent_path, active, aliases, id, aka
 from realm_files
 where relation = 'realm';
 
-create temporary view session_service_files (taken_at timestamp, realm string, source string, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, server string, date date, snapshot string, relation string)
+create temporary view session_service_files (taken_at timestamp, realm string, source string, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, client_side_sessions boolean, server string, date date, snapshot string, relation string)
 using parquet options (path 'DATASET');
 
 create temporary view session_service as
-select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit
+select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions
 from session_service_files
 where relation = 'session_service';
 
@@ -66,7 +66,7 @@ create temporary view am_session_scan as select realm, sessions, list_cap, list_
 
 create temporary view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
-create temporary view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create temporary view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create temporary view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 

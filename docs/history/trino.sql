@@ -42,13 +42,13 @@ select date, server, taken_at, path, name, parent_path, active, aliases, id, aka
 from realm_files
 where relation = 'realm';
 
-create table session_service_files (taken_at timestamp, realm varchar, source varchar, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, server varchar, date date, snapshot varchar, relation varchar)
+create table session_service_files (taken_at timestamp, realm varchar, source varchar, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, client_side_sessions boolean, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'session_service_files', 'ADD');
 
 create view session_service as
-select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit
+select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions
 from session_service_files
 where relation = 'session_service';
 
@@ -80,7 +80,7 @@ create view am_session_scan as select realm, sessions, list_cap, list_cap_known,
 
 create view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
-create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
