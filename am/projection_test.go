@@ -14,7 +14,6 @@ func TestStatementAsksForTheFieldsOfItsColumns(t *testing.T) {
 	h := newEngineHost(t, asAdministrator(t, sim, address))
 	for _, c := range []struct{ sql, fields string }{
 		{"select count(*) from am_session", "sessionHandle,username"},
-		{"select exists (select 1 from am_session)", "sessionHandle,username"},
 		{"select realm, count(*) from am_session group by realm", "sessionHandle,username"},
 		{"select username from am_session where realm = '/alpha'", "sessionHandle,username"},
 		{"select max(latest_access_time) from am_session", "latestAccessTime,sessionHandle,username"},
@@ -22,6 +21,8 @@ func TestStatementAsksForTheFieldsOfItsColumns(t *testing.T) {
 		{"select realm from am_session where username = 'demo'", "username"},
 		{"select properties from am_session", ""},
 		{"select * from am_session", ""},
+		// The last: it stops early, and a request that it abandons may reach the server's log late.
+		{"select exists (select 1 from am_session)", "sessionHandle,username"},
 	} {
 		sim.ResetRequests()
 		rows, err := h.db.Query(t.Context(), c.sql)
