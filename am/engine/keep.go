@@ -4,19 +4,18 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Keep reads a table's source once, to its end, into a temporary table of the same name, which statements that name no
-// schema find before any other. Its columns have the types and collations of the attached table's. After an error, nothing
-// of the table is left.
-func (db *DB) Keep(ctx context.Context, source Table) (err error) {
-	t := &virtualTable{source: source, columns: source.Columns()}
-	name := "temp." + sqlite3.QuoteIdentifier(source.Name())
-	if err := db.conn.Exec(`BEGIN; CREATE TABLE ` + name + t.columnList()); err != nil {
-		return fmt.Errorf("keep %s: %w", source.Name(), err)
+// Keep reads each table's source once, to its end, into a temporary table of the same name, which statements that name no
+// schema find before any other. Its columns have the types and collations of the attached table's, and those that none of
+// the statements reads are empty. After an error, nothing of the tables is left.
+func (db *DB) Keep(ctx context.Context, statements []string, sources ...Table) (err error) {
+	if err := db.conn.Exec(`BEGIN`); err != nil {
+		return fmt.Errorf("keep tables: %w", err)
 	}
 	defer func() {
 		end := `COMMIT`
@@ -25,28 +24,87 @@ func (db *DB) Keep(ctx context.Context, source Table) (err error) {
 		}
 		err = cmp.Or(err, db.conn.Exec(end))
 	}()
-	places := strings.Repeat(", ?", len(t.columns))[2:]
-	stmt, _, err := db.conn.Prepare(`INSERT INTO ` + name + ` VALUES (` + places + `)`)
-	if err != nil {
-		return fmt.Errorf("keep %s: %w", source.Name(), err)
-	}
-	defer func() { err = cmp.Or(err, stmt.Close()) }()
-	for row, err := range source.Rows(ctx, Query{Columns: t.used(^uint64(0))}) {
-		if err == nil {
-			err = t.insert(stmt, row)
+	tables := make([]*virtualTable, len(sources))
+	for i, source := range sources {
+		tables[i] = &virtualTable{source: source, columns: source.Columns()}
+		if err := db.conn.Exec(`CREATE TABLE ` + tables[i].kept() + tables[i].columnList()); err != nil {
+			return fmt.Errorf("keep %s: %w", source.Name(), err)
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", source.Name(), err)
+	}
+	reads, err := db.reads(statements)
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if err := db.fill(ctx, t, reads); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// insert runs the statement with the row's cells.
-func (t *virtualTable) insert(stmt *sqlite3.Stmt, row any) error {
+func (t *virtualTable) kept() string { return "temp." + sqlite3.QuoteIdentifier(t.source.Name()) }
+
+// reads asks SQLite which columns the statements read, as table.column. It is nil where that cannot be told, since a
+// statement is wrong or needs another to run before.
+func (db *DB) reads(statements []string) (columns map[string]bool, err error) {
+	columns = map[string]bool{}
+	note := func(action sqlite3.AuthorizerActionCode, table, column, _, _ string) sqlite3.AuthorizerReturnCode {
+		if action == sqlite3.AUTH_READ {
+			columns[table+"."+column] = true
+		}
+		return sqlite3.AUTH_OK
+	}
+	if err := db.conn.SetAuthorizer(note); err != nil {
+		return nil, fmt.Errorf("ask for the columns of statements: %w", err)
+	}
+	defer func() { err = cmp.Or(err, db.conn.SetAuthorizer(nil)) }()
+	for _, sql := range statements {
+		stmt, tail, err := db.conn.Prepare(sql)
+		if err != nil || strings.TrimSpace(tail) != "" {
+			columns = nil
+		}
+		if stmt != nil {
+			err = stmt.Close()
+		}
+		if err != nil || columns == nil {
+			return nil, nil
+		}
+	}
+	return columns, nil
+}
+
+// fill copies the columns that are read, or all, from the table's source.
+func (db *DB) fill(ctx context.Context, t *virtualTable, reads map[string]bool) (err error) {
+	var columns []int
+	var names, quoted []string
 	for i, c := range t.columns {
-		if err := bindValue(stmt, i+1, t.source.Cell(row, i)); err != nil {
-			return fmt.Errorf("column %s: %w", c.Name, err)
+		if reads == nil || reads[t.source.Name()+"."+c.Name] || i == 0 { // a row has a column
+			columns, names, quoted = append(columns, i), append(names, c.Name), append(quoted, sqlite3.QuoteIdentifier(c.Name))
+		}
+	}
+	places := strings.Join(slices.Repeat([]string{"?"}, len(columns)), ", ")
+	stmt, _, err := db.conn.Prepare(`INSERT INTO ` + t.kept() + ` (` + strings.Join(quoted, ", ") + `) VALUES (` + places + `)`)
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", t.source.Name(), err)
+	}
+	defer func() { err = cmp.Or(err, stmt.Close()) }()
+	for row, err := range t.source.Rows(ctx, Query{Columns: names}) {
+		if err == nil {
+			err = t.insert(stmt, columns, row)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.source.Name(), err)
+		}
+	}
+	return nil
+}
+
+// insert runs the statement with the row's cells of the columns.
+func (t *virtualTable) insert(stmt *sqlite3.Stmt, columns []int, row any) error {
+	for place, i := range columns {
+		if err := bindValue(stmt, place+1, t.source.Cell(row, i)); err != nil {
+			return fmt.Errorf("column %s: %w", t.columns[i].Name, err)
 		}
 	}
 	return stmt.Exec()

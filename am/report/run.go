@@ -131,21 +131,18 @@ func (e *ParameterError) Error() string { return e.message }
 // keep reads each table that a report names, and the evidence of the sessions'.
 func (o Order) keep(ctx context.Context, db *engine.DB) error {
 	used := map[string]bool{"am_server": true}
+	statements := []string{serverEvidence, realmEvidence}
 	for _, r := range o.Reports {
+		statements = append(statements, r.SQL)
 		for _, word := range words.FindAllString(strings.ToLower(r.SQL), -1) {
 			used[word] = true
 		}
 	}
 	used["am_session_scan"] = used["am_session_scan"] || used["am_session"]
-	for _, t := range o.Tables {
-		if !used[t.Name()] {
-			continue
-		}
-		if err := db.Keep(ctx, t); err != nil {
-			return err
-		}
+	if !used["am_session_scan"] {
+		statements = slices.DeleteFunc(statements, func(sql string) bool { return sql == realmEvidence })
 	}
-	return nil
+	return db.Keep(ctx, statements, slices.DeleteFunc(slices.Clone(o.Tables), func(t engine.Table) bool { return !used[t.Name()] })...)
 }
 
 var words = regexp.MustCompile(`\w+`)
@@ -158,14 +155,19 @@ var (
 	}
 )
 
+var (
+	serverEvidence = `select ` + strings.Join(ServerColumns, ", ") + ` from am_server order by base_url`
+	realmEvidence  = `select ` + strings.Join(RealmColumns, ", ") + ` from am_session_scan order by realm, base_url`
+)
+
 // gather reads the evidence.
 func (run *Run) gather(ctx context.Context, db *engine.DB, o Order) (err error) {
-	_, run.Evidence.Servers, err = query(ctx, db, `select `+strings.Join(ServerColumns, ", ")+` from am_server order by base_url`)
+	_, run.Evidence.Servers, err = query(ctx, db, serverEvidence)
 	run.Complete = true
 	if err != nil || !o.scans() {
 		return err
 	}
-	_, run.Evidence.Realms, err = query(ctx, db, `select `+strings.Join(RealmColumns, ", ")+` from am_session_scan order by realm, base_url`)
+	_, run.Evidence.Realms, err = query(ctx, db, realmEvidence)
 	run.Complete = !slices.ContainsFunc(run.Evidence.Realms, func(realm Row) bool { return realm["completeness"] != "whole" || realm["error"] != nil })
 	return err
 }
