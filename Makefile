@@ -65,8 +65,9 @@ fuzz: ## fuzz each target for FUZZTIME
 	done
 
 .PHONY: lint
-lint: ## run golangci-lint
+lint: ## run golangci-lint, and actionlint on the job for GitHub Actions
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 docs/deployment/github-actions.yaml
 
 .PHONY: cross
 cross: ## build for every system into build/cross; some minutes each the first time
