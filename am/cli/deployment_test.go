@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/robfig/cron/v3"
-	"go.yaml.in/yaml/v3"
 )
 
 const deployment = "../../docs/deployment/"
@@ -87,6 +85,19 @@ func wholeReport(text string) bool {
 	return strings.HasPrefix(text, "<!DOCTYPE html>") && strings.HasSuffix(strings.TrimSpace(text), "</html>")
 }
 
+// writeOld writes a report that has had its time.
+func (s *site) writeOld(t *testing.T) {
+	t.Helper()
+	old := filepath.Join(s.state, "reports", "sessions-old.html")
+	if err := os.WriteFile(old, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(old, time.Time{}, time.Now().AddDate(0, 0, -100)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// check wants one report, without what is old, and a history.
 func (s *site) check(t *testing.T) {
 	t.Helper()
 	if reports, history := s.kept(t); len(reports) != 1 || !history {
@@ -127,13 +138,7 @@ func (s *site) cron(t *testing.T, i int) *exec.Cmd {
 
 func TestTheCrontabRuns(t *testing.T) {
 	s := newSite(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})
-	old := filepath.Join(s.state, "reports", "sessions-old.html")
-	if err := os.WriteFile(old, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(old, time.Time{}, time.Now().AddDate(0, 0, -100)); err != nil {
-		t.Fatal(err)
-	}
+	s.writeOld(t)
 	_, jobs := crontab(t)
 	if len(jobs) != 3 {
 		t.Fatalf("there are %d lines, want 3", len(jobs))
@@ -234,6 +239,26 @@ func TestTheServicesRun(t *testing.T) {
 	s.check(t)
 }
 
+func TestSystemdRemovesOldReports(t *testing.T) {
+	if _, err := exec.LookPath("systemd-tmpfiles"); err != nil {
+		t.Skip(err)
+	}
+	s := newSite(t, simulator.Options{})
+	s.writeOld(t)
+	recent := filepath.Join(s.state, "reports", "sessions-recent.html")
+	if err := os.WriteFile(recent, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "systemd-tmpfiles", "--clean", "-")
+	cmd.Stdin = strings.NewReader(s.here.Replace(readText(t, deployment+"systemd/tmpfiles.conf")))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.state, "reports", "*")); !slices.Equal(left, []string{recent}) {
+		t.Errorf("it left %q, want %q", left, recent)
+	}
+}
+
 func TestTheUnitsAreAsSystemdWantsThem(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip(err)
@@ -260,146 +285,6 @@ func TestTheUnitsAreAsSystemdWantsThem(t *testing.T) {
 	analyze(append([]string{"verify", "--man=no"}, units...)...)
 	// 20 stands for an exposure of 2.0 of 10; a service without any hardening has 9.6.
 	analyze("security", "--offline=yes", "--threshold=20", filepath.Join(dir, "amsql-report.service"), snapshot)
-}
-
-// A manifest is what matters of a CronJob.
-type manifest struct {
-	Kind     string
-	Metadata struct{ Name string }
-	Spec     struct {
-		Schedule, ConcurrencyPolicy string
-		JobTemplate                 struct {
-			Spec struct{ Template struct{ Spec podSpec } }
-		}
-	}
-}
-
-type podSpec struct {
-	RestartPolicy   string
-	SecurityContext struct{ RunAsNonRoot bool }
-	Containers      []struct {
-		Args            []string
-		Env             []struct{ Name, Value string }
-		SecurityContext struct{ ReadOnlyRootFilesystem bool }
-		VolumeMounts    []struct {
-			Name, MountPath string
-			ReadOnly        bool
-		}
-	}
-	Volumes []struct {
-		Name                  string
-		Secret                *struct{ SecretName string }
-		PersistentVolumeClaim *struct{ ClaimName string }
-	}
-}
-
-// fromYAML reads YAML as Kubernetes does: by way of JSON.
-func fromYAML(t *testing.T, text string, to any) {
-	t.Helper()
-	var value any
-	err := yaml.Unmarshal([]byte(text), &value)
-	if err == nil {
-		text, _ := json.Marshal(value) // what YAML has, JSON has
-		err = json.Unmarshal(text, to)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// cronJobs are the documents of kubernetes.yaml that are some.
-func cronJobs(t *testing.T) (jobs []manifest, documents []string) {
-	t.Helper()
-	for document := range strings.SplitSeq(readText(t, deployment+"kubernetes.yaml"), "---\n") {
-		var job manifest
-		fromYAML(t, document, &job)
-		if job.Kind == "CronJob" {
-			jobs, documents = append(jobs, job), append(documents, document)
-		}
-	}
-	return jobs, documents
-}
-
-func TestTheCronJobsRun(t *testing.T) {
-	s := newSite(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})
-	jobs, _ := cronJobs(t)
-	for _, job := range jobs {
-		pod := job.Spec.JobTemplate.Spec.Template.Spec
-		c := pod.Containers[0]
-		if _, err := cron.ParseStandard(job.Spec.Schedule); err != nil {
-			t.Errorf("%s: %v", job.Metadata.Name, err)
-		}
-		if job.Spec.ConcurrencyPolicy != "Forbid" || pod.RestartPolicy != "Never" || !pod.SecurityContext.RunAsNonRoot || !c.SecurityContext.ReadOnlyRootFilesystem {
-			t.Errorf("%s overlaps itself, or has more rights than it needs: %+v", job.Metadata.Name, job)
-		}
-		mounts := map[string]string{}
-		for _, mount := range c.VolumeMounts {
-			mounts[mount.Name] = mount.MountPath
-		}
-		if pod.Volumes[0].Secret == nil || mounts[pod.Volumes[0].Name] != "/run/secrets/am" ||
-			pod.Volumes[1].PersistentVolumeClaim == nil || mounts[pod.Volumes[1].Name] != "/var/lib/amsql" {
-			t.Errorf("%s has the volumes %+v at %v", job.Metadata.Name, pod.Volumes, mounts)
-		}
-		var environment, args []string
-		for _, variable := range c.Env {
-			environment = append(environment, variable.Name+"="+variable.Value)
-		}
-		for _, arg := range c.Args {
-			args = append(args, strings.ReplaceAll(arg, "$(JOB)", job.Metadata.Name+"-29401217"))
-		}
-		if out, err := s.command(t, environment, "amsql", args...).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v: %s", job.Metadata.Name, err, out)
-		}
-	}
-	s.check(t)
-}
-
-// kubectl leaves out of what it prints whatever a CronJob of Kubernetes does not have.
-func TestTheCronJobsAreAsKubernetesWantsThem(t *testing.T) {
-	if _, err := exec.LookPath("kubectl"); err != nil {
-		t.Skip(err)
-	}
-	_, documents := cronJobs(t)
-	for _, document := range documents {
-		var want, got any
-		fromYAML(t, document, &want)
-		cmd := exec.CommandContext(t.Context(), "kubectl", "set", "image", "--local", "-f", "-", "-o", "json", "amsql=registry.example.com/amsql:other")
-		cmd.Stdin = strings.NewReader(document)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("kubectl: %v", err)
-		}
-		if err := json.Unmarshal(out, &got); err != nil {
-			t.Fatal(err)
-		}
-		if unknown := missing(want, got, ""); len(unknown) > 0 {
-			t.Errorf("Kubernetes knows no %q", unknown)
-		}
-	}
-}
-
-// missing are the paths of want that got lacks.
-func missing(want, got any, path string) (paths []string) {
-	switch want := want.(type) {
-	case map[string]any:
-		got, _ := got.(map[string]any)
-		for name, value := range want {
-			if _, ok := got[name]; !ok {
-				paths = append(paths, path+"."+name)
-				continue
-			}
-			paths = append(paths, missing(value, got[name], path+"."+name)...)
-		}
-	case []any:
-		got, _ := got.([]any)
-		for i, value := range want {
-			if i >= len(got) {
-				return append(paths, path)
-			}
-			paths = append(paths, missing(value, got[i], path)...)
-		}
-	}
-	return paths
 }
 
 func TestTheJobOfGitHubActionsTellsFindingsFromFailures(t *testing.T) {

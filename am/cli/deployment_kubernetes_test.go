@@ -1,0 +1,154 @@
+//go:build unix
+
+package cli
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/robfig/cron/v3"
+	"go.yaml.in/yaml/v3"
+)
+
+// A manifest is what matters of a CronJob.
+type manifest struct {
+	Kind     string
+	Metadata struct{ Name string }
+	Spec     struct {
+		Schedule, ConcurrencyPolicy string
+		JobTemplate                 struct {
+			Spec struct{ Template struct{ Spec podSpec } }
+		}
+	}
+}
+
+type podSpec struct {
+	RestartPolicy   string
+	SecurityContext struct{ RunAsNonRoot bool }
+	Containers      []struct {
+		Args            []string
+		Env             []struct{ Name, Value string }
+		SecurityContext struct{ ReadOnlyRootFilesystem bool }
+		VolumeMounts    []struct {
+			Name, MountPath string
+			ReadOnly        bool
+		}
+	}
+	Volumes []struct {
+		Name                  string
+		Secret                *struct{ SecretName string }
+		PersistentVolumeClaim *struct{ ClaimName string }
+	}
+}
+
+// fromYAML reads YAML as Kubernetes does: by way of JSON.
+func fromYAML(t *testing.T, text string, to any) {
+	t.Helper()
+	var value any
+	err := yaml.Unmarshal([]byte(text), &value)
+	if err == nil {
+		text, _ := json.Marshal(value) // what YAML has, JSON has
+		err = json.Unmarshal(text, to)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// cronJobs are the documents of kubernetes.yaml that are some.
+func cronJobs(t *testing.T) (jobs []manifest, documents []string) {
+	t.Helper()
+	for document := range strings.SplitSeq(readText(t, deployment+"kubernetes.yaml"), "---\n") {
+		var job manifest
+		fromYAML(t, document, &job)
+		if job.Kind == "CronJob" {
+			jobs, documents = append(jobs, job), append(documents, document)
+		}
+	}
+	return jobs, documents
+}
+
+func TestTheCronJobsRun(t *testing.T) {
+	s := newSite(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})
+	jobs, _ := cronJobs(t)
+	for _, job := range jobs {
+		pod := job.Spec.JobTemplate.Spec.Template.Spec
+		c := pod.Containers[0]
+		if _, err := cron.ParseStandard(job.Spec.Schedule); err != nil {
+			t.Errorf("%s: %v", job.Metadata.Name, err)
+		}
+		if job.Spec.ConcurrencyPolicy != "Forbid" || pod.RestartPolicy != "Never" || !pod.SecurityContext.RunAsNonRoot || !c.SecurityContext.ReadOnlyRootFilesystem {
+			t.Errorf("%s overlaps itself, or has more rights than it needs: %+v", job.Metadata.Name, job)
+		}
+		mounts := map[string]string{}
+		for _, mount := range c.VolumeMounts {
+			mounts[mount.Name] = mount.MountPath
+		}
+		if pod.Volumes[0].Secret == nil || mounts[pod.Volumes[0].Name] != "/run/secrets/am" ||
+			pod.Volumes[1].PersistentVolumeClaim == nil || mounts[pod.Volumes[1].Name] != "/var/lib/amsql" {
+			t.Errorf("%s has the volumes %+v at %v", job.Metadata.Name, pod.Volumes, mounts)
+		}
+		var environment, args []string
+		for _, variable := range c.Env {
+			environment = append(environment, variable.Name+"="+variable.Value)
+		}
+		for _, arg := range c.Args {
+			args = append(args, strings.ReplaceAll(arg, "$(JOB)", job.Metadata.Name+"-29401217"))
+		}
+		if out, err := s.command(t, environment, "amsql", args...).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", job.Metadata.Name, err, out)
+		}
+	}
+	s.check(t)
+}
+
+// kubectl leaves out of what it prints whatever a CronJob of Kubernetes does not have.
+func TestTheCronJobsAreAsKubernetesWantsThem(t *testing.T) {
+	if _, err := exec.LookPath("kubectl"); err != nil {
+		t.Skip(err)
+	}
+	_, documents := cronJobs(t)
+	for _, document := range documents {
+		var want, got any
+		fromYAML(t, document, &want)
+		cmd := exec.CommandContext(t.Context(), "kubectl", "set", "image", "--local", "-f", "-", "-o", "json", "amsql=registry.example.com/amsql:other")
+		cmd.Stdin = strings.NewReader(document)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("kubectl: %v", err)
+		}
+		if err := json.Unmarshal(out, &got); err != nil {
+			t.Fatal(err)
+		}
+		if unknown := missing(want, got, ""); len(unknown) > 0 {
+			t.Errorf("Kubernetes knows no %q", unknown)
+		}
+	}
+}
+
+// missing are the paths of want that got lacks.
+func missing(want, got any, path string) (paths []string) {
+	switch want := want.(type) {
+	case map[string]any:
+		got, _ := got.(map[string]any)
+		for name, value := range want {
+			if _, ok := got[name]; !ok {
+				paths = append(paths, path+"."+name)
+				continue
+			}
+			paths = append(paths, missing(value, got[name], path+"."+name)...)
+		}
+	case []any:
+		got, _ := got.([]any)
+		for i, value := range want {
+			if i >= len(got) {
+				return append(paths, path)
+			}
+			paths = append(paths, missing(value, got[i], path)...)
+		}
+	}
+	return paths
+}
