@@ -16,6 +16,14 @@ var (
 	errTooMuchToExport = errors.New("--export: more than one statement returns rows, and a file takes those of one: nothing was written")
 )
 
+// checkExport tells whether the file's name tells a format.
+func checkExport(path string) error {
+	if newFileFormat(path, formatOptions{}) == nil {
+		return fmt.Errorf("%q ends in none of %s", path, fileExtensions())
+	}
+	return nil
+}
+
 // export writes the rows of the one statement that has some into a file, which is there whole or not at all. Only its owner
 // can read it: it tells who is logged in.
 func (w *workspace) export(rows *engine.Rows, p printing, start time.Time) error {

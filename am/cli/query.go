@@ -89,8 +89,8 @@ func (o *QueryOptions) take(cmd *cobra.Command, args []string) error {
 		return misuse(cmd, "the SQL is empty")
 	case o.Export != "" && cmd.Flags().Changed("output"):
 		return misuse(cmd, "the rows go into the file of --export, whose name tells the format: leave out --output")
-	case o.Export != "" && newFileFormat(o.Export, formatOptions{}) == nil:
-		return misuse(cmd, "--export %q ends in none of %s", o.Export, fileExtensions())
+	case o.Export != "" && checkExport(o.Export) != nil:
+		return misuse(cmd, "--export %v", checkExport(o.Export))
 	case newFormat(o.Output, formatOptions{}) == nil:
 		return misuse(cmd, "--output %q is none of %s", o.Output, formatNames())
 	case !isSeparator(o.Separator):

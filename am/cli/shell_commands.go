@@ -292,13 +292,6 @@ func (s *shell) setOnce(_ context.Context, path string) error {
 	return nil
 }
 
-func checkExport(path string) error {
-	if newFileFormat(path, formatOptions{}) == nil {
-		return fmt.Errorf("%q ends in none of %s", path, fileExtensions())
-	}
-	return nil
-}
-
 func (s *shell) exportTo(ctx context.Context, argument string) error {
 	path, sql, _ := strings.Cut(argument, " ")
 	if err := checkExport(path); err != nil {

@@ -86,10 +86,11 @@ func (o Order) Run(ctx context.Context, db *engine.DB) (*Run, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := o.keep(ctx, db); err != nil {
+	used := o.used()
+	if err := o.keep(ctx, db, used); err != nil {
 		return nil, err
 	}
-	if err := run.gather(ctx, db, o); err != nil {
+	if err := run.gather(ctx, db, used["am_session_scan"]); err != nil {
 		return nil, err
 	}
 	var digests strings.Builder
@@ -128,24 +129,31 @@ type ParameterError struct{ message string }
 
 func (e *ParameterError) Error() string { return e.message }
 
-// keep reads each table that a report names, and the evidence of the sessions'.
-func (o Order) keep(ctx context.Context, db *engine.DB) error {
+// used are the tables that the reports name, among other words of their SQL, and those of the evidence.
+func (o Order) used() map[string]bool {
 	used := map[string]bool{"am_server": true}
-	statements := []string{serverEvidence, realmEvidence}
 	for _, r := range o.Reports {
-		statements = append(statements, r.SQL)
 		for _, word := range words.FindAllString(strings.ToLower(r.SQL), -1) {
 			used[word] = true
 		}
 	}
 	used["am_session_scan"] = used["am_session_scan"] || used["am_session"]
-	if !used["am_session_scan"] {
-		statements = slices.DeleteFunc(statements, func(sql string) bool { return sql == realmEvidence })
-	}
-	return db.Keep(ctx, statements, slices.DeleteFunc(slices.Clone(o.Tables), func(t engine.Table) bool { return !used[t.Name()] })...)
+	return used
 }
 
 var words = regexp.MustCompile(`\w+`)
+
+// keep reads each table that is used.
+func (o Order) keep(ctx context.Context, db *engine.DB, used map[string]bool) error {
+	statements := []string{serverEvidence}
+	if used["am_session_scan"] {
+		statements = append(statements, realmEvidence)
+	}
+	for _, r := range o.Reports {
+		statements = append(statements, r.SQL)
+	}
+	return db.Keep(ctx, statements, slices.DeleteFunc(slices.Clone(o.Tables), func(t engine.Table) bool { return !used[t.Name()] })...)
+}
 
 // The columns of the evidence, of am_server and am_session_scan.
 var (
@@ -160,24 +168,16 @@ var (
 	realmEvidence  = `select ` + strings.Join(RealmColumns, ", ") + ` from am_session_scan order by realm, base_url`
 )
 
-// gather reads the evidence.
-func (run *Run) gather(ctx context.Context, db *engine.DB, o Order) (err error) {
+// gather reads the evidence, that of realms where they were scanned.
+func (run *Run) gather(ctx context.Context, db *engine.DB, scanned bool) (err error) {
 	_, run.Evidence.Servers, err = query(ctx, db, serverEvidence)
 	run.Complete = true
-	if err != nil || !o.scans() {
+	if err != nil || !scanned {
 		return err
 	}
 	_, run.Evidence.Realms, err = query(ctx, db, realmEvidence)
 	run.Complete = !slices.ContainsFunc(run.Evidence.Realms, func(realm Row) bool { return realm["completeness"] != "whole" || realm["error"] != nil })
 	return err
-}
-
-// scans tells whether a report asks for sessions or their evidence.
-func (o Order) scans() bool {
-	return slices.ContainsFunc(o.Reports, func(r *Report) bool {
-		used := words.FindAllString(strings.ToLower(r.SQL), -1)
-		return slices.Contains(used, "am_session") || slices.Contains(used, "am_session_scan")
-	})
 }
 
 // values are those of the parameters.
