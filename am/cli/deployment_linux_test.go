@@ -10,8 +10,9 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-func TestAFullDiskLeavesTheEarlierReport(t *testing.T) {
-	connect(t, simulator.Options{Realms: 2, Users: 60, Sessions: 500, Seed: 1, ListCap: 1000})
+// smallDisk is a folder that takes 64 KiB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("amsql", dir, "tmpfs", 0, "size=64k"); err != nil {
 		t.Skipf("a small disk cannot be mounted: %v", err)
@@ -21,17 +22,30 @@ func TestAFullDiskLeavesTheEarlierReport(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	path := filepath.Join(dir, "sessions.html")
-	if err := os.WriteFile(path, []byte("earlier"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, errs, status := invoke(t, Streams{}, "report", "run", "--all", "--format", "html", "--out", path)
-	want := "Error: --out: write " + path + ": no space left on device; nothing was changed there\n"
-	if status != statusFailed || out != "" || !strings.HasSuffix(errs, want) {
-		t.Errorf("status %d, output %q, error %q, want %q", status, out, errs, want)
-	}
-	entries, err := os.ReadDir(dir)
-	if text := readText(t, path); err != nil || len(entries) != 1 || text != "earlier" {
-		t.Errorf("the folder has %v (%v), the report %.80q", entries, err, text)
+	return dir
+}
+
+func TestAFullDiskLeavesTheEarlierFile(t *testing.T) {
+	connect(t, simulator.Options{Realms: 2, Users: 60, Sessions: 500, Seed: 1, ListCap: 1000})
+	for _, c := range []struct {
+		name string
+		args []string
+		want string // the end of the error, after the path
+	}{
+		{"sessions.html", []string{"report", "run", "--all", "--format", "html", "--out"}, ": no space left on device; nothing was changed there\n"},
+		{"sessions.csv", []string{"query", "select * from am_session", "--export"}, ": no space left on device\n"},
+	} {
+		path := filepath.Join(smallDisk(t), c.name)
+		if err := os.WriteFile(path, []byte("earlier"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, errs, status := invoke(t, Streams{}, append(c.args, path)...)
+		if status != statusFailed || out != "" || !strings.HasSuffix(errs, path+c.want) {
+			t.Errorf("%s: status %d, output %q, error %q", c.name, status, out, errs)
+		}
+		entries, err := os.ReadDir(filepath.Dir(path))
+		if text := readText(t, path); err != nil || len(entries) != 1 || text != "earlier" {
+			t.Errorf("the folder has %v (%v), the file %.80q", entries, err, text)
+		}
 	}
 }

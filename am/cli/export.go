@@ -3,8 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
@@ -30,11 +28,11 @@ func (w *workspace) export(rows *engine.Rows, p printing, start time.Time) error
 	if len(rows.Columns()) == 0 {
 		return firstError(rows.Close(), rows.Err(), errNothingToExport)
 	}
-	file, err := os.CreateTemp(filepath.Dir(p.export), ".amsql-*")
+	file, err := createWhole(p.export)
 	if err != nil {
-		return firstError(rows.Close(), fmt.Errorf("--export: %w", err))
+		return firstError(rows.Close(), fmt.Errorf("--export: write %s: %w", p.export, err))
 	}
-	defer os.Remove(file.Name()) // fails where it has its name by then
+	defer file.discard()
 	count, err := printRows(rows, newFileFormat(p.export, p.options), &output{to: file, name: p.export, beside: w.progress}, p.localTime)
 	if p.timing {
 		w.timing(start, count)
@@ -42,11 +40,11 @@ func (w *workspace) export(rows *engine.Rows, p printing, start time.Time) error
 	if err == nil && rows.NextResultSet() {
 		err = errTooMuchToExport
 	}
-	if err := firstError(err, rows.Close(), rows.Err(), file.Close()); err != nil {
+	if err := firstError(err, rows.Close(), rows.Err()); err != nil {
 		return err
 	}
-	if err := os.Rename(file.Name(), p.export); err != nil {
-		return fmt.Errorf("--export: %w", err)
+	if err := file.commit(); err != nil {
+		return fmt.Errorf("--export: write %s: %w", p.export, err)
 	}
 	w.streams.notice(fmt.Sprintf("%s written to %s", english.Plural(int(count), "row", ""), p.export))
 	return nil

@@ -6,9 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -295,31 +292,21 @@ func (o *ReportOptions) write(run *report.Run, streams Streams) error {
 		out.Buffer = b
 		return out.finish()
 	}
-	if err := writeWhole(o.Out, b.Bytes()); err != nil {
+	if err := o.writeFile(b.Bytes()); err != nil {
 		return fmt.Errorf("--out: write %s: %w; nothing was changed there", o.Out, err)
 	}
 	streams.notice(fmt.Sprintf("%s with %s written to %s", english.Plural(len(run.Results), "report", ""), english.Plural(run.Findings, "finding", ""), o.Out))
 	return nil
 }
 
-// writeWhole writes a file that is there whole or not at all. What it was written to before it had its name is in no error.
-func writeWhole(path string, content []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".amsql-*")
-	if err == nil {
-		defer os.Remove(file.Name()) // fails where it has its name by then
-		_, err = file.Write(content)
-		err = firstError(err, file.Sync(), file.Close())
+func (o *ReportOptions) writeFile(content []byte) error {
+	file, err := createWhole(o.Out)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = os.Rename(file.Name(), path)
+	defer file.discard()
+	if _, err := file.Write(content); err != nil {
+		return err
 	}
-	var onFile *fs.PathError
-	var onNames *os.LinkError
-	switch {
-	case errors.As(err, &onFile):
-		return onFile.Err
-	case errors.As(err, &onNames):
-		return onNames.Err
-	}
-	return err
+	return file.commit()
 }
