@@ -66,6 +66,7 @@ type kept struct {
 	reopen func(testing.TB) Store
 	settle func(testing.TB)                        // waits until what a killed process has sent has had its effect
 	ask    func(t testing.TB, sql string) []string // rows, their cells between bars
+	try    func(sql string) ([]string, error)      // the same, of an engine that may fail
 }
 
 func newKey(t testing.TB) Key {
