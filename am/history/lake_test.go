@@ -45,7 +45,7 @@ var lakes = []lake{
 		about: "-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with hive.timestamp-precision = MICROSECONDS:\n" +
 			"--   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)\n" +
 			"-- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.\n",
-		types: map[am.Type]string{am.Text: "varchar", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp", am.JSON: "varchar"},
+		types: map[am.Type]string{am.Text: "varchar", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp(6)", am.JSON: "varchar"},
 	},
 }
 
