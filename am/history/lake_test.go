@@ -42,7 +42,8 @@ var lakes = []lake{
 	},
 	{
 		name: "trino", create: "create view", far: "timestamp '9999-12-31 00:00:00'", table: trinoTable,
-		about: "-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with hive.timestamp-precision = MICROSECONDS:\n" +
+		about: "-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with\n" +
+			"-- hive.timestamp-precision = MICROSECONDS and hive.parquet.time-zone = UTC:\n" +
 			"--   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)\n" +
 			"-- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.\n",
 		types: map[am.Type]string{am.Text: "varchar", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp(6)", am.JSON: "varchar"},

@@ -1,4 +1,5 @@
--- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with hive.timestamp-precision = MICROSECONDS:
+-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with
+-- hive.timestamp-precision = MICROSECONDS and hive.parquet.time-zone = UTC:
 --   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)
 -- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.
 
