@@ -41,12 +41,14 @@ func pythonWith(t testing.TB, name string) string {
 	return ""
 }
 
-func newParquet(t testing.TB, python string) kept { return newDataset(t, "DuckDB", python) }
+func newParquet(t testing.TB, python string) kept {
+	return newDataset(t, "DuckDB", python, t.TempDir())
+}
 
 // newDataset is a Parquet dataset that an engine is asked about.
-func newDataset(t testing.TB, engine, python string) kept {
+func newDataset(t testing.TB, engine, python, dir string) kept {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "history")
+	dir = filepath.Join(dir, "history")
 	k := kept{name: engine, target: parquetScheme + dir, settle: func(testing.TB) {}}
 	k.reopen = func(t testing.TB) Store {
 		store, err := Open(t.Context(), k.target)

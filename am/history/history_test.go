@@ -76,9 +76,11 @@ func newKey(t testing.TB) Key {
 	return key
 }
 
-func newSQLite(t testing.TB) kept {
+func newSQLite(t testing.TB) kept { return newSQLiteIn(t, t.TempDir()) }
+
+func newSQLiteIn(t testing.TB, dir string) kept {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "history.db")
+	path := filepath.Join(dir, "history.db")
 	k := kept{name: "SQLite", target: path, ask: func(t testing.TB, sql string) []string { return askSQLite(t, path, sql) }}
 	k.settle = func(testing.TB) {}
 	k.reopen = func(t testing.TB) Store {
