@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -10,11 +12,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// smallDisk is a folder that takes 64 KiB.
-func smallDisk(t *testing.T) string {
+// smallDisk mounts one of a size.
+func smallDisk(t *testing.T, size string) (dir string) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("amsql", dir, "tmpfs", 0, "size=64k"); err != nil {
+	dir = t.TempDir()
+	if err := syscall.Mount("amsql", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Skipf("a small disk cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() {
@@ -35,7 +37,7 @@ func TestAFullDiskLeavesTheEarlierFile(t *testing.T) {
 		{"sessions.html", []string{"report", "run", "--all", "--format", "html", "--out"}, ": no space left on device; nothing was changed there\n"},
 		{"sessions.csv", []string{"query", "select * from am_session", "--export"}, ": no space left on device\n"},
 	} {
-		path := filepath.Join(smallDisk(t), c.name)
+		path := filepath.Join(smallDisk(t, "64k"), c.name)
 		if err := os.WriteFile(path, []byte("earlier"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -46,6 +48,40 @@ func TestAFullDiskLeavesTheEarlierFile(t *testing.T) {
 		entries, err := os.ReadDir(filepath.Dir(path))
 		if text := readText(t, path); err != nil || len(entries) != 1 || text != "earlier" {
 			t.Errorf("the folder has %v (%v), the file %.80q", entries, err, text)
+		}
+	}
+}
+
+func TestAFullDiskIsNamedByASnapshot(t *testing.T) {
+	connect(t, simulator.Options{Realms: 2, Users: 60, Sessions: 500, Seed: 1, ListCap: 1000})
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	for _, c := range []struct{ scheme, written string }{
+		{"", "-journal"},
+		{"parquet:", `/\.draft-\d+/relation=\w+/rows\.parquet`},
+	} {
+		dir := smallDisk(t, "2m")
+		path := filepath.Join(dir, "history")
+		take := func() (errs string, status int) {
+			_, errs, status = invoke(t, Streams{}, "snapshot", "--to", c.scheme+path)
+			return errs, status
+		}
+		if errs, status := take(); status != 0 {
+			t.Fatal(errs)
+		}
+		filler := filepath.Join(dir, "filler")
+		if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+		want := regexp.MustCompile(`Error: .*write ` + path + c.written + `: no space left on device: nothing of the snapshot is kept, ` +
+			`and the earlier ones are as they were: make room there and take it again\n$`)
+		if errs, status := take(); status != statusFailed || !want.MatchString(errs) {
+			t.Errorf("status %d, error %q, want %s", status, errs, want)
+		}
+		if err := os.Remove(filler); err != nil {
+			t.Fatal(err)
+		}
+		if errs, status := take(); status != 0 {
+			t.Error(errs)
 		}
 	}
 }

@@ -2,9 +2,11 @@ package history
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
-	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -25,21 +27,29 @@ func TestParquet(t *testing.T) {
 }
 
 // duckdbPython is a Python that has DuckDB.
-func duckdbPython(t testing.TB) string {
+func duckdbPython(t testing.TB) string { return pythonWith(t, "duckdb") }
+
+// pythonWith is a Python that has a package.
+func pythonWith(t testing.TB, name string) string {
 	t.Helper()
-	for _, python := range []string{"../../build/duckdb/bin/python", "python3"} {
-		if exec.CommandContext(t.Context(), python, "-c", "import duckdb").Run() == nil {
+	for _, python := range []string{"../../build/" + name + "/bin/python", "python3"} {
+		if exec.CommandContext(t.Context(), python, "-c", "import "+name).Run() == nil {
 			return python
 		}
 	}
-	t.Skip("there is no DuckDB for Python: python3 -m venv build/duckdb && build/duckdb/bin/pip install duckdb")
+	t.Skipf("Python has no %s: python3 -m venv build/%[1]s && build/%[1]s/bin/pip install %[1]s", name)
 	return ""
 }
 
 func newParquet(t testing.TB, python string) kept {
+	return newDataset(t, "DuckDB", python, t.TempDir())
+}
+
+// newDataset is a Parquet dataset that an engine is asked about.
+func newDataset(t testing.TB, engine, python, dir string) kept {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "history")
-	k := kept{name: "DuckDB", target: parquetScheme + dir, settle: func(testing.TB) {}}
+	dir = filepath.Join(dir, "history")
+	k := kept{name: engine, target: parquetScheme + dir, settle: func(testing.TB) {}}
 	k.reopen = func(t testing.TB) Store {
 		store, err := Open(t.Context(), k.target)
 		must(t, err)
@@ -47,22 +57,29 @@ func newParquet(t testing.TB, python string) kept {
 		return store
 	}
 	k.Store = k.reopen(t)
-	ask := startDuckDB(t, python, dir)
+	k.try = startEngine(t, strings.ToLower(engine), python, dir)
 	k.ask = func(t testing.TB, sql string) []string {
 		t.Helper()
 		if all, err := k.list(t.Context()); err != nil || len(all) == 0 {
 			must(t, err)
 			return nil // DuckDB has no views over nothing
 		}
-		return ask(t, sql)
+		lines, err := k.try(sql)
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		return lines
 	}
 	return k
 }
 
-// startDuckDB starts a process that answers SQL over the dataset.
-func startDuckDB(t testing.TB, python, dataset string) func(t testing.TB, sql string) []string {
+// startEngine starts a process that answers SQL over the dataset.
+func startEngine(t testing.TB, engine, python, dataset string) func(sql string) ([]string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python, "testdata/ask_duckdb.py", "../../docs/history/duckdb.sql", dataset)
+	cmd := exec.CommandContext(t.Context(), python, "testdata/ask.py", engine, "../../docs/history/"+engine+".sql", dataset)
+	cmd.Env = append(os.Environ(), "TZ=UTC", "TMPDIR="+t.TempDir())
+	var log bytes.Buffer
+	cmd.Stderr = &log // which all its processes have, so that Wait waits for them
 	questions, err := cmd.StdinPipe()
 	must(t, err)
 	answers, err := cmd.StdoutPipe()
@@ -71,22 +88,26 @@ func startDuckDB(t testing.TB, python, dataset string) func(t testing.TB, sql st
 	t.Cleanup(func() {
 		_ = questions.Close()
 		_ = cmd.Wait() // the context may have killed it
+		if t.Failed() {
+			t.Logf("%s says: %s", engine, log.String())
+		}
 	})
 	read := json.NewDecoder(bufio.NewReader(answers))
 	read.UseNumber()
-	return func(t testing.TB, sql string) (lines []string) {
-		t.Helper()
+	return func(sql string) (lines []string, err error) {
 		question, err := json.Marshal(sql)
-		must(t, err)
-		_, err = io.WriteString(questions, string(question)+"\n")
-		must(t, err)
+		if err != nil {
+			return nil, err
+		}
 		var answer struct {
 			Rows  [][]any
 			Error string
 		}
-		must(t, read.Decode(&answer))
-		if answer.Error != "" {
-			t.Fatalf("%s: %s", sql, answer.Error)
+		if _, err = questions.Write(append(question, '\n')); err == nil {
+			err = read.Decode(&answer)
+		}
+		if err == nil && answer.Error != "" {
+			err = errors.New(answer.Error)
 		}
 		for _, row := range answer.Rows {
 			cells := make([]string, len(row))
@@ -95,7 +116,7 @@ func startDuckDB(t testing.TB, python, dataset string) func(t testing.TB, sql st
 			}
 			lines = append(lines, strings.Join(cells, " | "))
 		}
-		return lines
+		return lines, err
 	}
 }
 

@@ -66,6 +66,7 @@ type kept struct {
 	reopen func(testing.TB) Store
 	settle func(testing.TB)                        // waits until what a killed process has sent has had its effect
 	ask    func(t testing.TB, sql string) []string // rows, their cells between bars
+	try    func(sql string) ([]string, error)      // the same, of an engine that may fail
 }
 
 func newKey(t testing.TB) Key {
@@ -75,9 +76,11 @@ func newKey(t testing.TB) Key {
 	return key
 }
 
-func newSQLite(t testing.TB) kept {
+func newSQLite(t testing.TB) kept { return newSQLiteIn(t, t.TempDir()) }
+
+func newSQLiteIn(t testing.TB, dir string) kept {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "history.db")
+	path := filepath.Join(dir, "history.db")
 	k := kept{name: "SQLite", target: path, ask: func(t testing.TB, sql string) []string { return askSQLite(t, path, sql) }}
 	k.settle = func(testing.TB) {}
 	k.reopen = func(t testing.TB) Store {

@@ -35,17 +35,18 @@ var lakes = []lake{
 	},
 	{
 		name: "spark", create: "create temporary view", far: "timestamp '9999-12-31 00:00:00'", table: sparkTable,
-		about: "-- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on, with spark.sql.session.timeZone = UTC:\n" +
-			"--   spark-sql -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)\n" +
+		about: "-- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on:\n" +
+			"--   spark-sql --conf spark.sql.session.timeZone=UTC -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)\n" +
 			"-- The views are of the session, and see the snapshots that were there when it began.\n",
 		types: map[am.Type]string{am.Text: "string", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp", am.JSON: "string"},
 	},
 	{
 		name: "trino", create: "create view", far: "timestamp '9999-12-31 00:00:00'", table: trinoTable,
-		about: "-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with hive.timestamp-precision = MICROSECONDS:\n" +
+		about: "-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with\n" +
+			"-- hive.timestamp-precision = MICROSECONDS and hive.parquet.time-zone = UTC:\n" +
 			"--   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)\n" +
 			"-- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.\n",
-		types: map[am.Type]string{am.Text: "varchar", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp", am.JSON: "varchar"},
+		types: map[am.Type]string{am.Text: "varchar", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp(6)", am.JSON: "varchar"},
 	},
 }
 

@@ -40,6 +40,7 @@ var sqliteDialect = dialect{
 // file, to be copied and asked by anything, and whoever opens it after a kill rolls back what was half written.
 type sqliteStore struct {
 	path string
+	disk *disk
 	conn *sqlite3.Conn
 }
 
@@ -55,30 +56,38 @@ func OpenSQLite(ctx context.Context, path string) (Store, error) {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	conn, err := sqlite3.OpenContext(ctx, fileURI(path))
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	s := &sqliteStore{path, conn}
-	err = conn.BusyTimeout(lockPatience)
-	if err == nil {
-		err = s.migrate()
-	}
-	if err != nil {
-		_ = conn.Close() // nothing is under way
+	s := &sqliteStore{path: path, disk: newDisk()}
+	if err := s.open(ctx); err != nil {
+		err = s.disk.because(err)
+		_ = s.Close() // nothing is under way
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return s, nil
 }
 
-// fileURI makes SQLite give the journal the mode of the file.
-func fileURI(path string) string {
-	path = filepath.ToSlash(path)
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: url.Values{"modeof": {path}}.Encode()}).String()
+func (s *sqliteStore) open(ctx context.Context) (err error) {
+	if s.conn, err = sqlite3.OpenContext(ctx, s.uri()); err != nil {
+		return err
+	}
+	if err := s.conn.BusyTimeout(lockPatience); err != nil {
+		return err
+	}
+	return s.migrate()
+}
+
+// uri makes SQLite give the journal the mode of the file.
+func (s *sqliteStore) uri() string {
+	path := filepath.ToSlash(s.path)
+	query := url.Values{"modeof": {path}, "vfs": {s.disk.name()}}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
 }
 
 func (s *sqliteStore) String() string { return s.path }
-func (s *sqliteStore) Close() error   { return s.conn.Close() }
+
+func (s *sqliteStore) Close() error {
+	defer s.disk.remove()
+	return s.conn.Close()
+}
 
 var (
 	errNotOurs = errors.New("it is an SQLite database, but no history of amsql: give another file")
@@ -195,7 +204,7 @@ func (s *sqliteStore) begin(ctx context.Context, server string, takenAt time.Tim
 	}
 	if err := s.conn.Exec(strings.Join(append(statements, "begin"), ";")); err != nil {
 		d.abandon(ctx)
-		return nil, err
+		return nil, s.disk.because(err)
 	}
 	return d, nil
 }
@@ -208,6 +217,7 @@ type sqliteDraft struct {
 }
 
 func (d *sqliteDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]any, error]) (err error) {
+	defer func() { err = d.store.disk.because(err) }()
 	save := d.store.conn.Savepoint()
 	defer save.Release(&err)
 	marks := strings.TrimSuffix(strings.Repeat("?, ", len(r.all())), ", ")
@@ -244,7 +254,7 @@ func (d *sqliteDraft) commit(context.Context) error {
 		statements = append(statements, fmt.Sprintf("insert into main.%s (%s) select %[2]s from temp.new_%[1]s%[3]s", r.name, names, order))
 	}
 	if err := d.store.conn.Exec(strings.Join(append(statements, "commit"), ";\n")); err != nil {
-		return err
+		return d.store.disk.because(err)
 	}
 	d.end()
 	return nil

@@ -30,10 +30,10 @@ func (s *sqliteStore) remove(ctx context.Context, removed, _ []snapshotID, _ tim
 	}
 	defer s.conn.SetInterrupt(s.conn.SetInterrupt(ctx))
 	if err := s.transaction(func() error { return s.delete(removed) }); err != nil {
-		return fmt.Errorf("remove snapshots: %w", err)
+		return fmt.Errorf("remove snapshots: %w", s.disk.because(err))
 	}
 	if err := s.conn.Exec("vacuum"); err != nil {
-		return fmt.Errorf("the snapshots are removed, but the file is as large as before: %w: free as much space as it takes, and run VACUUM in it", err)
+		return fmt.Errorf("the snapshots are removed, but the file is as large as before: %w: free as much space as it takes, and run VACUUM in it", s.disk.because(err))
 	}
 	return nil
 }

@@ -46,14 +46,14 @@ func Take(ctx context.Context, c *am.Connection, store Store, o Options) (*Taken
 	}
 	t.NewKey = before != "" && before != o.Key.Name()
 	if t.draft, err = store.begin(ctx, t.Server, t.At); err != nil {
-		return nil, fmt.Errorf("%s: %w", store, err)
+		return nil, fmt.Errorf("%s: %w", store, advise(err))
 	}
 	defer t.draft.abandon(context.WithoutCancel(ctx))
 	if err := t.take(ctx); err != nil {
-		return nil, err
+		return nil, advise(err)
 	}
 	if err := t.draft.commit(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", store, err)
+		return nil, fmt.Errorf("%s: %w", store, advise(err))
 	}
 	return &t.Taken, nil
 }

@@ -1,5 +1,5 @@
--- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on, with spark.sql.session.timeZone = UTC:
---   spark-sql -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)
+-- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on:
+--   spark-sql --conf spark.sql.session.timeZone=UTC -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)
 -- The views are of the session, and see the snapshots that were there when it began.
 
 create temporary view snapshot_files (taken_at timestamp, connection string, amsql_version string, elapsed_ms double, fingerprint_key string, missing string, server string, date date, snapshot string, relation string)

@@ -1,8 +1,9 @@
--- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with hive.timestamp-precision = MICROSECONDS:
+-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with
+-- hive.timestamp-precision = MICROSECONDS and hive.parquet.time-zone = UTC:
 --   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)
 -- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.
 
-create table snapshot_files (taken_at timestamp, connection varchar, amsql_version varchar, elapsed_ms double, fingerprint_key varchar, missing varchar, server varchar, date date, snapshot varchar, relation varchar)
+create table snapshot_files (taken_at timestamp(6), connection varchar, amsql_version varchar, elapsed_ms double, fingerprint_key varchar, missing varchar, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'snapshot_files', 'ADD');
@@ -12,7 +13,7 @@ select date, server, taken_at, connection, amsql_version, elapsed_ms, fingerprin
 from snapshot_files
 where relation = 'snapshot';
 
-create table session_files (taken_at timestamp, session varchar, username varchar, realm varchar, universal_id varchar, session_handle varchar, latest_access_time timestamp, max_idle_expiration_time timestamp, max_session_expiration_time timestamp, is_current boolean, is_expired boolean, properties varchar, server varchar, date date, snapshot varchar, relation varchar)
+create table session_files (taken_at timestamp(6), session varchar, username varchar, realm varchar, universal_id varchar, session_handle varchar, latest_access_time timestamp(6), max_idle_expiration_time timestamp(6), max_session_expiration_time timestamp(6), is_current boolean, is_expired boolean, properties varchar, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'session_files', 'ADD');
@@ -22,7 +23,7 @@ select date, server, taken_at, session, username, realm, universal_id, session_h
 from session_files
 where relation = 'session';
 
-create table session_scan_files (taken_at timestamp, realm varchar, sessions bigint, list_cap bigint, list_cap_known boolean, completeness varchar, identities bigint, identities_cut bigint, reason varchar, requests bigint, started_at timestamp, elapsed_ms double, error varchar, server varchar, date date, snapshot varchar, relation varchar)
+create table session_scan_files (taken_at timestamp(6), realm varchar, sessions bigint, list_cap bigint, list_cap_known boolean, completeness varchar, identities bigint, identities_cut bigint, reason varchar, requests bigint, started_at timestamp(6), elapsed_ms double, error varchar, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'session_scan_files', 'ADD');
@@ -32,7 +33,7 @@ select date, server, taken_at, realm, sessions, list_cap, list_cap_known, comple
 from session_scan_files
 where relation = 'session_scan';
 
-create table realm_files (taken_at timestamp, path varchar, name varchar, parent_path varchar, active boolean, aliases varchar, id varchar, akas varchar, server varchar, date date, snapshot varchar, relation varchar)
+create table realm_files (taken_at timestamp(6), path varchar, name varchar, parent_path varchar, active boolean, aliases varchar, id varchar, akas varchar, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'realm_files', 'ADD');
@@ -42,7 +43,7 @@ select date, server, taken_at, path, name, parent_path, active, aliases, id, aka
 from realm_files
 where relation = 'realm';
 
-create table session_service_files (taken_at timestamp, realm varchar, source varchar, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, client_side_sessions boolean, server varchar, date date, snapshot varchar, relation varchar)
+create table session_service_files (taken_at timestamp(6), realm varchar, source varchar, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, client_side_sessions boolean, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'session_service_files', 'ADD');
@@ -52,7 +53,7 @@ select date, server, taken_at, realm, source, max_session_minutes, max_idle_minu
 from session_service_files
 where relation = 'session_service';
 
-create table identity_files (taken_at timestamp, username varchar, realm varchar, login_name varchar, status varchar, is_active boolean, title varchar, server varchar, date date, snapshot varchar, relation varchar)
+create table identity_files (taken_at timestamp(6), username varchar, realm varchar, login_name varchar, status varchar, is_active boolean, title varchar, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'identity_files', 'ADD');
@@ -62,7 +63,7 @@ select date, server, taken_at, username, realm, login_name, status, is_active, t
 from identity_files
 where relation = 'identity';
 
-create table deployment_files (taken_at timestamp, product varchar, version varchar, full_version varchar, revision varchar, build_date varchar, sessions_api varchar, account varchar, login_realm varchar, cookie_name varchar, secure_cookie boolean, cookie_domains varchar, list_cap bigint, list_cap_source varchar, clock_skew_seconds bigint, server varchar, date date, snapshot varchar, relation varchar)
+create table deployment_files (taken_at timestamp(6), product varchar, version varchar, full_version varchar, revision varchar, build_date varchar, sessions_api varchar, account varchar, login_realm varchar, cookie_name varchar, secure_cookie boolean, cookie_domains varchar, list_cap bigint, list_cap_source varchar, clock_skew_seconds bigint, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'deployment_files', 'ADD');

@@ -1,0 +1,31 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	windowsDiskFull  = syscall.Errno(112) // which Go has no name for
+	postgresDiskFull = "53100"
+)
+
+// full reports whether a disk, or what a user may have of it, was full.
+func full(err error) bool {
+	var answer *pgconn.PgError
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		runtime.GOOS == "windows" && errors.Is(err, windowsDiskFull) ||
+		errors.As(err, &answer) && answer.Code == postgresDiskFull
+}
+
+// advise says what to do about a full disk.
+func advise(err error) error {
+	if !full(err) {
+		return err
+	}
+	return fmt.Errorf("%w: nothing of the snapshot is kept, and the earlier ones are as they were: make room there and take it again", err)
+}

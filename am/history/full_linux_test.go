@@ -1,0 +1,124 @@
+package history
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+)
+
+// smallDisk mounts one that any user can write to.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "amsql-disk-") // not below t.TempDir, which is closed to PostgreSQL's user
+	must(t, err)
+	t.Cleanup(func() { must(t, os.Remove(dir)) })
+	if err := syscall.Mount("amsql", dir, "tmpfs", 0, "size=8m,mode=777"); err != nil {
+		t.Skipf("a small disk cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	return dir
+}
+
+// fill leaves so many bytes, until the file that it makes is removed.
+func fill(t *testing.T, dir string, left uint64) (filler string) {
+	t.Helper()
+	var disk syscall.Statfs_t
+	must(t, syscall.Statfs(dir, &disk))
+	filler = filepath.Join(dir, "filler")
+	must(t, os.WriteFile(filler, make([]byte, disk.Bavail*uint64(disk.Bsize)-left), 0o600))
+	return filler
+}
+
+// names are all that is on a disk.
+func names(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	must(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		all = append(all, path)
+		return err
+	}))
+	return all
+}
+
+func TestAFullDiskLeavesTheEarlierSnapshots(t *testing.T) {
+	for name, newStore := range map[string]func(t *testing.T, dir string) kept{
+		"SQLite":     func(t *testing.T, dir string) kept { return newSQLiteIn(t, dir) },
+		"Parquet":    func(t *testing.T, dir string) kept { return newDataset(t, "DuckDB", duckdbPython(t), dir) },
+		"PostgreSQL": newPostgresIn,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := smallDisk(t)
+			aFullDiskLeavesTheEarlierSnapshots(t, newStore(t, dir), dir)
+		})
+	}
+}
+
+func aFullDiskLeavesTheEarlierSnapshots(t *testing.T, k kept, dir string) {
+	at := noon
+	take := func(store Store) error {
+		at = at.Add(time.Second)
+		return writeMade(t.Context(), store, "server", at, rowsPerSnapshot)
+	}
+	must(t, take(k))
+	before := names(t, dir)
+	for _, left := range []uint64{0, 4 << 10, 12 << 10, 30 << 10} {
+		filler := fill(t, dir, left)
+		if err := take(k); !full(err) {
+			t.Errorf("with %d bytes left: %v", left, err)
+		}
+		if n := wholeOrAbsent(t, k); n != 1 {
+			t.Errorf("with %d bytes left, there are %d snapshots", left, n)
+		}
+		must(t, os.Remove(filler))
+		// PostgreSQL keeps the files that it has made larger, and can make more of them.
+		if after := names(t, dir); k.name != "Postgres" && !slices.Equal(after, before) {
+			t.Errorf("with %d bytes left, there is %q, and before there was %q", left, after, before)
+		}
+	}
+	must(t, take(k))
+	must(t, take(k.reopen(t)))
+	if n := wholeOrAbsent(t, k); n != 3 {
+		t.Errorf("with room again, there are %d snapshots", n)
+	}
+}
+
+// newPostgresIn makes a history whose tables are in a folder.
+func newPostgresIn(t *testing.T, dir string) kept {
+	t.Helper()
+	server := postgrestest.Start(t)
+	space := filepath.Join(dir, "space")
+	must(t, os.Mkdir(space, 0o700))
+	must(t, os.Chown(space, 65534, 65534)) // as whom the server runs
+	for _, sql := range []string{"create tablespace small location '" + space + "'", "alter system set default_tablespace = small", "select pg_reload_conf()"} {
+		_, err := connectPostgres(t, server).Exec(t.Context(), sql)
+		must(t, err)
+	}
+	return newPostgres(t, server, "small")
+}
+
+func TestAFullFolderOfTemporaryFilesIsNamed(t *testing.T) {
+	k := newSQLite(t)
+	must(t, writeMade(t.Context(), k, "server", noon, rowsPerSnapshot))
+	dir := smallDisk(t)
+	t.Setenv("SQLITE_TMPDIR", dir)
+	filler := fill(t, dir, 64<<10)
+	err := writeMade(t.Context(), k, "server", noon.Add(time.Hour), 10*rowsPerSnapshot)
+	if !full(err) || !strings.Contains(fmt.Sprint(err), ": write "+dir+"/") {
+		t.Errorf("error %v", err)
+	}
+	must(t, os.Remove(filler))
+	if left := names(t, dir); len(left) > 1 {
+		t.Errorf("left behind: %q", left)
+	}
+	must(t, writeMade(t.Context(), k, "server", noon.Add(time.Hour), rowsPerSnapshot))
+	if n := wholeOrAbsent(t, k); n != 2 {
+		t.Errorf("there are %d snapshots", n)
+	}
+}

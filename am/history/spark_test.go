@@ -1,0 +1,93 @@
+package history
+
+import (
+	"bytes"
+	"cmp"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSpark asks Spark SQL by its page what SQLite is asked, and then for parts of the dataset.
+func TestSpark(t *testing.T) {
+	python := pythonWith(t, "pyspark")
+	if out, err := exec.CommandContext(t.Context(), "java", "-version").CombinedOutput(); err != nil {
+		t.Skipf("Spark needs Java: %v %s", err, out)
+	}
+	sqlite, spark := newSQLite(t), newDataset(t, "Spark", python, t.TempDir())
+	agreeOnThirtySnapshots(t, sqlite, spark)
+	for _, p := range parts(t) {
+		plan := spark.ask(t, "explain formatted "+p.question)[0]
+		for _, filter := range p.filters {
+			if !regexp.MustCompile(`PartitionFilters: .*` + filter).MatchString(plan) {
+				t.Errorf("the plan of %s has no filter %s: %s", p.question, filter, plan)
+			}
+		}
+		readsOnlyPart(t, sqlite, spark, p)
+	}
+}
+
+// A part is what a question needs of a dataset.
+type part struct {
+	question string
+	sqlite   string   // where it differs
+	filters  []string // in Spark's plan
+	has      func(snapshotID) bool
+}
+
+// parts are of the page's questions.
+func parts(t *testing.T) []part {
+	t.Helper()
+	const server, ofServer = "https://amb.example.com/am", `\(server#\d+ = https://amb\.example\.com/am\)`
+	all := []part{
+		{
+			sqlite:  "select username from session where taken_at < '2026-11-18' and server = '" + server + "'",
+			filters: []string{ofServer, `\(date#\d+ = 2026-11-17\)`},
+			has:     func(id snapshotID) bool { return id.server == server && id.at.Format(time.DateOnly) == "2026-11-17" },
+		},
+		{filters: []string{ofServer}, has: func(id snapshotID) bool { return id.server == server }},
+	}
+	page, err := os.ReadFile("../../docs/history.md")
+	must(t, err)
+	block := regexp.MustCompile("(?s)```sql\\+lake\n(.*?);\n```").FindSubmatch(page)
+	questions := strings.Split(strings.ReplaceAll(string(block[1]), "https://am.example.com/am", server), ";\n\n")
+	for i := range all {
+		all[i].question = questions[i]
+	}
+	return all
+}
+
+// readsOnlyPart spoils all other files: who reads one of them fails.
+func readsOnlyPart(t *testing.T, sqlite, k kept, p part) {
+	t.Helper()
+	all, err := k.list(t.Context())
+	must(t, err)
+	for _, id := range all {
+		if p.has(id) {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(k.target[len(parquetScheme):], id.folder(), "*", "*"))
+		must(t, err)
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			must(t, err)
+			must(t, os.WriteFile(file, bytes.Repeat([]byte{'x'}, len(content)), 0o600))
+			defer func() { must(t, os.WriteFile(file, content, 0o600)) }()
+		}
+	}
+	want := sqlite.ask(t, cmp.Or(p.sqlite, p.question))
+	got := k.ask(t, p.question)
+	slices.Sort(want)
+	slices.Sort(got)
+	if len(got) == 0 || !slices.Equal(got, want) {
+		t.Errorf("%s\n%s has %q\nSQLite has %q", p.question, k.name, got, want)
+	}
+	if rows, err := k.try("select username from session"); err == nil {
+		t.Errorf("%s reads no file that is spoilt: %q", k.name, rows)
+	}
+}
