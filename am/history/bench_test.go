@@ -238,11 +238,11 @@ func benchParquet(b *testing.B) {
 	}
 }
 
-// copyDuckDB has a clock that is never set.
 func copyDuckDB(b *testing.B, python, file string) (l load) {
 	b.Helper()
 	program := fmt.Sprintf(`import duckdb, os, sys, time
 c = duckdb.connect()
+c.execute("set enable_progress_bar = false")
 c.execute("create table session as from read_csv(?, header = false)", [sys.argv[1]])
 best = float("inf")
 for _ in range(%d):
