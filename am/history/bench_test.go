@@ -22,7 +22,7 @@ import (
 var benchRows = flag.Int("history.rows", 1_000_000, "how many sessions the benchmark's snapshots have")
 
 // rounds is how often a snapshot is written, and as often by the loader; the best of each counts.
-const rounds = 3
+const rounds = 5
 
 // BenchmarkSnapshot writes snapshots of many sessions to each store: how long, as a ratio to the fastest way of loading the
 // same rows that the store itself has, and bytes a row. Both have the rows in their memory.
@@ -66,21 +66,38 @@ func sessionRelation() relation {
 	return relation{}
 }
 
-// load is what a store has taken for the rows, at best, and bytes.
-type load struct {
-	best  time.Duration
-	bytes int64
-}
-
-func (l *load) took(d time.Duration) {
-	if l.best == 0 || d < l.best {
-		l.best = d
-	}
-}
-
-func keepSnapshots(b *testing.B, store Store, rows [][]any) (l load) {
+// bench lets a store and its loader take turns, so that both meet the same noise, and compares the best of each.
+func bench(b *testing.B, name string, store Store, loader func() time.Duration) {
 	b.Helper()
-	at := noon
+	rows := collected(sessionRelation())
+	var ours, theirs time.Duration
+	for i := range rounds {
+		took, loaded := keepSnapshot(b, store, rows, noon.Add(time.Duration(i)*time.Minute)), loader()
+		if i == 0 || took < ours {
+			ours = took
+		}
+		if i == 0 || loaded < theirs {
+			theirs = loaded
+		}
+	}
+	figures.Report(b, figures.Figure{
+		What: "a snapshot to " + name, Value: fmt.Sprintf("%.2f s", ours.Seconds()), Beside: fmt.Sprintf("%.2f s", theirs.Seconds()),
+		Ratio: float64(ours) / float64(theirs), Target: 1.5,
+	})
+}
+
+// benchBytes compares what lies there of one snapshot and of one load.
+func benchBytes(b *testing.B, name string, ours, theirs int64) {
+	b.Helper()
+	rows := float64(*benchRows)
+	figures.Report(b, figures.Figure{
+		What: "bytes a session in " + name, Value: fmt.Sprintf("%.1f", float64(ours)/rows), Beside: fmt.Sprintf("%.1f", float64(theirs)/rows),
+		Ratio: float64(ours) / float64(theirs),
+	})
+}
+
+func keepSnapshot(b *testing.B, store Store, rows [][]any, at time.Time) time.Duration {
+	b.Helper()
 	ready := func(yield func([]any, error) bool) {
 		for _, row := range rows {
 			if !yield(row[2:], nil) {
@@ -88,28 +105,13 @@ func keepSnapshots(b *testing.B, store Store, rows [][]any) (l load) {
 			}
 		}
 	}
-	for range rounds {
-		started := time.Now()
-		d, err := store.begin(b.Context(), "server", at)
-		must(b, err)
-		must(b, d.write(b.Context(), sessionRelation(), ready))
-		must(b, d.write(b.Context(), snapshots, madeRows(snapshots, 1)))
-		must(b, d.commit(b.Context()))
-		l.took(time.Since(started))
-		at = at.Add(time.Minute)
-	}
-	return l
-}
-
-func compare(b *testing.B, store string, ours, loader load) {
-	b.Helper()
-	perRow := func(l load) float64 { return float64(l.bytes) / float64(*benchRows) }
-	for _, f := range []figures.Figure{
-		{What: "a snapshot to " + store, Value: fmt.Sprintf("%.2f s", ours.best.Seconds()), Beside: fmt.Sprintf("%.2f s", loader.best.Seconds()), Ratio: float64(ours.best) / float64(loader.best), Target: 1.5},
-		{What: "bytes a session in " + store, Value: fmt.Sprintf("%.1f", perRow(ours)), Beside: fmt.Sprintf("%.1f", perRow(loader)), Ratio: perRow(ours) / perRow(loader)},
-	} {
-		figures.Report(b, f)
-	}
+	started := time.Now()
+	d, err := store.begin(b.Context(), "server", at)
+	must(b, err)
+	must(b, d.write(b.Context(), sessionRelation(), ready))
+	must(b, d.write(b.Context(), snapshots, madeRows(snapshots, 1)))
+	must(b, d.commit(b.Context()))
+	return time.Since(started)
 }
 
 func sizeOf(b *testing.B, dir string) (size int64) {
@@ -132,14 +134,13 @@ func benchSQLite(b *testing.B) {
 		dir, bare := b.TempDir(), b.TempDir()
 		store, err := OpenSQLite(b.Context(), filepath.Join(dir, "history.db"))
 		must(b, err)
-		ours := keepSnapshots(b, store, rows)
+		n := 0
+		bench(b, "SQLite", store, func() time.Duration {
+			n++
+			return insertSQLite(b, filepath.Join(bare, fmt.Sprint(n)), rows)
+		})
 		must(b, store.Close())
-		var loader load
-		for i := range rounds {
-			loader.took(insertSQLite(b, filepath.Join(bare, fmt.Sprint(i)), rows))
-		}
-		ours.bytes, loader.bytes = sizeOf(b, dir)/rounds, sizeOf(b, bare)/rounds
-		compare(b, "SQLite", ours, loader)
+		benchBytes(b, "SQLite", sizeOf(b, dir)/rounds, sizeOf(b, bare)/rounds)
 	}
 }
 
@@ -195,24 +196,21 @@ func asCSV(b *testing.B, r relation) []byte {
 func benchPostgres(b *testing.B) {
 	k, r := newPostgres(b, postgrestest.Start(b), "bench"), sessionRelation()
 	conn := connectPostgres(b, k.target)
-	rows, text := collected(r), asCSV(b, r)
+	text := asCSV(b, r)
 	bare := strings.TrimSuffix(strings.Replace(postgresDialect.createTable(r), r.name, "bare", 1), postgresDialect.suffix(r))
 	for b.Loop() {
 		_, err := conn.Exec(b.Context(), "truncate amsql.session, amsql.snapshot")
 		must(b, err)
-		ours := keepSnapshots(b, k, rows)
-		ours.bytes = k.number(b, "select sum(pg_total_relation_size(inhrelid))::bigint from pg_inherits where inhparent = 'session'::regclass") / rounds
-		var loader load
-		for range rounds {
+		bench(b, "PostgreSQL", k, func() time.Duration {
 			_, err := conn.Exec(b.Context(), "drop table if exists bare; "+bare)
 			must(b, err)
 			started := time.Now()
 			_, err = conn.PgConn().CopyFrom(b.Context(), bytes.NewReader(text), "copy bare from stdin with (format csv)")
 			must(b, err)
-			loader.took(time.Since(started))
-		}
-		loader.bytes = k.number(b, "select pg_total_relation_size('public.bare')")
-		compare(b, "PostgreSQL", ours, loader)
+			return time.Since(started)
+		})
+		ours := k.number(b, "select sum(pg_total_relation_size(inhrelid))::bigint from pg_inherits where inhparent = 'session'::regclass")
+		benchBytes(b, "PostgreSQL", ours/rounds, k.number(b, "select pg_total_relation_size('public.bare')"))
 	}
 }
 
@@ -227,34 +225,46 @@ func (k kept) number(b *testing.B, sql string) (n int64) {
 func benchParquet(b *testing.B) {
 	python, file := duckdbPython(b), filepath.Join(b.TempDir(), "rows.csv")
 	must(b, os.WriteFile(file, asCSV(b, sessionRelation()), 0o600))
-	rows := collected(sessionRelation())
 	for b.Loop() {
 		dir := b.TempDir()
 		store, err := OpenParquet(dir)
 		must(b, err)
-		ours := keepSnapshots(b, store, rows)
-		ours.bytes = sizeOf(b, dir) / rounds
-		compare(b, "Parquet", ours, copyDuckDB(b, python, file))
+		var bytes int64
+		copies := startCopies(b, python, file)
+		bench(b, "Parquet", store, func() time.Duration {
+			var seconds float64
+			seconds, bytes = copies()
+			return time.Duration(seconds * float64(time.Second))
+		})
+		benchBytes(b, "Parquet", sizeOf(b, dir)/rounds, bytes)
 	}
 }
 
-func copyDuckDB(b *testing.B, python, file string) (l load) {
+// startCopies starts a DuckDB that has the rows of a file, and copies them whenever it is asked to.
+func startCopies(b *testing.B, python, file string) func() (seconds float64, bytes int64) {
 	b.Helper()
-	program := fmt.Sprintf(`import duckdb, os, sys, time
+	cmd := exec.CommandContext(b.Context(), python, "-c", fmt.Sprintf(`import duckdb, os, sys, time
 c = duckdb.connect()
 c.execute("set enable_progress_bar = false")
 c.execute("create table session as from read_csv(?, header = false)", [sys.argv[1]])
-best = float("inf")
-for _ in range(%d):
+for _ in sys.stdin:
     started = time.monotonic()
     c.execute("copy session to '" + sys.argv[1] + ".parquet' (compression zstd, row_group_size %d)")
-    best = min(best, time.monotonic() - started)
-print(best, os.path.getsize(sys.argv[1] + ".parquet"))`, rounds, rowGroup)
-	out, err := exec.CommandContext(b.Context(), python, "-c", program, file).Output()
+    print(time.monotonic() - started, os.path.getsize(sys.argv[1] + ".parquet"), flush=True)`, rowGroup), file)
+	questions, err := cmd.StdinPipe()
 	must(b, err)
-	var seconds float64
-	_, err = fmt.Sscan(string(out), &seconds, &l.bytes)
+	answers, err := cmd.StdoutPipe()
 	must(b, err)
-	l.took(time.Duration(seconds * float64(time.Second)))
-	return l
+	must(b, cmd.Start())
+	b.Cleanup(func() {
+		_ = questions.Close()
+		_ = cmd.Wait() // the context may have killed it
+	})
+	return func() (seconds float64, bytes int64) {
+		_, err := fmt.Fprintln(questions)
+		must(b, err)
+		_, err = fmt.Fscanln(answers, &seconds, &bytes)
+		must(b, err)
+		return seconds, bytes
+	}
 }
