@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"text/tabwriter"
+
+	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
 )
 
 // amsql is the program, built once.
@@ -35,55 +36,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	status := m.Run()
-	printFigures()
+	figures.Print()
 	return status
-}
-
-// A figure is a ratio of two measurements of one run.
-type figure struct {
-	what, value, beside string
-	ratio, target       float64
-	atLeast             bool // the target; otherwise at most. A target of 0 is none
-}
-
-var figures []figure
-
-func (f figure) verdict() string {
-	switch {
-	case f.target == 0:
-		return ""
-	case f.atLeast && f.ratio >= f.target, !f.atLeast && f.ratio <= f.target:
-		return "ok"
-	}
-	return "MISSED"
-}
-
-func (f figure) bound() string {
-	switch {
-	case f.target == 0:
-		return ""
-	case f.atLeast:
-		return fmt.Sprintf("≥ %.3g", f.target)
-	}
-	return fmt.Sprintf("≤ %.3g", f.target)
-}
-
-// report adds the figure to the table, and its ratio to the benchmark's line.
-func report(b *testing.B, f figure) {
-	b.ReportMetric(f.ratio, strings.ReplaceAll(f.what, " ", "-"))
-	figures = append(figures, f)
-}
-
-func printFigures() {
-	if len(figures) == 0 {
-		return
-	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nfigure\tmeasured\tbeside\tratio\ttarget\t")
-	for _, f := range figures {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%.2f\t%s\t%s\n", f.what, f.value, f.beside, f.ratio, f.bound(), f.verdict())
-	}
-	_ = table.Flush() // to standard output
 }
 
 // A server is a simulated AM in a process of its own.

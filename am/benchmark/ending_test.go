@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/openamtest"
@@ -41,9 +42,9 @@ func BenchmarkEnding(b *testing.B) {
 					target  float64
 				}{{"", 0.9}, {" with a journal", 0}} {
 					ours := endingRate(b, latency, func(s server, _ []string) time.Duration { return endAll(b, s, c.journal != "") })
-					report(b, figure{
-						what: "ending at " + latency + " of latency" + c.journal, value: fmt.Sprintf("%.0f sessions/s", ours),
-						beside: fmt.Sprintf("%.0f sessions/s (%d at once)", loop, side), ratio: ours / loop, target: c.target, atLeast: true,
+					figures.Report(b, figures.Figure{
+						What: "ending at " + latency + " of latency" + c.journal, Value: fmt.Sprintf("%.0f sessions/s", ours),
+						Beside: fmt.Sprintf("%.0f sessions/s (%d at once)", loop, side), Ratio: ours / loop, Target: c.target, AtLeast: true,
 					})
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -31,9 +32,9 @@ func BenchmarkExpansion(b *testing.B) {
 			for b.Loop() {
 				loop, side := bestLoop(b, s)
 				rate := expand(b, s, c.concurrency)
-				report(b, figure{
-					what: "expansion " + c.name, value: fmt.Sprintf("%.0f requests/s", rate), beside: fmt.Sprintf("%.0f requests/s (%d at once)", loop, side),
-					ratio: rate / loop, target: c.target, atLeast: true,
+				figures.Report(b, figures.Figure{
+					What: "expansion " + c.name, Value: fmt.Sprintf("%.0f requests/s", rate), Beside: fmt.Sprintf("%.0f requests/s (%d at once)", loop, side),
+					Ratio: rate / loop, Target: c.target, AtLeast: true,
 				})
 			}
 		})

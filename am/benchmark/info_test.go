@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -37,9 +38,9 @@ func BenchmarkSessionInfo(b *testing.B) {
 			tokens := p.tokens(b, infoTokens)
 			for b.Loop() {
 				loop, rate := p.infoLoop(b, tokens, c.concurrency), infoStatement(b, s, tokens, c.concurrency)
-				report(b, figure{
-					what: "am_session_info " + c.name, value: fmt.Sprintf("%.0f tokens/s", rate), beside: fmt.Sprintf("%.0f tokens/s (%d at once)", loop, c.concurrency),
-					ratio: rate / loop, target: 0.9, atLeast: true,
+				figures.Report(b, figures.Figure{
+					What: "am_session_info " + c.name, Value: fmt.Sprintf("%.0f tokens/s", rate), Beside: fmt.Sprintf("%.0f tokens/s (%d at once)", loop, c.concurrency),
+					Ratio: rate / loop, Target: 0.9, AtLeast: true,
 				})
 			}
 		})

@@ -12,6 +12,7 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -79,11 +80,11 @@ func BenchmarkListing(b *testing.B) {
 		}
 	}
 	for _, w := range ways {
-		report(b, figure{what: w.name, value: w.perRow(), beside: ways[0].perRow(), ratio: float64(w.best) / float64(ways[0].best), target: w.target})
+		figures.Report(b, figures.Figure{What: w.name, Value: w.perRow(), Beside: ways[0].perRow(), Ratio: float64(w.best) / float64(ways[0].best), Target: w.target})
 	}
-	report(b, figure{
-		what: "bytes for count(*)", value: fmt.Sprintf("%.1f MB", float64(bytesOfCount)/1e6), beside: fmt.Sprintf("%.1f MB", float64(bytesOfAll)/1e6),
-		ratio: float64(bytesOfCount) / float64(bytesOfAll), target: 0.25,
+	figures.Report(b, figures.Figure{
+		What: "bytes for count(*)", Value: fmt.Sprintf("%.1f MB", float64(bytesOfCount)/1e6), Beside: fmt.Sprintf("%.1f MB", float64(bytesOfAll)/1e6),
+		Ratio: float64(bytesOfCount) / float64(bytesOfAll), Target: 0.25,
 	})
 }
 

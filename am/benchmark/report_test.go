@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
 )
 
 // BenchmarkReports compares pages of reports over 100,000 sessions, some thousands of them findings, with the scan alone.
@@ -35,6 +37,6 @@ func BenchmarkReports(b *testing.B) {
 		}
 	}
 	for _, r := range runs[1:] {
-		report(b, figure{what: r.name, value: r.best.Round(time.Millisecond).String(), beside: runs[0].best.Round(time.Millisecond).String(), ratio: float64(r.best) / float64(runs[0].best), target: 2})
+		figures.Report(b, figures.Figure{What: r.name, Value: r.best.Round(time.Millisecond).String(), Beside: runs[0].best.Round(time.Millisecond).String(), Ratio: float64(r.best) / float64(runs[0].best), Target: 2})
 	}
 }

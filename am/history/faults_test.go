@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
 )
 
 var kills = flag.Int("history.kills", 5, "how often a process that writes snapshots is killed")
@@ -32,7 +33,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	figures.Print()
+	os.Exit(status)
 }
 
 func writeForever(target string) error {

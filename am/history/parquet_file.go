@@ -9,17 +9,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
 )
 
-const (
-	// rowGroup is how many rows an engine can skip at once, and how many wait in memory.
-	rowGroup = 100_000
-
-	writeBatch = 500 // rows that are handed to the writer at once
-)
+// rowGroup is how many rows an engine can skip at once.
+const rowGroup = 20 * writeBatch
 
 // parquetTypes are those of columns. A time is an instant, in microseconds.
 var parquetTypes = map[am.Type]func() parquet.Node{
@@ -39,18 +38,36 @@ func (r relation) parquetColumns() []am.Column {
 	return columns
 }
 
+// dense is zstd that shortens texts that repeat nothing, too: fingerprints, to half.
+type dense struct {
+	compress.Codec
+	encoder *zstd.Encoder
+}
+
+func (d dense) Encode(to, from []byte) ([]byte, error) { return d.encoder.EncodeAll(from, to[:0]), nil }
+
 // newParquetWriter compresses, and lets those who look for a session or a user skip row groups without them.
-func newParquetWriter(file *os.File, r relation) *parquet.GenericWriter[any] {
+func newParquetWriter(file *os.File, r relation) (*parquet.GenericWriter[any], error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithAllLitEntropyCompression(true), zstd.WithEncoderCRC(false),
+		zstd.WithWindowSize(2*parquet.DefaultPageBufferSize)) // it has the memory that this takes, for each core
+	if err != nil {
+		return nil, err
+	}
 	group := parquet.Group{}
 	var filters []parquet.BloomFilterColumn
 	for _, c := range r.parquetColumns() {
-		group[c.Name] = parquet.Compressed(parquet.Optional(parquetTypes[c.Type]()), &parquet.Zstd)
+		node := parquetTypes[c.Type]()
+		if c.Type == am.Timestamp {
+			node = parquet.Encoded(node, &parquet.DeltaBinaryPacked)
+		}
+		group[c.Name] = parquet.Compressed(parquet.Optional(node), dense{&parquet.Zstd, encoder})
 		if r.daily() && (c.Name == "session" || c.Name == "username") {
 			filters = append(filters, parquet.SplitBlockFilter(10, c.Name))
 		}
 	}
-	return parquet.NewGenericWriter[any](file, parquet.NewSchema(r.name, group),
-		parquet.MaxRowsPerRowGroup(rowGroup), parquet.BloomFilters(filters...), parquet.CreatedBy("amsql", "", ""))
+	return parquet.NewGenericWriter[any](file, parquet.NewSchema(r.name, group), parquet.BloomFilters(filters...),
+		parquet.DataPageStatistics(false), // the column index has them
+		parquet.CreatedBy("amsql", "", "")), nil
 }
 
 // writeParquet writes a file that outlasts a loss of power, or none.
@@ -64,7 +81,10 @@ func writeParquet(path string, r relation, at time.Time, rows iter.Seq2[[]any, e
 			_ = os.Remove(path) // the whole folder goes soon
 		}
 	}()
-	writer := newParquetWriter(file, r)
+	writer, err := newParquetWriter(file, r)
+	if err != nil {
+		return err
+	}
 	if err := writeRows(writer, r, at, rows); err != nil {
 		return err
 	}
@@ -72,38 +92,6 @@ func writeParquet(path string, r relation, at time.Time, rows iter.Seq2[[]any, e
 		return err
 	}
 	return file.Sync()
-}
-
-func writeRows(writer *parquet.GenericWriter[any], r relation, at time.Time, rows iter.Seq2[[]any, error]) error {
-	var order []int // of the cells in a file's row
-	for _, c := range r.parquetColumns() {
-		order = append(order, slices.Index(r.names(), c.Name)-1)
-	}
-	batch, cells := make([]parquet.Row, 0, writeBatch), make([]any, 0, len(order))
-	values := make([]parquet.Value, writeBatch*len(order)) // of the batch; the writer keeps none
-	flush := func() error {
-		_, err := writer.WriteRows(batch)
-		batch = batch[:0]
-		return err
-	}
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		cells = append(append(cells[:0], at), row...)
-		encoded := parquet.Row(values[len(batch)*len(order):][:len(order):len(order)])
-		for i, from := range order {
-			if encoded[i], err = parquetValue(cells[from], i); err != nil {
-				return fmt.Errorf("column %s: %w", r.names()[from+1], err)
-			}
-		}
-		if batch = append(batch, encoded); len(batch) == writeBatch {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
 }
 
 func parquetValue(cell any, column int) (parquet.Value, error) {
@@ -120,7 +108,10 @@ func parquetValue(cell any, column int) (parquet.Value, error) {
 	case time.Time:
 		value = parquet.Int64Value(v.UnixMicro())
 	case string:
-		value = parquet.ByteArrayValue([]byte(strings.ToValidUTF8(v, "\uFFFD")))
+		if !utf8.ValidString(v) { // which is quicker to ask
+			cell = strings.ToValidUTF8(v, "\uFFFD")
+		}
+		value = parquet.ValueOf(cell) // which does not copy it
 	default:
 		text, err := json.Marshal(cell)
 		if err != nil {

@@ -50,6 +50,65 @@ func TestADatasetHasHivePartitionsAndRowGroupsToSkip(t *testing.T) {
 	}
 }
 
+// Columns are encoded side by side, in batches, and row groups are written meanwhile.
+func TestAFileHasAllRowsInTheirOrder(t *testing.T) {
+	r, path := sessionRelation(), filepath.Join(t.TempDir(), "rows.parquet")
+	var want []string
+	must(t, writeParquet(path, r, noon, func(yield func([]any, error) bool) {
+		for row := range realistic(r, 2*rowGroup+writeBatch+5) {
+			if want = append(want, row[0].(string)); !yield(row, nil) {
+				return
+			}
+		}
+	}))
+	rows, err := parquet.ReadFile[struct {
+		Session string    `parquet:"session,optional"`
+		At      time.Time `parquet:"taken_at,timestamp(microsecond),optional"`
+	}](path)
+	must(t, err)
+	for i, row := range rows {
+		if row.Session != want[i] || !row.At.Equal(noon) {
+			t.Fatalf("row %d has %v, want %s at %s", i, row, want[i], noon)
+		}
+	}
+	if len(rows) != len(want) {
+		t.Errorf("%d rows, want %d", len(rows), len(want))
+	}
+	file, err := os.Open(path)
+	must(t, err)
+	defer func() { must(t, file.Close()) }()
+	info, err := file.Stat()
+	must(t, err)
+	content, err := parquet.OpenFile(file, info.Size())
+	must(t, err)
+	for i, group := range content.RowGroups() {
+		column, _ := content.Schema().Lookup("session")
+		of := group.ColumnChunks()[column.ColumnIndex].BloomFilter()
+		for j := i * rowGroup; j < min((i+1)*rowGroup, len(want)); j += 997 {
+			if found, err := of.Check(parquet.ValueOf(want[j])); err != nil || !found {
+				t.Errorf("the filter of row group %d lacks row %d: %v", i, j, err)
+			}
+		}
+		// A fingerprint is 16 bytes in hexadecimal.
+		if size := content.Metadata().RowGroups[i].Columns[column.ColumnIndex].MetaData.TotalCompressedSize; size > 18*group.NumRows() {
+			t.Errorf("row group %d has %d bytes for %d fingerprints", i, size, group.NumRows())
+		}
+	}
+}
+
+func TestAFileThatCannotBeWrittenIsGone(t *testing.T) {
+	r, path := sessionRelation(), filepath.Join(t.TempDir(), "rows.parquet")
+	row := make([]any, len(r.columns))
+	row[len(row)-1] = make(chan int) // of which JSON knows none
+	err := writeParquet(path, r, noon, one(row))
+	if err == nil || err.Error() != "column properties: json: unsupported type: chan int" {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the file: %v", err)
+	}
+}
+
 func TestWhatAKillLeavesInAFolderIsClearedLater(t *testing.T) {
 	dir := t.TempDir()
 	store := openParquet(t, dir)

@@ -1,0 +1,58 @@
+// Package figures prints what benchmarks have measured, beside what it is to be held against.
+package figures
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"text/tabwriter"
+)
+
+// A Figure is a ratio of two measurements of one run.
+type Figure struct {
+	What, Value, Beside string
+	Ratio, Target       float64
+	AtLeast             bool // the target; otherwise at most. A target of 0 is none
+}
+
+var figures []Figure
+
+// Report adds the figure to the table, and its ratio to the benchmark's line.
+func Report(b *testing.B, f Figure) {
+	b.ReportMetric(f.Ratio, strings.ReplaceAll(f.What, " ", "-"))
+	figures = append(figures, f)
+}
+
+// Print prints the table after all benchmarks.
+func Print() {
+	if len(figures) == 0 {
+		return
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nfigure\tmeasured\tbeside\tratio\ttarget\t")
+	for _, f := range figures {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%.2f\t%s\t%s\n", f.What, f.Value, f.Beside, f.Ratio, f.bound(), f.verdict())
+	}
+	_ = table.Flush() // to standard output
+}
+
+func (f Figure) verdict() string {
+	switch {
+	case f.Target == 0:
+		return ""
+	case f.AtLeast && f.Ratio >= f.Target, !f.AtLeast && f.Ratio <= f.Target:
+		return "ok"
+	}
+	return "MISSED"
+}
+
+func (f Figure) bound() string {
+	switch {
+	case f.Target == 0:
+		return ""
+	case f.AtLeast:
+		return fmt.Sprintf("≥ %.3g", f.Target)
+	}
+	return fmt.Sprintf("≤ %.3g", f.Target)
+}
