@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
 	"github.com/ncruces/go-sqlite3"
 )
@@ -77,7 +78,7 @@ func snapshotRate(b *testing.B, store Store) float64 {
 	}
 	started := time.Now()
 	for b.Loop() {
-		d, err := store.begin(b.Context(), "server", at)
+		d, err := store.begin(b.Context(), "server", at, inventory.Shard{})
 		must(b, err)
 		must(b, d.write(b.Context(), sessionRelation(), ready))
 		must(b, d.write(b.Context(), snapshots, madeRows(snapshots, 1)))
