@@ -1,6 +1,7 @@
 package am
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -20,6 +21,7 @@ type Host struct {
 	Notify    func(notice string) // one line for the user
 	Progress  func(inventory.Progress)
 	UserAgent string
+	Shard     inventory.Shard // of sessions and identities; it takes its part of the concurrency and the rate
 }
 
 // Connection is one AM with its tables. It is safe for concurrent use.
@@ -57,7 +59,9 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 		return nil, &ConfigError{err}
 	}
 	restConfig.Logger, restConfig.UserAgent = host.Logger, host.UserAgent
-	options.Notify, options.Progress = host.Notify, host.Progress
+	options.Notify, options.Progress, options.Shard = host.Notify, host.Progress, host.Shard
+	restConfig.MaxConcurrency = host.Shard.Of(cmp.Or(restConfig.MaxConcurrency, rest.DefaultMaxConcurrency))
+	restConfig.Transport.RateLimit /= float64(host.Shard.Shards())
 	client, err := rest.New(restConfig)
 	if err != nil {
 		return nil, &ConfigError{err}
@@ -76,6 +80,9 @@ func (c *Connection) Client() *rest.Client { return c.client }
 
 // Inventory lists the connection's sessions.
 func (c *Connection) Inventory() *inventory.Inventory { return c.inventory }
+
+// Shard is the part of sessions and identities that the connection's tables have.
+func (c *Connection) Shard() inventory.Shard { return c.options.Shard }
 
 // Requests is how many requests the connection has sent.
 func (c *Connection) Requests() int64 { return c.client.Requests() }

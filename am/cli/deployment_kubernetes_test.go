@@ -5,6 +5,9 @@ package cli
 import (
 	"encoding/json"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +23,11 @@ type manifest struct {
 	Spec     struct {
 		Schedule, ConcurrencyPolicy string
 		JobTemplate                 struct {
-			Spec struct{ Template struct{ Spec podSpec } }
+			Spec struct {
+				CompletionMode           string
+				Completions, Parallelism int
+				Template                 struct{ Spec podSpec }
+			}
 		}
 	}
 }
@@ -58,10 +65,10 @@ func fromYAML(t *testing.T, text string, to any) {
 	}
 }
 
-// cronJobs are the documents of kubernetes.yaml that are some.
-func cronJobs(t *testing.T) (jobs []manifest, documents []string) {
+// cronJobs are the documents of a file that are some.
+func cronJobs(t *testing.T, file string) (jobs []manifest, documents []string) {
 	t.Helper()
-	for document := range strings.SplitSeq(readText(t, deployment+"kubernetes.yaml"), "---\n") {
+	for document := range strings.SplitSeq(readText(t, deployment+file), "---\n") {
 		var job manifest
 		fromYAML(t, document, &job)
 		if job.Kind == "CronJob" {
@@ -73,36 +80,63 @@ func cronJobs(t *testing.T) (jobs []manifest, documents []string) {
 
 func TestTheCronJobsRun(t *testing.T) {
 	s := newSite(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})
-	jobs, _ := cronJobs(t)
+	jobs, _ := cronJobs(t, "kubernetes.yaml")
 	for _, job := range jobs {
-		pod := job.Spec.JobTemplate.Spec.Template.Spec
-		c := pod.Containers[0]
-		if _, err := cron.ParseStandard(job.Spec.Schedule); err != nil {
-			t.Errorf("%s: %v", job.Metadata.Name, err)
-		}
-		if job.Spec.ConcurrencyPolicy != "Forbid" || pod.RestartPolicy != "Never" || !pod.SecurityContext.RunAsNonRoot || !c.SecurityContext.ReadOnlyRootFilesystem {
-			t.Errorf("%s overlaps itself, or has more rights than it needs: %+v", job.Metadata.Name, job)
-		}
-		mounts := map[string]string{}
-		for _, mount := range c.VolumeMounts {
-			mounts[mount.Name] = mount.MountPath
-		}
-		if pod.Volumes[0].Secret == nil || mounts[pod.Volumes[0].Name] != "/run/secrets/am" ||
-			pod.Volumes[1].PersistentVolumeClaim == nil || mounts[pod.Volumes[1].Name] != "/var/lib/amsql" {
-			t.Errorf("%s has the volumes %+v at %v", job.Metadata.Name, pod.Volumes, mounts)
-		}
-		var environment, args []string
-		for _, variable := range c.Env {
-			environment = append(environment, variable.Name+"="+variable.Value)
-		}
-		for _, arg := range c.Args {
-			args = append(args, strings.ReplaceAll(arg, "$(JOB)", job.Metadata.Name+"-29401217"))
-		}
-		if out, err := s.command(t, environment, "amsql", args...).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v: %s", job.Metadata.Name, err, out)
-		}
+		s.run(t, job, "$(JOB)", job.Metadata.Name+"-29401217")
 	}
 	s.check(t)
+}
+
+func TestTheShardsOfAnIndexedJobAreAll(t *testing.T) {
+	s := newSite(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})
+	jobs, _ := cronJobs(t, "kubernetes-shards.yaml")
+	if len(jobs) != 1 || jobs[0].Spec.JobTemplate.Spec.CompletionMode != "Indexed" || jobs[0].Spec.JobTemplate.Spec.Parallelism != jobs[0].Spec.JobTemplate.Spec.Completions {
+		t.Fatalf("jobs %+v, want one that is indexed, all of it at once", jobs)
+	}
+	for i := range jobs[0].Spec.JobTemplate.Spec.Completions {
+		s.run(t, jobs[0], "$(SHARD)", strconv.Itoa(i))
+	}
+	var shards []string
+	folders, _ := filepath.Glob(filepath.Join(s.state, "history", "*", "*", "snapshot=*")) // the pattern is fine
+	for _, folder := range folders {
+		_, shard, _ := strings.Cut(filepath.Base(folder), "Z-")
+		shards = append(shards, shard)
+	}
+	slices.Sort(shards)
+	if want := []string{"0of3", "1of3", "2of3"}; !slices.Equal(shards, want) {
+		t.Errorf("shards %q, want %q", shards, want)
+	}
+}
+
+// run does what a pod of the job does, where it has a value for the variable.
+func (s *site) run(t *testing.T, job manifest, variable, value string) {
+	t.Helper()
+	pod := job.Spec.JobTemplate.Spec.Template.Spec
+	c := pod.Containers[0]
+	if _, err := cron.ParseStandard(job.Spec.Schedule); err != nil {
+		t.Errorf("%s: %v", job.Metadata.Name, err)
+	}
+	if job.Spec.ConcurrencyPolicy != "Forbid" || pod.RestartPolicy != "Never" || !pod.SecurityContext.RunAsNonRoot || !c.SecurityContext.ReadOnlyRootFilesystem {
+		t.Errorf("%s overlaps itself, or has more rights than it needs: %+v", job.Metadata.Name, job)
+	}
+	mounts := map[string]string{}
+	for _, mount := range c.VolumeMounts {
+		mounts[mount.Name] = mount.MountPath
+	}
+	if pod.Volumes[0].Secret == nil || mounts[pod.Volumes[0].Name] != "/run/secrets/am" ||
+		pod.Volumes[1].PersistentVolumeClaim == nil || mounts[pod.Volumes[1].Name] != "/var/lib/amsql" {
+		t.Errorf("%s has the volumes %+v at %v", job.Metadata.Name, pod.Volumes, mounts)
+	}
+	var environment, args []string
+	for _, variable := range c.Env {
+		environment = append(environment, variable.Name+"="+variable.Value)
+	}
+	for _, arg := range c.Args {
+		args = append(args, strings.ReplaceAll(arg, variable, value))
+	}
+	if out, err := s.command(t, environment, "amsql", args...).CombinedOutput(); err != nil {
+		t.Errorf("%s: %v: %s", job.Metadata.Name, err, out)
+	}
 }
 
 // kubectl leaves out of what it prints whatever a CronJob of Kubernetes does not have.
@@ -110,8 +144,9 @@ func TestTheCronJobsAreAsKubernetesWantsThem(t *testing.T) {
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		t.Skip(err)
 	}
-	_, documents := cronJobs(t)
-	for _, document := range documents {
+	_, documents := cronJobs(t, "kubernetes.yaml")
+	_, shards := cronJobs(t, "kubernetes-shards.yaml")
+	for _, document := range slices.Concat(documents, shards) {
 		var want, got any
 		fromYAML(t, document, &want)
 		cmd := exec.CommandContext(t.Context(), "kubectl", "set", "image", "--local", "-f", "-", "-o", "json", "amsql=registry.example.com/amsql:other")

@@ -7,13 +7,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/history"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/dustin/go-humanize/english"
+	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 )
+
+// clockSkew is how far another machine's clock may be ahead.
+const clockSkew = time.Minute
 
 // SnapshotOptions are those of amsql snapshot.
 type SnapshotOptions struct {
@@ -22,6 +27,9 @@ type SnapshotOptions struct {
 	To          string
 	KeyFile     string
 	KeepHandles bool
+
+	Shard string // one of several, as inventory.ParseShard reads it
+	At    string // the time that its snapshot has, or a span to round now down to
 }
 
 func newSnapshot(streams Streams) *cobra.Command {
@@ -32,12 +40,16 @@ func newSnapshot(streams Streams) *cobra.Command {
 		Long: "snapshot scans the sessions of all connections once and adds what it finds to a history:\n" +
 			"sessions, how completely each realm was listed, realms, limits, users and the server. A\n" +
 			"realm that is cut or fails is kept as such; the exit status is then 1. Handles are kept as\n" +
-			"keyed fingerprints.",
+			"keyed fingerprints.\n\n" +
+			"--shard shares one scan out among several runs, on several machines perhaps: each asks for\n" +
+			"its part of the users, at its part of the rate. Together they are one snapshot, known by its\n" +
+			"time, --at, which all of them are given.",
 		Example: examples(
 			"into the user's own history", "amsql snapshot",
 			"into a file, every ten minutes by cron", "*/10 * * * * amsql snapshot --to /var/lib/amsql/history.db",
 			"into PostgreSQL", "amsql snapshot --to postgres://amsql@db.example.com/audit",
 			"into a Parquet dataset", "amsql snapshot --to parquet:/var/lib/amsql/history",
+			"the first of three shards, of the snapshot of this hour", "amsql snapshot --shard 0/3 --at 1h --to postgres://amsql@db.example.com/audit",
 			"only of some connections", "amsql snapshot --connection east --connection west",
 		),
 		Args: noArguments,
@@ -47,6 +59,8 @@ func newSnapshot(streams Streams) *cobra.Command {
 	flags.StringVar(&o.To, "to", "", "keep it in this `target`: a file of SQLite, postgres://USER@HOST/DATABASE or parquet:FOLDER (default history.db in the user's data folder)")
 	flags.StringVar(&o.KeyFile, "key-file", "", "read the key of the fingerprints from a `file`, which is made where there is none (default fingerprint.key in the user's data folder)")
 	flags.BoolVar(&o.KeepHandles, "keep-handles", false, "keep the handles, too, by which administrators can end the sessions")
+	flags.StringVar(&o.Shard, "shard", "", "scan one `shard` of several: 0/3, 1/3 and 2/3 are all of three")
+	flags.StringVar(&o.At, "at", "", "with --shard, the `time` of the snapshot: 2026-11-17T03:00:00Z, or a span such as 1h, which is now, rounded down to that in UTC")
 	o.addFlags(flags)
 	cmd.AddCommand(newPrune(streams))
 	return cmd
@@ -63,11 +77,15 @@ func (o *SnapshotOptions) run(ctx context.Context, streams Streams) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
+	shard, clock, err := o.share(time.Now())
+	if err != nil {
+		return err
+	}
 	key, err := history.ReadKey(o.KeyFile)
 	if err != nil {
 		return &usageError{"--key-file: " + err.Error()}
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := openShard(ctx, configs, streams, shard)
 	if err != nil {
 		return err
 	}
@@ -79,7 +97,7 @@ func (o *SnapshotOptions) run(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
-	return firstError(w.snapshots(ctx, store, history.Options{Key: key, KeepHandles: o.KeepHandles, Version: version()}), store.Close())
+	return firstError(w.snapshots(ctx, store, history.Options{Key: key, KeepHandles: o.KeepHandles, Version: version(), Now: clock}), store.Close())
 }
 
 // complete fills in what lies in the user's data folder.
@@ -94,6 +112,27 @@ func (o *SnapshotOptions) complete() error {
 	o.To = cmp.Or(o.To, filepath.Join(folder, "history.db"))
 	o.KeyFile = cmp.Or(o.KeyFile, filepath.Join(folder, "fingerprint.key"))
 	return nil
+}
+
+// share reads which shard to scan, and the clock that all shards of its snapshot have.
+func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock func() time.Time, err error) {
+	switch {
+	case o.Shard == "" && o.At == "":
+		return shard, nil, nil
+	case o.Shard == "" || o.At == "":
+		return shard, nil, &usageError{"--shard and --at go together: the shards of a snapshot are known by its time; see amsql snapshot --help"}
+	}
+	if shard, err = inventory.ParseShard(o.Shard); err != nil {
+		return shard, nil, &usageError{"--shard: " + err.Error()}
+	}
+	at, err := time.Parse(time.RFC3339, o.At)
+	if span, other := model.ParseDuration(o.At); other == nil && span > 0 {
+		at, err = now.Truncate(time.Duration(span)), nil
+	}
+	if err != nil || at.After(now.Add(clockSkew)) {
+		return shard, nil, &usageError{fmt.Sprintf("--at: %q is neither a time, such as 2026-11-17T03:00:00Z, that is not to come, nor a span such as 1h", o.At)}
+	}
+	return shard, func() time.Time { return at }, nil
 }
 
 // distinctServers refuses two connections to one server, whose snapshots could not be told apart.
@@ -145,7 +184,11 @@ func (w *workspace) tellSnapshot(c *am.Connection, t *history.Taken, store histo
 			realms = append(realms, fmt.Sprintf("%d %s", n, completeness))
 		}
 	}
-	tell(fmt.Sprintf("%s in %s (%s) kept in %s", english.Plural(int(t.Sessions), "session", ""),
+	of := ""
+	if t.Shard.Shards() > 1 {
+		of = fmt.Sprintf("shard %s of %s: ", t.Shard, t.At.Format(time.RFC3339Nano))
+	}
+	tell(of + fmt.Sprintf("%s in %s (%s) kept in %s", english.Plural(int(t.Sessions), "session", ""),
 		english.Plural(count, "realm", ""), cmp.Or(strings.Join(realms, ", "), "none listed"), store))
 	for _, missing := range t.Missing {
 		tell("the snapshot is without " + missing)

@@ -39,7 +39,12 @@ type workspace struct {
 	in      *bufio.Reader // of what is typed
 }
 
-func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Streams) (_ *workspace, err error) {
+func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Streams) (*workspace, error) {
+	return openShard(ctx, configs, streams, inventory.Shard{})
+}
+
+// openShard opens a workspace whose connections have the sessions and identities of a shard.
+func openShard(ctx context.Context, configs []am.NamedConfig, streams Streams, shard inventory.Shard) (_ *workspace, err error) {
 	w := &workspace{streams: streams, several: len(configs) > 1 || len(configs) == 1 && configs[0].Members != nil}
 	defer func() {
 		if err != nil {
@@ -51,6 +56,7 @@ func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Stream
 	}
 	w.ask = w.askLine
 	host := w.host()
+	host.Shard = shard
 	w.db.HandleExec(w.exec)
 	for i, c := range configs {
 		if i == 0 {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
 	"github.com/ncruces/go-sqlite3"
 )
@@ -106,7 +107,7 @@ func keepSnapshot(b *testing.B, store Store, rows [][]any, at time.Time) time.Du
 		}
 	}
 	started := time.Now()
-	d, err := store.begin(b.Context(), "server", at)
+	d, err := store.begin(b.Context(), "server", at, inventory.Shard{})
 	must(b, err)
 	must(b, d.write(b.Context(), sessionRelation(), ready))
 	must(b, d.write(b.Context(), snapshots, madeRows(snapshots, 1)))

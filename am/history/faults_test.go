@@ -18,6 +18,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 var kills = flag.Int("history.kills", 5, "how often a process that writes snapshots is killed")
@@ -49,7 +50,7 @@ func writeForever(target string) error {
 
 // writeMade writes a snapshot of so many sessions.
 func writeMade(ctx context.Context, store Store, server string, at time.Time, n int) error {
-	d, err := store.begin(ctx, server, at)
+	d, err := store.begin(ctx, server, at, inventory.Shard{})
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,12 @@ func madeRows(r relation, n int) iter.Seq2[[]any, error] {
 		for i := range n {
 			row := make([]any, len(r.columns))
 			for j, c := range r.columns {
-				if c.Type == am.Text && c.Name != "error" {
+				switch {
+				case c.Name == "shard":
+					row[j] = int64(0)
+				case c.Name == "shards":
+					row[j] = int64(1)
+				case c.Type == am.Text && c.Name != "error":
 					row[j] = fmt.Sprintf("%s %d", c.Name, i)
 				}
 			}
@@ -137,7 +143,7 @@ func aSnapshotThatFailsInTheMiddleIsAbsent(t *testing.T, k kept) {
 	must(t, writeMade(t.Context(), k, "server", noon, rowsPerSnapshot))
 	broken := errors.New("the scan broke")
 	for _, failing := range relations() {
-		d, err := k.begin(t.Context(), "server", noon.Add(time.Hour))
+		d, err := k.begin(t.Context(), "server", noon.Add(time.Hour), inventory.Shard{})
 		must(t, err)
 		for _, r := range relations() {
 			rows := madeRows(r, rowsPerSnapshot)
@@ -161,7 +167,7 @@ func aSnapshotThatFailsInTheMiddleIsAbsent(t *testing.T, k kept) {
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	d, err := k.begin(ctx, "server", noon.Add(time.Hour))
+	d, err := k.begin(ctx, "server", noon.Add(time.Hour), inventory.Shard{})
 	must(t, err)
 	must(t, d.write(ctx, snapshots, madeRows(snapshots, 1)))
 	cancel()

@@ -80,6 +80,19 @@ func trinoTable(l lake, r relation) string {
 		"call system.sync_partition_metadata('amsql', '%[1]s_files', 'ADD')", r.name, l.declared(r)) + ";\n\n" + l.overFiles(r)
 }
 
+// lakeMerged is the relation's view of shards as one, for engines that like to read a table once.
+func lakeMerged(r relation) string {
+	columns := []string{"server", "taken_at", "realm"}
+	for _, c := range r.columns[len(shardColumns)+1:] {
+		how := r.merged[c.Name]
+		if how == "" {
+			how = "min_by(" + c.Name + ", shard)"
+		}
+		columns = append(columns, how+" as "+c.Name)
+	}
+	return fmt.Sprintf("create view %s as\nselect\n  %s\nfrom %s\ngroup by server, taken_at, realm", r.mergedView(), strings.Join(columns, ",\n  "), r.name)
+}
+
 // page is the SQL that makes tables and views.
 func (l lake) page() string {
 	var statements []string
@@ -88,6 +101,9 @@ func (l lake) page() string {
 	}
 	statements = append(statements, latest)
 	for _, r := range relations() {
+		if r.merged != nil {
+			statements = append(statements, lakeMerged(r))
+		}
 		if r.of != nil {
 			statements = append(statements, r.createView())
 		}

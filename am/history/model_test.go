@@ -10,32 +10,65 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"pgregory.net/rapid"
 )
 
-// A scanned realm is what one snapshot has of it.
+// A scanned realm is what one snapshot, or one shard, has of it.
 type scanned struct {
 	cut      bool
 	sessions map[string]time.Time // by session, when it ends at the latest
 }
 
-// A modelSnapshot is a snapshot of a server in the plain model.
+// A modelShard is one of the shards of a snapshot: the only one, where it is whole.
+type modelShard struct {
+	inventory.Shard
+	realms map[string]scanned
+}
+
+// A modelSnapshot is a snapshot of a server in the plain model, of which some shards are kept.
 type modelSnapshot struct {
 	at     time.Time
-	realms map[string]scanned
+	of     int // shards
+	kept   []modelShard
+	realms map[string]scanned // of all shards that are kept
+}
+
+// merge makes the snapshot's realms of those of its shards. One that is not in each of them is cut.
+func (s *modelSnapshot) merge() {
+	s.realms = map[string]scanned{}
+	for _, shard := range s.kept {
+		for realm := range shard.realms {
+			s.realms[realm] = scanned{sessions: map[string]time.Time{}}
+		}
+	}
+	for realm, merged := range s.realms {
+		for _, shard := range s.kept {
+			found, is := shard.realms[realm]
+			merged.cut = merged.cut || !is || found.cut
+			maps.Copy(merged.sessions, found.sessions)
+		}
+		merged.cut = merged.cut || len(s.kept) < s.of
+		s.realms[realm] = merged
+	}
 }
 
 var modelStart = time.Date(2026, 11, 17, 22, 0, 0, 0, time.UTC)
 
 // drawSnapshots draws some snapshots of a server, in the order of their times: sessions come, stay and go, realms too, and
-// some realms are cut.
+// some realms are cut. Some snapshots are in shards, of which some are missing, or miss a realm.
 func drawSnapshots(t *rapid.T, server string) (all []modelSnapshot) {
 	at := modelStart
 	alive := map[string]map[string]time.Time{}
 	count := 0
 	for range rapid.IntRange(0, 6).Draw(t, server+" snapshots") {
 		at = at.Add(time.Duration(rapid.IntRange(1, 90).Draw(t, "minutes")) * time.Minute)
-		s := modelSnapshot{at, map[string]scanned{}}
+		s := modelSnapshot{at: at, of: max(1, rapid.IntRange(-2, 3).Draw(t, "shards"))}
+		for i := range s.of {
+			if s.of == 1 || rapid.IntRange(0, 5).Draw(t, "kept") > 0 || i == s.of-1 && s.kept == nil {
+				s.kept = append(s.kept, modelShard{inventory.Shard{Index: i, Count: s.of}, map[string]scanned{}})
+			}
+		}
 		for _, realm := range []string{"/", "/alpha"} {
 			if rapid.IntRange(0, 9).Draw(t, "realm") == 0 {
 				continue // it is not there
@@ -52,14 +85,20 @@ func drawSnapshots(t *rapid.T, server string) (all []modelSnapshot) {
 				count++
 				alive[realm][fmt.Sprintf("%s%s%d", server, strings.TrimPrefix(realm, "/"), count)] = at.Add(time.Duration(rapid.IntRange(-5, 300).Draw(t, "lasts")) * time.Minute)
 			}
-			found := scanned{cut: rapid.IntRange(0, 3).Draw(t, "cut") == 0, sessions: map[string]time.Time{}}
-			for _, session := range slices.Sorted(maps.Keys(alive[realm])) {
-				if !found.cut || rapid.Bool().Draw(t, "found") {
-					found.sessions[session] = alive[realm][session]
+			for _, shard := range s.kept {
+				if s.of > 1 && rapid.IntRange(0, 9).Draw(t, "realm of shard") == 0 {
+					continue
 				}
+				found := scanned{cut: rapid.IntRange(0, 3).Draw(t, "cut") == 0, sessions: map[string]time.Time{}}
+				for _, session := range slices.Sorted(maps.Keys(alive[realm])) {
+					if shard.Has(realm, session) && (!found.cut || rapid.Bool().Draw(t, "found")) {
+						found.sessions[session] = alive[realm][session]
+					}
+				}
+				shard.realms[realm] = found
 			}
-			s.realms[realm] = found
 		}
+		s.merge()
 		all = append(all, s)
 	}
 	return all
@@ -67,21 +106,31 @@ func drawSnapshots(t *rapid.T, server string) (all []modelSnapshot) {
 
 // keep writes the model's snapshot as Take would.
 func keep(ctx context.Context, store Store, server string, s modelSnapshot) error {
-	d, err := store.begin(ctx, server, s.at)
+	for _, shard := range s.kept {
+		if err := s.keep(ctx, store, server, shard); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s modelSnapshot) keep(ctx context.Context, store Store, server string, shard modelShard) error {
+	d, err := store.begin(ctx, server, s.at, shard.Shard)
 	if err != nil {
 		return err
 	}
 	defer d.abandon(ctx)
 	for _, r := range relations() {
-		if err := d.write(ctx, r, s.rows(r)); err != nil {
+		if err := d.write(ctx, r, s.rows(r, shard)); err != nil {
 			return err
 		}
 	}
 	return d.commit(ctx)
 }
 
-func (s modelSnapshot) rows(r relation) iter.Seq2[[]any, error] {
+func (s modelSnapshot) rows(r relation, shard modelShard) iter.Seq2[[]any, error] {
 	row := func(cells map[string]any) []any {
+		cells["shard"], cells["shards"] = int64(shard.Index), int64(shard.Count)
 		row := make([]any, len(r.columns))
 		for i, c := range r.columns {
 			row[i] = cells[c.Name]
@@ -92,7 +141,7 @@ func (s modelSnapshot) rows(r relation) iter.Seq2[[]any, error] {
 		if r.name == "snapshot" && !yield(row(map[string]any{"connection": "am", "fingerprint_key": "k"}), nil) {
 			return
 		}
-		for realm, found := range s.realms {
+		for realm, found := range shard.realms {
 			completeness := map[bool]string{true: "cut", false: "whole"}[found.cut]
 			if r.name == "session_scan" && !yield(row(map[string]any{"realm": realm, "sessions": int64(len(found.sessions)), "completeness": completeness}), nil) {
 				return
@@ -147,6 +196,16 @@ func who(all []modelSnapshot, at time.Time) (lines []string) {
 	return lines
 }
 
+// latestOf is which snapshot is the latest: of those that are whole, where there is one.
+func latestOf(all []modelSnapshot) int {
+	for i, s := range slices.Backward(all) {
+		if len(s.kept) == s.of {
+			return i
+		}
+	}
+	return len(all) - 1
+}
+
 func shownTime(t time.Time) string {
 	if t.IsZero() {
 		return "NULL"
@@ -163,8 +222,15 @@ func equalsThePlainModel(t *testing.T, k kept) {
 		for _, name := range []string{"a", "b"} {
 			server := fmt.Sprintf("%s%d", name, series)
 			all := drawSnapshots(rt, name)
-			order := rapid.Permutation(all).Draw(rt, "order") // a scan that took long comes after those begun later
-			for _, s := range order {
+			var shards []modelSnapshot // each with one
+			for _, s := range all {
+				for i := range s.kept {
+					one := s
+					one.kept = s.kept[i : i+1]
+					shards = append(shards, one)
+				}
+			}
+			for _, s := range rapid.Permutation(shards).Draw(rt, "order") { // a scan that took long comes after those begun later
 				must(t, keep(t.Context(), k, server, s))
 			}
 			k.agrees(t, rt, server, all)
@@ -181,7 +247,7 @@ func (k kept) agrees(t *testing.T, rt *rapid.T, server string, all []modelSnapsh
 			rt.Fatalf("%s of %d snapshots:\n got %q\nwant %q\n%+v", what, len(all), got, want, all)
 		}
 	}
-	var history, changes, over, now []string
+	var history, changes, over, now, scans, snapshots []string
 	for _, session := range sessionsOf(all) {
 		realm, seen, gone, ends := known(all, session, modelStart.AddDate(1, 0, 0))
 		first, last := seen[0], seen[len(seen)-1]
@@ -191,22 +257,31 @@ func (k kept) agrees(t *testing.T, rt *rapid.T, server string, all []modelSnapsh
 			changes = append(changes, session+" | vanished | "+timestamp(gone))
 		}
 	}
+	latest := latestOf(all)
 	for i, s := range all {
+		sessions, cut := 0, 0
 		for realm, found := range s.realms {
 			n := fmt.Sprint(len(found.sessions))
 			over = append(over, strings.Join([]string{timestamp(s.at), realm, map[bool]string{true: "NULL", false: n}[found.cut], n}, " | "))
-			for session := range found.sessions {
-				if i == len(all)-1 {
+			if sessions += len(found.sessions); found.cut {
+				cut++
+			}
+			if i == latest {
+				scans = append(scans, fmt.Sprintf("%s | %s | %s", realm, n, map[bool]string{true: "cut", false: "whole"}[found.cut]))
+				for session := range found.sessions {
 					now = append(now, session+" | "+realm)
 				}
 			}
 		}
+		snapshots = append(snapshots, fmt.Sprintf("%s | %d | %d | %d | %d | %d", timestamp(s.at), sessions, len(s.realms), cut, s.of, len(s.kept)))
 	}
 	same("the history", history, `select session, realm, username, first_seen, last_seen, gone_by, snapshots, last_access, max_session_expiration_time
 		from am_session_history where base_url = '%s'`, server)
 	same("the changes", changes, "select session, change, seen_at from am_session_change where base_url = '%s'", server)
 	same("the concurrency", over, "select taken_at, realm, sessions, at_least from am_concurrency where base_url = '%s'", server)
 	same("the latest snapshot", now, "select session, realm from am_session where base_url = '%s'", server)
+	same("its scans", scans, "select realm, sessions, completeness from am_session_scan where base_url = '%s'", server)
+	same("the snapshots", snapshots, "select taken_at, sessions, realms, realms_cut, shards, shards_kept from am_snapshot where base_url = '%s'", server)
 	for range 3 {
 		at := modelStart.Add(time.Duration(rapid.IntRange(-10, 700).Draw(rt, "at")) * time.Minute)
 		want := who(all, at)

@@ -8,18 +8,23 @@ import (
 	"iter"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // parquetStore is a history in a folder: a dataset with Hive partitions, which DuckDB, Spark and Trino know. A snapshot is
-// one folder with a file for each relation. It is written under a hidden name, which no engine reads, and then renamed.
+// one folder with a file for each relation, or such a folder for each of its shards. It is written under a hidden name, which no engine reads, and then renamed.
 type parquetStore struct{ dir string }
 
 const (
 	snapshotGlob = "server=*/date=*/snapshot=*"
 	snapshotTime = "20060102T150405.000000Z" // in the name of a snapshot's folder
+	shardSuffix  = "-%dof%d"                 // after it, where it is a shard's
 
 	draftPrefix   = ".draft-"   // of a snapshot that is being written
 	removedPrefix = ".removed-" // of one that is being removed
@@ -62,10 +67,14 @@ func (s *parquetStore) Close() error   { return nil }
 // escaped is a value in the name of a partition. Hive, and all who read its partitions, undo it.
 func escaped(value string) string { return strings.ReplaceAll(url.QueryEscape(value), "+", "%20") }
 
-// folder is a snapshot's, within the dataset.
-func (id snapshotID) folder() string {
+// folder is a snapshot's, or that of its shard, within the dataset.
+func (id snapshotID) folder(shard inventory.Shard) string {
 	at := id.at.UTC()
-	return filepath.Join("server="+escaped(id.server), "date="+at.Format(time.DateOnly), "snapshot="+at.Format(snapshotTime))
+	name := "snapshot=" + at.Format(snapshotTime)
+	if shard.Shards() > 1 {
+		name += fmt.Sprintf(shardSuffix, shard.Index, shard.Count)
+	}
+	return filepath.Join("server="+escaped(id.server), "date="+at.Format(time.DateOnly), name)
 }
 
 // parquetFile is a relation's, within the folder of a snapshot.
@@ -82,13 +91,28 @@ func (s *parquetStore) list(context.Context) (all []snapshotID, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("the folder %s: %w", folder, err)
 		}
-		at, err := time.Parse(snapshotTime, strings.TrimPrefix(parts[2], "snapshot="))
+		name, _, _ := strings.Cut(strings.TrimPrefix(parts[2], "snapshot="), "-")
+		at, err := time.Parse(snapshotTime, name)
 		if err != nil {
 			return nil, fmt.Errorf("the folder %s: %w", folder, err)
 		}
 		all = append(all, snapshotID{server, at})
 	}
-	return all, nil
+	return slices.Compact(all), nil // in the order of names
+}
+
+func (s *parquetStore) shards(_ context.Context, server string, takenAt time.Time) (shards []inventory.Shard, err error) {
+	folders, err := fs.Glob(os.DirFS(s.dir), filepath.ToSlash(snapshotID{server, takenAt}.folder(inventory.Shard{}))+"*")
+	for _, folder := range folders {
+		var shard inventory.Shard
+		if _, suffix, is := strings.Cut(path.Base(folder), "Z-"); is {
+			if _, err := fmt.Sscanf("-"+suffix, shardSuffix, &shard.Index, &shard.Count); err != nil {
+				return nil, fmt.Errorf("the folder %s: %w", folder, err)
+			}
+		}
+		shards = append(shards, shard)
+	}
+	return shards, err
 }
 
 func (s *parquetStore) lastKey(ctx context.Context, server string) (string, error) {
@@ -102,13 +126,14 @@ func (s *parquetStore) lastKey(ctx context.Context, server string) (string, erro
 			last = id
 		}
 	}
-	if last.server == "" {
-		return "", nil
+	shards, err := s.shards(ctx, last.server, last.at)
+	if err != nil || len(shards) == 0 {
+		return "", err
 	}
-	return readKeyName(filepath.Join(s.dir, last.folder(), parquetFile(snapshots)))
+	return readKeyName(filepath.Join(s.dir, last.folder(shards[0]), parquetFile(snapshots)))
 }
 
-// remove hides each snapshot in one step and then deletes it. One that is killed has removed some of them, each whole.
+// remove hides each snapshot, a shard in one step, and then deletes it. One that is killed has removed some of them, each whole.
 func (s *parquetStore) remove(ctx context.Context, removed, _ []snapshotID, now time.Time) error {
 	for _, id := range removed {
 		if err := ctx.Err(); err != nil {
@@ -118,32 +143,36 @@ func (s *parquetStore) remove(ctx context.Context, removed, _ []snapshotID, now 
 		if err != nil {
 			return err
 		}
-		folder := filepath.Join(s.dir, id.folder())
-		err = os.Rename(folder, filepath.Join(hidden, "snapshot"))
-		if errors.Is(err, fs.ErrNotExist) { // another process has been quicker
-			err = nil
+		shards, err := s.shards(ctx, id.server, id.at)
+		for _, shard := range shards {
+			folder := filepath.Join(s.dir, id.folder(shard))
+			moved := os.Rename(folder, filepath.Join(hidden, filepath.Base(folder)))
+			if !errors.Is(moved, fs.ErrNotExist) { // else another process has been quicker
+				err = errors.Join(err, moved)
+			}
 		}
 		if err = errors.Join(err, os.RemoveAll(hidden)); err != nil {
 			return fmt.Errorf("remove a snapshot: %w", err)
 		}
 		if now.Sub(id.at) > daysOpen*24*time.Hour {
-			_ = os.Remove(filepath.Dir(folder)) // fails where the day has other snapshots
+			_ = os.Remove(filepath.Dir(filepath.Join(s.dir, id.folder(inventory.Shard{})))) // fails where the day has other snapshots
 		}
 	}
 	return nil
 }
 
-func (s *parquetStore) begin(_ context.Context, server string, takenAt time.Time) (draft, error) {
+func (s *parquetStore) begin(_ context.Context, server string, takenAt time.Time, shard inventory.Shard) (draft, error) {
 	hidden, err := os.MkdirTemp(s.dir, draftPrefix+"*")
 	if err != nil {
 		return nil, err
 	}
-	return &parquetDraft{store: s, id: snapshotID{server, takenAt}, dir: hidden, written: map[string]bool{}}, nil
+	return &parquetDraft{store: s, id: snapshotID{server, takenAt}, shard: shard, dir: hidden, written: map[string]bool{}}, nil
 }
 
 type parquetDraft struct {
 	store   *parquetStore
 	id      snapshotID
+	shard   inventory.Shard
 	dir     string // "" when it is done
 	written map[string]bool
 }
@@ -174,7 +203,7 @@ func (d *parquetDraft) commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	target := filepath.Join(d.store.dir, d.id.folder())
+	target := filepath.Join(d.store.dir, d.id.folder(d.shard))
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return err
 	}

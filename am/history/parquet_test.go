@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
 	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
@@ -113,7 +114,7 @@ func TestWhatAKillLeavesInAFolderIsClearedLater(t *testing.T) {
 	dir := t.TempDir()
 	store := openParquet(t, dir)
 	for range 2 { // neither is ended
-		d, err := store.begin(t.Context(), "server", noon)
+		d, err := store.begin(t.Context(), "server", noon, inventory.Shard{})
 		must(t, err)
 		must(t, d.write(t.Context(), snapshots, madeRows(snapshots, 1)))
 	}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -205,7 +207,12 @@ func (s *postgresStore) lastKey(ctx context.Context, server string) (string, err
 	return s.text(ctx, "select fingerprint_key from snapshot where server = $1 order by taken_at desc limit 1", server)
 }
 
-func (s *postgresStore) begin(ctx context.Context, server string, takenAt time.Time) (draft, error) {
+func (s *postgresStore) shards(ctx context.Context, server string, takenAt time.Time) ([]inventory.Shard, error) {
+	rows, err := s.texts(ctx, shardTexts+"server = $1 and taken_at = $2", server, takenAt.Format(time.RFC3339Nano))
+	return parseShards(slices.Concat(rows...), err)
+}
+
+func (s *postgresStore) begin(ctx context.Context, server string, takenAt time.Time, _ inventory.Shard) (draft, error) {
 	for _, r := range relations() {
 		if !r.daily() {
 			continue

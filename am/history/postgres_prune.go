@@ -14,7 +14,7 @@ import (
 const daysOpen = 2
 
 func (s *postgresStore) list(ctx context.Context) (all []snapshotID, err error) {
-	rows, err := s.texts(ctx, "select server, (extract(epoch from taken_at) * 1000000)::bigint from snapshot")
+	rows, err := s.texts(ctx, "select distinct server, (extract(epoch from taken_at) * 1000000)::bigint from snapshot")
 	for _, row := range rows {
 		micros, err := strconv.ParseInt(row[1], 10, 64)
 		if err != nil {

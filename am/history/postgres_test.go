@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // partitionedByDay: two days' sessions are in two tables, and names with the character NUL are no reason to keep nothing.
@@ -19,7 +21,7 @@ func partitionedByDay(t *testing.T, k kept) {
 }
 
 func textsWithNULAreKept(t *testing.T, k kept) {
-	d, err := k.begin(t.Context(), "server", noon)
+	d, err := k.begin(t.Context(), "server", noon, inventory.Shard{})
 	must(t, err)
 	for _, r := range relations() {
 		if r.name != "session" {

@@ -11,40 +11,65 @@ type relation struct {
 	name    string
 	columns []am.Column
 	key     []string // what tells the rows of a snapshot apart; nil: nothing does
+	once    bool     // of a snapshot in shards, the first keeps it
 
 	// Of a relation that keeps a table of the product: that table's name, which the view of the latest snapshot has, and its
 	// columns as that view makes them where they are not kept as they are.
 	of     am.Table
 	shown  map[string]string
 	beside string // a column that the view has besides
+
+	merged map[string]string // where shards have a row each: how one is made of them; other columns are the first shard's
 }
 
 // The columns that every relation has first.
 var snapshotKey = []am.Column{{Name: "server", Type: am.Text}, {Name: "taken_at", Type: am.Timestamp}}
 
+// The columns of relations of which each shard has rows of its own. A snapshot that is whole is shard 0 of 1.
+var shardColumns = []am.Column{{Name: "shard", Type: am.Integer}, {Name: "shards", Type: am.Integer}}
+
 var snapshots = relation{
 	name: "snapshot",
-	key:  []string{},
-	columns: []am.Column{
+	key:  []string{"shard"},
+	columns: slices.Concat(shardColumns, []am.Column{
 		{Name: "connection", Type: am.Text},
 		{Name: "amsql_version", Type: am.Text},
 		{Name: "elapsed_ms", Type: am.Double},
 		{Name: "fingerprint_key", Type: am.Text},
 		{Name: "missing", Type: am.Text},
-	},
+	}),
 }
 
-// keptAs names the relations that keep tables of the product. Tokens' tables are none: nobody lists tokens.
+// keptAs names the relations that keep tables of the product, with the columns that they have besides. Tokens' tables are
+// none: nobody lists tokens.
 var keptAs = map[string]relation{
 	"am_session": {
-		name: "session", key: []string{"session"}, beside: "session",
+		name: "session", key: []string{"session"}, columns: []am.Column{{Name: "session", Type: am.Text}}, beside: "session",
 		shown: map[string]string{"base_url": "server", "title": "username || ' @ ' || realm"},
 	},
-	"am_session_scan":    {name: "session_scan", key: []string{"realm"}, shown: map[string]string{"base_url": "server", "title": "realm"}},
-	"am_realm":           {name: "realm", shown: map[string]string{"base_url": "server", "title": "path"}},
-	"am_session_service": {name: "session_service", shown: map[string]string{"base_url": "server", "title": "realm"}},
+	"am_session_scan": {
+		name: "session_scan", key: []string{"realm", "shard"}, columns: shardColumns, merged: mergedScan,
+		shown: map[string]string{"base_url": "server", "title": "realm"},
+	},
+	"am_realm":           {name: "realm", once: true, shown: map[string]string{"base_url": "server", "title": "path"}},
+	"am_session_service": {name: "session_service", once: true, shown: map[string]string{"base_url": "server", "title": "realm"}},
 	"am_user":            {name: "identity", shown: map[string]string{"base_url": "server"}},
-	"am_server":          {name: "deployment", shown: map[string]string{"base_url": "server", "title": "server"}},
+	"am_server":          {name: "deployment", once: true, shown: map[string]string{"base_url": "server", "title": "server"}},
+}
+
+// mergedScan makes one scan of a realm of those of its shards. What a shard that is missing would have found is not known,
+// as where a list is cut.
+var mergedScan = map[string]string{
+	"sessions": "cast(sum(sessions) as bigint)",
+	"completeness": "case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'cut' then 1 end) > 0" +
+		" then 'cut' else min(completeness) end", // 'by user' comes before 'whole'
+	"identities":     "cast(sum(identities) as bigint)",
+	"identities_cut": "cast(sum(identities_cut) as bigint)",
+	"reason": "coalesce(min(reason), case when min(shards) < max(shards) then 'its shards are of several numbers' when count(*) < max(shards)" +
+		" then 'only ' || cast(count(*) as varchar(20)) || ' of ' || cast(max(shards) as varchar(20)) || ' shards are kept' end)",
+	"requests":   "cast(sum(requests) as bigint)",
+	"elapsed_ms": "max(elapsed_ms)",
+	"error":      "min(error)",
 }
 
 // relations are all tables of a store.
@@ -53,10 +78,7 @@ func relations() []relation {
 	for _, t := range (*am.Connection)(nil).Tables() {
 		if r, kept := keptAs[t.Name()]; kept {
 			r.of = t
-			if r.beside != "" {
-				r.columns = append(r.columns, am.Column{Name: r.beside, Type: am.Text})
-			}
-			r.columns = append(r.columns, slices.DeleteFunc(t.Columns(), func(c am.Column) bool { return r.shown[c.Name] != "" })...)
+			r.columns = slices.Concat(r.columns, slices.DeleteFunc(t.Columns(), func(c am.Column) bool { return r.shown[c.Name] != "" }))
 			all = append(all, r)
 		}
 	}

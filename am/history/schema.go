@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // schemaVersion is raised when tables or views change, so that stores are brought up to them: tables get the columns that
@@ -49,8 +50,39 @@ func (r relation) createIndex() string {
 	return fmt.Sprintf("create index if not exists %s_snapshot on %[1]s (server, taken_at)", r.name)
 }
 
-// latest are the snapshots that the views of the product's tables show.
-const latest = "create view am_latest as select server as base_url, max(taken_at) as taken_at from snapshot group by server"
+// latest are the snapshots that the views of the product's tables show: one whose shards are not all there only where there
+// is no other.
+const latest = `create view am_latest as
+select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at
+from (
+  select server, taken_at, case when count(*) = max(shards) and min(shards) = max(shards) then taken_at end as whole
+  from snapshot
+  group by server, taken_at
+) s
+group by server`
+
+// mergedView is the name of the view that has one row for those that shards have each.
+func (r relation) mergedView() string {
+	if r.merged == nil {
+		return r.name
+	}
+	return "merged_" + r.name
+}
+
+// createMerged is the statement that makes that view. Rows that are the only one are read as from the table, by its index.
+func (r relation) createMerged() string {
+	const ofShards = "from %s o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm)"
+	columns := []string{"c.server", "c.taken_at"}
+	for _, c := range r.columns[len(shardColumns):] {
+		if how := r.merged[c.Name]; how != "" {
+			columns = append(columns, fmt.Sprintf("case when c.shards = 1 then c.%[1]s else (select %s "+ofShards+" end as %[1]s", c.Name, how, r.name))
+		} else {
+			columns = append(columns, "c."+c.Name)
+		}
+	}
+	return fmt.Sprintf("create view %s as\nselect\n  %s\nfrom %s c\nwhere c.shards = 1 or c.shard = (select min(o.shard) "+ofShards,
+		r.mergedView(), strings.Join(columns, ",\n  "), r.name, r.name)
+}
 
 // createView is the statement that makes the view with the name and the columns of the product's table.
 func (r relation) createView() string {
@@ -66,16 +98,33 @@ func (r relation) createView() string {
 		columns = append(columns, r.beside)
 	}
 	return fmt.Sprintf("create view %s as select %s from (select r.* from %s r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r",
-		r.of.Name(), strings.Join(columns, ", "), r.name)
+		r.of.Name(), strings.Join(columns, ", "), r.mergedView())
 }
 
 // createViews are the statements that make all views that do not depend on the dialect.
 func createViews() string {
 	statements := []string{latest}
 	for _, r := range relations() {
+		if r.merged != nil {
+			statements = append(statements, r.createMerged())
+		}
 		if r.of != nil {
 			statements = append(statements, r.createView())
 		}
 	}
 	return strings.Join(append(statements, views), ";\n")
+}
+
+// shardTexts begins the question for the shards of a snapshot.
+const shardTexts = "select shard || '/' || shards from snapshot where "
+
+func parseShards(texts []string, err error) (shards []inventory.Shard, _ error) {
+	for _, text := range texts {
+		shard, err := inventory.ParseShard(text)
+		if err != nil {
+			return nil, err
+		}
+		shards = append(shards, shard)
+	}
+	return shards, err
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -195,8 +196,13 @@ func (s *sqliteStore) lastKey(_ context.Context, server string) (string, error) 
 	return names[0], err
 }
 
+func (s *sqliteStore) shards(_ context.Context, server string, takenAt time.Time) ([]inventory.Shard, error) {
+	texts, err := s.texts(shardTexts+"server = ? and taken_at = ?", server, timestamp(takenAt))
+	return parseShards(texts, err)
+}
+
 // begin collects rows in temporary tables: a scan may take an hour, during which others can read and write.
-func (s *sqliteStore) begin(ctx context.Context, server string, takenAt time.Time) (draft, error) {
+func (s *sqliteStore) begin(ctx context.Context, server string, takenAt time.Time, _ inventory.Shard) (draft, error) {
 	d := &sqliteDraft{store: s, key: []any{server, takenAt}, interrupt: s.conn.SetInterrupt(ctx)}
 	var statements []string
 	for _, r := range relations() {

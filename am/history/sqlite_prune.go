@@ -7,7 +7,7 @@ import (
 )
 
 func (s *sqliteStore) list(context.Context) (all []snapshotID, err error) {
-	stmt, _, err := s.conn.Prepare("select server, taken_at from snapshot")
+	stmt, _, err := s.conn.Prepare("select distinct server, taken_at from snapshot")
 	if err != nil {
 		return nil, err
 	}

@@ -4,17 +4,22 @@ import (
 	"context"
 	"iter"
 	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // A Store keeps snapshots. It serves one goroutine; several may keep snapshots in the same file or database at once.
 type Store interface {
-	// begin begins a snapshot of a server, of which nothing is there until it is committed.
-	begin(ctx context.Context, server string, takenAt time.Time) (draft, error)
+	// begin begins a snapshot of a server, or a shard of one, of which nothing is there until it is committed.
+	begin(ctx context.Context, server string, takenAt time.Time, shard inventory.Shard) (draft, error)
+
+	// shards are those that are kept of a snapshot.
+	shards(ctx context.Context, server string, takenAt time.Time) ([]inventory.Shard, error)
 
 	// lastKey is the name of the key of the server's latest snapshot, "" where there is none.
 	lastKey(ctx context.Context, server string) (string, error)
 
-	// list names all snapshots.
+	// list names all snapshots, each once, however many shards it has.
 	list(ctx context.Context) ([]snapshotID, error)
 
 	// remove removes snapshots and gives their space back: all or none, where the store has transactions, else each whole.

@@ -28,6 +28,7 @@ var everyStore = []storeTest{
 	{"snapshots taken at once are all kept", snapshotsTakenAtOnceAreAllKept},
 	{"the page's questions have answers", thePagesQuestionsHaveAnswers},
 	{"equals the plain model", equalsThePlainModel},
+	{"three shards are one snapshot", threeShardsAreOneSnapshot},
 	{"what is pruned is as if it had never been taken", whatIsPrunedIsAsIfItHadNeverBeenTaken},
 }
 

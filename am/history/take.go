@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/dustin/go-humanize/english"
 )
 
 // Options say how a snapshot is taken.
@@ -25,6 +27,7 @@ type Options struct {
 type Taken struct {
 	Server   string
 	At       time.Time
+	Shard    inventory.Shard
 	Sessions int64
 	Realms   map[inventory.Completeness]int
 	Lacking  []string // realms that are cut or failed, and why
@@ -32,30 +35,45 @@ type Taken struct {
 	NewKey   bool     // the server's snapshots before have fingerprints of another key
 }
 
-// Take scans the connection once and keeps what it finds. Where the store has less than the server, because a realm is cut
-// or fails, the snapshot says so, and so does Taken; an error means that nothing was kept.
+// Take scans the connection, or its shard, once and keeps what it finds. Where the store has less than the server, because
+// a realm is cut or fails, the snapshot says so, and so does Taken; an error means that nothing was kept.
 func Take(ctx context.Context, c *am.Connection, store Store, o Options) (*Taken, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	t := &taking{options: o, connection: c, tables: am.Census(true, c), started: time.Now()}
-	t.Server, t.At, t.Realms = c.BaseURL(), o.Now().UTC().Truncate(time.Microsecond), map[inventory.Completeness]int{}
+	t.Server, t.At, t.Shard, t.Realms = c.BaseURL(), o.Now().UTC().Truncate(time.Microsecond), c.Shard(), map[inventory.Completeness]int{}
+	kept, err := store.shards(ctx, t.Server, t.At)
+	if err = cmp.Or(err, t.clash(kept)); err != nil {
+		return nil, fmt.Errorf("%s: %w", store, err)
+	}
 	before, err := store.lastKey(ctx, t.Server)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", store, err)
 	}
 	t.NewKey = before != "" && before != o.Key.Name()
-	if t.draft, err = store.begin(ctx, t.Server, t.At); err != nil {
-		return nil, fmt.Errorf("%s: %w", store, advise(err))
-	}
-	defer t.draft.abandon(context.WithoutCancel(ctx))
-	if err := t.take(ctx); err != nil {
+	if err := t.keep(ctx, store); err != nil {
+		kept, _ := store.shards(ctx, t.Server, t.At) // since another process may have been quicker
+		if clash := t.clash(kept); clash != nil {
+			err = fmt.Errorf("%s: %w", store, clash)
+		}
 		return nil, advise(err)
 	}
-	if err := t.draft.commit(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", store, advise(err))
-	}
 	return &t.Taken, nil
+}
+
+// clash is why the snapshot cannot be added to the shards that are kept of it.
+func (t *taking) clash(kept []inventory.Shard) error {
+	for _, k := range kept {
+		switch {
+		case k.Shards() != t.Shard.Shards():
+			return fmt.Errorf("the snapshot of %s is kept in %s: shard %s does not go with it; give all shards of a snapshot one number, or this one another time",
+				t.At.Format(time.RFC3339Nano), english.Plural(k.Shards(), "shard", ""), t.Shard)
+		case k.Index == t.Shard.Index:
+			return fmt.Errorf("shard %s of the snapshot of %s is kept already: it stays as it is", t.Shard, t.At.Format(time.RFC3339Nano))
+		}
+	}
+	return nil
 }
 
 // taking is a snapshot on its way into a store.
@@ -68,9 +86,23 @@ type taking struct {
 	started    time.Time
 }
 
+func (t *taking) keep(ctx context.Context, store Store) (err error) {
+	if t.draft, err = store.begin(ctx, t.Server, t.At, t.Shard); err != nil {
+		return fmt.Errorf("%s: %w", store, err)
+	}
+	defer t.draft.abandon(context.WithoutCancel(ctx))
+	if err := t.take(ctx); err != nil {
+		return err
+	}
+	if err := t.draft.commit(ctx); err != nil {
+		return fmt.Errorf("%s: %w", store, err)
+	}
+	return nil
+}
+
 func (t *taking) take(ctx context.Context) error {
 	for _, r := range relations() {
-		if r.of == nil {
+		if r.of == nil || r.once && t.Shard.Index > 0 {
 			continue
 		}
 		var err error
@@ -91,8 +123,11 @@ func (t *taking) take(ctx context.Context) error {
 		missing = strings.Join(t.Missing, "; ")
 	}
 	elapsed := float64(time.Since(t.started).Microseconds()) / 1000
-	return t.draft.write(ctx, snapshots, one([]any{t.connection.Name(), t.options.Version, elapsed, t.options.Key.Name(), missing}))
+	return t.draft.write(ctx, snapshots, one(append(t.shard(), t.connection.Name(), t.options.Version, elapsed, t.options.Key.Name(), missing)))
 }
+
+// shard are the cells of its columns.
+func (t *taking) shard() []any { return []any{int64(t.Shard.Index), int64(t.Shard.Shards())} }
 
 func one(row []any) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) { yield(row, nil) }
@@ -142,7 +177,7 @@ func (t *taking) scans(ctx context.Context, r relation) iter.Seq2[[]any, error] 
 				yield(nil, err)
 				return
 			}
-			cells := r.cells(row)
+			cells := append(t.shard(), r.cells(row)...)
 			t.count(r, cells)
 			if !yield(cells, nil) {
 				return

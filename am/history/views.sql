@@ -1,5 +1,5 @@
 -- The views that SQLite and PostgreSQL have alike. A scan whose completeness is not 'cut' is proof: what it did not find
--- of its realm is gone.
+-- of its realm is gone. Scans of shards are merged, so that a shard that is missing leaves the realm cut.
 
 create view am_snapshot as
 select
@@ -13,10 +13,25 @@ select
   s.missing,
   s.elapsed_ms,
   s.amsql_version,
-  s.fingerprint_key
-from snapshot s
-  left join session_scan c on c.server = s.server and c.taken_at = s.taken_at
-group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key;
+  s.fingerprint_key,
+  s.shards,
+  s.shards_kept
+from (
+  select
+    server,
+    taken_at,
+    min(connection) as connection,
+    min(missing) as missing,
+    max(elapsed_ms) as elapsed_ms,
+    min(amsql_version) as amsql_version,
+    min(fingerprint_key) as fingerprint_key,
+    max(shards) as shards,
+    count(*) as shards_kept
+  from snapshot
+  group by server, taken_at
+) s
+  left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
+group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept;
 
 create view am_session_history as
 select
@@ -28,7 +43,7 @@ select
   h.last_seen,
   (
     select min(c.taken_at)
-    from session_scan c
+    from merged_session_scan c
     where c.server = h.server and c.realm = h.realm and c.taken_at > h.last_seen and c.completeness <> 'cut'
   ) as gone_by,
   h.snapshots,
@@ -63,4 +78,4 @@ select
   sessions as at_least,
   completeness,
   error
-from session_scan;
+from merged_session_scan;

@@ -7,7 +7,7 @@ select
   min(case when completeness <> 'cut' then taken_at end) over (
     partition by server, realm order by taken_at rows between 1 following and unbounded following
   ) as next_proof
-from session_scan;
+from merged_session_scan;
 
 create view am_session_history as
 select

@@ -7,7 +7,7 @@ select
     lead(s.taken_at) over (partition by s.server, s.session order by s.taken_at),
     (
       select min(c.taken_at)
-      from session_scan c
+      from merged_session_scan c
       where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'cut'
     ),
     s.max_session_expiration_time
@@ -46,7 +46,7 @@ begin atomic
   from session s
     left join (
       select c.server, c.realm, max(c.taken_at) as proven
-      from session_scan c
+      from merged_session_scan c
       where c.taken_at <= moment and c.completeness <> 'cut'
       group by c.server, c.realm
     ) p on p.server = s.server and p.realm = s.realm

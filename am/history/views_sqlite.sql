@@ -8,7 +8,7 @@ select
     coalesce(lead(s.taken_at) over (partition by s.server, s.session order by s.taken_at), '9999'),
     coalesce((
       select min(c.taken_at)
-      from session_scan c
+      from merged_session_scan c
       where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'cut'
     ), '9999'),
     coalesce(s.max_session_expiration_time, '9999')

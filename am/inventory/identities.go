@@ -26,11 +26,21 @@ func (r *realmScan) expand(ctx context.Context, listed map[string]string, sent *
 		return r.askAll(ctx, names, func(ctx context.Context, name string) error {
 			return r.askUser(ctx, name, fields, func(session *rest.Session) bool {
 				r.spelled(session, "")
-				return sent.first(session)
+				return r.expected(session, name) && sent.first(session)
 			})
 		})
 	})
 	return group.Wait()
+}
+
+// expected reports whether a session that a name in the shard leads to is in the shard, too. AM's directory takes more names
+// for the same than those that differ in case: where one leads to the sessions of another, that one's shard may not know.
+func (r *realmScan) expected(session *rest.Session, name string) bool {
+	if r.has(session.Username) {
+		return true
+	}
+	r.cutSafely(fmt.Sprintf("AM takes %q for %q, of whom another shard may not know", name, session.Username))
+	return false
 }
 
 // name sends each identity's name once: those that the realm's directory lists, and those that the cut list names and
@@ -39,7 +49,7 @@ func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<
 	sent := make(map[string]bool, len(listed))
 	send := func(name string) error {
 		key := strings.ToLower(name)
-		if sent[key] {
+		if sent[key] || !r.has(name) {
 			return nil
 		}
 		sent[key] = true

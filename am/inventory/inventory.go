@@ -27,6 +27,7 @@ type Options struct {
 	Realms      []string // what a query without realms asks; nil: all that the server lists
 	ListCap     int      // sessions a list at the most; 0: as the server says, else DefaultListCap
 	UserListCap int      // identities a list at the most, where it may be cut; 0: DefaultUserListCap
+	Shard       Shard    // of users, with their sessions; identities are in the shard of their realm
 
 	OnTruncation Policy // Fail, Warn or Strict
 	OnRealmError Policy // Fail or Warn

@@ -32,15 +32,17 @@ func (r *realmScan) run(ctx context.Context) error {
 		r.Rows, r.Identities = r.rows.Load(), r.identities.Load()
 	}()
 	if r.query.Usernames != nil {
-		r.progress.identities.Add(int64(len(r.query.Usernames)))
 		names := make(chan string, len(r.query.Usernames))
 		for _, name := range r.query.Usernames {
-			names <- name
+			if r.has(name) {
+				r.progress.identities.Add(1)
+				names <- name
+			}
 		}
 		close(names)
 		return r.askAll(ctx, names, r.askNamed)
 	}
-	if narrow(r.query.Fields) && r.limit.rows > tallyFrom {
+	if narrow(r.query.Fields) && r.limit.rows > tallyFrom && r.inventory.options.Shard.Shards() == 1 {
 		if whole, err := r.tally(ctx); whole || err != nil {
 			return err
 		}
@@ -63,6 +65,11 @@ func narrow(fields []string) bool {
 		}
 	}
 	return true
+}
+
+// has reports whether a user is in the scan's shard.
+func (r *realmScan) has(username string) bool {
+	return r.inventory.options.Shard.Has(r.Realm, username)
 }
 
 // tally lists the realm by names alone. Where the list is cut, nothing of it has been sent, and whole is false.
@@ -102,7 +109,9 @@ func (r *realmScan) list(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		total++
+		if total++; !r.has(session.Username) {
+			continue
+		}
 		if total <= r.limit.rows { // beyond, the names no longer matter: the cap is not what it seems
 			names[strings.ToLower(session.Username)] = session.Username
 		}

@@ -35,6 +35,9 @@ func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, er
 	}
 	return ByRealm(ctx, inv, q.Realms, func(ctx context.Context, realm string) iter.Seq2[User, error] {
 		return func(yield func(User, error) bool) {
+			if !inv.options.Shard.Has(realm, "") {
+				return // one shard lists all of a realm, so that it is listed once
+			}
 			users := inv.users(ctx, realm, q.Status)
 			if names != nil {
 				users = inv.usersNamed(ctx, realm, names, q.Status)

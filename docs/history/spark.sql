@@ -2,11 +2,11 @@
 --   spark-sql --conf spark.sql.session.timeZone=UTC -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)
 -- The views are of the session, and see the snapshots that were there when it began.
 
-create temporary view snapshot_files (taken_at timestamp, connection string, amsql_version string, elapsed_ms double, fingerprint_key string, missing string, server string, date date, snapshot string, relation string)
+create temporary view snapshot_files (taken_at timestamp, shard bigint, shards bigint, connection string, amsql_version string, elapsed_ms double, fingerprint_key string, missing string, server string, date date, snapshot string, relation string)
 using parquet options (path 'DATASET');
 
 create temporary view snapshot as
-select date, server, taken_at, connection, amsql_version, elapsed_ms, fingerprint_key, missing
+select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing
 from snapshot_files
 where relation = 'snapshot';
 
@@ -18,11 +18,11 @@ select date, server, taken_at, session, username, realm, universal_id, session_h
 from session_files
 where relation = 'session';
 
-create temporary view session_scan_files (taken_at timestamp, realm string, sessions bigint, list_cap bigint, list_cap_known boolean, completeness string, identities bigint, identities_cut bigint, reason string, requests bigint, started_at timestamp, elapsed_ms double, error string, server string, date date, snapshot string, relation string)
+create temporary view session_scan_files (taken_at timestamp, shard bigint, shards bigint, realm string, sessions bigint, list_cap bigint, list_cap_known boolean, completeness string, identities bigint, identities_cut bigint, reason string, requests bigint, started_at timestamp, elapsed_ms double, error string, server string, date date, snapshot string, relation string)
 using parquet options (path 'DATASET');
 
 create temporary view session_scan as
-select date, server, taken_at, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
+select date, server, taken_at, shard, shards, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
 from session_scan_files
 where relation = 'session_scan';
 
@@ -58,11 +58,37 @@ select date, server, taken_at, product, version, full_version, revision, build_d
 from deployment_files
 where relation = 'deployment';
 
-create temporary view am_latest as select server as base_url, max(taken_at) as taken_at from snapshot group by server;
+create temporary view am_latest as
+select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at
+from (
+  select server, taken_at, case when count(*) = max(shards) and min(shards) = max(shards) then taken_at end as whole
+  from snapshot
+  group by server, taken_at
+) s
+group by server;
 
 create temporary view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
-create temporary view am_session_scan as select realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create temporary view merged_session_scan as
+select
+  server,
+  taken_at,
+  realm,
+  cast(sum(sessions) as bigint) as sessions,
+  min_by(list_cap, shard) as list_cap,
+  min_by(list_cap_known, shard) as list_cap_known,
+  case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'cut' then 1 end) > 0 then 'cut' else min(completeness) end as completeness,
+  cast(sum(identities) as bigint) as identities,
+  cast(sum(identities_cut) as bigint) as identities_cut,
+  coalesce(min(reason), case when min(shards) < max(shards) then 'its shards are of several numbers' when count(*) < max(shards) then 'only ' || cast(count(*) as varchar(20)) || ' of ' || cast(max(shards) as varchar(20)) || ' shards are kept' end) as reason,
+  cast(sum(requests) as bigint) as requests,
+  min_by(started_at, shard) as started_at,
+  max(elapsed_ms) as elapsed_ms,
+  min(error) as error
+from session_scan
+group by server, taken_at, realm;
+
+create temporary view am_session_scan as select realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create temporary view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
@@ -84,10 +110,25 @@ select
   s.missing,
   s.elapsed_ms,
   s.amsql_version,
-  s.fingerprint_key
-from snapshot s
-  left join session_scan c on c.server = s.server and c.taken_at = s.taken_at
-group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key;
+  s.fingerprint_key,
+  s.shards,
+  s.shards_kept
+from (
+  select
+    server,
+    taken_at,
+    min(connection) as connection,
+    min(missing) as missing,
+    max(elapsed_ms) as elapsed_ms,
+    min(amsql_version) as amsql_version,
+    min(fingerprint_key) as fingerprint_key,
+    max(shards) as shards,
+    count(*) as shards_kept
+  from snapshot
+  group by server, taken_at
+) s
+  left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
+group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept;
 
 -- The scans, and when the next one of the same realm was proof of what is gone.
 create temporary view am_scan_proof as
@@ -98,7 +139,7 @@ select
   min(case when completeness <> 'cut' then taken_at end) over (
     partition by server, realm order by taken_at rows between 1 following and unbounded following
   ) as next_proof
-from session_scan;
+from merged_session_scan;
 
 create temporary view am_session_history as
 select
@@ -162,4 +203,4 @@ select
   sessions as at_least,
   completeness,
   error
-from session_scan;
+from merged_session_scan;
