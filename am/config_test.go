@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -254,5 +255,18 @@ func TestSampleConnectionExplainsEveryArgument(t *testing.T) {
 	}
 	if _, err := ReadConfig("../config/am.spc"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestShardsAskTogetherAsMuchOfTheServerAsOneRun(t *testing.T) {
+	for _, c := range []struct{ shards, concurrency, want int }{{1, 0, rest.DefaultMaxConcurrency}, {3, 0, rest.DefaultMaxConcurrency}, {3, 5, 5}, {3, 2, 3}} {
+		concurrency, rate := 0, 0.0
+		for i := range c.shards {
+			part := shared(rest.Config{MaxConcurrency: c.concurrency, Transport: rest.Transport{RateLimit: 60}}, inventory.Shard{Index: i, Count: c.shards})
+			concurrency, rate = concurrency+part.MaxConcurrency, rate+part.Transport.RateLimit
+		}
+		if concurrency != c.want || rate != 60 {
+			t.Errorf("%d shards of %d have %d requests at once, and %v a second; want %d and 60", c.shards, c.concurrency, concurrency, rate, c.want)
+		}
 	}
 }

@@ -60,13 +60,18 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	}
 	restConfig.Logger, restConfig.UserAgent = host.Logger, host.UserAgent
 	options.Notify, options.Progress, options.Shard = host.Notify, host.Progress, host.Shard
-	restConfig.MaxConcurrency = host.Shard.Of(cmp.Or(restConfig.MaxConcurrency, rest.DefaultMaxConcurrency))
-	restConfig.Transport.RateLimit /= float64(host.Shard.Shards())
-	client, err := rest.New(restConfig)
+	client, err := rest.New(shared(restConfig, host.Shard))
 	if err != nil {
 		return nil, &ConfigError{err}
 	}
 	return &Connection{name: name, given: config, client: client, inventory: inventory.New(client, options), options: options}, nil
+}
+
+// shared leaves the server to the other shards, too.
+func shared(c rest.Config, shard inventory.Shard) rest.Config {
+	c.MaxConcurrency = shard.Of(cmp.Or(c.MaxConcurrency, rest.DefaultMaxConcurrency))
+	c.Transport.RateLimit /= float64(shard.Shards())
+	return c
 }
 
 // Name is the connection's name, which is its schema's, too.

@@ -80,7 +80,16 @@ func trinoTable(l lake, r relation) string {
 		"call system.sync_partition_metadata('amsql', '%[1]s_files', 'ADD')", r.name, l.declared(r)) + ";\n\n" + l.overFiles(r)
 }
 
-// lakeMerged is the relation's view of shards as one, for engines that like to read a table once.
+// lakeLatest and lakeMerged are the views of the latest snapshot, and of shards as one, for engines that like to read a table once.
+const lakeLatest = `create view am_latest as
+select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at
+from (
+  select server, taken_at, case when count(*) = max(shards) and min(shards) = max(shards) then taken_at end as whole
+  from snapshot
+  group by server, taken_at
+) s
+group by server`
+
 func lakeMerged(r relation) string {
 	columns := []string{"server", "taken_at", "realm"}
 	for _, c := range r.columns[len(shardColumns)+1:] {
@@ -99,7 +108,7 @@ func (l lake) page() string {
 	for _, r := range relations() {
 		statements = append(statements, l.table(l, r))
 	}
-	statements = append(statements, latest)
+	statements = append(statements, lakeLatest)
 	for _, r := range relations() {
 		if r.merged != nil {
 			statements = append(statements, lakeMerged(r))

@@ -18,7 +18,8 @@ import (
 )
 
 // parquetStore is a history in a folder: a dataset with Hive partitions, which DuckDB, Spark and Trino know. A snapshot is
-// one folder with a file for each relation, or such a folder for each of its shards. It is written under a hidden name, which no engine reads, and then renamed.
+// one folder with a file for each relation, or such a folder for each of its shards. It is written under a hidden name,
+// which no engine reads, and then renamed.
 type parquetStore struct{ dir string }
 
 const (
@@ -133,7 +134,7 @@ func (s *parquetStore) lastKey(ctx context.Context, server string) (string, erro
 	return readKeyName(filepath.Join(s.dir, last.folder(shards[0]), parquetFile(snapshots)))
 }
 
-// remove hides each snapshot, a shard in one step, and then deletes it. One that is killed has removed some of them, each whole.
+// remove hides each snapshot, a shard in one step, and then deletes it. One that is killed has removed some of them.
 func (s *parquetStore) remove(ctx context.Context, removed, _ []snapshotID, now time.Time) error {
 	for _, id := range removed {
 		if err := ctx.Err(); err != nil {
@@ -155,7 +156,7 @@ func (s *parquetStore) remove(ctx context.Context, removed, _ []snapshotID, now 
 			return fmt.Errorf("remove a snapshot: %w", err)
 		}
 		if now.Sub(id.at) > daysOpen*24*time.Hour {
-			_ = os.Remove(filepath.Dir(filepath.Join(s.dir, id.folder(inventory.Shard{})))) // fails where the day has other snapshots
+			_ = os.Remove(filepath.Join(s.dir, filepath.Dir(id.folder(inventory.Shard{})))) // fails where the day has other snapshots
 		}
 	}
 	return nil

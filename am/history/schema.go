@@ -51,14 +51,19 @@ func (r relation) createIndex() string {
 }
 
 // latest are the snapshots that the views of the product's tables show: one whose shards are not all there only where there
-// is no other.
+// is no other. PostgreSQL has an idea of how few they are, as long as what is grouped is the table itself.
 const latest = `create view am_latest as
-select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at
-from (
-  select server, taken_at, case when count(*) = max(shards) and min(shards) = max(shards) then taken_at end as whole
-  from snapshot
-  group by server, taken_at
-) s
+select
+  server as base_url,
+  coalesce(
+    max(case when s.shards = 1 or s.shards = (
+      select case when min(o.shards) = max(o.shards) then count(*) end
+      from snapshot o
+      where o.server = s.server and o.taken_at = s.taken_at
+    ) then s.taken_at end),
+    max(s.taken_at)
+  ) as taken_at
+from snapshot s
 group by server`
 
 // mergedView is the name of the view that has one row for those that shards have each.

@@ -50,18 +50,6 @@ func TestShardsAreWrittenInOneWay(t *testing.T) {
 	}
 }
 
-func TestShardsShareOutWhatThereIs(t *testing.T) {
-	for _, c := range []struct{ all, count, want int }{{16, 3, 16}, {16, 1, 16}, {2, 3, 3}, {7, 7, 7}} {
-		sum := 0
-		for i := range c.count {
-			sum += inventory.Shard{Index: i, Count: c.count}.Of(c.all)
-		}
-		if sum != c.want {
-			t.Errorf("%d shards of %d have %d", c.count, c.all, sum)
-		}
-	}
-}
-
 // found is what a scan has.
 type found struct {
 	rows     map[string]string // by handle: who, where

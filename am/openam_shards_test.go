@@ -1,0 +1,44 @@
+package am_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOpenAMShardsAreTheWhole(t *testing.T) { shardsAreTheWhole(t, realOpenAM(t)) }
+func TestShardsAreTheWhole(t *testing.T)       { shardsAreTheWhole(t, simulatedOpenAM(t)) }
+
+// shardsAreTheWhole: of a realm that has to be asked user by user, as its list has more than list_cap.
+func shardsAreTheWhole(t *testing.T, d *deployment) {
+	const realm = "/shards"
+	d.logins(t, realm, people...)
+	dir := t.TempDir()
+	config, key := filepath.Join(dir, "am.spc"), filepath.Join(dir, "key")
+	must(t, os.WriteFile(config, []byte(fmt.Sprintf("connection \"am\" {\n  plugin = \"amsql/am\"\n  realms = [%q]\n  list_cap = 3\n}\n", realm)), 0o600))
+	snapshot := func(name string, more ...string) (path string) {
+		path = filepath.Join(dir, name)
+		d.amsql(t, append([]string{"snapshot", "--config", config, "--key-file", key, "--to", path}, more...)...)
+		return path
+	}
+	kept := func(path string) (rows string) {
+		rows, _ = d.amsql(t, "query", "--history", path, "--config", config, "--output", "csv", "select username, session from history.am_session order by 1, 2")
+		more, _ := d.amsql(t, "query", "--history", path, "--config", config, "--output", "csv", "select realm, sessions, completeness, identities, list_cap_known from history.am_session_scan")
+		return rows + more
+	}
+	want := kept(snapshot("whole.db"))
+	path := ""
+	for i := range 3 {
+		path = snapshot("shards.db", "--shard", fmt.Sprintf("%d/3", i), "--at", "2001-01-01T00:00:00Z")
+	}
+	if d := cmp.Diff(want, kept(path)); d != "" {
+		t.Error(d)
+	}
+	if !strings.Contains(want, fmt.Sprintf("%s,%d,by user,", realm, len(people))) {
+		t.Errorf("one scan has %s", want)
+	}
+}
