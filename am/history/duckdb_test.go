@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,31 +16,45 @@ import (
 // TestParquet asks DuckDB what a Parquet dataset has.
 func TestParquet(t *testing.T) {
 	python := duckdbPython(t)
-	// Series are kept in one dataset, whose files all questions list.
-	before := flag.Lookup("rapid.checks").Value.String()
-	must(t, flag.Set("rapid.checks", "12"))
-	t.Cleanup(func() { must(t, flag.Set("rapid.checks", before)) })
+	fewerSeries(t, 12)
 	for _, c := range everyStore {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newParquet(t, python)) })
 	}
 }
 
-// duckdbPython is a Python that has DuckDB.
-func duckdbPython(t testing.TB) string {
+// fewerSeries are drawn of a dataset, as all are kept in it and all questions list its files.
+func fewerSeries(t *testing.T, n int) {
 	t.Helper()
-	for _, python := range []string{"../../build/duckdb/bin/python", "python3"} {
-		if exec.CommandContext(t.Context(), python, "-c", "import duckdb").Run() == nil {
+	before := flag.Lookup("rapid.checks").Value.String()
+	must(t, flag.Set("rapid.checks", strconv.Itoa(n)))
+	t.Cleanup(func() { must(t, flag.Set("rapid.checks", before)) })
+}
+
+// duckdbPython is a Python that has DuckDB.
+func duckdbPython(t testing.TB) string { return pythonWith(t, "duckdb") }
+
+// pythonWith is a Python that has a module.
+func pythonWith(t testing.TB, module string) string {
+	t.Helper()
+	for _, python := range []string{"../../build/duckdb/bin/python", "../../build/duckdb-httpfs/bin/python", "python3"} {
+		if exec.CommandContext(t.Context(), python, "-c", "import "+module).Run() == nil {
 			return python
 		}
 	}
-	t.Skip("there is no DuckDB for Python: python3 -m venv build/duckdb && build/duckdb/bin/pip install duckdb")
+	t.Skip("there is no Python with " + module + ": .ci/run says how to make one")
 	return ""
 }
 
 func newParquet(t testing.TB, python string) kept {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "history")
-	k := kept{name: "DuckDB", target: parquetScheme + dir, settle: func(testing.TB) {}}
+	return newDataset(t, python, parquetScheme+dir, dir)
+}
+
+// newDataset makes a dataset that DuckDB reads where it knows it.
+func newDataset(t testing.TB, python, target, dataset string) kept {
+	t.Helper()
+	k := kept{name: "DuckDB", target: target, settle: func(testing.TB) {}}
 	k.reopen = func(t testing.TB) Store {
 		store, err := Open(t.Context(), k.target)
 		must(t, err)
@@ -47,7 +62,7 @@ func newParquet(t testing.TB, python string) kept {
 		return store
 	}
 	k.Store = k.reopen(t)
-	ask := startDuckDB(t, python, dir)
+	ask := startDuckDB(t, python, dataset)
 	k.ask = func(t testing.TB, sql string) []string {
 		t.Helper()
 		if all, err := k.list(t.Context()); err != nil || len(all) == 0 {

@@ -8,7 +8,9 @@ import (
 	"iter"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,22 +36,23 @@ func OpenParquet(dir string) (Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // where the user wants it
 		return nil, err
 	}
-	s := &parquetStore{dir}
-	return s, s.clear(time.Now().AddDate(0, 0, -daysOpen))
+	return &parquetStore{dir}, clearFolder(dir, draftPrefix, removedPrefix)
 }
 
-// clear removes what killed processes have left behind: hidden folders that are older than any scan that still runs.
-func (s *parquetStore) clear(before time.Time) error {
-	entries, err := os.ReadDir(s.dir)
+// clearFolder removes what killed processes have left in a folder: those in it with such names that are older than any scan
+// that still runs.
+func clearFolder(dir string, prefixes ...string) error {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
+	before := time.Now().AddDate(0, 0, -daysOpen)
 	for _, e := range entries {
-		ours := strings.HasPrefix(e.Name(), draftPrefix) || strings.HasPrefix(e.Name(), removedPrefix)
+		ours := slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(e.Name(), prefix) })
 		if info, err := e.Info(); !ours || err != nil || info.ModTime().After(before) {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}
 	}
@@ -65,11 +68,23 @@ func escaped(value string) string { return strings.ReplaceAll(url.QueryEscape(va
 // folder is a snapshot's, within the dataset.
 func (id snapshotID) folder() string {
 	at := id.at.UTC()
-	return filepath.Join("server="+escaped(id.server), "date="+at.Format(time.DateOnly), "snapshot="+at.Format(snapshotTime))
+	return path.Join("server="+escaped(id.server), "date="+at.Format(time.DateOnly), "snapshot="+at.Format(snapshotTime))
+}
+
+// ofFolder is the snapshot whose folder it is.
+func ofFolder(folder string) (id snapshotID, err error) {
+	parts := strings.Split(folder, "/")
+	if id.server, err = url.QueryUnescape(strings.TrimPrefix(parts[0], "server=")); err == nil {
+		id.at, err = time.Parse(snapshotTime, strings.TrimPrefix(path.Base(folder), "snapshot="))
+	}
+	if err != nil {
+		return id, fmt.Errorf("the folder %s: %w", folder, err)
+	}
+	return id, nil
 }
 
 // parquetFile is a relation's, within the folder of a snapshot.
-func parquetFile(r relation) string { return filepath.Join("relation="+r.name, "rows.parquet") }
+func parquetFile(r relation) string { return path.Join("relation="+r.name, "rows.parquet") }
 
 func (s *parquetStore) list(context.Context) (all []snapshotID, err error) {
 	folders, err := fs.Glob(os.DirFS(s.dir), snapshotGlob)
@@ -77,16 +92,11 @@ func (s *parquetStore) list(context.Context) (all []snapshotID, err error) {
 		return nil, err
 	}
 	for _, folder := range folders {
-		parts := strings.Split(folder, "/")
-		server, err := url.QueryUnescape(strings.TrimPrefix(parts[0], "server="))
+		id, err := ofFolder(folder)
 		if err != nil {
-			return nil, fmt.Errorf("the folder %s: %w", folder, err)
+			return nil, err
 		}
-		at, err := time.Parse(snapshotTime, strings.TrimPrefix(parts[2], "snapshot="))
-		if err != nil {
-			return nil, fmt.Errorf("the folder %s: %w", folder, err)
-		}
-		all = append(all, snapshotID{server, at})
+		all = append(all, id)
 	}
 	return all, nil
 }
@@ -105,7 +115,11 @@ func (s *parquetStore) lastKey(ctx context.Context, server string) (string, erro
 	if last.server == "" {
 		return "", nil
 	}
-	return readKeyName(filepath.Join(s.dir, last.folder(), parquetFile(snapshots)))
+	content, err := os.ReadFile(filepath.Join(s.dir, last.folder(), parquetFile(snapshots)))
+	if err != nil {
+		return "", err
+	}
+	return readKeyName(last.folder(), content)
 }
 
 // remove hides each snapshot in one step and then deletes it. One that is killed has removed some of them, each whole.
@@ -138,14 +152,36 @@ func (s *parquetStore) begin(_ context.Context, server string, takenAt time.Time
 	if err != nil {
 		return nil, err
 	}
-	return &parquetDraft{store: s, id: snapshotID{server, takenAt}, dir: hidden, written: map[string]bool{}}, nil
+	return &parquetDraft{id: snapshotID{server, takenAt}, dir: hidden, written: map[string]bool{}, publish: s.rename}, nil
 }
 
+// rename gives the folder of a whole snapshot its name.
+func (s *parquetStore) rename(_ context.Context, id snapshotID, dir string) error {
+	target := filepath.Join(s.dir, id.folder())
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		return err
+	}
+	if err := syncFolders(dir); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, target); err != nil {
+		return err
+	}
+	for dir := target; dir != s.dir; {
+		dir = filepath.Dir(dir)
+		if err := syncFolder(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parquetDraft is a folder that a snapshot is written to before it is there for others.
 type parquetDraft struct {
-	store   *parquetStore
 	id      snapshotID
 	dir     string // "" when it is done
 	written map[string]bool
+	publish func(ctx context.Context, id snapshotID, dir string) error // takes the folder away
 }
 
 func (d *parquetDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]any, error]) error {
@@ -161,7 +197,7 @@ func (d *parquetDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]a
 	return ctx.Err()
 }
 
-// commit gives each relation that lacks a file an empty one, for engines that want some, and the folder its name.
+// commit gives each relation that lacks a file an empty one, for engines that want some, and publishes the folder.
 func (d *parquetDraft) commit(ctx context.Context) error {
 	for _, r := range relations() {
 		if d.written[r.name] {
@@ -174,23 +210,10 @@ func (d *parquetDraft) commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	target := filepath.Join(d.store.dir, d.id.folder())
-	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
-		return err
-	}
-	if err := syncFolders(d.dir); err != nil {
-		return err
-	}
-	if err := os.Rename(d.dir, target); err != nil {
+	if err := d.publish(ctx, d.id, d.dir); err != nil {
 		return err
 	}
 	d.dir = ""
-	for dir := target; dir != d.store.dir; {
-		dir = filepath.Dir(dir)
-		if err := syncFolder(dir); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
