@@ -45,7 +45,7 @@ func newSnapshot(streams Streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.To, "to", "", "keep it in this `target`: a file of SQLite, postgres://USER@HOST/DATABASE, parquet:FOLDER or a bucket, s3://BUCKET/PREFIX (default history.db in the user's data folder)")
+	flags.StringVar(&o.To, "to", "", "keep it in this `target`: a file of SQLite, postgres://USER@HOST/DATABASE, parquet:FOLDER, or s3://, gs:// or azblob://BUCKET/PREFIX (default history.db in the user's data folder)")
 	flags.StringVar(&o.KeyFile, "key-file", "", "read the key of the fingerprints from a `file`, which is made where there is none (default fingerprint.key in the user's data folder)")
 	flags.BoolVar(&o.KeepHandles, "keep-handles", false, "keep the handles, too, by which administrators can end the sessions")
 	o.addFlags(flags)

@@ -36,7 +36,9 @@ type object struct {
 
 // buckets open what a target names, by its scheme. The credentials are where the cloud's own tools look for them.
 var buckets = map[string]func(ctx context.Context, name string) (*bucket, error){
-	"s3": openS3,
+	"s3":     openS3,
+	"gs":     openGCS,
+	"azblob": openAzure,
 }
 
 // bucketStore is a history in a bucket: the dataset that a parquetStore has in a folder. As a bucket renames nothing, a

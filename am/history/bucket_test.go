@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/pem"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -251,22 +250,5 @@ func TestFilesOfAKilledUploadAreClearedLater(t *testing.T) {
 	must(t, writeMade(t.Context(), store, "server", noon, 3))
 	if got, _ := filepath.Glob(filepath.Join(os.TempDir(), "*")); !slices.Equal(got, left[1:]) {
 		t.Errorf("there is %q, want %q", got, left[1:])
-	}
-}
-
-// A table of a million sessions goes up in parts.
-func TestALargeFileIsUploadedInParts(t *testing.T) {
-	server := startS3(t, httptest.NewTLSServer) // without TLS, parts are signed in chunks that the server does not know
-	b, err := openS3(t.Context(), "audit")
-	must(t, err)
-	want := make([]byte, 40<<20)
-	rand.NewChaCha8([32]byte{}).Read(want)
-	file := filepath.Join(t.TempDir(), "large")
-	must(t, os.WriteFile(file, want, 0o600))
-	requests := server.changesOf(func() { must(t, b.upload(t.Context(), "large", file)) })
-	got, err := b.read(t.Context(), "large")
-	must(t, err)
-	if !bytes.Equal(got, want) || requests < 4 {
-		t.Errorf("%d bytes of %d in %d requests", len(got), len(want), requests)
 	}
 }
