@@ -87,7 +87,10 @@ func (s *bucketStore) under(ctx context.Context, prefix string, deep bool) ([]ob
 	for i := range objects {
 		objects[i].name = strings.TrimPrefix(objects[i].name, s.prefix)
 	}
-	return objects, err
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", s.prefix+prefix, err)
+	}
+	return objects, nil
 }
 
 // folders are all objects of snapshots, by their folders, be they whole or not.
@@ -143,7 +146,7 @@ func (s *bucketStore) lastKey(ctx context.Context, server string) (string, error
 			}
 			content, err := s.bucket.read(ctx, s.prefix+o.name)
 			if err != nil {
-				return "", err
+				return "", fmt.Errorf("read %s: %w", o.name, err)
 			}
 			return readKeyName(o.name, content)
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/pem"
 	"fmt"
+	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,7 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,9 +24,23 @@ import (
 // An s3Server is Amazon S3 for tests, whose requests can fail.
 type s3Server struct {
 	*s3mem.Backend
-	changes atomic.Int64 // requests that change something
-	left    atomic.Int64 // how many of them still succeed, if the server is failing; thereafter no request does
-	failing atomic.Bool
+	mutex   sync.Mutex
+	changes int64              // requests so far that change something
+	refuses func(n int64) bool // whether it refuses a request, which is or comes after change n
+	read    []string           // the paths of objects that were read
+}
+
+// answers says whether a request is answered, and notes it.
+func (s *s3Server) answers(r *http.Request) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	switch r.Method {
+	case http.MethodPut, http.MethodPost, http.MethodDelete:
+		s.changes++
+	case http.MethodGet:
+		s.read = append(s.read, r.URL.Path)
+	}
+	return s.refuses == nil || !s.refuses(s.changes)
 }
 
 // startS3 starts a server with a bucket, and has the environment name it.
@@ -34,11 +50,7 @@ func startS3(t testing.TB, serve func(http.Handler) *httptest.Server) *s3Server 
 	must(t, s.CreateBucket("audit"))
 	inner := gofakes3.New(s.Backend).Server()
 	listening := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		change := r.Method == http.MethodPut || r.Method == http.MethodDelete || r.Method == http.MethodPost
-		if change {
-			s.changes.Add(1)
-		}
-		if s.failing.Load() && (change && s.left.Add(-1) < 0 || s.left.Load() < 0) {
+		if !s.answers(r) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -78,13 +90,18 @@ func (w *encoded) Write(list []byte) (int, error) {
 	return n, err
 }
 
-// failAfter lets so many changes succeed and then nothing, as if the process had been killed or the network were gone.
-func (s *s3Server) failAfter(n int64) {
-	s.left.Store(n)
-	s.failing.Store(true)
+// refuse has the server refuse requests, by the number of changes from now on.
+func (s *s3Server) refuse(when func(changes int64) bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	before := s.changes
+	s.refuses = func(n int64) bool { return when(n - before) }
 }
 
-func (s *s3Server) recover() { s.failing.Store(false) }
+// failAfter lets so many changes succeed and then nothing, as if the process had been killed or the network were gone.
+func (s *s3Server) failAfter(n int64) { s.refuse(func(changes int64) bool { return changes > n }) }
+
+func (s *s3Server) recover() { s.failAfter(math.MaxInt64) }
 
 // names are those of all objects.
 func (s *s3Server) names(t testing.TB) (names []string) {
@@ -117,9 +134,9 @@ func TestBucket(t *testing.T) {
 
 // changesOf are the requests of what is done that change something.
 func (s *s3Server) changesOf(do func()) int64 {
-	before := s.changes.Load()
+	before := s.changes
 	do()
-	return s.changes.Load() - before
+	return s.changes - before
 }
 
 func TestAnUploadThatEndsAnywhereIsWholeOrAbsent(t *testing.T) {
@@ -151,6 +168,47 @@ func TestAnUploadThatEndsAnywhereIsWholeOrAbsent(t *testing.T) {
 	must(t, err)
 	if left := server.names(t); int64(len(left)) != uploads || wholeOrAbsent(t, k) != 1 {
 		t.Errorf("what is left behind is not removed later: %q", left)
+	}
+}
+
+func TestAnUploadThatFailsTakesItsObjectsBack(t *testing.T) {
+	server := startS3(t, httptest.NewServer)
+	store, err := Open(t.Context(), "s3://audit")
+	must(t, err)
+	for n := range int64(len(relations())) {
+		server.refuse(func(changes int64) bool { return changes == n+1 })
+		if err := writeMade(t.Context(), store, "server", noon, 3); err == nil {
+			t.Errorf("upload %d fails without an error", n)
+		}
+		if left := server.names(t); left != nil {
+			t.Errorf("upload %d fails, and left is %q", n, left)
+		}
+	}
+}
+
+// A condition on the date keeps an engine from the files of other days, also where it looks for a snapshot's own.
+func TestAQuestionOfADayReadsTheFilesOfThatDay(t *testing.T) {
+	k, server := newBucket(t, pythonWith(t, "duckdb_extension_httpfs"))
+	for day := range 5 {
+		must(t, writeMade(t.Context(), k, "server", noon.AddDate(0, 0, day), rowsPerSnapshot))
+	}
+	k.ask(t, "select 1") // makes the views, and reads a file of each relation
+	server.read = nil
+	if got := k.ask(t, "select count(*) from session where date = '2026-11-25'"); !slices.Equal(got, []string{fmt.Sprint(rowsPerSnapshot)}) {
+		t.Errorf("rows %q", got)
+	}
+	days := map[string]bool{}
+	for _, path := range server.read {
+		if _, rest, is := strings.Cut(path, "/date="); is {
+			day, rest, _ := strings.Cut(rest, "/")
+			_, relation, _ := strings.Cut(rest, "/relation=")
+			days[day+" "+strings.TrimSuffix(relation, "/rows.parquet")] = true
+		}
+	}
+	delete(days, "2026-11-22 session") // for its columns
+	delete(days, "2026-11-22 snapshot")
+	if got, want := slices.Sorted(maps.Keys(days)), []string{"2026-11-25 session", "2026-11-25 snapshot"}; !slices.Equal(got, want) {
+		t.Errorf("read is %q, want %q", got, want)
 	}
 }
 

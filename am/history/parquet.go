@@ -41,7 +41,7 @@ func OpenParquet(dir string) (Store, error) {
 
 // clearFolder removes what killed processes have left in a folder: those in it with such names that are older than any scan
 // that still runs.
-func clearFolder(dir string, prefixes ...string) error {
+func clearFolder(dir string, prefixes ...string) (failure error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -52,11 +52,9 @@ func clearFolder(dir string, prefixes ...string) error {
 		if info, err := e.Info(); !ours || err != nil || info.ModTime().After(before) {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
+		failure = errors.Join(failure, os.RemoveAll(filepath.Join(dir, e.Name())))
 	}
-	return nil
+	return failure
 }
 
 func (s *parquetStore) String() string { return parquetScheme + s.dir }
