@@ -78,7 +78,7 @@ func (b *s3Bucket) read(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer o.Close()
+	defer func() { _ = o.Close() }()
 	return io.ReadAll(o)
 }
 

@@ -52,7 +52,7 @@ func clearFolder(dir string, prefixes ...string) (failure error) {
 		if info, err := e.Info(); !ours || err != nil || info.ModTime().After(before) {
 			continue
 		}
-		failure = errors.Join(failure, os.RemoveAll(filepath.Join(dir, e.Name())))
+		failure = errors.Join(failure, os.RemoveAll(filepath.Join(dir, e.Name()))) //nolint:gosec // what is in the folder
 	}
 	return failure
 }
