@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bytes"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/google/go-cmp/cmp"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
 var consoleBlock = regexp.MustCompile("(?s)```console\n.*?```\n")
@@ -20,6 +23,7 @@ var consoleBlock = regexp.MustCompile("(?s)```console\n.*?```\n")
 // they print with what stands there.
 func TestTheDocumentationIsTrue(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	startS3(t)
 	for _, path := range []string{"../../docs/cli.md", "../../docs/sessions.md", "../../docs/history.md"} {
 		connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, Clock: func() time.Time { return noon }})
 		blocks := 0
@@ -33,6 +37,17 @@ func TestTheDocumentationIsTrue(t *testing.T) {
 			t.Errorf("%s has no console block", path)
 		}
 	}
+}
+
+// startS3 starts a server with buckets and has the environment name it.
+func startS3(t *testing.T) {
+	t.Helper()
+	listening := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithAutoBucket(true)).Server())
+	t.Cleanup(listening.Close)
+	t.Setenv("AWS_ENDPOINT_URL_S3", listening.URL)
+	t.Setenv("AWS_ACCESS_KEY_ID", "amsql")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+	t.Setenv("AWS_REGION", "eu-central-1")
 }
 
 // rewrite compares a page with what should stand there. With UPDATE set, it writes it there.

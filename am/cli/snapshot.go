@@ -49,6 +49,7 @@ func newSnapshot(streams Streams) *cobra.Command {
 			"into a file, every ten minutes by cron", "*/10 * * * * amsql snapshot --to /var/lib/amsql/history.db",
 			"into PostgreSQL", "amsql snapshot --to postgres://amsql@db.example.com/audit",
 			"into a Parquet dataset", "amsql snapshot --to parquet:/var/lib/amsql/history",
+			"into one in a bucket, with the credentials of the environment", "amsql snapshot --to s3://audit/amsql",
 			"the first of three shards, of the snapshot of this hour", "amsql snapshot --shard 0/3 --at 1h --to postgres://amsql@db.example.com/audit",
 			"only of some connections", "amsql snapshot --connection east --connection west",
 		),
@@ -56,7 +57,7 @@ func newSnapshot(streams Streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.To, "to", "", "keep it in this `target`: a file of SQLite, postgres://USER@HOST/DATABASE or parquet:FOLDER (default history.db in the user's data folder)")
+	flags.StringVar(&o.To, "to", "", "keep it in this `target`: a file of SQLite, postgres://USER@HOST/DATABASE, parquet:FOLDER, or s3://, gs:// or azblob://BUCKET/PREFIX (default history.db in the user's data folder)")
 	flags.StringVar(&o.KeyFile, "key-file", "", "read the key of the fingerprints from a `file`, which is made where there is none (default fingerprint.key in the user's data folder)")
 	flags.BoolVar(&o.KeepHandles, "keep-handles", false, "keep the handles, too, by which administrators can end the sessions")
 	flags.StringVar(&o.Shard, "shard", "", "scan one `shard` of several: 0/3, 1/3 and 2/3 are all of three")

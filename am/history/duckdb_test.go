@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,13 +18,18 @@ import (
 // TestParquet asks DuckDB what a Parquet dataset has.
 func TestParquet(t *testing.T) {
 	python := duckdbPython(t)
-	// Series are kept in one dataset, whose files all questions list.
-	before := flag.Lookup("rapid.checks").Value.String()
-	must(t, flag.Set("rapid.checks", "12"))
-	t.Cleanup(func() { must(t, flag.Set("rapid.checks", before)) })
+	fewerSeries(t, 12)
 	for _, c := range everyStore {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newParquet(t, python)) })
 	}
+}
+
+// fewerSeries are drawn of a dataset, as all are kept in it and all questions list its files.
+func fewerSeries(t *testing.T, n int) {
+	t.Helper()
+	before := flag.Lookup("rapid.checks").Value.String()
+	must(t, flag.Set("rapid.checks", strconv.Itoa(n)))
+	t.Cleanup(func() { must(t, flag.Set("rapid.checks", before)) })
 }
 
 // duckdbPython is a Python that has DuckDB.
@@ -32,24 +38,30 @@ func duckdbPython(t testing.TB) string { return pythonWith(t, "duckdb") }
 // pythonWith is a Python that has a package.
 func pythonWith(t testing.TB, name string) string {
 	t.Helper()
-	for _, python := range []string{"../../build/" + name + "/bin/python", "python3"} {
+	for _, python := range []string{"../../build/" + strings.ReplaceAll(name, "_", "-") + "/bin/python", "python3"} {
 		if exec.CommandContext(t.Context(), python, "-c", "import "+name).Run() == nil {
 			return python
 		}
 	}
-	t.Skipf("Python has no %s: python3 -m venv build/%[1]s && build/%[1]s/bin/pip install %[1]s", name)
+	t.Skipf("Python has no %s: .ci/run says how to get it", name)
 	return ""
 }
 
 func newParquet(t testing.TB, python string) kept {
-	return newDataset(t, "DuckDB", python, t.TempDir())
+	return newFolder(t, "DuckDB", python, t.TempDir())
 }
 
-// newDataset is a Parquet dataset that an engine is asked about.
-func newDataset(t testing.TB, engine, python, dir string) kept {
+// newFolder is a Parquet dataset in a folder of another.
+func newFolder(t testing.TB, engine, python, dir string) kept {
 	t.Helper()
 	dir = filepath.Join(dir, "history")
-	k := kept{name: engine, target: parquetScheme + dir, settle: func(testing.TB) {}}
+	return newDataset(t, engine, python, parquetScheme+dir, dir)
+}
+
+// newDataset is a Parquet dataset that an engine is asked about, where the engine knows it.
+func newDataset(t testing.TB, engine, python, target, dataset string) kept {
+	t.Helper()
+	k := kept{name: engine, target: target, settle: func(testing.TB) {}}
 	k.reopen = func(t testing.TB) Store {
 		store, err := Open(t.Context(), k.target)
 		must(t, err)
@@ -57,7 +69,7 @@ func newDataset(t testing.TB, engine, python, dir string) kept {
 		return store
 	}
 	k.Store = k.reopen(t)
-	k.try = startEngine(t, strings.ToLower(engine), python, dir)
+	k.try = startEngine(t, strings.ToLower(engine), python, dataset)
 	k.ask = func(t testing.TB, sql string) []string {
 		t.Helper()
 		if all, err := k.list(t.Context()); err != nil || len(all) == 0 {

@@ -50,7 +50,7 @@ func names(t *testing.T, dir string) (all []string) {
 func TestAFullDiskLeavesTheEarlierSnapshots(t *testing.T) {
 	for name, newStore := range map[string]func(t *testing.T, dir string) kept{
 		"SQLite":     func(t *testing.T, dir string) kept { return newSQLiteIn(t, dir) },
-		"Parquet":    func(t *testing.T, dir string) kept { return newDataset(t, "DuckDB", duckdbPython(t), dir) },
+		"Parquet":    func(t *testing.T, dir string) kept { return newFolder(t, "DuckDB", duckdbPython(t), dir) },
 		"PostgreSQL": newPostgresIn,
 	} {
 		t.Run(name, func(t *testing.T) {

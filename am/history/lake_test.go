@@ -50,11 +50,10 @@ var lakes = []lake{
 	},
 }
 
-func duckdbTable(_ lake, r relation) string {
-	return fmt.Sprintf("create view %s as\nselect date, %s\nfrom read_parquet(\n"+
+func duckdbTable(l lake, r relation) string {
+	return fmt.Sprintf("create view %s_files as\nfrom read_parquet(\n"+
 		"  'DATASET/server=*/date=*/snapshot=*/relation=%[1]s/*.parquet',\n"+
-		"  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}\n)",
-		r.name, strings.Join(r.names(), ", "))
+		"  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}\n)", r.name) + ";\n\n" + l.overFiles(r)
 }
 
 // declared are the columns that the files have, and the partitions.
@@ -67,8 +66,13 @@ func (l lake) declared(r relation) string {
 	return strings.Join(append(parts, "server "+text, "date date", "snapshot "+text, "relation "+text), ", ")
 }
 
+// overFiles has the rows of snapshots that are there: those that have their own file.
 func (l lake) overFiles(r relation) string {
-	return fmt.Sprintf("create view %s as\nselect date, %s\nfrom %[1]s_files\nwhere relation = '%[1]s'", r.name, strings.Join(r.names(), ", "))
+	whole := ""
+	if r.name != snapshots.name {
+		whole = "\n  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)"
+	}
+	return fmt.Sprintf("create view %s as\nselect date, %s\nfrom %[1]s_files%[3]s\nwhere relation = '%[1]s'", r.name, strings.Join(r.names(), ", "), whole)
 }
 
 func sparkTable(l lake, r relation) string {

@@ -40,26 +40,25 @@ func OpenParquet(dir string) (Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // where the user wants it
 		return nil, err
 	}
-	s := &parquetStore{dir}
-	return s, s.clear(time.Now().AddDate(0, 0, -daysOpen))
+	return &parquetStore{dir}, clearFolder(dir, draftPrefix, removedPrefix)
 }
 
-// clear removes what killed processes have left behind: hidden folders that are older than any scan that still runs.
-func (s *parquetStore) clear(before time.Time) error {
-	entries, err := os.ReadDir(s.dir)
+// clearFolder removes what killed processes have left in a folder: those in it with such names that are older than any scan
+// that still runs.
+func clearFolder(dir string, prefixes ...string) (failure error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
+	before := time.Now().AddDate(0, 0, -daysOpen)
 	for _, e := range entries {
-		ours := strings.HasPrefix(e.Name(), draftPrefix) || strings.HasPrefix(e.Name(), removedPrefix)
+		ours := slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(e.Name(), prefix) })
 		if info, err := e.Info(); !ours || err != nil || info.ModTime().After(before) {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
-			return err
-		}
+		failure = errors.Join(failure, os.RemoveAll(filepath.Join(dir, e.Name()))) //nolint:gosec // what is in the folder
 	}
-	return nil
+	return failure
 }
 
 func (s *parquetStore) String() string { return parquetScheme + s.dir }
@@ -75,11 +74,27 @@ func (id snapshotID) folder(shard inventory.Shard) string {
 	if shard.Shards() > 1 {
 		name += fmt.Sprintf(shardSuffix, shard.Index, shard.Count)
 	}
-	return filepath.Join("server="+escaped(id.server), "date="+at.Format(time.DateOnly), name)
+	return path.Join("server="+escaped(id.server), "date="+at.Format(time.DateOnly), name)
+}
+
+// ofFolder is the snapshot, and its shard, whose folder it is.
+func ofFolder(folder string) (id snapshotID, shard inventory.Shard, err error) {
+	server, _, _ := strings.Cut(folder, "/")
+	at, suffix, sharded := strings.Cut(strings.TrimPrefix(path.Base(folder), "snapshot="), "-")
+	if id.server, err = url.QueryUnescape(strings.TrimPrefix(server, "server=")); err == nil {
+		id.at, err = time.Parse(snapshotTime, at)
+	}
+	if err == nil && sharded {
+		_, err = fmt.Sscanf("-"+suffix, shardSuffix, &shard.Index, &shard.Count)
+	}
+	if err != nil {
+		err = fmt.Errorf("the folder %s: %w", folder, err)
+	}
+	return id, shard, err
 }
 
 // parquetFile is a relation's, within the folder of a snapshot.
-func parquetFile(r relation) string { return filepath.Join("relation="+r.name, "rows.parquet") }
+func parquetFile(r relation) string { return path.Join("relation="+r.name, "rows.parquet") }
 
 func (s *parquetStore) list(context.Context) (all []snapshotID, err error) {
 	folders, err := fs.Glob(os.DirFS(s.dir), snapshotGlob)
@@ -87,29 +102,21 @@ func (s *parquetStore) list(context.Context) (all []snapshotID, err error) {
 		return nil, err
 	}
 	for _, folder := range folders {
-		parts := strings.Split(folder, "/")
-		server, err := url.QueryUnescape(strings.TrimPrefix(parts[0], "server="))
+		id, _, err := ofFolder(folder)
 		if err != nil {
-			return nil, fmt.Errorf("the folder %s: %w", folder, err)
+			return nil, err
 		}
-		name, _, _ := strings.Cut(strings.TrimPrefix(parts[2], "snapshot="), "-")
-		at, err := time.Parse(snapshotTime, name)
-		if err != nil {
-			return nil, fmt.Errorf("the folder %s: %w", folder, err)
-		}
-		all = append(all, snapshotID{server, at})
+		all = append(all, id)
 	}
 	return slices.Compact(all), nil // in the order of names
 }
 
 func (s *parquetStore) shards(_ context.Context, server string, takenAt time.Time) (shards []inventory.Shard, err error) {
-	folders, err := fs.Glob(os.DirFS(s.dir), filepath.ToSlash(snapshotID{server, takenAt}.folder(inventory.Shard{}))+"*")
+	folders, err := fs.Glob(os.DirFS(s.dir), snapshotID{server, takenAt}.folder(inventory.Shard{})+"*")
 	for _, folder := range folders {
-		var shard inventory.Shard
-		if _, suffix, is := strings.Cut(path.Base(folder), "Z-"); is {
-			if _, err := fmt.Sscanf("-"+suffix, shardSuffix, &shard.Index, &shard.Count); err != nil {
-				return nil, fmt.Errorf("the folder %s: %w", folder, err)
-			}
+		_, shard, err := ofFolder(folder)
+		if err != nil {
+			return nil, err
 		}
 		shards = append(shards, shard)
 	}
@@ -131,7 +138,12 @@ func (s *parquetStore) lastKey(ctx context.Context, server string) (string, erro
 	if err != nil || len(shards) == 0 {
 		return "", err
 	}
-	return readKeyName(filepath.Join(s.dir, last.folder(shards[0]), parquetFile(snapshots)))
+	name := filepath.Join(s.dir, last.folder(shards[0]), parquetFile(snapshots))
+	content, err := os.ReadFile(name) //nolint:gosec // in the folder
+	if err != nil {
+		return "", err
+	}
+	return readKeyName(name, content)
 }
 
 // remove hides each snapshot, a shard in one step, and then deletes it. One that is killed has removed some of them.
@@ -167,15 +179,41 @@ func (s *parquetStore) begin(_ context.Context, server string, takenAt time.Time
 	if err != nil {
 		return nil, err
 	}
-	return &parquetDraft{store: s, id: snapshotID{server, takenAt}, shard: shard, dir: hidden, written: map[string]bool{}}, nil
+	return newParquetDraft(snapshotID{server, takenAt}, shard, hidden, s.rename), nil
 }
 
+// rename gives the folder of a whole snapshot its name.
+func (s *parquetStore) rename(_ context.Context, dir, folder string) error {
+	target := filepath.Join(s.dir, folder)
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		return err
+	}
+	if err := syncFolders(dir); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, target); err != nil {
+		return err
+	}
+	for dir := target; dir != s.dir; {
+		dir = filepath.Dir(dir)
+		if err := syncFolder(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parquetDraft is a folder that a snapshot is written to before it is there for others.
 type parquetDraft struct {
-	store   *parquetStore
-	id      snapshotID
-	shard   inventory.Shard
+	at      time.Time
+	folder  string // that the snapshot will have in the dataset
 	dir     string // "" when it is done
 	written map[string]bool
+	publish func(ctx context.Context, dir, folder string) error // takes dir away
+}
+
+func newParquetDraft(id snapshotID, shard inventory.Shard, dir string, publish func(ctx context.Context, dir, folder string) error) draft {
+	return &parquetDraft{at: id.at, folder: id.folder(shard), dir: dir, written: map[string]bool{}, publish: publish}
 }
 
 func (d *parquetDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]any, error]) error {
@@ -183,7 +221,7 @@ func (d *parquetDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]a
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	err := writeParquet(path, r, d.id.at, rows)
+	err := writeParquet(path, r, d.at, rows)
 	d.written[r.name] = err == nil
 	if err != nil {
 		return err
@@ -204,23 +242,10 @@ func (d *parquetDraft) commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	target := filepath.Join(d.store.dir, d.id.folder(d.shard))
-	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
-		return err
-	}
-	if err := syncFolders(d.dir); err != nil {
-		return err
-	}
-	if err := os.Rename(d.dir, target); err != nil {
+	if err := d.publish(ctx, d.dir, d.folder); err != nil {
 		return err
 	}
 	d.dir = ""
-	for dir := target; dir != d.store.dir; {
-		dir = filepath.Dir(dir)
-		if err := syncFolder(dir); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -123,15 +124,15 @@ func parquetValue(cell any, column int) (parquet.Value, error) {
 }
 
 // readKeyName reads the name of a snapshot's key from its own file.
-func readKeyName(path string) (string, error) {
-	rows, err := parquet.ReadFile[struct {
+func readKeyName(folder string, content []byte) (string, error) {
+	rows, err := parquet.Read[struct {
 		Key string `parquet:"fingerprint_key,optional"`
-	}](path)
+	}](bytes.NewReader(content), int64(len(content)))
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
+		return "", fmt.Errorf("read the file of %s: %w", folder, err)
 	}
 	if len(rows) != 1 {
-		return "", fmt.Errorf("read %s: %d rows instead of one", path, len(rows))
+		return "", fmt.Errorf("the file of %s has %d rows instead of one", folder, len(rows))
 	}
 	return rows[0].Key, nil
 }

@@ -21,7 +21,7 @@ func TestSpark(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "java", "-version").CombinedOutput(); err != nil {
 		t.Skipf("Spark needs Java: %v %s", err, out)
 	}
-	sqlite, spark := newSQLite(t), newDataset(t, "Spark", python, t.TempDir())
+	sqlite, spark := newSQLite(t), newFolder(t, "Spark", python, t.TempDir())
 	agreeOnThirtySnapshots(t, sqlite, spark)
 	for _, p := range parts(t) {
 		plan := spark.ask(t, "explain formatted "+p.question)[0]

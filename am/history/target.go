@@ -12,13 +12,17 @@ import (
 // parquetScheme begins the target that is a folder with a Parquet dataset.
 const parquetScheme = "parquet:"
 
-// Open opens the store at a target: postgres://… or postgresql://…, parquet:FOLDER, else the path of an SQLite file.
+// Open opens the store at a target: postgres://… or postgresql://…, parquet:FOLDER, a bucket such as s3://BUCKET/PREFIX, else
+// the path of an SQLite file.
 func Open(ctx context.Context, target string) (Store, error) {
 	if strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://") {
 		return OpenPostgres(ctx, target)
 	}
 	if dir, is := strings.CutPrefix(target, parquetScheme); is {
 		return OpenParquet(dir)
+	}
+	if scheme, _, is := strings.Cut(target, "://"); is && buckets[scheme] != nil {
+		return OpenBucket(ctx, target)
 	}
 	return OpenSQLite(ctx, target)
 }

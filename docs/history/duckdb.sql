@@ -2,54 +2,88 @@
 --   sed 's|DATASET|/var/lib/amsql/history|' duckdb.sql | duckdb history.duckdb
 -- The dataset may also be in a bucket (s3://…) that DuckDB has a secret for.
 
-create view snapshot as
-select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing
+create view snapshot_files as
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=snapshot/*.parquet',
   hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
 );
 
-create view session as
-select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
+create view snapshot as
+select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing
+from snapshot_files
+where relation = 'snapshot';
+
+create view session_files as
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=session/*.parquet',
   hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
 );
 
-create view session_scan as
-select date, server, taken_at, shard, shards, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
+create view session as
+select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
+from session_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
+where relation = 'session';
+
+create view session_scan_files as
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=session_scan/*.parquet',
   hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
 );
 
-create view realm as
-select date, server, taken_at, path, name, parent_path, active, aliases, id, akas
+create view session_scan as
+select date, server, taken_at, shard, shards, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
+from session_scan_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
+where relation = 'session_scan';
+
+create view realm_files as
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=realm/*.parquet',
   hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
 );
 
-create view session_service as
-select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions
+create view realm as
+select date, server, taken_at, path, name, parent_path, active, aliases, id, akas
+from realm_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
+where relation = 'realm';
+
+create view session_service_files as
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=session_service/*.parquet',
   hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
 );
 
-create view identity as
-select date, server, taken_at, username, realm, login_name, status, is_active, title
+create view session_service as
+select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions
+from session_service_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
+where relation = 'session_service';
+
+create view identity_files as
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=identity/*.parquet',
   hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
 );
 
-create view deployment as
-select date, server, taken_at, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds
+create view identity as
+select date, server, taken_at, username, realm, login_name, status, is_active, title
+from identity_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
+where relation = 'identity';
+
+create view deployment_files as
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=deployment/*.parquet',
   hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
 );
+
+create view deployment as
+select date, server, taken_at, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds
+from deployment_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
+where relation = 'deployment';
 
 create view am_latest as
 select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at

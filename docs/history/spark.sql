@@ -16,6 +16,7 @@ using parquet options (path 'DATASET');
 create temporary view session as
 select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
 from session_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session';
 
 create temporary view session_scan_files (taken_at timestamp, shard bigint, shards bigint, realm string, sessions bigint, list_cap bigint, list_cap_known boolean, completeness string, identities bigint, identities_cut bigint, reason string, requests bigint, started_at timestamp, elapsed_ms double, error string, server string, date date, snapshot string, relation string)
@@ -24,6 +25,7 @@ using parquet options (path 'DATASET');
 create temporary view session_scan as
 select date, server, taken_at, shard, shards, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
 from session_scan_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session_scan';
 
 create temporary view realm_files (taken_at timestamp, path string, name string, parent_path string, active boolean, aliases string, id string, akas string, server string, date date, snapshot string, relation string)
@@ -32,6 +34,7 @@ using parquet options (path 'DATASET');
 create temporary view realm as
 select date, server, taken_at, path, name, parent_path, active, aliases, id, akas
 from realm_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'realm';
 
 create temporary view session_service_files (taken_at timestamp, realm string, source string, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, client_side_sessions boolean, server string, date date, snapshot string, relation string)
@@ -40,6 +43,7 @@ using parquet options (path 'DATASET');
 create temporary view session_service as
 select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions
 from session_service_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session_service';
 
 create temporary view identity_files (taken_at timestamp, username string, realm string, login_name string, status string, is_active boolean, title string, server string, date date, snapshot string, relation string)
@@ -48,6 +52,7 @@ using parquet options (path 'DATASET');
 create temporary view identity as
 select date, server, taken_at, username, realm, login_name, status, is_active, title
 from identity_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'identity';
 
 create temporary view deployment_files (taken_at timestamp, product string, version string, full_version string, revision string, build_date string, sessions_api string, account string, login_realm string, cookie_name string, secure_cookie boolean, cookie_domains string, list_cap bigint, list_cap_source string, clock_skew_seconds bigint, server string, date date, snapshot string, relation string)
@@ -56,6 +61,7 @@ using parquet options (path 'DATASET');
 create temporary view deployment as
 select date, server, taken_at, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds
 from deployment_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'deployment';
 
 create temporary view am_latest as

@@ -21,6 +21,7 @@ call system.sync_partition_metadata('amsql', 'session_files', 'ADD');
 create view session as
 select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
 from session_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session';
 
 create table session_scan_files (taken_at timestamp(6), shard bigint, shards bigint, realm varchar, sessions bigint, list_cap bigint, list_cap_known boolean, completeness varchar, identities bigint, identities_cut bigint, reason varchar, requests bigint, started_at timestamp(6), elapsed_ms double, error varchar, server varchar, date date, snapshot varchar, relation varchar)
@@ -31,6 +32,7 @@ call system.sync_partition_metadata('amsql', 'session_scan_files', 'ADD');
 create view session_scan as
 select date, server, taken_at, shard, shards, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
 from session_scan_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session_scan';
 
 create table realm_files (taken_at timestamp(6), path varchar, name varchar, parent_path varchar, active boolean, aliases varchar, id varchar, akas varchar, server varchar, date date, snapshot varchar, relation varchar)
@@ -41,6 +43,7 @@ call system.sync_partition_metadata('amsql', 'realm_files', 'ADD');
 create view realm as
 select date, server, taken_at, path, name, parent_path, active, aliases, id, akas
 from realm_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'realm';
 
 create table session_service_files (taken_at timestamp(6), realm varchar, source varchar, max_session_minutes bigint, max_idle_minutes bigint, max_caching_minutes bigint, quota_limit bigint, client_side_sessions boolean, server varchar, date date, snapshot varchar, relation varchar)
@@ -51,6 +54,7 @@ call system.sync_partition_metadata('amsql', 'session_service_files', 'ADD');
 create view session_service as
 select date, server, taken_at, realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions
 from session_service_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session_service';
 
 create table identity_files (taken_at timestamp(6), username varchar, realm varchar, login_name varchar, status varchar, is_active boolean, title varchar, server varchar, date date, snapshot varchar, relation varchar)
@@ -61,6 +65,7 @@ call system.sync_partition_metadata('amsql', 'identity_files', 'ADD');
 create view identity as
 select date, server, taken_at, username, realm, login_name, status, is_active, title
 from identity_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'identity';
 
 create table deployment_files (taken_at timestamp(6), product varchar, version varchar, full_version varchar, revision varchar, build_date varchar, sessions_api varchar, account varchar, login_realm varchar, cookie_name varchar, secure_cookie boolean, cookie_domains varchar, list_cap bigint, list_cap_source varchar, clock_skew_seconds bigint, server varchar, date date, snapshot varchar, relation varchar)
@@ -71,6 +76,7 @@ call system.sync_partition_metadata('amsql', 'deployment_files', 'ADD');
 create view deployment as
 select date, server, taken_at, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds
 from deployment_files
+  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'deployment';
 
 create view am_latest as

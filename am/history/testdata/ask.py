@@ -1,5 +1,5 @@
 """ask.py ENGINE PAGE DATASET answers SQL, a JSON text a line, over the views of the page. Rows come as JSON arrays."""
-import datetime, decimal, json, sys, tempfile
+import datetime, decimal, glob, importlib.util, json, os, sys, tempfile, urllib.parse
 
 
 def duckdb(page):
@@ -7,8 +7,19 @@ def duckdb(page):
 
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
+    if dataset.startswith("s3:"):
+        reach_bucket(connection)
     connection.execute(page)
     return lambda sql: connection.execute(sql).fetchall()
+
+
+def reach_bucket(connection):
+    """Loads the extension from its package, and tells DuckDB what the environment tells amsql."""
+    package = os.path.dirname(importlib.util.find_spec("duckdb_extension_httpfs").origin)
+    connection.load_extension(*glob.glob(package + "/extensions/*/httpfs.duckdb_extension"))
+    endpoint = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL_S3"])
+    connection.execute(f"""create secret (type s3, key_id '{os.environ["AWS_ACCESS_KEY_ID"]}', secret '{os.environ["AWS_SECRET_ACCESS_KEY"]}',
+        region '{os.environ["AWS_REGION"]}', endpoint '{endpoint.netloc}', url_style 'path', use_ssl {endpoint.scheme == "https"})""")
 
 
 def spark(page):

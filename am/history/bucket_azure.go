@@ -1,0 +1,97 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+)
+
+// azureBucket is a container of Azure Blob Storage.
+type azureBucket struct{ client *container.Client }
+
+// openAzure takes what Azure's command line takes, but no identity: azidentity would be another megabyte.
+func openAzure(_ context.Context, name string) (*bucket, error) {
+	account, token, key := os.Getenv("AZURE_STORAGE_ACCOUNT"), os.Getenv("AZURE_STORAGE_SAS_TOKEN"), os.Getenv("AZURE_STORAGE_KEY")
+	connection := os.Getenv("AZURE_STORAGE_CONNECTION_STRING")
+	if connection == "" && token != "" {
+		connection = "AccountName=" + account + ";SharedAccessSignature=" + strings.TrimPrefix(token, "?")
+	}
+	if connection == "" && key != "" {
+		connection = "AccountName=" + account + ";AccountKey=" + key
+	}
+	client, err := container.NewClientFromConnectionString(connection, name, nil)
+	if err != nil || connection == "" || account == "" && strings.HasPrefix(connection, "AccountName=;") {
+		return nil, errors.New("set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_KEY")
+	}
+	b := &azureBucket{client}
+	return &bucket{b.list, b.read, b.upload, b.remove}, nil
+}
+
+// plain is an error in a line, and without the address, in which a token may be.
+func plain(err error) error {
+	var refused *azcore.ResponseError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("%d %s", refused.StatusCode, refused.ErrorCode)
+	}
+	var unreached *url.Error
+	if errors.As(err, &unreached) {
+		return unreached.Err
+	}
+	return err
+}
+
+func (b *azureBucket) list(ctx context.Context, prefix string, deep bool) (objects []object, err error) {
+	delimiter := "/"
+	if deep {
+		delimiter = ""
+	}
+	pages := b.client.NewListBlobsHierarchyPager(delimiter, &container.ListBlobsHierarchyOptions{Prefix: &prefix})
+	for pages.More() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, plain(err)
+		}
+		for _, folder := range page.Segment.BlobPrefixes {
+			objects = append(objects, object{name: *folder.Name})
+		}
+		for _, o := range page.Segment.BlobItems {
+			objects = append(objects, object{*o.Name, *o.Properties.LastModified})
+		}
+	}
+	return objects, nil
+}
+
+func (b *azureBucket) read(ctx context.Context, name string) ([]byte, error) {
+	o, err := b.client.NewBlockBlobClient(name).DownloadStream(ctx, nil)
+	if err != nil {
+		return nil, plain(err)
+	}
+	defer o.Body.Close()
+	return io.ReadAll(o.Body)
+}
+
+func (b *azureBucket) upload(ctx context.Context, name, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = b.client.NewBlockBlobClient(name).UploadFile(ctx, file, nil)
+	return plain(err)
+}
+
+func (b *azureBucket) remove(ctx context.Context, name string) error {
+	_, err := b.client.NewBlockBlobClient(name).Delete(ctx, nil)
+	if bloberror.HasCode(err, bloberror.BlobNotFound) {
+		return nil
+	}
+	return plain(err)
+}

@@ -1,0 +1,176 @@
+package history
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/fsouza/fake-gcs-server/fakestorage"
+)
+
+// startGCS starts Google Cloud Storage for tests, and has the environment name it.
+func startGCS(t *testing.T) {
+	t.Helper()
+	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{Scheme: "http", Host: "127.0.0.1", Port: 0, PublicHost: "127.0.0.1"})
+	must(t, err)
+	t.Cleanup(server.Stop)
+	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "audit"})
+	t.Setenv("STORAGE_EMULATOR_HOST", server.URL())
+}
+
+// startAzure starts Azurite, Microsoft's emulator, with a container, and has the environment name it.
+func startAzure(t *testing.T) {
+	t.Helper()
+	azurite, err := filepath.Abs("../../build/azurite/node_modules/.bin/azurite-blob")
+	must(t, err)
+	if _, err := os.Stat(azurite); err != nil {
+		t.Skip("there is no Azurite: npm install --prefix build/azurite azurite")
+	}
+	cmd := exec.CommandContext(t.Context(), azurite, "--inMemoryPersistence", "--blobPort", "0", "--skipApiVersionCheck", "--disableTelemetry")
+	key := base64.StdEncoding.EncodeToString([]byte("a key"))
+	cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS=amsql:"+key)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Wait() }) // the context has killed it
+	said, address := bufio.NewScanner(out), []string(nil)
+	for address == nil && said.Scan() {
+		address = regexp.MustCompile(`listens on (http://\S+)`).FindStringSubmatch(said.Text())
+	}
+	if address == nil {
+		t.Fatal("Azurite does not say where it listens")
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	endpoint := "BlobEndpoint=" + address[1] + "/amsql;"
+	owner, err := container.NewClientFromConnectionString(endpoint+"AccountName=amsql;AccountKey="+key, "audit", nil)
+	must(t, err)
+	_, err = owner.Create(t.Context(), nil)
+	must(t, err)
+	signed, err := owner.GetSASURL(sas.ContainerPermissions{Read: true, Write: true, List: true, Delete: true}, time.Now().Add(time.Hour), nil)
+	must(t, err)
+	_, token, _ := strings.Cut(signed, "?")
+	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", endpoint+"SharedAccessSignature="+token)
+}
+
+func TestWhatAzureNeeds(t *testing.T) {
+	for name, env := range map[string]map[string]string{
+		"nothing":      {},
+		"no account":   {"AZURE_STORAGE_KEY": "a2V5"},
+		"no secret":    {"AZURE_STORAGE_ACCOUNT": "amsql"},
+		"no key":       {"AZURE_STORAGE_ACCOUNT": "amsql", "AZURE_STORAGE_KEY": "a secret"},
+		"no such text": {"AZURE_STORAGE_CONNECTION_STRING": "a secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for name, value := range env {
+				t.Setenv(name, value)
+			}
+			if _, err := Open(t.Context(), "azblob://audit"); err == nil || strings.Contains(err.Error(), "secret") || !strings.HasPrefix(err.Error(), "azblob://audit: set AZURE_STORAGE_CONNECTION_STRING, or ") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	t.Setenv("AZURE_STORAGE_ACCOUNT", "amsql")
+	t.Setenv("AZURE_STORAGE_SAS_TOKEN", "?sv=2025-01-05&sig=secret")
+	_, err := Open(t.Context(), "azblob://audit")
+	must(t, err)
+	err = plain(fmt.Errorf("list: %w", &url.Error{Op: "Get", URL: "https://amsql.blob.core.windows.net/audit?sig=secret", Err: io.ErrUnexpectedEOF}))
+	if !errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("of a request that failed: %v", err)
+	}
+}
+
+// TestEachCloudKeepsSnapshots: what the store needs of a cloud, and no more than the tests with DuckDB show of S3.
+func TestEachCloudKeepsSnapshots(t *testing.T) {
+	for scheme, start := range map[string]func(*testing.T){
+		// Without TLS, parts are signed in chunks that the server does not know.
+		"s3": func(t *testing.T) { startS3(t, httptest.NewTLSServer) },
+		"gs": startGCS, "azblob": startAzure,
+	} {
+		t.Run(scheme, func(t *testing.T) {
+			start(t)
+			keepsSnapshots(t, scheme+"://audit/history")
+		})
+	}
+}
+
+func keepsSnapshots(t *testing.T, target string) {
+	ctx := t.Context()
+	store, err := Open(ctx, target)
+	must(t, err)
+	const server = "https://am.example.com:8443/am"
+	key, err := store.lastKey(ctx, server)
+	if err != nil || key != "" {
+		t.Errorf("of nothing, the key is %q, %v", key, err)
+	}
+	var want []snapshotID
+	for _, at := range []time.Time{noon.AddDate(0, 0, -1), noon, noon.Add(time.Minute)} {
+		must(t, writeMade(ctx, store, server, at, rowsPerSnapshot))
+		want = append(want, snapshotID{server, at.Truncate(time.Microsecond)})
+	}
+	if err := writeMade(ctx, store, server, noon, 1); err == nil || !strings.Contains(err.Error(), "already") {
+		t.Errorf("twice at one time: %v", err)
+	}
+	listed := func() []snapshotID {
+		all, err := store.list(ctx)
+		must(t, err)
+		slices.SortFunc(all, func(a, b snapshotID) int { return a.at.Compare(b.at) })
+		return all
+	}
+	if got := listed(); !slices.Equal(got, want) {
+		t.Errorf("snapshots %v, want %v", got, want)
+	}
+	if key, err = store.lastKey(ctx, server); err != nil || key != "fingerprint_key 0" {
+		t.Errorf("the key is %q, %v", key, err)
+	}
+	bucket := store.(*bucketStore).bucket
+	must(t, bucket.remove(ctx, "history/"+want[2].folder(inventory.Shard{})+snapshotFile)) // as a removal does that is killed
+	must(t, bucket.remove(ctx, "history/nothing"))
+	if got := listed(); !slices.Equal(got, want[:2]) {
+		t.Errorf("snapshots %v, want %v", got, want[:2])
+	}
+	must(t, store.remove(ctx, want[:1], nil, time.Now().AddDate(0, 0, daysOpen+1)))
+	left, err := bucket.list(ctx, "", true)
+	must(t, err)
+	var names []string
+	for _, o := range left {
+		names = append(names, o.name)
+		if !strings.HasPrefix(o.name, "history/"+want[1].folder(inventory.Shard{})) || time.Since(o.written).Abs() > time.Hour {
+			t.Errorf("left is %s of %s", o.name, o.written)
+		}
+	}
+	if len(left) != len(relations()) {
+		t.Errorf("left is %q", names)
+	}
+	file := filepath.Join(t.TempDir(), "large")
+	large := bytes.Repeat([]byte("0123456789abcdef"), 20<<16)
+	must(t, os.WriteFile(file, large, 0o600))
+	must(t, bucket.upload(ctx, "history/large", file))
+	if got, err := bucket.read(ctx, "history/large"); err != nil || !bytes.Equal(got, large) {
+		t.Errorf("%d bytes of %d, %v", len(got), len(large), err)
+	}
+	stopped, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := bucket.upload(stopped, "history/stopped", file); err == nil {
+		t.Error("an upload that is interrupted does not fail")
+	}
+	if got, err := bucket.list(ctx, "history/stopped", true); err != nil || got != nil {
+		t.Errorf("an upload that is interrupted leaves %v, %v", got, err)
+	}
+}
