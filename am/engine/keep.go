@@ -34,7 +34,8 @@ func Keep(ctx context.Context, statements []string, sources ...Table) (_ *Kept, 
 		return nil, err
 	}
 	defer func() { err = cmp.Or(err, db.Close()) }()
-	if err := db.conn.Exec(`BEGIN`); err != nil {
+	// Large pages: every scan copies all of them out of the memory that the databases share.
+	if err := db.conn.Exec(`PRAGMA ` + kept + `.page_size = 32768; BEGIN`); err != nil {
 		return nil, fmt.Errorf("keep tables: %w", err)
 	}
 	tables := make([]*virtualTable, len(sources))
