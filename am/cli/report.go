@@ -201,7 +201,7 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams Str
 	}
 	defer w.close(ctx)
 	order.Tables = Adapt(am.Census(false, w.connections...))
-	run, err := order.Run(ctx, w.db)
+	run, err := order.Run(ctx)
 	if err != nil {
 		return misusedParameter(err)
 	}

@@ -14,12 +14,13 @@ import (
 // createFunctions adds what auditors miss in SQLite: now(), ago('90 minutes') and, with the other regexp_… functions
 // of its library, x REGEXP pattern. Times are timestamps in the canonical form, and stay the same during a statement.
 func (db *DB) createFunctions() error {
+	const constant = sqlite3.DETERMINISTIC | sqlite3.INNOCUOUS // during a statement
 	return errors.Join(
 		regexp.Register(db.conn),
-		db.conn.CreateFunction("now", 0, sqlite3.INNOCUOUS, func(ctx sqlite3.Context, _ ...sqlite3.Value) {
+		db.conn.CreateFunction("now", 0, constant, func(ctx sqlite3.Context, _ ...sqlite3.Value) {
 			ctx.ResultRawText(appendTimestamp(nil, db.now))
 		}),
-		db.conn.CreateFunction("ago", 1, sqlite3.INNOCUOUS, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
+		db.conn.CreateFunction("ago", 1, constant, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
 			if arg[0].Type() == sqlite3.NULL {
 				return // NULL
 			}

@@ -58,6 +58,27 @@ func TestNowStaysTheSameDuringAStatement(t *testing.T) {
 	}
 }
 
+// What a statement works out once, an instruction Once leaps over from then on.
+func TestTimesOfFunctionsAreWorkedOutOnceAStatement(t *testing.T) {
+	db := open(t, sessions())
+	for _, times := range []string{"now()", "ago(30 || ' minutes')"} {
+		calls, leap := 0, int64(0)
+		for _, row := range all(t, db, `explain select count(*) from am_session where latest < `+times) {
+			switch address, to := row[0].(int64), row[3].(int64); row[1] {
+			case "Once":
+				leap = to
+			case "Function":
+				if calls++; address >= leap {
+					t.Errorf("%s is worked out for each row", times)
+				}
+			}
+		}
+		if calls != 1 {
+			t.Errorf("%s is called in %d places", times, calls)
+		}
+	}
+}
+
 func TestTimesOfFunctionsCompareWithColumns(t *testing.T) {
 	db := open(t, sessions())
 	if got := fmt.Sprint(all(t, db, `select count(*) from am_session where latest > ago('520 weeks') and latest > ago('5000 days') and latest < now()`)); got == "[[0]]" {

@@ -3,47 +3,78 @@ package engine
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs/memdb"
 )
 
-// Keep reads each table's source once, to its end, into a temporary table of the same name, which statements that name no
-// schema find before any other. Its columns have the types and collations of the attached table's, and those that none of
-// the statements reads are empty. After an error, nothing of the tables is left.
-func (db *DB) Keep(ctx context.Context, statements []string, sources ...Table) (err error) {
-	if err := db.conn.Exec(`BEGIN`); err != nil {
-		return fmt.Errorf("keep tables: %w", err)
-	}
+// Kept are tables in memory that were read once, for any number of databases at a time.
+type Kept struct{ name string }
+
+// kept is the schema of such tables. A name without schema finds them, unless a statement has made another table of it.
+const kept = "kept"
+
+// Keep reads each table's source once, to its end. The columns have the types and collations of attached tables, and those
+// that none of the statements reads are empty.
+func Keep(ctx context.Context, statements []string, sources ...Table) (_ *Kept, err error) {
+	k := &Kept{rand.Text()}
+	memdb.Create(k.name, nil)
 	defer func() {
-		end := `COMMIT`
 		if err != nil {
-			end = `ROLLBACK`
+			k.Close()
 		}
-		err = cmp.Or(err, db.conn.Exec(end))
 	}()
+	db, err := k.open(ctx, "rw")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = cmp.Or(err, db.Close()) }()
+	// Large pages: every scan copies all of them out of the memory that the databases share.
+	if err := db.conn.Exec(`PRAGMA ` + kept + `.page_size = 32768; BEGIN`); err != nil {
+		return nil, fmt.Errorf("keep tables: %w", err)
+	}
 	tables := make([]*virtualTable, len(sources))
 	for i, source := range sources {
 		tables[i] = &virtualTable{source: source, columns: source.Columns()}
 		if err := db.conn.Exec(`CREATE TABLE ` + tables[i].kept() + tables[i].columnList()); err != nil {
-			return fmt.Errorf("keep %s: %w", source.Name(), err)
+			return nil, fmt.Errorf("keep %s: %w", source.Name(), err)
 		}
 	}
 	reads, err := db.reads(statements)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, t := range tables {
 		if err := db.fill(ctx, t, reads); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return k, db.conn.Exec(`COMMIT`)
 }
 
-func (t *virtualTable) kept() string { return "temp." + sqlite3.QuoteIdentifier(t.source.Name()) }
+// Open makes a database that reads the tables.
+func (k *Kept) Open(ctx context.Context) (*DB, error) { return k.open(ctx, "ro") }
+
+func (k *Kept) open(ctx context.Context, mode string) (*DB, error) {
+	db, err := Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.conn.Exec(`ATTACH 'file:/` + k.name + `?vfs=memdb&mode=` + mode + `' AS ` + kept); err != nil {
+		return nil, errors.Join(fmt.Errorf("attach the tables kept: %w", err), db.Close())
+	}
+	return db, nil
+}
+
+// Close forgets the tables. Databases that are open still have them.
+func (k *Kept) Close() { memdb.Delete(k.name) }
+
+func (t *virtualTable) kept() string { return kept + "." + sqlite3.QuoteIdentifier(t.source.Name()) }
 
 // reads asks SQLite which columns the statements read, as table.column. It is nil where that cannot be told, since a
 // statement is wrong or needs another to run before.

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"testing"
@@ -33,19 +34,53 @@ func TestKeepAsksForTheColumnsThatStatementsRead(t *testing.T) {
 		"select nothing from abc":                                  {"a", "b", "c"},
 		"create temp view v as select b from abc; select b from v": {"a", "b", "c"},
 	} {
-		db, err := engine.Open(t.Context())
+		source := &abc{}
+		kept, err := engine.Keep(t.Context(), []string{sql}, source)
 		if err != nil {
 			t.Fatal(err)
 		}
-		source := &abc{}
-		if err := db.Keep(t.Context(), []string{sql}, source); err != nil {
-			t.Error(err)
-		}
+		kept.Close()
 		if !slices.Equal(source.asked, want) {
 			t.Errorf("%s asks for %q, want %q", sql, source.asked, want)
 		}
-		if err := db.Close(); err != nil {
-			t.Error(err)
+	}
+}
+
+func TestDatabasesShareWhatIsKeptAndNothingElse(t *testing.T) {
+	kept, err := engine.Keep(t.Context(), []string{"select a, c from abc"}, &abc{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, other := openKept(t, kept), openKept(t, kept)
+	all(t, one, "create temp table abc as select 'mine' as a; create table own (x)")
+	kept.Close()
+	for _, want := range []struct {
+		db   *engine.DB
+		sql  string
+		rows string
+	}{
+		{one, "select * from abc", "[[mine]]"},
+		{other, "select * from abc", "[[a <nil> c]]"},
+		{other, "select count(*) from sqlite_schema", "[[0]]"},
+	} {
+		if got := fmt.Sprint(all(t, want.db, want.sql)); got != want.rows {
+			t.Errorf("%s: %s, want %s", want.sql, got, want.rows)
 		}
 	}
+	if _, err := tryAll(t.Context(), other, "delete from abc"); err == nil {
+		t.Error("what is kept can be changed")
+	}
+	if _, err := kept.Open(t.Context()); err == nil {
+		t.Error("what was closed opens")
+	}
+}
+
+func openKept(t *testing.T, kept *engine.Kept) *engine.DB {
+	t.Helper()
+	db, err := kept.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }

@@ -159,12 +159,7 @@ func order(t *testing.T, of []*planted) report.Order {
 
 func run(t *testing.T, o report.Order) *report.Run {
 	t.Helper()
-	db, err := engine.Open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	done, err := o.Run(t.Context(), db)
+	done, err := o.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"golang.org/x/sync/errgroup"
 )
 
 // A Run is what reports have said of one scan, and the evidence of it.
@@ -80,26 +82,26 @@ type Order struct {
 }
 
 // Run reads the tables and asks the reports.
-func (o Order) Run(ctx context.Context, db *engine.DB) (*Run, error) {
-	run := &Run{Version: o.Version, Started: time.Now().UTC().Truncate(time.Second), Results: []*Result{}}
+func (o Order) Run(ctx context.Context) (*Run, error) {
+	run := &Run{Version: o.Version, Started: time.Now().UTC().Truncate(time.Second), Results: make([]*Result, len(o.Reports))}
 	start := time.Now()
 	if err := o.check(); err != nil {
 		return nil, err
 	}
 	used := o.used()
-	if err := o.keep(ctx, db, used); err != nil {
+	kept, err := o.keep(ctx, used)
+	if err != nil {
 		return nil, err
 	}
-	if err := run.gather(ctx, db, used["am_session_scan"]); err != nil {
+	defer kept.Close()
+	if err := run.gather(ctx, kept, used["am_session_scan"]); err != nil {
+		return nil, err
+	}
+	if err := o.ask(ctx, kept, run.Results); err != nil {
 		return nil, err
 	}
 	var digests strings.Builder
-	for _, r := range o.Reports {
-		result, err := r.ask(ctx, db, o.Values)
-		if err != nil {
-			return nil, err
-		}
-		run.Results = append(run.Results, result)
+	for _, result := range run.Results {
 		run.Findings += result.Findings
 		digests.WriteString(result.Digest + "\n")
 	}
@@ -144,7 +146,7 @@ func (o Order) used() map[string]bool {
 var words = regexp.MustCompile(`\w+`)
 
 // keep reads each table that is used.
-func (o Order) keep(ctx context.Context, db *engine.DB, used map[string]bool) error {
+func (o Order) keep(ctx context.Context, used map[string]bool) (*engine.Kept, error) {
 	statements := []string{serverEvidence}
 	if used["am_session_scan"] {
 		statements = append(statements, realmEvidence)
@@ -152,7 +154,7 @@ func (o Order) keep(ctx context.Context, db *engine.DB, used map[string]bool) er
 	for _, r := range o.Reports {
 		statements = append(statements, r.SQL)
 	}
-	return db.Keep(ctx, statements, slices.DeleteFunc(slices.Clone(o.Tables), func(t engine.Table) bool { return !used[t.Name()] })...)
+	return engine.Keep(ctx, statements, slices.DeleteFunc(slices.Clone(o.Tables), func(t engine.Table) bool { return !used[t.Name()] })...)
 }
 
 // The columns of the evidence, of am_server and am_session_scan.
@@ -169,7 +171,12 @@ var (
 )
 
 // gather reads the evidence, that of realms where they were scanned.
-func (run *Run) gather(ctx context.Context, db *engine.DB, scanned bool) (err error) {
+func (run *Run) gather(ctx context.Context, kept *engine.Kept, scanned bool) (err error) {
+	db, err := kept.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	_, run.Evidence.Servers, err = query(ctx, db, serverEvidence)
 	run.Complete = true
 	if err != nil || !scanned {
@@ -198,12 +205,33 @@ func (r *Report) values(given map[string]string) (map[string]any, error) {
 	return values, nil
 }
 
-// ask runs a report over the tables that are kept.
-func (r *Report) ask(ctx context.Context, db *engine.DB, given map[string]string) (*Result, error) {
+// mostAtOnce bounds the memory of reports that are asked side by side.
+const mostAtOnce = 8
+
+// ask asks the reports, as many at a time as there are processors, for their results in the same order.
+func (o Order) ask(ctx context.Context, kept *engine.Kept, results []*Result) error {
+	asked, ctx := errgroup.WithContext(ctx)
+	asked.SetLimit(min(runtime.GOMAXPROCS(0), mostAtOnce))
+	for i, r := range o.Reports {
+		asked.Go(func() (err error) {
+			results[i], err = r.ask(ctx, kept, o.Values)
+			return err
+		})
+	}
+	return asked.Wait()
+}
+
+// ask runs a report over the tables that are kept, in a database of its own.
+func (r *Report) ask(ctx context.Context, kept *engine.Kept, given map[string]string) (_ *Result, err error) {
 	values, err := r.values(given)
 	if err != nil {
 		return nil, err
 	}
+	db, err := kept.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	var args []engine.Arg
 	for name, value := range values {
 		args = append(args, engine.Arg{Name: name, Value: value})

@@ -8,23 +8,30 @@
 -- note: Disabling an account keeps its user from signing in and ends no session. A user whom no realm's directory lists is taken for deleted, and can be one whose sign-in needs no account there.
 with users as materialized (
   select lower(username) as name, realm, is_active, base_url from am_user
+),
+found as materialized (
+  select
+    s.username,
+    s.realm,
+    case when u.name is null then 'deleted' else 'disabled' end as account,
+    s.latest_access_time,
+    s.max_session_expiration_time,
+    s.base_url
+  from
+    am_session as s
+    left join users as u on u.name = lower(s.username) and u.realm = s.realm and u.base_url = s.base_url
+  where
+    (u.name is null or not u.is_active)
+    and s.username is not null
+    and not coalesce(s.is_expired, false)
 )
 select
-  s.username,
-  s.realm,
-  case when u.name is null then 'deleted' else 'disabled' end as account,
-  s.latest_access_time,
-  s.max_session_expiration_time,
-  s.base_url
+  *
 from
-  am_session as s
-  left join users as u on u.name = lower(s.username) and u.realm = s.realm and u.base_url = s.base_url
+  found
 where
-  (u.name is null or not u.is_active)
-  and s.username is not null
-  and replace(',' || :system_accounts || ',', ',' || lower(s.username) || ',', '') = ',' || :system_accounts || ','
-  and not coalesce(s.is_expired, false)
+  replace(',' || :system_accounts || ',', ',' || lower(username) || ',', '') = ',' || :system_accounts || ','
 order by
-  s.username,
-  s.realm,
-  s.max_session_expiration_time;
+  username,
+  realm,
+  max_session_expiration_time;

@@ -6,27 +6,35 @@
 -- finding: rows
 -- key: username, realm, base_url
 -- note: AM keeps to quota_limit only where quotas are switched on. Sessions that have ended and are still listed do not count.
+with held as materialized (
+  select
+    min(username) as username,
+    realm,
+    base_url,
+    count(*) as sessions
+  from
+    am_session
+  where
+    username is not null
+    and not coalesce(is_expired, false)
+  group by
+    lower(username),
+    realm,
+    base_url
+)
 select
-  min(s.username) as username,
-  s.realm,
-  count(*) as sessions,
+  h.username,
+  h.realm,
+  h.sessions,
   case when :quota > 0 then :quota else l.quota_limit end as quota,
-  s.base_url
+  h.base_url
 from
-  am_session as s
-  join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  held as h
+  join am_session_service as l on l.realm = h.realm and l.base_url = h.base_url
 where
-  s.username is not null
-  and not coalesce(s.is_expired, false)
-group by
-  lower(s.username),
-  s.realm,
-  s.base_url,
-  l.quota_limit
-having
-  count(*) > case when :quota > 0 then :quota else l.quota_limit end
+  h.sessions > case when :quota > 0 then :quota else l.quota_limit end
 order by
-  sessions desc,
-  username,
-  s.realm,
-  s.base_url;
+  h.sessions desc,
+  h.username,
+  h.realm,
+  h.base_url;

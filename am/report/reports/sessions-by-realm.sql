@@ -5,15 +5,28 @@
 -- finding: none
 -- key: realm, base_url
 -- chart: bars
+with held as materialized (
+  select
+    username,
+    realm,
+    base_url,
+    count(*) as sessions
+  from
+    am_session
+  group by
+    username,
+    realm,
+    base_url
+)
 select
   c.realm,
-  count(s.realm) as sessions,
-  count(distinct lower(s.username)) as users,
+  coalesce(sum(h.sessions), 0) as sessions,
+  count(distinct lower(h.username)) as users,
   c.completeness,
   c.base_url
 from
   am_session_scan as c
-  left join am_session as s on s.realm = c.realm and s.base_url = c.base_url
+  left join held as h on h.realm = c.realm and h.base_url = c.base_url
 group by
   c.realm,
   c.completeness,

@@ -6,15 +6,28 @@
 -- finding: none
 -- key: username, base_url
 -- chart: bars
+with held as materialized (
+  select
+    username,
+    realm,
+    base_url,
+    count(*) as sessions
+  from
+    am_session
+  where
+    username is not null
+  group by
+    username,
+    realm,
+    base_url
+)
 select
   min(username) as username,
-  count(*) as sessions,
+  sum(sessions) as sessions,
   count(distinct realm) as realms,
   base_url
 from
-  am_session
-where
-  username is not null
+  held
 group by
   lower(username),
   base_url
