@@ -88,9 +88,9 @@ func aShardIsKeptOnce(t *testing.T, k kept, c *am.Connection, o Options, snapsho
 	before := snapshots()
 	again := inventory.Shard{Index: 1, Count: 3}
 	for shard, want := range map[inventory.Shard]string{
-		again:                               "shard 1/3 of the snapshot of 2026-11-22T13:00:00.123Z is kept already: it stays as it is",
-		inventory.Shard{Index: 3, Count: 4}: "the snapshot of 2026-11-22T13:00:00.123Z is kept in 3 shards: shard 3/4 does not go with it; give all shards of a snapshot one number, or this one another time",
-		inventory.Shard{}:                   "the snapshot of 2026-11-22T13:00:00.123Z is kept in 3 shards: shard 0/1 does not go with it; give all shards of a snapshot one number, or this one another time",
+		again:                "shard 1/3 of the snapshot of 2026-11-22T13:00:00.123Z is kept already: it stays as it is",
+		{Index: 3, Count: 4}: "the snapshot of 2026-11-22T13:00:00.123Z is kept in 3 shards: shard 3/4 does not go with it; give all shards of a snapshot one number, or this one another time",
+		{}:                   "the snapshot of 2026-11-22T13:00:00.123Z is kept in 3 shards: shard 0/1 does not go with it; give all shards of a snapshot one number, or this one another time",
 	} {
 		if _, err := Take(t.Context(), inShard(t, c, shard), k, o); err == nil || err.Error() != k.String()+": "+want {
 			t.Errorf("shard %s: %v", shard, err)
