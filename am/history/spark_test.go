@@ -40,6 +40,7 @@ type part struct {
 	sqlite   string   // where it differs
 	filters  []string // in Spark's plan
 	has      func(snapshotID) bool
+	spared   string // a relation that is read of all: Spark tells no filter to a join that is below a window
 }
 
 // parts are of the page's questions.
@@ -52,7 +53,7 @@ func parts(t *testing.T) []part {
 			filters: []string{ofServer, `\(date#\d+ = 2026-11-17\)`},
 			has:     func(id snapshotID) bool { return id.server == server && id.at.Format(time.DateOnly) == "2026-11-17" },
 		},
-		{filters: []string{ofServer}, has: func(id snapshotID) bool { return id.server == server }},
+		{filters: []string{ofServer}, has: func(id snapshotID) bool { return id.server == server }, spared: snapshots.name},
 	}
 	page, err := os.ReadFile("../../docs/history.md")
 	must(t, err)
@@ -76,6 +77,9 @@ func readsOnlyPart(t *testing.T, sqlite, k kept, p part) {
 		files, err := filepath.Glob(filepath.Join(k.target[len(parquetScheme):], id.folder(inventory.Shard{})+"*", "*", "*")) // of all shards
 		must(t, err)
 		for _, file := range files {
+			if filepath.Base(filepath.Dir(file)) == "relation="+p.spared {
+				continue
+			}
 			content, err := os.ReadFile(file)
 			must(t, err)
 			must(t, os.WriteFile(file, bytes.Repeat([]byte{'x'}, len(content)), 0o600))
