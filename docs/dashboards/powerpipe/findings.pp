@@ -13,6 +13,7 @@ benchmark "findings" {
     control.several_realms,
     control.services,
     control.limits,
+    control.client_side,
     control.expired,
     control.other_limits,
   ]
@@ -334,6 +335,28 @@ control "limits" {
     description = "How many sessions a user may have."
     default     = 5
   }
+}
+
+control "client_side" {
+  title       = "AM keeps the sessions itself"
+  description = "Sessions that a realm gives its clients to keep are in no list, so that no other control has them, and can outlive a logout."
+  severity    = "medium"
+  tags        = { nist_800_53_rev_5 = "ac_12" }
+
+  sql = <<-EOQ
+    select
+      base_url || ' ' || realm as resource,
+      case client_side_sessions when true then 'alarm' when false then 'ok' else 'info' end as status,
+      case client_side_sessions
+        when true then 'Clients keep the sessions, which AM can neither list nor end'
+        when false then 'AM keeps the sessions'
+        else 'AM does not say who keeps the sessions'
+      end as reason,
+      realm,
+      base_url
+    from amsql.am_session_service
+    order by base_url, realm;
+  EOQ
 }
 
 control "expired" {
