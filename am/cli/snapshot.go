@@ -220,7 +220,7 @@ func (w *workspace) attachHistory(ctx context.Context, path string) error {
 	// Opened to write, it loses what a killed snapshot has left half written, and has the views of this version.
 	store, err := history.OpenSQLite(ctx, path)
 	if err == nil {
-		err = firstError(store.Close(), w.db.AttachFile("history", path))
+		err = firstError(store.Close(), w.db.AttachFile("history", path), w.db.Define("am_session_at", history.SessionAt))
 	}
 	if err != nil {
 		return &usageError{"--history: " + err.Error()}

@@ -126,6 +126,14 @@ func (db *DB) AttachFile(schema, path string) error {
 	return nil
 }
 
+// Define adds a function that gives rows: those of a query, whose parameters (:moment) are the function's, in their order.
+func (db *DB) Define(name, query string) error {
+	if err := db.conn.Exec(`CREATE VIRTUAL TABLE temp.` + sqlite3.QuoteIdentifier(name) + ` USING statement((` + query + `))`); err != nil {
+		return fmt.Errorf("define %s: %w", name, err)
+	}
+	return nil
+}
+
 // InTransaction reports whether a BEGIN waits for its COMMIT.
 func (db *DB) InTransaction() bool { return db.conn != nil && !db.conn.GetAutocommit() }
 

@@ -92,3 +92,36 @@ func TestRegexpMatches(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestUTCReadsTimesInAnyForm(t *testing.T) {
+	db := open(t)
+	for _, c := range []struct{ text, want string }{
+		{"'2026-11-22 04:16:30+01'", "[[2026-11-22 03:16:30]]"},
+		{"'2026-11-22T03:16:30.1234Z'", "[[2026-11-22 03:16:30.123400]]"},
+		{"'2026-11-22 03:16'", "[[2026-11-22 03:16:00]]"},
+		{"'2026-11-22'", "[[2026-11-22 00:00:00]]"},
+		{"null", "[[<nil>]]"},
+	} {
+		if got := fmt.Sprint(all(t, db, "select utc("+c.text+")")); got != c.want {
+			t.Errorf("%s is %s, want %s", c.text, got, c.want)
+		}
+	}
+	_, err := tryAll(t.Context(), db, "select utc('yesterday')")
+	if err == nil || !strings.Contains(err.Error(), `"yesterday" is no time such as '2026-11-22 03:16'`) {
+		t.Errorf("yesterday: %v", err)
+	}
+}
+
+func TestADefinedFunctionHasTheRowsOfItsQuery(t *testing.T) {
+	db := open(t, sessions())
+	if err := db.Define("of_user", `select username, latest from am_session where username = :name order by realm`); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprint(all(t, db, "select username, latest from am_session where username = 'bjensen' order by realm"))
+	if got := fmt.Sprint(all(t, db, "select * from of_user('bjensen')")); got != want || got == "[]" {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if err := db.Define("broken", "select nothing from nowhere"); err == nil {
+		t.Error("a query of no table is defined")
+	}
+}

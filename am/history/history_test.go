@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	diff "github.com/google/go-cmp/cmp"
 	"github.com/ncruces/go-sqlite3"
@@ -95,6 +96,9 @@ func newSQLiteIn(t testing.TB, dir string) kept {
 
 func askSQLite(t testing.TB, path, sql string) (rows []string) {
 	t.Helper()
+	if strings.Contains(sql, "am_session_at(") { // which amsql query alone has
+		return askEngine(t, path, sql)
+	}
 	conn, err := sqlite3.OpenFlags("file:"+path, sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
 	must(t, err)
 	defer func() { must(t, conn.Close()) }()
@@ -118,6 +122,30 @@ func askSQLite(t testing.TB, path, sql string) (rows []string) {
 }
 
 // shown is a cell as both stores show it.
+// askEngine asks as amsql query --history does.
+func askEngine(t testing.TB, path, sql string) (lines []string) {
+	t.Helper()
+	db, err := engine.Open(t.Context())
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	must(t, db.AttachFile("history", path))
+	must(t, db.Define("am_session_at", SessionAt))
+	rows, err := db.Query(t.Context(), sql)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	for rows.Next() {
+		var cells []string
+		for _, cell := range rows.Values() {
+			cells = append(cells, shown(cell))
+		}
+		lines = append(lines, strings.Join(cells, " | "))
+	}
+	must(t, rows.Err())
+	must(t, rows.Close())
+	return lines
+}
+
 func shown(cell any) string {
 	switch v := cell.(type) {
 	case nil:

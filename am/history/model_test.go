@@ -287,9 +287,7 @@ func (k kept) agrees(t *testing.T, rt *rapid.T, server string, all []modelSnapsh
 		want := who(all, at)
 		same("who at "+at.String(), want, `select session, realm, taken_at from am_session_seen
 			where base_url = '%s' and taken_at <= '%s' and (valid_until is null or valid_until > '%[2]s')`, server, k.moment(at))
-		if k.name != "SQLite" {
-			same("am_session_at "+at.String(), want, "select session, realm, taken_at from am_session_at('%[2]s') where base_url = '%[1]s'", server, k.moment(at))
-		}
+		same("am_session_at "+at.String(), want, "select session, realm, taken_at from am_session_at('%[2]s') where base_url = '%[1]s'", server, k.moment(at))
 	}
 }
 

@@ -20,6 +20,11 @@ var (
 	viewsSQLite string
 	//go:embed views_postgres.sql
 	viewsPostgres string
+
+	// SessionAt is the query of am_session_at(moment), as which PostgreSQL has a function, over an SQLite file that is attached
+	// as history: the rows of am_session_seen that hold at the time, found in the snapshots since the last proof.
+	//go:embed session_at.sql
+	SessionAt string
 )
 
 // A dialect is what stores write differently.
