@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/ext/statement"
 )
 
 // memoryLimit bounds the memory of one DB where there is address space for it; it takes none until used.
@@ -128,7 +129,11 @@ func (db *DB) AttachFile(schema, path string) error {
 
 // Define adds a function that gives rows: those of a query, whose parameters (:moment) are the function's, in their order.
 func (db *DB) Define(name, query string) error {
-	if err := db.conn.Exec(`CREATE VIRTUAL TABLE temp.` + sqlite3.QuoteIdentifier(name) + ` USING statement((` + query + `))`); err != nil {
+	err := statement.Register(db.conn) // again does no harm
+	if err == nil {
+		err = db.conn.Exec(`CREATE VIRTUAL TABLE temp.` + sqlite3.QuoteIdentifier(name) + ` USING statement((` + query + `))`)
+	}
+	if err != nil {
 		return fmt.Errorf("define %s: %w", name, err)
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/regexp"
-	"github.com/ncruces/go-sqlite3/ext/statement"
 )
 
 // createFunctions adds what auditors miss in SQLite: now(), ago('90 minutes'), utc('2026-11-22 04:16+01') and, with the other
@@ -19,7 +18,6 @@ func (db *DB) createFunctions() error {
 	const constant = sqlite3.DETERMINISTIC | sqlite3.INNOCUOUS // during a statement
 	return errors.Join(
 		regexp.Register(db.conn),
-		statement.Register(db.conn),
 		db.conn.CreateFunction("now", 0, constant, func(ctx sqlite3.Context, _ ...sqlite3.Value) {
 			ctx.ResultRawText(appendTimestamp(nil, db.now))
 		}),

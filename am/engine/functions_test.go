@@ -121,6 +121,12 @@ func TestADefinedFunctionHasTheRowsOfItsQuery(t *testing.T) {
 	if got := fmt.Sprint(all(t, db, "select * from of_user('bjensen')")); got != want || got == "[]" {
 		t.Errorf("%s, want %s", got, want)
 	}
+	if err := db.Define("of_realm", "select username from am_session where realm = :realm"); err != nil {
+		t.Errorf("a second function: %v", err)
+	}
+	if got := fmt.Sprint(all(t, db, "select (select count(*) from of_realm('/bravo')), (select count(*) from of_user('bjensen'))")); got != "[[2 2]]" {
+		t.Errorf("of both functions: %s", got)
+	}
 	if err := db.Define("broken", "select nothing from nowhere"); err == nil {
 		t.Error("a query of no table is defined")
 	}

@@ -171,8 +171,8 @@ func (s *bucketStore) lastKey(ctx context.Context, server string) (string, error
 	return "", nil
 }
 
-// remove removes snapshots, each whole or shard by shard, and what a kill has left of others: objects without the one that would make them a
-// snapshot, which are older than any upload that is still under way.
+// remove removes snapshots, each whole or shard by shard, and what a kill has left of others: objects without the one that
+// would make them a snapshot, which are older than any upload that is still under way.
 func (s *bucketStore) remove(ctx context.Context, removed, _ []snapshotID, now time.Time) error {
 	folders, err := s.folders(ctx)
 	if err != nil {
