@@ -15,10 +15,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // holding is a simulated AM whose lists are cut, so that an inventory asks for each user. It answers for some users
@@ -170,7 +170,7 @@ func (h *holding) connect(t *testing.T) *am.Connection {
 // pullRows takes rows from the table, which takes them from the inventory.
 func pullRows(ctx context.Context, c *am.Connection, limit int64, stop func(next func() bool)) error {
 	var failure error
-	next, end := iter.Pull2(c.Tables()[0].Rows(ctx, am.Query{Quals: []am.Qual{{Column: "realm", Values: []any{"/alpha"}}}, Limit: limit}))
+	next, end := iter.Pull2(c.Tables()[0].Rows(ctx, table.Query{Quals: []table.Qual{{Column: "realm", Values: []any{"/alpha"}}}, Limit: limit}))
 	defer end()
 	stop(func() bool {
 		_, err, more := next()
@@ -186,7 +186,7 @@ func stepRows(ctx context.Context, c *am.Connection, limit int64, stop func(next
 	if err != nil {
 		return err
 	}
-	err = db.Attach(connectionName, cli.Adapt(c.Tables()[:1])...)
+	err = db.Attach(connectionName, c.Tables()[0])
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}

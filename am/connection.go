@@ -13,6 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/doctor"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // Host is what a connection needs of the program around it. The zero value is silent.
@@ -96,8 +97,8 @@ func (c *Connection) Requests() int64 { return c.client.Requests() }
 func (c *Connection) Received() int64 { return c.client.Received() }
 
 // Tables are the connection's tables. Without a connection, those of nil, they have columns and no rows.
-func (c *Connection) Tables() []Table {
-	tables := make([]Table, len(definitions))
+func (c *Connection) Tables() []table.Table {
+	tables := make([]table.Table, len(definitions))
 	for i, d := range definitions {
 		tables[i] = d.bind(c)
 	}

@@ -12,12 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/cli"
-	"github.com/amsql/steampipe-plugin-am/am/engine"
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // tries is how often an example is asked in both dialects, a second apart, before they differ: the time goes on between
@@ -67,8 +68,8 @@ func newDialects(t *testing.T, of *deployment) *dialects {
 		must(t, d.db.Close())
 		must(t, connection.Close(context.WithoutCancel(t.Context())))
 	})
-	var tables []engine.Table
-	for _, table := range cli.Adapt(connection.Tables()) {
+	var tables []table.Table
+	for _, table := range connection.Tables() {
 		recorded := &recordedTable{Table: table}
 		d.tables, tables = append(d.tables, recorded), append(tables, recorded)
 	}
@@ -90,16 +91,16 @@ func (d *deployment) config() am.Config {
 
 // A recordedTable keeps what it was asked and what it said during a statement, with all columns.
 type recordedTable struct {
-	engine.Table
+	table.Table
 	scans []recordedScan
 }
 
 type recordedScan struct {
-	quals []engine.Qual
+	quals []table.Qual
 	rows  []any
 }
 
-func (t *recordedTable) Rows(ctx context.Context, q engine.Query) iter.Seq2[any, error] {
+func (t *recordedTable) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		scan, err := t.scan(ctx, q.Quals)
 		if err != nil {
@@ -115,14 +116,14 @@ func (t *recordedTable) Rows(ctx context.Context, q engine.Query) iter.Seq2[any,
 }
 
 // scan asks nothing twice: a join may, and each time is another time.
-func (t *recordedTable) scan(ctx context.Context, quals []engine.Qual) (recordedScan, error) {
+func (t *recordedTable) scan(ctx context.Context, quals []table.Qual) (recordedScan, error) {
 	for _, s := range t.scans {
 		if fmt.Sprint(s.quals) == fmt.Sprint(quals) {
 			return s, nil
 		}
 	}
 	s := recordedScan{quals: quals}
-	for row, err := range t.Table.Rows(ctx, engine.Query{Columns: t.names(), Quals: quals}) {
+	for row, err := range t.Table.Rows(ctx, table.Query{Columns: t.names(), Quals: quals}) {
 		if err != nil {
 			return s, err
 		}
@@ -160,7 +161,7 @@ func (t *recordedTable) content(ctx context.Context) (content [][]any, err error
 	return content, nil
 }
 
-func (t *recordedTable) satisfies(row any, quals []engine.Qual) bool {
+func (t *recordedTable) satisfies(row any, quals []table.Qual) bool {
 	for _, qual := range quals {
 		if !slices.Contains(qual.Values, t.Cell(row, slices.Index(t.names(), qual.Column))) {
 			return false

@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-var typeNames = map[am.Type]string{
-	am.Text: "text", am.Integer: "integer", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp", am.JSON: "jsonb",
+var typeNames = map[table.Type]string{
+	table.Text: "text", table.Integer: "integer", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamp", table.JSON: "jsonb",
 }
 
 // Every table has a page, and the page's list of columns is the definition's: UPDATE=1 writes it.
@@ -40,7 +41,7 @@ func TestPagesOfTheTablesListTheColumnsOfTheirDefinitions(t *testing.T) {
 }
 
 // columnList names every column once, with the operators that AM is asked with.
-func columnList(table am.Table) string {
+func columnList(table table.Table) string {
 	var b strings.Builder
 	b.WriteString("\n| Column | Type | Operators | Description |\n|---|---|---|---|\n")
 	for _, c := range table.Columns() {
@@ -53,7 +54,7 @@ func columnList(table am.Table) string {
 	return b.String()
 }
 
-func definedTables(t *testing.T) []am.Table {
+func definedTables(t *testing.T) []table.Table {
 	t.Helper()
 	url, token := "http://localhost/am", "none"
 	c, err := am.Open("am", am.Config{BaseURL: &url, SSOToken: &token}, am.Host{})

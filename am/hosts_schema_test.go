@@ -4,12 +4,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/cli"
-	"github.com/amsql/steampipe-plugin-am/am/engine"
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/google/go-cmp/cmp"
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A schema is what a host shows of the tables, by name.
@@ -17,16 +18,16 @@ type schema map[string]tableSchema
 
 type tableSchema struct {
 	description string
-	columns     []engine.Column
+	columns     []table.Column
 	keys        []string // optional, for = and IN
 }
 
 // columnTypes are the engine's types that the hosts of Steampipe's types have in Postgres.
 //
 // Source: steampipe-postgres-fdw, sql/sql.go (getSqlType).
-var columnTypes = map[proto.ColumnType]engine.Type{
-	proto.ColumnType_STRING: engine.Text, proto.ColumnType_INT: engine.Integer, proto.ColumnType_DOUBLE: engine.Double,
-	proto.ColumnType_BOOL: engine.Boolean, proto.ColumnType_TIMESTAMP: engine.Timestamp, proto.ColumnType_JSON: engine.JSON,
+var columnTypes = map[proto.ColumnType]table.Type{
+	proto.ColumnType_STRING: table.Text, proto.ColumnType_INT: table.Integer, proto.ColumnType_DOUBLE: table.Double,
+	proto.ColumnType_BOOL: table.Boolean, proto.ColumnType_TIMESTAMP: table.Timestamp, proto.ColumnType_JSON: table.JSON,
 }
 
 // sdkColumns are those that the SDK adds to each table.
@@ -61,7 +62,7 @@ func steampipeSchema(t *testing.T, h processHost) schema {
 			if !known {
 				t.Errorf("%s.%s is of type %s", name, column.GetName(), column.GetType())
 			}
-			s.columns = append(s.columns, engine.Column{Name: column.GetName(), Type: kind, Description: column.GetDescription()})
+			s.columns = append(s.columns, table.Column{Name: column.GetName(), Type: kind, Description: column.GetDescription()})
 		}
 		for _, key := range append(of.GetListCallKeyColumnList(), of.GetGetCallKeyColumnList()...) {
 			if slices.Contains(sdkColumns, key.GetName()) {
@@ -84,7 +85,7 @@ func amsqlSchema(t *testing.T, config am.Config) schema {
 	must(t, err)
 	db, err := engine.Open(t.Context())
 	must(t, err)
-	tables := cli.Adapt(connection.Tables())
+	tables := connection.Tables()
 	must(t, db.Attach(connectionName, tables...))
 	all := schema{}
 	for i, table := range tables {

@@ -15,14 +15,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/cli"
-	"github.com/amsql/steampipe-plugin-am/am/engine"
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/turbot/steampipe-plugin-sdk/v5/anywhere"
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc"
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // raceDetector is whether it runs.
@@ -238,7 +238,7 @@ func newEngineHost(t testing.TB, c am.Config) engineHost {
 		}
 	})
 	for _, table := range connection.Tables() {
-		if err := db.Attach("schema of "+table.Name(), cli.Adapt([]am.Table{table})...); err != nil {
+		if err := db.Attach("schema of "+table.Name(), table); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin/context_key"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 func TestPluginSignsOutWhenItIsIdle(t *testing.T) {
@@ -62,7 +63,7 @@ func query(ctx context.Context, t *testing.T, open *pool, config Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range sessionTable.scan(ctx, c, Query{Columns: []string{"username"}}) {
+	for _, err := range sessionTable.scan(ctx, c, table.Query{Columns: []string{"username"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

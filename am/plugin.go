@@ -7,6 +7,8 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin/transform"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // Plugin is the Steampipe plugin. All of Turbot's hosts (Steampipe, the Postgres FDW, the SQLite extension, the
@@ -30,12 +32,12 @@ type pluginTable interface {
 	plugin(*pool) *plugin.Table
 }
 
-var protoTypes = map[Type]proto.ColumnType{
-	Text: proto.ColumnType_STRING, Integer: proto.ColumnType_INT, Double: proto.ColumnType_DOUBLE,
-	Boolean: proto.ColumnType_BOOL, Timestamp: proto.ColumnType_TIMESTAMP, JSON: proto.ColumnType_JSON,
+var protoTypes = map[table.Type]proto.ColumnType{
+	table.Text: proto.ColumnType_STRING, table.Integer: proto.ColumnType_INT, table.Double: proto.ColumnType_DOUBLE,
+	table.Boolean: proto.ColumnType_BOOL, table.Timestamp: proto.ColumnType_TIMESTAMP, table.JSON: proto.ColumnType_JSON,
 }
 
-func (t table[T]) plugin(open *pool) *plugin.Table {
+func (t tableOf[T]) plugin(open *pool) *plugin.Table {
 	p := &plugin.Table{
 		Name: t.name, Description: t.description,
 		// With the SDK's cache an answer of more than 1,000 rows can have some twice and lack others (5.14), and a list
@@ -56,13 +58,13 @@ func (t table[T]) plugin(open *pool) *plugin.Table {
 
 // hydrate streams rows to the SDK. It stops when the SDK has had enough: the limit itself is left to the SDK, for
 // hosts have been seen to push one although a condition stayed behind.
-func (t table[T]) hydrate(open *pool) plugin.HydrateFunc {
+func (t tableOf[T]) hydrate(open *pool) plugin.HydrateFunc {
 	return func(ctx context.Context, d *plugin.QueryData, _ *plugin.HydrateData) (any, error) {
 		c, err := open.connection(ctx, d.Connection)
 		if err != nil {
 			return nil, err
 		}
-		q := Query{Columns: d.QueryContext.Columns, Quals: pluginQuals(t.keys, d)}
+		q := table.Query{Columns: d.QueryContext.Columns, Quals: pluginQuals(t.keys, d)}
 		if !t.exact && answeredElsewhere(q, d.QueryContext.UnsafeQuals) {
 			return nil, nil
 		}
@@ -81,18 +83,18 @@ func (t table[T]) hydrate(open *pool) plugin.HydrateFunc {
 
 // pluginQuals are the quals of key columns. An IN list on one key column comes as a call a value, lists on two come
 // whole.
-func pluginQuals(keys []string, d *plugin.QueryData) []Qual {
-	var quals []Qual
+func pluginQuals(keys []string, d *plugin.QueryData) []table.Qual {
+	var quals []table.Qual
 	for _, key := range keys {
 		value := d.EqualsQuals[key]
 		if value == nil {
 			continue
 		}
 		if list := value.GetListValue(); list != nil {
-			quals = append(quals, Qual{key, protoTexts(list.GetValues())})
+			quals = append(quals, table.Qual{Column: key, Values: protoTexts(list.GetValues())})
 			continue
 		}
-		quals = append(quals, Qual{key, protoTexts([]*proto.QualValue{value})})
+		quals = append(quals, table.Qual{Column: key, Values: protoTexts([]*proto.QualValue{value})})
 	}
 	return quals
 }

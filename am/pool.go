@@ -10,6 +10,8 @@ import (
 
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // pool holds the connections that a plugin host uses, by name.
@@ -47,7 +49,7 @@ func (p *pool) connection(ctx context.Context, of *plugin.Connection) (*Connecti
 
 // answeredElsewhere reports whether another of the calls into which the SDK splits an IN list asks the same of AM,
 // which compares names without regard to case: of 'demo' and 'DEMO' the first is answered.
-func answeredElsewhere(q Query, all map[string]*proto.Quals) bool {
+func answeredElsewhere(q table.Query, all map[string]*proto.Quals) bool {
 	for _, qual := range q.Quals {
 		if len(qual.Values) != 1 {
 			continue

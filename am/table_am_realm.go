@@ -7,22 +7,23 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-var realmTable = table[realm]{
+var realmTable = tableOf[realm]{
 	name:        "am_realm",
 	description: "A realm: the unit that sessions, identities and limits belong to.",
 	keys:        []string{"path"},
 	columns: []column[realm]{
-		{"path", Text, "Full path with a leading slash; / is the root.", func(r *realm) any { return r.path }},
-		{"name", Text, "The last element of the path; / for the root.", func(r *realm) any { return path.Base(r.path) }},
-		{"parent_path", Text, "Full path of the realm above. NULL for the root.", (*realm).parent},
-		{"active", Boolean, "Whether users can log in. Sessions of an inactive realm live on. NULL where the account may not list realms, as the two that follow.", (*realm).active},
-		{"aliases", JSON, "Other names of the realm, such as host names by which requests reach it: an array of strings.", (*realm).aliases},
-		{"id", Text, "AM's identifier of the realm in its configuration (_id).", func(r *realm) any { return text(r.ID) }},
-		{"title", Text, "The path.", func(r *realm) any { return r.path }},
-		{"akas", JSON, "Addresses of the realm: an array of one URL, that of its REST resources.", func(r *realm) any { return []string{r.url} }},
-		{"base_url", Text, "Address of the deployment.", func(r *realm) any { return r.baseURL }},
+		{"path", table.Text, "Full path with a leading slash; / is the root.", func(r *realm) any { return r.path }},
+		{"name", table.Text, "The last element of the path; / for the root.", func(r *realm) any { return path.Base(r.path) }},
+		{"parent_path", table.Text, "Full path of the realm above. NULL for the root.", (*realm).parent},
+		{"active", table.Boolean, "Whether users can log in. Sessions of an inactive realm live on. NULL where the account may not list realms, as the two that follow.", (*realm).active},
+		{"aliases", table.JSON, "Other names of the realm, such as host names by which requests reach it: an array of strings.", (*realm).aliases},
+		{"id", table.Text, "AM's identifier of the realm in its configuration (_id).", func(r *realm) any { return text(r.ID) }},
+		{"title", table.Text, "The path.", func(r *realm) any { return r.path }},
+		{"akas", table.JSON, "Addresses of the realm: an array of one URL, that of its REST resources.", func(r *realm) any { return []string{r.url} }},
+		{"base_url", table.Text, "Address of the deployment.", func(r *realm) any { return r.baseURL }},
 	},
 	rows: realms,
 }
@@ -36,9 +37,9 @@ type realm struct {
 	baseURL    string
 }
 
-func realms(ctx context.Context, c *Connection, q Query) iter.Seq2[*realm, error] {
+func realms(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*realm, error] {
 	return func(yield func(*realm, error) bool) {
-		for r, err := range c.inventory.Realms(ctx, q.texts("path")) {
+		for r, err := range c.inventory.Realms(ctx, q.Texts("path")) {
 			if err != nil {
 				yield(nil, err)
 				return

@@ -7,25 +7,26 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-var sessionTable = table[session]{
+var sessionTable = tableOf[session]{
 	name:        "am_session",
 	description: "A login session that AM keeps on the server: who is logged in, where, since when, until when.",
 	keys:        []string{"realm", "username"},
 	columns: []column[session]{
-		{"username", Text, "The user's name, in lower case as OpenAM lists it; the UUID of the user in Advanced Identity Cloud.", func(s *session) any { return text(s.Username) }},
-		{"realm", Text, "Full path of the session's realm, with a leading slash; / is the root.", func(s *session) any { return text(s.Realm) }},
-		{"universal_id", Text, "The user's universal identifier: a distinguished name that holds name and realm.", func(s *session) any { return text(s.UniversalID) }},
-		{"session_handle", Text, "The handle by which an administrator can end the session. It is no credential.", func(s *session) any { return text(s.Handle) }},
-		{"latest_access_time", Timestamp, "When the session was last used, as AM's token store has it: it lags behind by up to a minute.", func(s *session) any { return moment(s.LatestAccess) }},
-		{"max_idle_expiration_time", Timestamp, "When the session ends unless it is used.", func(s *session) any { return moment(s.MaxIdleExpiration) }},
-		{"max_session_expiration_time", Timestamp, "When the session ends, used or not.", func(s *session) any { return moment(s.MaxSessionExpiration) }},
-		{"is_current", Boolean, "Whether this is the session that the query itself runs in. NULL where the server does not tell.", (*session).isCurrent},
-		{"is_expired", Boolean, "Whether the session has ended by the server's clock and is only still listed, which takes AM up to a minute.", (*session).isExpired},
-		{"properties", JSON, "Session properties that the realm returns for queries (AM and PingAM: Session Property Whitelist Service). NULL where there are none.", (*session).properties},
-		{"title", Text, "The user's name and the realm.", (*session).title},
-		{"base_url", Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
+		{"username", table.Text, "The user's name, in lower case as OpenAM lists it; the UUID of the user in Advanced Identity Cloud.", func(s *session) any { return text(s.Username) }},
+		{"realm", table.Text, "Full path of the session's realm, with a leading slash; / is the root.", func(s *session) any { return text(s.Realm) }},
+		{"universal_id", table.Text, "The user's universal identifier: a distinguished name that holds name and realm.", func(s *session) any { return text(s.UniversalID) }},
+		{"session_handle", table.Text, "The handle by which an administrator can end the session. It is no credential.", func(s *session) any { return text(s.Handle) }},
+		{"latest_access_time", table.Timestamp, "When the session was last used, as AM's token store has it: it lags behind by up to a minute.", func(s *session) any { return moment(s.LatestAccess) }},
+		{"max_idle_expiration_time", table.Timestamp, "When the session ends unless it is used.", func(s *session) any { return moment(s.MaxIdleExpiration) }},
+		{"max_session_expiration_time", table.Timestamp, "When the session ends, used or not.", func(s *session) any { return moment(s.MaxSessionExpiration) }},
+		{"is_current", table.Boolean, "Whether this is the session that the query itself runs in. NULL where the server does not tell.", (*session).isCurrent},
+		{"is_expired", table.Boolean, "Whether the session has ended by the server's clock and is only still listed, which takes AM up to a minute.", (*session).isExpired},
+		{"properties", table.JSON, "Session properties that the realm returns for queries (AM and PingAM: Session Property Whitelist Service). NULL where there are none.", (*session).properties},
+		{"title", table.Text, "The user's name and the realm.", (*session).title},
+		{"base_url", table.Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
 	},
 	rows: sessions,
 }
@@ -58,11 +59,11 @@ var sessionFields = map[string][]string{
 	"title":                       {rest.FieldUsername},
 }
 
-func sessions(ctx context.Context, c *Connection, q Query) iter.Seq2[*session, error] {
+func sessions(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*session, error] {
 	return sessionRows(ctx, c, q, sessionQuery(q))
 }
 
-func sessionRows(ctx context.Context, c *Connection, q Query, scanned inventory.Query) iter.Seq2[*session, error] {
+func sessionRows(ctx context.Context, c *Connection, q table.Query, scanned inventory.Query) iter.Seq2[*session, error] {
 	return func(yield func(*session, error) bool) {
 		scan, err := newSessionScan(ctx, c, q)
 		if err != nil {
@@ -84,19 +85,19 @@ func sessionRows(ctx context.Context, c *Connection, q Query, scanned inventory.
 	}
 }
 
-func sessionQuery(q Query) inventory.Query {
+func sessionQuery(q table.Query) inventory.Query {
 	fields := []string{}
 	for column, needed := range sessionFields {
-		if q.wants(column) {
+		if q.Wants(column) {
 			fields = append(fields, needed...)
 		}
 	}
-	return inventory.Query{Realms: q.texts("realm"), Usernames: q.texts("username"), Fields: fields, Limit: q.Limit}
+	return inventory.Query{Realms: q.Texts("realm"), Usernames: q.Texts("username"), Fields: fields, Limit: q.Limit}
 }
 
-func newSessionScan(ctx context.Context, c *Connection, q Query) (*sessionScan, error) {
+func newSessionScan(ctx context.Context, c *Connection, q table.Query) (*sessionScan, error) {
 	scan := &sessionScan{baseURL: c.BaseURL()}
-	if !q.wants("is_current") {
+	if !q.Wants("is_current") {
 		return scan, nil
 	}
 	own, err := c.client.OwnSession(ctx)

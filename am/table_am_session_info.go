@@ -6,27 +6,28 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-var sessionInfoTable = table[sessionInfo]{
+var sessionInfoTable = tableOf[sessionInfo]{
 	name:        "am_session_info",
 	description: "What AM says of one session token: whether it is valid, whose session it is, when that was last used and when it ends. Without a token, the query's own session.",
 	keys:        []string{"token_id"},
 	exact:       true,
 	columns: []column[sessionInfo]{
-		{"token_id", Text, "The token asked about, which is a credential. NULL for the query's own session.", func(s *sessionInfo) any { return s.token.cell() }},
-		{"valid", Boolean, "Whether AM takes the token for that of a live session (getSessionInfo).", func(s *sessionInfo) any { return s.Valid }},
-		{"username", Text, "The user's name as typed at login; the UUID of the user in Advanced Identity Cloud. NULL, as all that follows, where the token is not valid.", func(s *sessionInfo) any { return text(s.Username) }},
-		{"realm", Text, "Full path of the session's realm, with a leading slash; / is the root.", func(s *sessionInfo) any { return text(s.Realm) }},
-		{"universal_id", Text, "The user's universal identifier: a distinguished name that holds name and realm.", func(s *sessionInfo) any { return text(s.UniversalID) }},
-		{"session_handle", Text, "The handle by which an administrator can end the session. NULL where the server's version does not tell it (AM and PingAM, but for the query's own session), and for client-side sessions.", func(s *sessionInfo) any { return text(s.Handle) }},
-		{"session_uid", Text, "The session's unique identifier, in the form of the property AMCtxId (sessionUid of validate, which is asked for this column alone). NULL where the server's version cannot validate without resetting the idle time (OpenAM).", func(s *sessionInfo) any { return text(s.uid) }},
-		{"latest_access_time", Timestamp, "When the session was last used, to the second; unlike in am_session it does not lag behind.", func(s *sessionInfo) any { return moment(s.LatestAccess) }},
-		{"max_idle_expiration_time", Timestamp, "When the session ends unless it is used.", func(s *sessionInfo) any { return moment(s.MaxIdleExpiration) }},
-		{"max_session_expiration_time", Timestamp, "When the session ends, used or not; AM computes it anew each time, and it varies by a second.", func(s *sessionInfo) any { return moment(s.MaxSessionExpiration) }},
-		{"properties", JSON, "Session properties by name, those of the realm's Session Property Whitelist (AM and PingAM). NULL where the server sends none (OpenAM).", (*sessionInfo).properties},
-		{"title", Text, "The user's name and the realm.", (*sessionInfo).title},
-		{"base_url", Text, "Address of the deployment.", func(s *sessionInfo) any { return s.baseURL }},
+		{"token_id", table.Text, "The token asked about, which is a credential. NULL for the query's own session.", func(s *sessionInfo) any { return s.token.cell() }},
+		{"valid", table.Boolean, "Whether AM takes the token for that of a live session (getSessionInfo).", func(s *sessionInfo) any { return s.Valid }},
+		{"username", table.Text, "The user's name as typed at login; the UUID of the user in Advanced Identity Cloud. NULL, as all that follows, where the token is not valid.", func(s *sessionInfo) any { return text(s.Username) }},
+		{"realm", table.Text, "Full path of the session's realm, with a leading slash; / is the root.", func(s *sessionInfo) any { return text(s.Realm) }},
+		{"universal_id", table.Text, "The user's universal identifier: a distinguished name that holds name and realm.", func(s *sessionInfo) any { return text(s.UniversalID) }},
+		{"session_handle", table.Text, "The handle by which an administrator can end the session. NULL where the server's version does not tell it (AM and PingAM, but for the query's own session), and for client-side sessions.", func(s *sessionInfo) any { return text(s.Handle) }},
+		{"session_uid", table.Text, "The session's unique identifier, in the form of the property AMCtxId (sessionUid of validate, which is asked for this column alone). NULL where the server's version cannot validate without resetting the idle time (OpenAM).", func(s *sessionInfo) any { return text(s.uid) }},
+		{"latest_access_time", table.Timestamp, "When the session was last used, to the second; unlike in am_session it does not lag behind.", func(s *sessionInfo) any { return moment(s.LatestAccess) }},
+		{"max_idle_expiration_time", table.Timestamp, "When the session ends unless it is used.", func(s *sessionInfo) any { return moment(s.MaxIdleExpiration) }},
+		{"max_session_expiration_time", table.Timestamp, "When the session ends, used or not; AM computes it anew each time, and it varies by a second.", func(s *sessionInfo) any { return moment(s.MaxSessionExpiration) }},
+		{"properties", table.JSON, "Session properties by name, those of the realm's Session Property Whitelist (AM and PingAM). NULL where the server sends none (OpenAM).", (*sessionInfo).properties},
+		{"title", table.Text, "The user's name and the realm.", (*sessionInfo).title},
+		{"base_url", table.Text, "Address of the deployment.", func(s *sessionInfo) any { return s.baseURL }},
 	},
 	rows: sessionInfos,
 }
@@ -53,8 +54,8 @@ func (t token) cell() any {
 }
 
 // tokens are those that a query is about: its own session where it names none. A bearer token has no session.
-func (c *Connection) tokens(q Query) []token {
-	ids := q.texts("token_id")
+func (c *Connection) tokens(q table.Query) []token {
+	ids := q.Texts("token_id")
 	if ids == nil && c.client.HasSession() {
 		return []token{{own: true}}
 	}
@@ -65,8 +66,8 @@ func (c *Connection) tokens(q Query) []token {
 	return tokens
 }
 
-func sessionInfos(ctx context.Context, c *Connection, q Query) iter.Seq2[*sessionInfo, error] {
-	wantsUID := q.wants("session_uid")
+func sessionInfos(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*sessionInfo, error] {
+	wantsUID := q.Wants("session_uid")
 	return inventory.SideBySide(ctx, c.tokens(q), c.client.MaxConcurrency(), func(ctx context.Context, t token) (*sessionInfo, error) {
 		info, err := c.sessionInfo(ctx, t)
 		if err != nil {

@@ -8,19 +8,20 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-var sessionPropertyTable = table[sessionProperty]{
+var sessionPropertyTable = tableOf[sessionProperty]{
 	name:        "am_session_property",
 	description: "A property of one session, of those that its realm's Session Property Whitelist names. Without a token, of the query's own session.",
 	keys:        []string{"token_id", "name"},
 	exact:       true,
 	columns: []column[sessionProperty]{
-		{"token_id", Text, "The session's token, which is a credential. NULL for the query's own session.", func(p *sessionProperty) any { return p.token.cell() }},
-		{"name", Text, "The property's name, in the letters of the whitelist.", func(p *sessionProperty) any { return p.name }},
-		{"value", Text, "The property's value (getSessionProperties). NULL where it is not set, which AM does not tell from empty.", func(p *sessionProperty) any { return text(p.value) }},
-		{"title", Text, "The property's name.", func(p *sessionProperty) any { return p.name }},
-		{"base_url", Text, "Address of the deployment.", func(p *sessionProperty) any { return p.baseURL }},
+		{"token_id", table.Text, "The session's token, which is a credential. NULL for the query's own session.", func(p *sessionProperty) any { return p.token.cell() }},
+		{"name", table.Text, "The property's name, in the letters of the whitelist.", func(p *sessionProperty) any { return p.name }},
+		{"value", table.Text, "The property's value (getSessionProperties). NULL where it is not set, which AM does not tell from empty.", func(p *sessionProperty) any { return text(p.value) }},
+		{"title", table.Text, "The property's name.", func(p *sessionProperty) any { return p.name }},
+		{"base_url", table.Text, "Address of the deployment.", func(p *sessionProperty) any { return p.baseURL }},
 	},
 	rows: sessionProperties,
 }
@@ -32,8 +33,8 @@ type sessionProperty struct {
 	baseURL     string
 }
 
-func sessionProperties(ctx context.Context, c *Connection, q Query) iter.Seq2[*sessionProperty, error] {
-	names := q.texts("name")
+func sessionProperties(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*sessionProperty, error] {
+	names := q.Texts("name")
 	if names != nil && len(names) == 0 {
 		return func(func(*sessionProperty, error) bool) {}
 	}

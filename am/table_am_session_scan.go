@@ -5,31 +5,32 @@ import (
 	"iter"
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-var sessionScanTable = table[realmScan]{
+var sessionScanTable = tableOf[realmScan]{
 	name:        "am_session_scan",
 	description: "The evidence of an inventory of sessions: how completely each realm could be listed, and what it took. Selecting from it makes the inventory.",
 	keys:        []string{"realm"},
 	columns: []column[realmScan]{
-		{"realm", Text, "Full path of the realm.", func(r *realmScan) any { return r.Realm }},
-		{"sessions", Integer, "Sessions found.", func(r *realmScan) any { return r.Rows }},
-		{"list_cap", Integer, "How many sessions AM lists at the most.", func(r *realmScan) any { return int64(r.Cap) }},
-		{"list_cap_known", Boolean, "Whether the cap is configured or was read from the server; otherwise it is AM's default and taken for granted.", func(r *realmScan) any { return r.CapKnown }},
-		{"completeness", Text, "whole: the list was shorter than the cap. by user: it was cut, and every identity known was asked. cut: sessions are missing, or may be.", func(r *realmScan) any { return string(r.Completeness) }},
-		{"identities", Integer, "Identities that were asked for by name.", func(r *realmScan) any { return r.Identities }},
-		{"identities_cut", Integer, "Identities whose own list was cut.", func(r *realmScan) any { return int64(r.UsersCut) }},
-		{"reason", Text, "Why sessions may be missing.", func(r *realmScan) any { return text(r.Reason) }},
-		{"requests", Integer, "Session queries sent.", func(r *realmScan) any { return r.Requests }},
-		{"started_at", Timestamp, "When the realm's scan began, by this machine's clock.", func(r *realmScan) any { return r.Started }},
-		{"elapsed_ms", Double, "How long it took, in milliseconds.", func(r *realmScan) any { return float64(r.Elapsed.Microseconds()) / 1000 }},
-		{"error", Text, "Why the realm could not be listed.", (*realmScan).failure},
-		{"title", Text, "The realm.", func(r *realmScan) any { return r.Realm }},
-		{"base_url", Text, "Address of the deployment.", func(r *realmScan) any { return r.baseURL }},
+		{"realm", table.Text, "Full path of the realm.", func(r *realmScan) any { return r.Realm }},
+		{"sessions", table.Integer, "Sessions found.", func(r *realmScan) any { return r.Rows }},
+		{"list_cap", table.Integer, "How many sessions AM lists at the most.", func(r *realmScan) any { return int64(r.Cap) }},
+		{"list_cap_known", table.Boolean, "Whether the cap is configured or was read from the server; otherwise it is AM's default and taken for granted.", func(r *realmScan) any { return r.CapKnown }},
+		{"completeness", table.Text, "whole: the list was shorter than the cap. by user: it was cut, and every identity known was asked. cut: sessions are missing, or may be.", func(r *realmScan) any { return string(r.Completeness) }},
+		{"identities", table.Integer, "Identities that were asked for by name.", func(r *realmScan) any { return r.Identities }},
+		{"identities_cut", table.Integer, "Identities whose own list was cut.", func(r *realmScan) any { return int64(r.UsersCut) }},
+		{"reason", table.Text, "Why sessions may be missing.", func(r *realmScan) any { return text(r.Reason) }},
+		{"requests", table.Integer, "Session queries sent.", func(r *realmScan) any { return r.Requests }},
+		{"started_at", table.Timestamp, "When the realm's scan began, by this machine's clock.", func(r *realmScan) any { return r.Started }},
+		{"elapsed_ms", table.Double, "How long it took, in milliseconds.", func(r *realmScan) any { return float64(r.Elapsed.Microseconds()) / 1000 }},
+		{"error", table.Text, "Why the realm could not be listed.", (*realmScan).failure},
+		{"title", table.Text, "The realm.", func(r *realmScan) any { return r.Realm }},
+		{"base_url", table.Text, "Address of the deployment.", func(r *realmScan) any { return r.baseURL }},
 	},
-	rows: func(ctx context.Context, c *Connection, q Query) iter.Seq2[*realmScan, error] {
+	rows: func(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*realmScan, error] {
 		return func(yield func(*realmScan, error) bool) {
-			for r, err := range c.inventory.Scan(ctx, inventory.Query{Realms: q.texts("realm")}) {
+			for r, err := range c.inventory.Scan(ctx, inventory.Query{Realms: q.Texts("realm")}) {
 				if err != nil {
 					yield(nil, err)
 					return

@@ -6,22 +6,23 @@ import (
 	"strings"
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-var userTable = table[user]{
+var userTable = tableOf[user]{
 	name:        "am_user",
 	description: "An identity of a realm as far as sessions need it: by which name sessions know it, and whether it may log in.",
 	keys:        []string{"realm", "username"},
 	columns: []column[user]{
-		{"username", Text, "The name by which sessions know the user: in lower case, or as the query's condition spells it; the UUID of the user in Advanced Identity Cloud.", func(u *user) any { return text(u.ID) }},
-		{"realm", Text, "Full path of the realm, with a leading slash; / is the root. Realms that share a store of identities each list all of them.", func(u *user) any { return u.Realm }},
-		{"login_name", Text, "The name that the user logs in with, in the directory's letters.", func(u *user) any { return text(u.Login) }},
-		{"status", Text, "The identity's status in the directory's words: Active or Inactive (inetUserStatus; accountStatus in Advanced Identity Cloud, in lower case). NULL where it has none.", func(u *user) any { return text(u.Status) }},
-		{"is_active", Boolean, "Whether the status lets the user log in. An identity that has been disabled keeps its sessions. NULL where there is no status.", (*user).active},
-		{"title", Text, "The login name and the realm.", func(u *user) any { return u.Login + " @ " + u.Realm }},
-		{"base_url", Text, "Address of the deployment.", func(u *user) any { return u.baseURL }},
+		{"username", table.Text, "The name by which sessions know the user: in lower case, or as the query's condition spells it; the UUID of the user in Advanced Identity Cloud.", func(u *user) any { return text(u.ID) }},
+		{"realm", table.Text, "Full path of the realm, with a leading slash; / is the root. Realms that share a store of identities each list all of them.", func(u *user) any { return u.Realm }},
+		{"login_name", table.Text, "The name that the user logs in with, in the directory's letters.", func(u *user) any { return text(u.Login) }},
+		{"status", table.Text, "The identity's status in the directory's words: Active or Inactive (inetUserStatus; accountStatus in Advanced Identity Cloud, in lower case). NULL where it has none.", func(u *user) any { return text(u.Status) }},
+		{"is_active", table.Boolean, "Whether the status lets the user log in. An identity that has been disabled keeps its sessions. NULL where there is no status.", (*user).active},
+		{"title", table.Text, "The login name and the realm.", func(u *user) any { return u.Login + " @ " + u.Realm }},
+		{"base_url", table.Text, "Address of the deployment.", func(u *user) any { return u.baseURL }},
 	},
-	rows: func(ctx context.Context, c *Connection, q Query) iter.Seq2[*user, error] {
+	rows: func(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*user, error] {
 		return func(yield func(*user, error) bool) {
 			for u, err := range c.inventory.Users(ctx, userQuery(q)) {
 				if err != nil {
@@ -42,8 +43,8 @@ type user struct {
 	baseURL string
 }
 
-func userQuery(q Query) inventory.UserQuery {
-	return inventory.UserQuery{Realms: q.texts("realm"), Names: q.texts("username"), Status: q.wants("status") || q.wants("is_active")}
+func userQuery(q table.Query) inventory.UserQuery {
+	return inventory.UserQuery{Realms: q.Texts("realm"), Names: q.Texts("username"), Status: q.Wants("status") || q.Wants("is_active")}
 }
 
 func (u *user) active() any {

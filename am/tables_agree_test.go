@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 func TestPluginAndEngineGiveTheSameRowsOfEveryTable(t *testing.T) {
@@ -54,7 +54,7 @@ func TestPluginAndEngineGiveTheSameRowsOfEveryTable(t *testing.T) {
 	}
 }
 
-func columnNames(table am.Table) (names []string) {
+func columnNames(table table.Table) (names []string) {
 	for _, c := range table.Columns() {
 		names = append(names, c.Name)
 	}

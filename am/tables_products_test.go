@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amsql/steampipe-plugin-am/am/table"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
@@ -272,13 +274,13 @@ func TestRealmsThatTheConnectionNamesAreShownWhereNoneAreListed(t *testing.T) {
 	c, err := am.Open("am", am.Config{BaseURL: &url, SSOToken: &session.Token, Realms: []string{"/alpha", "/charlie/deep"}}, am.Host{Notify: func(notice string) { notices = append(notices, notice) }})
 	must(t, err)
 	var paths []any
-	for _, table := range c.Tables() {
-		if table.Name() != "am_realm" {
+	for _, source := range c.Tables() {
+		if source.Name() != "am_realm" {
 			continue
 		}
-		for row, err := range table.Rows(t.Context(), am.Query{}) {
+		for row, err := range source.Rows(t.Context(), table.Query{}) {
 			must(t, err)
-			paths = append(paths, table.Cell(row, 0), table.Cell(row, 2))
+			paths = append(paths, source.Cell(row, 0), source.Cell(row, 2))
 		}
 	}
 	if !slices.Equal(paths, []any{"/alpha", "/", "/charlie/deep", "/charlie"}) || len(notices) != 1 || !strings.Contains(notices[0], "may not list realms") {

@@ -6,14 +6,16 @@ import (
 	"iter"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // Union is the tables of several connections as those of one: each has the rows of all, in no order. An error in one
 // connection is the query's, and names the connection.
-func Union(members []*Connection) []Table { return unite(members, (*Connection).Tables) }
+func Union(members []*Connection) []table.Table { return unite(members, (*Connection).Tables) }
 
-func unite(members []*Connection, tablesOf func(*Connection) []Table) []Table {
-	tables := make([]Table, len(definitions))
+func unite(members []*Connection, tablesOf func(*Connection) []table.Table) []table.Table {
+	tables := make([]table.Table, len(definitions))
 	for _, member := range members {
 		for i, t := range tablesOf(member) {
 			if tables[i] == nil {
@@ -28,13 +30,13 @@ func unite(members []*Connection, tablesOf func(*Connection) []Table) []Table {
 
 // union is a table of several connections. They have it of one definition, so that any of them makes cells of a row.
 type union struct {
-	Table
-	members []Table
+	table.Table
+	members []table.Table
 	names   []string // of the connections
 }
 
 // Rows asks all connections side by side.
-func (u *union) Rows(ctx context.Context, q Query) iter.Seq2[any, error] {
+func (u *union) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		group, groupCtx := errgroup.WithContext(ctx)
@@ -63,7 +65,7 @@ func (u *union) Rows(ctx context.Context, q Query) iter.Seq2[any, error] {
 	}
 }
 
-func (u *union) send(ctx context.Context, member int, q Query, rows chan<- any) error {
+func (u *union) send(ctx context.Context, member int, q table.Query, rows chan<- any) error {
 	for row, err := range u.members[member].Rows(ctx, q) {
 		if err != nil {
 			return fmt.Errorf("connection %s: %w", u.names[member], err)

@@ -9,10 +9,11 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // united are the tables of several simulated AMs, by name.
-func united(t *testing.T, options ...simulator.Options) (map[string]am.Table, []*am.Connection) {
+func united(t *testing.T, options ...simulator.Options) (map[string]table.Table, []*am.Connection) {
 	t.Helper()
 	var members []*am.Connection
 	for i, o := range options {
@@ -21,9 +22,9 @@ func united(t *testing.T, options ...simulator.Options) (map[string]am.Table, []
 		must(t, err)
 		members = append(members, c)
 	}
-	tables := map[string]am.Table{}
-	for _, table := range am.Union(members) {
-		tables[table.Name()] = table
+	tables := map[string]table.Table{}
+	for _, source := range am.Union(members) {
+		tables[source.Name()] = source
 	}
 	return tables, members
 }
@@ -31,16 +32,16 @@ func united(t *testing.T, options ...simulator.Options) (map[string]am.Table, []
 func TestUnionHasTheRowsOfAllMembersAndTellsThemApart(t *testing.T) {
 	options := simulator.Options{Realms: 2, Users: 20, Sessions: 300, ListCap: 1000}
 	tables, members := united(t, options, options, options)
-	for name, table := range tables {
-		base := slices.IndexFunc(table.Columns(), func(c am.Column) bool { return c.Name == "base_url" })
+	for name, source := range tables {
+		base := slices.IndexFunc(source.Columns(), func(c table.Column) bool { return c.Name == "base_url" })
 		if base < 0 {
 			t.Errorf("%s has no base_url", name)
 			continue
 		}
 		rows := map[any]int{}
-		for row, err := range table.Rows(t.Context(), am.Query{}) {
+		for row, err := range source.Rows(t.Context(), table.Query{}) {
 			must(t, err)
-			rows[table.Cell(row, base)]++
+			rows[source.Cell(row, base)]++
 		}
 		for _, m := range members {
 			alone := 0
@@ -48,7 +49,7 @@ func TestUnionHasTheRowsOfAllMembersAndTellsThemApart(t *testing.T) {
 				if of.Name() != name {
 					continue
 				}
-				for _, err := range of.Rows(t.Context(), am.Query{}) {
+				for _, err := range of.Rows(t.Context(), table.Query{}) {
 					must(t, err)
 					alone++
 				}
@@ -66,9 +67,9 @@ func TestUnionAsksItsMembersSideBySide(t *testing.T) {
 	alone, _ := united(t, options)
 	three, _ := united(t, options, options, options)
 	var took [2]time.Duration
-	for i, table := range []am.Table{alone["am_session"], three["am_session"]} {
+	for i, source := range []table.Table{alone["am_session"], three["am_session"]} {
 		start := time.Now()
-		for _, err := range table.Rows(t.Context(), am.Query{}) {
+		for _, err := range source.Rows(t.Context(), table.Query{}) {
 			must(t, err)
 		}
 		took[i] = time.Since(start)
@@ -84,7 +85,7 @@ func TestUnionStopsAllMembersAtTheFirstErrorOrWhenNoMoreRowsAreWanted(t *testing
 	broken.Faults = []string{"403:action=query"}
 	tables, _ := united(t, healthy, broken)
 	var last error
-	for _, err := range tables["am_session"].Rows(t.Context(), am.Query{}) {
+	for _, err := range tables["am_session"].Rows(t.Context(), table.Query{}) {
 		if last != nil {
 			t.Fatalf("after the error %v there is more", last)
 		}
@@ -96,7 +97,7 @@ func TestUnionStopsAllMembersAtTheFirstErrorOrWhenNoMoreRowsAreWanted(t *testing
 
 	tables, members := united(t, healthy, healthy)
 	count := 0
-	for _, err := range tables["am_session"].Rows(t.Context(), am.Query{}) {
+	for _, err := range tables["am_session"].Rows(t.Context(), table.Query{}) {
 		must(t, err)
 		if count++; count == 3 {
 			break

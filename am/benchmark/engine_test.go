@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
@@ -21,7 +20,7 @@ func newEngine(b *testing.B, connection *am.Connection) database {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = db.Close() })
-	if err := db.Attach(connection.Name(), cli.Adapt(connection.Tables())...); err != nil {
+	if err := db.Attach(connection.Name(), connection.Tables()...); err != nil {
 		b.Fatal(err)
 	}
 	return database{db}

@@ -4,8 +4,9 @@ import (
 	"io"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // shells are those that completion is written for, and how each takes it.

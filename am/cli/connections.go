@@ -9,8 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/spf13/pflag"
+
+	"github.com/amsql/steampipe-plugin-am/am"
 )
 
 // environmentConnection is the name of the connection that the environment describes.

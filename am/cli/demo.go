@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
-	"github.com/spf13/cobra"
 )
 
 // demonstrated is the simulated AM of the demo: enough users that its lists of sessions are cut, as those of real ones are.

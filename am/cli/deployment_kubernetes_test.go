@@ -11,9 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/robfig/cron/v3"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // A manifest is what matters of a CronJob.

@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/robfig/cron/v3"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 const deployment = "../../docs/deployment/"

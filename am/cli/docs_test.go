@@ -11,10 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/google/go-cmp/cmp"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 var consoleBlock = regexp.MustCompile("(?s)```console\n.*?```\n")

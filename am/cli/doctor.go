@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"strings"
 
+	prettytext "github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/doctor"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
-	prettytext "github.com/jedib0t/go-pretty/v6/text"
-	"github.com/spf13/cobra"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // DoctorOptions are those of amsql doctor.
@@ -65,8 +67,8 @@ func (o *DoctorOptions) run(ctx context.Context, streams Streams) error {
 
 // findingColumns are those of what doctor prints.
 var findingColumns = []engine.ResultColumn{
-	{Name: "connection", Type: engine.Text}, {Name: "step", Type: engine.Text}, {Name: "status", Type: engine.Text},
-	{Name: "detail", Type: engine.Text}, {Name: "mend", Type: engine.Text},
+	{Name: "connection", Type: table.Text}, {Name: "step", Type: table.Text}, {Name: "status", Type: table.Text},
+	{Name: "detail", Type: table.Text}, {Name: "mend", Type: table.Text},
 }
 
 // examine prints what each step of each connection found. A step that failed makes an error.

@@ -24,8 +24,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // diagnosis is what amsql doctor says: by step the status, and the finding.

@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
-	"github.com/spf13/pflag"
 )
 
 // EndingOptions bound what ends sessions.

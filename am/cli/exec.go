@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // ExecOptions are those of amsql exec.
@@ -145,7 +146,7 @@ func newMethods(streams Streams) *cobra.Command {
 	return cmd
 }
 
-var methodColumns = []am.Column{
+var methodColumns = []table.Column{
 	{Name: "method"}, {Name: "accessible_by"}, {Name: "required"}, {Name: "optional"}, {Name: "action"}, {Name: "versions"}, {Name: "effects"},
 }
 

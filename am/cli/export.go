@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/dustin/go-humanize/english"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
 var (

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A format prints one statement's rows. It is begun when the first row is there, or their end.
@@ -98,5 +99,5 @@ func columnNames(columns []engine.ResultColumn) []string {
 
 // isNumber tells which columns people like to see aligned to the right.
 func isNumber(c engine.ResultColumn) bool {
-	return slices.Contains([]engine.Type{engine.Integer, engine.Double}, c.Type)
+	return slices.Contains([]table.Type{table.Integer, table.Double}, c.Type)
 }

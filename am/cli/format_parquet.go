@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // parquetRows is how many rows a row group has: they wait in memory.
@@ -21,13 +23,13 @@ type parquetFormat struct {
 func newParquetFormat(formatOptions) format { return new(parquetFormat) }
 
 // parquetTypes are those of the columns. A time is an instant, in microseconds.
-var parquetTypes = map[engine.Type]func() parquet.Node{
-	engine.Text:      parquet.String,
-	engine.Integer:   func() parquet.Node { return parquet.Int(64) },
-	engine.Double:    func() parquet.Node { return parquet.Leaf(parquet.DoubleType) },
-	engine.Boolean:   func() parquet.Node { return parquet.Leaf(parquet.BooleanType) },
-	engine.Timestamp: func() parquet.Node { return parquet.Timestamp(parquet.Microsecond) },
-	engine.JSON:      parquet.JSON,
+var parquetTypes = map[table.Type]func() parquet.Node{
+	table.Text:      parquet.String,
+	table.Integer:   func() parquet.Node { return parquet.Int(64) },
+	table.Double:    func() parquet.Node { return parquet.Leaf(parquet.DoubleType) },
+	table.Boolean:   func() parquet.Node { return parquet.Leaf(parquet.BooleanType) },
+	table.Timestamp: func() parquet.Node { return parquet.Timestamp(parquet.Microsecond) },
+	table.JSON:      parquet.JSON,
 }
 
 // inOrder is a group that does not sort its fields.
@@ -77,23 +79,23 @@ func (f *parquetFormat) row(_ *bytes.Buffer, values []any) error {
 }
 
 // parquetValue is a value as its column has it; not ok where it is of another type, which SQLite allows.
-func parquetValue(as engine.Type, value any) (cell parquet.Value, ok bool) {
+func parquetValue(as table.Type, value any) (cell parquet.Value, ok bool) {
 	switch v := value.(type) {
 	case nil:
 		return parquet.NullValue(), true
 	case bool:
-		return parquet.BooleanValue(v), as == engine.Boolean
+		return parquet.BooleanValue(v), as == table.Boolean
 	case int64:
-		if as == engine.Double {
+		if as == table.Double {
 			return parquet.DoubleValue(float64(v)), true
 		}
-		cell, ok = parquet.Int64Value(v), as == engine.Integer
+		cell, ok = parquet.Int64Value(v), as == table.Integer
 	case float64:
-		cell, ok = parquet.DoubleValue(v), as == engine.Double
+		cell, ok = parquet.DoubleValue(v), as == table.Double
 	case time.Time:
-		cell, ok = parquet.Int64Value(v.UnixMicro()), as == engine.Timestamp
+		cell, ok = parquet.Int64Value(v.UnixMicro()), as == table.Timestamp
 	}
-	if !ok && (as == engine.Text || as == engine.JSON) {
+	if !ok && (as == table.Text || as == table.JSON) {
 		return parquet.ByteArrayValue([]byte(text(value))), true
 	}
 	return cell, ok

@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // The columns keep the statement's order, their types and their NULLs.

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // show prints one row in a format.
@@ -27,24 +29,24 @@ func show(name string, columns []engine.ResultColumn, values ...any) string {
 func TestEveryTypeOfCellInEveryFormat(t *testing.T) {
 	half := time.Date(2026, 11, 22, 3, 16, 30, 5e8, time.FixedZone("", 3600))
 	for _, c := range []struct {
-		kind       engine.Type
+		kind       table.Type
 		value      any
 		text, json string
 	}{
-		{engine.Text, "plain", "plain", `"plain"`},
-		{engine.Text, "<a&b>", "<a&b>", `"<a&b>"`},
-		{engine.Text, nil, "", `null`},
-		{engine.Text, []byte{0, 0xFF}, `\x00ff`, `"\\x00ff"`},
-		{engine.Integer, int64(math.MaxInt64), "9223372036854775807", `9223372036854775807`},
-		{engine.Double, 2.0, "2", `2`},
-		{engine.Double, 0.1, "0.1", `0.1`},
-		{engine.Double, math.Inf(-1), "-Infinity", `"-Infinity"`},
-		{engine.Boolean, true, "true", `true`},
-		{engine.Timestamp, half, "2026-11-22T03:16:30.5+01:00", `"2026-11-22T03:16:30.5+01:00"`},
-		{engine.Timestamp, half.Add(5e8), "2026-11-22T03:16:31+01:00", `"2026-11-22T03:16:31+01:00"`},
-		{engine.JSON, json.RawMessage(`{"b": 1.50, "a": ["<x>", null]}`), `{"a":["<x>",null],"b":1.50}`, `{"a":["<x>",null],"b":1.50}`},
+		{table.Text, "plain", "plain", `"plain"`},
+		{table.Text, "<a&b>", "<a&b>", `"<a&b>"`},
+		{table.Text, nil, "", `null`},
+		{table.Text, []byte{0, 0xFF}, `\x00ff`, `"\\x00ff"`},
+		{table.Integer, int64(math.MaxInt64), "9223372036854775807", `9223372036854775807`},
+		{table.Double, 2.0, "2", `2`},
+		{table.Double, 0.1, "0.1", `0.1`},
+		{table.Double, math.Inf(-1), "-Infinity", `"-Infinity"`},
+		{table.Boolean, true, "true", `true`},
+		{table.Timestamp, half, "2026-11-22T03:16:30.5+01:00", `"2026-11-22T03:16:30.5+01:00"`},
+		{table.Timestamp, half.Add(5e8), "2026-11-22T03:16:31+01:00", `"2026-11-22T03:16:31+01:00"`},
+		{table.JSON, json.RawMessage(`{"b": 1.50, "a": ["<x>", null]}`), `{"a":["<x>",null],"b":1.50}`, `{"a":["<x>",null],"b":1.50}`},
 	} {
-		columns := []engine.ResultColumn{{Name: "c", Type: c.kind}, {Name: "d", Type: engine.Integer}}
+		columns := []engine.ResultColumn{{Name: "c", Type: c.kind}, {Name: "d", Type: table.Integer}}
 		csv := strings.ReplaceAll(c.text, `"`, `""`)
 		if csv != c.text || strings.Contains(csv, ",") {
 			csv = `"` + csv + `"`
@@ -73,7 +75,7 @@ func TestEveryTypeOfCellInEveryFormat(t *testing.T) {
 }
 
 func TestJSONIndentsByOneAsSteampipeDoes(t *testing.T) {
-	got := show("json", []engine.ResultColumn{{Name: "z", Type: engine.JSON}, {Name: "a", Type: engine.Text}},
+	got := show("json", []engine.ResultColumn{{Name: "z", Type: table.JSON}, {Name: "a", Type: table.Text}},
 		json.RawMessage(`{"Id":0,"Statement":{"Effect":"Allow"},"none":[]}`), "x")
 	want := `{
  "columns": [

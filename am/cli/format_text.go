@@ -8,9 +8,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/jedib0t/go-pretty/v6/table"
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
 // null stands for NULL where people read.

@@ -11,10 +11,11 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/spf13/cobra"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/amsql/steampipe-plugin-am/am"
 )
 
 // InitOptions are those of amsql init. What is left out is asked for on a terminal.

@@ -13,9 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
-	"github.com/creack/pty"
 )
 
 // screen is a terminal on which a command runs: what was shown, echo included.

@@ -11,10 +11,11 @@ import (
 	"os"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/spf13/cobra"
+
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
-	"github.com/spf13/cobra"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // LogoutOptions are those of amsql logout.
@@ -271,16 +272,16 @@ func whereError(err error) error {
 }
 
 // printCells prints rows of cells, as a connection has them.
-func (w *workspace) printCells(columns []am.Column, rows [][]any, output string) error {
+func (w *workspace) printCells(columns []table.Column, rows [][]any, output string) error {
 	header := make([]engine.ResultColumn, len(columns))
 	for i, c := range columns {
-		header[i] = engine.ResultColumn{Name: c.Name, Type: engineTypes[c.Type]}
+		header[i] = engine.ResultColumn{Name: c.Name, Type: c.Type}
 	}
 	out := newOutput(w.streams, w.progress)
 	f := newFormat(cmp.Or(output, "table"), w.streams.formatOptions())
 	f.begin(&out.Buffer, header)
 	for _, row := range rows {
-		if err := f.row(&out.Buffer, engineCells(columns, row)); err != nil {
+		if err := f.row(&out.Buffer, encoded(columns, row)); err != nil {
 			return err
 		}
 		if err := out.rowDone(); err != nil {
@@ -291,14 +292,11 @@ func (w *workspace) printCells(columns []am.Column, rows [][]any, output string)
 	return out.finish()
 }
 
-// engineCells are a connection's cells as the engine has them.
-func engineCells(columns []am.Column, row []any) []any {
+// encoded are a row's cells, those of JSON columns as JSON.
+func encoded(columns []table.Column, row []any) []any {
 	cells := make([]any, len(row))
 	for i, cell := range row {
-		cells[i] = cell
-		if encoded, err := json.Marshal(cell); cell != nil && columns[i].Type == am.JSON && err == nil {
-			cells[i] = json.RawMessage(encoded)
-		}
+		cells[i] = columns[i].Encode(cell)
 	}
 	return cells
 }

@@ -6,8 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
 // parameters reads the values of --arg.

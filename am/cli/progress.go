@@ -7,8 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/dustin/go-humanize"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // progressDelay is how long a scan may take before a line says how far it is.

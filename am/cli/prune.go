@@ -11,11 +11,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/history"
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/history"
 )
 
 // PruneOptions are those of amsql snapshot prune.

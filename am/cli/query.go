@@ -10,8 +10,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
 // QueryOptions are those of amsql query.

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/report"
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/report"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // errFindings is the end of a run that has done all it should and found what it looked for.
@@ -58,7 +60,7 @@ func newReportList(streams Streams) *cobra.Command {
 				rows = append(rows, []any{r.Name, r.Severity, r.Question, strings.Join(r.Controls, ", ")})
 			}
 			w := &workspace{streams: streams}
-			return w.printCells([]am.Column{{Name: "report"}, {Name: "severity"}, {Name: "question"}, {Name: "controls"}}, rows, output)
+			return w.printCells([]table.Column{{Name: "report"}, {Name: "severity"}, {Name: "question"}, {Name: "controls"}}, rows, output)
 		},
 	}
 	cmd.Flags().StringVar(&folder, "reports", "", reportsUsage)
@@ -200,7 +202,7 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams Str
 		return err
 	}
 	defer w.close(ctx)
-	order.Tables = Adapt(am.Census(false, w.connections...))
+	order.Tables = am.Census(false, w.connections...)
 	run, err := order.Run(ctx)
 	if err != nil {
 		return misusedParameter(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/report"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 var (
@@ -59,7 +60,7 @@ func writeReportMarkdown(b *bytes.Buffer, run *report.Run) error {
 	}
 	b.WriteString("\n")
 	summary := newMarkdownFormat(formatOptions{header: true})
-	summary.begin(b, []engine.ResultColumn{{Name: "report"}, {Name: "severity"}, {Name: "findings", Type: engine.Integer}, {Name: "rows", Type: engine.Integer}})
+	summary.begin(b, []engine.ResultColumn{{Name: "report"}, {Name: "severity"}, {Name: "findings", Type: table.Integer}, {Name: "rows", Type: table.Integer}})
 	for _, r := range run.Results {
 		findings := any(int64(r.Findings))
 		if !r.Finds {

@@ -14,8 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 func TestMain(m *testing.M) {

@@ -10,13 +10,14 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // describedTable is a table as the shell tells of it: a connection's, or one of the user's own, which has no schema.
 type describedTable struct {
 	schema, name, description string
 	keys                      []string
-	columns                   []engine.Column
+	columns                   []table.Column
 }
 
 // catalog are all tables: the connections', then the user's own.
@@ -55,19 +56,19 @@ func describeTables(rows *engine.Rows) (tables []describedTable) {
 			tables = append(tables, describedTable{name: cell(0)})
 		}
 		t := &tables[len(tables)-1]
-		t.columns = append(t.columns, engine.Column{Name: cell(1), Type: declaredType(cell(2))})
+		t.columns = append(t.columns, table.Column{Name: cell(1), Type: declaredType(cell(2))})
 	}
 	return tables
 }
 
-func declaredType(declared string) engine.Type {
+func declaredType(declared string) table.Type {
 	switch strings.ToUpper(declared) {
 	case "INTEGER", "INT":
-		return engine.Integer
+		return table.Integer
 	case "REAL", "DOUBLE":
-		return engine.Double
+		return table.Double
 	}
-	return engine.Text
+	return table.Text
 }
 
 // find finds a table by its name, with or without its schema.

@@ -10,7 +10,8 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
-	"github.com/amsql/steampipe-plugin-am/am"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A dotCommandSpec is a command of the shell.
@@ -120,7 +121,7 @@ func (s *shell) listTables(ctx context.Context, connection string) error {
 	if rows == nil {
 		return s.noConnection(connection)
 	}
-	return s.printCells([]am.Column{{Name: "connection"}, {Name: "table"}, {Name: "description"}}, rows, "table")
+	return s.printCells([]table.Column{{Name: "connection"}, {Name: "table"}, {Name: "description"}}, rows, "table")
 }
 
 func (s *shell) noConnection(name string) error {
@@ -150,7 +151,7 @@ func (s *shell) inspect(ctx context.Context, name string) error {
 	if t.description != "" {
 		fmt.Fprintf(s.streams.Out, "%s\n", t.description)
 	}
-	return s.printCells([]am.Column{{Name: "column"}, {Name: "type"}, {Name: "key"}, {Name: "description"}}, rows, "table")
+	return s.printCells([]table.Column{{Name: "column"}, {Name: "type"}, {Name: "key"}, {Name: "description"}}, rows, "table")
 }
 
 func (s *shell) showSchema(ctx context.Context, name string) error {
@@ -250,7 +251,7 @@ func (s *shell) listConnections(context.Context, string) error {
 	if rows == nil {
 		return s.noConnection("")
 	}
-	return s.printCells([]am.Column{{Name: "connection"}, {Name: "address"}, {Name: "in_use", Type: am.Boolean}}, rows, "table")
+	return s.printCells([]table.Column{{Name: "connection"}, {Name: "address"}, {Name: "in_use", Type: table.Boolean}}, rows, "table")
 }
 
 func (s *shell) use(_ context.Context, name string) error {

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/reeflective/readline"
+
+	"github.com/amsql/steampipe-plugin-am/am/methods"
 )
 
 // keywords are those of SQL that people type, and the functions that amsql adds or AM's tables need most.

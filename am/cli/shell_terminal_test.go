@@ -13,9 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/creack/pty"
 	"github.com/hinshun/vt10x"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 const (

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // SimulateOptions are those of amsql simulate.

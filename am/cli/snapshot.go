@@ -9,12 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/history"
-	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/dustin/go-humanize/english"
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/history"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // clockSkew is how far another machine's clock may be ahead.

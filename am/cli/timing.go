@@ -6,9 +6,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
-	"github.com/dustin/go-humanize"
 )
 
 // cost is what statements have cost besides time, and how complete their scans were.

@@ -9,11 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
-	"github.com/hashicorp/go-hclog"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // signOutTime is how long a server may take to end our session when all else is done.
@@ -74,7 +76,7 @@ func openShard(ctx context.Context, configs []am.NamedConfig, streams Streams, s
 // A schema is the tables of a connection or an aggregator.
 type schema struct {
 	name    string
-	tables  []engine.Table
+	tables  []table.Table
 	members []*am.Connection // an aggregator's; one is a connection
 }
 

@@ -10,49 +10,49 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // errReadOnly is what statements that write are told unless they may.
 var errReadOnly = &usageError{"statements only read unless amsql query has --allow-writes"}
 
 // writables make the tables that statements can write to.
-var writables = map[string]func(connectionTable, *workspace, *am.Connection) engine.Table{
-	"am_session":          func(t connectionTable, w *workspace, c *am.Connection) engine.Table { return sessionWriter{t, w, c} },
-	"am_session_property": func(t connectionTable, w *workspace, c *am.Connection) engine.Table { return propertyWriter{t, w, c} },
+var writables = map[string]func(table.Table, *workspace, *am.Connection) table.Table{
+	"am_session":          func(t table.Table, w *workspace, c *am.Connection) table.Table { return sessionWriter{t, w, c} },
+	"am_session_property": func(t table.Table, w *workspace, c *am.Connection) table.Table { return propertyWriter{t, w, c} },
 }
 
 // tables are the connection's as the engine wants them.
-func (w *workspace) tables(c *am.Connection) []engine.Table {
-	tables := Adapt(c.Tables())
+func (w *workspace) tables(c *am.Connection) []table.Table {
+	tables := c.Tables()
 	for i, t := range tables {
 		if make := writables[t.Name()]; make != nil {
-			tables[i] = make(t.(connectionTable), w, c)
+			tables[i] = make(t, w, c)
 		}
 	}
 	return tables
 }
 
 // aggregate are an aggregator's tables.
-func aggregate(members []*am.Connection) []engine.Table {
-	tables := Adapt(am.Union(members))
+func aggregate(members []*am.Connection) []table.Table {
+	tables := am.Union(members)
 	for i, t := range tables {
 		if t.Name() == "am_session" {
-			tables[i] = aggregateWriter{t.(connectionTable)}
+			tables[i] = aggregateWriter{t}
 		}
 	}
 	return tables
 }
 
-// cell is a row's cell as text, "" for NULL.
-func (t connectionTable) cell(row any, column string) string {
-	i := slices.IndexFunc(t.columns, func(c engine.Column) bool { return c.Name == column })
-	text, _ := t.Cell(row, i).(string)
-	return text
+// textCell is a row's cell in the column of a text, "" for NULL.
+func textCell(t table.Table, row any, column string) string {
+	value, _ := table.Cell(t, row, column).(string)
+	return value
 }
 
 // A sessionWriter ends the sessions that are deleted.
 type sessionWriter struct {
-	connectionTable
+	table.Table
 	workspace  *workspace
 	connection *am.Connection
 }
@@ -60,34 +60,34 @@ type sessionWriter struct {
 func (sessionWriter) PrimaryKey() []string { return []string{"session_handle"} }
 func (sessionWriter) Needs() []string      { return []string{"username", "realm"} }
 
-func (t sessionWriter) Accept(c engine.Change) error {
+func (t sessionWriter) Accept(c table.Change) error {
 	switch {
 	case t.workspace.ends == nil:
 		return errReadOnly
 	case c.Set != nil:
 		return errors.New("rows can only be deleted: a session begins when somebody signs in, and has its properties in am_session_property")
-	case t.cell(c.Row, "session_handle") == "":
+	case textCell(t, c.Row, "session_handle") == "":
 		return errors.New("the session has no handle, by which it could be ended")
 	}
 	return nil
 }
 
 // An aggregateWriter says where an aggregator's sessions are ended: its rows do not tell their connections.
-type aggregateWriter struct{ connectionTable }
+type aggregateWriter struct{ table.Table }
 
 func (aggregateWriter) PrimaryKey() []string { return []string{"session_handle"} }
 func (aggregateWriter) Needs() []string      { return nil }
 
-func (aggregateWriter) Accept(engine.Change) error {
+func (aggregateWriter) Accept(table.Change) error {
 	return errors.New("an aggregator's tables only read: name the connection that the sessions belong to, as in east.am_session")
 }
 
-func (aggregateWriter) Apply(context.Context, []engine.Change) error { return nil } // nothing was accepted
+func (aggregateWriter) Apply(context.Context, []table.Change) error { return nil } // nothing was accepted
 
-func (t sessionWriter) Apply(ctx context.Context, changes []engine.Change) error {
+func (t sessionWriter) Apply(ctx context.Context, changes []table.Change) error {
 	sessions := make([]methods.Session, len(changes))
 	for i, c := range changes {
-		sessions[i] = methods.Session{Handle: t.cell(c.Row, "session_handle"), Username: t.cell(c.Row, "username"), Realm: t.cell(c.Row, "realm"), Listed: true}
+		sessions[i] = methods.Session{Handle: textCell(t, c.Row, "session_handle"), Username: textCell(t, c.Row, "username"), Realm: textCell(t, c.Row, "realm"), Listed: true}
 	}
 	ending := t.workspace.ends[t.connection.Name()]
 	outcomes, err := ending.Sessions(ctx, sessions)
@@ -102,7 +102,7 @@ func (t sessionWriter) Apply(ctx context.Context, changes []engine.Change) error
 
 // A propertyWriter sets session properties.
 type propertyWriter struct {
-	connectionTable
+	table.Table
 	workspace  *workspace
 	connection *am.Connection
 }
@@ -110,7 +110,7 @@ type propertyWriter struct {
 func (propertyWriter) PrimaryKey() []string { return []string{"token_id", "name"} }
 func (propertyWriter) Needs() []string      { return []string{"value"} }
 
-func (t propertyWriter) Accept(c engine.Change) error {
+func (t propertyWriter) Accept(c table.Change) error {
 	if t.workspace.ends == nil {
 		return errReadOnly
 	}
@@ -132,9 +132,9 @@ func (t propertyWriter) Accept(c engine.Change) error {
 }
 
 // key is the property's name and the token of its session, "" for amsql's own.
-func (t propertyWriter) key(c engine.Change) (name, token string) {
+func (t propertyWriter) key(c table.Change) (name, token string) {
 	if c.Row != nil {
-		return t.cell(c.Row, "name"), t.cell(c.Row, "token_id")
+		return textCell(t, c.Row, "name"), textCell(t, c.Row, "token_id")
 	}
 	name, _ = c.Set["name"].(string)
 	token, _ = c.Set["token_id"].(string)
@@ -142,7 +142,7 @@ func (t propertyWriter) key(c engine.Change) (name, token string) {
 }
 
 // Apply sets the properties of each session at once, in the order in which the sessions come.
-func (t propertyWriter) Apply(ctx context.Context, changes []engine.Change) error {
+func (t propertyWriter) Apply(ctx context.Context, changes []table.Change) error {
 	var tokens []string
 	byToken := map[string]map[string]string{}
 	for _, c := range changes {
@@ -182,7 +182,7 @@ func (w *workspace) exec(ctx context.Context, call engine.Call) (result engine.R
 		return result, &usageError{"there is no connection: " + howToConnect}
 	case i < 0:
 		return result, fmt.Errorf("there is no connection %s that is no aggregator: EXEC takes the schema of a connection", name)
-	case !slices.ContainsFunc(w.connections[i].Tables(), func(t am.Table) bool { return t.Name() == call.Table }):
+	case !slices.ContainsFunc(w.connections[i].Tables(), func(t table.Table) bool { return t.Name() == call.Table }):
 		return result, fmt.Errorf("no such table: %s", call.Table)
 	case method.Effect != methods.Reads && w.ends == nil:
 		return result, errReadOnly
@@ -199,11 +199,9 @@ func (w *workspace) exec(ctx context.Context, call engine.Call) (result engine.R
 		ending = &methods.Ending{Client: c.Client(), Inventory: c.Inventory()}
 	}
 	rows, err := method.Run(ctx, ending, args)
-	for _, c := range method.Columns() {
-		result.Columns = append(result.Columns, engine.Column{Name: c.Name, Type: engineTypes[c.Type]})
-	}
+	result.Columns = method.Columns()
 	for _, row := range rows {
-		result.Rows = append(result.Rows, engineCells(method.Columns(), row))
+		result.Rows = append(result.Rows, encoded(result.Columns, row))
 	}
 	return result, err
 }

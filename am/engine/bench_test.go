@@ -11,21 +11,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/table"
+
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
 // manySessions is a table of n rows that are made before the clock starts.
 func manySessions(n int) *fakeTable {
-	table := sessions()
-	table.rows = make([]session, n)
+	source := sessions()
+	source.rows = make([]session, n)
 	start := at("2026-11-22T03:16:30.123Z")
-	for i := range table.rows {
-		table.rows[i] = session{
+	for i := range source.rows {
+		source.rows[i] = session{
 			fmt.Sprintf("/realm%d", i%10), fmt.Sprintf("user%d", i%5000), fmt.Sprintf("shandle:AQIC5wM2LY4Sfcx%012d*AAJTSQACMDE", i),
 			int64(i), float64(i) / 3, i%2 == 0, start.Add(time.Duration(i) * time.Millisecond), json.RawMessage(`{"amlbcookie":"01"}`),
 		}
 	}
-	return table
+	return source
 }
 
 func BenchmarkEngineScan(b *testing.B) {
@@ -114,9 +116,9 @@ func peakMegabytes(b *testing.B) float64 {
 
 // generated is a table of n rows that are made as they are pulled.
 func generated(n int) *fakeTable {
-	table := sessions()
+	source := sessions()
 	few := manySessions(1000).rows
-	table.source = func(context.Context, engine.Query) iter.Seq2[any, error] {
+	source.source = func(context.Context, table.Query) iter.Seq2[any, error] {
 		return func(yield func(any, error) bool) {
 			for i := range n {
 				row := slices.Clone(few[i%len(few)])
@@ -127,5 +129,5 @@ func generated(n int) *fakeTable {
 			}
 		}
 	}
-	return table
+	return source
 }

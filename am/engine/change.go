@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A writableTable is a virtual table of a [Writable].
@@ -15,7 +17,7 @@ import (
 // included, and one of several columns cannot be written to.
 type writableTable struct{ *virtualTable }
 
-func (t writableTable) source() Writable { return t.virtualTable.source.(Writable) }
+func (t writableTable) source() table.Writable { return t.virtualTable.source.(table.Writable) }
 
 // A transaction is the changes that have collected, and the rows of which they can be made.
 type transaction struct {
@@ -28,7 +30,7 @@ type transaction struct {
 }
 
 type change struct {
-	Change
+	table.Change
 	id int64
 }
 
@@ -50,7 +52,7 @@ func (t writableTable) Sync() (err error) {
 	if t.changes == nil || len(t.changes.log) == 0 {
 		return nil // SQLite asks this of a table that it creates, too, which it has not told to Begin
 	}
-	all := make([]Change, len(t.changes.log))
+	all := make([]table.Change, len(t.changes.log))
 	for i, c := range t.changes.log {
 		all[i] = c.Change
 	}
@@ -176,7 +178,7 @@ func (tx *transaction) idOf(cell func(column int) any) int64 {
 
 // see keeps the cursor's row, of which a change may be made, and returns its id.
 func (tx *transaction) see(c *cursor) int64 {
-	id := tx.idOf(func(i int) any { return c.table.source.Cell(c.row, i) })
+	id := tx.idOf(func(i int) any { return c.table.cell(c.row, i) })
 	tx.rows[id] = c.row
 	return id
 }

@@ -9,9 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A writableTable makes changes to its rows, and remembers them as text.
@@ -25,16 +27,16 @@ type writableTable struct {
 func (w *writableTable) PrimaryKey() []string { return []string{"session_handle", "realm"} }
 func (w *writableTable) Needs() []string      { return []string{"username"} }
 
-func (w *writableTable) Accept(engine.Change) error { return w.refuses }
+func (w *writableTable) Accept(table.Change) error { return w.refuses }
 
-func (w *writableTable) Apply(_ context.Context, changes []engine.Change) error {
+func (w *writableTable) Apply(_ context.Context, changes []table.Change) error {
 	for _, c := range changes {
 		w.make(c)
 	}
 	return w.fails
 }
 
-func (w *writableTable) make(c engine.Change) {
+func (w *writableTable) make(c table.Change) {
 	switch {
 	case c.Row == nil:
 		w.made = append(w.made, fmt.Sprint("insert ", c.Set))
@@ -50,14 +52,14 @@ func (w *writableTable) make(c engine.Change) {
 		if row[2] == c.Row.(session)[2] {
 			w.rows[i] = slices.Clone(row)
 			for column, value := range c.Set {
-				w.rows[i][slices.IndexFunc(sessionColumns, func(c engine.Column) bool { return c.Name == column })] = value
+				w.rows[i][slices.IndexFunc(sessionColumns, func(c table.Column) bool { return c.Name == column })] = value
 			}
 		}
 	}
 }
 
 // Scans of a writable table blank what was not asked for, since a change must not need it.
-func (w *writableTable) Rows(ctx context.Context, q engine.Query) iter.Seq2[any, error] {
+func (w *writableTable) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		for row, err := range w.fakeTable.Rows(ctx, q) {
 			if err == nil {
@@ -167,7 +169,7 @@ func TestATableThatIsNotWritableSaysSo(t *testing.T) {
 func TestARowWhoseCellsChangeComesOnceForAnOr(t *testing.T) {
 	w := &writableTable{fakeTable: sessions()}
 	var n int64
-	w.source = func(context.Context, engine.Query) iter.Seq2[any, error] {
+	w.source = func(context.Context, table.Query) iter.Seq2[any, error] {
 		return func(yield func(any, error) bool) {
 			for _, row := range w.rows {
 				n++
@@ -257,7 +259,7 @@ func TestExecCallsWhatItNames(t *testing.T) {
 		var call string
 		db.HandleExec(func(_ context.Context, c engine.Call) (engine.Result, error) {
 			call = fmt.Sprint(c.Schema, " ", c.Table, " ", c.Method, " ", c.Args, " ", c.InTransaction)
-			return engine.Result{Columns: []engine.Column{{Name: "valid", Type: engine.Boolean}}, Rows: [][]any{{true}, {nil}}}, nil
+			return engine.Result{Columns: []table.Column{{Name: "valid", Type: table.Boolean}}, Rows: [][]any{{true}, {nil}}}, nil
 		})
 		args := []engine.Arg{{Name: "who", Value: "o'brien"}}
 		if !strings.Contains(c.sql, ":who") && c.err == "" {
@@ -278,7 +280,7 @@ func TestExecCallsWhatItNames(t *testing.T) {
 func TestTheRowsOfAnExecComeBeforeItsError(t *testing.T) {
 	db := open(t)
 	db.HandleExec(func(context.Context, engine.Call) (engine.Result, error) {
-		return engine.Result{Columns: []engine.Column{{Name: "n", Type: engine.Integer}}, Rows: [][]any{{int64(1)}}}, errors.New("oops")
+		return engine.Result{Columns: []table.Column{{Name: "n", Type: table.Integer}}, Rows: [][]any{{int64(1)}}}, errors.New("oops")
 	})
 	rows, err := db.Query(t.Context(), `exec a.b`)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // jsonSubtype is how SQLite's JSON functions know JSON from text.
@@ -64,7 +66,7 @@ func (c *cursor) read(text string) (err error) {
 	return err
 }
 
-func (c *cursor) start(q Query) (err error) {
+func (c *cursor) start(q table.Query) (err error) {
 	defer c.rescue(&err)
 	// The connection's context is that of the statement which is being stepped.
 	c.ctx, c.cancel = context.WithCancel(c.table.db.conn.GetInterrupt())
@@ -133,7 +135,7 @@ func (c *cursor) Column(ctx sqlite3.Context, n int) (err error) {
 			return nil
 		}
 	}
-	cell := c.table.source.Cell(c.row, n)
+	cell := c.table.cell(c.row, n)
 	if cell == nil {
 		return nil // SQLite's default is NULL
 	}
@@ -144,33 +146,33 @@ func (c *cursor) Column(ctx sqlite3.Context, n int) (err error) {
 	return nil
 }
 
-func (c *cursor) result(ctx sqlite3.Context, as Type, cell any) bool {
+func (c *cursor) result(ctx sqlite3.Context, as table.Type, cell any) bool {
 	switch v := cell.(type) {
 	case string:
 		ctx.ResultText(v)
-		return as == Text
+		return as == table.Text
 	case int64:
 		ctx.ResultInt64(v)
-		return as == Integer
+		return as == table.Integer
 	case int:
 		ctx.ResultInt(v)
-		return as == Integer
+		return as == table.Integer
 	case bool:
 		ctx.ResultBool(v)
-		return as == Boolean
+		return as == table.Boolean
 	case float64:
 		ctx.ResultFloat(v)
-		return as == Double
+		return as == table.Double
 	case time.Time:
 		c.text = appendTimestamp(c.text[:0], v)
 		ctx.ResultRawText(c.text)
-		return as == Timestamp
+		return as == table.Timestamp
 	case json.RawMessage:
 		if len(v) > 0 {
 			ctx.ResultRawText(v)
 			ctx.ResultSubtype(jsonSubtype)
 		}
-		return as == JSON
+		return as == table.JSON
 	}
 	return false
 }

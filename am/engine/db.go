@@ -12,6 +12,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/statement"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // memoryLimit bounds the memory of one DB where there is address space for it; it takes none until used.
@@ -72,7 +74,7 @@ func (db *DB) Schemas() int { return len(db.schemas) }
 
 // Attach adds tables under a schema of their own. A table's name without schema means the first attached that has it.
 // There is room for [MaxSchemas]. After an error, nothing of the schema is left.
-func (db *DB) Attach(schema string, tables ...Table) error {
+func (db *DB) Attach(schema string, tables ...table.Table) error {
 	name := sqlite3.QuoteIdentifier(schema)
 	if err := db.conn.Exec(`ATTACH ':memory:' AS ` + name); err != nil {
 		return fmt.Errorf("attach schema %s: %w", schema, err)

@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"go.uber.org/goleak"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -19,34 +21,35 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // session is a row of the tests' table, in the order of sessionColumns.
 type session []any
 
-var sessionColumns = []engine.Column{
-	{Name: "realm", Type: engine.Text},
-	{Name: "username", Type: engine.Text},
-	{Name: "session_handle", Type: engine.Text},
-	{Name: "idle", Type: engine.Integer},
-	{Name: "score", Type: engine.Double},
-	{Name: "active", Type: engine.Boolean},
-	{Name: "latest", Type: engine.Timestamp},
-	{Name: "properties", Type: engine.JSON},
+var sessionColumns = []table.Column{
+	{Name: "realm", Type: table.Text},
+	{Name: "username", Type: table.Text},
+	{Name: "session_handle", Type: table.Text},
+	{Name: "idle", Type: table.Integer},
+	{Name: "score", Type: table.Double},
+	{Name: "active", Type: table.Boolean},
+	{Name: "latest", Type: table.Timestamp},
+	{Name: "properties", Type: table.JSON},
 }
 
 // fakeTable yields its rows that match the quals, and remembers what it was asked.
 type fakeTable struct {
 	name    string
 	keys    []string
-	columns []engine.Column
+	columns []table.Column
 	rows    []session
-	asked   []engine.Query
-	source  func(ctx context.Context, q engine.Query) iter.Seq2[any, error] // instead of rows
+	asked   []table.Query
+	source  func(ctx context.Context, q table.Query) iter.Seq2[any, error] // instead of rows
 }
 
 func (f *fakeTable) Name() string                 { return f.name }
-func (f *fakeTable) Columns() []engine.Column     { return f.columns }
+func (f *fakeTable) Description() string          { return "" }
+func (f *fakeTable) Columns() []table.Column      { return f.columns }
 func (f *fakeTable) Keys() []string               { return f.keys }
 func (f *fakeTable) Cell(row any, column int) any { return row.(session)[column] }
 
 // Rows does all that a source may: it leaves out what does not match, and stops at the limit.
-func (f *fakeTable) Rows(ctx context.Context, q engine.Query) iter.Seq2[any, error] {
+func (f *fakeTable) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	f.asked = append(f.asked, q)
 	if f.source != nil {
 		return f.source(ctx, q)
@@ -68,9 +71,9 @@ func (f *fakeTable) Rows(ctx context.Context, q engine.Query) iter.Seq2[any, err
 	}
 }
 
-func (f *fakeTable) matches(row session, q engine.Query) bool {
+func (f *fakeTable) matches(row session, q table.Query) bool {
 	for _, qual := range q.Quals {
-		i := slices.IndexFunc(f.columns, func(c engine.Column) bool { return c.Name == qual.Column })
+		i := slices.IndexFunc(f.columns, func(c table.Column) bool { return c.Name == qual.Column })
 		if !slices.ContainsFunc(qual.Values, func(v any) bool { return equal(v, row[i]) }) {
 			return false
 		}
@@ -106,7 +109,7 @@ func sessions() *fakeTable {
 	}}
 }
 
-func open(t testing.TB, tables ...engine.Table) *engine.DB {
+func open(t testing.TB, tables ...table.Table) *engine.DB {
 	t.Helper()
 	db, err := engine.Open(t.Context())
 	if err != nil {

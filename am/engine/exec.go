@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A Call is what EXEC asks for: EXEC schema.table.method @name = value, …
@@ -23,7 +25,7 @@ type Call struct {
 
 // A Result is the rows that a call answers with. Cells are as those of a [Table].
 type Result struct {
-	Columns []Column
+	Columns []table.Column
 	Rows    [][]any
 }
 

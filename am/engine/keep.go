@@ -11,6 +11,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs/memdb"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // Kept are tables in memory that were read once, for any number of databases at a time.
@@ -21,7 +23,7 @@ const kept = "kept"
 
 // Keep reads each table's source once, to its end. The columns have the types and collations of attached tables, and those
 // that none of the statements reads are empty.
-func Keep(ctx context.Context, statements []string, sources ...Table) (_ *Kept, err error) {
+func Keep(ctx context.Context, statements []string, sources ...table.Table) (_ *Kept, err error) {
 	k := &Kept{rand.Text()}
 	memdb.Create(k.name, nil)
 	defer func() {
@@ -120,7 +122,7 @@ func (db *DB) fill(ctx context.Context, t *virtualTable, reads map[string]bool) 
 		return fmt.Errorf("keep %s: %w", t.source.Name(), err)
 	}
 	defer func() { err = cmp.Or(err, stmt.Close()) }()
-	for row, err := range t.source.Rows(ctx, Query{Columns: names}) {
+	for row, err := range t.source.Rows(ctx, table.Query{Columns: names}) {
 		if err == nil {
 			err = t.insert(stmt, columns, row)
 		}
@@ -134,7 +136,7 @@ func (db *DB) fill(ctx context.Context, t *virtualTable, reads map[string]bool) 
 // insert runs the statement with the row's cells of the columns.
 func (t *virtualTable) insert(stmt *sqlite3.Stmt, columns []int, row any) error {
 	for place, i := range columns {
-		if err := bindValue(stmt, place+1, t.source.Cell(row, i)); err != nil {
+		if err := bindValue(stmt, place+1, t.cell(row, i)); err != nil {
 			return fmt.Errorf("column %s: %w", t.columns[i].Name, err)
 		}
 	}

@@ -8,19 +8,21 @@ import (
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // abc is a table with one row, which remembers what it was asked for.
 type abc struct{ asked []string }
 
-func (t *abc) Name() string   { return "abc" }
-func (t *abc) Keys() []string { return nil }
-func (t *abc) Columns() []engine.Column {
-	return []engine.Column{{Name: "a", Type: engine.Text}, {Name: "b", Type: engine.Text}, {Name: "c", Type: engine.Text}}
+func (t *abc) Name() string        { return "abc" }
+func (t *abc) Keys() []string      { return nil }
+func (t *abc) Description() string { return "" }
+func (t *abc) Columns() []table.Column {
+	return []table.Column{{Name: "a", Type: table.Text}, {Name: "b", Type: table.Text}, {Name: "c", Type: table.Text}}
 }
 func (t *abc) Cell(_ any, column int) any { return t.Columns()[column].Name }
 
-func (t *abc) Rows(_ context.Context, q engine.Query) iter.Seq2[any, error] {
+func (t *abc) Rows(_ context.Context, q table.Query) iter.Seq2[any, error] {
 	t.asked = q.Columns
 	return func(yield func(any, error) bool) { yield(nil, nil) }
 }

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"pgregory.net/rapid"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A virtual table whose source uses whatever it is told answers every statement as a real table with the same rows does.
@@ -154,7 +156,7 @@ func drawTable(t *rapid.T, name string) *fakeTable {
 }
 
 // careless uses only the limit of its query: it may yield rows that do not match, as long as it does not count them.
-func (f *fakeTable) careless(_ context.Context, q engine.Query) iter.Seq2[any, error] {
+func (f *fakeTable) careless(_ context.Context, q table.Query) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		var n int64
 		for _, row := range f.rows {
@@ -168,24 +170,24 @@ func (f *fakeTable) careless(_ context.Context, q engine.Query) iter.Seq2[any, e
 	}
 }
 
-var cells = map[engine.Type][]any{
-	engine.Text:      {nil, "a", "A", "b", "5", "05", "5.0", "a%", "日本", ""},
-	engine.Integer:   {nil, int64(0), int64(1), int64(5), int64(-7), int64(1 << 53), int64(1<<53 + 1)},
-	engine.Double:    {nil, 0.0, 1.0, 5.0, 5.25, -0.5, float64(1 << 53)},
-	engine.Boolean:   {nil, true, false},
-	engine.Timestamp: {nil, at("2026-11-22T03:16:30Z"), at("2026-11-22T03:16:30.123Z"), at("2026-11-22T00:00:00Z"), at("2026-11-22T03:16:30.000001Z")},
-	engine.JSON:      {nil, json.RawMessage(`{"a":1}`), json.RawMessage(`[]`), json.RawMessage(`5`)},
+var cells = map[table.Type][]any{
+	table.Text:      {nil, "a", "A", "b", "5", "05", "5.0", "a%", "日本", ""},
+	table.Integer:   {nil, int64(0), int64(1), int64(5), int64(-7), int64(1 << 53), int64(1<<53 + 1)},
+	table.Double:    {nil, 0.0, 1.0, 5.0, 5.25, -0.5, float64(1 << 53)},
+	table.Boolean:   {nil, true, false},
+	table.Timestamp: {nil, at("2026-11-22T03:16:30Z"), at("2026-11-22T03:16:30.123Z"), at("2026-11-22T00:00:00Z"), at("2026-11-22T03:16:30.000001Z")},
+	table.JSON:      {nil, json.RawMessage(`{"a":1}`), json.RawMessage(`[]`), json.RawMessage(`5`)},
 }
 
 // fitting are literals of a column's type, odd are others.
 var (
-	fitting = map[engine.Type][]string{
-		engine.Text:      {`'a'`, `'A'`, `'b'`, `'5'`, `''`, `'日本'`},
-		engine.Integer:   {`0`, `1`, `5`, `-7`, `9007199254740993`},
-		engine.Double:    {`0.0`, `1`, `5.25`, `9007199254740992.0`},
-		engine.Boolean:   {`true`, `false`},
-		engine.Timestamp: {`'2026-11-22'`, `'2026-11-22 03:16:30'`, `'2026-11-22T03:16:30Z'`, `'2026-11-22T04:16:30.123+01:00'`},
-		engine.JSON:      {`'[]'`, `'{"a":1}'`, `'5'`},
+	fitting = map[table.Type][]string{
+		table.Text:      {`'a'`, `'A'`, `'b'`, `'5'`, `''`, `'日本'`},
+		table.Integer:   {`0`, `1`, `5`, `-7`, `9007199254740993`},
+		table.Double:    {`0.0`, `1`, `5.25`, `9007199254740992.0`},
+		table.Boolean:   {`true`, `false`},
+		table.Timestamp: {`'2026-11-22'`, `'2026-11-22 03:16:30'`, `'2026-11-22T03:16:30Z'`, `'2026-11-22T04:16:30.123+01:00'`},
+		table.JSON:      {`'[]'`, `'{"a":1}'`, `'5'`},
 	}
 	odd = []string{
 		`NULL`, `'05'`, `'5.0'`, `' 5'`, `'5'`, `x'61'`, `5`, `5.0`, `0`, `cast(5 as text)`,
@@ -237,7 +239,7 @@ func drawLiteral(t *rapid.T, column string) string {
 		return drawOne(t, odd...)
 	}
 	_, name, _ := strings.Cut(column, ".")
-	i := slices.IndexFunc(sessionColumns, func(c engine.Column) bool { return c.Name == name })
+	i := slices.IndexFunc(sessionColumns, func(c table.Column) bool { return c.Name == name })
 	return drawOne(t, fitting[sessionColumns[i].Type]...)
 }
 

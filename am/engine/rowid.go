@@ -33,7 +33,7 @@ func (ids *identities) of(c *cursor) int64 {
 	}
 	for i := range c.table.columns {
 		if columns&(1<<min(i, 63)) != 0 {
-			ids.add(c.table.source.Cell(c.row, i))
+			ids.add(c.table.cell(c.row, i))
 		}
 	}
 	content := ids.hash.Sum64()

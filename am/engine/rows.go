@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A ResultColumn is a column of an answer.
@@ -14,7 +16,7 @@ type ResultColumn struct {
 
 	// Type is the declared one where the column is a table's, also through views and subqueries. That of an
 	// expression follows the value in the first row, so it is Text before Next, and for NULL.
-	Type Type
+	Type table.Type
 }
 
 // Rows are the rows of one statement, and the way to those of the next.
@@ -126,7 +128,7 @@ func (r *Rows) cell(i int) any {
 	switch r.stmt.ColumnType(i) {
 	case sqlite3.INTEGER:
 		n := r.stmt.ColumnInt64(i)
-		if r.columns[i].Type == Boolean && (n == 0 || n == 1) {
+		if r.columns[i].Type == table.Boolean && (n == 0 || n == 1) {
 			return n == 1
 		}
 		return n
@@ -143,11 +145,11 @@ func (r *Rows) cell(i int) any {
 func (r *Rows) text(i int) any {
 	text := r.stmt.ColumnRawText(i) // SQLite's own memory
 	switch r.columns[i].Type {
-	case Timestamp:
+	case table.Timestamp:
 		if t, ok := parseTimestamp(text); ok {
 			return t
 		}
-	case JSON:
+	case table.JSON:
 		if json.Valid(text) {
 			return json.RawMessage(bytes.Clone(text))
 		}
@@ -163,9 +165,9 @@ func (r *Rows) inferTypes() {
 		}
 		switch v.(type) {
 		case int64:
-			r.columns[i].Type = Integer
+			r.columns[i].Type = table.Integer
 		case float64:
-			r.columns[i].Type = Double
+			r.columns[i].Type = table.Double
 		}
 	}
 }

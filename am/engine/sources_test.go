@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A watched source yields its rows without end, and tells what became of it.
@@ -22,7 +23,7 @@ type watched struct {
 
 func endless() *watched {
 	w := &watched{fakeTable: sessions()}
-	w.source = func(ctx context.Context, _ engine.Query) iter.Seq2[any, error] {
+	w.source = func(ctx context.Context, _ table.Query) iter.Seq2[any, error] {
 		return func(yield func(any, error) bool) {
 			defer func() { w.stopped, w.ended = true, ctx.Err() != nil }()
 			for {
@@ -125,8 +126,8 @@ func TestACancelledQueryEndsWithItsContextsError(t *testing.T) {
 }
 
 func TestAWaitingSourceSeesTheCancellation(t *testing.T) {
-	table := sessions()
-	table.source = func(ctx context.Context, _ engine.Query) iter.Seq2[any, error] {
+	source := sessions()
+	source.source = func(ctx context.Context, _ table.Query) iter.Seq2[any, error] {
 		return func(yield func(any, error) bool) {
 			<-ctx.Done()
 			yield(nil, fmt.Errorf("the request: %w", ctx.Err()))
@@ -134,7 +135,7 @@ func TestAWaitingSourceSeesTheCancellation(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(10*time.Millisecond, cancel)
-	if _, err := tryAll(ctx, open(t, table), `select * from am_session`); !errors.Is(err, context.Canceled) {
+	if _, err := tryAll(ctx, open(t, source), `select * from am_session`); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, not the context's error", err)
 	}
 }
@@ -142,12 +143,12 @@ func TestAWaitingSourceSeesTheCancellation(t *testing.T) {
 func TestACancelledContextAsksNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	table := sessions()
-	if _, err := tryAll(ctx, open(t, table), `select * from am_session`); !errors.Is(err, context.Canceled) {
+	source := sessions()
+	if _, err := tryAll(ctx, open(t, source), `select * from am_session`); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, not the context's error", err)
 	}
-	if len(table.asked) > 0 {
-		t.Errorf("asked %v", table.asked)
+	if len(source.asked) > 0 {
+		t.Errorf("asked %v", source.asked)
 	}
 }
 
@@ -158,18 +159,18 @@ func (r *refused) Error() string { return fmt.Sprintf("AM refused (%d)", r.statu
 
 // failing is a source that fails after some rows.
 func failing(after int, err error) *fakeTable {
-	table := sessions()
-	table.source = func(context.Context, engine.Query) iter.Seq2[any, error] {
+	source := sessions()
+	source.source = func(context.Context, table.Query) iter.Seq2[any, error] {
 		return func(yield func(any, error) bool) {
 			for i := range after {
-				if !yield(table.rows[i%len(table.rows)], nil) {
+				if !yield(source.rows[i%len(source.rows)], nil) {
 					return
 				}
 			}
 			yield(nil, err)
 		}
 	}
-	return table
+	return source
 }
 
 func TestAnErrorOfTheSourceIsTheErrorOfTheQuery(t *testing.T) {
@@ -213,14 +214,14 @@ func TestAnErrorNamesTheSchemaWhereThereAreSeveral(t *testing.T) {
 
 func TestAPanicInTheSourceIsAnErrorOfTheQuery(t *testing.T) {
 	early, late, atEnd, inCell := sessions(), sessions(), sessions(), sessions()
-	early.source = func(context.Context, engine.Query) iter.Seq2[any, error] { panic("early") }
-	late.source = func(context.Context, engine.Query) iter.Seq2[any, error] {
+	early.source = func(context.Context, table.Query) iter.Seq2[any, error] { panic("early") }
+	late.source = func(context.Context, table.Query) iter.Seq2[any, error] {
 		return func(yield func(any, error) bool) {
 			yield(late.rows[0], nil)
 			panic("late")
 		}
 	}
-	atEnd.source = func(context.Context, engine.Query) iter.Seq2[any, error] {
+	atEnd.source = func(context.Context, table.Query) iter.Seq2[any, error] {
 		return func(yield func(any, error) bool) {
 			for yield(atEnd.rows[0], nil) {
 			}
@@ -228,8 +229,8 @@ func TestAPanicInTheSourceIsAnErrorOfTheQuery(t *testing.T) {
 		}
 	}
 	inCell.rows = []session{{"too short"}}
-	for _, table := range []*fakeTable{early, late, atEnd, inCell} {
-		db := open(t, table)
+	for _, source := range []*fakeTable{early, late, atEnd, inCell} {
+		db := open(t, source)
 		for range 3 {
 			rows, err := tryAll(t.Context(), db, `select realm, idle from am_session limit 2`)
 			if err == nil || !strings.HasPrefix(err.Error(), "am_session: the source panicked: ") {
@@ -252,11 +253,11 @@ func TestACellOfAnotherTypeIsAnError(t *testing.T) {
 		{3, "5", "am_session: column idle: string is not a value for int8"},
 		{4, 5, "am_session: column score: int is not a value for float8"},
 		{6, "2026-11-22", "am_session: column latest: string is not a value for timestamptz"},
-		{7, struct{}{}, "am_session: column properties: struct {} is not a value for jsonb"},
+		{7, make(chan int), "am_session: column properties: chan int is not a value for jsonb"},
 	} {
-		table := sessions()
-		table.rows[1][test.column] = test.cell
-		_, err := tryAll(t.Context(), open(t, table), `select * from am_session`)
+		source := sessions()
+		source.rows[1][test.column] = test.cell
+		_, err := tryAll(t.Context(), open(t, source), `select * from am_session`)
 		if err == nil || err.Error() != test.want {
 			t.Errorf("%v, not %s", err, test.want)
 		}
@@ -264,8 +265,8 @@ func TestACellOfAnotherTypeIsAnError(t *testing.T) {
 }
 
 func TestIdenticalRowsAreAllThere(t *testing.T) {
-	table := sessions()
-	table.rows = append(table.rows, table.rows...)
+	source := sessions()
+	source.rows = append(source.rows, source.rows...)
 	for _, test := range []struct{ sql, want string }{
 		{`select count(*) from am_session where realm = '/alpha' or username = 'bjensen'`, `[[6]]`},
 		{`select count(*) from am_session where (realm = '/alpha' and idle > 5) or username = 'bjensen'`, `[[6]]`},
@@ -274,7 +275,7 @@ func TestIdenticalRowsAreAllThere(t *testing.T) {
 		{`select count(*) from am_session where (realm in ('/alpha', '/bravo') or username = 'bjensen') and (username in ('bjensen', 'scarter') or username = 'demo')`, `[[6]]`},
 		{`select count(*) from json_each('["/alpha"]') full join am_session on realm = value`, `[[8]]`},
 	} {
-		if got := fmt.Sprint(all(t, open(t, table), test.sql)); got != test.want {
+		if got := fmt.Sprint(all(t, open(t, source), test.sql)); got != test.want {
 			t.Errorf("%s gives %s, not %s", test.sql, got, test.want)
 		}
 	}

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
 func TestUnqualifiedNamesMeanTheFirstSchemaThatHasThem(t *testing.T) {

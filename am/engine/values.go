@@ -6,13 +6,15 @@ import (
 	"math"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // endOfList is SQLite's code for it.
 const endOfList = sqlite3.ErrorCode(101)
 
 // query makes the source's query of a plan and its values. It is not possible if some condition can match nothing.
-func (t *virtualTable) query(p plan, arg []sqlite3.Value) (q Query, possible bool, err error) {
+func (t *virtualTable) query(p plan, arg []sqlite3.Value) (q table.Query, possible bool, err error) {
 	q.Columns = t.used(p.used | t.also())
 	exact := true
 	for i, key := range p.keys {
@@ -26,7 +28,7 @@ func (t *virtualTable) query(p plan, arg []sqlite3.Value) (q Query, possible boo
 		case len(values) == 0:
 			return q, false, nil
 		default:
-			q.Quals = append(q.Quals, Qual{column.Name, values})
+			q.Quals = append(q.Quals, table.Qual{Column: column.Name, Values: values})
 		}
 	}
 	if p.limit && exact && (t.changes == nil || len(t.changes.log) == 0) {
@@ -45,7 +47,7 @@ func limit(p plan, arg []sqlite3.Value) int64 {
 }
 
 // equals lists what a column of the type can hold that a condition means, unless it cannot tell all.
-func equals(key planKey, arg sqlite3.Value, as Type) (values []any, all bool, err error) {
+func equals(key planKey, arg sqlite3.Value, as table.Type) (values []any, all bool, err error) {
 	if !key.list {
 		value, can := equal(arg, as)
 		return appendValue(nil, value), can, nil
@@ -75,7 +77,7 @@ func appendValue(values []any, value any) []any {
 //
 // It cannot tell for a number and a text column. SQLite compares texts with a number that stands in the SQL ('5' = 5),
 // but numbers with one from a column of numbers, and then '05' is equal to 5, too.
-func equal(v sqlite3.Value, as Type) (value any, can bool) {
+func equal(v sqlite3.Value, as table.Type) (value any, can bool) {
 	switch v.Type() {
 	case sqlite3.NULL, sqlite3.BLOB:
 		return nil, true
@@ -83,19 +85,19 @@ func equal(v sqlite3.Value, as Type) (value any, can bool) {
 		return fromText(v, as), true
 	}
 	switch as {
-	case Text, JSON:
+	case table.Text, table.JSON:
 		return nil, false
-	case Timestamp:
+	case table.Timestamp:
 		return nil, true
 	}
 	return fromNumber(v, as), true
 }
 
-func fromText(v sqlite3.Value, as Type) any {
+func fromText(v sqlite3.Value, as table.Type) any {
 	switch as {
-	case Text, JSON:
+	case table.Text, table.JSON:
 		return v.Text()
-	case Timestamp:
+	case table.Timestamp:
 		if t, ok := parseTimestamp(v.RawText()); ok {
 			return t
 		}
@@ -107,7 +109,7 @@ func fromText(v sqlite3.Value, as Type) any {
 	return fromNumber(*number, as)
 }
 
-func fromNumber(v sqlite3.Value, as Type) any {
+func fromNumber(v sqlite3.Value, as table.Type) any {
 	switch v.Type() {
 	case sqlite3.INTEGER:
 		return fromInteger(v.Int64(), as)
@@ -117,20 +119,20 @@ func fromNumber(v sqlite3.Value, as Type) any {
 	return nil
 }
 
-func fromInteger(i int64, as Type) any {
+func fromInteger(i int64, as table.Type) any {
 	switch {
-	case as == Integer:
+	case as == table.Integer:
 		return i
-	case as == Boolean && (i == 0 || i == 1):
+	case as == table.Boolean && (i == 0 || i == 1):
 		return i == 1
-	case as == Double && int64(float64(i)) == i:
+	case as == table.Double && int64(float64(i)) == i:
 		return float64(i)
 	}
 	return nil
 }
 
-func fromFloat(f float64, as Type) any {
-	if as == Double {
+func fromFloat(f float64, as table.Type) any {
+	if as == table.Double {
 		return f
 	}
 	if i := int64(f); float64(i) == f && f < math.MaxInt64 {

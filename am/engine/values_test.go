@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 func TestCellsComeBackAsTheyWere(t *testing.T) {
@@ -181,7 +183,7 @@ func TestValuesOutliveTheirRow(t *testing.T) {
 func TestATableWithMoreThan64ColumnsIsWhole(t *testing.T) {
 	wide := &fakeTable{name: "wide", rows: []session{make(session, 70)}}
 	for i := range wide.rows[0] {
-		wide.columns = append(wide.columns, engine.Column{Name: fmt.Sprintf("c%d", i), Type: engine.Integer})
+		wide.columns = append(wide.columns, table.Column{Name: fmt.Sprintf("c%d", i), Type: table.Integer})
 		wide.rows[0][i] = int64(i)
 	}
 	got := all(t, open(t, wide), `select c3, c69 from wide`)

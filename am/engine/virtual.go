@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // module is the name of the one SQLite module; its argument is an index into DB.tables.
@@ -19,8 +21,8 @@ const writableModule = module + "_writable"
 type virtualTable struct {
 	db      *DB
 	schema  string
-	source  Table
-	columns []Column
+	source  table.Table
+	columns []table.Column
 	keys    map[int]bool // by column index
 	primary uint64       // the columns of the primary key, as bits; 0 where rows have none
 	needed  uint64       // the columns that changes need beside them
@@ -53,7 +55,7 @@ func (db *DB) createModule() error {
 		sqlite3.CreateModule(db.conn, writableModule, write, write)) //nolint:staticcheck // as above
 }
 
-func (db *DB) createTable(schema string, source Table) error {
+func (db *DB) createTable(schema string, source table.Table) error {
 	t := &virtualTable{db: db, schema: schema, source: source, columns: source.Columns(), keys: map[int]bool{}}
 	for _, key := range source.Keys() {
 		i := t.column(key)
@@ -74,12 +76,12 @@ func (db *DB) createTable(schema string, source Table) error {
 // identify notes what tells rows apart and what changes need, and names the module for the table.
 func (t *virtualTable) identify() (kind string, err error) {
 	kind = module
-	if keyed, ok := t.source.(Keyed); ok {
+	if keyed, ok := t.source.(table.Keyed); ok {
 		if t.primary, err = t.bits(keyed.PrimaryKey()); err != nil {
 			return "", err
 		}
 	}
-	if writable, ok := t.source.(Writable); ok {
+	if writable, ok := t.source.(table.Writable); ok {
 		kind = writableModule
 		t.needed, err = t.bits(writable.Needs())
 	}
@@ -112,13 +114,13 @@ func (t *virtualTable) declaration() string { return "CREATE TABLE x" + t.column
 func (t *virtualTable) columnList() string {
 	declared := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		declared[i] = sqlite3.QuoteIdentifier(c.Name) + " " + types[c.Type].declared + " COLLATE " + t.collation(i)
+		declared[i] = sqlite3.QuoteIdentifier(c.Name) + " " + declarations[c.Type] + " COLLATE " + t.collation(i)
 	}
 	return "(" + strings.Join(declared, ", ") + ")"
 }
 
 func (t *virtualTable) collation(column int) string {
-	if column >= 0 && t.columns[column].Type == Timestamp {
+	if column >= 0 && t.columns[column].Type == table.Timestamp {
 		return instants
 	}
 	return "BINARY"
@@ -153,4 +155,9 @@ func (t *virtualTable) fail(err error) error {
 // Open makes a cursor: SQLite scans with it once, or once for each row of an outer table.
 func (t *virtualTable) Open() (sqlite3.VTabCursor, error) {
 	return &cursor{table: t}, nil
+}
+
+// cell is a row's cell as SQL has it.
+func (t *virtualTable) cell(row any, column int) any {
+	return t.columns[column].Encode(t.source.Cell(row, column))
 }

@@ -12,9 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
-	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/hashicorp/hcl/v2"
@@ -23,6 +20,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 const dashboards = "../../docs/dashboards/"
@@ -132,7 +134,7 @@ func asForeign(t *testing.T, from, to kept) {
 	}
 }
 
-func columnNames(table am.Table) (names []string) {
+func columnNames(table table.Table) (names []string) {
 	for _, c := range table.Columns() {
 		names = append(names, c.Name)
 	}

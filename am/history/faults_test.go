@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 var kills = flag.Int("history.kills", 5, "how often a process that writes snapshots is killed")
@@ -77,7 +77,7 @@ func madeRows(r relation, n int) iter.Seq2[[]any, error] {
 					row[j] = int64(0)
 				case c.Name == "shards":
 					row[j] = int64(1)
-				case c.Type == am.Text && c.Name != "error":
+				case c.Type == table.Text && c.Name != "error":
 					row[j] = fmt.Sprintf("%s %d", c.Name, i)
 				}
 			}

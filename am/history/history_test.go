@@ -11,11 +11,13 @@ import (
 	"testing"
 	"time"
 
+	diff "github.com/google/go-cmp/cmp"
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
-	diff "github.com/google/go-cmp/cmp"
-	"github.com/ncruces/go-sqlite3"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 func must(t testing.TB, err error) {
@@ -170,18 +172,18 @@ func shown(cell any) string {
 }
 
 // tableRows are what the connection's table says now, but for the columns that tell the time of asking.
-func tableRows(t *testing.T, table am.Table) (columns, rows []string) {
+func tableRows(t *testing.T, source table.Table) (columns, rows []string) {
 	var indices []int
-	for i, c := range table.Columns() {
+	for i, c := range source.Columns() {
 		if !slices.Contains([]string{"started_at", "elapsed_ms", "clock_skew_seconds"}, c.Name) {
 			columns, indices = append(columns, c.Name), append(indices, i)
 		}
 	}
-	for row, err := range table.Rows(t.Context(), am.Query{}) {
+	for row, err := range source.Rows(t.Context(), table.Query{}) {
 		must(t, err)
 		var cells []string
 		for _, i := range indices {
-			cells = append(cells, shown(table.Cell(row, i)))
+			cells = append(cells, shown(source.Cell(row, i)))
 		}
 		rows = append(rows, strings.Join(cells, " | "))
 	}
@@ -199,15 +201,15 @@ func aSnapshotHasWhatTheTablesHave(t *testing.T, k kept) {
 				t.Fatalf("taken: %+v", taken)
 			}
 			server := " where base_url = '" + taken.Server + "'"
-			for _, table := range c.Tables() {
-				if _, is := keptAs[table.Name()]; !is {
+			for _, source := range c.Tables() {
+				if _, is := keptAs[source.Name()]; !is {
 					continue
 				}
-				columns, want := tableRows(t, table)
-				got := k.ask(t, "select "+strings.Join(columns, ", ")+" from am_"+strings.TrimPrefix(table.Name(), "am_")+server)
+				columns, want := tableRows(t, source)
+				got := k.ask(t, "select "+strings.Join(columns, ", ")+" from am_"+strings.TrimPrefix(source.Name(), "am_")+server)
 				slices.Sort(got)
 				if d := diff.Diff(want, got); d != "" || len(got) == 0 {
-					t.Errorf("%s: %d rows, %s", table.Name(), len(got), d)
+					t.Errorf("%s: %d rows, %s", source.Name(), len(got), d)
 				}
 			}
 			got := k.ask(t, "select connection, sessions, realms, realms_cut, realms_failed, missing, amsql_version from am_snapshot"+server)
@@ -220,20 +222,20 @@ func aSnapshotHasWhatTheTablesHave(t *testing.T, k kept) {
 
 func TestViewsHaveTheColumnsOfTheTablesInTheirOrder(t *testing.T) {
 	k := newSQLite(t)
-	for _, table := range (*am.Connection)(nil).Tables() {
-		r, is := keptAs[table.Name()]
+	for _, source := range (*am.Connection)(nil).Tables() {
+		r, is := keptAs[source.Name()]
 		if !is {
 			continue
 		}
 		var want []string
-		for _, c := range table.Columns() {
+		for _, c := range source.Columns() {
 			want = append(want, c.Name)
 		}
 		if r.beside != "" {
 			want = append(want, r.beside)
 		}
-		if got := k.ask(t, "select name from pragma_table_info('"+table.Name()+"')"); !slices.Equal(got, want) {
-			t.Errorf("%s: columns %q, want %q", table.Name(), got, want)
+		if got := k.ask(t, "select name from pragma_table_info('"+source.Name()+"')"); !slices.Equal(got, want) {
+			t.Errorf("%s: columns %q, want %q", source.Name(), got, want)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 //go:embed views_lake.sql
@@ -16,7 +16,7 @@ var viewsLake string
 // A lake is an engine that reads a Parquet dataset: its page of SQL gives it the views that stores have.
 type lake struct {
 	name, about string
-	types       map[am.Type]string
+	types       map[table.Type]string
 	create      string                          // of a view
 	table       func(l lake, r relation) string // the relation, from its files
 	far         string                          // a time after all others
@@ -38,7 +38,7 @@ var lakes = []lake{
 		about: "-- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on:\n" +
 			"--   spark-sql --conf spark.sql.session.timeZone=UTC -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)\n" +
 			"-- The views are of the session, and see the snapshots that were there when it began.\n",
-		types: map[am.Type]string{am.Text: "string", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp", am.JSON: "string"},
+		types: map[table.Type]string{table.Text: "string", table.Integer: "bigint", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamp", table.JSON: "string"},
 	},
 	{
 		name: "trino", create: "create view", far: "timestamp '9999-12-31 00:00:00'", table: trinoTable,
@@ -46,7 +46,7 @@ var lakes = []lake{
 			"-- hive.timestamp-precision = MICROSECONDS and hive.parquet.time-zone = UTC:\n" +
 			"--   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)\n" +
 			"-- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.\n",
-		types: map[am.Type]string{am.Text: "varchar", am.Integer: "bigint", am.Double: "double", am.Boolean: "boolean", am.Timestamp: "timestamp(6)", am.JSON: "varchar"},
+		types: map[table.Type]string{table.Text: "varchar", table.Integer: "bigint", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamp(6)", table.JSON: "varchar"},
 	},
 }
 
@@ -62,7 +62,7 @@ func (l lake) declared(r relation) string {
 	for _, c := range r.all()[1:] {
 		parts = append(parts, c.Name+" "+l.types[c.Type])
 	}
-	text := l.types[am.Text]
+	text := l.types[table.Text]
 	return strings.Join(append(parts, "server "+text, "date date", "snapshot "+text, "relation "+text), ", ")
 }
 

@@ -12,30 +12,31 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // rowGroup is how many rows an engine can skip at once.
 const rowGroup = 20 * writeBatch
 
 // parquetTypes are those of columns. A time is an instant, in microseconds.
-var parquetTypes = map[am.Type]func() parquet.Node{
-	am.Text:      parquet.String,
-	am.Integer:   func() parquet.Node { return parquet.Int(64) },
-	am.Double:    func() parquet.Node { return parquet.Leaf(parquet.DoubleType) },
-	am.Boolean:   func() parquet.Node { return parquet.Leaf(parquet.BooleanType) },
-	am.Timestamp: func() parquet.Node { return parquet.Timestamp(parquet.Microsecond) },
-	am.JSON:      parquet.String, // as which all engines read it
+var parquetTypes = map[table.Type]func() parquet.Node{
+	table.Text:      parquet.String,
+	table.Integer:   func() parquet.Node { return parquet.Int(64) },
+	table.Double:    func() parquet.Node { return parquet.Leaf(parquet.DoubleType) },
+	table.Boolean:   func() parquet.Node { return parquet.Leaf(parquet.BooleanType) },
+	table.Timestamp: func() parquet.Node { return parquet.Timestamp(parquet.Microsecond) },
+	table.JSON:      parquet.String, // as which all engines read it
 }
 
 // parquetColumns are a relation's in a file, in the order of their names, as the format's library has them. The server
 // is in the name of a folder.
-func (r relation) parquetColumns() []am.Column {
+func (r relation) parquetColumns() []table.Column {
 	columns := slices.Clone(r.all()[1:])
-	slices.SortFunc(columns, func(a, b am.Column) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(columns, func(a, b table.Column) int { return strings.Compare(a.Name, b.Name) })
 	return columns
 }
 
@@ -58,7 +59,7 @@ func newParquetWriter(file *os.File, r relation) (*parquet.GenericWriter[any], e
 	var filters []parquet.BloomFilterColumn
 	for _, c := range r.parquetColumns() {
 		node := parquetTypes[c.Type]()
-		if c.Type == am.Timestamp {
+		if c.Type == table.Timestamp {
 			node = parquet.Encoded(node, &parquet.DeltaBinaryPacked)
 		}
 		group[c.Name] = parquet.Compressed(parquet.Optional(node), dense{&parquet.Zstd, encoder})

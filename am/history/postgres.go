@@ -11,9 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 const (
@@ -26,8 +28,8 @@ const (
 )
 
 var postgresDialect = dialect{
-	types: map[am.Type]string{
-		am.Text: "text", am.Integer: "int8", am.Double: "float8", am.Boolean: "bool", am.Timestamp: "timestamptz", am.JSON: "jsonb",
+	types: map[table.Type]string{
+		table.Text: "text", table.Integer: "int8", table.Double: "float8", table.Boolean: "bool", table.Timestamp: "timestamptz", table.JSON: "jsonb",
 	},
 	suffix: func(r relation) string {
 		if r.daily() {

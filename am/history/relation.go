@@ -4,18 +4,19 @@ import (
 	"slices"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A relation is a table of a store. Beside its columns, each row has the server and the time of its snapshot.
 type relation struct {
 	name    string
-	columns []am.Column
+	columns []table.Column
 	key     []string // what tells the rows of a snapshot apart; nil: nothing does
 	once    bool     // of a snapshot in shards, the first keeps it
 
 	// Of a relation that keeps a table of the product: that table's name, which the view of the latest snapshot has, and its
 	// columns as that view makes them where they are not kept as they are.
-	of     am.Table
+	of     table.Table
 	shown  map[string]string
 	beside string // a column that the view has besides
 
@@ -23,20 +24,20 @@ type relation struct {
 }
 
 // The columns that every relation has first.
-var snapshotKey = []am.Column{{Name: "server", Type: am.Text}, {Name: "taken_at", Type: am.Timestamp}}
+var snapshotKey = []table.Column{{Name: "server", Type: table.Text}, {Name: "taken_at", Type: table.Timestamp}}
 
 // The columns of relations of which each shard has rows of its own. A snapshot that is whole is shard 0 of 1.
-var shardColumns = []am.Column{{Name: "shard", Type: am.Integer}, {Name: "shards", Type: am.Integer}}
+var shardColumns = []table.Column{{Name: "shard", Type: table.Integer}, {Name: "shards", Type: table.Integer}}
 
 var snapshots = relation{
 	name: "snapshot",
 	key:  []string{"shard"},
-	columns: slices.Concat(shardColumns, []am.Column{
-		{Name: "connection", Type: am.Text},
-		{Name: "amsql_version", Type: am.Text},
-		{Name: "elapsed_ms", Type: am.Double},
-		{Name: "fingerprint_key", Type: am.Text},
-		{Name: "missing", Type: am.Text},
+	columns: slices.Concat(shardColumns, []table.Column{
+		{Name: "connection", Type: table.Text},
+		{Name: "amsql_version", Type: table.Text},
+		{Name: "elapsed_ms", Type: table.Double},
+		{Name: "fingerprint_key", Type: table.Text},
+		{Name: "missing", Type: table.Text},
 	}),
 }
 
@@ -44,7 +45,7 @@ var snapshots = relation{
 // none: nobody lists tokens.
 var keptAs = map[string]relation{
 	"am_session": {
-		name: "session", key: []string{"session"}, columns: []am.Column{{Name: "session", Type: am.Text}}, beside: "session",
+		name: "session", key: []string{"session"}, columns: []table.Column{{Name: "session", Type: table.Text}}, beside: "session",
 		shown: map[string]string{"base_url": "server", "title": "username || ' @ ' || realm"},
 	},
 	"am_session_scan": {
@@ -78,7 +79,7 @@ func relations() []relation {
 	for _, t := range (*am.Connection)(nil).Tables() {
 		if r, kept := keptAs[t.Name()]; kept {
 			r.of = t
-			r.columns = slices.Concat(r.columns, slices.DeleteFunc(t.Columns(), func(c am.Column) bool { return r.shown[c.Name] != "" }))
+			r.columns = slices.Concat(r.columns, slices.DeleteFunc(t.Columns(), func(c table.Column) bool { return r.shown[c.Name] != "" }))
 			all = append(all, r)
 		}
 	}
@@ -86,7 +87,7 @@ func relations() []relation {
 }
 
 // all are the relation's columns with those that every one has.
-func (r relation) all() []am.Column { return slices.Concat(snapshotKey, r.columns) }
+func (r relation) all() []table.Column { return slices.Concat(snapshotKey, r.columns) }
 
 // names are those of all columns.
 func (r relation) names() []string {

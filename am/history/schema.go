@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // schemaVersion is raised when tables or views change, so that stores are brought up to them: tables get the columns that
@@ -29,7 +29,7 @@ var (
 
 // A dialect is what stores write differently.
 type dialect struct {
-	types  map[am.Type]string
+	types  map[table.Type]string
 	suffix func(r relation) string // of CREATE TABLE
 }
 

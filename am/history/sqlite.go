@@ -14,9 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // applicationID marks an SQLite file as a history: "amsq".
@@ -26,8 +27,8 @@ const applicationID = 0x616d7371
 const lockPatience = time.Minute
 
 var sqliteDialect = dialect{
-	types: map[am.Type]string{ // those that amsql query knows again
-		am.Text: "TEXT", am.Integer: "INTEGER", am.Double: "DOUBLE", am.Boolean: "BOOLEAN", am.Timestamp: "TIMESTAMP TEXT", am.JSON: "JSON TEXT",
+	types: map[table.Type]string{ // those that amsql query knows again
+		table.Text: "TEXT", table.Integer: "INTEGER", table.Double: "DOUBLE", table.Boolean: "BOOLEAN", table.Timestamp: "TIMESTAMP TEXT", table.JSON: "JSON TEXT",
 	},
 	suffix: func(r relation) string {
 		if r.key != nil {

@@ -10,9 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
-	"github.com/dustin/go-humanize/english"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // Options say how a snapshot is taken.
@@ -82,7 +84,7 @@ type taking struct {
 	options    Options
 	connection *am.Connection
 	draft      draft
-	tables     []am.Table // of the connection
+	tables     []table.Table // of the connection
 	started    time.Time
 }
 
@@ -135,13 +137,13 @@ func one(row []any) iter.Seq2[[]any, error] {
 
 // rows are those of the product's table that the relation keeps.
 func (t *taking) rows(ctx context.Context, r relation) iter.Seq2[any, error] {
-	i := slices.IndexFunc(t.tables, func(table am.Table) bool { return table.Name() == r.of.Name() })
-	return t.tables[i].Rows(ctx, am.Query{})
+	i := slices.IndexFunc(t.tables, func(table table.Table) bool { return table.Name() == r.of.Name() })
+	return t.tables[i].Rows(ctx, table.Query{})
 }
 
 // sessions are the rows of the scan.
 func (t *taking) sessions(ctx context.Context, r relation) iter.Seq2[[]any, error] {
-	handle := slices.IndexFunc(r.columns, func(c am.Column) bool { return c.Name == "session_handle" })
+	handle := slices.IndexFunc(r.columns, func(c table.Column) bool { return c.Name == "session_handle" })
 	return func(yield func([]any, error) bool) {
 		for row, err := range t.rows(ctx, r) {
 			if err != nil {
@@ -189,7 +191,7 @@ func (t *taking) scans(ctx context.Context, r relation) iter.Seq2[[]any, error] 
 // count notes how complete a realm is.
 func (t *taking) count(r relation, cells []any) {
 	cell := func(name string) string {
-		text, _ := cells[slices.IndexFunc(r.columns, func(c am.Column) bool { return c.Name == name })].(string)
+		text, _ := cells[slices.IndexFunc(r.columns, func(c table.Column) bool { return c.Name == name })].(string)
 		return text
 	}
 	completeness := inventory.Completeness(cell("completeness"))

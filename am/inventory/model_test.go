@@ -17,10 +17,10 @@ import (
 	diff "github.com/google/go-cmp/cmp"
 
 	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 var (
@@ -128,7 +128,7 @@ type outcome struct {
 }
 
 // scan is the model: what an inventory can find, and what it can prove.
-func (p *population) scan(q am.Query, all []simulator.Session) outcome {
+func (p *population) scan(q table.Query, all []simulator.Session) outcome {
 	var o outcome
 	realms, named := quals(q, "realm")
 	if !named {
@@ -194,7 +194,7 @@ func filter(of []simulator.Session, keep func(simulator.Session) bool) (kept []s
 }
 
 // quals are the distinct values that a column is asked for.
-func quals(q am.Query, column string) (values []string, ok bool) {
+func quals(q table.Query, column string) (values []string, ok bool) {
 	for _, qual := range q.Quals {
 		if qual.Column == column {
 			ok = true
@@ -269,22 +269,22 @@ func (p *population) quoted(s string) string { return "'" + strings.ReplaceAll(s
 
 // recorder is a table that remembers what it was asked.
 type recorder struct {
-	am.Table
-	asked *[]am.Query
+	table.Table
+	asked *[]table.Query
 }
 
-func (r recorder) Rows(ctx context.Context, q am.Query) iter.Seq2[any, error] {
+func (r recorder) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	*r.asked = append(*r.asked, q)
 	return r.Table.Rows(ctx, q)
 }
 
 // plain is the table of the sessions that the model says are visible.
 type plain struct {
-	am.Table
+	table.Table
 	sessions []simulator.Session
 }
 
-func (p plain) Rows(context.Context, am.Query) iter.Seq2[any, error] {
+func (p plain) Rows(context.Context, table.Query) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		for _, s := range p.sessions {
 			if !yield(s, nil) {
@@ -328,12 +328,12 @@ func runModelCase(t *testing.T, seed uint64) {
 	must(t, err)
 	defer func() { must(t, connection.Close(context.Background())) }()
 
-	table := connection.Tables()[0]
+	source := connection.Tables()[0]
 	for range 6 {
 		statement := p.statement()
-		var asked []am.Query
+		var asked []table.Query
 		notices = nil
-		got, gotErr := run(t, recorder{table, &asked}, statement)
+		got, gotErr := run(t, recorder{source, &asked}, statement)
 		all := p.server.Sessions()
 		var want outcome
 		seen := map[string]bool{}
@@ -364,7 +364,7 @@ func runModelCase(t *testing.T, seed uint64) {
 		if want.hidden && len(asked) > 1 {
 			continue // one scan of the statement may see what is hidden from another
 		}
-		wantRows, err := run(t, plain{table, want.visible}, statement)
+		wantRows, err := run(t, plain{source, want.visible}, statement)
 		must(t, err)
 		if !slices.Equal(got, wantRows) {
 			t.Fatalf("%s\n%s", context, diff.Diff(wantRows, got))
@@ -373,11 +373,11 @@ func runModelCase(t *testing.T, seed uint64) {
 }
 
 // run gives a statement's rows as text, sorted but where the statement does.
-func run(t *testing.T, table am.Table, statement string) ([]string, error) {
+func run(t *testing.T, source table.Table, statement string) ([]string, error) {
 	db, err := engine.Open(context.Background())
 	must(t, err)
 	defer func() { must(t, db.Close()) }()
-	must(t, db.Attach("am", cli.Adapt([]am.Table{table})...))
+	must(t, db.Attach("am", source))
 	rows, err := db.Query(context.Background(), statement)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A Method is an operation on sessions.
@@ -20,7 +20,7 @@ type Method struct {
 	Effect      Effect
 	Effects     string // on the server
 
-	columns []am.Column
+	columns []table.Column
 	run     func(ctx context.Context, e *Ending, args Arguments) ([][]any, error)
 }
 
@@ -89,7 +89,7 @@ func Named(name string) (*Method, error) {
 }
 
 // Columns are those of the rows that the method answers with.
-func (m *Method) Columns() []am.Column { return m.columns }
+func (m *Method) Columns() []table.Column { return m.columns }
 
 // Check tells whether the method takes the arguments.
 func (m *Method) Check(args Arguments) error {

@@ -7,31 +7,31 @@ import (
 	"slices"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-var sessionColumns = []am.Column{
-	{Name: "username", Type: am.Text},
-	{Name: "realm", Type: am.Text},
-	{Name: "universal_id", Type: am.Text},
-	{Name: "session_handle", Type: am.Text},
-	{Name: "latest_access_time", Type: am.Timestamp},
-	{Name: "max_idle_expiration_time", Type: am.Timestamp},
-	{Name: "max_session_expiration_time", Type: am.Timestamp},
-	{Name: "properties", Type: am.JSON},
+var sessionColumns = []table.Column{
+	{Name: "username", Type: table.Text},
+	{Name: "realm", Type: table.Text},
+	{Name: "universal_id", Type: table.Text},
+	{Name: "session_handle", Type: table.Text},
+	{Name: "latest_access_time", Type: table.Timestamp},
+	{Name: "max_idle_expiration_time", Type: table.Timestamp},
+	{Name: "max_session_expiration_time", Type: table.Timestamp},
+	{Name: "properties", Type: table.JSON},
 }
 
-var propertyColumns = []am.Column{{Name: "name", Type: am.Text}, {Name: "value", Type: am.Text}}
+var propertyColumns = []table.Column{{Name: "name", Type: table.Text}, {Name: "value", Type: table.Text}}
 
 // OutcomeColumns are those of [OutcomeRows].
-var OutcomeColumns = []am.Column{
-	{Name: "username", Type: am.Text},
-	{Name: "realm", Type: am.Text},
-	{Name: "outcome", Type: am.Text},
-	{Name: "reason", Type: am.Text},
-	{Name: "session_handle", Type: am.Text},
+var OutcomeColumns = []table.Column{
+	{Name: "username", Type: table.Text},
+	{Name: "realm", Type: table.Text},
+	{Name: "outcome", Type: table.Text},
+	{Name: "reason", Type: table.Text},
+	{Name: "session_handle", Type: table.Text},
 }
 
 // Methods are all methods, in the order of the documentation.
@@ -72,17 +72,17 @@ var Methods = []*Method{
 		Name: "validate", Action: "validate", By: []Access{{"select", "am_session_info"}}, Optional: []string{"token_id"},
 		Description: "Tells whether a token is valid, and its session's UID. Where AM cannot do so without resetting the idle time, getSessionInfo answers, without a UID.",
 		Effects:     "none: it goes with refresh=false",
-		columns: []am.Column{
-			{Name: "valid", Type: am.Boolean}, {Name: "session_uid", Type: am.Text}, {Name: "username", Type: am.Text}, {Name: "realm", Type: am.Text},
+		columns: []table.Column{
+			{Name: "valid", Type: table.Boolean}, {Name: "session_uid", Type: table.Text}, {Name: "username", Type: table.Text}, {Name: "realm", Type: table.Text},
 		}, run: validate,
 	},
 	{
 		Name: "refresh", Action: "refresh", Optional: []string{"token_id"}, Effect: Changes,
 		Description: "Resets the idle time of a session and tells its limits. AM obeys once a minute (Latest Access Time Update Frequency).",
 		Effects:     "resets the session's idle time",
-		columns: []am.Column{
-			{Name: "valid", Type: am.Boolean}, {Name: "username", Type: am.Text}, {Name: "realm", Type: am.Text}, {Name: "idle_time", Type: am.Integer},
-			{Name: "max_idle_minutes", Type: am.Integer}, {Name: "max_session_minutes", Type: am.Integer}, {Name: "seconds_left", Type: am.Integer},
+		columns: []table.Column{
+			{Name: "valid", Type: table.Boolean}, {Name: "username", Type: table.Text}, {Name: "realm", Type: table.Text}, {Name: "idle_time", Type: table.Integer},
+			{Name: "max_idle_minutes", Type: table.Integer}, {Name: "max_session_minutes", Type: table.Integer}, {Name: "seconds_left", Type: table.Integer},
 		}, run: refresh,
 	},
 	{
@@ -129,7 +129,7 @@ func sessionRow(s *rest.Session) []any {
 	return row
 }
 
-var infoColumns = append([]am.Column{{Name: "valid", Type: am.Boolean}}, sessionColumns...)
+var infoColumns = append([]table.Column{{Name: "valid", Type: table.Boolean}}, sessionColumns...)
 
 func sessionInfo(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
 	info, err := e.Client.SessionInfo(ctx, args.one("token_id"))

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // mostRows is how many rows of a report the page has, so that browsers open it: JSON and CSV have all.
@@ -118,7 +118,7 @@ type cells struct {
 
 // Sections are the results.
 func (p page) Sections() (sections []section) {
-	classes := map[engine.Type]string{engine.Integer: "number", engine.Double: "number", engine.Timestamp: "time"}
+	classes := map[table.Type]string{table.Integer: "number", table.Double: "number", table.Timestamp: "time"}
 	for _, r := range p.Run.Results {
 		s := section{Result: r, Change: p.Run.Change(r.Name), Left: max(0, len(r.Rows)-mostRows)}
 		for _, c := range r.columns {

@@ -11,13 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/engine"
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
-	"github.com/amsql/steampipe-plugin-am/am/report"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/report"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 const server = "https://am.example.com/am"
@@ -25,16 +26,17 @@ const server = "https://am.example.com/am"
 // planted is a table with rows by columns; all other cells are NULL.
 type planted struct {
 	name    string
-	columns []engine.Column
+	columns []table.Column
 	rows    []map[string]any
 	reads   int
 }
 
-func (t *planted) Name() string             { return t.name }
-func (t *planted) Columns() []engine.Column { return t.columns }
-func (t *planted) Keys() []string           { return nil }
+func (t *planted) Name() string            { return t.name }
+func (t *planted) Description() string     { return "" }
+func (t *planted) Columns() []table.Column { return t.columns }
+func (t *planted) Keys() []string          { return nil }
 
-func (t *planted) Rows(context.Context, engine.Query) iter.Seq2[any, error] {
+func (t *planted) Rows(context.Context, table.Query) iter.Seq2[any, error] {
 	t.reads++
 	return func(yield func(any, error) bool) {
 		for _, row := range t.rows {
@@ -131,15 +133,12 @@ func tables(t *testing.T, rows map[string][]map[string]any) (all []*planted) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	types := map[am.Type]engine.Type{
-		am.Text: engine.Text, am.Integer: engine.Integer, am.Double: engine.Double, am.Boolean: engine.Boolean, am.Timestamp: engine.Timestamp, am.JSON: engine.JSON,
-	}
 	for _, of := range connection.Tables() {
-		table := &planted{name: of.Name(), rows: rows[of.Name()]}
+		source := &planted{name: of.Name(), rows: rows[of.Name()]}
 		for _, c := range of.Columns() {
-			table.columns = append(table.columns, engine.Column{Name: c.Name, Type: types[c.Type]})
+			source.columns = append(source.columns, table.Column{Name: c.Name, Type: c.Type})
 		}
-		all = append(all, table)
+		all = append(all, source)
 	}
 	return all
 }
@@ -151,8 +150,8 @@ func order(t *testing.T, of []*planted) report.Order {
 		t.Fatal(err)
 	}
 	o := report.Order{Reports: all, Version: "test"}
-	for _, table := range of {
-		o.Tables = append(o.Tables, table)
+	for _, source := range of {
+		o.Tables = append(o.Tables, source)
 	}
 	return o
 }
@@ -227,13 +226,13 @@ func TestEachReportFindsWhatIsPlantedAndNothingElse(t *testing.T) {
 func TestOneScanServesAllReports(t *testing.T) {
 	planted := population(t)
 	run(t, order(t, planted))
-	for _, table := range planted {
+	for _, source := range planted {
 		want := 0
-		if len(table.rows) > 0 {
+		if len(source.rows) > 0 {
 			want = 1
 		}
-		if table.reads != want {
-			t.Errorf("%s was read %d times, want %d", table.name, table.reads, want)
+		if source.reads != want {
+			t.Errorf("%s was read %d times, want %d", source.name, source.reads, want)
 		}
 	}
 }
@@ -250,8 +249,8 @@ func TestReportsGiveTheSameRowsInBothDialects(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = transaction.Rollback(context.WithoutCancel(t.Context())) }()
-	for _, table := range planted {
-		fill(t, transaction, table)
+	for _, source := range planted {
+		fill(t, transaction, source)
 	}
 	for i, r := range run(t, o).Results {
 		sql := parameter.ReplaceAllStringFunc(o.Reports[i].Postgres, func(use string) string {
@@ -310,25 +309,25 @@ func line(cells []any) string {
 	return fmt.Sprint(cells...)
 }
 
-func fill(t *testing.T, transaction pgx.Tx, table *planted) {
+func fill(t *testing.T, transaction pgx.Tx, source *planted) {
 	t.Helper()
 	var columns, names []string
-	for _, c := range table.columns {
+	for _, c := range source.columns {
 		columns = append(columns, pgx.Identifier{c.Name}.Sanitize()+" "+c.Type.String())
 		names = append(names, c.Name)
 	}
-	if _, err := transaction.Exec(t.Context(), "create table "+table.name+" ("+strings.Join(columns, ", ")+")"); err != nil {
+	if _, err := transaction.Exec(t.Context(), "create table "+source.name+" ("+strings.Join(columns, ", ")+")"); err != nil {
 		t.Fatal(err)
 	}
 	var rows [][]any
-	for _, row := range table.rows {
-		cells := make([]any, len(table.columns))
+	for _, row := range source.rows {
+		cells := make([]any, len(source.columns))
 		for i := range cells {
-			cells[i] = table.Cell(row, i)
+			cells[i] = source.Cell(row, i)
 		}
 		rows = append(rows, cells)
 	}
-	if _, err := transaction.CopyFrom(t.Context(), pgx.Identifier{table.name}, names, pgx.CopyFromRows(rows)); err != nil {
+	if _, err := transaction.CopyFrom(t.Context(), pgx.Identifier{source.name}, names, pgx.CopyFromRows(rows)); err != nil {
 		t.Fatal(err)
 	}
 }

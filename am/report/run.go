@@ -14,8 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // A Run is what reports have said of one scan, and the evidence of it.
@@ -77,7 +79,7 @@ func (r *Result) isFinding(row Row) bool {
 type Order struct {
 	Reports []*Report
 	Values  map[string]string // of parameters; those that are missing have their defaults
-	Tables  []engine.Table    // as am.Census has them; those that the reports name are each read once
+	Tables  []table.Table     // as am.Census has them; those that the reports name are each read once
 	Version string            // of amsql
 }
 
@@ -154,7 +156,7 @@ func (o Order) keep(ctx context.Context, used map[string]bool) (*engine.Kept, er
 	for _, r := range o.Reports {
 		statements = append(statements, r.SQL)
 	}
-	return engine.Keep(ctx, statements, slices.DeleteFunc(slices.Clone(o.Tables), func(t engine.Table) bool { return !used[t.Name()] })...)
+	return engine.Keep(ctx, statements, slices.DeleteFunc(slices.Clone(o.Tables), func(t table.Table) bool { return !used[t.Name()] })...)
 }
 
 // The columns of the evidence, of am_server and am_session_scan.
@@ -297,7 +299,7 @@ func (r *Result) judge(finding string) error {
 func (r *Result) Table() (columns []engine.ResultColumn, rows [][]any) {
 	columns = slices.Clone(r.columns)
 	if r.marks() {
-		columns = append(columns, engine.ResultColumn{Name: "finding", Type: engine.Boolean})
+		columns = append(columns, engine.ResultColumn{Name: "finding", Type: table.Boolean})
 	}
 	for _, row := range r.Rows {
 		cells := make([]any, len(columns))

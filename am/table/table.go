@@ -1,16 +1,20 @@
-package engine
+package table
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"iter"
+	"slices"
 )
 
 // A Table is a source of rows and the description of them.
 type Table interface {
 	Name() string
+	Description() string
 	Columns() []Column
 
-	// Keys names the columns whose = and IN the source uses. It may still return rows that do not match.
+	// Keys names the columns whose = and IN the table uses. It may still return rows that do not match.
 	Keys() []string
 
 	// Rows yields the rows that q asks for, and a row or an error with each step; after an error it is not asked again.
@@ -19,6 +23,26 @@ type Table interface {
 
 	// Cell is the value of a row in the column of that index: nil for NULL, otherwise what the column's [Type] says.
 	Cell(row any, column int) any
+}
+
+// A Column is a column of a [Table].
+type Column struct {
+	Name        string
+	Type        Type
+	Description string
+}
+
+// Encode makes JSON of a cell of a JSON column, which is how SQL and every output takes it. Other cells, NULL, and what
+// cannot be encoded stay as they are.
+func (c Column) Encode(cell any) any {
+	if _, encoded := cell.(json.RawMessage); c.Type != JSON || cell == nil || encoded {
+		return cell
+	}
+	encoded, err := json.Marshal(cell)
+	if err != nil {
+		return cell
+	}
+	return json.RawMessage(encoded)
 }
 
 // A Keyed table tells its rows apart. Otherwise rows are the same that are equal in all columns that a statement uses,
@@ -50,29 +74,27 @@ type Change struct {
 	Set map[string]any // new cells by columns: nil, string, int64, float64 or []byte; a nil map deletes the row
 }
 
-// A Column is a column of a [Table].
-type Column struct {
-	Name        string
-	Type        Type
-	Description string
+// Index is the position of the named column, or -1.
+func Index(columns []Column, name string) int {
+	return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name })
 }
 
-// A Query is what a statement wants of a table.
-type Query struct {
-	// Columns are the names of those that the statement uses, in the table's order. Others are never read.
-	Columns []string
-
-	// Quals all hold for every row wanted; no two are of the same column.
-	Quals []Qual
-
-	// Limit is 0, or the number of rows that match all Quals after which a source may stop.
-	// Rows that do not match do not count. It includes those that an OFFSET skips.
-	Limit int64
+// Cell is a row's cell in the named column. It panics where the table has no such column: the name is the program's, not
+// the user's.
+func Cell(t Table, row any, column string) any {
+	i := Index(t.Columns(), column)
+	if i < 0 {
+		panic(fmt.Sprintf("table %s has no column %s", t.Name(), column))
+	}
+	return t.Cell(row, i)
 }
 
-// A Qual is the condition `column = value` (one value) or `column IN (values…)`. Values are distinct, never NULL,
-// at least one, and of the column's type: string, int64, float64, bool or time.Time.
-type Qual struct {
-	Column string
-	Values []any
+// Named is the table of that name, or nil.
+func Named(tables []Table, name string) Table {
+	for _, t := range tables {
+		if t.Name() == name {
+			return t
+		}
+	}
+	return nil
 }

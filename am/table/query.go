@@ -1,0 +1,45 @@
+package table
+
+import "slices"
+
+// A Query is what a host wants of a table. Everything in it is a saving, nothing a promise: a host filters rows itself.
+type Query struct {
+	// Columns are the names of those wanted; nil means all. Others are never read.
+	Columns []string
+
+	// Quals all hold for every row wanted; no two are of the same column.
+	Quals []Qual
+
+	// Limit is 0, or the number of rows that match all Quals after which a table may stop.
+	// Rows that do not match do not count. It includes those that an OFFSET skips.
+	Limit int64
+}
+
+// A Qual is the condition `column = value` (one value) or `column IN (values…)`. Values are distinct, never NULL,
+// at least one, and of the column's type: string, int64, float64, bool or time.Time.
+type Qual struct {
+	Column string
+	Values []any
+}
+
+// Wants reports whether one of the columns is wanted.
+func (q Query) Wants(columns ...string) bool {
+	return q.Columns == nil || slices.ContainsFunc(columns, func(c string) bool { return slices.Contains(q.Columns, c) })
+}
+
+// Texts are the values that a text column must equal: nil where there is no such qual.
+func (q Query) Texts(column string) []string {
+	for _, qual := range q.Quals {
+		if qual.Column != column {
+			continue
+		}
+		texts := make([]string, 0, len(qual.Values))
+		for _, value := range qual.Values {
+			if text, ok := value.(string); ok {
+				texts = append(texts, text)
+			}
+		}
+		return texts
+	}
+	return nil
+}
