@@ -30,7 +30,7 @@ test: build ## vet, then every test that needs no OpenAM
 # The command is built, not run by "go run", so that a signal to make reaches it and it stops the server.
 .PHONY: bin/openam
 bin/openam:
-	@go build -o $@ ./am/openamtest/openam
+	@go build -o $@ ./am/internal/openamtest/openam
 
 # Each package has a server of its own: an embedded OpenAM that has seen some thousands of users stumbles over plain
 # requests now and then, and so a package that fails is tried once more, on a fresh one.

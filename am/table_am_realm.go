@@ -5,6 +5,7 @@ import (
 	"iter"
 	"path"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -37,9 +38,9 @@ type realm struct {
 	baseURL    string
 }
 
-func realms(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*realm, error] {
+func realms(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*realm, error] {
 	return func(yield func(*realm, error) bool) {
-		for r, err := range c.inventory.Realms(ctx, q.Texts("path")) {
+		for r, err := range c.Inventory().Realms(ctx, q.Texts("path")) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -51,8 +52,8 @@ func realms(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*realm,
 	}
 }
 
-func newRealm(c *Connection, r inventory.Realm) *realm {
-	row := &realm{path: r.Path, listed: r.Listed != nil, url: c.client.RealmURL(r.Path), baseURL: c.BaseURL()}
+func newRealm(c *connection.Connection, r inventory.Realm) *realm {
+	row := &realm{path: r.Path, listed: r.Listed != nil, url: c.Client().RealmURL(r.Path), baseURL: c.BaseURL()}
 	if r.Listed != nil {
 		row.Realm = *r.Listed
 	}

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -59,24 +60,24 @@ var sessionFields = map[string][]string{
 	"title":                       {rest.FieldUsername},
 }
 
-func sessions(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*session, error] {
+func sessions(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
 	return sessionRows(ctx, c, q, sessionQuery(q))
 }
 
-func sessionRows(ctx context.Context, c *Connection, q table.Query, scanned inventory.Query) iter.Seq2[*session, error] {
+func sessionRows(ctx context.Context, c *connection.Connection, q table.Query, scanned inventory.Query) iter.Seq2[*session, error] {
 	return func(yield func(*session, error) bool) {
 		scan, err := newSessionScan(ctx, c, q)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		for s, err := range c.inventory.Sessions(ctx, scanned) {
+		for s, err := range c.Inventory().Sessions(ctx, scanned) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			if scan.now.IsZero() {
-				scan.now = c.client.Now() // the server has answered by now
+				scan.now = c.Client().Now() // the server has answered by now
 			}
 			if !yield(&session{s, scan}, nil) {
 				return
@@ -95,12 +96,12 @@ func sessionQuery(q table.Query) inventory.Query {
 	return inventory.Query{Realms: q.Texts("realm"), Usernames: q.Texts("username"), Fields: fields, Limit: q.Limit}
 }
 
-func newSessionScan(ctx context.Context, c *Connection, q table.Query) (*sessionScan, error) {
+func newSessionScan(ctx context.Context, c *connection.Connection, q table.Query) (*sessionScan, error) {
 	scan := &sessionScan{baseURL: c.BaseURL()}
 	if !q.Wants("is_current") {
 		return scan, nil
 	}
-	own, err := c.client.OwnSession(ctx)
+	own, err := c.Client().OwnSession(ctx)
 	if err != nil {
 		return nil, err
 	}

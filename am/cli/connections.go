@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 )
 
 // environmentConnection is the name of the connection that the environment describes.
@@ -32,7 +32,7 @@ func (o *ConnectionOptions) addFlags(flags *pflag.FlagSet) {
 }
 
 // configs are those of the connections chosen. None is no error yet: SQL may do without tables.
-func (o *ConnectionOptions) configs() ([]am.NamedConfig, error) {
+func (o *ConnectionOptions) configs() ([]connection.NamedConfig, error) {
 	configs, err := o.all()
 	if err != nil || len(o.Connections) == 0 {
 		return configs, err
@@ -41,7 +41,7 @@ func (o *ConnectionOptions) configs() ([]am.NamedConfig, error) {
 	for _, c := range configs {
 		names = append(names, c.Name)
 	}
-	var chosen []am.NamedConfig
+	var chosen []connection.NamedConfig
 	for _, name := range o.Connections {
 		i := slices.Index(names, name)
 		switch {
@@ -55,16 +55,16 @@ func (o *ConnectionOptions) configs() ([]am.NamedConfig, error) {
 	return chosen, nil
 }
 
-func (o *ConnectionOptions) all() ([]am.NamedConfig, error) {
+func (o *ConnectionOptions) all() ([]connection.NamedConfig, error) {
 	if o.Config != "" {
-		configs, err := am.ReadConfig(o.Config)
+		configs, err := connection.ReadConfig(o.Config)
 		if err == nil && len(configs) == 0 {
 			err = &usageError{fmt.Sprintf("--config %s: no connection in it has plugin = \"amsql/am\"", o.Config)}
 		}
 		return configs, err
 	}
-	if config, ok := am.Environment(); ok {
-		return []am.NamedConfig{{Name: environmentConnection, Config: config}}, nil
+	if config, ok := connection.Environment(); ok {
+		return []connection.NamedConfig{{Name: environmentConnection, Config: config}}, nil
 	}
 	home, _ := os.UserHomeDir()
 	if home == "" {
@@ -74,5 +74,5 @@ func (o *ConnectionOptions) all() ([]am.NamedConfig, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return am.ReadConfig(path)
+	return connection.ReadConfig(path)
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -57,10 +57,10 @@ func newDemo(streams Streams) *cobra.Command {
 }
 
 // config leaves nothing to the environment, which may be that of another server.
-func (s *simulation) config() am.Config {
+func (s *simulation) config() connection.Config {
 	url, cookie, api := s.url(), s.server.CookieName(), "2.0"
 	user, password := s.server.Admin()
-	return am.Config{
+	return connection.Config{
 		BaseURL: &url, CookieName: &cookie, API: &api, Realms: []string{"/", "/alpha", "/bravo"},
 		Username: &user, Password: &password,
 	}
@@ -76,7 +76,7 @@ func demonstrate(ctx context.Context, streams Streams) error {
 		return err
 	}
 	defer func() { _ = s.stop() }() // it ends with the process anyway
-	w, err := openWorkspace(ctx, []am.NamedConfig{{Name: environmentConnection, Config: s.config()}}, streams)
+	w, err := openWorkspace(ctx, []connection.NamedConfig{{Name: environmentConnection, Config: s.config()}}, streams)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/doctor"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -78,7 +78,7 @@ func (w *workspace) examine(ctx context.Context, output string) error {
 	f.begin(&out.Buffer, findingColumns)
 	var failures []string
 	for _, c := range w.connections {
-		for finding := range c.Examine(ctx) {
+		for finding := range doctor.Examine(ctx, doctor.Patient{Client: c.Client(), Realms: c.Options().Realms, ListCap: c.Options().ListCap}) {
 			if finding.Status == doctor.Failed {
 				failures = append(failures, fmt.Sprintf("%s: %s failed", c.Name(), finding.Step))
 			}
@@ -97,7 +97,7 @@ func (w *workspace) examine(ctx context.Context, output string) error {
 // findingWidth is the width of the two columns of prose in a table.
 const findingWidth = 44
 
-func findingRow(c *am.Connection, f doctor.Finding, output string) []any {
+func findingRow(c *connection.Connection, f doctor.Finding, output string) []any {
 	row := []any{c.Name(), f.Step, string(f.Status), f.Detail, f.Mend}
 	for i, text := range row {
 		if output == "table" {

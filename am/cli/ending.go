@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 )
 
@@ -50,7 +50,7 @@ func (w *workspace) endings(o EndingOptions) (err error) {
 }
 
 // who names the person, where the system knows, and the account.
-func who(c *am.Connection) string {
+func who(c *connection.Connection) string {
 	person, err := user.Current()
 	if err != nil {
 		return c.Client().Account()

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 )
 
 // InitOptions are those of amsql init. What is left out is asked for on a terminal.
@@ -157,11 +157,11 @@ func (o *InitOptions) settle() (err error) {
 
 // try examines the connection as it would be written.
 func (o *InitOptions) try(ctx context.Context, streams Streams) error {
-	config := am.Config{BaseURL: &o.URL, Username: &o.Account, Password: &o.Secret}
+	config := connection.Config{BaseURL: &o.URL, Username: &o.Account, Password: &o.Secret}
 	if o.isServiceAccount() {
-		config = am.Config{BaseURL: &o.URL, ServiceAccountID: &o.Account, ServiceAccountJWK: &o.Secret}
+		config = connection.Config{BaseURL: &o.URL, ServiceAccountID: &o.Account, ServiceAccountJWK: &o.Secret}
 	}
-	w, err := openWorkspace(ctx, []am.NamedConfig{{Name: o.Connection, Config: config}}, streams)
+	w, err := openWorkspace(ctx, []connection.NamedConfig{{Name: o.Connection, Config: config}}, streams)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/creack/pty"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -97,7 +97,7 @@ func TestInitAsksOnATerminalAndKeepsThePasswordApart(t *testing.T) {
 	if strings.Contains(s.text(), "ampassword") {
 		t.Errorf("the terminal shows the password:\n%s", s.text())
 	}
-	configs, err := am.ReadConfig(path)
+	configs, err := connection.ReadConfig(path)
 	if err != nil || len(configs) != 1 {
 		t.Fatalf("%d connections, %v", len(configs), err)
 	}

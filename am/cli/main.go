@@ -7,7 +7,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 )
 
 // The exit statuses. Scripts rely on them.
@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, streams Streams) int {
 
 func statusOf(ctx context.Context, err error) int {
 	var usage *usageError
-	var config *am.ConfigError
+	var config *connection.ConfigError
 	switch {
 	case err == nil, errors.Is(err, errReaderGone):
 		return statusFine

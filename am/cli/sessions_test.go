@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
-	"github.com/amsql/steampipe-plugin-am/am/openamtest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -124,7 +124,7 @@ func (r *realmNames) of(s schema) []string {
 }
 
 // listRealms leaves out what cannot be had: a query will say why.
-func listRealms(ctx context.Context, connections []*am.Connection) (names []string) {
+func listRealms(ctx context.Context, connections []*connection.Connection) (names []string) {
 	for _, c := range connections {
 		for realm, err := range c.Client().Realms(ctx) {
 			if err != nil {

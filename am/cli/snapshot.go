@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/history"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
@@ -138,7 +138,7 @@ func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock fun
 }
 
 // distinctServers refuses two connections to one server, whose snapshots could not be told apart.
-func distinctServers(connections []*am.Connection) error {
+func distinctServers(connections []*connection.Connection) error {
 	of := map[string]string{}
 	for _, c := range connections {
 		if other := of[c.BaseURL()]; other != "" {
@@ -173,7 +173,7 @@ func (w *workspace) snapshots(ctx context.Context, store history.Store, o histor
 	return failure
 }
 
-func (w *workspace) tellSnapshot(c *am.Connection, t *history.Taken, store history.Store) {
+func (w *workspace) tellSnapshot(c *connection.Connection, t *history.Taken, store history.Store) {
 	tell := w.notices.add
 	if w.several {
 		tell = func(notice string) { w.notices.add(fmt.Sprintf("connection %s: %s", c.Name(), notice)) }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
@@ -42,7 +42,7 @@ func (w *workspace) timing(start time.Time, rows int64) {
 }
 
 // tell says what has been added since it was last asked.
-func (c *cost) tell(connections []*am.Connection) (told string) {
+func (c *cost) tell(connections []*connection.Connection) (told string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	requests := -c.requests

@@ -11,7 +11,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
@@ -24,7 +24,7 @@ const signOutTime = 10 * time.Second
 // A workspace is SQL over connections and aggregators: each a schema, the first the one that needs no name.
 type workspace struct {
 	db          *engine.DB
-	connections []*am.Connection
+	connections []*connection.Connection
 	first       string   // schema, which needs no name
 	several     bool     // so that a notice says whose it is
 	schemas     []schema // all of them
@@ -41,12 +41,12 @@ type workspace struct {
 	in      *bufio.Reader // of what is typed
 }
 
-func openWorkspace(ctx context.Context, configs []am.NamedConfig, streams Streams) (*workspace, error) {
+func openWorkspace(ctx context.Context, configs []connection.NamedConfig, streams Streams) (*workspace, error) {
 	return openShard(ctx, configs, streams, inventory.Shard{})
 }
 
 // openShard opens a workspace whose connections have the sessions and identities of a shard.
-func openShard(ctx context.Context, configs []am.NamedConfig, streams Streams, shard inventory.Shard) (_ *workspace, err error) {
+func openShard(ctx context.Context, configs []connection.NamedConfig, streams Streams, shard inventory.Shard) (_ *workspace, err error) {
 	w := &workspace{streams: streams, several: len(configs) > 1 || len(configs) == 1 && configs[0].Members != nil}
 	defer func() {
 		if err != nil {
@@ -77,18 +77,18 @@ func openShard(ctx context.Context, configs []am.NamedConfig, streams Streams, s
 type schema struct {
 	name    string
 	tables  []table.Table
-	members []*am.Connection // an aggregator's; one is a connection
+	members []*connection.Connection // an aggregator's; one is a connection
 }
 
-func (w *workspace) schema(c am.NamedConfig, host am.Host) (schema, error) {
+func (w *workspace) schema(c connection.NamedConfig, host connection.Host) (schema, error) {
 	if c.Members == nil {
-		connection, err := w.connection(c, host)
+		conn, err := w.connection(c, host)
 		if err != nil {
 			return schema{}, err
 		}
-		return schema{c.Name, w.tables(connection), []*am.Connection{connection}}, nil
+		return schema{c.Name, w.tables(conn), []*connection.Connection{conn}}, nil
 	}
-	members := make([]*am.Connection, len(c.Members))
+	members := make([]*connection.Connection, len(c.Members))
 	for i, member := range c.Members {
 		var err error
 		if members[i], err = w.connection(member, host); err != nil {
@@ -99,7 +99,7 @@ func (w *workspace) schema(c am.NamedConfig, host am.Host) (schema, error) {
 }
 
 // connection opens a connection once, for its schema and for the aggregators that it belongs to.
-func (w *workspace) connection(c am.NamedConfig, host am.Host) (*am.Connection, error) {
+func (w *workspace) connection(c connection.NamedConfig, host connection.Host) (*connection.Connection, error) {
 	for _, open := range w.connections {
 		if open.Name() == c.Name {
 			return open, nil
@@ -108,12 +108,12 @@ func (w *workspace) connection(c am.NamedConfig, host am.Host) (*am.Connection, 
 	if notify := host.Notify; w.several {
 		host.Notify = func(notice string) { notify(fmt.Sprintf("connection %s: %s", c.Name, notice)) }
 	}
-	connection, err := am.Open(c.Name, c.Config, host)
+	conn, err := connection.Open(c.Name, c.Config, host)
 	if err != nil {
 		return nil, fmt.Errorf("connection %s: %w", c.Name, err)
 	}
-	w.connections = append(w.connections, connection)
-	return connection, nil
+	w.connections = append(w.connections, conn)
+	return conn, nil
 }
 
 // attachFirst attaches all schemas, or only the default one where SQLite has no room for all.
@@ -133,7 +133,7 @@ func (w *workspace) attachFirst() error {
 
 func (w *workspace) attach(s schema) error {
 	if err := w.db.Attach(s.name, s.tables...); err != nil {
-		return &am.ConfigError{Err: fmt.Errorf("connection %s: %w", s.name, err)}
+		return &connection.ConfigError{Err: fmt.Errorf("connection %s: %w", s.name, err)}
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func isWordOf(sql, word string) bool {
 }
 
 // host is what connections tell the user.
-func (w *workspace) host() am.Host {
+func (w *workspace) host() connection.Host {
 	if w.streams.ErrIsTerminal {
 		w.progress = newProgress(w.streams.Err)
 	}
@@ -172,7 +172,7 @@ func (w *workspace) host() am.Host {
 		w.progress.clear()
 		w.streams.notice(notice)
 	}}
-	return am.Host{
+	return connection.Host{
 		Logger: hclog.NewNullLogger(), Notify: w.notices.add, UserAgent: "amsql/" + version(),
 		Progress: func(now inventory.Progress) {
 			w.cost.add(now)

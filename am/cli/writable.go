@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -17,14 +18,16 @@ import (
 var errReadOnly = &usageError{"statements only read unless amsql query has --allow-writes"}
 
 // writables make the tables that statements can write to.
-var writables = map[string]func(table.Table, *workspace, *am.Connection) table.Table{
-	"am_session":          func(t table.Table, w *workspace, c *am.Connection) table.Table { return sessionWriter{t, w, c} },
-	"am_session_property": func(t table.Table, w *workspace, c *am.Connection) table.Table { return propertyWriter{t, w, c} },
+var writables = map[string]func(table.Table, *workspace, *connection.Connection) table.Table{
+	"am_session": func(t table.Table, w *workspace, c *connection.Connection) table.Table { return sessionWriter{t, w, c} },
+	"am_session_property": func(t table.Table, w *workspace, c *connection.Connection) table.Table {
+		return propertyWriter{t, w, c}
+	},
 }
 
 // tables are the connection's as the engine wants them.
-func (w *workspace) tables(c *am.Connection) []table.Table {
-	tables := c.Tables()
+func (w *workspace) tables(c *connection.Connection) []table.Table {
+	tables := am.Tables(c)
 	for i, t := range tables {
 		if make := writables[t.Name()]; make != nil {
 			tables[i] = make(t, w, c)
@@ -34,7 +37,7 @@ func (w *workspace) tables(c *am.Connection) []table.Table {
 }
 
 // aggregate are an aggregator's tables.
-func aggregate(members []*am.Connection) []table.Table {
+func aggregate(members []*connection.Connection) []table.Table {
 	tables := am.Union(members)
 	for i, t := range tables {
 		if t.Name() == "am_session" {
@@ -54,7 +57,7 @@ func textCell(t table.Table, row any, column string) string {
 type sessionWriter struct {
 	table.Table
 	workspace  *workspace
-	connection *am.Connection
+	connection *connection.Connection
 }
 
 func (sessionWriter) PrimaryKey() []string { return []string{"session_handle"} }
@@ -104,7 +107,7 @@ func (t sessionWriter) Apply(ctx context.Context, changes []table.Change) error 
 type propertyWriter struct {
 	table.Table
 	workspace  *workspace
-	connection *am.Connection
+	connection *connection.Connection
 }
 
 func (propertyWriter) PrimaryKey() []string { return []string{"token_id", "name"} }
@@ -176,13 +179,13 @@ func (w *workspace) exec(ctx context.Context, call engine.Call) (result engine.R
 		return result, err
 	}
 	name := cmp.Or(call.Schema, w.first)
-	i := slices.IndexFunc(w.connections, func(c *am.Connection) bool { return c.Name() == name })
+	i := slices.IndexFunc(w.connections, func(c *connection.Connection) bool { return c.Name() == name })
 	switch {
 	case len(w.connections) == 0:
 		return result, &usageError{"there is no connection: " + howToConnect}
 	case i < 0:
 		return result, fmt.Errorf("there is no connection %s that is no aggregator: EXEC takes the schema of a connection", name)
-	case !slices.ContainsFunc(w.connections[i].Tables(), func(t table.Table) bool { return t.Name() == call.Table }):
+	case !slices.ContainsFunc(am.Tables(w.connections[i]), func(t table.Table) bool { return t.Name() == call.Table }):
 		return result, fmt.Errorf("no such table: %s", call.Table)
 	case method.Effect != methods.Reads && w.ends == nil:
 		return result, errReadOnly

@@ -7,20 +7,21 @@ import (
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
 // database is the embedded SQL over a connection, as the command line has it.
 type database struct{ *engine.DB }
 
-func newEngine(b *testing.B, connection *am.Connection) database {
+func newEngine(b *testing.B, conn *connection.Connection) database {
 	b.Helper()
 	db, err := engine.Open(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = db.Close() })
-	if err := db.Attach(connection.Name(), connection.Tables()...); err != nil {
+	if err := db.Attach(conn.Name(), am.Tables(conn)...); err != nil {
 		b.Fatal(err)
 	}
 	return database{db}

@@ -1,19 +1,14 @@
-package am
+package connection
 
 import (
 	"cmp"
 	"context"
 	"errors"
-	"iter"
-	"sync"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/amsql/steampipe-plugin-am/am/doctor"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
-	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // Host is what a connection needs of the program around it. The zero value is silent.
@@ -28,14 +23,9 @@ type Host struct {
 // Connection is one AM with its tables. It is safe for concurrent use.
 type Connection struct {
 	name      string
-	given     Config // as the host gave it
 	client    *rest.Client
 	inventory *inventory.Inventory
 	options   inventory.Options
-
-	mu   sync.Mutex
-	busy int         // scans under way
-	idle *time.Timer // signs out some time after the last scan; nil where the host closes
 }
 
 // ConfigError is a configuration that cannot work: nothing has been sent.
@@ -65,7 +55,7 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	if err != nil {
 		return nil, &ConfigError{err}
 	}
-	return &Connection{name: name, given: config, client: client, inventory: inventory.New(client, options), options: options}, nil
+	return &Connection{name: name, client: client, inventory: inventory.New(client, options), options: options}, nil
 }
 
 // shared leaves the server to the other shards, too.
@@ -87,8 +77,8 @@ func (c *Connection) Client() *rest.Client { return c.client }
 // Inventory lists the connection's sessions.
 func (c *Connection) Inventory() *inventory.Inventory { return c.inventory }
 
-// Shard is the part of sessions and identities that the connection's tables have.
-func (c *Connection) Shard() inventory.Shard { return c.options.Shard }
+// Options are what the configuration and the host ask of the inventory.
+func (c *Connection) Options() inventory.Options { return c.options }
 
 // Requests is how many requests the connection has sent.
 func (c *Connection) Requests() int64 { return c.client.Requests() }
@@ -96,50 +86,9 @@ func (c *Connection) Requests() int64 { return c.client.Requests() }
 // Received is how many bytes of answers the connection has read.
 func (c *Connection) Received() int64 { return c.client.Received() }
 
-// Tables are the connection's tables. Without a connection, those of nil, they have columns and no rows.
-func (c *Connection) Tables() []table.Table {
-	tables := make([]table.Table, len(definitions))
-	for i, d := range definitions {
-		tables[i] = d.bind(c)
-	}
-	return tables
-}
-
-// Examine tries the connection step by step. It sends what it needs to; Close signs out as after queries.
-func (c *Connection) Examine(ctx context.Context) iter.Seq[doctor.Finding] {
-	return doctor.Examine(ctx, doctor.Patient{Client: c.client, Realms: c.options.Realms, ListCap: c.options.ListCap})
-}
-
 // Close ends the session that the connection began. A connection that is used again begins another.
 func (c *Connection) Close(ctx context.Context) error {
 	return c.client.Close(ctx)
-}
-
-// begin marks a scan as under way until the function that it returns is called.
-func (c *Connection) begin() (end func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.busy++
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.busy--; c.busy == 0 && c.idle != nil {
-			c.idle.Reset(idleSignOut)
-		}
-	}
-}
-
-// signOut ends the session where no scan needs it.
-func (c *Connection) signOut() {
-	c.mu.Lock()
-	busy := c.busy > 0
-	c.mu.Unlock()
-	if busy {
-		return // the end of the scan starts the wait anew
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	_ = c.Close(ctx) // nobody is left to tell, and AM ends an idle session by itself
 }
 
 var errNoURL = errors.New("base_url is missing: set it in the connection, or AM_URL in the environment; see docs/index.md#configuration")

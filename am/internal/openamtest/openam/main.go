@@ -8,7 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/amsql/steampipe-plugin-am/am/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
 )
 
 const usage = `usage:

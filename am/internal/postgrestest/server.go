@@ -14,7 +14,7 @@ import (
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/amsql/steampipe-plugin-am/am/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
 )
 
 const (

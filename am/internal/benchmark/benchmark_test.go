@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/internal/benchmark/figures"
 )
 
 // amsql is the program, built once.
@@ -31,7 +31,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	amsql = filepath.Join(dir, "amsql")
-	if output, err := exec.Command("go", "build", "-o", amsql, "../..").CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-o", amsql, "../../..").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, output)
 		return 1
 	}

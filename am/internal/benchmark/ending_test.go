@@ -12,10 +12,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/internal/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
-	"github.com/amsql/steampipe-plugin-am/am/openamtest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -146,7 +146,7 @@ func endAll(b *testing.B, s server, journalled bool) time.Duration {
 
 // BenchmarkOpenAMBatchSize measures on a real OpenAM how many handles a request had best have:
 //
-//	make bin/openam; bin/openam run -- go test -run '^$' -bench OpenAMBatchSize -benchtime 1x -count 3 ./am/benchmark
+//	make bin/openam; bin/openam run -- go test -run '^$' -bench OpenAMBatchSize -benchtime 1x -count 3 ./am/internal/benchmark
 func BenchmarkOpenAMBatchSize(b *testing.B) {
 	admin := openamtest.Connect(b)
 	const realm, each = "/batch-size", 400

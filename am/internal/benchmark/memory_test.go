@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 )
 
 // BenchmarkMemory groups and keeps a million sessions with amsql in a process of its own.

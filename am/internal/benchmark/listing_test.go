@@ -12,7 +12,8 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 
 	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/internal/benchmark/figures"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -35,8 +36,8 @@ type way struct {
 // BenchmarkListing lists a realm of 100,000 sessions, in which nothing is cut.
 func BenchmarkListing(b *testing.B) {
 	s := simulate(b, "--users", "20000", "--sessions", fmt.Sprint(listed), "--list-cap", "1000000")
-	minimal, client, connection := newBare(b, s), newClient(b, s), newConnection(b, s)
-	db := newEngine(b, connection)
+	minimal, client, conn := newBare(b, s), newClient(b, s), newConnection(b, s)
+	db := newEngine(b, conn)
 	ways := []*way{
 		{name: "bare decoding", list: func(ctx context.Context) (int, error) {
 			return minimal.sessions(ctx, `realm eq "/alpha"`)
@@ -62,7 +63,7 @@ func BenchmarkListing(b *testing.B) {
 				if w.slow && round > 0 {
 					continue
 				}
-				before, start := connection.Received(), time.Now()
+				before, start := conn.Received(), time.Now()
 				rows, err := w.list(b.Context())
 				if err != nil || rows != listed {
 					b.Fatalf("%s: %d rows, %v", w.name, rows, err)
@@ -72,9 +73,9 @@ func BenchmarkListing(b *testing.B) {
 				}
 				switch w.name {
 				case "engine, all columns":
-					bytesOfAll = connection.Received() - before
+					bytesOfAll = conn.Received() - before
 				case "engine, count(*)":
-					bytesOfCount = connection.Received() - before
+					bytesOfCount = conn.Received() - before
 				}
 			}
 		}
@@ -113,14 +114,14 @@ func newClient(b *testing.B, s server) *rest.Client {
 	return client
 }
 
-func newConnection(b *testing.B, s server) *am.Connection {
+func newConnection(b *testing.B, s server) *connection.Connection {
 	b.Helper()
-	connection, err := am.Open("am", am.Config{BaseURL: &s.url, Username: &s.user, Password: &s.password}, am.Host{})
+	conn, err := connection.Open("am", connection.Config{BaseURL: &s.url, Username: &s.user, Password: &s.password}, connection.Host{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = connection.Close(context.Background()) })
-	return connection
+	b.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
 }
 
 // executor is the plugin in the process.

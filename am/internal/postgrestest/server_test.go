@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 )
 
 func TestServerIsPostgreSQL15InUTF8SortedByCodePoint(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/amsql/steampipe-plugin-am/am/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
 )
 
 const userPassword = "changeit"

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/internal/benchmark/figures"
 )
 
 // BenchmarkReports compares pages of reports over 100,000 sessions, some thousands of them findings, with the scan alone.

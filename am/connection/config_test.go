@@ -1,4 +1,4 @@
-package am
+package connection
 
 import (
 	"errors"
@@ -232,7 +232,7 @@ func TestReadConfigTakesThisPluginsConnections(t *testing.T) {
 
 // Every argument stands, commented out, in the sample connection, and the sample has no other.
 func TestSampleConnectionExplainsEveryArgument(t *testing.T) {
-	sample, err := os.ReadFile("../config/am.spc")
+	sample, err := os.ReadFile("../../config/am.spc")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ func TestSampleConnectionExplainsEveryArgument(t *testing.T) {
 	if len(shown) > 0 {
 		t.Errorf("config/am.spc shows what is no argument: %v", shown)
 	}
-	if _, err := ReadConfig("../config/am.spc"); err != nil {
+	if _, err := ReadConfig("../../config/am.spc"); err != nil {
 		t.Error(err)
 	}
 }

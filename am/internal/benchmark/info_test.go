@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/internal/benchmark/figures"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -49,12 +49,12 @@ func BenchmarkSessionInfo(b *testing.B) {
 
 // infoStatement is the rate of a new connection, batch by batch.
 func infoStatement(b *testing.B, s server, tokens []string, concurrency int) float64 {
-	connection, err := am.Open("am", am.Config{BaseURL: &s.url, Username: &s.user, Password: &s.password, MaxConcurrency: &concurrency}, am.Host{})
+	conn, err := connection.Open("am", connection.Config{BaseURL: &s.url, Username: &s.user, Password: &s.password, MaxConcurrency: &concurrency}, connection.Host{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = connection.Close(context.Background()) }() // the server ends with the benchmark
-	db := newEngine(b, connection)
+	defer func() { _ = conn.Close(context.Background()) }() // the server ends with the benchmark
+	db := newEngine(b, conn)
 	statement := "select count(*) from am_session_info where valid and username is not null and token_id in ('" + strings.Join(tokens, "', '") + "')"
 	start := time.Now()
 	for range infoRounds {

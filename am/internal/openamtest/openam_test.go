@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
 )
 
 const password = "changeit"
