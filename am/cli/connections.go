@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,13 +12,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // environmentConnection is the name of the connection that the environment describes.
 const environmentConnection = "am"
-
-const howToConnect = "set AM_URL, AM_USERNAME and AM_PASSWORD, or write ~/.steampipe/config/am.spc (config/am.spc is a sample); " +
-	"without a server, amsql simulate starts one and amsql demo shows one"
 
 // ConnectionOptions choose connections.
 type ConnectionOptions struct {
@@ -46,9 +45,9 @@ func (o *ConnectionOptions) configs() ([]connection.NamedConfig, error) {
 		i := slices.Index(names, name)
 		switch {
 		case i < 0 && len(names) == 0:
-			return nil, &usageError{fmt.Sprintf("--connection %s: there is no connection: %s", name, howToConnect)}
+			return nil, workspace.Usage("--connection %s: there is no connection: %s", name, workspace.HowToConnect)
 		case i < 0:
-			return nil, &usageError{fmt.Sprintf("--connection %s: there is only %s", name, strings.Join(names, ", "))}
+			return nil, workspace.Usage("--connection %s: there is only %s", name, strings.Join(names, ", "))
 		}
 		chosen = append(chosen, configs[i])
 	}
@@ -59,7 +58,7 @@ func (o *ConnectionOptions) all() ([]connection.NamedConfig, error) {
 	if o.Config != "" {
 		configs, err := connection.ReadConfig(o.Config)
 		if err == nil && len(configs) == 0 {
-			err = &usageError{fmt.Sprintf("--config %s: no connection in it has plugin = \"amsql/am\"", o.Config)}
+			err = workspace.Usage("--config %s: no connection in it has plugin = \"amsql/am\"", o.Config)
 		}
 		return configs, err
 	}
@@ -75,4 +74,9 @@ func (o *ConnectionOptions) all() ([]connection.NamedConfig, error) {
 		return nil, nil
 	}
 	return connection.ReadConfig(path)
+}
+
+// openWorkspace opens the connections for a command.
+func openWorkspace(ctx context.Context, configs []connection.NamedConfig, streams terminal.Streams) (*workspace.Workspace, error) {
+	return workspace.Open(ctx, configs, streams, workspace.Options{Version: version()})
 }

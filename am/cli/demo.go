@@ -7,7 +7,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // demonstrated is the simulated AM of the demo: enough users that its lists of sessions are cut, as those of real ones are.
@@ -45,7 +48,7 @@ const afterDemo = `All of this came from a simulated AM. To ask yours:
   amsql query "select realm, count(*) as sessions from am_session group by realm"
 `
 
-func newDemo(streams Streams) *cobra.Command {
+func newDemo(streams terminal.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "demo",
 		Short:   "Show SQL over the sessions of a simulated AM",
@@ -66,7 +69,7 @@ func (s *simulation) config() connection.Config {
 	}
 }
 
-func demonstrate(ctx context.Context, streams Streams) error {
+func demonstrate(ctx context.Context, streams terminal.Streams) error {
 	server, err := simulator.New(demonstrated)
 	if err != nil {
 		return err
@@ -80,12 +83,12 @@ func demonstrate(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	defer w.close(ctx)
+	defer w.Close(ctx)
 	for _, d := range demonstrations {
 		if _, err := fmt.Fprintf(streams.Out, "-- %s%s;\n", d.question, d.sql); err != nil {
 			return err
 		}
-		if err := w.print(ctx, printing{sql: d.sql, output: "table", options: formatOptions{header: true}}); err != nil {
+		if err := w.Print(ctx, workspace.Printing{SQL: d.sql, Output: "table", Format: render.Options{Header: true}}); err != nil {
 			return err
 		}
 		fmt.Fprintln(streams.Out)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 func TestATerminalIsAskedForTheNumberOfSessions(t *testing.T) {
@@ -27,7 +28,7 @@ func TestATerminalIsAskedForTheNumberOfSessions(t *testing.T) {
 			{"query", "--allow-writes", "delete from am_session where realm = '/alpha'"},
 		} {
 			server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})
-			streams := Streams{In: strings.NewReader(c.typed), InIsTerminal: true, ErrIsTerminal: true}
+			streams := terminal.Streams{In: strings.NewReader(c.typed), InIsTerminal: true, ErrIsTerminal: true}
 			_, err, status := invoke(t, streams, args...)
 			if status != c.status || !strings.Contains(err, c.says) {
 				t.Errorf("%q typed: status %d, %q", c.typed, status, err)
@@ -42,8 +43,8 @@ func TestATerminalIsAskedForTheNumberOfSessions(t *testing.T) {
 
 func TestALongPlanIsShownInPart(t *testing.T) {
 	connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 15, Seed: 1})
-	_, err, _ := invoke(t, Streams{In: strings.NewReader("no\n"), InIsTerminal: true, ErrIsTerminal: true}, "logout", "--where", "realm = '/alpha'")
-	if strings.Count(err, " @ /alpha shandle:") != shownRows || !strings.Contains(err, "\n  and 5 more\nType the number of sessions to end them: ") {
+	_, err, _ := invoke(t, terminal.Streams{In: strings.NewReader("no\n"), InIsTerminal: true, ErrIsTerminal: true}, "logout", "--where", "realm = '/alpha'")
+	if strings.Count(err, " @ /alpha shandle:") != 10 || !strings.Contains(err, "\n  and 5 more\nType the number of sessions to end them: ") {
 		t.Errorf("%s", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // ending starts amsql logout for all sessions of a realm and waits until some are ended.
@@ -86,7 +87,7 @@ func TestAfterAKillASecondRunSettlesEverySession(t *testing.T) {
 	if left == 0 {
 		t.Fatal("all had ended before the kill")
 	}
-	out, errs, status := invoke(t, Streams{}, "logout", "--yes", "--max", "2000", "-o", "csv", "--from", handles, "--journal", journal)
+	out, errs, status := invoke(t, terminal.Streams{}, "logout", "--yes", "--max", "2000", "-o", "csv", "--from", handles, "--journal", journal)
 	ended, gone := strings.Count(out, ",ended,"), strings.Count(out, ",already gone,")
 	if status != statusFine || ended != left || gone != len(list)-left {
 		t.Errorf("status %d, %s: %d ended and %d already gone, want %d and %d", status, errs, ended, gone, left, len(list)-left)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // SimulateOptions are those of amsql simulate.
@@ -16,7 +19,7 @@ type SimulateOptions struct {
 	Simulator simulator.Options
 }
 
-func newSimulate(streams Streams) *cobra.Command {
+func newSimulate(streams terminal.Streams) *cobra.Command {
 	var o SimulateOptions
 	cmd := &cobra.Command{
 		Use:   "simulate",
@@ -45,30 +48,30 @@ func newSimulate(streams Streams) *cobra.Command {
 	return cmd
 }
 
-func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) error {
+func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	server, err := simulator.New(o.Simulator)
 	if err != nil {
 		return misuse(cmd, "%s", strings.TrimPrefix(err.Error(), "simulator: "))
 	}
 	s, err := startSimulation(ctx, server, o.Listen)
 	if err != nil {
-		return &usageError{err.Error()}
+		return workspace.Usage("%s", err.Error())
 	}
 	settings, forget, err := s.settings()
 	if err != nil {
-		return firstError(err, s.stop())
+		return cmp.Or(err, s.stop())
 	}
 	defer forget()
 	if !s.address().Addr().IsLoopback() {
-		streams.notice(fmt.Sprintf("%s can be reached from other machines, and its passwords are in its documentation", s.address()))
+		streams.Notice(fmt.Sprintf("%s can be reached from other machines, and its passwords are in its documentation", s.address()))
 	}
 	var lines strings.Builder
 	for _, setting := range settings {
 		lines.WriteString(setting.export() + "\n")
 	}
 	if _, err := fmt.Fprint(streams.Out, lines.String()); err != nil {
-		return firstError(fmt.Errorf("write to standard output: %w", err), s.stop())
+		return cmp.Or(fmt.Errorf("write to standard output: %w", err), s.stop())
 	}
-	streams.notice(fmt.Sprintf("%s listens on %s until it is interrupted", o.Simulator.Profile, s.address()))
+	streams.Notice(fmt.Sprintf("%s listens on %s until it is interrupted", o.Simulator.Profile, s.address()))
 	return s.wait(ctx)
 }
