@@ -68,7 +68,7 @@ func (x *exchange) queryManaged() error {
 		}
 		from = n
 	}
-	all := x.directory.users(x.realm.path, math.MaxInt, x.managedMatches)
+	all := x.directory.users(x.realm.path, math.MaxInt, x.managedMatches())
 	page := all[min(max(from, 0), len(all)):]
 	var cookie any
 	if n := x.crest.pageSize; n > 0 && len(page) >= n {
@@ -86,18 +86,21 @@ func (x *exchange) queryManaged() error {
 	return x.ok(append(object{{"result", rows}, {"resultCount", len(rows)}}, listTail(cookie, policy, total)...))
 }
 
-func (x *exchange) managedMatches(u *user) bool {
+func (x *exchange) managedMatches() func(*user) bool {
 	if x.crest.hasQueryID {
-		return true
+		return func(*user) bool { return true }
 	}
-	return x.crest.filter.matches(func(field string) []string {
-		for _, m := range x.managedDocument(u) {
-			if m.key == field {
-				return []string{fmt.Sprint(m.value)}
+	matches := newMatcher(x.crest.filter)
+	return func(u *user) bool {
+		return matches(func(field string) []string {
+			for _, m := range x.managedDocument(u) {
+				if m.key == field {
+					return []string{fmt.Sprint(m.value)}
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 }
 
 // A page cookie holds characters that a client must escape.

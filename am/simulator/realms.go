@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 func (r *realm) document() object {
@@ -45,8 +47,8 @@ func (x *exchange) queryRealms() error {
 	switch {
 	case x.crest.filter == nil:
 		return notImplemented("Query not supported")
-	case x.crest.filter.op != "true":
-		return notImplemented("Query not supported: " + x.crest.filter.String())
+	case x.crest.filter.Op != crest.OpTrue:
+		return notImplemented("Query not supported: " + filterText(x.crest.filter))
 	case x.crest.pageSize != 0 && !x.profile.pagedUsers:
 		return notImplemented("Query paging not currently supported")
 	}

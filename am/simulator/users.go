@@ -155,9 +155,10 @@ func (x *exchange) userMatches() func(*user) bool {
 		}
 		return x.userValues(of, field)
 	}
+	matches := newMatcher(x.crest.filter)
 	return func(u *user) bool {
 		of = u
-		return x.crest.filter.matches(values)
+		return matches(values)
 	}
 }
 
