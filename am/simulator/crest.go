@@ -228,6 +228,14 @@ func readFields(q *crestRequest, value string) error {
 	return nil
 }
 
+// total is what an answer says of the number of rows on all pages.
+func (q *crestRequest) total(rows int) int {
+	if q.counts {
+		return rows
+	}
+	return uncounted
+}
+
 // projects says whether the answer is to keep only some fields.
 func (q *crestRequest) projects() bool { return q.hasFields && strings.Join(q.fields, "") != "" }
 

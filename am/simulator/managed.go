@@ -79,11 +79,8 @@ func (x *exchange) queryManaged() error {
 	for i := range page {
 		rows[i] = x.crest.project(x.managedDocument(&page[i]))
 	}
-	total, policy := -1, "NONE"
-	if x.crest.counts {
-		total, policy = len(all), "EXACT"
-	}
-	return x.ok(append(object{{"result", rows}, {"resultCount", len(rows)}}, listTail(cookie, policy, total)...))
+	x.listPage(rows, cookie, x.crest.total(len(all)))
+	return nil
 }
 
 func (x *exchange) managedMatches() func(*user) bool {

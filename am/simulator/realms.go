@@ -59,7 +59,7 @@ func (x *exchange) queryRealms() error {
 		}
 		rows = append(rows, x.crest.project(doc))
 	}
-	x.list(rows, "NONE")
+	x.list(rows)
 	return nil
 }
 
@@ -88,7 +88,7 @@ func (x *exchange) realmNames() error {
 	for _, r := range x.directory.list() {
 		rows = append(rows, r.path)
 	}
-	x.list(rows, "NONE")
+	x.list(rows)
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (x *exchange) realmAction() error {
 	case strings.EqualFold(x.crest.action, "schema"):
 		return x.ok(raw(realmSchema))
 	case !strings.EqualFold(x.crest.action, "create"):
-		return notImplemented("Action " + x.crest.action + " not implemented for this resource")
+		return x.noSuchAction()
 	case x.profile.cloud:
 		return errNotInCloud
 	}

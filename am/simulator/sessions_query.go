@@ -193,7 +193,7 @@ func (x *exchange) stream(found []*session, users []string, fields []int) {
 		}
 	}
 	out = append(append(out, `],"resultCount":`...), strconv.Itoa(count)...)
-	tail := appendObject(nil, listTail(nil, "NONE", -1))
+	tail := appendObject(nil, listTail(nil, uncounted))
 	tail[0] = ','
 	out = append(out, tail...)
 	if x.pretty {
@@ -332,6 +332,6 @@ func (x *exchange) queryLegacy() error {
 		}
 		rows = javaOrder(rows, func(row any) string { return row.(object)[0].value.(string) })
 	}
-	x.list(rows, "NONE")
+	x.list(rows)
 	return nil
 }

@@ -198,22 +198,28 @@ func (s *Server) uuid(text string) string {
 
 // DeleteUser removes an identity. Its sessions live on, as they do on a real server.
 func (s *Server) DeleteUser(realm, name string) error {
-	u := s.directory.user(realm, name)
-	if u == nil {
-		return fmt.Errorf("simulator: no user %s in realm %s", name, realm)
+	u, err := s.knownUser(realm, name)
+	if err == nil {
+		s.directory.removeUser(realm, u)
 	}
-	s.directory.removeUser(realm, u)
-	return nil
+	return err
 }
 
 // DisableUser keeps an identity from logging in. Its sessions live on.
 func (s *Server) DisableUser(realm, name string) error {
+	u, err := s.knownUser(realm, name)
+	if err == nil {
+		s.directory.change(func() { u.inactive = true })
+	}
+	return err
+}
+
+func (s *Server) knownUser(realm, name string) (*user, error) {
 	u := s.directory.user(realm, name)
 	if u == nil {
-		return fmt.Errorf("simulator: no user %s in realm %s", name, realm)
+		return nil, fmt.Errorf("simulator: no user %s in realm %s", name, realm)
 	}
-	s.directory.change(func() { u.inactive = true })
-	return nil
+	return u, nil
 }
 
 // Login makes a session without a request and without a password.
