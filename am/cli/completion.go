@@ -49,6 +49,7 @@ func newCompletion(streams Streams) *cobra.Command {
 var flagValues = map[string]cobra.CompletionFunc{
 	"output":     fixed(strings.Split(formatNames(), "|")...),
 	"profile":    fixed(simulator.Profiles()...),
+	"deployment": fixed(deploymentChoices()...),
 	"connection": connectionNames,
 	"config":     fixedExtension("spc"),
 	"format":     fixed(reportFormatNames...),

@@ -21,6 +21,8 @@ type Options struct {
 	Seed       uint64           // of names, tokens and times
 	Clock      func() time.Time // nil: time.Now
 	CookieName string           // of the session cookie; empty: the product's
+
+	Deployments []string // names of Deployments, whose behaviour it has
 }
 
 const (
@@ -47,6 +49,8 @@ type Server struct {
 	logins    logins
 	account   *serviceAccount // of the cloud
 	bearers   bearers
+
+	storeLimit int // sessions that the token store gives AM for a query; 0: all
 
 	log    requestLog
 	faults struct {
@@ -76,6 +80,9 @@ func New(options Options) (*Server, error) {
 		return nil, fmt.Errorf("simulator: Realms: %d, but profile %s has only /alpha and /bravo", options.Realms, p.name)
 	}
 	s := newServer(p, options)
+	if err := s.deploy(options.Deployments); err != nil {
+		return nil, fmt.Errorf("simulator: Deployments: %w", err)
+	}
 	if err := s.SetFaults(options.Faults...); err != nil {
 		return nil, fmt.Errorf("simulator: Faults: %w", err)
 	}
@@ -149,7 +156,14 @@ func (s *Server) SetListCap(n int) { s.service.set("search", "maxSessionListSize
 // SetUserCap changes how many rows a user query returns at most.
 func (s *Server) SetUserCap(n int) { s.userCap.Store(int64(n)) }
 
-func (s *Server) listCap() int { return s.service.number("search", "maxSessionListSize") }
+// listCap is how many rows a session query returns at most.
+func (s *Server) listCap() int {
+	n := s.service.number("search", "maxSessionListSize")
+	if s.storeLimit > 0 {
+		return min(n, s.storeLimit)
+	}
+	return n
+}
 
 // AddRealm creates a realm below one that exists: /alpha, /alpha/nested.
 func (s *Server) AddRealm(path string) error {
