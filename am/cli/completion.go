@@ -52,6 +52,7 @@ func newCompletion(streams terminal.Streams) *cobra.Command {
 var flagValues = map[string]cobra.CompletionFunc{
 	"output":     fixed(strings.Split(render.FormatNames(), "|")...),
 	"profile":    fixed(simulator.Profiles()...),
+	"deployment": fixed(deploymentChoices()...),
 	"connection": connectionNames,
 	"config":     fixedExtension("spc"),
 	"format":     fixed(render.ReportFormats...),

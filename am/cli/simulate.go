@@ -25,11 +25,13 @@ func newSimulate(streams terminal.Streams) *cobra.Command {
 		Use:   "simulate",
 		Short: "Run a simulated AM",
 		Long: "simulate runs an AM in memory that answers as the real one does, until it is interrupted.\n" +
-			"Standard output has the lines that connect amsql to it. It is no place for real data.",
+			"Standard output has the lines that connect amsql to it. It is no place for real data.\n\n" +
+			"--deployment makes it behave as some real installations do:\n" + deploymentLines(),
 		Example: examples(
 			"in one terminal", "amsql simulate",
 			"in another, after the lines that it printed", `amsql query "select count(*) from am_session"`,
 			"a PingAM whose lists are cut at 50 rows", "amsql simulate --profile pingam-8.1 --list-cap 50",
+			"a token store that stops before AM's own cap", "amsql simulate --sessions 3000 --list-cap 5000 --deployment store-limit-1000",
 			"a server as just installed", "amsql simulate --realms 0 --users 0 --sessions 0",
 		),
 		Args: noArguments,
@@ -44,8 +46,25 @@ func newSimulate(streams terminal.Streams) *cobra.Command {
 	flags.IntVar(&o.Simulator.ListCap, "list-cap", 120, "cut a list of sessions at this `number` of rows, silently as AM does")
 	flags.DurationVar(&o.Simulator.Latency, "latency", 0, "take this `time` for each answer, such as 50ms")
 	flags.StringArrayVar(&o.Simulator.Faults, "faults", nil, "misbehave by this `rule`, such as 503:every=5 or slow=2s:action=query; repeatable")
+	flags.StringSliceVar(&o.Simulator.Deployments, "deployment", nil, "behave as this `kind` of installation does; repeatable, or separated by commas")
 	flags.Uint64Var(&o.Simulator.Seed, "seed", 1, "the `number` that names, tokens and times are made from")
 	return cmd
+}
+
+func deploymentLines() string {
+	var lines strings.Builder
+	for _, d := range simulator.Deployments() {
+		fmt.Fprintf(&lines, "  %s: %s\n", d.Name, d.Description)
+	}
+	return strings.TrimSuffix(lines.String(), "\n")
+}
+
+// deploymentChoices are the names with their descriptions, for completion.
+func deploymentChoices() (choices []string) {
+	for _, d := range simulator.Deployments() {
+		choices = append(choices, cobra.CompletionWithDesc(d.Name, d.Description))
+	}
+	return choices
 }
 
 func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
@@ -123,6 +124,18 @@ func TestASimulationMisbehavesAsTold(t *testing.T) {
 	}
 }
 
+func TestDeploymentsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range simulator.Deployments() {
+		if row := "| `" + d.Name + "` | " + d.Description; !strings.Contains(string(text), row) {
+			t.Errorf("docs/cli.md has no row %s", row)
+		}
+	}
+}
+
 func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -139,6 +152,7 @@ func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 		{[]string{"--users", "-1"}, "-1 is negative; see amsql simulate --help"},
 		{[]string{"--users", "many"}, "see amsql simulate --help"},
 		{[]string{"--faults", "nonsense"}, "see amsql simulate --help"},
+		{[]string{"--deployment", "user-list-100,cloudy"}, `invalid "cloudy": must be one of user-list-100, store-limit-1000; see amsql simulate --help`},
 	} {
 		out, err, status := invoke(t, terminal.Streams{}, append([]string{"simulate"}, c.args...)...)
 		if status != statusMisused || out != "" || !strings.Contains(err, c.want) || strings.Count(err, "\n") != 1 {
