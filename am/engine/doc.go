@@ -1,6 +1,8 @@
 // Package engine is the embedded SQL: SQLite (without cgo) whose tables are virtual tables over any source of rows.
 //
-// A [Table] says its columns, which of them its source can look up (keys), and yields rows for a [Query].
+// A [table.Table] says its columns, which of them its source can look up (keys), and yields rows for a [table.Query].
 // [Open] a [DB], attach tables under a schema, and query them. SQLite checks every condition again,
 // so what a source makes of a Query is an optimisation and never a matter of correctness.
+//
+// It may import table, and nothing else of this module: it knows nothing of AM. Start with [DB].
 package engine
