@@ -26,7 +26,7 @@ func (w *Workspace) exec(ctx context.Context, call engine.Call) (result engine.R
 		return result, Usage("%s", "there is no connection: "+HowToConnect)
 	case i < 0:
 		return result, fmt.Errorf("there is no connection %s that is no aggregator: EXEC takes the schema of a connection", name)
-	case !slices.ContainsFunc(am.Tables(w.Connections[i]), func(t table.Table) bool { return t.Name() == call.Table }):
+	case table.Named(am.Tables(w.Connections[i]), call.Table) == nil:
 		return result, fmt.Errorf("no such table: %s", call.Table)
 	case method.Effect != methods.Reads && w.ends == nil:
 		return result, errReadOnly
