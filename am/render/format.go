@@ -33,15 +33,16 @@ var formats = []struct {
 	name      string // of --output; none: for files alone
 	extension string // of --export; none: not for files
 	make      func(Options) Format
+	joins     func(Options) bool // whether one statement's rows follow the last one's without a line between; nil: never
 }{
-	{"table", "", newTableFormat},
-	{"line", "", newLineFormat},
-	{"json", ".json", newJSONFormat},
-	{"jsonl", ".jsonl", newJSONLinesFormat},
-	{"csv", ".csv", newCSVFormat},
-	{"markdown", ".md", newMarkdownFormat},
-	{"", ".html", newHTMLFormat},
-	{"", ".parquet", newParquetFormat},
+	{"table", "", newTableFormat, nil},
+	{"line", "", newLineFormat, nil},
+	{"json", ".json", newJSONFormat, nil},
+	{"jsonl", ".jsonl", newJSONLinesFormat, func(Options) bool { return true }},
+	{"csv", ".csv", newCSVFormat, func(o Options) bool { return !o.Header }},
+	{"markdown", ".md", newMarkdownFormat, nil},
+	{"", ".html", newHTMLFormat, nil},
+	{"", ".parquet", newParquetFormat, nil},
 }
 
 // FormatNames are the names of the formats, as help shows them.
@@ -89,8 +90,10 @@ func NewFileFormat(path string, options Options) Format {
 
 // Between is what stands between the rows of one statement and the next.
 func Between(name string, options Options) string {
-	if name == "jsonl" || name == "csv" && !options.Header {
-		return ""
+	for _, f := range formats {
+		if f.name == name && f.joins != nil && f.joins(options) {
+			return ""
+		}
 	}
 	return "\n"
 }

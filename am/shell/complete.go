@@ -11,16 +11,24 @@ import (
 
 	"github.com/reeflective/readline"
 
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// keywords are those of SQL that people type, and the functions that amsql adds or AM's tables need most.
-var keywords = strings.Fields(`
+// keywords are those of SQL that people type, the functions that AM's tables need most, and those that the engine adds.
+var keywords = append(strings.Fields(`
 	select from where and or not in is null like between exists group by having order limit offset distinct as join left inner
 	cross on using union all except intersect case when then else end asc desc with recursive values explain begin commit
 	rollback insert into update set delete create temp view table drop exec glob regexp
-	count( sum( min( max( avg( coalesce( datetime( julianday( json_extract( lower( upper( length( substr( strftime( now( ago(`)
+	count( sum( min( max( avg( coalesce( datetime( julianday( json_extract( lower( upper( length( substr( strftime(`), addedFunctions()...)
+
+func addedFunctions() (words []string) {
+	for _, name := range engine.FunctionNames() {
+		words = append(words, name+"(")
+	}
+	return words
+}
 
 // A choice is what may stand where the cursor is.
 type choice struct{ word, description, kind string }
