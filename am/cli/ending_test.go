@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,5 +47,72 @@ func TestALongPlanIsShownInPart(t *testing.T) {
 	_, err, _ := invoke(t, Streams{In: strings.NewReader("no\n"), InIsTerminal: true, ErrIsTerminal: true}, "logout", "--where", "realm = '/alpha'")
 	if strings.Count(err, " @ /alpha shandle:") != shownRows || !strings.Contains(err, "\n  and 5 more\nType the number of sessions to end them: ") {
 		t.Errorf("%s", err)
+	}
+}
+
+// Names of digits are names: nobody else's session may end for them, however they are written.
+func TestANameOfDigitsMeansNobodyElse(t *testing.T) {
+	others := []string{"7", "1", "1000", "16", "1.5", "0", "1e+20"}
+	for _, c := range []struct {
+		user string
+		args []string // USER stands for the user
+	}{
+		{"007", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"1e3", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"0x10", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"1.50", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"-0", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"100000000000000000000", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"007", []string{"query", "--allow-writes", "--yes", "--arg", "user=USER", "exec am.am_session.logout_by_user @username = :user, @realm = '/alpha'"}},
+		{"100000000000000000000", []string{"query", "--allow-writes", "--yes", "--arg", "user=USER", "exec am.am_session.logout_by_user @username = :user, @realm = '/alpha'"}},
+		{"007", []string{"exec", "logout_by_user", "username=USER", "realm=/alpha", "--yes"}},
+		{"007", []string{"logout", "--username", "USER", "--realm", "/alpha", "--yes"}},
+		{"007", []string{"query", "--allow-writes", "--yes", "--csv", "leavers=FILE", "delete from am_session where username in (select name from leavers)"}},
+		{"007", []string{"logout", "--yes", "--csv", "leavers=FILE", "--where", "username in (select name from leavers)"}},
+	} {
+		server := connect(t, simulator.Options{Realms: 1, Users: 1, Sessions: 1, Seed: 1})
+		for _, name := range append([]string{c.user}, others...) {
+			if err := server.AddUser("/alpha", name, "changeit"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := server.Login("/alpha", name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		file := filepath.Join(t.TempDir(), "leavers.csv")
+		if err := os.WriteFile(file, []byte("name\n"+c.user+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := make([]string, len(c.args))
+		for i, arg := range c.args {
+			args[i] = strings.NewReplacer("USER", c.user, "FILE", file).Replace(arg)
+		}
+		_, err, status := invoke(t, Streams{}, args...)
+		if status != statusFine {
+			t.Errorf("%q: status %d, %s", args, status, err)
+		}
+		left := map[string]bool{}
+		for _, s := range server.Sessions() {
+			left[s.Username] = true
+		}
+		if left[c.user] {
+			t.Errorf("%q: %s has a session", args, c.user)
+		}
+		for _, name := range others {
+			if !left[name] {
+				t.Errorf("%q: the session of %s has ended", args, name)
+			}
+		}
+	}
+}
+
+func TestAUserInJSONThatIsANumberIsRefused(t *testing.T) {
+	for _, member := range []string{`"username":7`, `"realm":7`, `"session_handle":7`, `"username":{}`} {
+		server := connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
+		rows := `[{"session_handle":"shandle:x","username":"a","realm":"/alpha",` + member + `}]`
+		_, err, status := invoke(t, Streams{In: strings.NewReader(rows)}, "logout", "--from", "-", "--yes")
+		if status != statusMisused || !strings.Contains(err, "cannot unmarshal") || len(server.Requests()) > 0 {
+			t.Errorf("%s: status %d, %s, and %d requests", member, status, err, len(server.Requests()))
+		}
 	}
 }

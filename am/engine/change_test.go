@@ -2,12 +2,14 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/google/go-cmp/cmp"
@@ -243,6 +245,8 @@ func TestExecCallsWhatItNames(t *testing.T) {
 		{"EXEC am_session.logout_by_user\n@username='bjensen', -- required\n@realm='/alpha';", ` am_session logout_by_user [{username bjensen} {realm /alpha}] false`, ""},
 		{`execute "am".am_session . query @n=1, @x=-1.5, @who=:who`, `am am_session query [{n 1} {x -1.5} {who o'brien}] false`, ""},
 		{`begin; exec am.am_session.refresh`, `am am_session refresh [] true`, ""},
+		{`exec a.b @x=007, @y=12345678901234567890, @z=-0`, ` a b [{x 007} {y 12345678901234567890} {z -0}] false`, ""},
+		{`exec a.b @x=1e3, @y=0x10, @z=1.50, @v=.5, @w=+1E-3;`, ` a b [{x 1e3} {y 0x10} {z 1.50} {v .5} {w +1E-3}] false`, ""},
 		{`exec am.am_session.query /* all */ ; select 1`, `am am_session query [] false`, ""},
 		{`exec refresh`, "", `line 1, column 1, at "exec refresh": EXEC takes schema.table.method`},
 		{`exec a.b.c.d`, "", `line 1, column 1, at "exec a.b.c.d": EXEC takes schema.table.method`},
@@ -250,6 +254,9 @@ func TestExecCallsWhatItNames(t *testing.T) {
 		{"create temp table x(y);\nexec a.b x", "", `line 2, column 10, at "x": EXEC takes @name = value, with commas between`},
 		{`exec a.b @x 1`, "", `line 1, column 13, at "1": EXEC takes @name = value, with commas between`},
 		{`exec a.b @x=1 @y=2`, "", `line 1, column 15, at "@y=2": EXEC takes @name = value, with commas between`},
+		{`exec a.b @x=7up`, "", `line 1, column 13, at "7up": a value is a text in single quotes, a number or a parameter :name`},
+		{`exec a.b @x=1.2.3`, "", `line 1, column 13, at "1.2.3": a value is a text in single quotes, a number or a parameter :name`},
+		{`exec a.b @x=10-11`, "", `line 1, column 13, at "10-11": a value is a text in single quotes, a number or a parameter :name`},
 		{`exec a.b @x=bare`, "", `line 1, column 13, at "bare": a value is a text in single quotes, a number or a parameter :name`},
 		{`exec a.b @x=:nobody`, "", `line 1, column 13, at ":nobody": parameter :nobody has no value (there are values for who)`},
 	} {
@@ -271,6 +278,34 @@ func TestExecCallsWhatItNames(t *testing.T) {
 			}
 		case err != nil || call != c.call || !strings.HasPrefix(fmt.Sprint(rows), "[[true] [<nil>]"):
 			t.Errorf("%s: called %q, %v, %v, want %q", c.sql, call, rows, err, c.call)
+		}
+	}
+}
+
+func TestAParameterOfAnExecArrivesAsItsText(t *testing.T) {
+	for _, c := range []struct {
+		value     any
+		text, err string
+	}{
+		{"007", "007", ""},
+		{int64(7), "7", ""},
+		{1e20, "100000000000000000000", ""},
+		{1.5, "1.5", ""},
+		{true, "true", ""},
+		{time.Date(2026, 11, 22, 3, 16, 30, 0, time.UTC), "2026-11-22 03:16:30", ""},
+		{json.RawMessage(`{"theme":"dark"}`), `{"theme":"dark"}`, ""},
+		{nil, "", `line 1, column 13, at ":v": parameter :v is NULL: leave the argument out`},
+		{[]byte{1}, "", `line 1, column 13, at ":v": parameter :v is a []uint8, and EXEC takes text`},
+	} {
+		db := open(t, sessions())
+		var got string
+		db.HandleExec(func(_ context.Context, c engine.Call) (engine.Result, error) {
+			got = c.Args[0].Text
+			return engine.Result{}, nil
+		})
+		_, err := tryAll(t.Context(), db, `exec a.b @x=:v`, engine.Arg{Name: "v", Value: c.value})
+		if got != c.text || c.err == "" && err != nil || c.err != "" && (err == nil || err.Error() != c.err) {
+			t.Errorf("%v: %q, %v; want %q, %s", c.value, got, err, c.text, c.err)
 		}
 	}
 }
