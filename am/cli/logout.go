@@ -115,7 +115,7 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams Str
 		return w.explain(err)
 	}
 	printErr := w.printCells(methods.OutcomeColumns, methods.OutcomeRows(outcomes), o.Output)
-	return firstError(err, methods.Unended(outcomes), printErr)
+	return firstError(err, methods.Remaining(outcomes), printErr)
 }
 
 // openEnding opens the first of the connections for what ends its sessions.

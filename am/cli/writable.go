@@ -97,7 +97,7 @@ func (t sessionWriter) Apply(ctx context.Context, changes []engine.Change) error
 	case len(outcomes) > 0:
 		t.workspace.notices.add(methods.Tally(outcomes))
 	}
-	return firstError(err, methods.Unended(outcomes))
+	return firstError(err, methods.Remaining(outcomes))
 }
 
 // A propertyWriter sets session properties.

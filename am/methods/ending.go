@@ -53,7 +53,7 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 // session is left out unless it alone is named.
 //
 // An error says why the operation was not begun (a *GuardError) or could not go on; then the outcomes, where there are
-// any, say how far it came. That some session lives on is no error: see [Unended].
+// any, say how far it came. That some session lives on is no error: see [Remaining].
 func (e *Ending) Sessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func alive(targets []*target) (sessions []Session) {
 func outcomes(targets []*target) []Outcome {
 	all := make([]Outcome, len(targets))
 	for i, t := range targets {
-		all[i] = Outcome{t.Session, t.state, t.why}
+		all[i] = Outcome{t.Session, t.state, t.reason}
 	}
 	return all
 }
@@ -146,25 +146,25 @@ func (e *Ending) notify(format string, args ...any) {
 	}
 }
 
-// A self is the caller's own session.
-type self struct {
+// An ownSession is the caller's own session.
+type ownSession struct {
 	*rest.SessionInfo // nil for a bearer token, which has none
 }
 
-func (e *Ending) own(ctx context.Context) (self, error) {
+func (e *Ending) own(ctx context.Context) (ownSession, error) {
 	info, err := e.Client.OwnSession(ctx)
 	if err != nil {
-		return self{}, fmt.Errorf("look for amsql's own session, which must not be ended by accident: %w", err)
+		return ownSession{}, fmt.Errorf("look for amsql's own session, which must not be ended by accident: %w", err)
 	}
-	return self{info}, nil
+	return ownSession{info}, nil
 }
 
-func (own self) isOf(realm, username string) bool {
+func (own ownSession) isOf(realm, username string) bool {
 	return own.SessionInfo != nil && userKey(own.Realm, own.Username) == userKey(realm, username)
 }
 
 // spare leaves the caller's own session out unless it is alone, which it then reports; and so that of AM itself.
-func (e *Ending) spare(targets []*target, own self) (others []*target, alone bool, err error) {
+func (e *Ending) spare(targets []*target, own ownSession) (others []*target, alone bool, err error) {
 	for _, t := range targets {
 		if t.own, err = own.is(t); err != nil {
 			return nil, false, err
@@ -191,7 +191,7 @@ func isSystem(t *target) bool { return userKey(t.Realm, t.Username) == userKey("
 var errWhichIsOwn = errors.New("the server does not tell the handle of amsql's own session, which must not be ended with others of the same user: use another account")
 
 // is reports whether a live session is the caller's own.
-func (own self) is(t *target) (bool, error) {
+func (own ownSession) is(t *target) (bool, error) {
 	switch {
 	case own.SessionInfo == nil, t.state != "":
 		return false, nil
@@ -302,11 +302,11 @@ func (e *Ending) byUser(list userList, username string) (work []batch) {
 		}
 		work = append(work, batch{method: "logout_by_user", targets: targets, send: func(ctx context.Context, _ []*target) (map[string]bool, error) {
 			ok, err := e.Client.LogoutByUser(ctx, realm, username)
-			said := make(map[string]bool, len(targets))
+			answers := make(map[string]bool, len(targets))
 			for _, t := range targets {
-				said[t.Handle] = ok
+				answers[t.Handle] = ok
 			}
-			return said, err
+			return answers, err
 		}})
 	}
 	return work

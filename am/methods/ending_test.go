@@ -143,8 +143,8 @@ func TestEachHandleHasItsOutcome(t *testing.T) {
 	if !slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, "amsql's own session is left out") }) {
 		t.Errorf("notices %q", w.notices)
 	}
-	if methods.Unended(outcomes) != nil {
-		t.Errorf("%v", methods.Unended(outcomes))
+	if methods.Remaining(outcomes) != nil {
+		t.Errorf("%v", methods.Remaining(outcomes))
 	}
 }
 
@@ -452,7 +452,7 @@ func TestAClientSideSessionIsSaidToLiveOn(t *testing.T) {
 	if o := outcomes[0]; o.State != methods.Refused || !strings.Contains(o.Reason, "client-side session, which AM ends only where blacklisting is on") {
 		t.Errorf("%+v", o)
 	}
-	if err := methods.Unended(outcomes); err == nil || strings.Contains(err.Error(), token) {
+	if err := methods.Remaining(outcomes); err == nil || strings.Contains(err.Error(), token) {
 		t.Errorf("error %v", err)
 	}
 }

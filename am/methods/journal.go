@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -176,13 +178,13 @@ func (j *Journal) before(e *Ending, b batch, transaction string) error {
 	return j.write(entries)
 }
 
-func (j *Journal) after(e *Ending, b batch, transaction string, said map[string]bool, err error) error {
+func (j *Journal) after(e *Ending, b batch, transaction string, answers map[string]bool, err error) error {
 	if j == nil {
 		return nil
 	}
 	entries := make([]Entry, len(b.targets))
 	for i, t := range b.targets {
-		switch ok, there := said[t.Handle]; {
+		switch ok, there := answers[t.Handle]; {
 		case err != nil:
 			entries[i] = e.entry(b.method, t.Session, failed, err.Error(), transaction)
 		case there:
@@ -201,7 +203,7 @@ func (j *Journal) final(e *Ending, targets []*target) error {
 	}
 	entries := make([]Entry, len(targets))
 	for i, t := range targets {
-		entries[i] = e.entry(t.method, t.Session, string(t.state), t.why, "")
+		entries[i] = e.entry(t.method, t.Session, string(t.state), t.reason, "")
 	}
 	return j.write(entries)
 }
@@ -234,7 +236,7 @@ func (e *Ending) settleJournal(ctx context.Context) error {
 	for _, entry := range settled {
 		counts[entry.Outcome]++
 	}
-	e.notify("the journal had left %s open: %d ended, %d still listed", count(len(settled), "session"), counts[string(Ended)], counts[string(StillListed)])
+	e.notify("the journal had left %s open: %d ended, %d still listed", english.Plural(len(settled), "session", ""), counts[string(Ended)], counts[string(StillListed)])
 	return nil
 }
 

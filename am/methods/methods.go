@@ -206,7 +206,7 @@ func logoutByUser(ctx context.Context, e *Ending, args Arguments) ([][]any, erro
 
 func ended(outcomes []Outcome, err error) ([][]any, error) {
 	if err == nil {
-		err = Unended(outcomes)
+		err = Remaining(outcomes)
 	}
 	return OutcomeRows(outcomes), err
 }

@@ -36,8 +36,8 @@ func (e *Ending) resolve(ctx context.Context, targets []*target) error {
 	}
 	e.look(ctx, known)
 	for _, t := range known {
-		if t.blind != nil {
-			return t.blind
+		if t.lookupErr != nil {
+			return t.lookupErr
 		}
 	}
 	for _, t := range append(known, nameless...) {
@@ -119,7 +119,7 @@ func (e *Ending) prove(ctx context.Context, targets []*target) {
 	e.check(ctx, open)
 	var lingering []*target
 	for _, t := range open {
-		if t.found != nil && t.said == "true" && t.blind == nil {
+		if t.found != nil && t.answer == "true" && t.lookupErr == nil {
 			lingering = append(lingering, t)
 		}
 	}
@@ -136,7 +136,7 @@ func (e *Ending) prove(ctx context.Context, targets []*target) {
 func (e *Ending) check(ctx context.Context, targets []*target) {
 	var byHandle, tokens []*target
 	for _, t := range targets {
-		if t.found, t.blind = nil, nil; t.Token == "" {
+		if t.found, t.lookupErr = nil, nil; t.Token == "" {
 			byHandle = append(byHandle, t)
 		} else {
 			tokens = append(tokens, t)
@@ -145,7 +145,7 @@ func (e *Ending) check(ctx context.Context, targets []*target) {
 	e.look(ctx, byHandle)
 	_ = e.each(tokens, func(t *target) error { // each has its own error
 		info, err := e.Client.SessionInfo(ctx, t.Token)
-		if t.blind = err; err == nil && info.Valid {
+		if t.lookupErr = err; err == nil && info.Valid {
 			t.found = &info.Session
 		}
 		return nil
@@ -159,13 +159,13 @@ func (e *Ending) verdict(t *target) (State, string) {
 	case t.err != nil:
 		answered = t.err.Error()
 	case t.sent:
-		answered = "AM answered " + t.said
+		answered = "AM answered " + t.answer
 	}
 	switch {
-	case t.own && rest.IsUnauthorized(t.blind):
+	case t.own && rest.IsUnauthorized(t.lookupErr):
 		return Ended, "AM no longer takes its token"
-	case t.blind != nil:
-		return Unknown, fmt.Sprintf("%s, and cannot be asked again: %v", answered, t.blind)
+	case t.lookupErr != nil:
+		return Unknown, fmt.Sprintf("%s, and cannot be asked again: %v", answered, t.lookupErr)
 	case t.found == nil && !t.sent:
 		return AlreadyGone, "it has ended by itself"
 	case t.found == nil && t.err != nil:
@@ -174,9 +174,9 @@ func (e *Ending) verdict(t *target) (State, string) {
 		return Ended, ""
 	case t.Token != "" && t.err == nil:
 		return Refused, "AM says that it is logged out, but the token is still valid: a client-side session, which AM ends only where blacklisting is on"
-	case t.said == "true" && e.expired(t.found):
+	case t.answer == "true" && e.expired(t.found):
 		return AlreadyGone, "it has expired, though AM lists it for up to a minute more"
-	case t.sent && (t.said == "false" || refused(t.err)):
+	case t.sent && (t.answer == "false" || refused(t.err)):
 		return Refused, answered
 	}
 	return StillListed, answered
@@ -243,9 +243,9 @@ func (e *Ending) compare(ctx context.Context, q rest.SessionQuery, targets []*ta
 		byHandle[s.Handle] = s
 	}
 	for _, t := range targets {
-		t.found, t.blind = byHandle[t.Handle], err
+		t.found, t.lookupErr = byHandle[t.Handle], err
 		if t.found == nil && !whole && err == nil {
-			t.blind = errCut
+			t.lookupErr = errCut
 		}
 	}
 	return whole, err
