@@ -565,7 +565,7 @@ func TestAJournalThatBrokeOffIsSettledByTheNextRun(t *testing.T) {
 			t.Errorf("session %d: %q, want %q", i, got, want)
 		}
 	}
-	if want := "the journal had left 4 sessions open: 2 ended, 2 still listed"; !slices.Contains(w.notices, want) {
+	if want := "the journal had left 4 sessions open: 2 ended, 2 still listed, 0 unknown"; !slices.Contains(w.notices, want) {
 		t.Errorf("notices %q", w.notices)
 	}
 }
@@ -619,5 +619,101 @@ func (s *setter) do(method, path, body string, reply any, header ...string) {
 	}
 	if reply != nil {
 		must(s.t, json.Unmarshal(text, reply))
+	}
+}
+
+func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		realm    string
+		tamper   func(response http.ResponseWriter) // the answer to the list of the entry's user
+		outcomes []string                           // of the entry, after the run
+		notice   string
+	}{
+		{"cut", "/alpha", nil, []string{"sending", "unknown"}, "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"},
+		{"no such realm", "/nowhere", nil, []string{"sending", "unknown"}, "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"},
+		{"no realm", "", nil, []string{"sending", "unknown"}, "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"},
+		{"forbidden", "/bravo", func(response http.ResponseWriter) { answer(response, 403) }, []string{"sending", "unknown"}, "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"},
+		{"out of order", "/bravo", func(response http.ResponseWriter) { answer(response, 503) }, []string{"sending"}, "the journal leaves 1 session open, for the next run: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, ListCap: 8})
+			must(t, w.server.AddUser("/alpha", "busy", "changeit"))
+			for range 10 {
+				_, err := w.server.Login("/alpha", "busy")
+				must(t, err)
+			}
+			w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+				about := c.tamper != nil && strings.Contains(r.URL.Query().Get("_queryFilter"), `"busy"`)
+				if about {
+					c.tamper(response)
+				}
+				return about
+			}
+			path := filepath.Join(t.TempDir(), "journal.jsonl")
+			must(t, os.WriteFile(path, []byte(`{"connection":"am","session":"sha256:1","username":"busy","realm":"`+c.realm+`","outcome":"sending"}`+"\n"), 0o600))
+			journal, err := methods.OpenJournal(path)
+			must(t, err)
+			defer func() { must(t, journal.Close()) }()
+			w.Journal = journal
+			target := w.sessionsOf(t, "/bravo")[0]
+			outcomes, err := w.Sessions(t.Context(), []methods.Session{target})
+			must(t, err)
+			if outcomes[0].State != methods.Ended {
+				t.Errorf("%+v", outcomes)
+			}
+			if got := lines(t, path)["sha256:1"]; !slices.Equal(got, c.outcomes) {
+				t.Errorf("outcomes of the entry %q, want %q", got, c.outcomes)
+			}
+			if !slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, c.notice) }) {
+				t.Errorf("notices %q", w.notices)
+			}
+		})
+	}
+}
+
+// sessionsOf are a realm's sessions, with their users.
+func (w *world) sessionsOf(t *testing.T, realm string) (sessions []methods.Session) {
+	t.Helper()
+	for _, s := range w.server.Sessions() {
+		if s.Realm == realm && s.Token != "" {
+			sessions = append(sessions, methods.Session{Handle: s.Handle, Username: s.Username, Realm: realm})
+		}
+	}
+	return sessions
+}
+
+func TestAJournalIsOfOneProcessAtATime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	first, err := methods.OpenJournal(path)
+	must(t, err)
+	_, err = methods.OpenJournal(path)
+	if want := "journal: " + path + " is in use by another amsql: wait until that one ends, or give this one another file"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	must(t, first.Close())
+	second, err := methods.OpenJournal(path)
+	must(t, err)
+	must(t, second.Close())
+}
+
+func TestAJournalBecomesItsOwnersAlone(t *testing.T) {
+	for _, mode := range []os.FileMode{0o644, 0o666, 0o640, 0o700, 0o600} {
+		path := filepath.Join(t.TempDir(), "journal.jsonl")
+		must(t, os.WriteFile(path, nil, 0o600))
+		must(t, os.Chmod(path, mode))
+		journal, err := methods.OpenJournal(path)
+		must(t, err)
+		must(t, journal.Close())
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("mode %o became %v, %v", mode, info.Mode(), err)
+		}
+	}
+}
+
+func TestAJournalIsAFile(t *testing.T) {
+	_, err := methods.OpenJournal(os.DevNull)
+	if err == nil || err.Error() != "journal: "+os.DevNull+" is not a regular file" {
+		t.Errorf("error %v", err)
 	}
 }
