@@ -123,10 +123,6 @@ func (r *run) send(b batch, attempts int) {
 	case r.work.Err() != nil, isJournal(err):
 		r.fail(b, err)
 		r.stop(err)
-	case rest.IsUnsupported(err) && b.method == "logout_by_user":
-		for _, part := range r.batches(b.targets) {
-			r.send(part, maxAttempts)
-		}
 	case rest.IsUnauthorized(err), rest.IsForbidden(err), rest.IsUnsupported(err):
 		r.fail(b, err)
 		r.stop(err)

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -411,9 +412,8 @@ func TestAUsersSessionsEndInEveryRealmUntilNoneAppears(t *testing.T) {
 				t.Errorf("%s: a session of the user is left in %s", profile, s.Realm)
 			}
 		}
-		byUser := slices.Contains(w.changing(), "logoutByUser")
-		if byHandle := slices.Contains(w.changing(), "logoutByHandle"); byUser != (profile != "openam") || byHandle == byUser {
-			t.Errorf("%s: by user %t, by handle %t", profile, byUser, byHandle)
+		if slices.Contains(w.changing(), "logoutByUser") {
+			t.Errorf("%s: logoutByUser was sent, which ends what no list has shown", profile)
 		}
 		if n := len(w.sessions("/bravo")); n == 0 {
 			t.Errorf("%s: nobody else's session is left", profile)
@@ -715,5 +715,297 @@ func TestAJournalIsAFile(t *testing.T) {
 	_, err := methods.OpenJournal(os.DevNull)
 	if err == nil || err.Error() != "journal: "+os.DevNull+" is not a regular file" {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestATargetThatCannotBeLookedUpLeavesTheOthersAlone(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 20, Seed: 1, ListCap: 15})
+	must(t, w.server.AddUser("/alpha", "busy", "changeit"))
+	for range 20 {
+		_, err := w.server.Login("/alpha", "busy")
+		must(t, err)
+	}
+	others := w.sessionsOf(t, "/bravo")
+	spoilt, err := w.server.Login("/bravo", others[0].Username)
+	must(t, err)
+	w.tamper = func(response http.ResponseWriter, r *http.Request, body []byte) bool {
+		about := bytes.Contains(body, []byte(spoilt.Token)) || strings.Contains(r.URL.RawQuery, url.QueryEscape(spoilt.Token))
+		if about {
+			answer(response, 403)
+		}
+		return about
+	}
+	targets := append(others, methods.Session{Handle: "shandle:gone", Username: "busy", Realm: "/alpha"}, methods.Session{Token: spoilt.Token},
+		methods.Session{Handle: "shandle:x", Username: "nobody", Realm: "/nowhere"})
+	outcomes, err := w.Sessions(t.Context(), targets)
+	must(t, err)
+	want := map[methods.State]int{methods.Ended: len(others), methods.Unknown: 3}
+	if got := states(outcomes); !cmp.Equal(got, want) || len(others) == 0 {
+		t.Errorf("outcomes %v, want %v", got, want)
+	}
+	for i, reason := range []string{
+		`it was not sent: AM truncates the list of "busy" in realm /alpha, which would show it: raise the cap`,
+		"it was not sent: ask about token " + methods.Fingerprint(spoilt.Token) + ": getSessionInfo failed",
+		`it was not sent: the session query for "nobody" in realm /nowhere failed`,
+	} {
+		if got := outcomes[len(others)+i].Reason; !strings.HasPrefix(got, reason) || strings.Contains(got, spoilt.Token) {
+			t.Errorf("reason %q, want %q", got, reason)
+		}
+	}
+}
+
+// The outcomes and the journal of a user's logout have each session that the server ended, whoever signs in meanwhile.
+func TestTheOutcomesOfAUserAreAllThatWasEnded(t *testing.T) {
+	for _, c := range []struct {
+		max   int
+		ended int
+		err   string
+	}{
+		{100, 7, ""},
+		{7, 7, ""},
+		{6, 2, "5 sessions of 1 user in realm /alpha have appeared since, and with the 2 ended they are more than 6: raise --max"},
+		{2, 2, "5 sessions of 1 user in realm /alpha have appeared since, and with the 2 ended they are more than 2: raise --max"},
+	} {
+		for _, profile := range []string{"openam", "am-7", "pingam-8.1"} {
+			w := newWorld(t, simulator.Options{Profile: profile, Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+			must(t, w.server.AddUser("/alpha", "leaver", "changeit"))
+			login := func(n int) {
+				for range n {
+					_, err := w.server.Login("/alpha", "leaver")
+					must(t, err)
+				}
+			}
+			login(2)
+			w.Max = c.max
+			w.Confirm = func(_ context.Context, p *methods.Plan) error {
+				login(5) // while somebody reads the prompt
+				if len(p.Sessions) != 2 {
+					t.Errorf("%s: the plan has %d sessions", profile, len(p.Sessions))
+				}
+				return nil
+			}
+			path := filepath.Join(t.TempDir(), "journal.jsonl")
+			var err error
+			w.Journal, err = methods.OpenJournal(path)
+			must(t, err)
+			outcomes, err := w.User(t.Context(), "/alpha", "leaver")
+			must(t, w.Journal.Close())
+			if c.err == "" && err != nil || c.err != "" && (err == nil || err.Error() != c.err) {
+				t.Errorf("%s, --max %d: error %v, want %s", profile, c.max, err, c.err)
+			}
+			left := 0
+			for _, s := range w.server.Sessions() {
+				if s.Username == "leaver" {
+					left++
+				}
+			}
+			journalled := 0
+			for _, states := range lines(t, path) {
+				if slices.Equal(states, []string{"sending", "answered", "ended"}) {
+					journalled++
+				}
+			}
+			if got := states(outcomes)[methods.Ended]; got != c.ended || len(outcomes) != c.ended || journalled != c.ended || left != 7-c.ended {
+				t.Errorf("%s, --max %d: %d of %d outcomes are ended, %d in the journal, and %d sessions are left of 7; want %d ended", profile, c.max, got, len(outcomes), journalled, left, c.ended)
+			}
+		}
+	}
+}
+
+func TestClientSideSessionsOfAUserEndByUser(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		profile    string
+		username   string
+		realm      string
+		clientSide bool
+		settings   int // the status of the answer that tells whether a realm leaves sessions to clients, where it is none
+		status     int // of the answer to logoutByUser, where it is spoilt
+		sent       int
+		notice     string
+		err        string
+	}{
+		{name: "client-side", profile: "pingam-8.1", clientSide: true, sent: 1, notice: `AM was told to end client-side sessions of "leaver" in realm /alpha, which no list shows, and answered true`},
+		{name: "not known", profile: "pingam-8.1", settings: 403, sent: 1, notice: `AM was told to end client-side sessions of "leaver"`},
+		{name: "server-side", profile: "pingam-8.1", notice: `AM lists no session of "leaver" to be ended`},
+		{name: "no such action", profile: "am-7", clientSide: true, sent: 1, notice: `client-side sessions of "leaver" in realm /alpha, if there are any, live on: `},
+		{name: "OpenAM", profile: "openam", clientSide: true, notice: `AM lists no session of "leaver" to be ended`},
+		{name: "an AM that does not answer", profile: "pingam-8.1", clientSide: true, status: 503, sent: 1, err: `end client-side sessions of "leaver" in realm /alpha: logoutByUser failed`},
+		{name: "the caller", profile: "pingam-8.1", username: "AMAdmin", realm: "/", settings: 403, notice: "amsql's own session is left out"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.username == "" {
+				c.username, c.realm = "leaver", "/alpha"
+			}
+			w := newWorld(t, simulator.Options{Profile: c.profile, Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+			must(t, w.server.AddUser("/alpha", "leaver", "changeit"))
+			user, password := w.server.Admin()
+			adminOf(t, w, user, password).put("/realms/root/realms/alpha/realm-config/authentication", fmt.Sprintf(`{"general":{"statelessSessionsEnabled":%t}}`, c.clientSide))
+			sent := 0
+			w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+				status := 0
+				switch {
+				case r.URL.Query().Get("_action") == "logoutByUser":
+					sent++
+					status = c.status
+				case strings.HasSuffix(r.URL.Path, "/realm-config/authentication"):
+					status = c.settings
+				}
+				if status != 0 {
+					answer(response, status)
+				}
+				return status != 0
+			}
+			var plan string
+			w.Confirm = func(_ context.Context, p *methods.Plan) error { plan = p.String(); return nil }
+			path := filepath.Join(t.TempDir(), "journal.jsonl")
+			journal, err := methods.OpenJournal(path)
+			must(t, err)
+			w.Journal = journal
+			_, err = w.User(t.Context(), c.realm, c.username)
+			must(t, journal.Close())
+			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.HasPrefix(err.Error(), c.err)) {
+				t.Errorf("error %v, want %s", err, c.err)
+			}
+			if sent != c.sent {
+				t.Errorf("logoutByUser was sent %d times, want %d", sent, c.sent)
+			}
+			if want := `client-side sessions of "leaver" in realm /alpha, which no list shows`; c.sent > 0 && plan != want {
+				t.Errorf("the plan is %q, want %q", plan, want)
+			}
+			if c.notice != "" && !slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, c.notice) }) {
+				t.Errorf("notices %q, want %s", w.notices, c.notice)
+			}
+			text, err := os.ReadFile(path)
+			must(t, err)
+			if n := strings.Count(string(text), `"method":"logout_by_user","session":"user-sha256:`); n != 3*c.sent {
+				t.Errorf("%d lines of logoutByUser in the journal, want %d", n, 3*c.sent)
+			}
+		})
+	}
+}
+
+// Somebody thinks for a while before the plan is confirmed: meanwhile sessions end, begin and expire, amsql's own included.
+func TestAPlanIsStillTrueWhenItIsConfirmedLate(t *testing.T) {
+	for _, wait := range []time.Duration{10 * time.Minute, 50 * time.Minute} {
+		for _, profile := range []string{"openam", "pingam-8.1"} {
+			var late atomic.Int64
+			w := newWorld(t, simulator.Options{
+				Profile: profile, Realms: 1, Users: 3, Seed: 1,
+				Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) },
+			})
+			must(t, w.server.AddUser("/alpha", "leaver", "changeit"))
+			var handles []string
+			for range 6 {
+				s, err := w.server.Login("/alpha", "leaver")
+				must(t, err)
+				handles = append(handles, s.Handle)
+			}
+			var fresh simulator.Session
+			user, password := w.server.Admin()
+			w.Confirm = func(context.Context, *methods.Plan) error {
+				late.Store(int64(wait))
+				admin := adminOf(t, w, user, password)
+				admin.do("POST", "/realms/root/sessions/?_action=logoutByHandle", `{"sessionHandles":["`+handles[0]+`"]}`, nil, w.server.CookieName(), admin.token, "Accept-API-Version", "resource=2.0")
+				var err error
+				fresh, err = w.server.Login("/alpha", "leaver")
+				return err
+			}
+			sessions := make([]methods.Session, len(handles))
+			for i, handle := range handles {
+				sessions[i] = methods.Session{Handle: handle, Username: "leaver", Realm: "/alpha"}
+			}
+			outcomes, err := w.Sessions(t.Context(), sessions)
+			must(t, err)
+			want := map[methods.State]int{methods.Ended: 5, methods.AlreadyGone: 1}
+			if wait > 30*time.Minute { // the idle limit
+				want = map[methods.State]int{methods.AlreadyGone: 6}
+			}
+			if got := states(outcomes); !cmp.Equal(got, want) {
+				t.Errorf("%s, after %s: outcomes %v, want %v", profile, wait, got, want)
+			}
+			if outcomes[0].Reason != "it ended while the plan waited to be confirmed" {
+				t.Errorf("reason %q", outcomes[0].Reason)
+			}
+			left := w.sessionsOf(t, "/alpha")
+			if len(left) != 1 || left[0].Handle != fresh.Handle {
+				t.Errorf("%s: %d sessions are left, want the new one alone", profile, len(left))
+			}
+			if info, err := w.Client.OwnSession(t.Context()); err != nil || !info.Valid {
+				t.Errorf("%s: amsql has no session: %v", profile, err)
+			}
+		}
+	}
+}
+
+func TestAServerThatRefusesEverythingIsLeftAlone(t *testing.T) {
+	for _, c := range []struct{ fails, sent int }{
+		{40, 5},  // all of them: five are enough to know
+		{4, 40},  // one fewer than that
+		{36, 40}, // but one succeeds first
+	} {
+		w := newWorld(t, simulator.Options{Realms: 1, Users: 5, Sessions: 40, Seed: 1})
+		w.BatchSize = 1
+		admin, err := w.server.Login("/", "amadmin")
+		must(t, err)
+		w.oneByOne(t, admin.Token)
+		sent := 0
+		w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if !isLogout(r) {
+				return false
+			}
+			sent++
+			refused := sent <= c.fails
+			if c.fails == 36 {
+				refused = sent > 1 && sent <= 37
+			}
+			if refused {
+				answer(response, 500)
+			}
+			return refused
+		}
+		outcomes, err := w.Sessions(t.Context(), w.sessions("/alpha"))
+		must(t, err)
+		if sent != c.sent {
+			t.Errorf("%d refusals: %d requests, want %d", c.fails, sent, c.sent)
+		}
+		got, left := states(outcomes), len(w.sessions("/alpha"))
+		if ended := got[methods.Ended]; left != 40-ended || got[methods.Refused] != min(c.fails, c.sent) {
+			t.Errorf("%d refusals: outcomes %v, and %d are left", c.fails, got, left)
+		}
+	}
+}
+
+// What amsql has not sent it has not ended: an auditor must not read that it had.
+func TestASessionThatEndsByItselfBeforeItIsSentIsAlreadyGone(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
+	w.BatchSize = 1
+	admin, err := w.server.Login("/", "amadmin")
+	must(t, err)
+	w.oneByOne(t, admin.Token)
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	w.Journal, err = methods.OpenJournal(path)
+	must(t, err)
+	targets := w.sessions("/alpha")
+	w.tamper = func(response http.ResponseWriter, r *http.Request, body []byte) bool {
+		if !isLogout(r) {
+			return false
+		}
+		ends, _ := json.Marshal(map[string]any{"sessionHandles": []string{targets[2].Handle}})
+		w.pass(httptest.NewRecorder(), r, ends) // it ends otherwise
+		answer(response, 401)                   // and nothing more is sent
+		return true
+	}
+	outcomes, err := w.Sessions(t.Context(), targets)
+	must(t, err)
+	must(t, w.Journal.Close())
+	if o := outcomes[2]; o.State != methods.AlreadyGone || o.Reason != "it has ended by itself" {
+		t.Errorf("%s: %s", o.State, o.Reason)
+	}
+	if got, want := states(outcomes), (map[methods.State]int{methods.Refused: 1, methods.AlreadyGone: 1, methods.StillListed: 2}); !cmp.Equal(got, want) {
+		t.Errorf("outcomes %v, want %v", got, want)
+	}
+	if got := lines(t, path)[methods.Fingerprint(targets[2].Handle)]; !slices.Equal(got, []string{"already gone"}) {
+		t.Errorf("the journal says %q", got)
 	}
 }

@@ -51,14 +51,20 @@ func Fingerprint(secret string) string {
 }
 
 func (s Session) fingerprint() string {
-	if s.Handle != "" {
+	switch {
+	case s.Handle != "":
 		return Fingerprint(s.Handle)
+	case s.Token != "":
+		return tokenPrefix + Fingerprint(s.Token)
 	}
-	return tokens + Fingerprint(s.Token)
+	return userPrefix + Fingerprint(userKey(s.Realm, s.Username))
 }
 
-// tokens begins the fingerprint of a token, which no list can show.
-const tokens = "token-"
+// These begin the fingerprints of what no list can show: a token, and a user's client-side sessions.
+const (
+	tokenPrefix = "token-"
+	userPrefix  = "user-"
+)
 
 // A Journal is a file of JSON lines, which only its owner may read, and only one process may write to at a time. Before
 // and after each batch, and at the end, its lines are on the disk. A nil Journal writes nothing.
@@ -288,20 +294,22 @@ func (e *Ending) settleJournal(ctx context.Context) error {
 // settled looks for the sessions by their fingerprints. What can never be told is unknown, so that no entry stands in
 // the way of later work; where only the answer fails to come, what is left stays open, and the error says why.
 func (e *Ending) settled(ctx context.Context, left []Entry) (settled, open []Entry, err error) {
-	users := map[string]listedUser{}
+	lists := map[string]listedUser{}
 	for i, entry := range left {
 		key := userKey(entry.Realm, entry.Username)
-		user, listed := users[key]
+		user, listed := lists[key]
 		if !listed {
 			if user, err = e.listedUser(ctx, entry); err != nil {
 				return settled, left[i:], err
 			}
-			users[key] = user
+			lists[key] = user
 		}
 		state, reason := Ended, "left open by an earlier run"
 		switch {
-		case strings.HasPrefix(entry.Session, tokens):
+		case strings.HasPrefix(entry.Session, tokenPrefix):
 			state, reason = Unknown, reason+", and only its token could tell"
+		case strings.HasPrefix(entry.Session, userPrefix):
+			state, reason = Unknown, reason+", and no list shows client-side sessions"
 		case user.fingerprints[entry.Session]:
 			state = StillListed
 		case user.doubt != "":
@@ -324,14 +332,15 @@ func (e *Ending) listedUser(ctx context.Context, entry Entry) (user listedUser, 
 	if entry.Realm == "" || entry.Username == "" {
 		return listedUser{doubt: "the journal does not name the user"}, nil // AM would list every user's
 	}
-	sessions, whole, err := e.Inventory.List(ctx, rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields})
+	query := rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields}
+	sessions, whole, err := e.Inventory.List(ctx, query)
 	switch {
 	case err != nil && (passing(err) || rest.IsUnauthorized(err)):
 		return user, err
 	case err != nil:
 		user.doubt = err.Error()
 	case !whole:
-		user.doubt = errCut.Error()
+		user.doubt = truncated(query).Error()
 	}
 	user.fingerprints = make(map[string]bool, len(sessions))
 	for _, s := range sessions {

@@ -3,6 +3,7 @@ package methods
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -91,29 +92,43 @@ func (s Session) whose() string {
 type Plan struct {
 	Sessions []Session // alive, and to be ended
 	Own      bool      // they are the caller's own session
+	Unlisted []Session // users, each in a realm, whose client-side sessions no list shows
 }
+
+func (p *Plan) empty() bool { return len(p.Sessions) == 0 && len(p.Unlisted) == 0 }
 
 // String says how many sessions of how many users in which realms.
 func (p *Plan) String() string {
-	users, realms := map[string]bool{}, map[string]bool{}
-	for _, s := range p.Sessions {
-		users[userKey(s.Realm, s.Username)] = true
+	var parts []string
+	if len(p.Sessions) > 0 || len(p.Unlisted) == 0 {
+		users := map[string]bool{}
+		for _, s := range p.Sessions {
+			users[userKey(s.Realm, s.Username)] = true
+		}
+		parts = append(parts, fmt.Sprintf("%s of %s in realm %s",
+			english.Plural(len(p.Sessions), "session", ""), english.Plural(len(users), "user", ""), realmNames(p.Sessions)))
+	}
+	if p.Own {
+		parts = append(parts, "amsql's own")
+	}
+	if len(p.Unlisted) > 0 {
+		parts = append(parts, fmt.Sprintf("client-side sessions of %q in realm %s, which no list shows", p.Unlisted[0].Username, realmNames(p.Unlisted)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// realmNames are the sessions' realms; of many, some.
+func realmNames(sessions []Session) string {
+	realms := map[string]bool{}
+	for _, s := range sessions {
 		realms[s.Realm] = true
 	}
-	var names []string
-	for realm := range realms {
-		names = append(names, realm)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(realms))
 	const most = 5
 	if more := len(names) - most; more > 0 {
 		names = append(names[:most], fmt.Sprintf("%d more", more))
 	}
-	text := fmt.Sprintf("%s of %s in realm %s", english.Plural(len(p.Sessions), "session", ""), english.Plural(len(users), "user", ""), strings.Join(names, ", "))
-	if p.Own {
-		text += ", amsql's own"
-	}
-	return text
+	return strings.Join(names, ", ")
 }
 
 // PlanOf is what a dry run had in mind.
