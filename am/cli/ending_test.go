@@ -3,11 +3,14 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
@@ -47,6 +50,58 @@ func TestALongPlanIsShownInPart(t *testing.T) {
 	_, err, _ := invoke(t, Streams{In: strings.NewReader("no\n"), InIsTerminal: true, ErrIsTerminal: true}, "logout", "--where", "realm = '/alpha'")
 	if strings.Count(err, " @ /alpha shandle:") != shownRows || !strings.Contains(err, "\n  and 5 more\nType the number of sessions to end them: ") {
 		t.Errorf("%s", err)
+	}
+}
+
+// A slowAnswer is typed after something else has happened.
+type slowAnswer struct {
+	io.Reader
+	meanwhile func()
+}
+
+func (s *slowAnswer) Read(p []byte) (int, error) {
+	if s.meanwhile != nil {
+		s.meanwhile()
+		s.meanwhile = nil
+	}
+	return s.Reader.Read(p)
+}
+
+func TestAnAnswerMayTakeLong(t *testing.T) {
+	for _, args := range [][]string{
+		{"logout", "--where", "realm = '/alpha' and username = 'leaver'", "-o", "csv"},
+		{"query", "--allow-writes", "delete from am_session where realm = '/alpha' and username = 'leaver'"},
+		{"query", "--allow-writes", "begin; delete from am_session where realm = '/alpha' and username = 'leaver'; commit"},
+	} {
+		var late atomic.Int64
+		server := connect(t, simulator.Options{Realms: 1, Users: 2, Seed: 1, Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+		login := func() simulator.Session {
+			s, err := server.Login("/alpha", "leaver")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		if err := server.AddUser("/alpha", "leaver", "changeit"); err != nil {
+			t.Fatal(err)
+		}
+		login()
+		late.Store(int64(25 * time.Minute)) // the first session has five minutes left
+		login()
+		login()
+		var fresh simulator.Session
+		typed := &slowAnswer{strings.NewReader("3\n"), func() {
+			late.Add(int64(10 * time.Minute))
+			fresh = login()
+		}}
+		out, err, status := invoke(t, Streams{In: typed, InIsTerminal: true, ErrIsTerminal: true}, args...)
+		if status != statusFine || !strings.Contains(out+err, "2 ended, 1 already gone") && strings.Count(out, ",ended,,")+10*strings.Count(out, ",already gone,it ended while") != 12 {
+			t.Errorf("%q: status %d, %s%s", args, status, out, err)
+		}
+		left := server.Sessions()
+		if n := len(left); n != 2 || !slices.ContainsFunc(left, func(s simulator.Session) bool { return s.Handle == fresh.Handle }) {
+			t.Errorf("%q: %d sessions are left, want that of AM itself and the new one", args, n)
+		}
 	}
 }
 

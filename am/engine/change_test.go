@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/google/go-cmp/cmp"
+	"github.com/ncruces/go-sqlite3"
 	"pgregory.net/rapid"
 )
 
@@ -22,6 +24,7 @@ type writableTable struct {
 	refuses error // Accept's
 	fails   error // Apply's
 	made    []string
+	making  func() // called by Apply
 }
 
 func (w *writableTable) PrimaryKey() []string { return []string{"session_handle", "realm"} }
@@ -30,6 +33,9 @@ func (w *writableTable) Needs() []string      { return []string{"username"} }
 func (w *writableTable) Accept(engine.Change) error { return w.refuses }
 
 func (w *writableTable) Apply(_ context.Context, changes []engine.Change) error {
+	if w.making != nil {
+		w.making()
+	}
 	for _, c := range changes {
 		w.make(c)
 	}
@@ -155,6 +161,64 @@ func TestWhatIsRefusedOrFailsIsTheErrorOfTheStatement(t *testing.T) {
 		if len(c.table.made) != c.made || db.InTransaction() {
 			t.Errorf("%s: made %q, in a transaction: %t", c.sql, c.table.made, db.InTransaction())
 		}
+	}
+}
+
+// Whoever makes the changes may ask somebody first, who thinks for as long as he likes: no lock is held, and the database
+// serves others.
+func TestSQLiteIsAtRestWhileChangesAreMade(t *testing.T) {
+	for _, sql := range []string{
+		`delete from am_session where username in (select name from history.leavers)`,
+		`begin; delete from am_session where username in (select name from history.leavers); commit`,
+		`begin; delete from am_session where username in (select name from history.leavers); end; select 1`,
+		`savepoint s; delete from am_session where username in (select name from history.leavers); release s`,
+	} {
+		path := filepath.Join(t.TempDir(), "history.db")
+		other, err := sqlite3.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Exec(`create table leavers(name); insert into leavers values ('scarter')`); err != nil {
+			t.Fatal(err)
+		}
+		w := &writableTable{fakeTable: sessions()}
+		db := open(t, w)
+		if err := db.AttachFile("history", path); err != nil {
+			t.Fatal(err)
+		}
+		made := 0
+		w.making = func() {
+			made++
+			if err := other.Exec(`insert into leavers values ('bjensen')`); err != nil {
+				t.Errorf("%s: another process writes to the file: %v", sql, err)
+			}
+			if rows, err := tryAll(t.Context(), db, `select count(*) from history.leavers`); fmt.Sprint(rows) != "[[2]]" || err != nil || db.InTransaction() {
+				t.Errorf("%s: the database answers %v, %v", sql, rows, err)
+			}
+		}
+		if _, err := tryAll(t.Context(), db, sql); err != nil || made != 1 {
+			t.Errorf("%s: %d times, %v", sql, made, err)
+		}
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Tables are asked in turn, and the error of one leaves those behind it alone.
+func TestTheChangesBehindAnErrorAreNotMade(t *testing.T) {
+	oops := errors.New("oops")
+	east, west := &writableTable{fakeTable: sessions(), fails: oops}, &writableTable{fakeTable: sessions()}
+	db := open(t)
+	if err := errors.Join(db.Attach("east", east), db.Attach("west", west)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := tryAll(t.Context(), db, `begin; delete from east.am_session where idle = 5; delete from west.am_session; commit`)
+	if !errors.Is(err, oops) || len(east.made) != 1 || len(west.made) != 0 {
+		t.Errorf("%v; made %q and %q", err, east.made, west.made)
+	}
+	if _, err := tryAll(t.Context(), db, `select 1`); err != nil || len(west.made) != 0 {
+		t.Errorf("afterwards: %v, made %q", err, west.made)
 	}
 }
 
