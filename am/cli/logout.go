@@ -81,6 +81,8 @@ func (o *LogoutOptions) check(cmd *cobra.Command) error {
 		return misuse(cmd, "give one of --handle, --token-file, --username, --where and --from, to say which sessions")
 	case o.Realm != "" && o.Username == "":
 		return misuse(cmd, "--realm goes with --username")
+	case methods.CheckRealm(o.Realm) != nil:
+		return misuse(cmd, "--realm %v", methods.CheckRealm(o.Realm))
 	case newFormat(o.Output, formatOptions{}) == nil:
 		return misuse(cmd, "--output %q is none of %s", o.Output, formatNames())
 	}
