@@ -102,7 +102,8 @@ func (e *Ending) carryOut(ctx context.Context, work []batch, targets []*target) 
 
 func (r *run) stop(reason error) { r.stopped.CompareAndSwap(nil, &reason) }
 
-// maxAttempts is how often a batch is sent where no answer comes, or one that AM did not make.
+// maxAttempts is how often a batch is sent where no answer comes, or one that AM did not make. The client repeats only
+// what changes nothing, so that each request that does has its lines in the journal.
 const maxAttempts = 3
 
 // maxFaults is how many handles may fail alone, before any success, until the server is taken to refuse them all.

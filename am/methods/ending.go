@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
@@ -324,13 +325,15 @@ func (e *Ending) unlisted(ctx context.Context, realms []string, username string)
 		return nil, err
 	}
 	for _, realm := range realms {
-		clientSide, err := e.Inventory.ClientSide(ctx, realm)
-		if err == nil && clientSide != nil && !*clientSide || own.isOf(realm, username) {
-			continue
-		}
 		users = append(users, &target{Session: Session{Username: username, Realm: realm}})
 	}
-	return users, nil
+	e.each(users, func(t *target) {
+		t.own = own.isOf(t.Realm, username)
+		if clientSide, err := e.Inventory.ClientSide(ctx, t.Realm); err == nil && clientSide != nil && !*clientSide {
+			t.settle(AlreadyGone, "the realm leaves no sessions to clients")
+		}
+	})
+	return slices.DeleteFunc(users, func(t *target) bool { return t.own || t.state != "" }), nil
 }
 
 // endUnlisted sends logoutByUser, once in each realm. No list proves what it does.

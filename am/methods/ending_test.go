@@ -623,18 +623,22 @@ func (s *setter) do(method, path, body string, reply any, header ...string) {
 }
 
 func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
+	settled := "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"
+	open := "the journal leaves 1 session open, for the next run: the session query for \"busy\" in realm /bravo failed"
 	for _, c := range []struct {
-		name     string
-		realm    string
-		tamper   func(response http.ResponseWriter) // the answer to the list of the entry's user
-		outcomes []string                           // of the entry, after the run
-		notice   string
+		name, session, realm string
+		status               int    // of the answer to the list of the entry's user, where it is spoilt
+		reason               string // of the entry's outcome; "" where it stays open
+		notice               string
 	}{
-		{"cut", "/alpha", nil, []string{"sending", "unknown"}, "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"},
-		{"no such realm", "/nowhere", nil, []string{"sending", "unknown"}, "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"},
-		{"no realm", "", nil, []string{"sending", "unknown"}, "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"},
-		{"forbidden", "/bravo", func(response http.ResponseWriter) { answer(response, 403) }, []string{"sending", "unknown"}, "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"},
-		{"out of order", "/bravo", func(response http.ResponseWriter) { answer(response, 503) }, []string{"sending"}, "the journal leaves 1 session open, for the next run: "},
+		{"a truncated list", "sha256:1", "/alpha", 0, `and AM cannot be asked what became of it: AM truncates the list of "busy" in realm /alpha`, settled},
+		{"no such realm", "sha256:1", "/nowhere", 0, "404 Not Found", settled},
+		{"no realm", "sha256:1", "", 0, "the journal does not name the user", settled},
+		{"forbidden", "sha256:1", "/bravo", 403, "403 Forbidden", settled},
+		{"a token", "token-sha256:1", "/bravo", 0, "only its token could tell", settled},
+		{"client-side sessions", "user-sha256:1", "/bravo", 0, "no list shows client-side sessions", settled},
+		{"out of order", "sha256:1", "/bravo", 503, "", open},
+		{"not signed in", "sha256:1", "/bravo", 401, "", open},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, ListCap: 8})
@@ -644,26 +648,32 @@ func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
 				must(t, err)
 			}
 			w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
-				about := c.tamper != nil && strings.Contains(r.URL.Query().Get("_queryFilter"), `"busy"`)
-				if about {
-					c.tamper(response)
+				spoilt := c.status != 0 && strings.Contains(r.URL.Query().Get("_queryFilter"), `"busy"`)
+				if spoilt {
+					answer(response, c.status)
 				}
-				return about
+				return spoilt
 			}
 			path := filepath.Join(t.TempDir(), "journal.jsonl")
-			must(t, os.WriteFile(path, []byte(`{"connection":"am","session":"sha256:1","username":"busy","realm":"`+c.realm+`","outcome":"sending"}`+"\n"), 0o600))
+			must(t, os.WriteFile(path, []byte(`{"connection":"am","session":"`+c.session+`","username":"busy","realm":"`+c.realm+`","outcome":"sending"}`+"\n"), 0o600))
 			journal, err := methods.OpenJournal(path)
 			must(t, err)
 			defer func() { must(t, journal.Close()) }()
 			w.Journal = journal
-			target := w.sessionsOf(t, "/bravo")[0]
-			outcomes, err := w.Sessions(t.Context(), []methods.Session{target})
+			outcomes, err := w.Sessions(t.Context(), w.sessionsOf(t, "/bravo")[:1])
 			must(t, err)
 			if outcomes[0].State != methods.Ended {
 				t.Errorf("%+v", outcomes)
 			}
-			if got := lines(t, path)["sha256:1"]; !slices.Equal(got, c.outcomes) {
-				t.Errorf("outcomes of the entry %q, want %q", got, c.outcomes)
+			want := []string{"sending", "unknown"}
+			if c.reason == "" {
+				want = want[:1]
+			}
+			if got := lines(t, path)[c.session]; !slices.Equal(got, want) {
+				t.Errorf("outcomes of the entry %q, want %q", got, want)
+			}
+			if text, err := os.ReadFile(path); err != nil || !strings.Contains(strings.ReplaceAll(string(text), `\"`, `"`), c.reason) {
+				t.Errorf("no %q in %s", c.reason, text)
 			}
 			if !slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, c.notice) }) {
 				t.Errorf("notices %q", w.notices)

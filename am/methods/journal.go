@@ -120,7 +120,7 @@ func (j *Journal) exclude() error {
 	locked, err := j.lock.TryLock()
 	switch {
 	case err != nil:
-		return fmt.Errorf("lock %s: %w", j.lock.Path(), err)
+		return fmt.Errorf("lock %s, or else give a file on a file system that has locks: %w", j.lock.Path(), err)
 	case !locked:
 		return fmt.Errorf("%s is in use by another amsql: wait until that one ends, or give this one another file", j.file.Name())
 	}
