@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -257,7 +259,7 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 		case round == 0:
 			plan.Unlisted = alive(unlisted)
 		case round == maxRounds && len(targets) > 0:
-			return outcomes(done), fmt.Errorf("%q signs in as quickly as the sessions end: there are %d more after %d rounds; disable the user first", username, len(targets), round)
+			return outcomes(done), fmt.Errorf("%q signs in as quickly as the sessions end: %s left after %d rounds; disable the user first", username, english.Plural(len(targets), "session", ""), round)
 		}
 		if plan.empty() && round == 0 {
 			e.notify("AM lists no session of %q to be ended; client-side sessions are in no list, and AM ends them only where blacklisting is on", username)
