@@ -76,6 +76,12 @@ func TestAfterAKillASecondRunSettlesEverySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := ending(t, server, "--from", handles, "--journal", journal)
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil { // so that it cannot end by itself
+		t.Fatal(err)
+	}
+	if _, errs, status := invoke(t, terminal.Streams{}, "logout", "--yes", "--from", handles, "--journal", journal); status != statusMisused || !strings.Contains(errs, "is in use by another amsql") {
+		t.Errorf("a second process with the same journal: status %d, %s", status, errs)
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

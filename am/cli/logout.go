@@ -84,6 +84,8 @@ func (o *LogoutOptions) check(cmd *cobra.Command) error {
 		return misuse(cmd, "give one of --handle, --token-file, --username, --where and --from, to say which sessions")
 	case o.Realm != "" && o.Username == "":
 		return misuse(cmd, "--realm goes with --username")
+	case methods.CheckRealm(o.Realm) != nil:
+		return misuse(cmd, "--realm %v", methods.CheckRealm(o.Realm))
 	case render.NewFormat(o.Output, render.Options{}) == nil:
 		return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
 	}
@@ -118,7 +120,7 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 		return w.Explain(err)
 	}
 	printErr := w.PrintCells(methods.OutcomeColumns, methods.OutcomeRows(outcomes), o.Output)
-	return cmp.Or(err, methods.Unended(outcomes), printErr)
+	return cmp.Or(err, methods.Remaining(outcomes), printErr)
 }
 
 // openEnding opens the first of the connections for what ends its sessions.

@@ -69,6 +69,7 @@ func TestNoStepIsTriedBehindTheOneThatItsReaderStopsAt(t *testing.T) {
 func TestAnInterruptedExaminationTellsNothingOfTheStepUnderWay(t *testing.T) {
 	p, _ := patient(t)
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var steps []string
 	for f := range doctor.Examine(ctx, p) {
 		if steps = append(steps, f.Step); f.Step == "TLS" {

@@ -46,6 +46,9 @@ type DB struct {
 	// identifies is whether the statement under way may ask for the ids of rows.
 	identifies bool
 
+	// committed is what is to be done when the step under way is through.
+	committed []committed
+
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
 }

@@ -73,7 +73,8 @@ type Writable interface {
 	// Accept tells whether a change could be made, and makes nothing.
 	Accept(c Change) error
 
-	// Apply makes the changes, in their order. Its error fails the COMMIT; what it has made then stays made.
+	// Apply makes the changes, in their order, when SQLite has committed the transaction and holds no lock: it may take
+	// long. Its error is that of the COMMIT; what it has made then stays made.
 	Apply(ctx context.Context, changes []Change) error
 }
 

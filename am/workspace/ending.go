@@ -54,14 +54,11 @@ const shownRows = 10
 
 // confirmation asks for the number of sessions on a terminal. Elsewhere --yes must have answered.
 func (w *Workspace) confirmation(o EndingOptions) func(context.Context, *methods.Plan) error {
-	if o.DryRun {
+	if o.DryRun || o.Yes {
 		return nil
 	}
 	return func(ctx context.Context, p *methods.Plan) error {
-		switch {
-		case o.Yes:
-			return nil
-		case !w.Streams.InIsTerminal || !w.Streams.ErrIsTerminal:
+		if !w.Streams.InIsTerminal || !w.Streams.ErrIsTerminal {
 			return Usage("%s would be ended, and there is no terminal to ask on: add --yes to end them, or --dry-run to see them", p)
 		}
 		w.Progress.Clear()

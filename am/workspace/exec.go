@@ -35,7 +35,7 @@ func (w *Workspace) exec(ctx context.Context, call engine.Call) (result engine.R
 	}
 	args := methods.Arguments{}
 	for _, arg := range call.Args {
-		args[arg.Name] = append(args[arg.Name], fmt.Sprint(arg.Value))
+		args[arg.Name] = append(args[arg.Name], arg.Text)
 	}
 	ending := w.ends[w.Connections[i].Name()]
 	if ending == nil {

@@ -98,7 +98,7 @@ func (t sessionWriter) Apply(ctx context.Context, changes []table.Change) error 
 	case len(outcomes) > 0:
 		t.workspace.Notices.Add(methods.Tally(outcomes))
 	}
-	return cmp.Or(err, methods.Unended(outcomes))
+	return cmp.Or(err, methods.Remaining(outcomes))
 }
 
 // A propertyWriter sets session properties.

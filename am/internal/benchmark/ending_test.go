@@ -138,8 +138,8 @@ func endAll(b *testing.B, s server, journalled bool) time.Duration {
 	}
 	outcomes, err := e.Sessions(b.Context(), sessions)
 	took := time.Since(start)
-	if err != nil || methods.Unended(outcomes) != nil {
-		b.Fatal(err, methods.Unended(outcomes))
+	if err != nil || methods.Remaining(outcomes) != nil {
+		b.Fatal(err, methods.Remaining(outcomes))
 	}
 	return took
 }
