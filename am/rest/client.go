@@ -21,11 +21,11 @@ import (
 
 // Config says how to reach one AM. The zero value of every field but BaseURL means a default.
 type Config struct {
-	BaseURL     string // with the context path: https://am.example.com/openam
-	Credentials Credentials
-	Realm       string // where the account lives; the root by default
-	CookieName  string // asked of the server by default
-	API         string // a resource version of sessions instead of negotiating one
+	BaseURL     string      // with the context path: https://am.example.com/openam
+	Credentials Credentials // one of Password, SSOToken, AccessToken, ServiceAccount
+	Realm       string      // where the account lives; the root by default
+	CookieName  string      // asked of the server by default
+	API         string      // a resource version of sessions instead of negotiating one
 
 	Transport      Transport
 	MaxConcurrency int // requests under way at once; 16 by default
@@ -47,10 +47,10 @@ type Client struct {
 	careful   *retryablehttp.Client // for what may not
 	gate      *gate
 
-	api        once[api]
-	cookieName once[string]
-	users      once[directory]
-	keys       keyring
+	api         once[api]
+	cookieName  once[string]
+	users       once[directory]
+	credentials credentialCache
 
 	sticky      atomic.Pointer[string] // the load balancer's cookie
 	date        atomic.Pointer[string] // of the last answer
@@ -74,7 +74,7 @@ func New(config Config) (*Client, error) {
 			return nil, err
 		}
 	}
-	if err := config.Credentials.check(); err != nil {
+	if err := checkCredentials(config.Credentials); err != nil {
 		return nil, err
 	}
 	c := &Client{config: config, base: base, log: config.Logger, transaction: "amsql-" + rand.Text()[:12]}
@@ -83,7 +83,7 @@ func New(config Config) (*Client, error) {
 	}
 	c.notListing = map[int]string{http.StatusForbidden: fmt.Sprintf("%q may not list sessions, only an administrator may; see docs/index.md#permissions", c.Account())}
 	c.gate = newGate(cmp.Or(config.MaxConcurrency, DefaultMaxConcurrency))
-	for _, finding := range []*lock{&c.api.finding, &c.cookieName.finding, &c.users.finding, &c.keys.lock} {
+	for _, finding := range []*lock{&c.api.finding, &c.cookieName.finding, &c.users.finding, &c.credentials.lock} {
 		*finding = newLock()
 	}
 	c.repeating, c.careful, err = config.Transport.clients(c.gate.ceiling, c)
@@ -213,8 +213,8 @@ func (c *Client) send(ctx context.Context, r call, reply any) error {
 	return nil
 }
 
-// exchange makes a call and returns its answer, a JSON body of a success. Where AM does not accept a credential that
-// can be renewed, it is renewed and the call repeated: a request answered 401 has not been acted upon.
+// exchange makes a call and returns its answer, a JSON body of a success. Where AM does not accept the credential and
+// another can be had, the call is repeated with it: a request answered 401 has not been acted upon.
 func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 	payload, contentType, err := encode(r.body)
 	if err != nil {
@@ -223,19 +223,23 @@ func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 	if r.anonymous {
 		return c.attempt(ctx, r, payload, contentType, nil)
 	}
-	key, err := c.key(ctx, nil)
+	used, err := c.credential(ctx, nil)
 	if err != nil {
 		return nil, duringSignIn(err)
 	}
-	a, err := c.attempt(ctx, r, payload, contentType, key)
-	if IsUnauthorized(err) && c.config.Credentials.renewable() {
-		c.log.Debug("credential not accepted, renewing it", "what", r.what)
-		if key, err = c.key(ctx, key); err != nil {
-			return nil, duringSignIn(err)
-		}
-		a, err = c.attempt(ctx, r, payload, contentType, key)
+	a, err := c.attempt(ctx, r, payload, contentType, used)
+	if !IsUnauthorized(err) {
+		return a, err
 	}
-	return a, err
+	renewed, failure := c.credential(ctx, used)
+	if failure != nil {
+		return nil, duringSignIn(failure)
+	}
+	if renewed.given && *renewed == *used {
+		return nil, err // there is no other
+	}
+	c.log.Debug("credential not accepted and renewed", "what", r.what)
+	return c.attempt(ctx, r, payload, contentType, renewed)
 }
 
 func encode(body any) (payload []byte, contentType string, err error) {
@@ -274,7 +278,7 @@ func climbs(path string) bool {
 // maxRequestLine bounds the path and parameters of a request: Tomcat takes 8,192 bytes with all headers.
 const maxRequestLine = 7000
 
-func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentType string, key *credential) (*answer, error) {
+func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentType string, used *credential) (*answer, error) {
 	target := c.target(r.path)
 	if len(r.query) > 0 {
 		target += "?" + strings.Join(r.query, "&")
@@ -288,8 +292,8 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		failure.Err = errors.New(`no realm is called "." or ".."`)
 		return nil, failure
 	}
-	if key != nil {
-		r.secrets = append(r.secrets, strings.TrimPrefix(key.value, "Bearer "))
+	if used != nil {
+		r.secrets = append(r.secrets, strings.TrimPrefix(used.value, "Bearer "))
 	}
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, alike{}, r.alike))
 	var body any // nil where there is none, for net/http looks into an empty one
@@ -302,7 +306,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		failure.Err = redactError(err)
 		return nil, failure
 	}
-	failure.TransactionID = c.dress(request.Request, r, contentType, key)
+	failure.TransactionID = c.dress(request.Request, r, contentType, used)
 	client := c.careful
 	if r.safe {
 		client = c.repeating
@@ -329,7 +333,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 
 // dress adds the headers and returns the transaction id. Accept-API-Version always goes along: without it AM behaves
 // as its administrator has set (PingAM 8, REST API versioning) and its CSRF filter may refuse.
-func (c *Client) dress(request *http.Request, r call, contentType string, key *credential) string {
+func (c *Client) dress(request *http.Request, r call, contentType string, used *credential) string {
 	h := request.Header
 	h.Set("Accept", "application/json")
 	h.Set("User-Agent", cmp.Or(c.config.UserAgent, "amsql"))
@@ -350,8 +354,8 @@ func (c *Client) dress(request *http.Request, r call, contentType string, key *c
 	for name, values := range r.header {
 		h[name] = values
 	}
-	if key != nil {
-		h.Set(key.header, key.value)
+	if used != nil {
+		h.Set(used.header, used.value)
 	}
 	return id
 }

@@ -21,7 +21,7 @@ func TestWaysRoundAreTakenAndSaid(t *testing.T) {
 			web := httptest.NewServer(server)
 			defer web.Close()
 			user, password := server.Admin()
-			c, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), Credentials: rest.Credentials{Username: user, Password: password}})
+			c, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), Credentials: rest.Password{Username: user, Password: password}})
 			check(t, err)
 			defer func() { check(t, c.Close(context.Background())) }()
 			check(t, server.AddUser("/alpha", "anna", "changeit"))
@@ -63,7 +63,7 @@ func TestLogoutOfOnesOwnUserSparesTheCaller(t *testing.T) {
 		_, err := server.Login("/", user)
 		check(t, err)
 	}
-	c, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), Credentials: rest.Credentials{Username: user, Password: password}})
+	c, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), Credentials: rest.Password{Username: user, Password: password}})
 	check(t, err)
 	done, err := c.LogoutUser(t.Context(), "/", user)
 	check(t, err)
