@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
 // Config says how to reach one AM. The zero value of every field but BaseURL means a default.
@@ -100,23 +101,12 @@ func (c *Client) At(baseURL string) (*Client, error) {
 func checkBaseURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", fmt.Errorf("base_url %q is not an address such as https://am.example.com/am", redactURL(s))
+		return "", fmt.Errorf("base_url %q is not an address such as https://am.example.com/am", redact.Address(s))
 	}
 	if u.User != nil || strings.ContainsAny(s, "?#") {
-		return "", fmt.Errorf("base_url %q must hold no credentials, parameters or fragment: the account goes into username and password", redactURL(s))
+		return "", fmt.Errorf("base_url %q must hold no credentials, parameters or fragment: the account goes into username and password", redact.Address(s))
 	}
 	return strings.TrimRight(s, "/"), nil
-}
-
-// redactURL leaves out what may hold a password: all before the host, all behind the path.
-func redactURL(s string) string {
-	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		s = "…" + s[i:]
-	}
-	if i := strings.IndexAny(s, "?#"); i >= 0 {
-		s = s[:i] + "…"
-	}
-	return s
 }
 
 // BaseURL is the deployment's address with its context path, without a trailing slash.
@@ -158,24 +148,6 @@ type call struct {
 	anonymous bool
 	hints     map[int]string // what to do about a status, before the general hints
 	secrets   []string       // what it carries and no error may show, where the server repeats it
-}
-
-// hide takes the call's secrets out of what the server says.
-func (r call) hide(text string) string {
-	for _, secret := range r.secrets {
-		if secret != "" {
-			text = strings.NewReplacer(secret, "…", escape(secret), "…", html.EscapeString(secret), "…").Replace(text)
-		}
-	}
-	return text
-}
-
-// hideError does so in an error: one of a redirect that leads nowhere has the address.
-func (r call) hideError(err error) error {
-	if text := r.hide(err.Error()); text != err.Error() {
-		return errors.New(text)
-	}
-	return err
 }
 
 func param(name, value string) []string { return []string{name + "=" + escape(value)} }
@@ -303,7 +275,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	request, err := retryablehttp.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {
 		cancel(nil)
-		failure.Err = redactError(err)
+		failure.Err = redact.URL(err)
 		return nil, failure
 	}
 	failure.TransactionID = c.dress(request.Request, r, contentType, used)

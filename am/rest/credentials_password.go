@@ -47,7 +47,7 @@ func (p Password) authenticate(ctx context.Context, c *Client) (string, error) {
 			"X-Openam-Username": {mime.BEncoding.Encode("utf-8", p.Username)},
 			"X-Openam-Password": {mime.BEncoding.Encode("utf-8", p.Password)},
 		},
-		secrets: []string{p.Password},
+		secrets: []string{p.Password, mime.BEncoding.Encode("utf-8", p.Password)},
 		hints: map[int]string{
 			http.StatusUnauthorized: "check username and password (AM_USERNAME, AM_PASSWORD) and the realm that the account lives in (login_realm)",
 			http.StatusNotFound:     "check base_url (it ends in AM's context path, /openam or /am) and login_realm",

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -89,6 +90,7 @@ func TestNoSecretIsInAnErrorOrALog(t *testing.T) {
 	_, jwk := newKey()
 	accounts := map[string]rest.Credentials{
 		"password":        rest.Password{Username: "amadmin", Password: adminPassword},
+		"long password":   rest.Password{Username: "amadmin", Password: longPassword},
 		"SSO token":       rest.SSOToken(fixedToken),
 		"access token":    rest.AccessToken(fixedToken),
 		"service account": rest.ServiceAccount{ID: "sa-1", JWK: jwk},
@@ -158,7 +160,7 @@ func (p secretProbe) run(what string, answer func(http.ResponseWriter, *seen), c
 	err := call(client)
 	closing := client.Close(p.t.Context())
 
-	secrets := []string{newToken, targetToken, fixedToken, adminPassword, privatePart(p.jwk)}
+	secrets := []string{newToken, targetToken, fixedToken, adminPassword, longPassword, privatePart(p.jwk)}
 	for _, s := range server.requests() {
 		if form, err := url.ParseQuery(s.body); err == nil && form.Get("assertion") != "" {
 			secrets = append(secrets, form.Get("assertion"))
@@ -182,7 +184,7 @@ func (p secretProbe) expectNone(where, text string, secrets []string) {
 	p.t.Helper()
 	for _, secret := range secrets {
 		plain, _ := json.Marshal(secret)
-		for _, form := range []string{secret, url.QueryEscape(secret), strings.Trim(string(plain), `"`), base64.StdEncoding.EncodeToString([]byte(secret))} {
+		for _, form := range []string{secret, url.QueryEscape(secret), strings.Trim(string(plain), `"`), base64.StdEncoding.EncodeToString([]byte(secret)), mime.BEncoding.Encode("utf-8", secret)} {
 			if strings.Contains(text, form) {
 				p.t.Errorf("%s: %s shows %q:\n%s", p.name, where, form, text)
 				return

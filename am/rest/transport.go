@@ -18,6 +18,8 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 	"golang.org/x/time/rate"
+
+	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
 // Transport is how requests travel. The zero value verifies certificates against the system's authorities, obeys
@@ -71,7 +73,7 @@ func (t Transport) pool(concurrency int) (*http.Transport, error) {
 	if t.Proxy != "" {
 		address, err := url.Parse(t.Proxy)
 		if err != nil || address.Host == "" {
-			return nil, fmt.Errorf("proxy %q is not an address such as http://proxy.example.com:3128", redactURL(t.Proxy))
+			return nil, fmt.Errorf("proxy %q is not an address such as http://proxy.example.com:3128", redact.Address(t.Proxy))
 		}
 		proxy = http.ProxyURL(address)
 	}
