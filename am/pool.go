@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // pool holds the connections that a plugin host uses, by name.
@@ -57,7 +58,7 @@ func answeredElsewhere(q Query, all map[string]*proto.Quals) bool {
 				if value == qual.Values[0] {
 					break
 				}
-				if strings.EqualFold(value.(string), qual.Values[0].(string)) {
+				if crest.Same(value.(string), qual.Values[0].(string)) {
 					return true
 				}
 			}

@@ -1,3 +1,4 @@
 // Package crest holds the query filters of CREST, the REST dialect of AM and IDM, as values: build one, print it,
-// parse it back, evaluate it. The printer escapes, so no value can end its own string.
+// parse it back, evaluate it. The printer escapes, so no value can end its own string. Fold and Same compare names
+// as AM does.
 package crest

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -153,7 +154,7 @@ func (e *examination) unlisted() Finding {
 
 func containsFold(list []string, s string) bool {
 	for _, element := range list {
-		if strings.EqualFold(element, s) {
+		if crest.Same(element, s) {
 			return true
 		}
 	}

@@ -195,7 +195,7 @@ func (d directory) user(row map[string]any) *User {
 		}
 	}
 	u.Login = cmp.Or(u.Login, u.ID)
-	u.ID = strings.ToLower(u.ID) // as the token store does (OpenAM measured)
+	u.ID = crest.Fold(u.ID) // as the token store does
 	return u
 }
 
