@@ -42,7 +42,7 @@ func (e *examination) elsewhere(ctx context.Context, err error) string {
 		if err != nil {
 			continue
 		}
-		info, err := other.ServerInfo(rest.Unrepeated(ctx))
+		info, err := other.ServerInfo(rest.WithoutRetries(ctx))
 		if err == nil && info.CookieName != "" || errors.As(err, new(*tls.CertificateVerificationError)) {
 			return address
 		}

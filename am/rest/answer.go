@@ -47,7 +47,7 @@ func (a *answer) broken(err error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	failure := *a.failure
-	failure.Err = fmt.Errorf("the answer is broken: %w", err)
+	failure.Err = fmt.Errorf("invalid response body: %w", err)
 	failure.Status, failure.Hint = 0, "try again"
 	return &failure
 }
@@ -71,7 +71,7 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 	case isJSON:
 		var said refusal
 		if err := json.NewDecoder(io.LimitReader(a, maxErrorBody)).Decode(&said); err != nil {
-			e.Err = fmt.Errorf("the error body is broken: %w", err)
+			e.Err = fmt.Errorf("invalid error body: %w", err)
 		}
 		e.explain(said)
 	case status/100 == 2:

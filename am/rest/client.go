@@ -44,13 +44,13 @@ type Client struct {
 	base   string // BaseURL without a trailing slash
 	log    hclog.Logger
 
-	repeating *retryablehttp.Client // for what may be sent twice
-	careful   *retryablehttp.Client // for what may not
-	gate      *gate
+	retrying    *retryablehttp.Client // for what may be sent twice
+	nonRetrying *retryablehttp.Client // for what may not
+	gate        *gate
 
-	api         once[api]
-	cookieName  once[string]
-	users       once[directory]
+	api         *lazy[api]
+	cookieName  *lazy[string]
+	users       *lazy[directory]
 	credentials credentialCache
 
 	sticky      atomic.Pointer[string] // the load balancer's cookie
@@ -78,16 +78,16 @@ func New(config Config) (*Client, error) {
 	if err := checkCredentials(config.Credentials); err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, base: base, log: config.Logger, transaction: "amsql-" + rand.Text()[:12]}
+	c := &Client{
+		config: config, base: base, log: config.Logger, transaction: "amsql-" + rand.Text()[:12],
+		api: newLazy[api](), cookieName: newLazy[string](), users: newLazy[directory](), credentials: credentialCache{mu: newMutex()},
+	}
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()
 	}
 	c.notListing = map[int]string{http.StatusForbidden: fmt.Sprintf("%q may not list sessions, only an administrator may; see docs/index.md#permissions", c.Account())}
 	c.gate = newGate(cmp.Or(config.MaxConcurrency, DefaultMaxConcurrency))
-	for _, finding := range []*lock{&c.api.finding, &c.cookieName.finding, &c.users.finding, &c.credentials.lock} {
-		*finding = newLock()
-	}
-	c.repeating, c.careful, err = config.Transport.clients(c.gate.ceiling, c)
+	c.retrying, c.nonRetrying, err = config.Transport.clients(c.gate.ceiling, c)
 	return c, err
 }
 
@@ -135,24 +135,24 @@ func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
 
 // call is one request before it is sent.
 type call struct {
-	what      string // for errors: the session query
-	method    string
-	path      string // below the base, escaped; beside AM where it begins with siblingPath
-	shown     string // the path for logs and errors, where path holds a token
-	query     []string
-	version   string // resource version; "" sends none
-	body      any    // marshalled to JSON; a form where it is a url.Values
-	header    http.Header
-	safe      bool   // may be sent twice
-	alike     string // the kind of a request that takes about as long as others of it
-	anonymous bool
-	hints     map[int]string // what to do about a status, before the general hints
-	secrets   []string       // what it carries and no error may show, where the server repeats it
+	what         string // for errors: the session query
+	method       string
+	path         string // below the base, escaped; beside AM where it begins with siblingPath
+	shown        string // the path for logs and errors, where path holds a token
+	query        []string
+	version      string // resource version; "" sends none
+	body         any    // marshalled to JSON; a form where it is a url.Values
+	header       http.Header
+	safe         bool   // may be sent twice
+	latencyClass string // a name that requests share which take about as long as each other
+	anonymous    bool
+	hints        map[int]string // what to do about a status, before the general hints
+	secrets      []string       // what it carries and no error may show, where the server repeats it
 }
 
 func param(name, value string) []string { return []string{name + "=" + escape(value)} }
 
-// escape makes a value safe in a path element and in a parameter alike; a blank is %20 in both.
+// escape makes a value safe in a path element and in a parameter latencyClass; a blank is %20 in both.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // realmPath is the REST path of a realm: /realms/root/realms/alpha for /alpha.
@@ -267,7 +267,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	if used != nil {
 		r.secrets = append(r.secrets, strings.TrimPrefix(used.value, "Bearer "))
 	}
-	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, alike{}, r.alike))
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, latencyClass{}, r.latencyClass))
 	var body any // nil where there is none, for net/http looks into an empty one
 	if payload != nil {
 		body = payload
@@ -279,17 +279,17 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		return nil, failure
 	}
 	failure.TransactionID = c.dress(request.Request, r, contentType, used)
-	client := c.careful
+	client := c.nonRetrying
 	if r.safe {
-		client = c.repeating
+		client = c.retrying
 	}
-	if err := c.gate.enter(ctx); err != nil {
+	if err := c.gate.acquire(ctx); err != nil {
 		cancel(nil)
 		return nil, err
 	}
 	start := time.Now()
 	response, err := client.Do(request) //nolint:bodyclose // the answer does
-	c.gate.leave()
+	c.gate.release()
 	if err != nil {
 		err = failure.unreached(ctx, r, err)
 		c.log.Trace("request failed", "method", r.method, "url", failure.URL, "action", r.what, "error", failure.Err, "transaction", failure.TransactionID)
@@ -348,8 +348,8 @@ func WithTransaction(ctx context.Context, id string) context.Context {
 // header beats the session header in AM.
 const stickyCookie = "amlbcookie"
 
-// alike is the key of a context's value: the kind of a request that takes about as long as others of it.
-type alike struct{}
+// latencyClass is the key of a context's value: that of its request.
+type latencyClass struct{}
 
 // sent is told of every request, repetitions too.
 func (c *Client) sent() { c.count.Add(1) }
@@ -357,8 +357,8 @@ func (c *Client) sent() { c.count.Add(1) }
 // observe is told of every answer, also of those that are not the last word on a call.
 func (c *Client) observe(ctx context.Context, response *http.Response, sent time.Time) {
 	c.gate.overloaded(response)
-	if kind, _ := ctx.Value(alike{}).(string); kind != "" && response.StatusCode/100 == 2 {
-		c.gate.learn(kind, time.Since(sent))
+	if class, _ := ctx.Value(latencyClass{}).(string); class != "" && response.StatusCode/100 == 2 {
+		c.gate.observe(class, time.Since(sent))
 	}
 	for _, cookie := range response.Cookies() {
 		if cookie.Name == stickyCookie && cookie.Value != "" {

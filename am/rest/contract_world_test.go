@@ -223,11 +223,11 @@ func expectStatus(t testing.TB, err error, status int, text string) {
 	}
 }
 
-func expectUnsupported(t testing.TB, err error, version, wayRound string) {
+func expectUnsupported(t testing.TB, err error, version, workaround string) {
 	t.Helper()
 	var e *rest.UnsupportedError
-	if !errors.As(err, &e) || e.Version != version || !strings.Contains(e.WayRound, wayRound) || !rest.IsUnsupported(err) {
-		t.Errorf("got %v, want an *UnsupportedError of version %s that names %s", err, version, wayRound)
+	if !errors.As(err, &e) || e.Version != version || !strings.Contains(e.Workaround, workaround) || !rest.IsUnsupported(err) {
+		t.Errorf("got %v, want an *UnsupportedError of version %s that names %s", err, version, workaround)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Credentials are what a client signs in with. Each kind is a type in a file of its own (credentials_*.go): Password,
@@ -69,9 +71,9 @@ func bearerToken(token string) *credential {
 	return &credential{header: "Authorization", value: "Bearer " + token}
 }
 
-// credentialCache holds the credential in use. Who holds its lock may be signing in.
+// credentialCache holds the credential in use. Who holds mu may be signing in.
 type credentialCache struct {
-	lock
+	mu      *semaphore.Weighted
 	current *credential
 }
 
@@ -82,19 +84,19 @@ const signInGrace = 2 * time.Second
 // credential returns the credential to use: the current one, or a new one where there is none, where it has expired, or where
 // it is the refused one.
 func (c *Client) credential(ctx context.Context, refused *credential) (*credential, error) {
-	if err := c.credentials.acquire(ctx); err != nil {
+	if err := c.credentials.mu.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
 	k := c.credentials.current
 	if k != nil && k != refused && (k.expires.IsZero() || time.Now().Before(k.expires)) {
-		c.credentials.release()
+		c.credentials.mu.Release(1)
 		return k, nil
 	}
 	var err error
 	done := make(chan struct{})
-	go func() { // Close waits for the lock
+	go func() { // Close waits for mu
 		defer close(done)
-		defer c.credentials.release()
+		defer c.credentials.mu.Release(1)
 		lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		defer cancel()
 		defer context.AfterFunc(ctx, func() { time.AfterFunc(signInGrace, cancel) })()
@@ -138,15 +140,15 @@ func (c *Client) CookieName(ctx context.Context) (string, error) {
 	})
 }
 
-// Close ends the session that the client began, if any. Nothing else may be asked of the client afterwards.
+// Close ends the session that the client began, if any. A client that is used again signs in again.
 func (c *Client) Close(ctx context.Context) error {
-	defer c.repeating.HTTPClient.CloseIdleConnections()
-	if err := c.credentials.acquire(ctx); err != nil {
+	defer c.retrying.HTTPClient.CloseIdleConnections()
+	if err := c.credentials.mu.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	k := c.credentials.current
 	c.credentials.current = nil
-	c.credentials.release()
+	c.credentials.mu.Release(1)
 	if k == nil || !k.session {
 		return nil
 	}

@@ -75,7 +75,7 @@ var faults = []fault{
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<html><form>Log in</form></html>")
 	}},
-	{name: "HTML that is called JSON", says: "broken", spoil: func(w http.ResponseWriter, _ *seen) { reply(w, 200, "<html>") }},
+	{name: "HTML that is called JSON", says: "invalid response body", spoil: func(w http.ResponseWriter, _ *seen) { reply(w, 200, "<html>") }},
 	{name: "plain text of a proxy", status: 403, says: "403 Forbidden", spoil: func(w http.ResponseWriter, _ *seen) { http.Error(w, "Forbidden", http.StatusForbidden) }},
 	{name: "a redirect elsewhere", status: 302, says: "it redirects to http://elsewhere.example/login,", spoil: func(w http.ResponseWriter, s *seen) {
 		http.Redirect(w, s.Request, "http://elsewhere.example/login?goto=there", http.StatusFound)
@@ -264,7 +264,7 @@ func TestACountThatDoesNotMatchIsNoAnswer(t *testing.T) {
 			})
 			_, err := c.call(t.Context(), server.client(t, rest.Config{API: "4.0", Credentials: rest.SSOToken(fixedToken)}))
 			var e *rest.Error
-			if !errors.As(err, &e) || e.Status != 0 || !strings.Contains(err.Error(), "the answer is broken") {
+			if !errors.As(err, &e) || e.Status != 0 || !strings.Contains(err.Error(), "invalid response body") {
 				t.Errorf("%s of %s: %v, want an error that calls the answer broken", c.name, name, err)
 			}
 		}

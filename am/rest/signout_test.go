@@ -32,7 +32,7 @@ func TestAnUnrepeatedRequestIsSentOnce(t *testing.T) {
 	defer web.Close()
 	c, err := rest.New(rest.Config{BaseURL: web.URL, Credentials: rest.AccessToken("t")})
 	check(t, err)
-	if _, err := c.ServerInfo(rest.Unrepeated(t.Context())); err == nil || c.Requests() != 1 {
+	if _, err := c.ServerInfo(rest.WithoutRetries(t.Context())); err == nil || c.Requests() != 1 {
 		t.Errorf("%d requests, %v, want one and its error", c.Requests(), err)
 	}
 }

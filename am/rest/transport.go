@@ -38,7 +38,7 @@ func (t Transport) timeout() time.Duration { return cmp.Or(t.Timeout, time.Minut
 
 // clients makes the two HTTP clients over one pool: one repeats what may be repeated, the other only what was surely
 // not acted upon.
-func (t Transport) clients(concurrency int, watch watcher) (repeating, careful *retryablehttp.Client, err error) {
+func (t Transport) clients(concurrency int, watch watcher) (retrying, nonRetrying *retryablehttp.Client, err error) {
 	pool, err := t.pool(concurrency)
 	if err != nil {
 		return nil, nil, err
@@ -175,12 +175,12 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// unrepeated is the key of a context whose requests are not repeated.
-type unrepeated struct{}
+// withoutRetries is the key of a context whose requests are not repeated.
+type withoutRetries struct{}
 
-// Unrepeated makes what fails fail at once: requests of the context are sent once.
-func Unrepeated(ctx context.Context) context.Context {
-	return context.WithValue(ctx, unrepeated{}, true)
+// WithoutRetries makes what fails fail at once: requests of the context are sent once.
+func WithoutRetries(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withoutRetries{}, true)
 }
 
 // maxRetryAfter is the longest wait that a server may impose before a call fails instead.
@@ -189,7 +189,7 @@ const maxRetryAfter = time.Minute
 // retrySafe repeats after errors of the connection and of an overloaded server. A 500 is not repeated: OpenAM gives
 // it for requests that it will never answer otherwise.
 func retrySafe(ctx context.Context, response *http.Response, err error) (bool, error) {
-	if ctx.Value(unrepeated{}) != nil {
+	if ctx.Value(withoutRetries{}) != nil {
 		return false, nil
 	}
 	if err != nil || ctx.Err() != nil {
@@ -216,7 +216,7 @@ func backoff(shortest, longest time.Duration, attempt int, response *http.Respon
 		return wait
 	}
 	wait := retryablehttp.DefaultBackoff(shortest, longest, attempt, nil)
-	return wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is no secret
+	return wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is not secret
 }
 
 func retryAfter(response *http.Response) time.Duration {

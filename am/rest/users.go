@@ -109,7 +109,7 @@ func (c *Client) directory(ctx context.Context, realm string) (directory, error)
 				continue // IDM takes no session of AM
 			}
 			r := d.call(UserQuery{Realm: realm, ID: "amsql-probe"})
-			r.what = "the look for identities (" + d.name + ")"
+			r.what = "probing for identities (" + d.name + ")"
 			err := c.send(ctx, r.page(d, "", 0), nil)
 			switch {
 			case err == nil:
