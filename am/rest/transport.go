@@ -163,8 +163,9 @@ var errStalled = errors.New("the server sent no more for too long")
 func (b *body) Read(p []byte) (int, error) {
 	b.silence.Reset(b.timeout)
 	n, err := b.ReadCloser.Read(p)
-	if !b.silence.Stop() && err != nil && errors.Is(context.Cause(b.ctx), errStalled) {
-		err = errStalled
+	b.silence.Stop()
+	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(b.ctx), errStalled) {
+		err = errStalled // and nothing else that the body may have ended with at that moment
 	}
 	return n, err
 }
@@ -219,13 +220,17 @@ func backoff(shortest, longest time.Duration, attempt int, response *http.Respon
 	return wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is not secret
 }
 
+// longRetryAfter is more seconds than anybody waits and fewer than a Duration holds: a week.
+const longRetryAfter = 7 * 24 * 60 * 60
+
+// retryAfter is how long the server wants to be left alone; 0 or less where it does not say.
 func retryAfter(response *http.Response) time.Duration {
 	if response == nil {
 		return 0
 	}
 	value := response.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.Atoi(value); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, longRetryAfter)) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return time.Until(at)
