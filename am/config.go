@@ -144,6 +144,15 @@ func (c Config) credentials() (rest.Credentials, error) {
 	)
 }
 
+// readCredentials reads the credentials again, from where the configuration as given says that they are.
+func (c Config) readCredentials() (rest.Credentials, error) {
+	full, err := c.complete()
+	if err != nil {
+		return nil, err
+	}
+	return full.credentials()
+}
+
 func (c Config) timeout() (time.Duration, error) {
 	if c.Timeout == nil {
 		return 0, nil

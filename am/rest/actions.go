@@ -194,12 +194,15 @@ func (c *Client) LogoutByHandle(ctx context.Context, handles []string) (map[stri
 //
 // Source: PingOne Advanced Identity Cloud, Manage sessions over REST, "Invalidate all sessions for a user".
 func (c *Client) LogoutByUser(ctx context.Context, realm, username string) (bool, error) {
+	settled, err := c.negotiate(ctx)
+	if err != nil {
+		return false, err
+	}
 	var reply struct {
 		Result bool `json:"result"`
 	}
-	err := c.act(ctx, logoutByUser, realm, "", map[string]any{"username": username}, &reply)
+	err = c.act(ctx, logoutByUser, realm, "", map[string]any{"username": username}, &reply)
 	if IsNotFound(err) || IsUnsupported(err) {
-		settled, _ := c.api.peek()
 		err = &UnsupportedError{Action: logoutByUser.name, Version: settled.version, Workaround: logoutByUser.workaround}
 	}
 	return reply.Result, err

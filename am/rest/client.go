@@ -20,13 +20,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
-// Config says how to reach one AM. The zero value of every field but BaseURL means a default.
+// Config says how to reach one AM. The zero value of every field except BaseURL and Credentials means a default.
 type Config struct {
 	BaseURL     string      // with the context path: https://am.example.com/openam
 	Credentials Credentials // one of Password, SSOToken, AccessToken, ServiceAccount
 	Realm       string      // where the account lives; the root by default
 	CookieName  string      // asked of the server by default
 	API         string      // a resource version of sessions instead of negotiating one
+
+	// ReadCredentials reads the credentials again, for each sign-in after the first; nil: they do not change.
+	ReadCredentials func() (Credentials, error)
 
 	Transport      Transport
 	MaxConcurrency int // requests under way at once; 16 by default
@@ -50,7 +53,7 @@ type Client struct {
 
 	api         *lazy[api]
 	cookieName  *lazy[string]
-	users       *lazy[directory]
+	directories directories
 	credentials credentialCache
 
 	sticky      atomic.Pointer[string] // the load balancer's cookie
@@ -80,7 +83,7 @@ func New(config Config) (*Client, error) {
 	}
 	c := &Client{
 		config: config, base: base, log: config.Logger, transaction: "amsql-" + rand.Text()[:12],
-		api: newLazy[api](), cookieName: newLazy[string](), users: newLazy[directory](), credentials: credentialCache{mu: newMutex()},
+		api: newLazy[api](), cookieName: newLazy[string](), directories: directories{users: newLazy[directory]()}, credentials: credentialCache{mu: newMutex()},
 	}
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()

@@ -74,6 +74,7 @@ func bearerToken(token string) *credential {
 // credentialCache holds the credential in use. Who holds mu may be signing in.
 type credentialCache struct {
 	mu      *semaphore.Weighted
+	source  Credentials // what the last sign-in was made with; nil before the first
 	current *credential
 }
 
@@ -118,8 +119,35 @@ func (c *Client) SignIn(ctx context.Context) error {
 	return err
 }
 
+// signIn gets a credential. A sign-in after the first is one because AM no longer takes the last credential, or because
+// the client was closed: the secret may have been rotated since, and the server upgraded.
 func (c *Client) signIn(ctx context.Context) (*credential, error) {
-	return c.config.Credentials.signIn(ctx, c)
+	if c.credentials.source == nil {
+		c.credentials.source = c.config.Credentials
+	} else {
+		c.credentials.source = c.readAgain(c.credentials.source)
+		c.api.forget()
+		c.cookieName.forget()
+		c.directories.forget()
+	}
+	return c.credentials.source.signIn(ctx, c)
+}
+
+// readAgain reads the credentials again, or returns those known where that cannot be done: the file may be a pipe, or
+// not be there while it is replaced.
+func (c *Client) readAgain(known Credentials) Credentials {
+	if c.config.ReadCredentials == nil {
+		return known
+	}
+	fresh, err := c.config.ReadCredentials()
+	if err == nil {
+		err = checkCredentials(fresh)
+	}
+	if err != nil {
+		c.log.Warn("credentials cannot be read again, so those known are used", "error", err)
+		return known
+	}
+	return fresh
 }
 
 // CookieName is the name of AM's session cookie, which as a header carries a token, too: configured, or asked of
@@ -158,8 +186,8 @@ func (c *Client) Close(ctx context.Context) error {
 // endOwnSession names no token, so that every version takes it for the caller's: the version need not be known.
 func (c *Client) endOwnSession(ctx context.Context, k *credential) error {
 	candidates := apis
-	if settled, ok := c.api.peek(); ok { // one that is configured may be wrong
-		candidates = append(slices.Clone(apis), settled)
+	if configured, err := apiOf(c.config.API); err == nil { // goes first, and may be wrong
+		candidates = append(slices.Clone(apis), configured)
 	}
 	var err error
 	for _, a := range slices.Backward(candidates) {

@@ -36,6 +36,9 @@ func (l *lazy[T]) get(ctx context.Context, find func() (T, error)) (value T, err
 	return value, err
 }
 
+// forget has the value found again.
+func (l *lazy[T]) forget() { l.value.Store(nil) }
+
 // peek returns the value if it is there already.
 func (l *lazy[T]) peek() (value T, ok bool) {
 	if p := l.value.Load(); p != nil {
