@@ -135,7 +135,9 @@ func checkFault(t *testing.T, f *fault, i int) {
 	if strings.Contains(f.name, "stall") {
 		config.Transport.Timeout = 2 * time.Second
 	}
-	got, err := c.call(t.Context(), server.client(t, config))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or a wait that nobody bounds would end with -timeout
+	defer cancel()
+	got, err := c.call(ctx, server.client(t, config))
 	if f.recovers == everybody || f.recovers == repeatable && !c.once {
 		if err != nil || got != c.well {
 			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.well)

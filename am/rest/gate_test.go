@@ -63,6 +63,23 @@ func TestTheGateOpensToItsCeilingWhileTheServerIsQuick(t *testing.T) {
 	}
 }
 
+func TestTheGateReachesItsCeilingAgainAndNoMore(t *testing.T) {
+	for _, ceiling := range []int{1, 3, 4, 16} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGate(ceiling)
+			g.overloaded(&http.Response{StatusCode: http.StatusTooManyRequests})
+			if _, _, limit := g.state(); ceiling > 1 && limit >= float64(ceiling) {
+				t.Fatalf("with a ceiling of %d the gate stands at %v after a 429", ceiling, limit)
+			}
+			most := crowd(t, g, 8000, func(int32) time.Duration { return 10 * time.Millisecond })
+			if _, _, limit := g.state(); int(most) != ceiling || limit != float64(ceiling) {
+				t.Errorf("with a ceiling of %d there were %d at once, and the gate stands at %v", ceiling, most, limit)
+			}
+			expectEmpty(t, g)
+		})
+	}
+}
+
 func TestTheGateStaysNarrowWhereMoreIsNoGain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(64)
