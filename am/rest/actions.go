@@ -101,7 +101,7 @@ func (c *Client) sessionInfo(ctx context.Context, a action, token string) (*Sess
 // HasSession reports whether the caller acts by a session, not by a bearer token.
 func (c *Client) HasSession() bool { return !c.config.Credentials.bearer() }
 
-// OwnSession is the caller's own session with its handle where the server tells one: AM, PingAM and OpenAM do so at
+// OwnSession is the caller's own session with its handle where the server reports one: AM, PingAM and OpenAM do so at
 // 2.0, which all of them still serve, while 4.0 does not. A bearer token has none: nil.
 func (c *Client) OwnSession(ctx context.Context) (*SessionInfo, error) {
 	if !c.HasSession() {

@@ -371,7 +371,7 @@ func (c *Client) observe(ctx context.Context, response *http.Response, sent time
 	}
 	date := response.Header.Get("Date")
 	if last := c.date.Swap(&date); last != nil && *last == date {
-		return // what it tells is known
+		return // it says nothing new
 	}
 	if date, err := http.ParseTime(date); err == nil {
 		// Date has whole seconds, so the middle of that second against the middle of the exchange.

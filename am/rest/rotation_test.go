@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -35,7 +36,7 @@ func (c *restartable) restart(secret, version string) {
 }
 
 func (c *restartable) token() string {
-	return "session-" + string(rune('a'+c.life.Load()))
+	return fmt.Sprint("session-", c.life.Load())
 }
 
 func (c *restartable) answer(w http.ResponseWriter, s *seen) {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// ServerInfo is what AM tells without a login.
+// ServerInfo is what AM reports without a login.
 type ServerInfo struct {
 	CookieName   string   `json:"cookieName"`
 	SecureCookie bool     `json:"secureCookie"`

@@ -61,7 +61,7 @@ func (c *Client) sessionService(ctx context.Context, realm, method, action strin
 	return &reply.Dynamic, err
 }
 
-// ClientSideSessions tells whether the realm's sessions are kept by their clients, in tokens, so that AM lists and ends
+// ClientSideSessions reports whether the realm's sessions are kept by their clients, in tokens, so that AM lists and ends
 // none: nil where the answer does not say. 404 where there is no such realm.
 //
 // Source: OpenAM 16.0.5 measured; scripts that set up PingAM use the same name.

@@ -51,7 +51,7 @@ type SessionQuery struct {
 	Fields   []string // what rows shall hold; all by default
 }
 
-// Sessions lists server-side sessions, oldest first. AM cuts the list at a number that it does not tell, 120 by
+// Sessions lists server-side sessions, oldest first. AM cuts the list at a number that it does not report, 120 by
 // default, without a sign and without paging: package inventory deals with that.
 //
 // An error ends the sequence. An answer that breaks off is an error, too, after the rows that came.
