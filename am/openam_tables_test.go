@@ -99,7 +99,7 @@ func showsProperties(t *testing.T, d *deployment) {
 	gone := d.logins(t, rich, "propgone")[0]
 	must(t, d.admin.Logout(t.Context(), gone))
 	must(t, d.admin.CreateWhitelist(t.Context(), rich, "p1", "p2", "p3"))
-	c, err := rest.New(rest.Config{BaseURL: d.admin.URL, Credentials: rest.Credentials{SSOToken: token}})
+	c, err := rest.New(rest.Config{BaseURL: d.admin.URL, Credentials: rest.SSOToken(token)})
 	must(t, err)
 	_, err = c.UpdateSessionProperties(t.Context(), "", map[string]string{"p1": "one", "p2": `two "words"`, "p3": ""})
 	must(t, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -98,7 +98,7 @@ func answeredElsewhere(q table.Query, all map[string]*proto.Quals) bool {
 				if value == qual.Values[0] {
 					break
 				}
-				if strings.EqualFold(value.(string), qual.Values[0].(string)) {
+				if crest.Same(value.(string), qual.Values[0].(string)) {
 					return true
 				}
 			}

@@ -6,7 +6,8 @@ connection "am" {
   # base_url = "https://am.example.com/am"
 
   # CREDENTIALS: one of the four kinds. A secret can be given as it is, as "env:NAME" (an environment variable) or as
-  # "file:/path" (a file that holds nothing else). Prefer the latter two: hosts may write this text to their logs.
+  # "file:/path" (a file that holds nothing else, and is read again where AM no longer takes the secret). Prefer the latter
+  # two: hosts may write this text to their logs.
 
   # 1. An account that may list sessions: amAdmin or a delegated administrator.
   # Can also be set with the AM_USERNAME and AM_PASSWORD environment variables.

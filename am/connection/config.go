@@ -120,19 +120,37 @@ func (c Config) rest() (rest.Config, error) {
 			return rest.Config{}, fmt.Errorf("%s is %d and must not be negative", name, *n)
 		}
 	}
+	credentials, err := c.credentials()
+	if err != nil {
+		return rest.Config{}, err
+	}
 	return rest.Config{
 		BaseURL: value(c.BaseURL), Realm: value(c.LoginRealm), CookieName: value(c.CookieName), API: value(c.API),
 		MaxConcurrency: value(c.MaxConcurrency),
-		Credentials: rest.Credentials{
-			Username: value(c.Username), Password: value(c.Password), Service: value(c.LoginService),
-			SSOToken: value(c.SSOToken), AccessToken: value(c.AccessToken),
-			ServiceAccountID: value(c.ServiceAccountID), ServiceAccountJWK: value(c.ServiceAccountJWK),
-		},
+		Credentials:    credentials,
 		Transport: rest.Transport{
 			Proxy: value(c.Proxy), CAFile: value(c.CAFile), CertFile: value(c.ClientCertFile), KeyFile: value(c.ClientKeyFile),
 			InsecureSkipVerify: value(c.InsecureTLS), Timeout: timeout, MaxRetries: c.MaxRetries, RateLimit: value(c.RateLimit),
 		},
 	}, nil
+}
+
+func (c Config) credentials() (rest.Credentials, error) {
+	return rest.OneOf(
+		rest.Password{Username: value(c.Username), Password: value(c.Password), Service: value(c.LoginService)},
+		rest.SSOToken(value(c.SSOToken)),
+		rest.AccessToken(value(c.AccessToken)),
+		rest.ServiceAccount{ID: value(c.ServiceAccountID), JWK: value(c.ServiceAccountJWK)},
+	)
+}
+
+// readCredentials reads the credentials again, from where the configuration as given says that they are.
+func (c Config) readCredentials() (rest.Credentials, error) {
+	full, err := c.complete()
+	if err != nil {
+		return nil, err
+	}
+	return full.credentials()
 }
 
 func (c Config) timeout() (time.Duration, error) {

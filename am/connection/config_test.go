@@ -40,31 +40,31 @@ func TestConfigurationIsCompletedFromTheEnvironment(t *testing.T) {
 		{
 			name:        "all from the environment",
 			environment: map[string]string{"AM_USERNAME": "amadmin", "AM_PASSWORD": "secret"},
-			want:        rest.Credentials{Username: "amadmin", Password: "secret"},
+			want:        rest.Password{Username: "amadmin", Password: "secret"},
 		},
 		{
 			name: "the configuration goes first", config: Config{Username: pointer("auditor")},
 			environment: map[string]string{"AM_USERNAME": "amadmin", "AM_PASSWORD": "secret"},
-			want:        rest.Credentials{Username: "auditor", Password: "secret"},
+			want:        rest.Password{Username: "auditor", Password: "secret"},
 		},
 		{
 			name: "credentials of another kind in the environment do not count", config: Config{AccessToken: pointer("token")},
 			environment: map[string]string{"AM_USERNAME": "amadmin", "AM_PASSWORD": "secret"},
-			want:        rest.Credentials{AccessToken: "token"},
+			want:        rest.AccessToken("token"),
 		},
 		{
 			name: "a secret in a file", config: Config{Username: pointer("a"), Password: pointer("file:" + secretFile)},
-			want: rest.Credentials{Username: "a", Password: " from file "},
+			want: rest.Password{Username: "a", Password: " from file "},
 		},
 		{
 			name: "a secret in a variable", config: Config{SSOToken: pointer("env:MY_TOKEN")},
 			environment: map[string]string{"MY_TOKEN": "AQIC5"},
-			want:        rest.Credentials{SSOToken: "AQIC5"},
+			want:        rest.SSOToken("AQIC5"),
 		},
 		{
 			name:        "a file named by the environment",
 			environment: map[string]string{"AM_USERNAME": "a", "AM_PASSWORD": "file:" + secretFile},
-			want:        rest.Credentials{Username: "a", Password: " from file "},
+			want:        rest.Password{Username: "a", Password: " from file "},
 		},
 		{name: "a variable that is not set", config: Config{Password: pointer("env:MY_TOKEN")}, err: "password: the environment variable MY_TOKEN is not set"},
 		{name: "a file that is not there", config: Config{SSOToken: pointer("file:/none")}, err: "sso_token: open /none"},

@@ -50,6 +50,7 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 		return nil, &ConfigError{err}
 	}
 	restConfig.Logger, restConfig.UserAgent = host.Logger, host.UserAgent
+	restConfig.ReadCredentials = config.readCredentials
 	options.Notify, options.Progress, options.Shard = host.Notify, host.Progress, host.Shard
 	client, err := rest.New(shared(restConfig, host.Shard))
 	if err != nil {

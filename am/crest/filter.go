@@ -76,7 +76,7 @@ func (f Filter) print(b *strings.Builder) {
 		b.WriteString("false")
 	case OpNot:
 		b.WriteString("!(")
-		f.Terms[0].print(b)
+		And(f.Terms...).print(b)
 		b.WriteByte(')')
 	case OpAnd, OpOr:
 		f.printTerms(b)
@@ -89,6 +89,9 @@ func (f Filter) print(b *strings.Builder) {
 }
 
 func (f Filter) printTerms(b *strings.Builder) {
+	if len(f.Terms) == 0 {
+		b.WriteString(map[Op]string{OpAnd: "true", OpOr: "false"}[f.Op])
+	}
 	for i, term := range f.Terms {
 		if i > 0 {
 			b.WriteString(" " + string(f.Op) + " ")

@@ -24,7 +24,7 @@ func patient(t *testing.T, faults ...string) (doctor.Patient, *simulator.Server)
 	user, password := sim.Admin()
 	client, err := rest.New(rest.Config{
 		BaseURL: server.URL + sim.ContextPath(), CookieName: sim.CookieName(),
-		Credentials: rest.Credentials{Username: user, Password: password},
+		Credentials: rest.Password{Username: user, Password: password},
 	})
 	if err != nil {
 		t.Fatal(err)

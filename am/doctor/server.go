@@ -11,6 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -43,7 +44,7 @@ func (e *examination) elsewhere(ctx context.Context, err error) string {
 		if err != nil {
 			continue
 		}
-		info, err := other.ServerInfo(rest.Unrepeated(ctx))
+		info, err := other.ServerInfo(rest.WithoutRetries(ctx))
 		if err == nil && info.CookieName != "" || errors.As(err, new(*tls.CertificateVerificationError)) {
 			return address
 		}
@@ -155,7 +156,7 @@ func (e *examination) unlisted() Finding {
 
 func containsFold(list []string, s string) bool {
 	for _, element := range list {
-		if strings.EqualFold(element, s) {
+		if crest.Same(element, s) {
 			return true
 		}
 	}

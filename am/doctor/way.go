@@ -43,7 +43,7 @@ func walk(ctx context.Context, client *rest.Client) (*way, error) {
 		defer w.mu.Unlock()
 		set()
 	}
-	ctx = httptrace.WithClientTrace(rest.Unrepeated(ctx), &httptrace.ClientTrace{
+	ctx = httptrace.WithClientTrace(rest.WithoutRetries(ctx), &httptrace.ClientTrace{
 		GetConn: func(hostPort string) { note(func() { w.via = hostPort }) },
 		DNSDone: func(i httptrace.DNSDoneInfo) {
 			note(func() {

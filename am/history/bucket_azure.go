@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
+	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
 // azureBucket is a container of Azure Blob Storage.
@@ -41,11 +42,7 @@ func plain(err error) error {
 	if errors.As(err, &refused) {
 		return fmt.Errorf("%d %s", refused.StatusCode, refused.ErrorCode)
 	}
-	var unreached *url.Error
-	if errors.As(err, &unreached) {
-		return unreached.Err
-	}
-	return err
+	return redact.URL(err)
 }
 
 func (b *azureBucket) list(ctx context.Context, prefix string, deep bool) (objects []object, err error) {

@@ -17,7 +17,7 @@ func TestPagesOfIdentitiesMayBeCutToo(t *testing.T) {
 		must(t, err)
 		web := httptest.NewServer(server)
 		user, password := server.Admin()
-		client, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), Credentials: rest.Credentials{Username: user, Password: password}})
+		client, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), Credentials: rest.Password{Username: user, Password: password}})
 		must(t, err)
 		got := 0
 		for _, err := range inventory.New(client, inventory.Options{}).Sessions(t.Context(), inventory.Query{Realms: []string{"/alpha"}, Fields: []string{}}) {

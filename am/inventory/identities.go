@@ -3,10 +3,10 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -48,7 +48,7 @@ func (r *realmScan) expected(session *rest.Session, name string) bool {
 func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<- string) error {
 	sent := make(map[string]bool, len(listed))
 	send := func(name string) error {
-		key := strings.ToLower(name)
+		key := crest.Fold(name)
 		if sent[key] || !r.has(name) {
 			return nil
 		}

@@ -2,8 +2,8 @@ package inventory
 
 import (
 	"context"
-	"strings"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -15,7 +15,7 @@ type Limits struct {
 
 // Limits reads a realm's session limits. 404 where there is no such realm.
 func (inv *Inventory) Limits(ctx context.Context, realm string) (Limits, error) {
-	return inv.limits.get(strings.ToLower(realm), func() (Limits, error) {
+	return inv.limits.get(crest.Fold(realm), func() (Limits, error) {
 		own, err := inv.client.SessionService(ctx, realm)
 		if err != nil || own != nil {
 			return Limits{own, "realm"}, err
@@ -28,7 +28,7 @@ func (inv *Inventory) Limits(ctx context.Context, realm string) (Limits, error) 
 // ClientSide tells whether a realm's sessions are kept by their clients, as it was some seconds ago at the most: nil where
 // AM does not say, or not to this account.
 func (inv *Inventory) ClientSide(ctx context.Context, realm string) (*bool, error) {
-	return inv.clientSide.get(strings.ToLower(realm), func() (*bool, error) {
+	return inv.clientSide.get(crest.Fold(realm), func() (*bool, error) {
 		enabled, err := inv.client.ClientSideSessions(ctx, realm)
 		if rest.IsForbidden(err) || rest.IsNotFound(err) {
 			return nil, nil

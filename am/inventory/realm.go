@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -102,7 +102,7 @@ func (r *realmScan) tally(ctx context.Context) (whole bool, err error) {
 
 // list sends the realm's list on as it comes, and where it is cut goes on with the realm's identities.
 func (r *realmScan) list(ctx context.Context) error {
-	names := map[string]string{} // by lower case; as the list spells them
+	names := map[string]string{} // by their Fold; as the list spells them
 	out := r.batch()
 	total := 0
 	for session, err := range r.ask(ctx, "", r.fields(true)) {
@@ -113,7 +113,7 @@ func (r *realmScan) list(ctx context.Context) error {
 			continue
 		}
 		if total <= r.limit.rows { // beyond, the names no longer matter: the cap is not what it seems
-			names[strings.ToLower(session.Username)] = session.Username
+			names[crest.Fold(session.Username)] = session.Username
 		}
 		out.remember(session)
 		if err := out.add(ctx, r.spelled(session, "")); err != nil {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -21,14 +22,14 @@ func (inv *Inventory) Realms(ctx context.Context, asked []string) iter.Seq2[Real
 	return func(yield func(Realm, error) bool) {
 		spelled := map[string]string{}
 		for _, path := range distinct(asked) {
-			spelled[strings.ToLower(path)] = path
+			spelled[crest.Fold(path)] = path
 		}
 		for r, err := range inv.realms(ctx) {
 			if err != nil {
 				yield(Realm{}, err)
 				return
 			}
-			if path, ok := spelled[strings.ToLower(r.Path)]; ok {
+			if path, ok := spelled[crest.Fold(r.Path)]; ok {
 				r.Path = path
 			} else if asked != nil {
 				continue
@@ -153,7 +154,7 @@ func (s *scan) noSuchRealm(ctx context.Context, path string) string {
 func nearest(path string, paths []string) string {
 	best, distance := "", 1+len(path)/3
 	for _, candidate := range paths {
-		if d := editDistance(strings.ToLower(strings.Trim(path, "/")), strings.ToLower(strings.Trim(candidate, "/"))); d < distance {
+		if d := editDistance(crest.Fold(strings.Trim(path, "/")), crest.Fold(strings.Trim(candidate, "/"))); d < distance {
 			best, distance = candidate, d
 		}
 	}
@@ -161,7 +162,7 @@ func nearest(path string, paths []string) string {
 		return best
 	}
 	for _, candidate := range paths {
-		if strings.HasSuffix(strings.ToLower(candidate), "/"+strings.ToLower(strings.Trim(path, "/"))) {
+		if strings.HasSuffix(crest.Fold(candidate), "/"+crest.Fold(strings.Trim(path, "/"))) {
 			return candidate
 		}
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -49,7 +49,7 @@ func distinct(names []string) []string {
 	seen := make(map[string]bool, len(names))
 	kept := make([]string, 0, len(names))
 	for _, name := range names {
-		if key := strings.ToLower(name); !seen[key] {
+		if key := crest.Fold(name); !seen[key] {
 			seen[key] = true
 			kept = append(kept, name)
 		}

@@ -4,7 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // A Shard is one of several parts of all users and their sessions, which share the work: which one a user is in depends on
@@ -33,7 +34,7 @@ func (s Shard) Has(realm, username string) bool {
 	if s.Shards() == 1 {
 		return true
 	}
-	sum := sha256.Sum256([]byte(strings.ToLower(realm) + "\x00" + strings.ToLower(username)))
+	sum := sha256.Sum256([]byte(crest.Fold(realm) + "\x00" + crest.Fold(username)))
 	return binary.BigEndian.Uint64(sum[:])%uint64(s.Count) == uint64(s.Index)
 }
 

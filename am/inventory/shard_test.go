@@ -60,7 +60,7 @@ type found struct {
 func scanOf(t *testing.T, address string, server *simulator.Server, options inventory.Options) found {
 	t.Helper()
 	user, password := server.Admin()
-	client, err := rest.New(rest.Config{BaseURL: address + server.ContextPath(), Credentials: rest.Credentials{Username: user, Password: password}})
+	client, err := rest.New(rest.Config{BaseURL: address + server.ContextPath(), Credentials: rest.Password{Username: user, Password: password}})
 	must(t, err)
 	f := found{rows: map[string]string{}, realms: map[string]inventory.RealmScan{}}
 	var evidence []*inventory.RealmScan

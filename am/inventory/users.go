@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strings"
 	"sync/atomic"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -61,7 +61,7 @@ func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []stri
 		if name == "" {
 			return nil, nil // no filter, to the client
 		}
-		key := fmt.Sprintf("%s\x00%s\x00%t", strings.ToLower(realm), strings.ToLower(name), status)
+		key := fmt.Sprintf("%s\x00%s\x00%t", crest.Fold(realm), crest.Fold(name), status)
 		known, err := inv.named.get(key, func() (known []rest.User, err error) {
 			for user, err := range inv.client.Users(ctx, rest.UserQuery{Realm: realm, ID: name, Status: status}) {
 				if err != nil {
@@ -130,7 +130,7 @@ func (inv *Inventory) mayList(ctx context.Context, realm string, none bool) erro
 	if !none {
 		return nil
 	}
-	_, err := inv.listable.get(strings.ToLower(realm), func() (bool, error) {
+	_, err := inv.listable.get(crest.Fold(realm), func() (bool, error) {
 		q := rest.SessionQuery{Realm: realm, Username: "amsql-probe", Fields: []string{rest.FieldUsername}}
 		for _, err := range inv.client.Sessions(ctx, q) {
 			if err != nil && !rest.IsUnsupported(err) {

@@ -49,10 +49,10 @@ func TestUsersBeyondTheServersCapComeOnceEach(t *testing.T) {
 			must(t, server.AddUser("/alpha", name, "changeit"))
 			want = append(want, strings.ToLower(name))
 		}
-		credentials := rest.Credentials{}
-		credentials.Username, credentials.Password = server.Admin()
+		user, password := server.Admin()
+		credentials := rest.Credentials(rest.Password{Username: user, Password: password})
 		if id, key := server.ServiceAccount(); id != "" {
-			credentials = rest.Credentials{ServiceAccountID: id, ServiceAccountJWK: string(key)}
+			credentials = rest.ServiceAccount{ID: id, JWK: string(key)}
 		}
 		inv := directoryOf(t, server, credentials, inventory.Options{UserListCap: 50})
 		got := map[string]int{}
@@ -79,7 +79,7 @@ func TestUsersThatNoPartListsWholeAreAnErrorOrANotice(t *testing.T) {
 	name, password := server.Admin()
 	for _, policy := range []inventory.Policy{inventory.Fail, inventory.Warn} {
 		var notices []string
-		inv := directoryOf(t, server, rest.Credentials{Username: name, Password: password}, inventory.Options{
+		inv := directoryOf(t, server, rest.Password{Username: name, Password: password}, inventory.Options{
 			UserListCap: 1, OnTruncation: policy, Notify: func(notice string) { notices = append(notices, notice) },
 		})
 		_, err := usersOf(t.Context(), inv, inventory.UserQuery{Realms: []string{"/alpha"}})
@@ -100,7 +100,7 @@ func TestUsersAreSpelledAndBoundedAsTheQueryHasThem(t *testing.T) {
 		must(t, server.AddUser("/alpha", name, "changeit"))
 	}
 	name, password := server.Admin()
-	inv := directoryOf(t, server, rest.Credentials{Username: name, Password: password}, inventory.Options{})
+	inv := directoryOf(t, server, rest.Password{Username: name, Password: password}, inventory.Options{})
 	for _, c := range []struct {
 		realms, names, want []string
 	}{
@@ -123,7 +123,7 @@ func TestUsersAreNotNoneForWhoMayNotListThem(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Realms: 1})
 	must(t, err)
 	must(t, server.AddUser("/", "plain", "changeit"))
-	inv := directoryOf(t, server, rest.Credentials{Username: "plain", Password: "changeit"}, inventory.Options{})
+	inv := directoryOf(t, server, rest.Password{Username: "plain", Password: "changeit"}, inventory.Options{})
 	for _, names := range [][]string{nil, {"plain"}} {
 		users, err := usersOf(t.Context(), inv, inventory.UserQuery{Realms: []string{"/"}, Names: names})
 		if len(users) > 0 || !rest.IsForbidden(err) {
@@ -139,7 +139,7 @@ func TestByRealmEndsWithTheFailureOfOneUnlessToldOtherwise(t *testing.T) {
 	name, password := server.Admin()
 	for _, policy := range []inventory.Policy{inventory.Fail, inventory.Warn} {
 		var notices []string
-		inv := directoryOf(t, server, rest.Credentials{Username: name, Password: password}, inventory.Options{
+		inv := directoryOf(t, server, rest.Password{Username: name, Password: password}, inventory.Options{
 			OnRealmError: policy, Notify: func(notice string) { notices = append(notices, notice) },
 		})
 		var got []string

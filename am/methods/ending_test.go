@@ -49,7 +49,7 @@ func newWorld(t *testing.T, options simulator.Options) *world {
 	}))
 	t.Cleanup(web.Close)
 	user, password := server.Admin()
-	credentials := rest.Credentials{Username: user, Password: password}
+	credentials := rest.Password{Username: user, Password: password}
 	client, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), Credentials: credentials, Transport: rest.Transport{Timeout: 300 * time.Millisecond}})
 	must(t, err)
 	t.Cleanup(func() { _ = client.Close(context.Background()) })
@@ -352,7 +352,7 @@ func TestFaultsAreSettledByAskingAgain(t *testing.T) {
 
 // oneByOne makes a client of a token that cannot be renewed, with one request at a time.
 func (w *world) oneByOne(t *testing.T, token string) {
-	client, err := rest.New(rest.Config{BaseURL: w.Client.BaseURL(), Credentials: rest.Credentials{SSOToken: token}, MaxConcurrency: 1})
+	client, err := rest.New(rest.Config{BaseURL: w.Client.BaseURL(), Credentials: rest.SSOToken(token), MaxConcurrency: 1})
 	must(t, err)
 	w.Client, w.Inventory = client, inventory.New(client, inventory.Options{})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -143,7 +144,7 @@ func PlanOf(outcomes []Outcome) *Plan {
 }
 
 // userKey is the same for what AM takes for the same user: it compares without regard to case.
-func userKey(realm, username string) string { return strings.ToLower(realm + "\x00" + username) }
+func userKey(realm, username string) string { return crest.Fold(realm) + "\x00" + crest.Fold(username) }
 
 // A target is a session on its way.
 type target struct {

@@ -26,7 +26,7 @@ func TestASignInThatIsAbandonedLeavesNoSession(t *testing.T) {
 	}))
 	defer web.Close()
 	client, err := rest.New(rest.Config{
-		BaseURL: web.URL + sim.ContextPath(), Credentials: rest.Credentials{Username: admin, Password: password},
+		BaseURL: web.URL + sim.ContextPath(), Credentials: rest.Password{Username: admin, Password: password},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,24 +9,24 @@ import (
 
 // action is one POST to the sessions endpoint.
 type action struct {
-	name     string
-	safe     bool   // may be sent twice
-	version  string // where it is not the settled one
-	wayRound string // for servers that lack it
-	has      func(api) bool
+	name       string
+	safe       bool   // may be sent twice
+	version    string // where it is not the settled one
+	workaround string // for servers that lack it
+	has        func(api) bool
 }
 
 var (
-	getSessionInfo      = action{name: "getSessionInfo", safe: true, has: func(a api) bool { return a.query }, wayRound: "use validate, or AM 5, OpenAM 14 or later"}
-	getAndResetIdleTime = action{name: "getSessionInfoAndResetIdleTime", has: func(a api) bool { return a.resetIdle }, wayRound: "use refresh"}
-	validate            = action{name: "validate", safe: true, has: func(a api) bool { return a.validate }, wayRound: "use getSessionInfo, whose answer has valid"}
-	refresh             = action{name: "refresh", has: func(a api) bool { return a.query }, wayRound: "use validate, which resets the idle time, too"}
+	getSessionInfo      = action{name: "getSessionInfo", safe: true, has: func(a api) bool { return a.query }, workaround: "use validate, or AM 5, OpenAM 14 or later"}
+	getAndResetIdleTime = action{name: "getSessionInfoAndResetIdleTime", has: func(a api) bool { return a.resetIdle }, workaround: "use refresh"}
+	validate            = action{name: "validate", safe: true, has: func(a api) bool { return a.validate }, workaround: "use getSessionInfo, whose answer has valid"}
+	refresh             = action{name: "refresh", has: func(a api) bool { return a.query }, workaround: "use validate, which resets the idle time, too"}
 	logout              = action{name: "logout", has: func(api) bool { return true }}
-	logoutByHandle      = action{name: "logoutByHandle", has: func(a api) bool { return a.query }, wayRound: "use logout with each token"}
-	logoutByUser        = action{name: "logoutByUser", version: logoutByUserVersion, has: func(a api) bool { return a.token == inBody }, wayRound: "query the user's sessions and use logoutByHandle"}
-	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, wayRound: "use AM 5, OpenAM 14 or later"}
+	logoutByHandle      = action{name: "logoutByHandle", has: func(a api) bool { return a.query }, workaround: "use logout with each token"}
+	logoutByUser        = action{name: "logoutByUser", version: logoutByUserVersion, has: func(a api) bool { return a.token == inBody }, workaround: "query the user's sessions and use logoutByHandle"}
+	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, workaround: "use AM 5, OpenAM 14 or later"}
 	getProperty         = action{name: "getProperty", safe: true, has: func(a api) bool { return a.token == inPath }}
-	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, wayRound: "use AM 5, OpenAM 14 or later"}
+	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, workaround: "use AM 5, OpenAM 14 or later"}
 )
 
 // actions are all of them.
@@ -101,7 +101,7 @@ func (c *Client) sessionInfo(ctx context.Context, a action, token string) (*Sess
 // HasSession reports whether the caller acts by a session, not by a bearer token.
 func (c *Client) HasSession() bool { return !c.config.Credentials.bearer() }
 
-// OwnSession is the caller's own session with its handle where the server tells one: AM, PingAM and OpenAM do so at
+// OwnSession is the caller's own session with its handle where the server reports one: AM, PingAM and OpenAM do so at
 // 2.0, which all of them still serve, while 4.0 does not. A bearer token has none: nil.
 func (c *Client) OwnSession(ctx context.Context) (*SessionInfo, error) {
 	if !c.HasSession() {
@@ -135,7 +135,7 @@ func (c *Client) Validate(ctx context.Context, token string) (*Validation, error
 		return nil, err
 	}
 	if a.token != inBody {
-		return nil, &UnsupportedError{Action: "validate without resetting the idle time", Version: a.version, WayRound: validate.wayRound}
+		return nil, &UnsupportedError{Action: "validate without resetting the idle time", Version: a.version, Workaround: validate.workaround}
 	}
 	return &reply, c.act(ctx, validate, "/", token, nil, &reply, "refresh", "false")
 }
@@ -194,13 +194,16 @@ func (c *Client) LogoutByHandle(ctx context.Context, handles []string) (map[stri
 //
 // Source: PingOne Advanced Identity Cloud, Manage sessions over REST, "Invalidate all sessions for a user".
 func (c *Client) LogoutByUser(ctx context.Context, realm, username string) (bool, error) {
+	settled, err := c.negotiate(ctx)
+	if err != nil {
+		return false, err
+	}
 	var reply struct {
 		Result bool `json:"result"`
 	}
-	err := c.act(ctx, logoutByUser, realm, "", map[string]any{"username": username}, &reply)
+	err = c.act(ctx, logoutByUser, realm, "", map[string]any{"username": username}, &reply)
 	if IsNotFound(err) || IsUnsupported(err) {
-		settled, _ := c.api.peek()
-		err = &UnsupportedError{Action: logoutByUser.name, Version: settled.version, WayRound: logoutByUser.wayRound}
+		err = &UnsupportedError{Action: logoutByUser.name, Version: settled.version, Workaround: logoutByUser.workaround}
 	}
 	return reply.Result, err
 }
@@ -221,7 +224,7 @@ func (c *Client) SessionProperties(ctx context.Context, token string, names ...s
 	var reply map[string]string
 	if getProperty.has(a) {
 		if names == nil {
-			return nil, &UnsupportedError{Action: "list of a session's properties", Version: a.version, WayRound: "ask for them by name"}
+			return nil, &UnsupportedError{Action: "list of a session's properties", Version: a.version, Workaround: "ask for them by name"}
 		}
 		err = c.act(ctx, getProperty, "/", token, map[string]any{"properties": names}, &reply)
 		return reply, err
@@ -250,11 +253,11 @@ func (c *Client) act(ctx context.Context, what action, realm, token string, body
 		return err
 	}
 	if !what.has(a) {
-		return &UnsupportedError{Action: what.name, Version: a.version, WayRound: what.wayRound}
+		return &UnsupportedError{Action: what.name, Version: a.version, Workaround: what.workaround}
 	}
 	r := call{
 		what: what.name, method: http.MethodPost, path: sessionsPath(realm), query: param("_action", what.name),
-		version: what.versionFor(a), safe: what.safe, alike: what.name,
+		version: what.versionFor(a), safe: what.safe, latencyClass: what.name,
 	}
 	for i := 0; i+1 < len(parameters); i += 2 {
 		r.query = append(r.query, param(parameters[i], parameters[i+1])...)

@@ -77,7 +77,7 @@ func TestARealmsNameCannotLeaveItsPlaceInThePath(t *testing.T) {
 }
 
 func TestARealmOfDotsIsNotAskedFor(t *testing.T) {
-	c := newClient(t, "http://127.0.0.1:1/am", Credentials{SSOToken: "token"})
+	c := newClient(t, "http://127.0.0.1:1/am", SSOToken("token"))
 	c.config.CookieName = "cookie"
 	_, err := c.LogoutByUser(t.Context(), "/alpha/..", "bjensen")
 	if err == nil || !strings.Contains(err.Error(), `no realm is called "." or ".."`) || c.Requests() != 0 {
@@ -104,7 +104,7 @@ func TestTheIdentityServiceStandsBesideAM(t *testing.T) {
 		"https://tenant.example.com/x/am":   "https://tenant.example.com/x/openidm/managed/alpha_user",
 		"https://[::1]":                     "https://[::1]/openidm/managed/alpha_user",
 	} {
-		c := newClient(t, base, Credentials{AccessToken: "token"})
+		c := newClient(t, base, AccessToken("token"))
 		if got := c.target(managedUsersPath("/alpha")); got != want {
 			t.Errorf("beside %s is %s, want %s", base, got, want)
 		}
@@ -122,8 +122,8 @@ func TestTheAudienceOfAnAssertionHasThePort(t *testing.T) {
 		"HTTPS://tenant.example.com/am":      "https://tenant.example.com:443/am/oauth2/access_token",
 		"https://[2001:db8::1]/am":           "https://[2001:db8::1]:443/am/oauth2/access_token",
 	} {
-		c := newClient(t, base, Credentials{ServiceAccountID: "id", ServiceAccountJWK: testJWK(t)})
-		assertion, err := c.assertion()
+		c := newClient(t, base, ServiceAccount{ID: "id", JWK: testJWK(t)})
+		assertion, err := c.config.Credentials.(ServiceAccount).assertion(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestTheAudienceOfAnAssertionHasThePort(t *testing.T) {
 
 func TestTheSkewIsThatOfTheServersClock(t *testing.T) {
 	for _, ahead := range []time.Duration{0, time.Hour, -time.Hour, 42 * time.Second} {
-		c := newClient(t, "https://am.example.com/am", Credentials{SSOToken: "token"})
+		c := newClient(t, "https://am.example.com/am", SSOToken("token"))
 		c.observe(t.Context(), &http.Response{Header: http.Header{"Date": {time.Now().Add(ahead).UTC().Format(http.TimeFormat)}}}, time.Now())
 		if got := c.Skew() - ahead; got.Abs() > time.Second {
 			t.Errorf("a clock that is ahead by %s is taken for one by %s", ahead, c.Skew())

@@ -11,9 +11,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"syscall"
+
+	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
 // answer is the body of a response.
@@ -46,7 +47,7 @@ func (a *answer) broken(err error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	failure := *a.failure
-	failure.Err = fmt.Errorf("the answer is broken: %w", err)
+	failure.Err = fmt.Errorf("invalid response body: %w", err)
 	failure.Status, failure.Hint = 0, "try again"
 	return &failure
 }
@@ -66,11 +67,11 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 	e.Status, e.Reason, e.Hint = status, http.StatusText(status), r.hints[status]
 	switch {
 	case status/100 == 3:
-		e.Hint = "it redirects to " + r.hide(redirectTarget(a.status)) + ", and credentials do not follow redirects: put the final address into base_url"
+		e.Hint = "it redirects to " + redact.Values(redirectTarget(a.status), r.secrets...) + ", and credentials do not follow redirects: put the final address into base_url"
 	case isJSON:
 		var said refusal
 		if err := json.NewDecoder(io.LimitReader(a, maxErrorBody)).Decode(&said); err != nil {
-			e.Err = fmt.Errorf("the error body is broken: %w", err)
+			e.Err = fmt.Errorf("invalid error body: %w", err)
 		}
 		e.explain(said)
 	case status/100 == 2:
@@ -81,7 +82,7 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 			e.Hint = "base_url must name AM with its context path (…/openam or …/am)"
 		}
 	}
-	e.Reason, e.Message = r.hide(e.Reason), r.hide(e.Message)
+	e.Reason, e.Message = redact.Values(e.Reason, r.secrets...), redact.Values(e.Message, r.secrets...)
 	return nil, e
 }
 
@@ -98,7 +99,7 @@ func (e *Error) unreached(ctx context.Context, r call, err error) error {
 	if e.Err = context.Cause(ctx); e.Err != nil {
 		return e
 	}
-	e.Err = r.hideError(redactError(err))
+	e.Err = redact.Error(redact.URL(err), r.secrets...)
 	var dns *net.DNSError
 	var timeout net.Error
 	var authority x509.UnknownAuthorityError
@@ -122,13 +123,4 @@ func (e *Error) unreached(ctx context.Context, r call, err error) error {
 		e.Hint = "no answer in time: check base_url, the network and the proxy, or raise timeout"
 	}
 	return e
-}
-
-// redactError drops the URL that net/http puts before an error: at 2.0 its parameters hold tokens.
-func redactError(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }

@@ -114,13 +114,13 @@ func settled(err error) bool {
 	return hasStatus(err, http.StatusBadRequest) || hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotImplemented)
 }
 
-// UnsupportedError says that the server's version lacks an action, and the way round.
+// UnsupportedError says that the server's version lacks an action, and what to use instead.
 type UnsupportedError struct {
-	Action   string
-	Version  string // the server's resource version of sessions
-	WayRound string
+	Action     string
+	Version    string // the server's resource version of sessions
+	Workaround string
 }
 
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("this AM (sessions %s) has no %s: %s", e.Version, e.Action, e.WayRound)
+	return fmt.Sprintf("this AM (sessions %s) has no %s: %s", e.Version, e.Action, e.Workaround)
 }

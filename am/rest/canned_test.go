@@ -148,6 +148,7 @@ const (
 	targetToken   = "AQIC5wM2LY4SfcTARGET-TOKEN-secret.*AAJTSQACMDEAAlNL*"
 	fixedToken    = "AQIC5wM2LY4SfcFIXED-TOKEN-secret.*AAJTSQACMDEAAlNL*"
 	adminPassword = `pass"word <secret> & more`
+	longPassword  = "a password of the longer kind, which a header carries in pieces: ελληνικά και 日本語"
 )
 
 func well(w http.ResponseWriter, s *seen) {

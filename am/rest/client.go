@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,15 +16,20 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
-// Config says how to reach one AM. The zero value of every field but BaseURL means a default.
+// Config says how to reach one AM. The zero value of every field except BaseURL and Credentials means a default.
 type Config struct {
-	BaseURL     string // with the context path: https://am.example.com/openam
-	Credentials Credentials
-	Realm       string // where the account lives; the root by default
-	CookieName  string // asked of the server by default
-	API         string // a resource version of sessions instead of negotiating one
+	BaseURL     string      // with the context path: https://am.example.com/openam
+	Credentials Credentials // one of Password, SSOToken, AccessToken, ServiceAccount
+	Realm       string      // where the account lives; the root by default
+	CookieName  string      // asked of the server by default
+	API         string      // a resource version of sessions instead of negotiating one
+
+	// ReadCredentials reads the credentials again, for each sign-in after the first; nil: they do not change.
+	ReadCredentials func() (Credentials, error)
 
 	Transport      Transport
 	MaxConcurrency int // requests under way at once; 16 by default
@@ -43,14 +47,14 @@ type Client struct {
 	base   string // BaseURL without a trailing slash
 	log    hclog.Logger
 
-	repeating *retryablehttp.Client // for what may be sent twice
-	careful   *retryablehttp.Client // for what may not
-	gate      *gate
+	retrying    *retryablehttp.Client // for what may be sent twice
+	nonRetrying *retryablehttp.Client // for what may not
+	gate        *gate
 
-	api        once[api]
-	cookieName once[string]
-	users      once[directory]
-	keys       keyring
+	api         *lazy[api]
+	cookieName  *lazy[string]
+	directories directories
+	credentials credentialCache
 
 	sticky      atomic.Pointer[string] // the load balancer's cookie
 	date        atomic.Pointer[string] // of the last answer
@@ -74,19 +78,19 @@ func New(config Config) (*Client, error) {
 			return nil, err
 		}
 	}
-	if err := config.Credentials.check(); err != nil {
+	if err := checkCredentials(config.Credentials); err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, base: base, log: config.Logger, transaction: "amsql-" + rand.Text()[:12]}
+	c := &Client{
+		config: config, base: base, log: config.Logger, transaction: "amsql-" + rand.Text()[:12],
+		api: newLazy[api](), cookieName: newLazy[string](), directories: directories{users: newLazy[directory]()}, credentials: credentialCache{mu: newMutex()},
+	}
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()
 	}
 	c.notListing = map[int]string{http.StatusForbidden: fmt.Sprintf("%q may not list sessions, only an administrator may; see docs/index.md#permissions", c.Account())}
 	c.gate = newGate(cmp.Or(config.MaxConcurrency, DefaultMaxConcurrency))
-	for _, finding := range []*lock{&c.api.finding, &c.cookieName.finding, &c.users.finding, &c.keys.lock} {
-		*finding = newLock()
-	}
-	c.repeating, c.careful, err = config.Transport.clients(c.gate.ceiling, c)
+	c.retrying, c.nonRetrying, err = config.Transport.clients(c.gate.ceiling, c)
 	return c, err
 }
 
@@ -100,23 +104,12 @@ func (c *Client) At(baseURL string) (*Client, error) {
 func checkBaseURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", fmt.Errorf("base_url %q is not an address such as https://am.example.com/am", redactURL(s))
+		return "", fmt.Errorf("base_url %q is not an address such as https://am.example.com/am", redact.Address(s))
 	}
 	if u.User != nil || strings.ContainsAny(s, "?#") {
-		return "", fmt.Errorf("base_url %q must hold no credentials, parameters or fragment: the account goes into username and password", redactURL(s))
+		return "", fmt.Errorf("base_url %q must hold no credentials, parameters or fragment: the account goes into username and password", redact.Address(s))
 	}
 	return strings.TrimRight(s, "/"), nil
-}
-
-// redactURL leaves out what may hold a password: all before the host, all behind the path.
-func redactURL(s string) string {
-	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		s = "…" + s[i:]
-	}
-	if i := strings.IndexAny(s, "?#"); i >= 0 {
-		s = s[:i] + "…"
-	}
-	return s
 }
 
 // BaseURL is the deployment's address with its context path, without a trailing slash.
@@ -145,42 +138,24 @@ func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
 
 // call is one request before it is sent.
 type call struct {
-	what      string // for errors: the session query
-	method    string
-	path      string // below the base, escaped; beside AM where it begins with siblingPath
-	shown     string // the path for logs and errors, where path holds a token
-	query     []string
-	version   string // resource version; "" sends none
-	body      any    // marshalled to JSON; a form where it is a url.Values
-	header    http.Header
-	safe      bool   // may be sent twice
-	alike     string // the kind of a request that takes about as long as others of it
-	anonymous bool
-	hints     map[int]string // what to do about a status, before the general hints
-	secrets   []string       // what it carries and no error may show, where the server repeats it
-}
-
-// hide takes the call's secrets out of what the server says.
-func (r call) hide(text string) string {
-	for _, secret := range r.secrets {
-		if secret != "" {
-			text = strings.NewReplacer(secret, "…", escape(secret), "…", html.EscapeString(secret), "…").Replace(text)
-		}
-	}
-	return text
-}
-
-// hideError does so in an error: one of a redirect that leads nowhere has the address.
-func (r call) hideError(err error) error {
-	if text := r.hide(err.Error()); text != err.Error() {
-		return errors.New(text)
-	}
-	return err
+	what         string // for errors: the session query
+	method       string
+	path         string // below the base, escaped; beside AM where it begins with siblingPath
+	shown        string // the path for logs and errors, where path holds a token
+	query        []string
+	version      string // resource version; "" sends none
+	body         any    // marshalled to JSON; a form where it is a url.Values
+	header       http.Header
+	safe         bool   // may be sent twice
+	latencyClass string // a name that requests share which take about as long as each other
+	anonymous    bool
+	hints        map[int]string // what to do about a status, before the general hints
+	secrets      []string       // what it carries and no error may show, where the server repeats it
 }
 
 func param(name, value string) []string { return []string{name + "=" + escape(value)} }
 
-// escape makes a value safe in a path element and in a parameter alike; a blank is %20 in both.
+// escape makes a value safe in a path element and in a parameter latencyClass; a blank is %20 in both.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // realmPath is the REST path of a realm: /realms/root/realms/alpha for /alpha.
@@ -213,8 +188,8 @@ func (c *Client) send(ctx context.Context, r call, reply any) error {
 	return nil
 }
 
-// exchange makes a call and returns its answer, a JSON body of a success. Where AM does not accept a credential that
-// can be renewed, it is renewed and the call repeated: a request answered 401 has not been acted upon.
+// exchange makes a call and returns its answer, a JSON body of a success. Where AM does not accept the credential and
+// another can be had, the call is repeated with it: a request answered 401 has not been acted upon.
 func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 	payload, contentType, err := encode(r.body)
 	if err != nil {
@@ -223,19 +198,23 @@ func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 	if r.anonymous {
 		return c.attempt(ctx, r, payload, contentType, nil)
 	}
-	key, err := c.key(ctx, nil)
+	used, err := c.credential(ctx, nil)
 	if err != nil {
 		return nil, duringSignIn(err)
 	}
-	a, err := c.attempt(ctx, r, payload, contentType, key)
-	if IsUnauthorized(err) && c.config.Credentials.renewable() {
-		c.log.Debug("credential not accepted, renewing it", "what", r.what)
-		if key, err = c.key(ctx, key); err != nil {
-			return nil, duringSignIn(err)
-		}
-		a, err = c.attempt(ctx, r, payload, contentType, key)
+	a, err := c.attempt(ctx, r, payload, contentType, used)
+	if !IsUnauthorized(err) {
+		return a, err
 	}
-	return a, err
+	renewed, failure := c.credential(ctx, used)
+	if failure != nil {
+		return nil, duringSignIn(failure)
+	}
+	if renewed.given && *renewed == *used {
+		return nil, err // there is no other
+	}
+	c.log.Debug("credential not accepted and renewed", "what", r.what)
+	return c.attempt(ctx, r, payload, contentType, renewed)
 }
 
 func encode(body any) (payload []byte, contentType string, err error) {
@@ -274,7 +253,7 @@ func climbs(path string) bool {
 // maxRequestLine bounds the path and parameters of a request: Tomcat takes 8,192 bytes with all headers.
 const maxRequestLine = 7000
 
-func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentType string, key *credential) (*answer, error) {
+func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentType string, used *credential) (*answer, error) {
 	target := c.target(r.path)
 	if len(r.query) > 0 {
 		target += "?" + strings.Join(r.query, "&")
@@ -288,10 +267,10 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		failure.Err = errors.New(`no realm is called "." or ".."`)
 		return nil, failure
 	}
-	if key != nil {
-		r.secrets = append(r.secrets, strings.TrimPrefix(key.value, "Bearer "))
+	if used != nil {
+		r.secrets = append(r.secrets, strings.TrimPrefix(used.value, "Bearer "))
 	}
-	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, alike{}, r.alike))
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, latencyClass{}, r.latencyClass))
 	var body any // nil where there is none, for net/http looks into an empty one
 	if payload != nil {
 		body = payload
@@ -299,21 +278,21 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	request, err := retryablehttp.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {
 		cancel(nil)
-		failure.Err = redactError(err)
+		failure.Err = redact.URL(err)
 		return nil, failure
 	}
-	failure.TransactionID = c.dress(request.Request, r, contentType, key)
-	client := c.careful
+	failure.TransactionID = c.dress(request.Request, r, contentType, used)
+	client := c.nonRetrying
 	if r.safe {
-		client = c.repeating
+		client = c.retrying
 	}
-	if err := c.gate.enter(ctx); err != nil {
+	if err := c.gate.acquire(ctx); err != nil {
 		cancel(nil)
 		return nil, err
 	}
 	start := time.Now()
 	response, err := client.Do(request) //nolint:bodyclose // the answer does
-	c.gate.leave()
+	c.gate.release()
 	if err != nil {
 		err = failure.unreached(ctx, r, err)
 		c.log.Trace("request failed", "method", r.method, "url", failure.URL, "action", r.what, "error", failure.Err, "transaction", failure.TransactionID)
@@ -329,7 +308,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 
 // dress adds the headers and returns the transaction id. Accept-API-Version always goes along: without it AM behaves
 // as its administrator has set (PingAM 8, REST API versioning) and its CSRF filter may refuse.
-func (c *Client) dress(request *http.Request, r call, contentType string, key *credential) string {
+func (c *Client) dress(request *http.Request, r call, contentType string, used *credential) string {
 	h := request.Header
 	h.Set("Accept", "application/json")
 	h.Set("User-Agent", cmp.Or(c.config.UserAgent, "amsql"))
@@ -350,8 +329,8 @@ func (c *Client) dress(request *http.Request, r call, contentType string, key *c
 	for name, values := range r.header {
 		h[name] = values
 	}
-	if key != nil {
-		h.Set(key.header, key.value)
+	if used != nil {
+		h.Set(used.header, used.value)
 	}
 	return id
 }
@@ -372,8 +351,8 @@ func WithTransaction(ctx context.Context, id string) context.Context {
 // header beats the session header in AM.
 const stickyCookie = "amlbcookie"
 
-// alike is the key of a context's value: the kind of a request that takes about as long as others of it.
-type alike struct{}
+// latencyClass is the key of a context's value: that of its request.
+type latencyClass struct{}
 
 // sent is told of every request, repetitions too.
 func (c *Client) sent() { c.count.Add(1) }
@@ -381,8 +360,8 @@ func (c *Client) sent() { c.count.Add(1) }
 // observe is told of every answer, also of those that are not the last word on a call.
 func (c *Client) observe(ctx context.Context, response *http.Response, sent time.Time) {
 	c.gate.overloaded(response)
-	if kind, _ := ctx.Value(alike{}).(string); kind != "" && response.StatusCode/100 == 2 {
-		c.gate.learn(kind, time.Since(sent))
+	if class, _ := ctx.Value(latencyClass{}).(string); class != "" && response.StatusCode/100 == 2 {
+		c.gate.observe(class, time.Since(sent))
 	}
 	for _, cookie := range response.Cookies() {
 		if cookie.Name == stickyCookie && cookie.Value != "" {
@@ -392,7 +371,7 @@ func (c *Client) observe(ctx context.Context, response *http.Response, sent time
 	}
 	date := response.Header.Get("Date")
 	if last := c.date.Swap(&date); last != nil && *last == date {
-		return // what it tells is known
+		return // it says nothing new
 	}
 	if date, err := http.ParseTime(date); err == nil {
 		// Date has whole seconds, so the middle of that second against the middle of the exchange.

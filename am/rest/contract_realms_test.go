@@ -227,7 +227,7 @@ func aUserListIsCutAt1000(w *world) {
 }
 
 func serverInformationNeedsNoLogin(w *world) {
-	c := w.client(rest.Config{Credentials: rest.Credentials{SSOToken: "garbage"}})
+	c := w.client(rest.Config{Credentials: rest.SSOToken("garbage")})
 	info, err := c.ServerInfo(w.Context())
 	if err != nil || info.CookieName != "iPlanetDirectoryPro" || info.Realm != "/" {
 		w.Errorf("the server says %+v, %v", info, err)

@@ -56,7 +56,7 @@ func informationOfWhatIsNoLiveToken(w *world) {
 func informationOfOthersIsForAdministrators(w *world) {
 	mine, yours := w.login(w.prefix+"me"), w.login(w.prefix+"you")
 	also := w.login(w.prefix + "me")
-	c := w.client(rest.Config{Credentials: rest.Credentials{SSOToken: mine}})
+	c := w.client(rest.Config{Credentials: rest.SSOToken(mine)})
 	for _, token := range []string{"", mine, also} {
 		if info, err := c.SessionInfo(w.Context(), token); err != nil || info.Username != w.prefix+"me" {
 			w.Errorf("a user's own session: %+v, %v", info, err)
@@ -105,7 +105,7 @@ func propertiesOfAWhitelist(w *world) {
 			w.Errorf("the properties are %v, %v; want %v", got, err, want)
 		}
 	}
-	own := w.client(rest.Config{Credentials: rest.Credentials{SSOToken: token}})
+	own := w.client(rest.Config{Credentials: rest.SSOToken(token)})
 	want := map[string]string{"p1": "mine", "p2": ""}
 	if got, err := own.UpdateSessionProperties(w.Context(), "", want); err != nil || !maps.Equal(got, want) {
 		w.Errorf("the owner's update returns %v, %v; want %v", got, err, want)
@@ -136,7 +136,7 @@ func propertiesThatAreRefused(w *world) {
 	if got, err := w.SessionProperties(w.Context(), token); err != nil || !maps.Equal(got, before) {
 		w.Errorf("the properties are %v, %v; want %v as before", got, err, before)
 	}
-	other := w.client(rest.Config{Credentials: rest.Credentials{SSOToken: w.login(w.prefix + "other")}})
+	other := w.client(rest.Config{Credentials: rest.SSOToken(w.login(w.prefix + "other"))})
 	if _, err := other.SessionProperties(w.Context(), token); !rest.IsForbidden(err) {
 		w.Errorf("another user reads the properties: %v, want 403", err)
 	}
@@ -160,7 +160,7 @@ func refreshTellsTheLimits(w *world) {
 		got.MaxIdleMinutes != 7 || got.MaxMinutes != 60 || got.LeftSeconds < 3500 || got.LeftSeconds > 3600 {
 		w.Errorf("refresh says %+v, want 7 and 60 minutes and an hour left", got)
 	}
-	own := w.client(rest.Config{Credentials: rest.Credentials{SSOToken: token}})
+	own := w.client(rest.Config{Credentials: rest.SSOToken(token)})
 	if _, err := own.Refresh(w.Context(), ""); !rest.IsForbidden(err) {
 		w.Errorf("the owner refreshes: %v, want 403", err)
 	}
@@ -183,7 +183,7 @@ func logoutOfALiveSession(w *world) {
 	if got := w.names(); !slices.Equal(got, []string{w.prefix + "stays"}) {
 		w.Errorf("the realm has sessions of %q", got)
 	}
-	own := w.client(rest.Config{Credentials: rest.Credentials{SSOToken: stays}})
+	own := w.client(rest.Config{Credentials: rest.SSOToken(stays)})
 	if ended, err := own.Logout(w.Context(), ""); err != nil || !ended {
 		w.Errorf("logout of one's own session says %v, %v; want true", ended, err)
 	}
@@ -256,7 +256,7 @@ func logoutByHandleOfOnesOwnSession(w *world) {
 
 func logoutByHandleIsForAdministrators(w *world) {
 	token := w.login(w.prefix + "me")
-	c := w.client(rest.Config{Credentials: rest.Credentials{SSOToken: token}})
+	c := w.client(rest.Config{Credentials: rest.SSOToken(token)})
 	_, err := c.LogoutByHandle(w.Context(), []string{w.handle(token)})
 	expectStatus(w, err, http.StatusForbidden, "Forbidden")
 	w.expectAlive(token, true)
@@ -280,7 +280,7 @@ func propertiesByNameAt12(w *world) {
 	token := w.login(w.prefix + "named")
 	_, err := w.UpdateSessionProperties(w.Context(), token, map[string]string{"p1": "one", "p2": "two"})
 	w.must(err)
-	c := w.client(rest.Config{API: "1.2", Credentials: rest.Credentials{Username: w.user, Password: w.password}})
+	c := w.client(rest.Config{API: "1.2", Credentials: rest.Password{Username: w.user, Password: w.password}})
 	for _, names := range [][]string{{"p1"}, {"p2", "p1"}} {
 		for version, of := range map[string]*rest.Client{"1.2": c, "2.0": w.Client} {
 			got, err := of.SessionProperties(w.Context(), token, names...)

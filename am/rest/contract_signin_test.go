@@ -18,7 +18,7 @@ func theRightPasswordSignsIn(w *world) {
 }
 
 func aWrongPasswordIsRefused(w *world) {
-	for _, credentials := range []rest.Credentials{
+	for _, credentials := range []rest.Password{
 		{Username: w.user, Password: "wrong-" + w.password},
 		{Username: w.prefix + "-nobody", Password: "wrong-" + w.password},
 	} {
@@ -31,7 +31,7 @@ func aWrongPasswordIsRefused(w *world) {
 }
 
 func anUnknownLoginRealmIsNotFound(w *world) {
-	c := w.client(rest.Config{Realm: w.realm + "/missing", Credentials: rest.Credentials{Username: w.user, Password: w.password}})
+	c := w.client(rest.Config{Realm: w.realm + "/missing", Credentials: rest.Password{Username: w.user, Password: w.password}})
 	_, err := c.API(w.Context())
 	expectStatus(w, err, http.StatusNotFound, "login_realm")
 }
@@ -75,18 +75,18 @@ func aLoginOverQuotaIsRefused(w *world) {
 }
 
 func aChainIsChosenByName(w *world) {
-	c := w.client(rest.Config{Credentials: rest.Credentials{Username: w.user, Password: w.password, Service: "ldapService"}})
+	c := w.client(rest.Config{Credentials: rest.Password{Username: w.user, Password: w.password, Service: "ldapService"}})
 	if version, err := c.API(w.Context()); err != nil || version != "2.0" {
 		w.Errorf("with ldapService the version is %q, %v", version, err)
 	}
-	c = w.client(rest.Config{Credentials: rest.Credentials{Username: w.user, Password: w.password, Service: "missing"}})
+	c = w.client(rest.Config{Credentials: rest.Password{Username: w.user, Password: w.password, Service: "missing"}})
 	_, err := c.API(w.Context())
 	expectStatus(w, err, http.StatusBadRequest, "No Configuration found")
 }
 
 func aTokenSignsInAndIsNotEnded(w *world) {
 	token := w.login(w.prefix + "token")
-	c := w.client(rest.Config{Credentials: rest.Credentials{SSOToken: token}})
+	c := w.client(rest.Config{Credentials: rest.SSOToken(token)})
 	if info, err := c.SessionInfo(w.Context(), ""); err != nil || info.Username != w.prefix+"token" {
 		w.Errorf("the token is of %+v, %v", info, err)
 	}
@@ -94,7 +94,7 @@ func aTokenSignsInAndIsNotEnded(w *world) {
 	w.expectAlive(token, true)
 
 	w.must(w.admin.Logout(w.Context(), token))
-	_, err := w.client(rest.Config{Credentials: rest.Credentials{SSOToken: token}}).SessionInfo(w.Context(), "")
+	_, err := w.client(rest.Config{Credentials: rest.SSOToken(token)}).SessionInfo(w.Context(), "")
 	expectStatus(w, err, http.StatusUnauthorized, "sso_token")
 }
 
@@ -145,7 +145,7 @@ func theVersionSettlesOn20(w *world) {
 			w.Errorf("the version is %q, %v; want 2.0", version, err)
 		}
 	}
-	if _, err := rest.New(rest.Config{BaseURL: w.address, API: "2.1", Credentials: rest.Credentials{SSOToken: "x"}}); err == nil {
+	if _, err := rest.New(rest.Config{BaseURL: w.address, API: "2.1", Credentials: rest.SSOToken("x")}); err == nil {
 		w.Error("a version that amsql does not know is taken")
 	}
 	// serverinfo, authenticate, then 4.0, 3.1, 3.0, 2.0
@@ -174,7 +174,7 @@ func logoutByUserIsNotSupported(w *world) {
 
 func version12HasTheTokenInThePath(w *world) {
 	token := w.login(w.prefix + "old")
-	c := w.client(rest.Config{API: "1.2", Credentials: rest.Credentials{Username: w.user, Password: w.password}})
+	c := w.client(rest.Config{API: "1.2", Credentials: rest.Password{Username: w.user, Password: w.password}})
 	for name, call := range map[string]func(context.Context) error{
 		"SessionInfo": func(ctx context.Context) error { _, err := c.SessionInfo(ctx, token); return err },
 		"OwnSession":  func(ctx context.Context) error { _, err := c.OwnSession(ctx); return err },

@@ -9,7 +9,7 @@ import (
 )
 
 // The contract is what an OpenAM 16.0.5 does, as our client sees it. Its cases set themselves up over REST, so that they
-// run against the simulator and against the real server alike: where both satisfy them, one can stand for the other.
+// run against the simulator and against the real server latencyClass: where both satisfy them, one can stand for the other.
 var contract = []struct {
 	name  string
 	check func(*world)

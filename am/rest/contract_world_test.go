@@ -40,7 +40,7 @@ func newWorld(t *testing.T, number int, address, user, password string) *world {
 		admin: openamtest.ConnectTo(t, address, user, password),
 	}
 	w.must(w.admin.CreateRealm(t.Context(), w.realm))
-	w.Client = w.client(rest.Config{Credentials: rest.Credentials{Username: user, Password: password}})
+	w.Client = w.client(rest.Config{Credentials: rest.Password{Username: user, Password: password}})
 	return w
 }
 
@@ -64,7 +64,7 @@ func (w *world) closes(c *rest.Client) {
 
 // as is a client that signs in as a user of the case's realm.
 func (w *world) as(user string) *rest.Client {
-	return w.client(rest.Config{Realm: w.realm, Credentials: rest.Credentials{Username: user, Password: userPassword}})
+	return w.client(rest.Config{Realm: w.realm, Credentials: rest.Password{Username: user, Password: userPassword}})
 }
 
 func (w *world) must(err error) {
@@ -223,11 +223,11 @@ func expectStatus(t testing.TB, err error, status int, text string) {
 	}
 }
 
-func expectUnsupported(t testing.TB, err error, version, wayRound string) {
+func expectUnsupported(t testing.TB, err error, version, workaround string) {
 	t.Helper()
 	var e *rest.UnsupportedError
-	if !errors.As(err, &e) || e.Version != version || !strings.Contains(e.WayRound, wayRound) || !rest.IsUnsupported(err) {
-		t.Errorf("got %v, want an *UnsupportedError of version %s that names %s", err, version, wayRound)
+	if !errors.As(err, &e) || e.Version != version || !strings.Contains(e.Workaround, workaround) || !rest.IsUnsupported(err) {
+		t.Errorf("got %v, want an *UnsupportedError of version %s that names %s", err, version, workaround)
 	}
 }
 

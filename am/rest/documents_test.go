@@ -289,9 +289,9 @@ func TestTheDocumentsExamplesAreSpoken(t *testing.T) {
 				}
 				well(w, s)
 			})
-			credentials := rest.Credentials{Username: "amadmin", Password: "cangetinam"}
+			credentials := rest.Credentials(rest.Password{Username: "amadmin", Password: "cangetinam"})
 			if e.bearer {
-				credentials = rest.Credentials{AccessToken: "access-token"}
+				credentials = rest.AccessToken("access-token")
 			}
 			got, err := e.call(t.Context(), server.client(t, rest.Config{API: e.api, Credentials: credentials}))
 			switch {
@@ -354,7 +354,7 @@ func TestTheDocumentsSignIn(t *testing.T) {
 		}
 		well(w, s)
 	})
-	client := server.client(t, rest.Config{API: "3.0", Credentials: rest.Credentials{Username: "amadmin", Password: "cangetinam", Service: "adminconsoleservice"}})
+	client := server.client(t, rest.Config{API: "3.0", Credentials: rest.Password{Username: "amadmin", Password: "cangetinam", Service: "adminconsoleservice"}})
 	if _, err := client.SessionInfo(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
@@ -387,7 +387,7 @@ func TestACookieOfTheServerIsNotKeptButItsStickiness(t *testing.T) {
 		}
 		well(w, s)
 	})
-	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Credentials{Username: "amadmin", Password: "cangetinam"}})
+	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: "cangetinam"}})
 	for range 2 {
 		if _, err := client.ServerVersion(t.Context()); err != nil {
 			t.Fatal(err)
@@ -406,7 +406,7 @@ func TestASignInThatAsksForMoreFails(t *testing.T) {
 		}
 		well(w, s)
 	})
-	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Credentials{Username: "amadmin", Password: "cangetinam"}})
+	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: "cangetinam"}})
 	_, err := client.ServerVersion(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "NameCallback, PasswordCallback") || !strings.Contains(err.Error(), "login_service") {
 		t.Errorf("got %v, want an error that names what AM asks for", err)

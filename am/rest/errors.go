@@ -55,7 +55,7 @@ func asError(err error) (*Error, bool) {
 	return e, ok
 }
 
-// hasStatus leaves sign-ins out, but for 401: that no realm is found to sign in to does not mean that there is none to
+// hasStatus leaves sign-ins out, except for 401: that no realm is found to sign in to does not mean that there is none to
 // query, and that its service is not there.
 func hasStatus(err error, status int) bool {
 	e, ok := asError(err)

@@ -75,7 +75,7 @@ var faults = []fault{
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<html><form>Log in</form></html>")
 	}},
-	{name: "HTML that is called JSON", says: "broken", spoil: func(w http.ResponseWriter, _ *seen) { reply(w, 200, "<html>") }},
+	{name: "HTML that is called JSON", says: "invalid response body", spoil: func(w http.ResponseWriter, _ *seen) { reply(w, 200, "<html>") }},
 	{name: "plain text of a proxy", status: 403, says: "403 Forbidden", spoil: func(w http.ResponseWriter, _ *seen) { http.Error(w, "Forbidden", http.StatusForbidden) }},
 	{name: "a redirect elsewhere", status: 302, says: "it redirects to http://elsewhere.example/login,", spoil: func(w http.ResponseWriter, s *seen) {
 		http.Redirect(w, s.Request, "http://elsewhere.example/login?goto=there", http.StatusFound)
@@ -130,12 +130,14 @@ func checkFault(t *testing.T, f *fault, i int) {
 	})
 	retries := 1
 	config := rest.Config{
-		API: "4.0", Credentials: rest.Credentials{Username: "amadmin", Password: adminPassword}, Transport: rest.Transport{MaxRetries: &retries},
+		API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: adminPassword}, Transport: rest.Transport{MaxRetries: &retries},
 	}
 	if strings.Contains(f.name, "stall") {
 		config.Transport.Timeout = 2 * time.Second
 	}
-	got, err := c.call(t.Context(), server.client(t, config))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or a wait that nobody bounds would end with -timeout
+	defer cancel()
+	got, err := c.call(ctx, server.client(t, config))
 	if f.recovers == everybody || f.recovers == repeatable && !c.once {
 		if err != nil || got != c.well {
 			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.well)
@@ -167,7 +169,7 @@ func TestAnEndedSessionIsRenewedOnceForAll(t *testing.T) {
 		}
 		well(w, s)
 	})
-	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Credentials{Username: "amadmin", Password: adminPassword}})
+	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: adminPassword}})
 	const askers = 20
 	failures := make(chan error, askers)
 	for range askers {
@@ -188,8 +190,8 @@ func TestAnEndedSessionIsRenewedOnceForAll(t *testing.T) {
 
 func TestATokenThatEndsIsSaidAndNotRenewed(t *testing.T) {
 	for name, credentials := range map[string]rest.Credentials{
-		"sso_token":    {SSOToken: fixedToken},
-		"access_token": {AccessToken: fixedToken},
+		"sso_token":    rest.SSOToken(fixedToken),
+		"access_token": rest.AccessToken(fixedToken),
 	} {
 		for _, c := range calls {
 			server := can(t, func(w http.ResponseWriter, s *seen) {
@@ -225,7 +227,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		}
 		well(w, s)
 	})
-	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Credentials{SSOToken: fixedToken}})
+	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.SSOToken(fixedToken)})
 	if ended, err := client.Logout(t.Context(), targetToken); err != nil || !ended {
 		t.Fatalf("logout: %v, %v", ended, err)
 	}
@@ -262,9 +264,9 @@ func TestACountThatDoesNotMatchIsNoAnswer(t *testing.T) {
 				}
 				well(w, s)
 			})
-			_, err := c.call(t.Context(), server.client(t, rest.Config{API: "4.0", Credentials: rest.Credentials{SSOToken: fixedToken}}))
+			_, err := c.call(t.Context(), server.client(t, rest.Config{API: "4.0", Credentials: rest.SSOToken(fixedToken)}))
 			var e *rest.Error
-			if !errors.As(err, &e) || e.Status != 0 || !strings.Contains(err.Error(), "the answer is broken") {
+			if !errors.As(err, &e) || e.Status != 0 || !strings.Contains(err.Error(), "invalid response body") {
 				t.Errorf("%s of %s: %v, want an error that calls the answer broken", c.name, name, err)
 			}
 		}
@@ -283,7 +285,7 @@ func TestACancelledCallEndsAtOnceAndSaysWhy(t *testing.T) {
 			}
 			well(w, s)
 		})
-		_, err := c.call(ctx, server.client(t, rest.Config{API: "4.0", Credentials: rest.Credentials{SSOToken: fixedToken}}))
+		_, err := c.call(ctx, server.client(t, rest.Config{API: "4.0", Credentials: rest.SSOToken(fixedToken)}))
 		if !errors.Is(err, reason) && !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v, want %v", c.name, err, reason)
 		}
@@ -303,7 +305,7 @@ func TestAConnectionThatCannotBeMadeIsExplained(t *testing.T) {
 		"http://no-such-host.invalid/am":                       "check the host name",
 		strings.Replace(address, "http:", "https:", 1) + "/am": "nothing listens there",
 	} {
-		client, err := rest.New(rest.Config{BaseURL: base, Credentials: rest.Credentials{SSOToken: fixedToken}, Transport: rest.Transport{MaxRetries: &retries}})
+		client, err := rest.New(rest.Config{BaseURL: base, Credentials: rest.SSOToken(fixedToken), Transport: rest.Transport{MaxRetries: &retries}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// gate bounds the requests under way and finds the concurrency that the server keeps up with. It decides once a round,
-// which is as many answers as may be under way: it doubles until it has narrowed for the first time and opens by one from
-// then on, narrows by a third where requests take longer than if the server served them one after the other, and by half
-// where it says that it is too much (429, 503).
+// gate is an AIMD concurrency limiter: it bounds the requests under way and finds the concurrency that the server keeps
+// up with. It adjusts its limit once a round, which is as many answers as may be under way: it doubles the limit until it
+// has shrunk for the first time and adds one from then on. It shrinks the limit by a third where requests take longer than
+// if the server served them one after the other, and by half where the server says that it is too much (429, 503).
 type gate struct {
 	ceiling int
 
-	mu       sync.Mutex
-	waiting  []chan struct{}
-	limit    float64
-	busy     int
-	best     map[string]time.Duration // by kind of request: the shortest latency seen, slowly forgotten
-	round    round
-	narrowed time.Time // when the limit was last lowered
+	mu      sync.Mutex
+	waiting []chan struct{}
+	limit   float64
+	busy    int
+	best    map[string]time.Duration // by latency class: the shortest latency seen, slowly forgotten
+	round   round
+	shrunk  time.Time // when the limit was last lowered
 }
 
-// round is what the answers since the last decision took, in multiples of the best of their kind.
+// round sums up the answers since the last adjustment, in multiples of the best of their class.
 type round struct {
 	took    float64
 	answers int
@@ -33,15 +33,15 @@ type round struct {
 const (
 	startConcurrency = 4
 	tolerance        = 2 // times what one after the other would take
-	forgetting       = 1.001
+	decay            = 1.001
 )
 
 func newGate(ceiling int) *gate {
 	return &gate{ceiling: ceiling, limit: min(startConcurrency, float64(ceiling)), best: map[string]time.Duration{}}
 }
 
-// enter waits for a place, which leave gives back.
-func (g *gate) enter(ctx context.Context) error {
+// acquire waits for a place, which release gives back.
+func (g *gate) acquire(ctx context.Context) error {
 	g.mu.Lock()
 	if g.busy < int(g.limit) {
 		g.busy++
@@ -69,14 +69,14 @@ func (g *gate) abandon(turn chan struct{}) {
 		return
 	}
 	g.busy--
-	g.admit()
+	g.wake()
 }
 
-func (g *gate) leave() {
+func (g *gate) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy--
-	g.admit()
+	g.wake()
 }
 
 // overloaded is told of every answer, those that are repeated too.
@@ -86,50 +86,50 @@ func (g *gate) overloaded(response *http.Response) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.narrow(0.5, time.Second)
+	g.shrink(0.5, time.Second)
 }
 
-// learn is told how long a request took whose kind tells what to expect: not a listing, which takes what it takes.
-func (g *gate) learn(kind string, took time.Duration) {
+// observe takes how long a request took whose class tells what to expect: not a listing, which takes what it takes.
+func (g *gate) observe(class string, took time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	best := g.best[kind]
+	best := g.best[class]
 	if best == 0 || took < best {
 		best = took
 	}
-	g.best[kind] = time.Duration(float64(best)*forgetting) + 1
+	g.best[class] = time.Duration(float64(best)*decay) + 1
 	g.round.took += float64(took) / float64(max(best, 1))
 	g.round.answers++
 	if g.round.answers >= int(g.limit) {
-		g.decide(took)
-		g.admit()
+		g.endRound(took)
+		g.wake()
 	}
 }
 
-// decide ends a round. One slow answer among many is no sign: the mean counts.
-func (g *gate) decide(pause time.Duration) {
+// endRound ends a round. One slow answer among many is no sign: the mean counts.
+func (g *gate) endRound(pause time.Duration) {
 	mean := g.round.took / float64(g.round.answers)
 	g.round = round{}
 	switch {
 	case mean > tolerance*g.limit:
-		g.narrow(2.0/3, pause)
+		g.shrink(2.0/3, pause)
 	case g.busy < int(g.limit): // more was not asked for
-	case g.narrowed.IsZero():
+	case g.shrunk.IsZero():
 		g.limit = min(float64(g.ceiling), 2*g.limit)
 	default:
 		g.limit = min(float64(g.ceiling), g.limit+1)
 	}
 }
 
-// narrow lowers the limit, once in a while: the requests under way were sent under the old one.
-func (g *gate) narrow(factor float64, pause time.Duration) {
-	if time.Since(g.narrowed) > pause {
-		g.limit, g.narrowed = max(1, g.limit*factor), time.Now()
+// shrink lowers the limit, once in a while: the requests under way were sent under the old one.
+func (g *gate) shrink(factor float64, pause time.Duration) {
+	if time.Since(g.shrunk) > pause {
+		g.limit, g.shrunk = max(1, g.limit*factor), time.Now()
 	}
 }
 
-// admit lets in who waits, first come, first served.
-func (g *gate) admit() {
+// wake lets in who waits, first come, first served.
+func (g *gate) wake() {
 	for len(g.waiting) > 0 && g.busy < int(g.limit) {
 		close(g.waiting[0])
 		g.waiting = g.waiting[1:]

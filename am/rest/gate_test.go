@@ -19,17 +19,17 @@ func crowd(t *testing.T, g *gate, n int, slow func(busy int32) time.Duration) in
 	var running sync.WaitGroup
 	for range n {
 		running.Go(func() {
-			if err := g.enter(t.Context()); err != nil {
+			if err := g.acquire(t.Context()); err != nil {
 				t.Error(err)
 				return
 			}
-			defer g.leave()
+			defer g.release()
 			now := busy.Add(1)
 			for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 			}
 			took := slow(now)
 			time.Sleep(took)
-			g.learn("a request", took)
+			g.observe("a request", took)
 			busy.Add(-1)
 		})
 	}
@@ -57,6 +57,23 @@ func TestTheGateOpensToItsCeilingWhileTheServerIsQuick(t *testing.T) {
 			most := crowd(t, g, 4000, func(int32) time.Duration { return 10 * time.Millisecond })
 			if int(most) != ceiling {
 				t.Errorf("with a ceiling of %d there were %d at once", ceiling, most)
+			}
+			expectEmpty(t, g)
+		})
+	}
+}
+
+func TestTheGateReachesItsCeilingAgainAndNoMore(t *testing.T) {
+	for _, ceiling := range []int{1, 3, 4, 16} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGate(ceiling)
+			g.overloaded(&http.Response{StatusCode: http.StatusTooManyRequests})
+			if _, _, limit := g.state(); ceiling > 1 && limit >= float64(ceiling) {
+				t.Fatalf("with a ceiling of %d the gate stands at %v after a 429", ceiling, limit)
+			}
+			most := crowd(t, g, 8000, func(int32) time.Duration { return 10 * time.Millisecond })
+			if _, _, limit := g.state(); int(most) != ceiling || limit != float64(ceiling) {
+				t.Errorf("with a ceiling of %d there were %d at once, and the gate stands at %v", ceiling, most, limit)
 			}
 			expectEmpty(t, g)
 		})
@@ -107,22 +124,22 @@ func TestTheGateHalvesWhenTheServerSaysThatItIsTooMuch(t *testing.T) {
 func TestTheGateLetsInWhoComesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1)
-		if err := g.enter(t.Context()); err != nil {
+		if err := g.acquire(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var order []int
 		var running sync.WaitGroup
 		for i := range 5 {
 			running.Go(func() {
-				if err := g.enter(t.Context()); err != nil {
+				if err := g.acquire(t.Context()); err != nil {
 					t.Error(err)
 				}
 				order = append(order, i) // one at a time: the gate's own lock
-				g.leave()
+				g.release()
 			})
 			synctest.Wait()
 		}
-		g.leave()
+		g.release()
 		running.Wait()
 		for i, got := range order {
 			if got != i {
@@ -141,14 +158,14 @@ func TestWhoGivesUpAtTheGateTakesNoPlace(t *testing.T) {
 		reason := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		for range 2 {
-			if err := g.enter(t.Context()); err != nil {
+			if err := g.acquire(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
 		var running sync.WaitGroup
 		for range 50 {
 			running.Go(func() {
-				if err := g.enter(ctx); !errors.Is(err, context.Canceled) {
+				if err := g.acquire(ctx); !errors.Is(err, context.Canceled) {
 					t.Errorf("who gave up got %v, want %v, and not what another request died of", err, context.Canceled)
 				}
 			})
@@ -159,8 +176,8 @@ func TestWhoGivesUpAtTheGateTakesNoPlace(t *testing.T) {
 		if busy, waiting, _ := g.state(); busy != 2 || waiting != 0 {
 			t.Errorf("%d are under way and %d wait, want 2 and nobody", busy, waiting)
 		}
-		g.leave()
-		g.leave()
+		g.release()
+		g.release()
 		expectEmpty(t, g)
 	})
 }
@@ -169,18 +186,18 @@ func TestWhoGivesUpAtTheGateTakesNoPlace(t *testing.T) {
 func TestAPlaceIsNotLostBetweenTurnAndGivingUp(t *testing.T) {
 	g := newGate(1)
 	for range 2000 {
-		if err := g.enter(t.Context()); err != nil {
+		if err := g.acquire(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() {
-			if g.enter(ctx) == nil {
-				g.leave()
+			if g.acquire(ctx) == nil {
+				g.release()
 			}
 		})
 		running.Go(cancel)
-		running.Go(g.leave)
+		running.Go(g.release)
 		running.Wait()
 	}
 	expectEmpty(t, g)

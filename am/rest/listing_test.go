@@ -85,7 +85,7 @@ func (p *pager) list(t *testing.T) (users []string, err error) {
 	t.Helper()
 	server := httptest.NewServer(p)
 	defer server.Close()
-	c := newClient(t, server.URL+"/am", Credentials{SSOToken: "token"})
+	c := newClient(t, server.URL+"/am", SSOToken("token"))
 	c.config.CookieName = "cookie"
 	for user, err := range c.Users(t.Context(), UserQuery{Realm: "/alpha", Status: true}) {
 		if err != nil {
@@ -153,7 +153,7 @@ func TestConnectionsServeAgain(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	c := newClient(t, server.URL+"/am", Credentials{AccessToken: "token"})
+	c := newClient(t, server.URL+"/am", AccessToken("token"))
 	for range 50 {
 		for _, err := range c.Sessions(t.Context(), SessionQuery{Realm: "/alpha"}) {
 			if err != nil {
@@ -170,7 +170,7 @@ func TestConnectionsServeAgain(t *testing.T) {
 
 // answerOf is an answer as the stream reads it.
 func answerOf(t testing.TB, body string) *answer {
-	c, err := New(Config{BaseURL: "http://localhost/am", Credentials: Credentials{SSOToken: "token"}})
+	c, err := New(Config{BaseURL: "http://localhost/am", Credentials: SSOToken("token")})
 	if err != nil {
 		t.Fatal(err)
 	}

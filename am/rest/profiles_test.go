@@ -46,9 +46,10 @@ func start(t *testing.T, profile string) *product {
 	t.Cleanup(listener.Close)
 	config := rest.Config{BaseURL: listener.URL + server.ContextPath()}
 	if id, jwk := server.ServiceAccount(); id != "" {
-		config.Credentials = rest.Credentials{ServiceAccountID: id, ServiceAccountJWK: string(jwk)}
+		config.Credentials = rest.ServiceAccount{ID: id, JWK: string(jwk)}
 	} else {
-		config.Credentials.Username, config.Credentials.Password = server.Admin()
+		user, password := server.Admin()
+		config.Credentials = rest.Password{Username: user, Password: password}
 	}
 	c, err := rest.New(config)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,10 +89,11 @@ func everything(s *seen) string {
 func TestNoSecretIsInAnErrorOrALog(t *testing.T) {
 	_, jwk := newKey()
 	accounts := map[string]rest.Credentials{
-		"password":        {Username: "amadmin", Password: adminPassword},
-		"SSO token":       {SSOToken: fixedToken},
-		"access token":    {AccessToken: fixedToken},
-		"service account": {ServiceAccountID: "sa-1", ServiceAccountJWK: jwk},
+		"password":        rest.Password{Username: "amadmin", Password: adminPassword},
+		"long password":   rest.Password{Username: "amadmin", Password: longPassword},
+		"SSO token":       rest.SSOToken(fixedToken),
+		"access token":    rest.AccessToken(fixedToken),
+		"service account": rest.ServiceAccount{ID: "sa-1", JWK: jwk},
 	}
 	for failure, spoil := range indiscreet {
 		t.Run(failure, func(t *testing.T) {
@@ -158,7 +160,7 @@ func (p secretProbe) run(what string, answer func(http.ResponseWriter, *seen), c
 	err := call(client)
 	closing := client.Close(p.t.Context())
 
-	secrets := []string{newToken, targetToken, fixedToken, adminPassword, privatePart(p.jwk)}
+	secrets := []string{newToken, targetToken, fixedToken, adminPassword, longPassword, privatePart(p.jwk)}
 	for _, s := range server.requests() {
 		if form, err := url.ParseQuery(s.body); err == nil && form.Get("assertion") != "" {
 			secrets = append(secrets, form.Get("assertion"))
@@ -182,7 +184,7 @@ func (p secretProbe) expectNone(where, text string, secrets []string) {
 	p.t.Helper()
 	for _, secret := range secrets {
 		plain, _ := json.Marshal(secret)
-		for _, form := range []string{secret, url.QueryEscape(secret), strings.Trim(string(plain), `"`), base64.StdEncoding.EncodeToString([]byte(secret))} {
+		for _, form := range []string{secret, url.QueryEscape(secret), strings.Trim(string(plain), `"`), base64.StdEncoding.EncodeToString([]byte(secret)), mime.BEncoding.Encode("utf-8", secret)} {
 			if strings.Contains(text, form) {
 				p.t.Errorf("%s: %s shows %q:\n%s", p.name, where, form, text)
 				return
@@ -211,7 +213,7 @@ func (b *lockedBuffer) String() string {
 func TestTheTokenIsInTheURLOnlyWhereTheVersionWantsIt(t *testing.T) {
 	for api, want := range map[string]bool{"4.0": false, "3.1": false, "3.0": false, "2.0": true, "1.2": true} {
 		server := can(t, well)
-		client := server.client(t, rest.Config{API: api, Credentials: rest.Credentials{SSOToken: fixedToken}})
+		client := server.client(t, rest.Config{API: api, Credentials: rest.SSOToken(fixedToken)})
 		if _, err := client.Logout(t.Context(), targetToken); err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +236,7 @@ func TestNoSecretIsInAnErrorOfBadTLS(t *testing.T) {
 		var log lockedBuffer
 		retries := 0
 		client, err := rest.New(rest.Config{
-			BaseURL: address + "/am", API: "2.0", CookieName: "c", Credentials: rest.Credentials{SSOToken: fixedToken},
+			BaseURL: address + "/am", API: "2.0", CookieName: "c", Credentials: rest.SSOToken(fixedToken),
 			Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: &log}), Transport: rest.Transport{MaxRetries: &retries},
 		})
 		if err != nil {
@@ -260,11 +262,10 @@ func TestAConfigurationErrorShowsNoSecret(t *testing.T) {
 		{BaseURL: "admin:" + secret + "@am.example.com"},
 		{BaseURL: "https://a:p#" + secret + "@am.example.com/am"},
 		{BaseURL: "https://a:%zz" + secret + "@am.example.com/am"},
-		{BaseURL: "https://am.example.com/am", Credentials: rest.Credentials{SSOToken: secret + " more"}},
-		{BaseURL: "https://am.example.com/am", Credentials: rest.Credentials{SSOToken: secret, AccessToken: secret}},
-		{BaseURL: "https://am.example.com/am", Credentials: rest.Credentials{Password: secret}},
-		{BaseURL: "https://am.example.com/am", Credentials: rest.Credentials{ServiceAccountJWK: secret}},
-		{BaseURL: "https://am.example.com/am", Credentials: rest.Credentials{SSOToken: "t"}, Transport: rest.Transport{Proxy: "a:" + secret + "@proxy"}},
+		{BaseURL: "https://am.example.com/am", Credentials: rest.SSOToken(secret + " more")},
+		{BaseURL: "https://am.example.com/am", Credentials: rest.Password{Password: secret}},
+		{BaseURL: "https://am.example.com/am", Credentials: rest.ServiceAccount{JWK: secret}},
+		{BaseURL: "https://am.example.com/am", Credentials: rest.SSOToken("t"), Transport: rest.Transport{Proxy: "a:" + secret + "@proxy"}},
 	} {
 		_, err := rest.New(config)
 		if err == nil || strings.Contains(err.Error(), secret) {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// ServerInfo is what AM tells without a login.
+// ServerInfo is what AM reports without a login.
 type ServerInfo struct {
 	CookieName   string   `json:"cookieName"`
 	SecureCookie bool     `json:"secureCookie"`
@@ -13,7 +13,7 @@ type ServerInfo struct {
 	Domains      []string `json:"domains"`
 }
 
-// ServerInfo asks serverinfo/*, which needs no login. A server that is no AM fails here.
+// ServerInfo asks serverinfo/*, which needs no login. A server that is not AM fails here.
 func (c *Client) ServerInfo(ctx context.Context) (*ServerInfo, error) {
 	var reply ServerInfo
 	err := c.send(ctx, call{

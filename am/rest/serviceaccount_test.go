@@ -105,7 +105,7 @@ func cloud(t *testing.T, life int, granted ...string) (server *canned, endpoint 
 
 func accountOf(t *testing.T, server *canned) *rest.Client {
 	_, jwk := newKey()
-	return server.client(t, rest.Config{API: "4.0", Credentials: rest.Credentials{ServiceAccountID: accountID, ServiceAccountJWK: jwk}})
+	return server.client(t, rest.Config{API: "4.0", Credentials: rest.ServiceAccount{ID: accountID, JWK: jwk}})
 }
 
 func ask(t *testing.T, c *rest.Client) {
@@ -190,10 +190,10 @@ func TestAKeyThatCannotSignIsSaid(t *testing.T) {
 		"no JSON":  {"not a key", "is not a private key in JWK form"},
 		"no key":   {`{"kty":"nothing"}`, "is not a private key in JWK form"},
 		"public":   {string(publicKey), "holds no private key"},
-		"elliptic": {`{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}`, "is no RSA key"},
+		"elliptic": {`{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}`, "is not an RSA key"},
 	} {
 		server, _, _ := cloud(t, 899, "fr:am:*")
-		client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Credentials{ServiceAccountID: accountID, ServiceAccountJWK: c.jwk}})
+		client := server.client(t, rest.Config{API: "4.0", Credentials: rest.ServiceAccount{ID: accountID, JWK: c.jwk}})
 		_, err := client.SessionInfo(t.Context(), targetToken)
 		if err == nil || !strings.Contains(err.Error(), "service_account_jwk "+c.says) {
 			t.Errorf("%s: %v, want an error that says %q", name, err, c.says)

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// ListCap is how many sessions AM lists at the most: search.maxSessionListSize of the global session service, 120
+// ListCap is the maximum number of sessions that AM lists: search.maxSessionListSize of the global session service, 120
 // unless raised. Needs an administrator of the deployment.
 func (c *Client) ListCap(ctx context.Context) (int, error) {
 	var reply struct {
@@ -14,7 +14,7 @@ func (c *Client) ListCap(ctx context.Context) (int, error) {
 		} `json:"search"`
 	}
 	err := c.send(ctx, call{
-		what: "the read of the list cap", method: http.MethodGet, path: "/json/global-config/services/session", version: "1.0", safe: true,
+		what: "reading the list cap", method: http.MethodGet, path: "/json/global-config/services/session", version: "1.0", safe: true,
 	}, &reply)
 	return reply.Search.MaxSessionListSize, err
 }
@@ -51,7 +51,7 @@ func (c *Client) sessionService(ctx context.Context, realm, method, action strin
 		Dynamic SessionService `json:"dynamic"`
 	}
 	r := call{
-		what: "the read of the session service of realm " + realmName(realm), method: method,
+		what: "reading the session service of realm " + realmName(realm), method: method,
 		path: realmPath(realm) + "/realm-config/services/session", version: "1.0", safe: true,
 	}
 	if action != "" {
@@ -61,7 +61,7 @@ func (c *Client) sessionService(ctx context.Context, realm, method, action strin
 	return &reply.Dynamic, err
 }
 
-// ClientSideSessions tells whether the realm's sessions are kept by their clients, in tokens, so that AM lists and ends
+// ClientSideSessions reports whether the realm's sessions are kept by their clients, in tokens, so that AM lists and ends
 // none: nil where the answer does not say. 404 where there is no such realm.
 //
 // Source: OpenAM 16.0.5 measured; scripts that set up PingAM use the same name.
@@ -72,7 +72,7 @@ func (c *Client) ClientSideSessions(ctx context.Context, realm string) (*bool, e
 		} `json:"general"`
 	}
 	err := c.send(ctx, call{
-		what: "the read of the authentication settings of realm " + realmName(realm), method: http.MethodGet,
+		what: "reading the authentication settings of realm " + realmName(realm), method: http.MethodGet,
 		path: realmPath(realm) + "/realm-config/authentication", version: "1.0", safe: true,
 	}, &reply)
 	return reply.General.StatelessSessionsEnabled, err

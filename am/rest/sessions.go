@@ -24,7 +24,7 @@ type Session struct {
 	Username             string         `json:"username"` // lower case in OpenAM's rows; a UUID in Advanced Identity Cloud
 	UniversalID          string         `json:"universalId"`
 	Realm                string         `json:"realm"`
-	Handle               string         `json:"sessionHandle"` // ends the session, but is no credential
+	Handle               string         `json:"sessionHandle"` // ends the session, but is not a credential
 	LatestAccess         time.Time      `json:"latestAccessTime"`
 	MaxIdleExpiration    time.Time      `json:"maxIdleExpirationTime"`
 	MaxSessionExpiration time.Time      `json:"maxSessionExpirationTime"`
@@ -51,7 +51,7 @@ type SessionQuery struct {
 	Fields   []string // what rows shall hold; all by default
 }
 
-// Sessions lists server-side sessions, oldest first. AM cuts the list at a number that it does not tell, 120 by
+// Sessions lists server-side sessions, oldest first. AM cuts the list at a number that it does not report, 120 by
 // default, without a sign and without paging: package inventory deals with that.
 //
 // An error ends the sequence. An answer that breaks off is an error, too, after the rows that came.
@@ -79,7 +79,7 @@ func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error)
 		return call{}, err
 	}
 	if !a.query {
-		return call{}, &UnsupportedError{Action: "query of sessions by realm", Version: a.version, WayRound: "use AM 5, OpenAM 14 or later"}
+		return call{}, &UnsupportedError{Action: "query of sessions by realm", Version: a.version, Workaround: "use AM 5, OpenAM 14 or later"}
 	}
 	filter := crest.Eq(FieldRealm, realmName(q.Realm))
 	r := call{
@@ -90,7 +90,7 @@ func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error)
 		// The realm comes first: where OpenAM has the user name first, the last of several names wins.
 		filter = crest.And(filter, crest.Eq(FieldUsername, q.Username))
 		r.what = fmt.Sprintf("the session query for %q in realm %s", q.Username, realmName(q.Realm))
-		r.alike = "sessions of a user"
+		r.latencyClass = "sessions of a user"
 	}
 	r.query = param("_queryFilter", filter.String())
 	if len(q.Fields) > 0 {

@@ -16,7 +16,7 @@ func TestAClientSetToAVersionThatIsNotThereSaysSoAndSignsOut(t *testing.T) {
 	defer web.Close()
 	before := len(server.Sessions())
 	user, password := server.Admin()
-	c, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), API: "4.0", Credentials: rest.Credentials{Username: user, Password: password}})
+	c, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), API: "4.0", Credentials: rest.Password{Username: user, Password: password}})
 	check(t, err)
 	if err := c.TryAPI(t.Context()); !rest.IsNotFound(err) {
 		t.Errorf("4.0 of OpenAM: %v, want 404", err)
@@ -30,9 +30,9 @@ func TestAClientSetToAVersionThatIsNotThereSaysSoAndSignsOut(t *testing.T) {
 func TestAnUnrepeatedRequestIsSentOnce(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	defer web.Close()
-	c, err := rest.New(rest.Config{BaseURL: web.URL, Credentials: rest.Credentials{AccessToken: "t"}})
+	c, err := rest.New(rest.Config{BaseURL: web.URL, Credentials: rest.AccessToken("t")})
 	check(t, err)
-	if _, err := c.ServerInfo(rest.Unrepeated(t.Context())); err == nil || c.Requests() != 1 {
+	if _, err := c.ServerInfo(rest.WithoutRetries(t.Context())); err == nil || c.Requests() != 1 {
 		t.Errorf("%d requests, %v, want one and its error", c.Requests(), err)
 	}
 }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 	"golang.org/x/time/rate"
+
+	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
 // Transport is how requests travel. The zero value verifies certificates against the system's authorities, obeys
@@ -36,7 +38,7 @@ func (t Transport) timeout() time.Duration { return cmp.Or(t.Timeout, time.Minut
 
 // clients makes the two HTTP clients over one pool: one repeats what may be repeated, the other only what was surely
 // not acted upon.
-func (t Transport) clients(concurrency int, watch watcher) (repeating, careful *retryablehttp.Client, err error) {
+func (t Transport) clients(concurrency int, watch watcher) (retrying, nonRetrying *retryablehttp.Client, err error) {
 	pool, err := t.pool(concurrency)
 	if err != nil {
 		return nil, nil, err
@@ -71,7 +73,7 @@ func (t Transport) pool(concurrency int) (*http.Transport, error) {
 	if t.Proxy != "" {
 		address, err := url.Parse(t.Proxy)
 		if err != nil || address.Host == "" {
-			return nil, fmt.Errorf("proxy %q is not an address such as http://proxy.example.com:3128", redactURL(t.Proxy))
+			return nil, fmt.Errorf("proxy %q is not an address such as http://proxy.example.com:3128", redact.Address(t.Proxy))
 		}
 		proxy = http.ProxyURL(address)
 	}
@@ -161,8 +163,9 @@ var errStalled = errors.New("the server sent no more for too long")
 func (b *body) Read(p []byte) (int, error) {
 	b.silence.Reset(b.timeout)
 	n, err := b.ReadCloser.Read(p)
-	if !b.silence.Stop() && err != nil && errors.Is(context.Cause(b.ctx), errStalled) {
-		err = errStalled
+	b.silence.Stop()
+	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(b.ctx), errStalled) {
+		err = errStalled // and nothing else that the body may have ended with at that moment
 	}
 	return n, err
 }
@@ -173,12 +176,12 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// unrepeated is the key of a context whose requests are not repeated.
-type unrepeated struct{}
+// withoutRetries is the key of a context whose requests are not repeated.
+type withoutRetries struct{}
 
-// Unrepeated makes what fails fail at once: requests of the context are sent once.
-func Unrepeated(ctx context.Context) context.Context {
-	return context.WithValue(ctx, unrepeated{}, true)
+// WithoutRetries makes what fails fail at once: requests of the context are sent once.
+func WithoutRetries(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withoutRetries{}, true)
 }
 
 // maxRetryAfter is the longest wait that a server may impose before a call fails instead.
@@ -187,7 +190,7 @@ const maxRetryAfter = time.Minute
 // retrySafe repeats after errors of the connection and of an overloaded server. A 500 is not repeated: OpenAM gives
 // it for requests that it will never answer otherwise.
 func retrySafe(ctx context.Context, response *http.Response, err error) (bool, error) {
-	if ctx.Value(unrepeated{}) != nil {
+	if ctx.Value(withoutRetries{}) != nil {
 		return false, nil
 	}
 	if err != nil || ctx.Err() != nil {
@@ -214,16 +217,20 @@ func backoff(shortest, longest time.Duration, attempt int, response *http.Respon
 		return wait
 	}
 	wait := retryablehttp.DefaultBackoff(shortest, longest, attempt, nil)
-	return wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is no secret
+	return wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is not secret
 }
 
+// longRetryAfter is more seconds than anybody waits and fewer than a Duration holds: a week.
+const longRetryAfter = 7 * 24 * 60 * 60
+
+// retryAfter is how long the server wants to be left alone; 0 or less where it does not say.
 func retryAfter(response *http.Response) time.Duration {
 	if response == nil {
 		return 0
 	}
 	value := response.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.Atoi(value); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, longRetryAfter)) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return time.Until(at)

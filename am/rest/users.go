@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
@@ -39,14 +40,30 @@ type directory struct {
 	whole   bool     // lists all; else perhaps cut without a sign
 }
 
-// directories, in the order in which they are tried.
+// managedUsers are IDM's, which are complete.
 //
-// Sources: PingOne Advanced Identity Cloud, Authenticate to the REST API with an access token (managed users); AM's
-// admin console (4.0, paged); OpenAM 16.0.5 measured (3.0, neither paged nor complete beyond 1,000).
-var directories = []directory{
-	{name: "managed users", path: managedUsersPath, id: "_id", fields: []string{"_id", "userName", "accountStatus"}, paged: true, whole: true},
+// Source: PingOne Advanced Identity Cloud, Authenticate to the REST API with an access token.
+var managedUsers = directory{
+	name: "managed users", path: managedUsersPath, id: "_id", fields: []string{"_id", "userName", "accountStatus"}, paged: true, whole: true,
+}
+
+// amUsers are the versions of AM's own, in the order in which they are tried.
+//
+// Sources: AM's admin console (4.0, paged); OpenAM 16.0.5 measured (3.0, neither paged nor complete beyond 1,000).
+var amUsers = []directory{
 	{name: "users 4.0", path: usersPath, version: "4.0", id: "_id", fields: []string{"_id", "username", "inetUserStatus"}, paged: true},
 	{name: "users 3.0", path: usersPath, version: "3.0", id: "uid", fields: []string{"username", "uid", "inetUserStatus"}},
+}
+
+// directories are what is known of where a deployment keeps its identities.
+type directories struct {
+	users   *lazy[directory] // the version of AM's own, which is one for all realms
+	managed sync.Map         // by realm: a *lazy[bool], whether it has managed users; the root of Advanced Identity Cloud has none
+}
+
+func (d *directories) forget() {
+	d.users.forget()
+	d.managed.Clear()
 }
 
 func usersPath(realm string) string { return realmPath(realm) + "/users" }
@@ -100,29 +117,54 @@ func (c *Client) Users(ctx context.Context, q UserQuery) iter.Seq2[*User, error]
 	}
 }
 
-// directory settles, once, where this deployment keeps its identities.
+// directory settles, once, where the realm keeps its identities.
 func (c *Client) directory(ctx context.Context, realm string) (directory, error) {
-	return c.users.get(ctx, func() (directory, error) {
+	if managed, err := c.hasManagedUsers(ctx, realm); managed || err != nil {
+		return managedUsers, err
+	}
+	return c.directories.users.get(ctx, func() (directory, error) {
 		var refused error
-		for _, d := range directories {
-			if d.version == "" && !c.config.Credentials.bearer() {
-				continue // IDM takes no session of AM
-			}
-			r := d.call(UserQuery{Realm: realm, ID: "amsql-probe"})
-			r.what = "the look for identities (" + d.name + ")"
-			err := c.send(ctx, r.page(d, "", 0), nil)
-			switch {
-			case err == nil:
-				c.log.Debug("directory settled", "directory", d.name)
+		for _, d := range amUsers {
+			has, err := c.serves(ctx, d, realm)
+			if has {
 				return d, nil
-			case signInFailed(err) || !IsNotFound(err) && !IsForbidden(err) && !IsUnauthorized(err):
-				return d, err
 			}
-			c.log.Debug("directory not served", "directory", d.name, "error", err)
+			if !notServed(err) {
+				return directory{}, err
+			}
 			refused = err
 		}
 		return directory{}, fmt.Errorf("the account may list identities nowhere: %w", refused)
 	})
+}
+
+// hasManagedUsers reports whether IDM stands beside AM, takes the account and knows the realm.
+func (c *Client) hasManagedUsers(ctx context.Context, realm string) (bool, error) {
+	if !c.config.Credentials.bearer() {
+		return false, nil // IDM takes no session of AM
+	}
+	known, _ := c.directories.managed.LoadOrStore(crest.Fold(realmName(realm)), newLazy[bool]())
+	return known.(*lazy[bool]).get(ctx, func() (bool, error) {
+		has, err := c.serves(ctx, managedUsers, realm)
+		if notServed(err) {
+			err = nil
+		}
+		return has, err
+	})
+}
+
+// serves asks a directory about nobody.
+func (c *Client) serves(ctx context.Context, d directory, realm string) (bool, error) {
+	r := d.call(UserQuery{Realm: realm, ID: "amsql-probe"})
+	r.what = "probing for identities (" + d.name + ")"
+	err := c.send(ctx, r.page(d, "", 0), nil)
+	c.log.Debug("directory probed", "directory", d.name, "realm", realmName(realm), "error", err)
+	return err == nil, err
+}
+
+// notServed reports whether an error means that the directory is not there, or not for this account.
+func notServed(err error) bool {
+	return !signInFailed(err) && (IsNotFound(err) || IsForbidden(err) || IsUnauthorized(err))
 }
 
 func (d directory) call(q UserQuery) call {
@@ -195,7 +237,7 @@ func (d directory) user(row map[string]any) *User {
 		}
 	}
 	u.Login = cmp.Or(u.Login, u.ID)
-	u.ID = strings.ToLower(u.ID) // as the token store does (OpenAM measured)
+	u.ID = crest.Fold(u.ID) // as the token store does
 	return u
 }
 

@@ -8,16 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
 // historySize is how many texts the history keeps.
 const historySize = 1000
-
-// secrets are what a text holds that is not kept: tokens by their looks or by the name of what they are given to, and
-// whatever is called a password.
-var secrets = regexp.MustCompile(`(?i)token_?id\b|\bAQIC|\*AAJ|\beyJ[\w-]+\.|passw|secret|credential|bearer|\bsso_?token|\baccess_?token|jwk`)
 
 // A history is what has been typed in shells, the latest last, in a file that only its owner reads: a JSON string a line.
 type shellHistory struct {
@@ -61,7 +58,7 @@ func openHistory() (*shellHistory, error) {
 // add keeps a text unless it is the last one again or holds a secret.
 func (h *shellHistory) add(text string) error {
 	text = strings.TrimSpace(text)
-	if text == "" || secrets.MatchString(text) || len(h.texts) > 0 && h.texts[len(h.texts)-1] == text {
+	if text == "" || redact.Mentions(text) || len(h.texts) > 0 && h.texts[len(h.texts)-1] == text {
 		return nil
 	}
 	h.texts = append(h.texts, text)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
 func TestSQLIsWholeAtItsSemicolonOutsideOfQuotesAndComments(t *testing.T) {
@@ -177,11 +179,11 @@ func TestAnUnknownDotCommandIsToldTheNearest(t *testing.T) {
 
 func TestTheHistoryKeepsWhatHoldsNoSecret(t *testing.T) {
 	for _, harmless := range []string{"select username from am_session where realm = '/alpha';", ".inspect am_session_info", "select count(*) from am_user;"} {
-		if secrets.MatchString(harmless) {
+		if redact.Mentions(harmless) {
 			t.Errorf("%q would not be kept", harmless)
 		}
 	}
-	if slices.ContainsFunc(dotCommands(), func(c dotCommandSpec) bool { return secrets.MatchString(c.name) }) {
+	if slices.ContainsFunc(dotCommands(), func(c dotCommandSpec) bool { return redact.Mentions(c.name) }) {
 		t.Error("a command would not be kept")
 	}
 }

@@ -115,7 +115,7 @@ func (p *bare) logout(ctx context.Context, handles []string) error {
 // endAll is amsql's way, with sessions that a scan has listed.
 func endAll(b *testing.B, s server, journalled bool) time.Duration {
 	b.Helper()
-	client, err := rest.New(rest.Config{BaseURL: s.url, Credentials: rest.Credentials{Username: s.user, Password: s.password}})
+	client, err := rest.New(rest.Config{BaseURL: s.url, Credentials: rest.Password{Username: s.user, Password: s.password}})
 	if err != nil {
 		b.Fatal(err)
 	}

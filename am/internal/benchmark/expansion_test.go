@@ -44,7 +44,7 @@ func BenchmarkExpansion(b *testing.B) {
 // expand is the rate at which the inventory asks.
 func expand(b *testing.B, s server, concurrency int) float64 {
 	client, err := rest.New(rest.Config{
-		BaseURL: s.url, Credentials: rest.Credentials{Username: s.user, Password: s.password}, MaxConcurrency: concurrency,
+		BaseURL: s.url, Credentials: rest.Password{Username: s.user, Password: s.password}, MaxConcurrency: concurrency,
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -106,7 +106,7 @@ func count(sequence func(func(*rest.Session, error) bool)) (rows int, err error)
 
 func newClient(b *testing.B, s server) *rest.Client {
 	b.Helper()
-	client, err := rest.New(rest.Config{BaseURL: s.url, Credentials: rest.Credentials{Username: s.user, Password: s.password}})
+	client, err := rest.New(rest.Config{BaseURL: s.url, Credentials: rest.Password{Username: s.user, Password: s.password}})
 	if err != nil {
 		b.Fatal(err)
 	}

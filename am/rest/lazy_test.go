@@ -10,11 +10,9 @@ import (
 	"time"
 )
 
-func newOnce[T any]() *once[T] { return &once[T]{finding: newLock()} }
-
-func TestOnceFindsOnceForAll(t *testing.T) {
+func TestALazyValueIsFoundOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOnce[int]()
+		o := newLazy[int]()
 		var found atomic.Int32
 		var running sync.WaitGroup
 		for range 100 {
@@ -36,8 +34,8 @@ func TestOnceFindsOnceForAll(t *testing.T) {
 	})
 }
 
-func TestOnceTriesAgainAfterAnError(t *testing.T) {
-	o := newOnce[string]()
+func TestALazyValueIsTriedAgainAfterAnError(t *testing.T) {
+	o := newLazy[string]()
 	failure := errors.New("not now")
 	for i, c := range []struct {
 		value string
@@ -54,9 +52,9 @@ func TestOnceTriesAgainAfterAnError(t *testing.T) {
 }
 
 // Who waits while another asks a slow server can stop waiting, and look without waiting.
-func TestOnceLetsGoOfWhoDoesNotWantToWait(t *testing.T) {
+func TestALazyValueLetsGoOfWhoDoesNotWantToWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOnce[int]()
+		o := newLazy[int]()
 		var running sync.WaitGroup
 		running.Go(func() {
 			if _, err := o.get(t.Context(), func() (int, error) { time.Sleep(time.Hour); return 1, nil }); err != nil {
