@@ -217,10 +217,9 @@ func (w *workspace) attachHistory(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return &usageError{fmt.Sprintf("--history: %v; amsql snapshot makes one", err)}
 	}
-	// Opened to write, it loses what a killed snapshot has left half written, and has the views of this version.
-	store, err := history.OpenSQLite(ctx, path)
+	err := history.CheckSQLite(ctx, path)
 	if err == nil {
-		err = firstError(store.Close(), w.db.AttachFile("history", path), w.db.Define("am_session_at", history.SessionAt))
+		err = firstError(w.db.AttachFile("history", path), w.db.Define("am_session_at", history.SessionAt))
 	}
 	if err != nil {
 		return &usageError{"--history: " + err.Error()}

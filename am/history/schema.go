@@ -3,6 +3,7 @@ package history
 import (
 	_ "embed" // views
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/amsql/steampipe-plugin-am/am"
@@ -123,6 +124,25 @@ func createViews() string {
 		}
 	}
 	return strings.Join(append(statements, views), ";\n")
+}
+
+// createdView is the name of a view where it is made.
+var createdView = regexp.MustCompile(`(?m)^create view (\w+)`)
+
+// viewNames are those of all views that the statements make.
+func viewNames(statements string) (names []string) {
+	for _, found := range createdView.FindAllStringSubmatch(statements, -1) {
+		names = append(names, found[1])
+	}
+	return names
+}
+
+// tableNames are those of all relations.
+func tableNames() (names []string) {
+	for _, r := range relations() {
+		names = append(names, r.name)
+	}
+	return names
 }
 
 // shardTexts begins the question for the shards of a snapshot.
