@@ -68,6 +68,9 @@ type kept struct {
 	settle func(testing.TB)                        // waits until what a killed process has sent has had its effect
 	ask    func(t testing.TB, sql string) []string // rows, their cells between bars
 	try    func(sql string) ([]string, error)      // the same, of an engine that may fail
+
+	// age makes the store one of an earlier version, whose relations were others; nil: a store has no version.
+	age func(t testing.TB, as func(relation) relation)
 }
 
 func newKey(t testing.TB) Key {
@@ -91,7 +94,27 @@ func newSQLiteIn(t testing.TB, dir string) kept {
 		return store
 	}
 	k.Store = k.reopen(t)
+	k.age = func(t testing.TB, as func(relation) relation) {
+		edit(t, path, aging(sqliteDialect, as)+fmt.Sprintf("; pragma user_version = %d", schemaVersion-1))
+	}
 	return k
+}
+
+// aging drops the views, and the columns that relations did not have.
+func aging(d dialect, as func(relation) relation) string {
+	var statements []string
+	for _, name := range d.viewNames() {
+		statements = append(statements, "drop view if exists "+name)
+	}
+	slices.Reverse(statements) // PostgreSQL wants those first that use others
+	for _, r := range relations() {
+		for _, name := range r.names() {
+			if !slices.Contains(as(r).names(), name) {
+				statements = append(statements, "alter table "+r.name+" drop column "+name)
+			}
+		}
+	}
+	return strings.Join(statements, ";\n")
 }
 
 func askSQLite(t testing.TB, path, sql string) (rows []string) {

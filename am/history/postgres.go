@@ -35,6 +35,7 @@ var postgresDialect = dialect{
 		}
 		return ""
 	},
+	views: viewsPostgres,
 }
 
 // daily are the relations that are big enough to be kept by day.
@@ -186,19 +187,18 @@ func (s *postgresStore) rollback(ctx context.Context) {
 }
 
 func (s *postgresStore) create(ctx context.Context) error {
-	dropViews, err := s.text(ctx, `select coalesce('drop function if exists am_session_at; drop view ' || string_agg(quote_ident(viewname), ', '), '')
-		from pg_views where schemaname = $1`, postgresSchema)
-	if err != nil {
-		return err
+	statements := []string{
+		"drop function if exists am_session_at(timestamptz)",
+		"drop view if exists " + strings.Join(postgresDialect.viewNames(), ", "), // others are the user's own
+		"create table if not exists schema_version (version int not null)",
+		postgresDialect.createTables(),
 	}
-	statements := []string{dropViews, "create table if not exists schema_version (version int not null)"}
 	for _, r := range relations() {
-		statements = append(statements, postgresDialect.createTable(r), r.createIndex())
 		for _, c := range r.columns {
 			statements = append(statements, fmt.Sprintf("alter table %s add column if not exists %s %s", r.name, c.Name, postgresDialect.types[c.Type]))
 		}
 	}
-	statements = append(statements, createViews(), viewsPostgres,
+	statements = append(statements, postgresDialect.createViews(),
 		fmt.Sprintf("delete from schema_version; insert into schema_version values (%d)", schemaVersion))
 	return s.exec(ctx, strings.Join(statements, ";\n"))
 }

@@ -88,6 +88,11 @@ func relations() []relation {
 // all are the relation's columns with those that every one has.
 func (r relation) all() []am.Column { return slices.Concat(snapshotKey, r.columns) }
 
+// withoutShard are the relation's columns but for those that tell shards apart.
+func (r relation) withoutShard() []am.Column {
+	return slices.DeleteFunc(slices.Clone(r.columns), func(c am.Column) bool { return c.Name == "shard" || c.Name == "shards" })
+}
+
 // names are those of all columns.
 func (r relation) names() []string {
 	var names []string

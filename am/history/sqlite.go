@@ -36,6 +36,7 @@ var sqliteDialect = dialect{
 		}
 		return ""
 	},
+	views: viewsSQLite,
 }
 
 // sqliteStore is a history in one file. Its journal is SQLite's oldest, the rollback journal: between two runs there is one
@@ -160,7 +161,7 @@ func (s *sqliteStore) complete() error {
 	if err != nil || len(virtual) > 0 {
 		return cmp.Or(err, fmt.Errorf("it has a virtual table, %q: give another file", strings.Join(virtual, ", ")))
 	}
-	for kind, names := range map[string][]string{"table": tableNames(), "view": viewNames(createViews() + viewsSQLite)} {
+	for kind, names := range map[string][]string{"table": tableNames(), "view": sqliteDialect.viewNames()} {
 		there, err := s.texts(ofKind, kind)
 		if err != nil {
 			return err
@@ -207,13 +208,10 @@ func (s *sqliteStore) ours() error {
 
 func (s *sqliteStore) create() error {
 	var statements []string
-	for _, name := range viewNames(createViews() + viewsSQLite) {
+	for _, name := range sqliteDialect.viewNames() { // others are the user's own
 		statements = append(statements, "drop view if exists "+name)
 	}
-	for _, r := range relations() {
-		statements = append(statements, sqliteDialect.createTable(r), r.createIndex())
-	}
-	if err := s.conn.Exec(strings.Join(statements, ";\n")); err != nil {
+	if err := s.conn.Exec(strings.Join(append(statements, sqliteDialect.createTables()), ";\n")); err != nil {
 		return err
 	}
 	statements = nil
@@ -224,7 +222,7 @@ func (s *sqliteStore) create() error {
 			}
 		}
 	}
-	statements = append(statements, createViews(), viewsSQLite,
+	statements = append(statements, sqliteDialect.createViews(),
 		fmt.Sprintf("pragma application_id = %d; pragma user_version = %d", applicationID, schemaVersion))
 	return s.conn.Exec(strings.Join(statements, ";\n"))
 }
@@ -306,7 +304,7 @@ func (d *sqliteDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]an
 	save := d.store.conn.Savepoint()
 	defer save.Release(&err)
 	marks := strings.TrimSuffix(strings.Repeat("?, ", len(r.all())), ", ")
-	stmt, _, err := d.store.conn.Prepare(fmt.Sprintf("insert into temp.new_%s values (%s)", r.name, marks))
+	stmt, _, err := d.store.conn.Prepare(fmt.Sprintf("insert into temp.new_%s (%s) values (%s)", r.name, strings.Join(r.names(), ", "), marks))
 	if err != nil {
 		return err
 	}

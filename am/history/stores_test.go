@@ -29,6 +29,7 @@ var everyStore = []storeTest{
 	{"the page's questions have answers", thePagesQuestionsHaveAnswers},
 	{"equals the plain model", equalsThePlainModel},
 	{"three shards are one snapshot", threeShardsAreOneSnapshot},
+	{"columns that are added later are kept by name", columnsThatAreAddedLaterAreKeptByName},
 	{"what is pruned is as if it had never been taken", whatIsPrunedIsAsIfItHadNeverBeenTaken},
 }
 
@@ -81,6 +82,12 @@ func newPostgres(t testing.TB, server, database string) kept {
 	_, err = conn.Exec(t.Context(), "set search_path = amsql")
 	must(t, err)
 	k.ask = func(t testing.TB, sql string) []string { return askPostgres(t, conn, sql) }
+	k.age = func(t testing.TB, as func(relation) relation) {
+		for _, sql := range []string{"drop function am_session_at", aging(postgresDialect, as), "update schema_version set version = version - 1"} {
+			_, err := conn.Exec(t.Context(), sql)
+			must(t, err)
+		}
+	}
 	k.settle = func(t testing.TB) {
 		for k.ask(t, "select count(*) from pg_stat_activity where application_name = 'amsql' and datname = current_database() and state <> 'idle'")[0] != "0" {
 			time.Sleep(10 * time.Millisecond)
