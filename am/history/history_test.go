@@ -3,10 +3,14 @@ package history
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +75,8 @@ type kept struct {
 
 	// age makes the store one of an earlier version, whose relations were others; nil: a store has no version.
 	age func(t testing.TB, as func(relation) relation)
+
+	columns string // the question for a column of a table
 }
 
 func newKey(t testing.TB) Key {
@@ -87,6 +93,7 @@ func newSQLiteIn(t testing.TB, dir string) kept {
 	path := filepath.Join(dir, "history.db")
 	k := kept{name: "SQLite", target: path, ask: func(t testing.TB, sql string) []string { return askSQLite(t, path, sql) }}
 	k.settle = func(testing.TB) {}
+	k.columns = "select 1 from pragma_table_info('%s') where name = '%s'"
 	k.reopen = func(t testing.TB) Store {
 		store, err := OpenSQLite(t.Context(), path)
 		must(t, err)
@@ -257,6 +264,41 @@ func TestViewsHaveTheColumnsOfTheTablesInTheirOrder(t *testing.T) {
 		}
 		if got := k.ask(t, "select name from pragma_table_info('"+table.Name()+"')"); !slices.Equal(got, want) {
 			t.Errorf("%s: columns %q, want %q", table.Name(), got, want)
+		}
+	}
+}
+
+// theServersClockIsKept: AM's is three minutes ahead here, as the response says to a second or so.
+func theServersClockIsKept(t *testing.T, k kept) {
+	_, c := simulated(t, simulator.Options{Users: 3, Sessions: 3}, am.Config{})
+	for _, ahead := range []time.Duration{3 * time.Minute, -time.Hour} {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			at, err := url.Parse(c.BaseURL())
+			if err != nil {
+				t.Error(err)
+			}
+			w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+			forward := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: at.Scheme, Host: at.Host})
+			forward.ModifyResponse = func(answer *http.Response) error {
+				answer.Header.Del("Date")
+				return nil
+			}
+			forward.ServeHTTP(w, r)
+		}))
+		defer proxy.Close()
+		at, err := url.Parse(c.BaseURL())
+		must(t, err)
+		address, token := proxy.URL+at.Path, os.Getenv("AM_SSO_TOKEN")
+		skewed, err := am.Open("am", am.Config{BaseURL: &address, SSOToken: &token}, am.Host{})
+		must(t, err)
+		taken, err := Take(t.Context(), skewed, k, Options{Key: newKey(t)})
+		must(t, err)
+		got := k.ask(t, "select clock_skew_seconds from am_snapshot where base_url = '"+taken.Server+"'")
+		if len(got) != 1 {
+			t.Fatalf("snapshots %q", got)
+		}
+		if n, err := strconv.Atoi(got[0]); err != nil || (time.Duration(n)*time.Second-ahead).Abs() > 2*time.Second {
+			t.Errorf("AM's clock is ahead by %q seconds, want %s", got, ahead)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
 	diff "github.com/google/go-cmp/cmp"
 )
 
@@ -187,4 +188,70 @@ func columnsThatAreAddedLaterAreKeptByName(t *testing.T, k kept) {
 			}
 		}
 	}
+}
+
+// versions are those of the schema that histories may have, with what they were made with.
+func versions(t *testing.T, dialect string) (all map[int]string) {
+	t.Helper()
+	all = map[int]string{}
+	for version := 1; version <= schemaVersion; version++ {
+		text, err := os.ReadFile(schemaFile(version, dialect))
+		must(t, err)
+		all[version] = string(text)
+	}
+	return all
+}
+
+// A history of each version so far, with a snapshot in it, gets what it lacks and keeps what it has.
+func TestAFileOfEachVersionIsBroughtUpToDate(t *testing.T) {
+	for version, sql := range versions(t, "sqlite") {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			k := newSQLite(t)
+			must(t, k.Close())
+			must(t, os.Remove(k.target))
+			edit(t, k.target, sql+fmt.Sprintf("; pragma application_id = %d; pragma user_version = %d", applicationID, version))
+			outlastsUpgrade(t, k, func(insert string) { edit(t, k.target, insert) })
+		})
+	}
+}
+
+func TestASchemaOfEachVersionIsBroughtUpToDate(t *testing.T) {
+	server := postgrestest.Start(t)
+	for version, sql := range versions(t, "postgres") {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			k := newPostgres(t, server, fmt.Sprintf("version%d", version))
+			exec := func(sql string) {
+				_, err := connectPostgres(t, k.target).Exec(t.Context(), "set search_path = amsql; "+sql)
+				must(t, err)
+			}
+			exec("drop schema amsql cascade; create schema amsql; create table schema_version (version int not null)")
+			exec(sql + fmt.Sprintf("; insert into schema_version values (%d)", version))
+			for _, r := range []string{"session", "identity"} {
+				exec(fmt.Sprintf("create table %s_20261122 partition of %[1]s for values from ('2026-11-22 00:00+00') to ('2026-11-23 00:00+00')", r))
+			}
+			outlastsUpgrade(t, k, exec)
+		})
+	}
+}
+
+// outlastsUpgrade inserts a row into each table, in the columns that the older table has.
+func outlastsUpgrade(t *testing.T, k kept, insert func(sql string)) {
+	at, later := noon.Truncate(time.Second), noon.Truncate(time.Second).AddDate(0, 0, 1)
+	older := map[string]relation{}
+	for _, r := range relations() {
+		as := r
+		as.columns = slices.DeleteFunc(slices.Clone(r.columns), func(c am.Column) bool {
+			return len(k.ask(t, fmt.Sprintf(k.columns, r.name, c.Name))) == 0
+		})
+		older[r.name] = as
+		values := []string{"'server'", "'" + k.moment(at) + "'"}
+		for _, cell := range as.tellingRow(1) {
+			values = append(values, "'"+strings.ReplaceAll(shown(cell), "'", "''")+"'")
+		}
+		insert(fmt.Sprintf("insert into %s (%s) values (%s)", r.name, strings.Join(as.names(), ", "), strings.Join(values, ", ")))
+	}
+	k.Store = k.reopen(t)
+	keepTelling(t, k, later, 2, func(r relation) relation { return r })
+	hasTelling(t, k, at, 1, func(r relation) relation { return older[r.name] })
+	hasTelling(t, k, later, 2, func(r relation) relation { return r })
 }

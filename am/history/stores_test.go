@@ -22,6 +22,7 @@ type storeTest struct {
 var everyStore = []storeTest{
 	{"a snapshot has what the tables have", aSnapshotHasWhatTheTablesHave},
 	{"a realm that is cut or fails is kept as such and hides nothing", aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing},
+	{"the server's clock is kept", theServersClockIsKept},
 	{"table of identities that cannot be read is missing", tableOfIdentitiesThatCannotBeReadIsMissing},
 	{"a killed snapshot is whole or absent", aKilledSnapshotIsWholeOrAbsent},
 	{"a snapshot that fails in the middle is absent", aSnapshotThatFailsInTheMiddleIsAbsent},
@@ -39,6 +40,7 @@ var postgresAlone = []storeTest{
 	{"texts with NUL are kept", textsWithNULAreKept},
 	{"an older schema gets what it lacks", anOlderSchemaGetsWhatItLacks},
 	{"an account that only adds rows", anAccountThatOnlyAddsRows},
+	{"who may read may still after an upgrade", whoMayReadMayStillAfterAnUpgrade},
 }
 
 func TestSQLite(t *testing.T) {
@@ -71,6 +73,7 @@ func newPostgres(t testing.TB, server, database string) kept {
 	must(t, err)
 	address.Path = database
 	k := kept{name: "Postgres", target: address.String()}
+	k.columns = "select 1 from information_schema.columns where table_schema = 'amsql' and table_name = '%s' and column_name = '%s'"
 	k.reopen = func(t testing.TB) Store {
 		store, err := Open(t.Context(), k.target)
 		must(t, err)

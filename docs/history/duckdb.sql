@@ -21,12 +21,13 @@ from read_parquet(
     'amsql_version': {name: 'amsql_version', type: 'varchar', default_value: null},
     'elapsed_ms': {name: 'elapsed_ms', type: 'double', default_value: null},
     'fingerprint_key': {name: 'fingerprint_key', type: 'varchar', default_value: null},
-    'missing': {name: 'missing', type: 'varchar', default_value: null}
+    'missing': {name: 'missing', type: 'varchar', default_value: null},
+    'clock_skew_seconds': {name: 'clock_skew_seconds', type: 'bigint', default_value: null}
   }
 );
 
 create view snapshot as
-select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing
+select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing, clock_skew_seconds
 from snapshot_files
 where relation = 'snapshot';
 
@@ -275,7 +276,8 @@ select
   s.amsql_version,
   s.fingerprint_key,
   s.shards,
-  s.shards_kept
+  s.shards_kept,
+  s.clock_skew_seconds
 from (
   select
     server,
@@ -286,12 +288,13 @@ from (
     min(amsql_version) as amsql_version,
     min(fingerprint_key) as fingerprint_key,
     max(shards) as shards,
-    count(*) as shards_kept
+    count(*) as shards_kept,
+    max(clock_skew_seconds) as clock_skew_seconds
   from snapshot
   group by server, taken_at
 ) s
   left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
-group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept;
+group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept, s.clock_skew_seconds;
 
 -- The scans, and when the next one of the same realm was proof of what is gone.
 create view am_scan_proof as
