@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/history"
@@ -73,8 +72,8 @@ func (o *PruneOptions) run(ctx context.Context, streams Streams) error {
 		}
 		o.From = filepath.Join(folder, "history.db")
 	}
-	path := strings.TrimPrefix(o.From, "parquet:")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !strings.Contains(path, "://") {
+	path := history.LocalPath(o.From)
+	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
 		return &usageError{fmt.Sprintf("--to: %v; amsql snapshot makes one", err)}
 	}
 	store, err := history.Open(ctx, o.From)

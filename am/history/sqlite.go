@@ -65,6 +65,7 @@ func OpenSQLite(ctx context.Context, path string) (Store, error) {
 		_ = s.Close() // nothing is under way
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	closeToOthers(path)
 	return s, nil
 }
 

@@ -22,6 +22,36 @@ func TestAFileIsForItsOwnerAlone(t *testing.T) {
 	}
 }
 
+// Files that everybody may read are closed to all but their owner; a group that was given one keeps it. Others' are left alone.
+func TestAFileThatIsOpenToAllIsClosed(t *testing.T) {
+	dir := t.TempDir()
+	for before, after := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o666: 0o600, 0o604: 0o600, 0o640: 0o640, 0o600: 0o600} {
+		path, keyPath, foreign := filepath.Join(dir, before.String()), filepath.Join(dir, before.String()+".key"), filepath.Join(dir, before.String()+".txt")
+		_, err := ReadKey(keyPath)
+		must(t, err)
+		for _, name := range []string{path, keyPath, foreign} {
+			file, err := os.OpenFile(name, os.O_CREATE, 0o600)
+			must(t, err)
+			must(t, file.Close())
+			must(t, os.Chmod(name, before))
+		}
+		must(t, os.WriteFile(foreign, []byte(strings.Repeat("no database\n", 100)), before))
+		store, err := OpenSQLite(t.Context(), path)
+		must(t, err)
+		must(t, store.Close())
+		_, err = ReadKey(keyPath)
+		must(t, err)
+		if _, err := OpenSQLite(t.Context(), foreign); err == nil {
+			t.Error("a text is a history")
+		}
+		for name, want := range map[string]os.FileMode{path: after, keyPath: after, foreign: before} {
+			if info, err := os.Stat(name); err != nil || info.Mode() != want {
+				t.Errorf("%s: mode %v, want %v, %v", filepath.Base(name), info.Mode(), want, err)
+			}
+		}
+	}
+}
+
 func TestWhatIsNoHistoryIsLeftAlone(t *testing.T) {
 	for name, sql := range map[string]string{
 		"of something else": "create table t (a)",
