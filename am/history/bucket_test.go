@@ -136,10 +136,12 @@ func newBucket(t testing.TB, python string) (kept, *s3Server) {
 func TestBucket(t *testing.T) {
 	python := pythonWith(t, "duckdb_extension_httpfs")
 	fewerSeries(t, 5)
-	for _, c := range everyStore {
+	startS3(t, httptest.NewServer)
+	for i, c := range everyStore {
 		t.Run(c.name, func(t *testing.T) {
-			k, _ := newBucket(t, python)
-			c.test(t, k)
+			t.Parallel()
+			target := fmt.Sprintf("s3://audit/team%d/history", i)
+			c.test(t, newDataset(t, "DuckDB", python, target, target))
 		})
 	}
 }

@@ -47,7 +47,9 @@ func writeForever(target string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, target)
 	for err == nil {
-		err = writeMade(ctx, store, "killed", time.Now(), rowsPerSnapshot)
+		if err = writeMade(ctx, store, "killed", time.Now(), rowsPerSnapshot); err == nil {
+			fmt.Println("a snapshot is written")
+		}
 	}
 	return err
 }
@@ -119,7 +121,13 @@ func aKilledSnapshotIsWholeOrAbsent(t *testing.T, k kept) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), "AMSQL_TEST_WRITE="+k.target)
 		cmd.Stderr = os.Stderr
+		written, err := cmd.StdoutPipe()
+		must(t, err)
 		must(t, cmd.Start())
+		if i%2 == 0 { // the others may be killed before
+			_, err := written.Read(make([]byte, 1))
+			must(t, err)
+		}
 		time.Sleep(time.Duration(50+random.IntN(300)) * time.Millisecond)
 		must(t, cmd.Process.Kill())
 		var exit *exec.ExitError

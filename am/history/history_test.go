@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,17 +45,25 @@ func simulated(t *testing.T, o simulator.Options, config am.Config) (*simulator.
 	session, err := server.Login("/", admin)
 	must(t, err)
 	url := listening.URL + server.ContextPath()
-	t.Setenv("AM_SSO_TOKEN", session.Token)
+	tokens.Store(url, session.Token)
 	config.BaseURL, config.SSOToken = &url, &session.Token
 	c, err := am.Open("am", config, am.Host{})
 	must(t, err)
 	return server, c
 }
 
+// tokens are those of simulated servers' sessions, by address.
+var tokens sync.Map
+
+func tokenOf(c *am.Connection) string {
+	token, _ := tokens.Load(c.BaseURL())
+	return token.(string)
+}
+
 // reconnect opens the connection with more of a configuration: its inventory remembers the cap of lists for a while.
 func reconnect(t testing.TB, c *am.Connection, config am.Config) *am.Connection {
 	t.Helper()
-	url, token := c.BaseURL(), os.Getenv("AM_SSO_TOKEN")
+	url, token := c.BaseURL(), tokenOf(c)
 	config.BaseURL, config.SSOToken = &url, &token
 	again, err := am.Open(c.Name(), config, am.Host{})
 	must(t, err)
@@ -288,7 +297,7 @@ func theServersClockIsKept(t *testing.T, k kept) {
 		defer proxy.Close()
 		at, err := url.Parse(c.BaseURL())
 		must(t, err)
-		address, token := proxy.URL+at.Path, os.Getenv("AM_SSO_TOKEN")
+		address, token := proxy.URL+at.Path, tokenOf(c)
 		skewed, err := am.Open("am", am.Config{BaseURL: &address, SSOToken: &token}, am.Host{})
 		must(t, err)
 		taken, err := Take(t.Context(), skewed, k, Options{Key: newKey(t)})

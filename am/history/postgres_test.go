@@ -1,6 +1,9 @@
 package history
 
 import (
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -68,10 +71,11 @@ func anAccountThatOnlyAddsRows(t *testing.T, k kept) {
 	must(t, writeMade(t.Context(), k, "server", noon, 2))
 	_, err := connectPostgres(t, k.target).Exec(t.Context(), readFile(t, "../../docs/history/writer.sql")+"; alter role amsql_writer password 'writer'")
 	must(t, err)
-	t.Setenv("WRITER", "writer")
+	password := filepath.Join(t.TempDir(), "password")
+	must(t, os.WriteFile(password, []byte("writer"), 0o600))
 	_, address, _ := strings.Cut(k.target, "@")
-	url := "postgres://amsql_writer:env:WRITER@" + address
-	store, err := Open(t.Context(), url)
+	target := "postgres://amsql_writer:file:" + url.PathEscape(password) + "@" + address
+	store, err := Open(t.Context(), target)
 	must(t, err)
 	defer func() { must(t, store.Close()) }()
 	if strings.Contains(store.String(), "writer") {
@@ -85,7 +89,7 @@ func anAccountThatOnlyAddsRows(t *testing.T, k kept) {
 	if got := k.ask(t, "select count(*) from pg_inherits where inhparent = 'session'::regclass"); got[0] != "3" {
 		t.Errorf("there are partitions for %s days of 3", got)
 	}
-	writer := connectPostgres(t, strings.Replace(url, "env:WRITER", "writer", 1))
+	writer := connectPostgres(t, "postgres://amsql_writer:writer@"+address)
 	for _, sql := range []string{"select 1 from amsql.session", "delete from amsql.snapshot", "update amsql.session set username = ''", "create table amsql.mine ()", "drop table amsql.session_20261122"} {
 		if _, err := writer.Exec(t.Context(), sql); err == nil {
 			t.Errorf("the account may %s", sql)
@@ -100,7 +104,7 @@ func anAccountThatOnlyAddsRows(t *testing.T, k kept) {
 		t.Errorf("without the function: %v", err)
 	}
 	k.ask(t, "update schema_version set version = version - 1 returning 1")
-	if _, err := Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "let an account that owns the schema take one snapshot") {
+	if _, err := Open(t.Context(), target); err == nil || !strings.Contains(err.Error(), "let an account that owns the schema take one snapshot") {
 		t.Errorf("after an upgrade: %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ import (
 // inShard opens the connection for a shard.
 func inShard(t testing.TB, c *am.Connection, shard inventory.Shard) *am.Connection {
 	t.Helper()
-	url, token := c.BaseURL(), os.Getenv("AM_SSO_TOKEN")
+	url, token := c.BaseURL(), tokenOf(c)
 	again, err := am.Open(c.Name(), am.Config{BaseURL: &url, SSOToken: &token}, am.Host{Shard: shard})
 	must(t, err)
 	return again

@@ -45,14 +45,20 @@ var postgresAlone = []storeTest{
 
 func TestSQLite(t *testing.T) {
 	for _, c := range everyStore {
-		t.Run(c.name, func(t *testing.T) { c.test(t, newSQLite(t)) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, newSQLite(t))
+		})
 	}
 }
 
 func TestPostgreSQL(t *testing.T) {
 	server := postgrestest.Start(t)
 	for i, c := range slices.Concat(everyStore, postgresAlone) {
-		t.Run(c.name, func(t *testing.T) { c.test(t, newPostgres(t, server, fmt.Sprintf("test%d", i))) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, newPostgres(t, server, fmt.Sprintf("test%d", i)))
+		})
 	}
 }
 
