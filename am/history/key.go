@@ -44,8 +44,8 @@ func ReadKey(path string) (Key, error) {
 // closeToOthers leaves a file that everybody may read to its owner: it was made without a thought to that. One that only a
 // group may read besides was given to it.
 func closeToOthers(path string) {
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
-		_ = os.Chmod(path, 0o600) // fails for who does not own it, or where a volume is only read
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 { //nolint:gosec // where the user wants it
+		_ = os.Chmod(path, 0o600) //nolint:gosec // as above; it fails for who does not own it, or where a volume is only read
 	}
 }
 
