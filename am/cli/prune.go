@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -76,8 +75,8 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 		}
 		o.From = filepath.Join(folder, "history.db")
 	}
-	path := strings.TrimPrefix(o.From, "parquet:")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !strings.Contains(path, "://") {
+	path := history.LocalPath(o.From)
+	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
 		return workspace.Usage("--to: %v; amsql snapshot makes one", err)
 	}
 	store, err := history.Open(ctx, o.From)

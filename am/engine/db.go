@@ -22,7 +22,8 @@ const memoryLimit = 1 << 30
 
 // setup lets a sort or an intermediate table take 32 MB before it spills to a temporary file. That one has no name
 // (on Unix), so that nothing of it is left, and lies in $SQLITE_TMPDIR or the system's place for such files.
-const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768`
+// What is in an attached file, which somebody else may have made, can use only functions and tables that are innocuous.
+const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768; PRAGMA trusted_schema = OFF`
 
 // A DB is an SQLite database in memory. Like a connection, it serves one goroutine at a time.
 //

@@ -1,9 +1,12 @@
 package history
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -26,6 +29,9 @@ type bucket struct {
 
 	// upload makes an object of a file. It is there whole or not at all.
 	upload func(ctx context.Context, name, file string) error
+
+	// create makes an object of content, unless there is one of that name already: then it is fs.ErrExist.
+	create func(ctx context.Context, name string, content []byte) error
 
 	// remove removes an object, if it is there.
 	remove func(ctx context.Context, name string) error
@@ -55,6 +61,9 @@ type bucketStore struct {
 const (
 	uploadPrefix = "amsql-upload-" // of the folder that a snapshot waits in
 
+	// claimName is the object by which a run writes a snapshot's folder alone. Engines pass over names such as this.
+	claimName = "_writing"
+
 	objectsAtOnce  = 8 // snapshots that are removed side by side
 	patienceOnFail = 10 * time.Second
 )
@@ -76,7 +85,7 @@ func OpenBucket(ctx context.Context, target string) (Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s://%s: %w", scheme, name, err)
 	}
-	_ = clearFolder(os.TempDir(), uploadPrefix) // others' folders may be there, too
+	clearFolder(os.TempDir(), uploadPrefix)
 	return &bucketStore{b, target, prefix}, nil
 }
 
@@ -103,15 +112,28 @@ func (s *bucketStore) folders(ctx context.Context) (map[string][]object, error) 
 	}
 	folders := map[string][]object{}
 	for _, o := range objects {
-		folder := path.Dir(path.Dir(o.name))
-		if is, _ := path.Match(snapshotGlob, folder); is {
+		parts := strings.Split(o.name, "/")
+		folder := strings.Join(parts[:min(snapshotDepth, len(parts))], "/")
+		if _, _, is := ofFolder(folder); is {
 			folders[folder] = append(folders[folder], o)
 		}
 	}
 	return folders, nil
 }
 
-func isSnapshotFile(o object) bool { return strings.HasSuffix(o.name, snapshotFile) }
+// exists reports whether a snapshot is there whole, by the objects in its folder.
+func exists(folder string, objects []object) bool {
+	return slices.ContainsFunc(objects, func(o object) bool { return o.name == folder+snapshotFile })
+}
+
+// ofSnapshotFile is the snapshot, and its shard, that an object makes exist.
+func ofSnapshotFile(o object) (id snapshotID, shard inventory.Shard, is bool) {
+	folder, is := strings.CutSuffix(o.name, snapshotFile)
+	if is {
+		id, shard, is = ofFolder(folder)
+	}
+	return id, shard, is
+}
 
 func (s *bucketStore) list(ctx context.Context) (all []snapshotID, err error) {
 	folders, err := s.folders(ctx)
@@ -120,11 +142,8 @@ func (s *bucketStore) list(ctx context.Context) (all []snapshotID, err error) {
 	}
 	seen := map[snapshotID]bool{} // by one of its shards
 	for folder, objects := range folders {
-		id, _, err := ofFolder(folder)
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(objects, isSnapshotFile) && !seen[id] {
+		id, _, _ := ofFolder(folder)
+		if exists(folder, objects) && !seen[id] {
 			seen[id] = true
 			all = append(all, id)
 		}
@@ -135,14 +154,9 @@ func (s *bucketStore) list(ctx context.Context) (all []snapshotID, err error) {
 func (s *bucketStore) shards(ctx context.Context, server string, takenAt time.Time) (shards []inventory.Shard, err error) {
 	objects, err := s.under(ctx, snapshotID{server, takenAt}.folder(inventory.Shard{}), true)
 	for _, o := range objects {
-		if !isSnapshotFile(o) {
-			continue
+		if _, shard, is := ofSnapshotFile(o); is {
+			shards = append(shards, shard)
 		}
-		_, shard, err := ofFolder(strings.TrimSuffix(o.name, snapshotFile))
-		if err != nil {
-			return nil, err
-		}
-		shards = append(shards, shard)
 	}
 	return shards, err
 }
@@ -159,7 +173,7 @@ func (s *bucketStore) lastKey(ctx context.Context, server string) (string, error
 			return "", err
 		}
 		for _, o := range slices.Backward(objects) {
-			if !isSnapshotFile(o) {
+			if _, _, is := ofSnapshotFile(o); !is {
 				continue
 			}
 			content, err := s.bucket.read(ctx, s.prefix+o.name)
@@ -188,11 +202,8 @@ func (s *bucketStore) remove(ctx context.Context, removed, _ []snapshotID, now t
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(objectsAtOnce)
 	for folder, objects := range folders {
-		id, _, err := ofFolder(folder)
-		if err != nil {
-			return errors.Join(err, group.Wait())
-		}
-		left := !slices.ContainsFunc(objects, isSnapshotFile) && !slices.ContainsFunc(objects, recent)
+		id, _, _ := ofFolder(folder)
+		left := !exists(folder, objects) && !slices.ContainsFunc(objects, recent)
 		if going[id.folder(inventory.Shard{})] || left {
 			group.Go(func() error { return s.removeFolder(ctx, folder, objects) })
 		}
@@ -204,7 +215,7 @@ func (s *bucketStore) remove(ctx context.Context, removed, _ []snapshotID, now t
 func (s *bucketStore) removeFolder(ctx context.Context, folder string, objects []object) error {
 	names := []string{folder + snapshotFile}
 	for _, o := range objects {
-		if !isSnapshotFile(o) {
+		if o.name != names[0] {
 			names = append(names, o.name)
 		}
 	}
@@ -224,26 +235,82 @@ func (s *bucketStore) begin(_ context.Context, server string, takenAt time.Time,
 	return newParquetDraft(snapshotID{server, takenAt}, shard, dir, s.publish), nil
 }
 
-// publish uploads the files. After an error none of them is left, if the bucket can still be reached.
-func (s *bucketStore) publish(ctx context.Context, dir, folder string) error {
-	there, err := s.under(ctx, folder+"/", true)
-	if err != nil {
-		return err
-	}
-	if len(there) > 0 {
-		return errors.New("there is a snapshot of this time already: " + folder)
-	}
-	all := relations() // the first of which is that of snapshots
-	for _, r := range append(all[1:], all[0]) {
-		name := path.Join(folder, parquetFile(r))
-		there = append(there, object{name: name})
-		if err := s.bucket.upload(ctx, s.prefix+name, filepath.Join(dir, parquetFile(r))); err != nil {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patienceOnFail)
-			defer cancel()
-			_ = s.removeFolder(ctx, folder, there) // what is left is removed later
-			return fmt.Errorf("upload %s: %w", name, err)
+// create makes an object that is not there. One with just this content is our own: the answer to the first request was lost.
+func (s *bucketStore) create(ctx context.Context, name string, content []byte) error {
+	err := s.bucket.create(ctx, s.prefix+name, content)
+	if errors.Is(err, fs.ErrExist) {
+		if there, unread := s.bucket.read(ctx, s.prefix+name); unread == nil && bytes.Equal(there, content) {
+			return nil
 		}
 	}
-	_ = os.RemoveAll(dir) // it is cleared later
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", name, err)
+	}
+	return nil
+}
+
+// publish uploads the files, unless another run has done so or is about to. After an error none of them is left, if the bucket
+// can still be reached; what others have written is not touched.
+func (s *bucketStore) publish(ctx context.Context, dir, folder string) error {
+	claim := path.Join(folder, claimName)
+	if err := s.create(ctx, claim, []byte(rand.Text())); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: another run writes this snapshot, or was killed while it did: then take it with another time; amsql snapshot prune removes after %d days what such a run has left",
+			err, daysOpen)
+	} else if err != nil {
+		return err
+	}
+	written, err := s.publishClaimed(ctx, dir, folder)
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patienceOnFail)
+		defer cancel()
+		_ = s.takeBack(ctx, append([]string{claim}, written...)) // what is left is removed later
+		return err
+	}
+	_ = s.bucket.remove(ctx, s.prefix+claim) // what is left does no harm, and goes with the snapshot
+	_ = os.RemoveAll(dir)                    // it is cleared later
+	return nil
+}
+
+// publishClaimed uploads the files, that of the relation snapshot last, and says which must go if it fails.
+func (s *bucketStore) publishClaimed(ctx context.Context, dir, folder string) (written []string, err error) {
+	there, err := s.under(ctx, folder+"/", true)
+	if err != nil {
+		return nil, err
+	}
+	if exists(folder, there) {
+		return nil, errors.New("there is a snapshot of this time already: " + folder)
+	}
+	if len(there) > 1 { // the claim
+		return nil, fmt.Errorf("%s holds what a killed run has left: amsql snapshot prune removes it after %d days; take the snapshot with another time", folder, daysOpen)
+	}
+	for _, r := range relations() {
+		if r.name == snapshots.name {
+			continue
+		}
+		name := path.Join(folder, parquetFile(r))
+		written = append(written, name)
+		if err := s.bucket.upload(ctx, s.prefix+name, filepath.Join(dir, parquetFile(r))); err != nil {
+			return written, fmt.Errorf("upload %s: %w", name, err)
+		}
+	}
+	content, err := os.ReadFile(filepath.Join(dir, parquetFile(snapshots)))
+	if err != nil {
+		return written, err
+	}
+	name := folder + snapshotFile
+	err = s.create(ctx, name, content)
+	if errors.Is(err, fs.ErrExist) { // by an amsql that makes no claims, to whose snapshot the files belong now
+		return nil, err
+	}
+	return append(written, name), err
+}
+
+// takeBack removes objects, the last of them first, up to the claim: as long as it is there, nobody else writes to the folder.
+func (s *bucketStore) takeBack(ctx context.Context, names []string) error {
+	for _, name := range slices.Backward(names) {
+		if err := s.bucket.remove(ctx, s.prefix+name); err != nil {
+			return err
+		}
+	}
 	return nil
 }

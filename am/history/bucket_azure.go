@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"github.com/amsql/steampipe-plugin-am/am/redact"
@@ -33,7 +36,7 @@ func openAzure(_ context.Context, name string) (*bucket, error) {
 		return nil, errors.New("set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_KEY")
 	}
 	b := &azureBucket{client}
-	return &bucket{b.list, b.read, b.upload, b.remove}, nil
+	return &bucket{b.list, b.read, b.upload, b.create, b.remove}, nil
 }
 
 // plain is an error in a line, and without the address, in which a token may be.
@@ -82,6 +85,16 @@ func (b *azureBucket) upload(ctx context.Context, name, path string) error {
 	}
 	defer file.Close()
 	_, err = b.client.NewBlockBlobClient(name).UploadFile(ctx, file, nil)
+	return plain(err)
+}
+
+func (b *azureBucket) create(ctx context.Context, name string, content []byte) error {
+	anything := azcore.ETagAny
+	absent := &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &anything}}
+	_, err := b.client.NewBlockBlobClient(name).UploadBuffer(ctx, content, &blockblob.UploadBufferOptions{AccessConditions: absent})
+	if bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet) {
+		return fs.ErrExist
+	}
 	return plain(err)
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -165,6 +166,13 @@ func keepsSnapshots(t *testing.T, target string) {
 	must(t, bucket.upload(ctx, "history/large", file))
 	if got, err := bucket.read(ctx, "history/large"); err != nil || !bytes.Equal(got, large) {
 		t.Errorf("%d bytes of %d, %v", len(got), len(large), err)
+	}
+	must(t, bucket.create(ctx, "history/once", []byte("first")))
+	if err := bucket.create(ctx, "history/once", []byte("second")); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("an object that is there already: %v", err)
+	}
+	if got, err := bucket.read(ctx, "history/once"); err != nil || string(got) != "first" {
+		t.Errorf("it is %q, %v", got, err)
 	}
 	stopped, cancel := context.WithCancel(ctx)
 	cancel()

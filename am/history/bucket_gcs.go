@@ -1,13 +1,17 @@
 package history
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net/http"
 	"os"
 
 	"cloud.google.com/go/storage"
+	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 )
 
@@ -22,7 +26,7 @@ func openGCS(ctx context.Context, name string) (*bucket, error) {
 	}
 	// An upload or a removal that is done twice is as if it were done once.
 	b := &gcsBucket{client.Bucket(name).Retryer(storage.WithPolicy(storage.RetryAlways), storage.WithMaxAttempts(6))}
-	return &bucket{b.list, b.read, b.upload, b.remove}, nil
+	return &bucket{b.list, b.read, b.upload, b.create, b.remove}, nil
 }
 
 func (b *gcsBucket) list(ctx context.Context, prefix string, deep bool) (objects []object, err error) {
@@ -57,10 +61,22 @@ func (b *gcsBucket) upload(ctx context.Context, name, path string) error {
 		return err
 	}
 	defer file.Close()
+	return write(ctx, b.handle.Object(name), file)
+}
+
+func (b *gcsBucket) create(ctx context.Context, name string, content []byte) error {
+	err := write(ctx, b.handle.Object(name).If(storage.Conditions{DoesNotExist: true}), bytes.NewReader(content))
+	if refused := new(googleapi.Error); errors.As(err, &refused) && refused.Code == http.StatusPreconditionFailed {
+		return fs.ErrExist
+	}
+	return err
+}
+
+func write(ctx context.Context, object *storage.ObjectHandle, content io.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // without Close before it, nothing is there
-	w := b.handle.Object(name).NewWriter(ctx)
-	if _, err := io.Copy(writing(w.Write), file); err != nil {
+	w := object.NewWriter(ctx)
+	if _, err := io.Copy(writing(w.Write), content); err != nil {
 		return err
 	}
 	return w.Close()

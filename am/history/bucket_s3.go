@@ -1,11 +1,13 @@
 package history
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -42,7 +44,7 @@ func openS3(ctx context.Context, name string) (*bucket, error) {
 		return nil, err
 	}
 	b := &s3Bucket{client, name}
-	return &bucket{b.list, b.read, b.upload, b.remove}, nil
+	return &bucket{b.list, b.read, b.upload, b.create, b.remove}, nil
 }
 
 // s3Credentials are those of the environment, a profile, or else the role of the pod, task or machine.
@@ -84,6 +86,19 @@ func (b *s3Bucket) read(ctx context.Context, name string) ([]byte, error) {
 
 func (b *s3Bucket) upload(ctx context.Context, name, file string) error {
 	_, err := b.client.FPutObject(ctx, b.name, name, file, minio.PutObjectOptions{})
+	return err
+}
+
+func (b *s3Bucket) create(ctx context.Context, name string, content []byte) error {
+	var o minio.PutObjectOptions
+	o.SetMatchETagExcept("*")
+	_, err := b.client.PutObject(ctx, b.name, name, bytes.NewReader(content), int64(len(content)), o)
+	switch minio.ToErrorResponse(err).StatusCode {
+	case http.StatusPreconditionFailed, http.StatusConflict: // the latter of one that is being made
+		return fs.ErrExist
+	case http.StatusNotImplemented:
+		return fmt.Errorf("%w: the storage has no conditional writes (If-None-Match), without which runs could overwrite each other's snapshots", err)
+	}
 	return err
 }
 

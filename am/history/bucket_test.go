@@ -2,13 +2,17 @@ package history
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,6 +24,8 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"github.com/parquet-go/parquet-go"
+
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
@@ -30,6 +36,8 @@ type s3Server struct {
 	changes int64              // requests so far that change something
 	refuses func(n int64) bool // whether it refuses a request, which is or comes after change n
 	read    []string           // the paths of objects that were read
+
+	conditions int // the status that a conditional request has, 0: as it should be
 }
 
 // answers says whether a request is answered, and notes it.
@@ -54,6 +62,10 @@ func startS3(t testing.TB, serve func(http.Handler) *httptest.Server) *s3Server 
 	listening := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.answers(r) {
 			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		if s.conditions != 0 && r.Header.Get("If-None-Match") != "" {
+			w.WriteHeader(s.conditions)
 			return
 		}
 		if r.URL.Query().Get("encoding-type") == "url" {
@@ -126,10 +138,12 @@ func newBucket(t testing.TB, python string) (kept, *s3Server) {
 func TestBucket(t *testing.T) {
 	python := pythonWith(t, "duckdb_extension_httpfs")
 	fewerSeries(t, 5)
-	for _, c := range everyStore {
+	startS3(t, httptest.NewServer)
+	for i, c := range everyStore {
 		t.Run(c.name, func(t *testing.T) {
-			k, _ := newBucket(t, python)
-			c.test(t, k)
+			t.Parallel()
+			target := fmt.Sprintf("s3://audit/team%d/history", i)
+			c.test(t, newDataset(t, "DuckDB", python, target, target))
 		})
 	}
 }
@@ -144,32 +158,165 @@ func (s *s3Server) changesOf(do func()) int64 {
 func TestAnUploadThatEndsAnywhereIsWholeOrAbsent(t *testing.T) {
 	k, server := newBucket(t, pythonWith(t, "duckdb_extension_httpfs"))
 	uploads := server.changesOf(func() { must(t, writeMade(t.Context(), k, "server", noon, rowsPerSnapshot)) })
-	if uploads != int64(len(relations())) {
-		t.Errorf("%d uploads of %d relations", uploads, len(relations()))
+	if uploads != int64(len(relations()))+2 {
+		t.Errorf("%d changes for %d relations, the claim and its removal", uploads, len(relations()))
 	}
-	for n := range uploads {
+	whole := int64(len(server.names(t)))
+	for n := range uploads - 1 {
 		server.failAfter(n)
 		err := writeMade(t.Context(), k, "server", noon.Add(time.Duration(n+1)*time.Second), rowsPerSnapshot)
 		if err == nil || !strings.Contains(err.Error(), "upload server=server/date=2026-11-22/snapshot=") {
 			t.Errorf("after %d uploads: %v", n, err)
 		}
 		server.recover()
-		if left := int64(len(server.names(t))) - uploads; left != n*(n+1)/2 {
+		if left := int64(len(server.names(t))) - whole; left != n*(n+1)/2 {
 			t.Errorf("after %d uploads, %d objects are left behind", n, left)
 		}
 		if got := wholeOrAbsent(t, k); got != 1 {
 			t.Fatalf("after %d uploads there are %d snapshots", n, got)
 		}
 	}
-	_, err := Prune(t.Context(), k, Retention{}, time.Now().AddDate(0, 0, daysOpen-1), false)
+	err := writeMade(t.Context(), k, "server", noon.Add(2*time.Second), rowsPerSnapshot)
+	if err == nil || !strings.Contains(err.Error(), "another run writes this snapshot, or was killed while it did") {
+		t.Errorf("of a time of which a kill has left something: %v", err)
+	}
+	_, err = Prune(t.Context(), k, Retention{}, time.Now().AddDate(0, 0, daysOpen-1), false)
 	must(t, err)
-	if left := int64(len(server.names(t))); left <= uploads {
+	if left := int64(len(server.names(t))); left <= whole {
 		t.Errorf("what may still be under way is removed: %d objects", left)
 	}
 	_, err = Prune(t.Context(), k, Retention{}, time.Now().AddDate(0, 0, daysOpen+1), false)
 	must(t, err)
-	if left := server.names(t); int64(len(left)) != uploads || wholeOrAbsent(t, k) != 1 {
+	if left := server.names(t); int64(len(left)) != whole || wholeOrAbsent(t, k) != 1 {
 		t.Errorf("what is left behind is not removed later: %q", left)
+	}
+	server.failAfter(uploads - 1) // the claim stays, which says nothing of a snapshot that is there
+	must(t, writeMade(t.Context(), k, "server", noon.Add(time.Minute), rowsPerSnapshot))
+	server.recover()
+	if left := int64(len(server.names(t))); left != 2*whole+1 || wholeOrAbsent(t, k) != 2 {
+		t.Errorf("with a claim that is left there are %d objects", left)
+	}
+	if err := writeMade(t.Context(), k, "server", noon.Add(time.Minute), 1); err == nil {
+		t.Error("a snapshot is overwritten whose claim is left")
+	}
+	_, err = Prune(t.Context(), k, Retention{}, noon.AddDate(0, 0, 1), false)
+	must(t, err)
+	must(t, writeMade(t.Context(), k, "server", noon.Add(time.Hour), rowsPerSnapshot))
+	_, err = Prune(t.Context(), k, Retention{}, noon.AddDate(0, 0, 1), false)
+	must(t, err)
+	if left := server.names(t); int64(len(left)) != whole {
+		t.Errorf("the claim does not go with its snapshot: %q", left)
+	}
+}
+
+// rowsOf counts the sessions of each snapshot by the files alone, and fails where one is not whole.
+func (s *bucketStore) rowsOf(t *testing.T) (rows []int64) {
+	t.Helper()
+	folders, err := s.folders(t.Context())
+	must(t, err)
+	for folder, objects := range folders {
+		if !exists(folder, objects) {
+			continue
+		}
+		for _, r := range relations() {
+			content, err := s.bucket.read(t.Context(), s.prefix+path.Join(folder, parquetFile(r)))
+			if err != nil {
+				t.Fatalf("%s lacks %s: %v", folder, r.name, err)
+			}
+			file, err := parquet.OpenFile(bytes.NewReader(content), int64(len(content)))
+			must(t, err)
+			if r.name == "session" {
+				rows = append(rows, file.NumRows())
+			}
+		}
+	}
+	return rows
+}
+
+// interrupted has something happen before the nth request, and requests from another one on fail.
+func (s *bucketStore) interrupted(n int, happen func(), failFrom int) {
+	b, requests := *s.bucket, 0
+	next := func() error {
+		if requests++; requests == n {
+			happen()
+		}
+		if requests >= failFrom {
+			return errors.New("the network is gone")
+		}
+		return nil
+	}
+	s.bucket.list = func(ctx context.Context, prefix string, deep bool) ([]object, error) {
+		if err := next(); err != nil {
+			return nil, err
+		}
+		return b.list(ctx, prefix, deep)
+	}
+	s.bucket.upload = func(ctx context.Context, name, file string) error {
+		return cmp.Or(next(), b.upload(ctx, name, file))
+	}
+	s.bucket.create = func(ctx context.Context, name string, content []byte) error {
+		return cmp.Or(next(), b.create(ctx, name, content))
+	}
+}
+
+// Two runs write one shard at the same time, and the slower may fail at any request: what one has committed stays.
+func TestTwoRunsThatPublishOneSnapshotDoNotHarmEachOther(t *testing.T) {
+	startS3(t, httptest.NewServer)
+	const never = 1 << 20
+	requests := len(relations()) + 2
+	for n := range requests {
+		for i, failFrom := range []int{n + 2, n + 3, requests, never} {
+			open := func() *bucketStore {
+				store, err := Open(t.Context(), fmt.Sprintf("s3://audit/%d-%d", n, i))
+				must(t, err)
+				return store.(*bucketStore)
+			}
+			quick, slow := open(), open()
+			var quickErr error
+			slow.interrupted(n+1, func() { quickErr = writeMade(t.Context(), quick, "server", noon, 3) }, failFrom)
+			slowErr := writeMade(t.Context(), slow, "server", noon, 5)
+			var want []int64
+			if quickErr == nil {
+				want = append(want, 3)
+			}
+			if slowErr == nil {
+				want = append(want, 5)
+			}
+			if got := quick.rowsOf(t); !slices.Equal(got, want) || len(want) > 1 || len(want) == 0 && failFrom == never {
+				t.Errorf("before request %d, another run; from %d on, none is answered: there are %v, want %v (%v, %v)", n+1, failFrom, got, want, quickErr, slowErr)
+			}
+			if len(want) == 0 { // who failed has left nothing in the way
+				must(t, writeMade(t.Context(), quick, "server", noon, 4))
+			}
+		}
+	}
+}
+
+func TestARequestThatIsSentAgainFindsItsOwnClaim(t *testing.T) {
+	startS3(t, httptest.NewServer)
+	opened, err := Open(t.Context(), "s3://audit")
+	must(t, err)
+	store := opened.(*bucketStore)
+	create := store.bucket.create
+	store.bucket.create = func(ctx context.Context, name string, content []byte) error {
+		return errors.Join(create(ctx, name, content), create(ctx, name, content)) // as a client does that has missed the answer
+	}
+	must(t, writeMade(t.Context(), store, "server", noon, 3))
+	if got := store.rowsOf(t); !slices.Equal(got, []int64{3}) {
+		t.Errorf("there is %v", got)
+	}
+}
+
+func TestAStorageWithoutConditionalWritesIsRefused(t *testing.T) {
+	server := startS3(t, httptest.NewServer)
+	opened, err := Open(t.Context(), "s3://audit")
+	must(t, err)
+	server.conditions = http.StatusNotImplemented
+	if err := writeMade(t.Context(), opened, "server", noon, 3); err == nil || !strings.Contains(err.Error(), "the storage has no conditional writes") {
+		t.Errorf("error %v", err)
+	}
+	if left := server.names(t); left != nil {
+		t.Errorf("left is %q", left)
 	}
 }
 
@@ -177,7 +324,7 @@ func TestAnUploadThatFailsTakesItsObjectsBack(t *testing.T) {
 	server := startS3(t, httptest.NewServer)
 	store, err := Open(t.Context(), "s3://audit")
 	must(t, err)
-	for n := range int64(len(relations())) {
+	for n := range int64(len(relations())) + 1 {
 		server.refuse(func(changes int64) bool { return changes == n+1 })
 		if err := writeMade(t.Context(), store, "server", noon, 3); err == nil {
 			t.Errorf("upload %d fails without an error", n)

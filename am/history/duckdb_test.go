@@ -20,7 +20,10 @@ func TestParquet(t *testing.T) {
 	python := duckdbPython(t)
 	fewerSeries(t, 12)
 	for _, c := range everyStore {
-		t.Run(c.name, func(t *testing.T) { c.test(t, newParquet(t, python)) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, newParquet(t, python))
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -21,7 +22,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-var kills = flag.Int("history.kills", 5, "how often a process that writes snapshots is killed")
+var (
+	kills    = flag.Int("history.kills", 5, "how often a process that writes snapshots is killed")
+	killSeed = flag.Uint64("history.killseed", 0, "the seed of the times at which it is killed; 0: another each time, which is logged")
+)
 
 // rowsPerSnapshot is what the snapshots of the tests of faults have, each.
 const rowsPerSnapshot = 2000
@@ -43,7 +47,9 @@ func writeForever(target string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, target)
 	for err == nil {
-		err = writeMade(ctx, store, "killed", time.Now(), rowsPerSnapshot)
+		if err = writeMade(ctx, store, "killed", time.Now(), rowsPerSnapshot); err == nil {
+			fmt.Println("a snapshot is written")
+		}
 	}
 	return err
 }
@@ -108,12 +114,21 @@ func wholeOrAbsent(t *testing.T, k kept) (snapshots int) {
 
 func aKilledSnapshotIsWholeOrAbsent(t *testing.T, k kept) {
 	before := 0
+	seed := cmp.Or(*killSeed, rand.Uint64())
+	t.Logf("to kill at the same times: -history.killseed=%d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
 	for i := range *kills {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), "AMSQL_TEST_WRITE="+k.target)
 		cmd.Stderr = os.Stderr
+		written, err := cmd.StdoutPipe()
+		must(t, err)
 		must(t, cmd.Start())
-		time.Sleep(time.Duration(50+rand.IntN(300)) * time.Millisecond)
+		if i%2 == 0 { // the others may be killed before
+			_, err := written.Read(make([]byte, 1))
+			must(t, err)
+		}
+		time.Sleep(time.Duration(50+random.IntN(300)) * time.Millisecond)
 		must(t, cmd.Process.Kill())
 		var exit *exec.ExitError
 		if err := cmd.Wait(); !errors.As(err, &exit) || exit.Exited() {

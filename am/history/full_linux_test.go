@@ -122,3 +122,25 @@ func TestAFullFolderOfTemporaryFilesIsNamed(t *testing.T) {
 		t.Errorf("there are %d snapshots", n)
 	}
 }
+
+func TestADraftThatCannotBeRemovedStopsNothing(t *testing.T) {
+	dir := t.TempDir()
+	draft := filepath.Join(dir, draftPrefix+"of-another")
+	must(t, os.Mkdir(draft, 0o700))
+	cannotBeRemoved(t, draft)
+	old := time.Now().AddDate(0, 0, -daysOpen-1)
+	must(t, os.Chtimes(draft, old, old))
+	must(t, writeMade(t.Context(), openParquet(t, dir), "server", noon, 3))
+	if _, err := os.Stat(draft); err != nil {
+		t.Errorf("it has been removed: %v", err)
+	}
+}
+
+// cannotBeRemoved has a file system of its own at a folder, which even root cannot remove.
+func cannotBeRemoved(t *testing.T, dir string) {
+	t.Helper()
+	if err := syscall.Mount("amsql", dir, "tmpfs", 0, "size=8k,mode=777"); err != nil {
+		t.Skipf("a file system cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+}

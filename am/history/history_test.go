@@ -3,11 +3,16 @@ package history
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,17 +49,25 @@ func simulated(t *testing.T, o simulator.Options, config connection.Config) (*si
 	session, err := server.Login("/", admin)
 	must(t, err)
 	url := listening.URL + server.ContextPath()
-	t.Setenv("AM_SSO_TOKEN", session.Token)
+	tokens.Store(url, session.Token)
 	config.BaseURL, config.SSOToken = &url, &session.Token
 	c, err := connection.Open("am", config, connection.Host{})
 	must(t, err)
 	return server, c
 }
 
+// tokens are those of simulated servers' sessions, by address.
+var tokens sync.Map
+
+func tokenOf(c *connection.Connection) string {
+	token, _ := tokens.Load(c.BaseURL())
+	return token.(string)
+}
+
 // reconnect opens the connection with more of a configuration: its inventory remembers the cap of lists for a while.
 func reconnect(t testing.TB, c *connection.Connection, config connection.Config) *connection.Connection {
 	t.Helper()
-	url, token := c.BaseURL(), os.Getenv("AM_SSO_TOKEN")
+	url, token := c.BaseURL(), tokenOf(c)
 	config.BaseURL, config.SSOToken = &url, &token
 	again, err := connection.Open(c.Name(), config, connection.Host{})
 	must(t, err)
@@ -72,6 +85,11 @@ type kept struct {
 	settle func(testing.TB)                        // waits until what a killed process has sent has had its effect
 	ask    func(t testing.TB, sql string) []string // rows, their cells between bars
 	try    func(sql string) ([]string, error)      // the same, of an engine that may fail
+
+	// age makes the store one of an earlier version, whose relations were others; nil: a store has no version.
+	age func(t testing.TB, as func(relation) relation)
+
+	columns string // the question for a column of a table
 }
 
 func newKey(t testing.TB) Key {
@@ -88,6 +106,7 @@ func newSQLiteIn(t testing.TB, dir string) kept {
 	path := filepath.Join(dir, "history.db")
 	k := kept{name: "SQLite", target: path, ask: func(t testing.TB, sql string) []string { return askSQLite(t, path, sql) }}
 	k.settle = func(testing.TB) {}
+	k.columns = "select 1 from pragma_table_info('%s') where name = '%s'"
 	k.reopen = func(t testing.TB) Store {
 		store, err := OpenSQLite(t.Context(), path)
 		must(t, err)
@@ -95,7 +114,27 @@ func newSQLiteIn(t testing.TB, dir string) kept {
 		return store
 	}
 	k.Store = k.reopen(t)
+	k.age = func(t testing.TB, as func(relation) relation) {
+		edit(t, path, aging(sqliteDialect, as)+fmt.Sprintf("; pragma user_version = %d", schemaVersion-1))
+	}
 	return k
+}
+
+// aging drops the views, and the columns that relations did not have.
+func aging(d dialect, as func(relation) relation) string {
+	var statements []string
+	for _, name := range d.viewNames() {
+		statements = append(statements, "drop view if exists "+name)
+	}
+	slices.Reverse(statements) // PostgreSQL wants those first that use others
+	for _, r := range relations() {
+		for _, name := range r.names() {
+			if !slices.Contains(as(r).names(), name) {
+				statements = append(statements, "alter table "+r.name+" drop column "+name)
+			}
+		}
+	}
+	return strings.Join(statements, ";\n")
 }
 
 func askSQLite(t testing.TB, path, sql string) (rows []string) {
@@ -238,6 +277,41 @@ func TestViewsHaveTheColumnsOfTheTablesInTheirOrder(t *testing.T) {
 		}
 		if got := k.ask(t, "select name from pragma_table_info('"+source.Name()+"')"); !slices.Equal(got, want) {
 			t.Errorf("%s: columns %q, want %q", source.Name(), got, want)
+		}
+	}
+}
+
+// theServersClockIsKept: AM's is three minutes ahead here, as the response says to a second or so.
+func theServersClockIsKept(t *testing.T, k kept) {
+	_, c := simulated(t, simulator.Options{Users: 3, Sessions: 3}, connection.Config{})
+	for _, ahead := range []time.Duration{3 * time.Minute, -time.Hour} {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			at, err := url.Parse(c.BaseURL())
+			if err != nil {
+				t.Error(err)
+			}
+			w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+			forward := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: at.Scheme, Host: at.Host})
+			forward.ModifyResponse = func(answer *http.Response) error {
+				answer.Header.Del("Date")
+				return nil
+			}
+			forward.ServeHTTP(w, r)
+		}))
+		defer proxy.Close()
+		at, err := url.Parse(c.BaseURL())
+		must(t, err)
+		address, token := proxy.URL+at.Path, tokenOf(c)
+		skewed, err := connection.Open("am", connection.Config{BaseURL: &address, SSOToken: &token}, connection.Host{})
+		must(t, err)
+		taken, err := Take(t.Context(), skewed, k, Options{Key: newKey(t)})
+		must(t, err)
+		got := k.ask(t, "select clock_skew_seconds from am_snapshot where base_url = '"+taken.Server+"'")
+		if len(got) != 1 {
+			t.Fatalf("snapshots %q", got)
+		}
+		if n, err := strconv.Atoi(got[0]); err != nil || (time.Duration(n)*time.Second-ahead).Abs() > 2*time.Second {
+			t.Errorf("AM's clock is ahead by %q seconds, want %s", got, ahead)
 		}
 	}
 }

@@ -33,11 +33,20 @@ func ReadKey(path string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("read the key for fingerprints: %w", err)
 	}
+	closeToOthers(path)
 	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(secret) != keySize {
 		return Key{}, fmt.Errorf("read the key for fingerprints: %s holds something else than %d bytes in hexadecimal", path, keySize)
 	}
 	return Key{secret}, nil
+}
+
+// closeToOthers leaves a file that everybody may read to its owner: it was made without a thought to that. One that only a
+// group may read besides was given to it.
+func closeToOthers(path string) {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 { //nolint:gosec // where the user wants it
+		_ = os.Chmod(path, 0o600) //nolint:gosec // as above; it fails for who does not own it, or where a volume is only read
+	}
 }
 
 // makeKey leaves alone a key that another process has made in the meantime.

@@ -26,6 +26,7 @@ type lake struct {
 var lakes = []lake{
 	{
 		name: "duckdb", create: "create view", far: "timestamptz '9999-12-31 00:00:00+00'", table: duckdbTable,
+		types: map[table.Type]string{table.Text: "varchar", table.Integer: "bigint", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamptz", table.JSON: "varchar"},
 		about: "-- A history of amsql (--to parquet:DATASET) in DuckDB, from version 1.2 on:\n" +
 			"--   sed 's|DATASET|/var/lib/amsql/history|' duckdb.sql | duckdb history.duckdb\n" +
 			"-- The dataset may also be in a bucket (s3://…) that DuckDB has a secret for.\n",
@@ -50,10 +51,19 @@ var lakes = []lake{
 	},
 }
 
+// duckdbTable says which columns there are, since files of an earlier amsql lack those that were added. DuckDB (before version
+// 2) then reads no partitions from the names of files, and so the view does.
 func duckdbTable(l lake, r relation) string {
-	return fmt.Sprintf("create view %s_files as\nfrom read_parquet(\n"+
-		"  'DATASET/server=*/date=*/snapshot=*/relation=%[1]s/*.parquet',\n"+
-		"  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}\n)", r.name) + ";\n\n" + l.overFiles(r)
+	var columns []string
+	for _, c := range r.all()[1:] {
+		columns = append(columns, fmt.Sprintf("'%s': {name: '%[1]s', type: '%s', default_value: null}", c.Name, l.types[c.Type]))
+	}
+	partition := func(i int) string {
+		return fmt.Sprintf("regexp_extract(filename, 'server=([^/\\\\]*).date=([^/\\\\]*).snapshot=([^/\\\\]*).relation=%s', %d)", r.name, i)
+	}
+	return fmt.Sprintf("create view %[1]s_files as\nselect\n  * exclude (filename),\n  url_decode(%[2]s) as server,\n  cast(%[3]s as date) as date,\n  %[4]s as snapshot,\n  '%[1]s' as relation\n"+
+		"from read_parquet(\n  'DATASET/server=*/date=*/snapshot=*/relation=%[1]s/*.parquet',\n  hive_partitioning = false,\n  filename = true,\n  schema = map {\n    %[5]s\n  }\n)",
+		r.name, partition(1), partition(2), partition(3), strings.Join(columns, ",\n    ")) + ";\n\n" + l.overFiles(r)
 }
 
 // declared are the columns that the files have, and the partitions.
@@ -96,7 +106,10 @@ group by server`
 
 func lakeMerged(r relation) string {
 	columns := []string{"server", "taken_at", "realm"}
-	for _, c := range r.columns[len(shardColumns)+1:] {
+	for _, c := range r.withoutShard() {
+		if c.Name == "realm" {
+			continue
+		}
 		how := r.merged[c.Name]
 		if how == "" {
 			how = "min_by(" + c.Name + ", shard)"

@@ -23,9 +23,10 @@ import (
 type parquetStore struct{ dir string }
 
 const (
-	snapshotGlob = "server=*/date=*/snapshot=*"
-	snapshotTime = "20060102T150405.000000Z" // in the name of a snapshot's folder
-	shardSuffix  = "-%dof%d"                 // after it, where it is a shard's
+	snapshotGlob  = "server=*/date=*/snapshot=*"
+	snapshotDepth = 3                         // of such a folder
+	snapshotTime  = "20060102T150405.000000Z" // in its name
+	shardSuffix   = "-%dof%d"                 // after that, where it is a shard's
 
 	draftPrefix   = ".draft-"   // of a snapshot that is being written
 	removedPrefix = ".removed-" // of one that is being removed
@@ -40,15 +41,16 @@ func OpenParquet(dir string) (Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // where the user wants it
 		return nil, err
 	}
-	return &parquetStore{dir}, clearFolder(dir, draftPrefix, removedPrefix)
+	clearFolder(dir, draftPrefix, removedPrefix)
+	return &parquetStore{dir}, nil
 }
 
 // clearFolder removes what killed processes have left in a folder: those in it with such names that are older than any scan
-// that still runs.
-func clearFolder(dir string, prefixes ...string) (failure error) {
+// that still runs. What cannot be removed is another user's, and in nobody's way.
+func clearFolder(dir string, prefixes ...string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return err
+		return
 	}
 	before := time.Now().AddDate(0, 0, -daysOpen)
 	for _, e := range entries {
@@ -56,9 +58,8 @@ func clearFolder(dir string, prefixes ...string) (failure error) {
 		if info, err := e.Info(); !ours || err != nil || info.ModTime().After(before) {
 			continue
 		}
-		failure = errors.Join(failure, os.RemoveAll(filepath.Join(dir, e.Name()))) //nolint:gosec // what is in the folder
+		_ = os.RemoveAll(filepath.Join(dir, e.Name())) //nolint:gosec // what is in the folder
 	}
-	return failure
 }
 
 func (s *parquetStore) String() string { return parquetScheme + s.dir }
@@ -77,20 +78,18 @@ func (id snapshotID) folder(shard inventory.Shard) string {
 	return path.Join("server="+escaped(id.server), "date="+at.Format(time.DateOnly), name)
 }
 
-// ofFolder is the snapshot, and its shard, whose folder it is.
-func ofFolder(folder string) (id snapshotID, shard inventory.Shard, err error) {
+// ofFolder is the snapshot, and its shard, whose folder it is. Others may lie there, too, which are none of amsql's.
+func ofFolder(folder string) (id snapshotID, shard inventory.Shard, is bool) {
 	server, _, _ := strings.Cut(folder, "/")
 	at, suffix, sharded := strings.Cut(strings.TrimPrefix(path.Base(folder), "snapshot="), "-")
+	var err error
 	if id.server, err = url.QueryUnescape(strings.TrimPrefix(server, "server=")); err == nil {
 		id.at, err = time.Parse(snapshotTime, at)
 	}
 	if err == nil && sharded {
 		_, err = fmt.Sscanf("-"+suffix, shardSuffix, &shard.Index, &shard.Count)
 	}
-	if err != nil {
-		err = fmt.Errorf("the folder %s: %w", folder, err)
-	}
-	return id, shard, err
+	return id, shard, err == nil && id.folder(shard) == folder
 }
 
 // parquetFile is a relation's, within the folder of a snapshot.
@@ -102,11 +101,9 @@ func (s *parquetStore) list(context.Context) (all []snapshotID, err error) {
 		return nil, err
 	}
 	for _, folder := range folders {
-		id, _, err := ofFolder(folder)
-		if err != nil {
-			return nil, err
+		if id, _, is := ofFolder(folder); is {
+			all = append(all, id)
 		}
-		all = append(all, id)
 	}
 	return slices.Compact(all), nil // in the order of names
 }
@@ -114,11 +111,9 @@ func (s *parquetStore) list(context.Context) (all []snapshotID, err error) {
 func (s *parquetStore) shards(_ context.Context, server string, takenAt time.Time) (shards []inventory.Shard, err error) {
 	folders, err := fs.Glob(os.DirFS(s.dir), snapshotID{server, takenAt}.folder(inventory.Shard{})+"*")
 	for _, folder := range folders {
-		_, shard, err := ofFolder(folder)
-		if err != nil {
-			return nil, err
+		if _, shard, is := ofFolder(folder); is {
+			shards = append(shards, shard)
 		}
-		shards = append(shards, shard)
 	}
 	return shards, err
 }

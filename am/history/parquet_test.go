@@ -2,6 +2,7 @@ package history
 
 import (
 	"io/fs"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -133,6 +134,47 @@ func TestWhatAKillLeavesInAFolderIsClearedLater(t *testing.T) {
 	}
 	if all, err := store.list(t.Context()); err != nil || all != nil {
 		t.Errorf("snapshots %v, %v", all, err)
+	}
+}
+
+// Folders in a dataset that amsql has not made, and drafts of other users', stop nothing.
+func TestStrayFoldersStopNothing(t *testing.T) {
+	folder := t.TempDir()
+	startS3(t, httptest.NewServer)
+	for _, target := range []string{parquetScheme + folder, "s3://audit/team"} {
+		store, err := Open(t.Context(), target)
+		must(t, err)
+		must(t, writeMade(t.Context(), store, "server", noon, 3))
+		whole := snapshotID{"server", noon.Truncate(time.Microsecond)}
+		kept := whole.folder(inventory.Shard{})
+		for _, stray := range []string{
+			"server=server/date=2026-11-22/snapshot=copy", kept + ".bak", kept + "-0of3.bak", "server=%zz/date=2026-11-22/snapshot=20261122T120000.123000Z",
+			"server=server/date=2026-11-21/snapshot=20261122T120000.123000Z", "server=server/date=2026-11-23/of/mine", "server=server/date=2026-11-23/snapshot=zz",
+		} {
+			if bucket, is := store.(*bucketStore); is {
+				must(t, bucket.bucket.create(t.Context(), "team/"+stray+snapshotFile, []byte("stray")))
+			} else {
+				must(t, os.MkdirAll(filepath.Dir(filepath.Join(folder, stray+snapshotFile)), 0o700))
+				must(t, os.WriteFile(filepath.Join(folder, stray+snapshotFile), []byte("stray"), 0o600))
+			}
+		}
+		if all, err := store.list(t.Context()); err != nil || !slices.Equal(all, []snapshotID{whole}) {
+			t.Errorf("%s: snapshots %v, %v", target, all, err)
+		}
+		if shards, err := store.shards(t.Context(), "server", noon); err != nil || len(shards) != 1 {
+			t.Errorf("%s: shards %v, %v", target, shards, err)
+		}
+		if key, err := store.lastKey(t.Context(), "server"); err != nil || key != "fingerprint_key 0" {
+			t.Errorf("%s: the key is %q, %v", target, key, err)
+		}
+		must(t, writeMade(t.Context(), store, "server", noon.AddDate(0, 0, 1), 3))
+		pruned, err := Prune(t.Context(), store, Retention{}, noon.AddDate(0, 0, 2), false)
+		if err != nil || len(pruned) != 1 || pruned[0].Removed != 1 || pruned[0].Kept != 1 {
+			t.Errorf("%s: pruned %v, %v", target, pruned, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(folder, "server=server/date=2026-11-22/snapshot=copy")); err != nil {
+		t.Errorf("a stray folder is gone: %v", err)
 	}
 }
 

@@ -25,6 +25,10 @@ const (
 	postgresLock = applicationID
 
 	partitionDay = "20060102" // in a partition's name
+
+	// Codes of errors (PostgreSQL documentation, appendix A).
+	insufficientPrivilege = "42501"
+	dependentObjects      = "2BP01"
 )
 
 var postgresDialect = dialect{
@@ -37,6 +41,7 @@ var postgresDialect = dialect{
 		}
 		return ""
 	},
+	views: viewsPostgres,
 }
 
 // daily are the relations that are big enough to be kept by day.
@@ -70,7 +75,7 @@ func OpenPostgres(ctx context.Context, url string) (Store, error) {
 	}
 	s := &postgresStore{conn, "postgres://" + net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("make the schema %s in %s: %w", postgresSchema, s, err), conn.Close(ctx))
+		return nil, errors.Join(fmt.Errorf("make the schema %s in %s: %w", postgresSchema, s, advisePostgres(err)), conn.Close(ctx))
 	}
 	return s, nil
 }
@@ -158,6 +163,20 @@ func (s *postgresStore) migrate(ctx context.Context) error {
 	})
 }
 
+// advisePostgres says what to do about an error of the migration.
+func advisePostgres(err error) error {
+	var refused *pgconn.PgError
+	switch {
+	case !errors.As(err, &refused):
+		return err
+	case refused.Code == insufficientPrivilege:
+		return fmt.Errorf("%w: let an account that owns the schema take one snapshot, as after each upgrade of amsql; see docs/history.md#postgresql", err)
+	case refused.Code == dependentObjects:
+		return fmt.Errorf("%w: drop views of your own that use those of amsql (%s), take a snapshot, and make them again", err, refused.Detail)
+	}
+	return err
+}
+
 // locked does something in a transaction, one process at a time.
 func (s *postgresStore) locked(ctx context.Context, do func() error) error {
 	err := s.exec(ctx, fmt.Sprintf("begin; select pg_advisory_xact_lock(%d)", postgresLock))
@@ -188,19 +207,26 @@ func (s *postgresStore) rollback(ctx context.Context) {
 }
 
 func (s *postgresStore) create(ctx context.Context) error {
-	dropViews, err := s.text(ctx, `select coalesce('drop function if exists am_session_at; drop view ' || string_agg(quote_ident(viewname), ', '), '')
-		from pg_views where schemaname = $1`, postgresSchema)
+	grants, err := s.texts(ctx, `select format('grant %s on %I to %s', privilege_type, table_name, case grantee when 'PUBLIC' then 'public' else quote_ident(grantee) end)
+		from information_schema.table_privileges where table_schema = $1 and table_name = any (string_to_array($2, ' '))`,
+		postgresSchema, strings.Join(postgresDialect.viewNames(), " "))
 	if err != nil {
 		return err
 	}
-	statements := []string{dropViews, "create table if not exists schema_version (version int not null)"}
+	statements := []string{
+		"drop function if exists am_session_at(timestamptz)",
+		"drop view if exists " + strings.Join(postgresDialect.viewNames(), ", "), // others are the user's own
+		"create table if not exists schema_version (version int not null)",
+		postgresDialect.createTables(),
+	}
 	for _, r := range relations() {
-		statements = append(statements, postgresDialect.createTable(r), r.createIndex())
 		for _, c := range r.columns {
 			statements = append(statements, fmt.Sprintf("alter table %s add column if not exists %s %s", r.name, c.Name, postgresDialect.types[c.Type]))
 		}
 	}
-	statements = append(statements, createViews(), viewsPostgres,
+	statements = append(statements, postgresDialect.createViews())
+	statements = append(statements, slices.Concat(grants...)...)
+	statements = append(statements,
 		fmt.Sprintf("delete from schema_version; insert into schema_version values (%d)", schemaVersion))
 	return s.exec(ctx, strings.Join(statements, ";\n"))
 }
@@ -215,33 +241,28 @@ func (s *postgresStore) shards(ctx context.Context, server string, takenAt time.
 }
 
 func (s *postgresStore) begin(ctx context.Context, server string, takenAt time.Time, _ inventory.Shard) (draft, error) {
-	for _, r := range relations() {
-		if !r.daily() {
-			continue
-		}
-		if err := s.partition(ctx, r, takenAt.UTC()); err != nil {
-			return nil, fmt.Errorf("make the partition of %s for %s: %w", r.name, takenAt.UTC().Format(time.DateOnly), err)
-		}
+	if err := s.makeDay(ctx, takenAt.UTC()); err != nil {
+		return nil, fmt.Errorf("make the partitions for %s: %w", takenAt.UTC().Format(time.DateOnly), err)
 	}
 	return &postgresDraft{s, []any{server, takenAt}}, s.exec(ctx, "begin")
 }
 
-// partition makes the relation's table of a day where there is none. To make it first and attach it then does not wait
-// for those who read or write the others.
-func (s *postgresStore) partition(ctx context.Context, r relation, at time.Time) error {
-	name := r.name + "_" + at.Format(partitionDay)
-	if there, err := s.has(ctx, name); err != nil || there {
-		return err
-	}
-	return s.locked(ctx, func() error {
-		if there, err := s.has(ctx, name); err != nil || there { // again, as another may have been quicker
+// makeDay makes the partitions of a day where there are none.
+func (s *postgresStore) makeDay(ctx context.Context, at time.Time) error {
+	for _, r := range relations() {
+		if !r.daily() {
+			continue
+		}
+		there, err := s.has(ctx, r.name+"_"+at.Format(partitionDay))
+		if err != nil {
 			return err
 		}
-		day := at.Format(time.DateOnly)
-		return s.exec(ctx, fmt.Sprintf(`create table %[1]s (like %[2]s including all);
-			alter table %[2]s attach partition %[1]s for values from ('%[3]s 00:00:00+00') to ('%[4]s 00:00:00+00')`,
-			name, r.name, day, at.AddDate(0, 0, 1).Format(time.DateOnly)))
-	})
+		if !there { // the function asks again, as another may have been quicker, and makes those of all relations
+			_, err = s.texts(ctx, "select am_make_day($1)", at.Format(time.DateOnly))
+			return err
+		}
+	}
+	return nil
 }
 
 // postgresDraft is one transaction, which keeps nobody waiting.

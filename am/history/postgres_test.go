@@ -1,11 +1,16 @@
 package history
 
 import (
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // partitionedByDay: two days' sessions are in two tables, and names with the character NUL are no reason to keep nothing.
@@ -61,23 +66,69 @@ func anOlderSchemaGetsWhatItLacks(t *testing.T, k kept) {
 	}
 }
 
-// anAccountThatOnlyAddsRows needs no more, once an owner has made the tables and the day's partitions.
+// anAccountThatOnlyAddsRows needs no more than the page says, also on the next day, once an owner has made the schema.
 func anAccountThatOnlyAddsRows(t *testing.T, k kept) {
 	must(t, writeMade(t.Context(), k, "server", noon, 2))
-	k.ask(t, "create role writer login password 'writer'")
-	k.ask(t, "grant usage on schema amsql to writer")
-	k.ask(t, "grant select, insert on all tables in schema amsql to writer")
-	t.Setenv("WRITER", "writer")
+	_, err := connectPostgres(t, k.target).Exec(t.Context(), readFile(t, "../../docs/history/writer.sql")+"; alter role amsql_writer password 'writer'")
+	must(t, err)
+	password := filepath.Join(t.TempDir(), "password")
+	must(t, os.WriteFile(password, []byte("writer"), 0o600))
 	_, address, _ := strings.Cut(k.target, "@")
-	store, err := Open(t.Context(), "postgres://writer:env:WRITER@"+address)
+	target := "postgres://amsql_writer:file:" + url.PathEscape(password) + "@" + address
+	store, err := Open(t.Context(), target)
 	must(t, err)
 	defer func() { must(t, store.Close()) }()
 	if strings.Contains(store.String(), "writer") {
 		t.Errorf("it calls itself %s", store)
 	}
 	must(t, writeMade(t.Context(), store, "server", noon.Add(time.Minute), 3))
-	err = writeMade(t.Context(), store, "server", noon.AddDate(0, 0, 1), 3)
-	if err == nil || !strings.Contains(err.Error(), "make the partition of session for 2026-11-23") {
-		t.Errorf("on the next day: %v", err)
+	must(t, writeMade(t.Context(), store, "server", noon.AddDate(0, 0, 1), 3))
+	_, c := simulated(t, simulator.Options{Users: 3, Sessions: 3}, connection.Config{})
+	_, err = Take(t.Context(), c, store, Options{Key: newKey(t), Now: func() time.Time { return noon.AddDate(0, 0, 2) }})
+	must(t, err)
+	if got := k.ask(t, "select count(*) from pg_inherits where inhparent = 'session'::regclass"); got[0] != "3" {
+		t.Errorf("there are partitions for %s days of 3", got)
+	}
+	writer := connectPostgres(t, "postgres://amsql_writer:writer@"+address)
+	for _, sql := range []string{"select 1 from amsql.session", "delete from amsql.snapshot", "update amsql.session set username = ''", "create table amsql.mine ()", "drop table amsql.session_20261122"} {
+		if _, err := writer.Exec(t.Context(), sql); err == nil {
+			t.Errorf("the account may %s", sql)
+		}
+	}
+	_, err = Prune(t.Context(), store, Retention{}, noon.AddDate(1, 0, 0), false)
+	if err == nil {
+		t.Error("the account may prune")
+	}
+	k.ask(t, "revoke execute on function am_make_day from amsql_writer")
+	if err := writeMade(t.Context(), store, "server", noon.AddDate(0, 0, 9), 3); err == nil || !strings.Contains(err.Error(), "make the partitions for 2026-12-01: ") {
+		t.Errorf("without the function: %v", err)
+	}
+	k.ask(t, "update schema_version set version = version - 1 returning 1")
+	if _, err := Open(t.Context(), target); err == nil || !strings.Contains(err.Error(), "let an account that owns the schema take one snapshot") {
+		t.Errorf("after an upgrade: %v", err)
+	}
+}
+
+// whoMayReadMayStillAfterAnUpgrade, and views of the user's own are not lost: they stay, or stop it.
+func whoMayReadMayStillAfterAnUpgrade(t *testing.T, k kept) {
+	must(t, writeMade(t.Context(), k, "server", noon, 2))
+	conn := connectPostgres(t, k.target)
+	_, err := conn.Exec(t.Context(), `create role "some ""reader"""; grant usage on schema amsql to "some ""reader"""; grant select on amsql.am_session to "some ""reader""";
+		grant select on amsql.am_snapshot to public; create view amsql.mine as select username from amsql.session`)
+	must(t, err)
+	k.ask(t, "update schema_version set version = version - 1 returning 1")
+	k.reopen(t)
+	if got := k.ask(t, "select count(*) from mine"); got[0] != "2" {
+		t.Errorf("the user's own view has %q", got)
+	}
+	_, err = conn.Exec(t.Context(), `set role "some ""reader"""; select 1 from amsql.am_session; select 1 from amsql.am_snapshot`)
+	must(t, err)
+	_, err = conn.Exec(t.Context(), "reset role; create view mine as select * from amsql.am_session; update amsql.schema_version set version = version - 1")
+	must(t, err)
+	if _, err := Open(t.Context(), k.target); err == nil || !strings.Contains(err.Error(), "drop views of your own that use those of amsql (view public.mine depends on view am_session)") {
+		t.Errorf("with a view that depends on amsql's: %v", err)
+	}
+	if got := k.ask(t, "select count(*) from am_session"); got[0] != "2" {
+		t.Errorf("an upgrade that fails leaves %q", got)
 	}
 }

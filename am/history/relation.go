@@ -17,6 +17,7 @@ type relation struct {
 	// Of a relation that keeps a table of the product: that table's name, which the view of the latest snapshot has, and its
 	// columns as that view makes them where they are not kept as they are.
 	of     table.Table
+	from   []int // of each column, which of the table's it is; -1: none of them
 	shown  map[string]string
 	beside string // a column that the view has besides
 
@@ -38,6 +39,7 @@ var snapshots = relation{
 		{Name: "elapsed_ms", Type: table.Double},
 		{Name: "fingerprint_key", Type: table.Text},
 		{Name: "missing", Type: table.Text},
+		{Name: "clock_skew_seconds", Type: table.Integer}, // how far the server's clock was ahead of the one that taken_at is by
 	}),
 }
 
@@ -78,16 +80,33 @@ func relations() []relation {
 	all := []relation{snapshots}
 	for _, t := range am.Tables(nil) {
 		if r, kept := keptAs[t.Name()]; kept {
-			r.of = t
-			r.columns = slices.Concat(r.columns, slices.DeleteFunc(t.Columns(), func(c table.Column) bool { return r.shown[c.Name] != "" }))
-			all = append(all, r)
+			all = append(all, r.keeping(t))
 		}
 	}
 	return all
 }
 
+// keeping adds the columns that are kept of a table.
+func (r relation) keeping(t table.Table) relation {
+	r.of, r.columns = t, slices.Clone(r.columns)
+	for range r.columns {
+		r.from = append(r.from, -1)
+	}
+	for i, c := range t.Columns() {
+		if r.shown[c.Name] == "" {
+			r.columns, r.from = append(r.columns, c), append(r.from, i)
+		}
+	}
+	return r
+}
+
 // all are the relation's columns with those that every one has.
 func (r relation) all() []table.Column { return slices.Concat(snapshotKey, r.columns) }
+
+// withoutShard are the relation's columns but for those that tell shards apart.
+func (r relation) withoutShard() []table.Column {
+	return slices.DeleteFunc(slices.Clone(r.columns), func(c table.Column) bool { return c.Name == "shard" || c.Name == "shards" })
+}
 
 // names are those of all columns.
 func (r relation) names() []string {
@@ -98,12 +117,17 @@ func (r relation) names() []string {
 	return names
 }
 
-// cells are a row's of the product's table that the relation keeps, in the order of its columns.
+// column is where the relation has the column with the name.
+func (r relation) column(name string) int {
+	return slices.IndexFunc(r.columns, func(c table.Column) bool { return c.Name == name })
+}
+
+// cells are those of the relation's columns of a row of the product's table; those of columns that the table lacks are NULL.
 func (r relation) cells(row any) []any {
-	var cells []any
-	for i, c := range r.of.Columns() {
-		if r.shown[c.Name] == "" {
-			cells = append(cells, r.of.Cell(row, i))
+	cells := make([]any, len(r.columns))
+	for i, from := range r.from {
+		if from >= 0 {
+			cells[i] = r.of.Cell(row, from)
 		}
 	}
 	return cells

@@ -3,6 +3,7 @@ package history
 import (
 	_ "embed" // views
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
@@ -11,7 +12,7 @@ import (
 
 // schemaVersion is raised when tables or views change, so that stores are brought up to them: tables get the columns that
 // they lack, views are made anew.
-const schemaVersion = 1
+const schemaVersion = 2
 
 var (
 	//go:embed views.sql
@@ -31,27 +32,41 @@ var (
 type dialect struct {
 	types  map[table.Type]string
 	suffix func(r relation) string // of CREATE TABLE
+	views  string                  // besides those that do not depend on the dialect
+}
+
+// schema is the statements that make what a store has.
+func (d dialect) schema() string { return d.createTables() + ";\n" + d.createViews() }
+
+// createTables makes the tables and indexes that are not there.
+func (d dialect) createTables() string {
+	var statements []string
+	for _, r := range relations() {
+		statements = append(statements, d.createTable(r))
+		if r.key == nil {
+			statements = append(statements, r.createIndex())
+		}
+	}
+	return strings.Join(statements, ";\n")
 }
 
 // createTable is the statement that makes the relation.
 func (d dialect) createTable(r relation) string {
 	var parts []string
-	for _, c := range r.all() {
+	for _, c := range snapshotKey {
+		parts = append(parts, c.Name+" "+d.types[c.Type]+" not null")
+	}
+	for _, c := range r.columns {
 		parts = append(parts, c.Name+" "+d.types[c.Type])
 	}
-	parts[0] += " not null"
-	parts[1] += " not null"
 	if r.key != nil {
 		parts = append(parts, "primary key ("+strings.Join(append([]string{"server", "taken_at"}, r.key...), ", ")+")")
 	}
 	return fmt.Sprintf("create table if not exists %s (%s)%s", r.name, strings.Join(parts, ", "), d.suffix(r))
 }
 
-// createIndex is the statement that makes a relation without a key quick to read by snapshot, "" for those with one.
+// createIndex is the statement that makes a relation without a key quick to read by snapshot.
 func (r relation) createIndex() string {
-	if r.key != nil {
-		return ""
-	}
 	return fmt.Sprintf("create index if not exists %s_snapshot on %[1]s (server, taken_at)", r.name)
 }
 
@@ -83,7 +98,7 @@ func (r relation) mergedView() string {
 func (r relation) createMerged() string {
 	const ofShards = "from %s o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm)"
 	columns := []string{"c.server", "c.taken_at"}
-	for _, c := range r.columns[len(shardColumns):] {
+	for _, c := range r.withoutShard() {
 		if how := r.merged[c.Name]; how != "" {
 			columns = append(columns, fmt.Sprintf("case when c.shards = 1 then c.%[1]s else (select %s "+ofShards+" end as %[1]s", c.Name, how, r.name))
 		} else {
@@ -111,8 +126,8 @@ func (r relation) createView() string {
 		r.of.Name(), strings.Join(columns, ", "), r.mergedView())
 }
 
-// createViews are the statements that make all views that do not depend on the dialect.
-func createViews() string {
+// createViews makes all views.
+func (d dialect) createViews() string {
 	statements := []string{latest}
 	for _, r := range relations() {
 		if r.merged != nil {
@@ -122,7 +137,26 @@ func createViews() string {
 			statements = append(statements, r.createView())
 		}
 	}
-	return strings.Join(append(statements, views), ";\n")
+	return strings.Join(append(statements, views), ";\n") + d.views
+}
+
+// createdView is the name of a view where it is made.
+var createdView = regexp.MustCompile(`(?m)^create view (\w+)`)
+
+// viewNames are those of all views.
+func (d dialect) viewNames() (names []string) {
+	for _, found := range createdView.FindAllStringSubmatch(d.createViews(), -1) {
+		names = append(names, found[1])
+	}
+	return names
+}
+
+// tableNames are those of all relations.
+func tableNames() (names []string) {
+	for _, r := range relations() {
+		names = append(names, r.name)
+	}
+	return names
 }
 
 // shardTexts begins the question for the shards of a snapshot.

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +17,7 @@ import (
 // inShard opens the connection for a shard.
 func inShard(t testing.TB, c *connection.Connection, shard inventory.Shard) *connection.Connection {
 	t.Helper()
-	url, token := c.BaseURL(), os.Getenv("AM_SSO_TOKEN")
+	url, token := c.BaseURL(), tokenOf(c)
 	again, err := connection.Open(c.Name(), connection.Config{BaseURL: &url, SSOToken: &token}, connection.Host{Shard: shard})
 	must(t, err)
 	return again

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ var sqliteDialect = dialect{
 		}
 		return ""
 	},
+	views: viewsSQLite,
 }
 
 // sqliteStore is a history in one file. Its journal is SQLite's oldest, the rollback journal: between two runs there is one
@@ -64,6 +66,7 @@ func OpenSQLite(ctx context.Context, path string) (Store, error) {
 		_ = s.Close() // nothing is under way
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	closeToOthers(path)
 	return s, nil
 }
 
@@ -74,7 +77,22 @@ func (s *sqliteStore) open(ctx context.Context) (err error) {
 	if err := s.conn.BusyTimeout(lockPatience); err != nil {
 		return err
 	}
+	if err := distrust(s.conn); err != nil {
+		return err
+	}
 	return s.migrate()
+}
+
+// distrust keeps what is in a file from doing more than a history does: it may come from somebody else.
+func distrust(conn *sqlite3.Conn) error {
+	for setting, on := range map[sqlite3.DBConfig]bool{
+		sqlite3.DBCONFIG_DEFENSIVE: true, sqlite3.DBCONFIG_TRUSTED_SCHEMA: false, sqlite3.DBCONFIG_ENABLE_TRIGGER: false,
+	} {
+		if _, err := conn.Config(setting, on); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // uri makes SQLite give the journal the mode of the file.
@@ -94,7 +112,70 @@ func (s *sqliteStore) Close() error {
 var (
 	errNotOurs = errors.New("it is an SQLite database, but no history of amsql: give another file")
 	errNewer   = errors.New("it was written by a newer amsql: use that one")
+	errOlder   = errors.New("it was written by an older amsql: the next amsql snapshot that is added to it brings it up to date, and so does amsql snapshot prune")
+
+	errHalfWritten = errors.New("a snapshot was killed while it wrote to it: the next amsql snapshot undoes what is half written, and so does amsql snapshot prune")
 )
+
+// CheckSQLite reports why an SQLite file cannot be asked as a history. It only reads: the file may come from somebody else,
+// who could have named any file in its journal, and may be on a disk that cannot be written to.
+func CheckSQLite(ctx context.Context, path string) error {
+	if err := checkSQLite(ctx, path); err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	return nil
+}
+
+func checkSQLite(ctx context.Context, path string) (err error) {
+	uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "mode=ro"}
+	conn, err := sqlite3.OpenContext(ctx, uri.String())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := errors.Join(conn.BusyTimeout(lockPatience), distrust(conn)); err != nil {
+		return err
+	}
+	s := &sqliteStore{conn: conn}
+	version, err := s.number("pragma user_version")
+	switch {
+	case errors.Is(err, sqlite3.READONLY):
+		return errHalfWritten
+	case err != nil:
+		return err
+	}
+	if err := s.ours(); err != nil {
+		return err
+	}
+	switch {
+	case version > schemaVersion:
+		return errNewer
+	case version < schemaVersion:
+		return errOlder
+	}
+	return s.complete()
+}
+
+// complete reports what a history's file lacks, or has that none has: a virtual table would run code of this program's.
+func (s *sqliteStore) complete() error {
+	const ofKind = "select name from pragma_table_list where schema = 'main' and type = ?"
+	virtual, err := s.texts(ofKind, "virtual")
+	if err != nil || len(virtual) > 0 {
+		return cmp.Or(err, fmt.Errorf("it has a virtual table, %q: give another file", strings.Join(virtual, ", ")))
+	}
+	for kind, names := range map[string][]string{"table": tableNames(), "view": sqliteDialect.viewNames()} {
+		there, err := s.texts(ofKind, kind)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if !slices.Contains(there, name) {
+				return fmt.Errorf("it has no %s %s: give another file", kind, name)
+			}
+		}
+	}
+	return nil
+}
 
 // migrate makes or completes tables and views, all or nothing.
 func (s *sqliteStore) migrate() error {
@@ -128,15 +209,11 @@ func (s *sqliteStore) ours() error {
 }
 
 func (s *sqliteStore) create() error {
-	drop, err := s.texts("select 'drop view ' || name from sqlite_schema where type = 'view'")
-	if err != nil {
-		return err
+	var statements []string
+	for _, name := range sqliteDialect.viewNames() { // others are the user's own
+		statements = append(statements, "drop view if exists "+name)
 	}
-	statements := drop
-	for _, r := range relations() {
-		statements = append(statements, sqliteDialect.createTable(r), r.createIndex())
-	}
-	if err := s.conn.Exec(strings.Join(statements, ";\n")); err != nil {
+	if err := s.conn.Exec(strings.Join(append(statements, sqliteDialect.createTables()), ";\n")); err != nil {
 		return err
 	}
 	statements = nil
@@ -147,7 +224,7 @@ func (s *sqliteStore) create() error {
 			}
 		}
 	}
-	statements = append(statements, createViews(), viewsSQLite,
+	statements = append(statements, sqliteDialect.createViews(),
 		fmt.Sprintf("pragma application_id = %d; pragma user_version = %d", applicationID, schemaVersion))
 	return s.conn.Exec(strings.Join(statements, ";\n"))
 }
@@ -207,7 +284,8 @@ func (s *sqliteStore) begin(ctx context.Context, server string, takenAt time.Tim
 	d := &sqliteDraft{store: s, key: []any{server, takenAt}, interrupt: s.conn.SetInterrupt(ctx)}
 	var statements []string
 	for _, r := range relations() {
-		statements = append(statements, fmt.Sprintf("drop table if exists temp.new_%s; create temp table new_%[1]s as select * from %[1]s limit 0", r.name))
+		names := strings.Join(r.names(), ", ") // not those of the file, where columns that were added later come last
+		statements = append(statements, fmt.Sprintf("drop table if exists temp.new_%s; create temp table new_%[1]s as select %s from %[1]s limit 0", r.name, names))
 	}
 	if err := s.conn.Exec(strings.Join(append(statements, "begin"), ";")); err != nil {
 		d.abandon(ctx)
@@ -228,7 +306,7 @@ func (d *sqliteDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]an
 	save := d.store.conn.Savepoint()
 	defer save.Release(&err)
 	marks := strings.TrimSuffix(strings.Repeat("?, ", len(r.all())), ", ")
-	stmt, _, err := d.store.conn.Prepare(fmt.Sprintf("insert into temp.new_%s values (%s)", r.name, marks))
+	stmt, _, err := d.store.conn.Prepare(fmt.Sprintf("insert into temp.new_%s (%s) values (%s)", r.name, strings.Join(r.names(), ", "), marks))
 	if err != nil {
 		return err
 	}

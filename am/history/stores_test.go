@@ -23,6 +23,7 @@ type storeTest struct {
 var everyStore = []storeTest{
 	{"a snapshot has what the tables have", aSnapshotHasWhatTheTablesHave},
 	{"a realm that is cut or fails is kept as such and hides nothing", aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing},
+	{"the server's clock is kept", theServersClockIsKept},
 	{"table of identities that cannot be read is missing", tableOfIdentitiesThatCannotBeReadIsMissing},
 	{"a killed snapshot is whole or absent", aKilledSnapshotIsWholeOrAbsent},
 	{"a snapshot that fails in the middle is absent", aSnapshotThatFailsInTheMiddleIsAbsent},
@@ -30,6 +31,7 @@ var everyStore = []storeTest{
 	{"the page's questions have answers", thePagesQuestionsHaveAnswers},
 	{"equals the plain model", equalsThePlainModel},
 	{"three shards are one snapshot", threeShardsAreOneSnapshot},
+	{"columns that are added later are kept by name", columnsThatAreAddedLaterAreKeptByName},
 	{"what is pruned is as if it had never been taken", whatIsPrunedIsAsIfItHadNeverBeenTaken},
 }
 
@@ -39,18 +41,25 @@ var postgresAlone = []storeTest{
 	{"texts with NUL are kept", textsWithNULAreKept},
 	{"an older schema gets what it lacks", anOlderSchemaGetsWhatItLacks},
 	{"an account that only adds rows", anAccountThatOnlyAddsRows},
+	{"who may read may still after an upgrade", whoMayReadMayStillAfterAnUpgrade},
 }
 
 func TestSQLite(t *testing.T) {
 	for _, c := range everyStore {
-		t.Run(c.name, func(t *testing.T) { c.test(t, newSQLite(t)) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, newSQLite(t))
+		})
 	}
 }
 
 func TestPostgreSQL(t *testing.T) {
 	server := postgrestest.Start(t)
 	for i, c := range slices.Concat(everyStore, postgresAlone) {
-		t.Run(c.name, func(t *testing.T) { c.test(t, newPostgres(t, server, fmt.Sprintf("test%d", i))) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, newPostgres(t, server, fmt.Sprintf("test%d", i)))
+		})
 	}
 }
 
@@ -71,6 +80,7 @@ func newPostgres(t testing.TB, server, database string) kept {
 	must(t, err)
 	address.Path = database
 	k := kept{name: "Postgres", target: address.String()}
+	k.columns = "select 1 from information_schema.columns where table_schema = 'amsql' and table_name = '%s' and column_name = '%s'"
 	k.reopen = func(t testing.TB) Store {
 		store, err := Open(t.Context(), k.target)
 		must(t, err)
@@ -82,6 +92,12 @@ func newPostgres(t testing.TB, server, database string) kept {
 	_, err = conn.Exec(t.Context(), "set search_path = amsql")
 	must(t, err)
 	k.ask = func(t testing.TB, sql string) []string { return askPostgres(t, conn, sql) }
+	k.age = func(t testing.TB, as func(relation) relation) {
+		for _, sql := range []string{"drop function am_session_at", aging(postgresDialect, as), "update schema_version set version = version - 1"} {
+			_, err := conn.Exec(t.Context(), sql)
+			must(t, err)
+		}
+	}
 	k.settle = func(t testing.TB) {
 		for k.ask(t, "select count(*) from pg_stat_activity where application_name = 'amsql' and datname = current_database() and state <> 'idle'")[0] != "0" {
 			time.Sleep(10 * time.Millisecond)

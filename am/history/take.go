@@ -121,16 +121,32 @@ func (t *taking) take(ctx context.Context) error {
 			return err
 		}
 	}
-	missing := any(nil)
-	if len(t.Missing) > 0 {
-		missing = strings.Join(t.Missing, "; ")
-	}
-	elapsed := float64(time.Since(t.started).Microseconds()) / 1000
-	return t.draft.write(ctx, snapshots, one(append(t.shard(), t.connection.Name(), t.options.Version, elapsed, t.options.Key.Name(), missing)))
+	return t.draft.write(ctx, snapshots, one(t.snapshot()))
 }
 
-// shard are the cells of its columns.
-func (t *taking) shard() []any { return []any{int64(t.Shard.Index), int64(t.Shard.Shards())} }
+// snapshot is the row of the relation of that name.
+func (t *taking) snapshot() []any {
+	row := make([]any, len(snapshots.columns))
+	t.setShard(snapshots, row)
+	for name, cell := range map[string]any{
+		"connection":         t.connection.Name(),
+		"amsql_version":      t.options.Version,
+		"elapsed_ms":         float64(time.Since(t.started).Microseconds()) / 1000,
+		"fingerprint_key":    t.options.Key.Name(),
+		"clock_skew_seconds": int64(t.connection.Client().Skew().Round(time.Second).Seconds()),
+	} {
+		row[snapshots.column(name)] = cell
+	}
+	if len(t.Missing) > 0 {
+		row[snapshots.column("missing")] = strings.Join(t.Missing, "; ")
+	}
+	return row
+}
+
+// setShard sets the cells that tell of which shard a row is.
+func (t *taking) setShard(r relation, row []any) {
+	row[r.column("shard")], row[r.column("shards")] = int64(t.Shard.Index), int64(t.Shard.Shards())
+}
 
 func one(row []any) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) { yield(row, nil) }
@@ -144,7 +160,7 @@ func (t *taking) rows(ctx context.Context, r relation) iter.Seq2[any, error] {
 
 // sessions are the rows of the scan.
 func (t *taking) sessions(ctx context.Context, r relation) iter.Seq2[[]any, error] {
-	handle := slices.IndexFunc(r.columns, func(c table.Column) bool { return c.Name == "session_handle" })
+	session, handle := r.column("session"), r.column("session_handle")
 	return func(yield func([]any, error) bool) {
 		for row, err := range t.rows(ctx, r) {
 			if err != nil {
@@ -152,8 +168,8 @@ func (t *taking) sessions(ctx context.Context, r relation) iter.Seq2[[]any, erro
 				return
 			}
 			t.Sessions++
-			cells := append([]any{nil}, r.cells(row)...)
-			cells[0] = t.fingerprint(cells[handle])
+			cells := r.cells(row)
+			cells[session] = t.fingerprint(cells[handle])
 			if !t.options.KeepHandles {
 				cells[handle] = nil
 			}
@@ -180,7 +196,8 @@ func (t *taking) scans(ctx context.Context, r relation) iter.Seq2[[]any, error] 
 				yield(nil, err)
 				return
 			}
-			cells := append(t.shard(), r.cells(row)...)
+			cells := r.cells(row)
+			t.setShard(r, cells)
 			t.count(r, cells)
 			if !yield(cells, nil) {
 				return
@@ -192,7 +209,7 @@ func (t *taking) scans(ctx context.Context, r relation) iter.Seq2[[]any, error] 
 // count notes how complete a realm is.
 func (t *taking) count(r relation, cells []any) {
 	cell := func(name string) string {
-		text, _ := cells[slices.IndexFunc(r.columns, func(c table.Column) bool { return c.Name == name })].(string)
+		text, _ := cells[r.column(name)].(string)
 		return text
 	}
 	completeness := inventory.Completeness(cell("completeness"))

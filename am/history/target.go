@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,16 +16,30 @@ const parquetScheme = "parquet:"
 // Open opens the store at a target: postgres://… or postgresql://…, parquet:FOLDER, a bucket such as s3://BUCKET/PREFIX, else
 // the path of an SQLite file.
 func Open(ctx context.Context, target string) (Store, error) {
-	if strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://") {
+	scheme, _, remote := strings.Cut(target, "://")
+	switch {
+	case strings.HasPrefix(target, parquetScheme):
+		return OpenParquet(LocalPath(target))
+	case !remote:
+		return OpenSQLite(ctx, target)
+	case scheme == "postgres" || scheme == "postgresql":
 		return OpenPostgres(ctx, target)
-	}
-	if dir, is := strings.CutPrefix(target, parquetScheme); is {
-		return OpenParquet(dir)
-	}
-	if scheme, _, is := strings.Cut(target, "://"); is && buckets[scheme] != nil {
+	case buckets[scheme] != nil:
 		return OpenBucket(ctx, target)
 	}
-	return OpenSQLite(ctx, target)
+	// The rest may hold a password.
+	return nil, fmt.Errorf("invalid target %s://…: must be postgres://, s3://, gs:// or azblob://, parquet:FOLDER, or the path of an SQLite file", scheme)
+}
+
+// LocalPath is the file or folder of this machine that a target names, "" where it names none.
+func LocalPath(target string) string {
+	if dir, is := strings.CutPrefix(target, parquetScheme); is {
+		return dir
+	}
+	if strings.Contains(target, "://") {
+		return ""
+	}
+	return target
 }
 
 // Folder is the user's folder for data of amsql: $XDG_DATA_HOME/amsql, else where the system has it.

@@ -15,7 +15,8 @@ select
   s.amsql_version,
   s.fingerprint_key,
   s.shards,
-  s.shards_kept
+  s.shards_kept,
+  s.clock_skew_seconds
 from (
   select
     server,
@@ -26,12 +27,13 @@ from (
     min(amsql_version) as amsql_version,
     min(fingerprint_key) as fingerprint_key,
     max(shards) as shards,
-    count(*) as shards_kept
+    count(*) as shards_kept,
+    max(clock_skew_seconds) as clock_skew_seconds
   from snapshot
   group by server, taken_at
 ) s
   left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
-group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept;
+group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept, s.clock_skew_seconds;
 
 create view am_session_history as
 select

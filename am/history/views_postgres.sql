@@ -55,3 +55,29 @@ begin atomic
     and (s.max_session_expiration_time is null or s.max_session_expiration_time > moment)
   order by s.server, s.session, s.taken_at desc;
 end;
+
+-- Makes the partitions of a day, as the owner of the tables does, so that an account that only adds snapshots need not own
+-- them. A table that is made first and attached then does not wait for those who read or write the others.
+create or replace function am_make_day(day date)
+returns void
+language plpgsql
+security definer
+set search_path = amsql, pg_temp
+as $$
+declare
+  parent text;
+  partition text;
+begin
+  perform pg_advisory_xact_lock(1634562929);
+  for parent in select relname from pg_class where relkind = 'p' and relnamespace = 'amsql'::regnamespace loop
+    partition := parent || '_' || to_char(day, 'YYYYMMDD');
+    if not exists (select from pg_tables where schemaname = 'amsql' and tablename = partition) then
+      execute format('create table %I (like %I including all)', partition, parent);
+      execute format('alter table %I attach partition %I for values from (%L) to (%L)',
+        parent, partition, day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
+    end if;
+  end loop;
+end;
+$$;
+
+revoke execute on function am_make_day(date) from public;

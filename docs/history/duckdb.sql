@@ -3,20 +3,59 @@
 -- The dataset may also be in a bucket (s3://…) that DuckDB has a secret for.
 
 create view snapshot_files as
+select
+  * exclude (filename),
+  url_decode(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=snapshot', 1)) as server,
+  cast(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=snapshot', 2) as date) as date,
+  regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=snapshot', 3) as snapshot,
+  'snapshot' as relation
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=snapshot/*.parquet',
-  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
+  hive_partitioning = false,
+  filename = true,
+  schema = map {
+    'taken_at': {name: 'taken_at', type: 'timestamptz', default_value: null},
+    'shard': {name: 'shard', type: 'bigint', default_value: null},
+    'shards': {name: 'shards', type: 'bigint', default_value: null},
+    'connection': {name: 'connection', type: 'varchar', default_value: null},
+    'amsql_version': {name: 'amsql_version', type: 'varchar', default_value: null},
+    'elapsed_ms': {name: 'elapsed_ms', type: 'double', default_value: null},
+    'fingerprint_key': {name: 'fingerprint_key', type: 'varchar', default_value: null},
+    'missing': {name: 'missing', type: 'varchar', default_value: null},
+    'clock_skew_seconds': {name: 'clock_skew_seconds', type: 'bigint', default_value: null}
+  }
 );
 
 create view snapshot as
-select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing
+select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing, clock_skew_seconds
 from snapshot_files
 where relation = 'snapshot';
 
 create view session_files as
+select
+  * exclude (filename),
+  url_decode(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=session', 1)) as server,
+  cast(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=session', 2) as date) as date,
+  regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=session', 3) as snapshot,
+  'session' as relation
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=session/*.parquet',
-  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
+  hive_partitioning = false,
+  filename = true,
+  schema = map {
+    'taken_at': {name: 'taken_at', type: 'timestamptz', default_value: null},
+    'session': {name: 'session', type: 'varchar', default_value: null},
+    'username': {name: 'username', type: 'varchar', default_value: null},
+    'realm': {name: 'realm', type: 'varchar', default_value: null},
+    'universal_id': {name: 'universal_id', type: 'varchar', default_value: null},
+    'session_handle': {name: 'session_handle', type: 'varchar', default_value: null},
+    'latest_access_time': {name: 'latest_access_time', type: 'timestamptz', default_value: null},
+    'max_idle_expiration_time': {name: 'max_idle_expiration_time', type: 'timestamptz', default_value: null},
+    'max_session_expiration_time': {name: 'max_session_expiration_time', type: 'timestamptz', default_value: null},
+    'is_current': {name: 'is_current', type: 'boolean', default_value: null},
+    'is_expired': {name: 'is_expired', type: 'boolean', default_value: null},
+    'properties': {name: 'properties', type: 'varchar', default_value: null}
+  }
 );
 
 create view session as
@@ -26,9 +65,33 @@ from session_files
 where relation = 'session';
 
 create view session_scan_files as
+select
+  * exclude (filename),
+  url_decode(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=session_scan', 1)) as server,
+  cast(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=session_scan', 2) as date) as date,
+  regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=session_scan', 3) as snapshot,
+  'session_scan' as relation
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=session_scan/*.parquet',
-  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
+  hive_partitioning = false,
+  filename = true,
+  schema = map {
+    'taken_at': {name: 'taken_at', type: 'timestamptz', default_value: null},
+    'shard': {name: 'shard', type: 'bigint', default_value: null},
+    'shards': {name: 'shards', type: 'bigint', default_value: null},
+    'realm': {name: 'realm', type: 'varchar', default_value: null},
+    'sessions': {name: 'sessions', type: 'bigint', default_value: null},
+    'list_cap': {name: 'list_cap', type: 'bigint', default_value: null},
+    'list_cap_known': {name: 'list_cap_known', type: 'boolean', default_value: null},
+    'completeness': {name: 'completeness', type: 'varchar', default_value: null},
+    'identities': {name: 'identities', type: 'bigint', default_value: null},
+    'identities_cut': {name: 'identities_cut', type: 'bigint', default_value: null},
+    'reason': {name: 'reason', type: 'varchar', default_value: null},
+    'requests': {name: 'requests', type: 'bigint', default_value: null},
+    'started_at': {name: 'started_at', type: 'timestamptz', default_value: null},
+    'elapsed_ms': {name: 'elapsed_ms', type: 'double', default_value: null},
+    'error': {name: 'error', type: 'varchar', default_value: null}
+  }
 );
 
 create view session_scan as
@@ -38,9 +101,26 @@ from session_scan_files
 where relation = 'session_scan';
 
 create view realm_files as
+select
+  * exclude (filename),
+  url_decode(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=realm', 1)) as server,
+  cast(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=realm', 2) as date) as date,
+  regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=realm', 3) as snapshot,
+  'realm' as relation
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=realm/*.parquet',
-  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
+  hive_partitioning = false,
+  filename = true,
+  schema = map {
+    'taken_at': {name: 'taken_at', type: 'timestamptz', default_value: null},
+    'path': {name: 'path', type: 'varchar', default_value: null},
+    'name': {name: 'name', type: 'varchar', default_value: null},
+    'parent_path': {name: 'parent_path', type: 'varchar', default_value: null},
+    'active': {name: 'active', type: 'boolean', default_value: null},
+    'aliases': {name: 'aliases', type: 'varchar', default_value: null},
+    'id': {name: 'id', type: 'varchar', default_value: null},
+    'akas': {name: 'akas', type: 'varchar', default_value: null}
+  }
 );
 
 create view realm as
@@ -50,9 +130,26 @@ from realm_files
 where relation = 'realm';
 
 create view session_service_files as
+select
+  * exclude (filename),
+  url_decode(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=session_service', 1)) as server,
+  cast(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=session_service', 2) as date) as date,
+  regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=session_service', 3) as snapshot,
+  'session_service' as relation
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=session_service/*.parquet',
-  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
+  hive_partitioning = false,
+  filename = true,
+  schema = map {
+    'taken_at': {name: 'taken_at', type: 'timestamptz', default_value: null},
+    'realm': {name: 'realm', type: 'varchar', default_value: null},
+    'source': {name: 'source', type: 'varchar', default_value: null},
+    'max_session_minutes': {name: 'max_session_minutes', type: 'bigint', default_value: null},
+    'max_idle_minutes': {name: 'max_idle_minutes', type: 'bigint', default_value: null},
+    'max_caching_minutes': {name: 'max_caching_minutes', type: 'bigint', default_value: null},
+    'quota_limit': {name: 'quota_limit', type: 'bigint', default_value: null},
+    'client_side_sessions': {name: 'client_side_sessions', type: 'boolean', default_value: null}
+  }
 );
 
 create view session_service as
@@ -62,9 +159,25 @@ from session_service_files
 where relation = 'session_service';
 
 create view identity_files as
+select
+  * exclude (filename),
+  url_decode(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=identity', 1)) as server,
+  cast(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=identity', 2) as date) as date,
+  regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=identity', 3) as snapshot,
+  'identity' as relation
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=identity/*.parquet',
-  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
+  hive_partitioning = false,
+  filename = true,
+  schema = map {
+    'taken_at': {name: 'taken_at', type: 'timestamptz', default_value: null},
+    'username': {name: 'username', type: 'varchar', default_value: null},
+    'realm': {name: 'realm', type: 'varchar', default_value: null},
+    'login_name': {name: 'login_name', type: 'varchar', default_value: null},
+    'status': {name: 'status', type: 'varchar', default_value: null},
+    'is_active': {name: 'is_active', type: 'boolean', default_value: null},
+    'title': {name: 'title', type: 'varchar', default_value: null}
+  }
 );
 
 create view identity as
@@ -74,9 +187,33 @@ from identity_files
 where relation = 'identity';
 
 create view deployment_files as
+select
+  * exclude (filename),
+  url_decode(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=deployment', 1)) as server,
+  cast(regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=deployment', 2) as date) as date,
+  regexp_extract(filename, 'server=([^/\\]*).date=([^/\\]*).snapshot=([^/\\]*).relation=deployment', 3) as snapshot,
+  'deployment' as relation
 from read_parquet(
   'DATASET/server=*/date=*/snapshot=*/relation=deployment/*.parquet',
-  hive_partitioning = true, hive_types = {'server': varchar, 'date': date, 'snapshot': varchar, 'relation': varchar}
+  hive_partitioning = false,
+  filename = true,
+  schema = map {
+    'taken_at': {name: 'taken_at', type: 'timestamptz', default_value: null},
+    'product': {name: 'product', type: 'varchar', default_value: null},
+    'version': {name: 'version', type: 'varchar', default_value: null},
+    'full_version': {name: 'full_version', type: 'varchar', default_value: null},
+    'revision': {name: 'revision', type: 'varchar', default_value: null},
+    'build_date': {name: 'build_date', type: 'varchar', default_value: null},
+    'sessions_api': {name: 'sessions_api', type: 'varchar', default_value: null},
+    'account': {name: 'account', type: 'varchar', default_value: null},
+    'login_realm': {name: 'login_realm', type: 'varchar', default_value: null},
+    'cookie_name': {name: 'cookie_name', type: 'varchar', default_value: null},
+    'secure_cookie': {name: 'secure_cookie', type: 'boolean', default_value: null},
+    'cookie_domains': {name: 'cookie_domains', type: 'varchar', default_value: null},
+    'list_cap': {name: 'list_cap', type: 'bigint', default_value: null},
+    'list_cap_source': {name: 'list_cap_source', type: 'varchar', default_value: null},
+    'clock_skew_seconds': {name: 'clock_skew_seconds', type: 'bigint', default_value: null}
+  }
 );
 
 create view deployment as
@@ -139,7 +276,8 @@ select
   s.amsql_version,
   s.fingerprint_key,
   s.shards,
-  s.shards_kept
+  s.shards_kept,
+  s.clock_skew_seconds
 from (
   select
     server,
@@ -150,12 +288,13 @@ from (
     min(amsql_version) as amsql_version,
     min(fingerprint_key) as fingerprint_key,
     max(shards) as shards,
-    count(*) as shards_kept
+    count(*) as shards_kept,
+    max(clock_skew_seconds) as clock_skew_seconds
   from snapshot
   group by server, taken_at
 ) s
   left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
-group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept;
+group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept, s.clock_skew_seconds;
 
 -- The scans, and when the next one of the same realm was proof of what is gone.
 create view am_scan_proof as

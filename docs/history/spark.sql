@@ -2,11 +2,11 @@
 --   spark-sql --conf spark.sql.session.timeZone=UTC -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)
 -- The views are of the session, and see the snapshots that were there when it began.
 
-create temporary view snapshot_files (taken_at timestamp, shard bigint, shards bigint, connection string, amsql_version string, elapsed_ms double, fingerprint_key string, missing string, server string, date date, snapshot string, relation string)
+create temporary view snapshot_files (taken_at timestamp, shard bigint, shards bigint, connection string, amsql_version string, elapsed_ms double, fingerprint_key string, missing string, clock_skew_seconds bigint, server string, date date, snapshot string, relation string)
 using parquet options (path 'DATASET');
 
 create temporary view snapshot as
-select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing
+select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing, clock_skew_seconds
 from snapshot_files
 where relation = 'snapshot';
 
@@ -118,7 +118,8 @@ select
   s.amsql_version,
   s.fingerprint_key,
   s.shards,
-  s.shards_kept
+  s.shards_kept,
+  s.clock_skew_seconds
 from (
   select
     server,
@@ -129,12 +130,13 @@ from (
     min(amsql_version) as amsql_version,
     min(fingerprint_key) as fingerprint_key,
     max(shards) as shards,
-    count(*) as shards_kept
+    count(*) as shards_kept,
+    max(clock_skew_seconds) as clock_skew_seconds
   from snapshot
   group by server, taken_at
 ) s
   left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
-group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept;
+group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept, s.clock_skew_seconds;
 
 -- The scans, and when the next one of the same realm was proof of what is gone.
 create temporary view am_scan_proof as

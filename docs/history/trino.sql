@@ -3,13 +3,13 @@
 --   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)
 -- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.
 
-create table snapshot_files (taken_at timestamp(6), shard bigint, shards bigint, connection varchar, amsql_version varchar, elapsed_ms double, fingerprint_key varchar, missing varchar, server varchar, date date, snapshot varchar, relation varchar)
+create table snapshot_files (taken_at timestamp(6), shard bigint, shards bigint, connection varchar, amsql_version varchar, elapsed_ms double, fingerprint_key varchar, missing varchar, clock_skew_seconds bigint, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'snapshot_files', 'ADD');
 
 create view snapshot as
-select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing
+select date, server, taken_at, shard, shards, connection, amsql_version, elapsed_ms, fingerprint_key, missing, clock_skew_seconds
 from snapshot_files
 where relation = 'snapshot';
 
@@ -133,7 +133,8 @@ select
   s.amsql_version,
   s.fingerprint_key,
   s.shards,
-  s.shards_kept
+  s.shards_kept,
+  s.clock_skew_seconds
 from (
   select
     server,
@@ -144,12 +145,13 @@ from (
     min(amsql_version) as amsql_version,
     min(fingerprint_key) as fingerprint_key,
     max(shards) as shards,
-    count(*) as shards_kept
+    count(*) as shards_kept,
+    max(clock_skew_seconds) as clock_skew_seconds
   from snapshot
   group by server, taken_at
 ) s
   left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
-group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept;
+group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept, s.clock_skew_seconds;
 
 -- The scans, and when the next one of the same realm was proof of what is gone.
 create view am_scan_proof as
