@@ -5,29 +5,38 @@ import (
 	"unicode"
 )
 
-// Fold returns a name of a user or a realm as AM's token store has it: in the lower case of Java's String.toLowerCase.
-// Names of one Fold are one name.
+// Fold returns what is the same for names that AM takes for the same user or realm. It is not a spelling: see Lower.
+//
+// AM compares without regard to case, and takes σ and ς for one letter, İ and i for two (OpenAM 16.0.5 measured).
+// Unlike strings.EqualFold, Fold keeps letters apart that only have a capital in common, such as ſ and s.
+func Fold(name string) string {
+	return strings.ReplaceAll(strings.ToLower(spellDot(name)), "ς", "σ")
+}
+
+// Lower returns the name of a user as AM lists it: in the lower case of Java's String.toLowerCase.
 //
 // Java differs from strings.ToLower in two letters: İ becomes i with a dot above, and Σ at the end of a word becomes ς, so
-// that ΝΙΚΟΣ is νικος. (golang.org/x/text/cases does so, too, but ends words elsewhere: Java takes ΝΙΚΟΣ-ΠΑΠΑΣ for one.)
-// Unlike strings.EqualFold, Fold keeps letters apart that only have a capital in common (ς and σ, ſ and s).
+// that ΝΙΚΟΣ is νικος. (golang.org/x/text/cases does so, too, but ends words elsewhere: ΝΙΚΟΣ-ΠΑΠΑΣ is one word in Java.)
 //
-// Sources: OpenAM 16.0.5 lists names in lower case (measured). String.toLowerCase of Java 17 and 25 was compared over all
-// letters and over Greek names joined by each sign: equal, except for letters newer than Java's Unicode.
-func Fold(name string) string {
-	name = strings.ReplaceAll(name, "İ", "i\u0307")
+// Sources: OpenAM 16.0.5 measured. String.toLowerCase of Java 17 and 25 was compared over all letters and over Greek names
+// joined by each sign: equal, except for letters newer than Java's Unicode.
+func Lower(name string) string {
+	name = spellDot(name)
 	if !strings.Contains(name, "Σ") {
 		return strings.ToLower(name)
 	}
 	runes := []rune(name)
-	folded := make([]rune, len(runes))
+	lower := make([]rune, len(runes))
 	for i, r := range runes {
-		if folded[i] = unicode.ToLower(r); r == 'Σ' && endsWord(runes, i) {
-			folded[i] = 'ς'
+		if lower[i] = unicode.ToLower(r); r == 'Σ' && endsWord(runes, i) {
+			lower[i] = 'ς'
 		}
 	}
-	return string(folded)
+	return string(lower)
 }
+
+// spellDot makes two letters of İ, whose lower case in Go is that of I.
+func spellDot(name string) string { return strings.ReplaceAll(name, "İ", "i\u0307") }
 
 // Same reports whether two names are of the same user or realm.
 func Same(a, b string) bool { return a == b || Fold(a) == Fold(b) }

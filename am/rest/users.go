@@ -237,7 +237,7 @@ func (d directory) user(row map[string]any) *User {
 		}
 	}
 	u.Login = cmp.Or(u.Login, u.ID)
-	u.ID = crest.Fold(u.ID) // as the token store does
+	u.ID = crest.Lower(u.ID) // as lists of sessions spell it
 	return u
 }
 
