@@ -67,7 +67,7 @@ func (c *Connection) tokens(q Query) []token {
 
 func sessionInfos(ctx context.Context, c *Connection, q Query) iter.Seq2[*sessionInfo, error] {
 	wantsUID := q.wants("session_uid")
-	return inventory.SideBySide(ctx, c.tokens(q), c.client.MaxConcurrency(), func(ctx context.Context, t token) (*sessionInfo, error) {
+	return inventory.ParallelMap(ctx, c.tokens(q), c.client.MaxConcurrency(), func(ctx context.Context, t token) (*sessionInfo, error) {
 		info, err := c.sessionInfo(ctx, t)
 		if err != nil {
 			return nil, err

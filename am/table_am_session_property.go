@@ -45,7 +45,7 @@ func sessionProperties(ctx context.Context, c *Connection, q Query) iter.Seq2[*s
 		return rows, err
 	}
 	return func(yield func(*sessionProperty, error) bool) {
-		for rows, err := range inventory.SideBySide(ctx, c.tokens(q), c.client.MaxConcurrency(), ask) {
+		for rows, err := range inventory.ParallelMap(ctx, c.tokens(q), c.client.MaxConcurrency(), ask) {
 			if err != nil {
 				yield(nil, err)
 				return

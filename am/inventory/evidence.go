@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // Completeness is how much of a realm's sessions a scan has.
@@ -21,7 +23,7 @@ const (
 type RealmScan struct {
 	Realm        string
 	Rows         int64
-	Cap          int  // sessions a list at the most
+	Cap          int  // maximum number of sessions in a list
 	CapKnown     bool // whether the cap is configured or read, not assumed
 	Completeness Completeness
 	Identities   int64 // asked by name
@@ -57,7 +59,7 @@ func (e *TruncatedError) Error() string {
 func (r *RealmScan) describe() string {
 	switch {
 	case r.UsersCut > 0 && r.Identities == int64(r.UsersCut):
-		return fmt.Sprintf("realm %s: the list of %s is cut at %d", r.Realm, count(r.UsersCut, "user"), r.Cap)
+		return fmt.Sprintf("realm %s: the list of %s is cut at %d", r.Realm, english.Plural(r.UsersCut, "user", ""), r.Cap)
 	case r.UsersCut > 0:
 		return fmt.Sprintf("realm %s: the list is cut at %d of an unknown number, and %s %d sessions or more", r.Realm, r.Cap, have(r.UsersCut), r.Cap)
 	case r.Completeness == ByUser:
@@ -76,18 +78,8 @@ func (e *TruncatedError) wayOut() string {
 	return "raise the cap (global session service, search.maxSessionListSize), narrow the query by realm and username, or take what there is (on_truncation = \"warn\")"
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 func have(n int) string {
-	if n == 1 {
-		return "1 user has"
-	}
-	return fmt.Sprintf("%d users have", n)
+	return english.Plural(n, "user", "") + " " + english.PluralWord(n, "has", "have")
 }
 
 // Progress is how far a scan is.

@@ -25,8 +25,8 @@ type Query struct {
 // Options say how an inventory is made. The zero value asks the server what it can and takes nothing incomplete.
 type Options struct {
 	Realms      []string // what a query without realms asks; nil: all that the server lists
-	ListCap     int      // sessions a list at the most; 0: as the server says, else DefaultListCap
-	UserListCap int      // identities a list at the most, where it may be cut; 0: DefaultUserListCap
+	ListCap     int      // maximum number of sessions in a list; 0: as the server says, else DefaultListCap
+	UserListCap int      // maximum number of identities in a list, where it may be cut; 0: DefaultUserListCap
 	Shard       Shard    // of users, with their sessions; identities are in the shard of their realm
 
 	OnTruncation Policy // Fail, Warn or Strict
@@ -122,7 +122,7 @@ func (inv *Inventory) Scan(ctx context.Context, q Query) iter.Seq2[*RealmScan, e
 	}
 }
 
-// listCap is how many sessions a list has at the most.
+// listCap is the maximum number of sessions AM returns in a list.
 type listCap struct {
 	rows  int
 	known bool // configured, or said by the server
@@ -134,7 +134,7 @@ func (c listCap) reached(rows int) bool {
 	return rows >= c.rows || !c.known && rows > 0 && rows%50 == 0
 }
 
-// ListCap is how many sessions AM lists at the most, and how that is known: configured, read or assumed.
+// ListCap is the maximum number of sessions AM returns in a list, and how it is known: configured, read or assumed.
 func (inv *Inventory) ListCap(ctx context.Context) (rows int, how string, err error) {
 	limit, err := inv.listCap(ctx)
 	switch {

@@ -33,9 +33,9 @@ func (inv *Inventory) RealmPaths(ctx context.Context) ([]string, error) {
 	return paths, err
 }
 
-// Exact is the same inventory without patience for what is missing: a list that is cut, or a realm that fails, is an
-// error even where the connection makes it a notice.
-func (inv *Inventory) Exact() *Inventory {
+// Strict is the same inventory for callers that cannot do with a part: a list that is cut, or a realm that fails, is an error
+// even where the connection makes it a notice.
+func (inv *Inventory) Strict() *Inventory {
 	options := inv.options
 	options.OnRealmError = Fail
 	if options.OnTruncation == Warn {

@@ -79,7 +79,7 @@ func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []stri
 		return found, err
 	}
 	return func(yield func(*rest.User, error) bool) {
-		for found, err := range SideBySide(ctx, names, inv.client.MaxConcurrency(), ask) {
+		for found, err := range ParallelMap(ctx, names, inv.client.MaxConcurrency(), ask) {
 			if err != nil {
 				yield(nil, err)
 				return
