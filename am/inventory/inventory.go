@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -32,7 +34,7 @@ type Options struct {
 	OnTruncation Policy // Fail, Warn or Strict
 	OnRealmError Policy // Fail or Warn
 
-	Notify   func(notice string) // one line for the user
+	Notify   func(notice string) // one line for the user; one call at a time
 	Progress func(Progress)      // called now and then, and at the end
 }
 
@@ -59,9 +61,9 @@ type Inventory struct {
 	client  *rest.Client
 	options Options
 
-	mu      sync.Mutex
-	cap     listCap
-	capRead time.Time
+	capAsking *semaphore.Weighted // of one: a mutex whose wait ends with a context
+	cap       listCap
+	capRead   time.Time
 
 	listable   memo[bool]        // by realm: whether the account is known to see identities
 	named      memo[[]rest.User] // by realm, name and whether with the status
@@ -74,10 +76,16 @@ func New(client *rest.Client, options Options) *Inventory {
 	options.OnTruncation = cmp.Or(options.OnTruncation, Fail)
 	options.OnRealmError = cmp.Or(options.OnRealmError, Fail)
 	options.UserListCap = cmp.Or(options.UserListCap, DefaultUserListCap)
-	if options.Notify == nil {
-		options.Notify = func(string) {}
+	var notifying sync.Mutex
+	notify := options.Notify
+	options.Notify = func(notice string) {
+		notifying.Lock()
+		defer notifying.Unlock()
+		if notify != nil {
+			notify(notice)
+		}
 	}
-	return &Inventory{client: client, options: options}
+	return &Inventory{client: client, options: options, capAsking: semaphore.NewWeighted(1)}
 }
 
 // Sessions yields every session that the query asks for, each once, as they arrive and in no promised order. A row
@@ -155,8 +163,10 @@ func (inv *Inventory) listCap(ctx context.Context) (listCap, error) {
 	if inv.options.ListCap > 0 {
 		return listCap{inv.options.ListCap, true}, nil
 	}
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
+	if err := inv.capAsking.Acquire(ctx, 1); err != nil {
+		return listCap{}, err
+	}
+	defer inv.capAsking.Release(1)
 	if time.Since(inv.capRead) < capLife {
 		return inv.cap, nil
 	}

@@ -124,26 +124,31 @@ func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan
 	}
 	r.Elapsed, r.Err = time.Since(r.Started), err
 	s.progress.realmsDone.Add(1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err == nil {
-		s.evidence = append(s.evidence, r.RealmScan)
+		s.file(r.RealmScan, false)
 		s.note(realm)
 		return nil
 	}
 	if err = s.fault(ctx, realm, err); err == nil {
 		return nil // and no evidence of a realm that does not exist
 	}
-	s.evidence = append(s.evidence, r.RealmScan)
 	r.cut("it failed")
-	switch {
-	case s.query.Tolerant:
-		return nil
-	case s.tolerates(err, "sessions"):
-		s.failed = append(s.failed, r.RealmScan)
+	tolerated := !s.query.Tolerant && s.tolerates(err, "sessions")
+	s.file(r.RealmScan, tolerated)
+	if tolerated || s.query.Tolerant {
 		return nil
 	}
 	return err
+}
+
+// file keeps the evidence of a realm; failed is whether its failure has been reported.
+func (s *scan) file(r *RealmScan, failed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.evidence = append(s.evidence, r)
+	if failed {
+		s.failed = append(s.failed, r)
+	}
 }
 
 // verdict says, after all rows, what is missing: an error, or a notice where the policy has it so.
