@@ -28,7 +28,7 @@ type Query struct {
 type Options struct {
 	Realms      []string // what a query without realms asks; nil: all that the server lists
 	ListCap     int      // maximum number of sessions in a list; 0: as the server says, else DefaultListCap
-	UserListCap int      // maximum number of identities in a list, where it may be cut; 0: DefaultUserListCap
+	UserListCap int      // maximum number of identities in a list, where it may be cut; 0: found out by asking for parts
 	Shard       Shard    // of users, with their sessions; identities are in the shard of their realm
 
 	OnTruncation Policy // Fail, Warn or Strict
@@ -49,7 +49,7 @@ const (
 	Strict Policy = "strict"
 )
 
-// What AM has unless it is configured otherwise: 120 sessions a list (AM 5 to PingAM 8, OpenAM), 1,000 identities a
+// What AM has unless it is configured otherwise: 120 sessions in a list (AM 5 to PingAM 8, OpenAM), 1,000 identities in a
 // list (OpenAM measured).
 const (
 	DefaultListCap     = 120
@@ -75,7 +75,6 @@ type Inventory struct {
 func New(client *rest.Client, options Options) *Inventory {
 	options.OnTruncation = cmp.Or(options.OnTruncation, Fail)
 	options.OnRealmError = cmp.Or(options.OnRealmError, Fail)
-	options.UserListCap = cmp.Or(options.UserListCap, DefaultUserListCap)
 	var notifying sync.Mutex
 	notify := options.Notify
 	options.Notify = func(notice string) {
