@@ -24,10 +24,14 @@ func (r *realmScan) expand(ctx context.Context, listed map[string]string, sent *
 	group.Go(func() error {
 		fields := r.fields(true)
 		return r.askAll(ctx, names, func(ctx context.Context, name string) error {
-			return r.askUser(ctx, name, fields, func(session *rest.Session) bool {
+			rows, err := r.askUser(ctx, name, fields, func(session *rest.Session) bool {
 				r.spelled(session, "")
 				return r.expected(session, name) && sent.first(session)
 			})
+			if doubt := r.doubt(rows); doubt != "" {
+				r.cutSafely(fmt.Sprintf("of user %q %s", name, doubt))
+			}
+			return err
 		})
 	})
 	return group.Wait()

@@ -56,10 +56,15 @@ const (
 	DefaultUserListCap = 1000
 )
 
+// SmallestListCap is a number of sessions that no administrator sets the list cap below. Where the cap is not known, shorter
+// lists are complete.
+const SmallestListCap = 20
+
 // Inventory lists the sessions of one deployment. It is safe for concurrent use.
 type Inventory struct {
-	client  *rest.Client
-	options Options
+	client    *rest.Client
+	options   Options
+	timeLimit time.Duration // of a list: one that takes as long may be cut
 
 	capAsking *semaphore.Weighted // of one: a mutex whose wait ends with a context
 	cap       listCap
@@ -84,7 +89,7 @@ func New(client *rest.Client, options Options) *Inventory {
 			notify(notice)
 		}
 	}
-	return &Inventory{client: client, options: options, capAsking: semaphore.NewWeighted(1)}
+	return &Inventory{client: client, options: options, timeLimit: storeTimeLimit, capAsking: semaphore.NewWeighted(1)}
 }
 
 // Sessions yields every session that the query asks for, each once, as they arrive and in no promised order. A row
@@ -135,11 +140,8 @@ type listCap struct {
 	known bool // configured, or said by the server
 }
 
-// reached reports whether a list of so many rows may be cut. Where the cap is unknown, a suspiciously round number
-// may be one, too.
-func (c listCap) reached(rows int) bool {
-	return rows >= c.rows || !c.known && rows > 0 && rows%50 == 0
-}
+// reached reports whether a list of so many rows is cut by the cap.
+func (c listCap) reached(rows int) bool { return rows >= c.rows }
 
 // ListCap is the maximum number of sessions AM returns in a list, and how it is known: configured, read or assumed.
 func (inv *Inventory) ListCap(ctx context.Context) (rows int, how string, err error) {

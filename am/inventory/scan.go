@@ -3,7 +3,6 @@ package inventory
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -27,6 +26,7 @@ type scan struct {
 	evidence []*RealmScan
 	failed   []*RealmScan
 	progress progress
+	longest  atomic.Int64 // list so far
 }
 
 type progress struct {
@@ -106,13 +106,34 @@ func (s *scan) scanRealms(ctx context.Context) error {
 		return err
 	}
 	s.progress.realms.Store(int64(len(realms)))
+	scans := make([]*realmScan, len(realms))
+	for i, realm := range realms {
+		scans[i] = &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
+	}
+	err = s.each(ctx, realms, func(ctx context.Context, i int) error {
+		err := scans[i].run(ctx)
+		if err == nil && scans[i].later != nil {
+			return nil
+		}
+		return s.settle(ctx, realms[i], err, scans[i])
+	})
+	if err != nil {
+		return err
+	}
+	return s.each(ctx, realms, func(ctx context.Context, i int) error {
+		if scans[i].later == nil {
+			return nil
+		}
+		return s.settle(ctx, realms[i], scans[i].later(ctx), scans[i])
+	})
+}
+
+// each does something for each realm, some at a time.
+func (s *scan) each(ctx context.Context, realms []target, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.client.MaxConcurrency())
-	for _, realm := range realms {
-		group.Go(func() error {
-			r := &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
-			return s.settle(ctx, realm, r.run(ctx), r)
-		})
+	for i := range realms {
+		group.Go(func() error { return do(ctx, i) })
 	}
 	return group.Wait()
 }
@@ -123,6 +144,7 @@ func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan
 		return cmp.Or(context.Cause(ctx), ctx.Err())
 	}
 	r.Elapsed, r.Err = time.Since(r.Started), err
+	r.Rows, r.Identities = r.rows.Load(), r.identities.Load()
 	s.progress.realmsDone.Add(1)
 	if err == nil {
 		s.file(r.RealmScan, false)
@@ -172,8 +194,7 @@ func (s *scan) verdict() error {
 		byUser = nil
 	}
 	for _, r := range byUser {
-		options.Notify(fmt.Sprintf("realm %s: AM cuts its list at %d, so that %d identities were asked by name: %d sessions; "+
-			"those of identities that no listing knows can be missing (on_truncation = \"strict\" makes that an error)", r.Realm, r.Cap, r.Identities, r.Rows))
+		options.Notify(r.notice())
 	}
 	if len(cut) == 0 {
 		return nil
