@@ -37,8 +37,9 @@ func (s store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
 		s.server.ServeHTTP(answer, r)
 		var list map[string]any
-		rows, ok := []any(nil), json.Unmarshal(answer.Body.Bytes(), &list) == nil
-		if rows, ok = list["result"].([]any); ok && hidden {
+		_ = json.Unmarshal(answer.Body.Bytes(), &list) // a refusal has no rows
+		rows, ok := list["result"].([]any)
+		if ok && hidden {
 			rows = []any{}
 		}
 		if ok && s.stops > 0 {
