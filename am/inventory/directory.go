@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +24,7 @@ type directory struct {
 	realm     string
 	status    bool // whether it is wanted
 	limit     int  // a list of fewer is complete
+	stops     int  // what a list has that is cut
 
 	asking func()                         // before each request
 	cut    func(limit int, reason string) // identities are missing; may be called concurrently
@@ -59,47 +61,49 @@ func (d directory) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.limit = d.inventory.options.UserListCap; d.limit == 0 {
-		if d.limit, err = d.findLimit(ctx, names); err != nil {
-			return err
-		}
+	d.stops, d.limit = len(names), d.inventory.options.UserListCap
+	if d.limit > 0 {
+		d.stops = d.limit
+	} else if d.limit, err = d.findLimit(ctx, names); err != nil {
+		return err
 	}
 	return d.split(ctx, "", names)
 }
 
-// smallestLimit is below all limits of identity stores that are known: OpenAM lists 100 where LDAP_MAX_RESULTS is not set.
-const smallestLimit = 50
+const (
+	// smallestLimit is below all limits of identity stores that are known: OpenAM lists 100 where LDAP_MAX_RESULTS is not set.
+	smallestLimit = 50
 
-// findLimit tells from a list of all identities how many the server lists at most, or a number above what the list has where
-// it is complete. A store that stops at a limit has more to tell when it is asked for two parts, since each may be as long.
+	// ownAccounts is more than the accounts that OpenAM lists in the root realm beside those of the store, and its limit.
+	ownAccounts = 10
+)
+
+// findLimit tells from a list of all identities how many a list has that may be cut; more than this one has where it is
+// complete. A store that stops at a limit has more to tell when it is asked for two parts, since each may be as long.
 func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
-	complete := len(names) + 1
 	switch {
 	case len(names) < smallestLimit:
-		return complete, nil
+		return smallestLimit, nil
 	case len(names) == DefaultUserListCap:
 		return DefaultUserListCap, nil
 	}
-	part := startOf(names)
-	begin, err := d.count(ctx, rest.UserQuery{Prefix: part})
-	if err != nil {
-		return 0, err
+	cut := len(names) - len(names)/ownAccounts
+	by := halving(names, nil)
+	if by == "" {
+		return cut, nil
 	}
-	others, err := d.count(ctx, rest.UserQuery{Except: []string{part}})
-	if err != nil {
-		return 0, err
+	with, err := d.count(ctx, rest.UserQuery{With: []string{by}})
+	without := 0
+	if err == nil {
+		without, err = d.count(ctx, rest.UserQuery{Without: []string{by}})
 	}
-	if begin > 0 && others > 0 && begin+others == len(names) {
-		return complete, nil
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("cannot tell whether a list of %d identities is complete (where it is, user_list_cap says so by any greater number): %w", len(names), err)
+	case min(with, without) >= ownAccounts && with+without == len(names):
+		return len(names) + 1, nil
 	}
-	return len(names), nil
-}
-
-// startOf is a beginning that some of several names have, and others have not.
-func startOf(names []string) string {
-	first, last := slices.Min(names), slices.Max(names)
-	common := commonStart(first, last)
-	return common + letter(last[len(common):])
+	return cut, nil
 }
 
 func commonStart(a, b string) string {
@@ -177,7 +181,7 @@ func (d directory) split(ctx context.Context, prefix string, names []string) (er
 	remainder := rest.UserQuery{Prefix: prefix}
 	for len(names) >= d.limit {
 		if !obeys(remainder, names) {
-			d.cut(d.limit, ignored)
+			d.cut(d.stops, ignored)
 			return nil
 		}
 		known := len(remainder.Except)
@@ -272,7 +276,7 @@ func (d directory) divide(ctx context.Context, q rest.UserQuery, names []string)
 	by := halving(names, append(slices.Clip(q.With), q.Without...))
 	with.With, without.Without = append(slices.Clip(q.With), by), append(slices.Clip(q.Without), by)
 	if by == "" || sizeOf(with) > longestFilter {
-		d.cut(d.limit, fmt.Sprintf("the identities that begin with %q cannot be listed completely", q.Prefix))
+		d.cut(d.stops, fmt.Sprintf("the identities that begin with %q cannot be listed completely", q.Prefix))
 		return nil
 	}
 	for _, half := range []rest.UserQuery{with, without} {
@@ -282,7 +286,7 @@ func (d directory) divide(ctx context.Context, q rest.UserQuery, names []string)
 			case err != nil || len(names) < d.limit:
 				return err
 			case !obeys(half, names):
-				d.cut(d.limit, ignored)
+				d.cut(d.stops, ignored)
 				return nil
 			}
 			return d.divide(ctx, half, names)
@@ -294,14 +298,14 @@ func (d directory) divide(ctx context.Context, q rest.UserQuery, names []string)
 	return nil
 }
 
-// halving is the letter that is in nearest to half of the names, of those not used yet; "" where none is in some and not in
-// others. Blanks are none: directories compare names without regard to how many there are.
+// halving is the letter or digit that is in nearest to half of the names, of those not used yet; "" where none is in some and
+// not in others.
 func halving(names, used []string) (by string) {
 	in := map[string]int{}
 	for _, name := range names {
 		letters := map[string]bool{}
 		for _, r := range name {
-			if r != ' ' && r != utf8.RuneError {
+			if unicode.IsLetter(r) || unicode.IsDigit(r) {
 				letters[string(r)] = true
 			}
 		}

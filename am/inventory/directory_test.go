@@ -132,6 +132,28 @@ func TestALimitOfTheDirectoryIsFoundOut(t *testing.T) {
 	}
 }
 
+// OpenAM lists accounts of its own in the root realm, beside what the store gives: they are no sign of more identities, and
+// a list is longer than the limit by them.
+func TestOpenAMsOwnAccountsDoNotHideTheLimit(t *testing.T) {
+	for _, users := range []int{40, 60, 99, 101, 104, 300, 1000} {
+		server, err := simulator.New(simulator.Options{UserCap: 100, Seed: 1})
+		must(t, err)
+		want := []string{}
+		for i := range users {
+			name := fmt.Sprintf("a%d", i)
+			must(t, server.AddUser("/", name, "changeit"))
+			want = append(want, "/ "+name)
+		}
+		slices.Sort(want)
+		inv := inventoryBehind(t, server, inventory.Options{}, server.ServeHTTP)
+		got, err := usersOf(t.Context(), inv, inventory.UserQuery{Realms: []string{"/"}})
+		got = slices.DeleteFunc(got, func(user string) bool { return !slices.Contains(want, user) })
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%d of %d identities, %v", len(got), users, err)
+		}
+	}
+}
+
 // A directory that does not filter cannot be taken apart, and that is said, soon.
 func TestADirectoryThatDoesNotFilterIsCut(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Profile: "am-7", Realms: 1, UserCap: 100, Seed: 1})
