@@ -69,7 +69,7 @@ func tokens(c *connection.Connection, q table.Query) []token {
 
 func sessionInfos(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*sessionInfo, error] {
 	wantsUID := q.Wants("session_uid")
-	return inventory.SideBySide(ctx, tokens(c, q), c.Client().MaxConcurrency(), func(ctx context.Context, t token) (*sessionInfo, error) {
+	return inventory.ParallelMap(ctx, tokens(c, q), c.Client().MaxConcurrency(), func(ctx context.Context, t token) (*sessionInfo, error) {
 		info, err := infoOf(ctx, c, t)
 		if err != nil {
 			return nil, err

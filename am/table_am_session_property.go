@@ -47,7 +47,7 @@ func sessionProperties(ctx context.Context, c *connection.Connection, q table.Qu
 		return rows, err
 	}
 	return func(yield func(*sessionProperty, error) bool) {
-		for rows, err := range inventory.SideBySide(ctx, tokens(c, q), c.Client().MaxConcurrency(), ask) {
+		for rows, err := range inventory.ParallelMap(ctx, tokens(c, q), c.Client().MaxConcurrency(), ask) {
 			if err != nil {
 				yield(nil, err)
 				return

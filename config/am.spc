@@ -42,11 +42,12 @@ connection "am" {
   # Can also be set with the AM_REALMS environment variable, separated by commas.
   # realms = ["/alpha", "/bravo"]
 
-  # How many sessions AM lists at the most. Read from the server (global session service, search.maxSessionListSize)
-  # where the account may, otherwise taken as AM's default, 120.
+  # Maximum number of sessions in a list of AM. Read from the server (global session service, search.maxSessionListSize)
+  # where the account may. Otherwise a realm with 20 sessions or more is asked identity by identity, unless this is set.
   # list_cap = 120
 
-  # How many identities OpenAM or AM lists at the most; Advanced Identity Cloud lists all.
+  # Maximum number of identities in a list of OpenAM or AM; Advanced Identity Cloud lists all. By default it is found out:
+  # a list of 50 or more is compared with two parts of it. A number here saves two requests a list.
   # user_list_cap = 1000
 
   # What to do when sessions may be missing because AM cut a list: "error", "warn" (a notice), or "strict" (an error even

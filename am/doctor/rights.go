@@ -53,7 +53,7 @@ func (e *examination) assumedCap(err error) Finding {
 	if err != nil {
 		detail = failed(err).Detail
 	}
-	return warning(fmt.Sprintf("%s; %d is assumed, and any list of a round number of sessions counts as cut", detail, inventory.DefaultListCap),
+	return warning(fmt.Sprintf("%s; %d is assumed, and a realm with %d sessions or more is asked identity by identity", detail, inventory.DefaultListCap, inventory.SmallestListCap),
 		"ask AM's administrator for the Maximum Number of Search Results (Configure, Global Services, Session) and set list_cap")
 }
 

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"iter"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -71,25 +69,21 @@ func (s *scan) eachRealm(ctx context.Context, do func(ctx context.Context, realm
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.client.MaxConcurrency())
-	for _, realm := range realms {
-		group.Go(func() error {
-			err := do(ctx, realm.path)
-			switch {
-			case ctx.Err() != nil:
-				return context.Cause(ctx)
-			case err == nil:
-				s.note(realm)
-				return nil
-			}
-			if err = s.fault(ctx, realm, err); err == nil || s.tolerates(err, "rows") {
-				return nil
-			}
-			return err
-		})
-	}
-	return group.Wait()
+	return s.each(ctx, realms, func(ctx context.Context, i int) error {
+		realm := realms[i]
+		err := do(ctx, realm.path)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err == nil:
+			s.note(realm)
+			return nil
+		}
+		if err = s.fault(ctx, realm, err); err == nil || s.tolerates(err, "rows") {
+			return nil
+		}
+		return err
+	})
 }
 
 // note says what is to be said of a realm that could be asked.

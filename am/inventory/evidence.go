@@ -1,9 +1,13 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // Completeness is how much of a realm's sessions a scan has.
@@ -21,23 +25,25 @@ const (
 type RealmScan struct {
 	Realm        string
 	Rows         int64
-	Cap          int  // sessions a list at the most
+	Cap          int  // maximum number of sessions in a list
 	CapKnown     bool // whether the cap is configured or read, not assumed
 	Completeness Completeness
-	Identities   int64 // asked by name
-	UsersCut     int   // identities whose own list was cut
-	Reason       string
+	Identities   int64  // asked by name
+	UsersCut     int    // identities whose own list was cut
+	Reason       string // why the list is not complete, or what spoke against it
 	Requests     int64
 	Started      time.Time
 	Elapsed      time.Duration
 	Err          error
+
+	byName  bool   // the realm was not listed: the query names users
+	doubted string // why the realm's list may be cut below the cap
 }
 
 // cut notes why sessions may be missing; the first reason stays.
 func (r *RealmScan) cut(reason string) {
-	r.Completeness = Cut
-	if r.Reason == "" {
-		r.Reason = reason
+	if r.Completeness != Cut {
+		r.Completeness, r.Reason = Cut, reason
 	}
 }
 
@@ -55,39 +61,41 @@ func (e *TruncatedError) Error() string {
 }
 
 func (r *RealmScan) describe() string {
+	list := cmp.Or(r.doubted, fmt.Sprintf("the list is cut at %d of an unknown number", r.Cap))
 	switch {
-	case r.UsersCut > 0 && r.Identities == int64(r.UsersCut):
-		return fmt.Sprintf("realm %s: the list of %s is cut at %d", r.Realm, count(r.UsersCut, "user"), r.Cap)
+	case r.byName && r.UsersCut > 0:
+		return fmt.Sprintf("realm %s: the list of %s is cut at %d", r.Realm, english.Plural(r.UsersCut, "user", ""), r.Cap)
+	case r.byName:
+		return fmt.Sprintf("realm %s: %s", r.Realm, r.Reason)
 	case r.UsersCut > 0:
-		return fmt.Sprintf("realm %s: the list is cut at %d of an unknown number, and %s %d sessions or more", r.Realm, r.Cap, have(r.UsersCut), r.Cap)
+		return fmt.Sprintf("realm %s: %s, and %s %d sessions or more", r.Realm, list, have(r.UsersCut), r.Cap)
 	case r.Completeness == ByUser:
-		return fmt.Sprintf("realm %s: the list is cut at %d, and what %d known identities have (%d sessions) is not proven to be all", r.Realm, r.Cap, r.Identities, r.Rows)
+		return fmt.Sprintf("realm %s: %s, and what %d known identities have (%d sessions) is not proven to be all", r.Realm, list, r.Identities, r.Rows)
 	}
-	return fmt.Sprintf("realm %s: the list is cut at %d of an unknown number (%d sessions found), and %s", r.Realm, r.Cap, r.Rows, r.Reason)
+	return fmt.Sprintf("realm %s: %s (%d sessions found), and %s", r.Realm, list, r.Rows, r.Reason)
+}
+
+// notice says what a realm that was listed identity by identity may lack.
+func (r *RealmScan) notice() string {
+	list := cmp.Or(r.doubted, fmt.Sprintf("AM cuts its list at %d", r.Cap))
+	return fmt.Sprintf("realm %s: %s, so that %d identities were asked by name: %d sessions; those of identities that no listing knows can be missing "+
+		"(on_truncation = \"strict\" makes that an error)", r.Realm, list, r.Identities, r.Rows)
 }
 
 func (e *TruncatedError) wayOut() string {
-	for _, r := range e.Realms {
-		if !r.CapKnown {
-			return "the cap could not be read and is taken for the default: set list_cap to the server's (global session service, " +
-				"search.maxSessionListSize), or narrow the query by realm and username"
-		}
+	if slices.ContainsFunc(e.Realms, func(r *RealmScan) bool { return !r.CapKnown }) {
+		return "the cap could not be read and is taken for the default: set list_cap to the server's (global session service, " +
+			"search.maxSessionListSize), or narrow the query by realm and username"
 	}
-	return "raise the cap (global session service, search.maxSessionListSize), narrow the query by realm and username, or take what there is (on_truncation = \"warn\")"
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+	raise := "raise the limit of the token store for AM's account"
+	if slices.ContainsFunc(e.Realms, func(r *RealmScan) bool { return r.doubted == "" }) {
+		raise = "raise the cap (global session service, search.maxSessionListSize)"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return raise + ", narrow the query by realm and username, or take what there is (on_truncation = \"warn\")"
 }
 
 func have(n int) string {
-	if n == 1 {
-		return "1 user has"
-	}
-	return fmt.Sprintf("%d users have", n)
+	return english.Plural(n, "user", "") + " " + english.PluralWord(n, "has", "have")
 }
 
 // Progress is how far a scan is.

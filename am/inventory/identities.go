@@ -24,10 +24,14 @@ func (r *realmScan) expand(ctx context.Context, listed map[string]string, sent *
 	group.Go(func() error {
 		fields := r.fields(true)
 		return r.askAll(ctx, names, func(ctx context.Context, name string) error {
-			return r.askUser(ctx, name, fields, func(session *rest.Session) bool {
+			rows, err := r.askUser(ctx, name, fields, func(session *rest.Session) bool {
 				r.spelled(session, "")
 				return r.expected(session, name) && sent.first(session)
 			})
+			if doubt := r.doubt(rows); doubt != "" {
+				r.cutSafely(fmt.Sprintf("of user %q %s", name, doubt))
+			}
+			return err
 		})
 	})
 	return group.Wait()
@@ -61,7 +65,7 @@ func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<
 			return context.Cause(ctx)
 		}
 	}
-	d := directory{inventory: r.inventory, realm: r.Realm, asking: func() { r.progress.requests.Add(1) }, cut: r.cutSafely}
+	d := directory{inventory: r.inventory, realm: r.Realm, asking: func() { r.progress.requests.Add(1) }, cut: func(_ int, reason string) { r.cutSafely(reason) }}
 	for user, err := range d.users(ctx) {
 		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
 			r.cutSafely(fmt.Sprintf("identities cannot be listed (%v)", err))

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -25,14 +27,14 @@ type Query struct {
 // Options say how an inventory is made. The zero value asks the server what it can and takes nothing incomplete.
 type Options struct {
 	Realms      []string // what a query without realms asks; nil: all that the server lists
-	ListCap     int      // sessions a list at the most; 0: as the server says, else DefaultListCap
-	UserListCap int      // identities a list at the most, where it may be cut; 0: DefaultUserListCap
+	ListCap     int      // maximum number of sessions in a list; 0: as the server says, else DefaultListCap
+	UserListCap int      // maximum number of identities in a list, where it may be cut; 0: found out by asking for parts
 	Shard       Shard    // of users, with their sessions; identities are in the shard of their realm
 
 	OnTruncation Policy // Fail, Warn or Strict
 	OnRealmError Policy // Fail or Warn
 
-	Notify   func(notice string) // one line for the user
+	Notify   func(notice string) // one line for the user; one call at a time
 	Progress func(Progress)      // called now and then, and at the end
 }
 
@@ -47,21 +49,26 @@ const (
 	Strict Policy = "strict"
 )
 
-// What AM has unless it is configured otherwise: 120 sessions a list (AM 5 to PingAM 8, OpenAM), 1,000 identities a
+// What AM has unless it is configured otherwise: 120 sessions in a list (AM 5 to PingAM 8, OpenAM), 1,000 identities in a
 // list (OpenAM measured).
 const (
 	DefaultListCap     = 120
 	DefaultUserListCap = 1000
 )
 
+// SmallestListCap is a number of sessions that no administrator sets the list cap below. Where the cap is not known, shorter
+// lists are complete.
+const SmallestListCap = 20
+
 // Inventory lists the sessions of one deployment. It is safe for concurrent use.
 type Inventory struct {
-	client  *rest.Client
-	options Options
+	client    *rest.Client
+	options   Options
+	timeLimit time.Duration // of a list: one that takes as long may be cut
 
-	mu      sync.Mutex
-	cap     listCap
-	capRead time.Time
+	capAsking *semaphore.Weighted // of one: a mutex whose wait ends with a context
+	cap       listCap
+	capRead   time.Time
 
 	listable   memo[bool]        // by realm: whether the account is known to see identities
 	named      memo[[]rest.User] // by realm, name and whether with the status
@@ -73,11 +80,16 @@ type Inventory struct {
 func New(client *rest.Client, options Options) *Inventory {
 	options.OnTruncation = cmp.Or(options.OnTruncation, Fail)
 	options.OnRealmError = cmp.Or(options.OnRealmError, Fail)
-	options.UserListCap = cmp.Or(options.UserListCap, DefaultUserListCap)
-	if options.Notify == nil {
-		options.Notify = func(string) {}
+	var notifying sync.Mutex
+	notify := options.Notify
+	options.Notify = func(notice string) {
+		notifying.Lock()
+		defer notifying.Unlock()
+		if notify != nil {
+			notify(notice)
+		}
 	}
-	return &Inventory{client: client, options: options}
+	return &Inventory{client: client, options: options, timeLimit: storeTimeLimit, capAsking: semaphore.NewWeighted(1)}
 }
 
 // Sessions yields every session that the query asks for, each once, as they arrive and in no promised order. A row
@@ -122,19 +134,16 @@ func (inv *Inventory) Scan(ctx context.Context, q Query) iter.Seq2[*RealmScan, e
 	}
 }
 
-// listCap is how many sessions a list has at the most.
+// listCap is the maximum number of sessions AM returns in a list.
 type listCap struct {
 	rows  int
 	known bool // configured, or said by the server
 }
 
-// reached reports whether a list of so many rows may be cut. Where the cap is unknown, a suspiciously round number
-// may be one, too.
-func (c listCap) reached(rows int) bool {
-	return rows >= c.rows || !c.known && rows > 0 && rows%50 == 0
-}
+// reached reports whether a list of so many rows is cut by the cap.
+func (c listCap) reached(rows int) bool { return rows >= c.rows }
 
-// ListCap is how many sessions AM lists at the most, and how that is known: configured, read or assumed.
+// ListCap is the maximum number of sessions AM returns in a list, and how it is known: configured, read or assumed.
 func (inv *Inventory) ListCap(ctx context.Context) (rows int, how string, err error) {
 	limit, err := inv.listCap(ctx)
 	switch {
@@ -155,8 +164,10 @@ func (inv *Inventory) listCap(ctx context.Context) (listCap, error) {
 	if inv.options.ListCap > 0 {
 		return listCap{inv.options.ListCap, true}, nil
 	}
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
+	if err := inv.capAsking.Acquire(ctx, 1); err != nil {
+		return listCap{}, err
+	}
+	defer inv.capAsking.Release(1)
 	if time.Since(inv.capRead) < capLife {
 		return inv.cap, nil
 	}

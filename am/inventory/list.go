@@ -6,7 +6,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// List asks for sessions once and reports whether the answer is whole: where AM may have cut the list it is not.
+// List asks for sessions once and reports whether the answer is whole: where AM may have cut the list it is not. A user's list
+// that is in doubt is compared with the realm's.
 // 404 where there is no such realm. It is one look at the server, whatever the policies.
 func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions []*rest.Session, whole bool, err error) {
 	limit, err := inv.listCap(ctx)
@@ -19,7 +20,18 @@ func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions [
 		}
 		sessions = append(sessions, session)
 	}
-	return sessions, !limit.reached(len(sessions)), nil
+	rows := len(sessions)
+	if limit.doubt(rows) == "" || q.Username == "" {
+		return sessions, !limit.reached(rows) && limit.doubt(rows) == "", nil
+	}
+	realm := 0
+	for _, err := range inv.client.Sessions(ctx, rest.SessionQuery{Realm: q.Realm, Fields: []string{rest.FieldUsername}}) {
+		if err != nil {
+			return nil, false, err
+		}
+		realm++
+	}
+	return sessions, realm > rows, nil
 }
 
 // RealmPaths are the full paths of the realms that a query without realms asks: the connection's, else all that the server
@@ -33,9 +45,9 @@ func (inv *Inventory) RealmPaths(ctx context.Context) ([]string, error) {
 	return paths, err
 }
 
-// Exact is the same inventory without patience for what is missing: a list that is cut, or a realm that fails, is an
-// error even where the connection makes it a notice.
-func (inv *Inventory) Exact() *Inventory {
+// Strict is the same inventory for callers that cannot do with a part: a list that is cut, or a realm that fails, is an error
+// even where the connection makes it a notice.
+func (inv *Inventory) Strict() *Inventory {
 	options := inv.options
 	options.OnRealmError = Fail
 	if options.OnTruncation == Warn {

@@ -53,6 +53,8 @@ type population struct {
 	names     []string // of users that are in the directory, and of some that are not
 	directory map[string]bool
 	listCap   int
+	secret    bool // the account may not read the list cap
+	stops     int  // the token store gives so many sessions at most; 0: any number
 	userCap   int
 	policy    inventory.Policy
 }
@@ -66,9 +68,15 @@ var oddNames = []string{
 func newPopulation(t *testing.T, seed uint64) *population {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	p := &population{
-		rng: rng, directory: map[string]bool{}, listCap: 1 + rng.IntN(200), userCap: 2 + rng.IntN(40),
+		rng: rng, directory: map[string]bool{}, listCap: 1 + rng.IntN(200), userCap: 2 + rng.IntN(60),
 		policy: []inventory.Policy{inventory.Fail, inventory.Fail, inventory.Warn, inventory.Strict}[rng.IntN(4)],
 		realms: []string{"/"},
+	}
+	if p.secret = rng.IntN(4) == 0; p.secret {
+		p.listCap += 20 // no account is asked to notice that a cap is set lower
+	}
+	if rng.IntN(4) == 0 {
+		p.stops = 100
 	}
 	var err error
 	p.server, err = simulator.New(simulator.Options{Seed: seed, ListCap: p.listCap, UserCap: p.userCap})
@@ -137,6 +145,7 @@ func (p *population) scan(q table.Query, all []simulator.Session) outcome {
 		realms = p.realms
 	}
 	users, byName := quals(q, "username")
+	longest := p.longest(realms, users, byName, all)
 	for _, realm := range realms {
 		if !slices.Contains(p.realms, realm) {
 			o.unknown = o.unknown || !byName || len(users) > 0
@@ -146,19 +155,55 @@ func (p *population) scan(q table.Query, all []simulator.Session) outcome {
 		if byName {
 			for _, user := range users {
 				mine := filter(of, func(s simulator.Session) bool { return s.Username == user })
-				o.cut = o.cut || len(mine) >= p.listCap
-				o.visible = append(o.visible, mine[:min(len(mine), p.listCap)]...)
+				rows := p.listed(mine)
+				o.cut = o.cut || p.reached(rows) || p.doubtful(rows) && rows >= longest && rows >= p.listed(of)
+				o.visible = append(o.visible, mine[:rows]...)
 			}
 			continue
 		}
-		p.scanRealm(realm, of, &o)
+		p.scanRealm(realm, of, longest, &o)
 	}
 	return o
 }
 
+// listed is how many of these sessions a list has.
+func (p *population) listed(of []simulator.Session) int {
+	if p.stops > 0 {
+		return min(len(of), p.listCap, p.stops)
+	}
+	return min(len(of), p.listCap)
+}
+
+// reached and doubtful say what a list of so many proves.
+func (p *population) reached(rows int) bool {
+	if p.secret {
+		return rows >= inventory.DefaultListCap
+	}
+	return rows >= p.listCap
+}
+
+func (p *population) doubtful(rows int) bool {
+	return !p.reached(rows) && (p.secret && rows >= 20 || slices.Contains([]int{100, 200, 250}, rows))
+}
+
+// longest is the length of the longest list that a scan begins with.
+func (p *population) longest(realms, users []string, byName bool, all []simulator.Session) (longest int) {
+	for _, realm := range realms {
+		of := filter(all, func(s simulator.Session) bool { return s.Realm == realm })
+		if !byName {
+			longest = max(longest, p.listed(of))
+		}
+		for _, user := range users {
+			longest = max(longest, p.listed(filter(of, func(s simulator.Session) bool { return s.Username == user })))
+		}
+	}
+	return longest
+}
+
 // scanRealm is the model of a whole realm's list.
-func (p *population) scanRealm(realm string, of []simulator.Session, o *outcome) {
-	if len(of) < p.listCap {
+func (p *population) scanRealm(realm string, of []simulator.Session, longest int, o *outcome) {
+	rows := p.listed(of)
+	if !p.reached(rows) && (!p.doubtful(rows) || rows < longest) {
 		o.visible = append(o.visible, of...)
 		return
 	}
@@ -169,19 +214,22 @@ func (p *population) scanRealm(realm string, of []simulator.Session, o *outcome)
 	if realm == "/" { // OpenAM lists its own accounts there
 		known["amadmin"], known["dsameuser"] = true, true
 	}
-	for _, s := range of[:p.listCap] { // the oldest are listed
+	for _, s := range of[:rows] { // the oldest are listed
 		known[s.Username] = true
 	}
-	count := map[string]int{}
-	cut := false
+	byUser := map[string][]simulator.Session{}
 	for i, s := range of {
-		if count[s.Username]++; known[s.Username] && count[s.Username] >= p.listCap {
-			cut = true
-		}
-		if i < p.listCap || known[s.Username] && count[s.Username] <= p.listCap {
+		mine := append(byUser[s.Username], s)
+		byUser[s.Username] = mine
+		if i < rows || known[s.Username] && p.listed(mine) == len(mine) {
 			o.visible = append(o.visible, s)
 		}
-		o.hidden = o.hidden || i >= p.listCap && !known[s.Username]
+		o.hidden = o.hidden || i >= rows && !known[s.Username]
+	}
+	cut := false
+	for name, mine := range byUser {
+		has := p.listed(mine)
+		cut = cut || known[name] && (p.reached(has) || p.doubtful(has) && has >= longest)
 	}
 	o.cut, o.byUser = o.cut || cut, o.byUser || !cut
 }
@@ -319,13 +367,17 @@ func (p plain) Cell(row any, column int) any {
 
 func runModelCase(t *testing.T, seed uint64) {
 	p := newPopulation(t, seed)
-	web := httptest.NewServer(p.server)
+	web := httptest.NewServer(store{server: p.server, secret: p.secret, stops: p.stops})
 	defer web.Close()
 	user, password := p.server.Admin()
+	userCap := &p.userCap
+	if p.userCap >= 50 { // which is found out
+		userCap = nil
+	}
 	var notices []string
 	address, policy := web.URL+p.server.ContextPath(), string(p.policy)
 	conn, err := connection.Open("am", connection.Config{
-		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy, UserCap: &p.userCap,
+		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy, UserCap: userCap,
 	}, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
 	must(t, err)
 	defer func() { must(t, conn.Close(context.Background())) }()
@@ -352,7 +404,7 @@ func runModelCase(t *testing.T, seed uint64) {
 		}
 		fails := want.cut && p.policy != inventory.Warn || want.byUser && p.policy == inventory.Strict
 		says := want.unknown || want.byUser && p.policy != inventory.Strict || want.cut && p.policy == inventory.Warn
-		context := fmt.Sprintf("%s\ncap %d, user cap %d, policy %s, asked %+v", statement, p.listCap, p.userCap, p.policy, asked)
+		context := fmt.Sprintf("%s\ncap %d, secret %t, the store stops at %d, user cap %d, policy %s, asked %+v", statement, p.listCap, p.secret, p.stops, p.userCap, p.policy, asked)
 		var truncated *inventory.TruncatedError
 		if errors.As(gotErr, &truncated) != fails || !fails && gotErr != nil {
 			t.Fatalf("%s\nerror %v, want one of truncation: %v", context, gotErr, fails)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ type realmScan struct {
 	*scan
 	*RealmScan
 	limit listCap
+	later func(context.Context) error // what settles a doubt, when all realms are listed
 
 	rows       atomic.Int64
 	identities atomic.Int64
@@ -28,9 +30,6 @@ type realmScan struct {
 
 func (r *realmScan) run(ctx context.Context) error {
 	r.Started = time.Now()
-	defer func() {
-		r.Rows, r.Identities = r.rows.Load(), r.identities.Load()
-	}()
 	if r.query.Usernames != nil {
 		names := make(chan string, len(r.query.Usernames))
 		for _, name := range r.query.Usernames {
@@ -40,7 +39,7 @@ func (r *realmScan) run(ctx context.Context) error {
 			}
 		}
 		close(names)
-		return r.askAll(ctx, names, r.askNamed)
+		return r.named(ctx, names)
 	}
 	if narrow(r.query.Fields) && r.limit.rows > tallyFrom && r.inventory.options.Shard.Shards() == 1 {
 		if whole, err := r.tally(ctx); whole || err != nil {
@@ -76,7 +75,8 @@ func (r *realmScan) has(username string) bool {
 func (r *realmScan) tally(ctx context.Context) (whole bool, err error) {
 	counts := map[string]int{}
 	total := 0
-	for session, err := range r.ask(ctx, "", []string{rest.FieldUsername}) {
+	var took time.Duration
+	for session, err := range timed(r.ask(ctx, "", []string{rest.FieldUsername}), &took) {
 		if err != nil {
 			return false, err
 		}
@@ -85,9 +85,11 @@ func (r *realmScan) tally(ctx context.Context) (whole bool, err error) {
 			break
 		}
 	}
-	if r.limit.reached(total) && int64(total) != r.query.Limit {
+	doubtful := r.limit.reached(total) || r.limit.doubt(total) != "" || took >= r.inventory.timeLimit
+	if enough := r.query.Limit > 0 && int64(total) == r.query.Limit; doubtful && !enough {
 		return false, nil
 	}
+	r.saw(total)
 	out := r.batch()
 	for name, n := range counts {
 		session := &rest.Session{Username: name, Realm: r.Realm}
@@ -105,31 +107,84 @@ func (r *realmScan) list(ctx context.Context) error {
 	names := map[string]string{} // by their Fold; as the list spells them
 	out := r.batch()
 	total := 0
-	for session, err := range r.ask(ctx, "", r.fields(true)) {
+	var took time.Duration
+	for session, err := range timed(r.ask(ctx, "", r.fields(true)), &took) {
 		if err != nil {
 			return err
 		}
 		if total++; !r.has(session.Username) {
 			continue
 		}
-		if total <= r.limit.rows { // beyond, the names no longer matter: the cap is not what it seems
-			names[crest.Fold(session.Username)] = session.Username
-		}
+		names[crest.Fold(session.Username)] = session.Username
 		out.remember(session)
 		if err := out.add(ctx, r.spelled(session, "")); err != nil {
 			return err
 		}
 	}
-	if err := out.flush(ctx); err != nil || !r.limit.reached(total) {
+	if err := out.flush(ctx); err != nil {
 		return err
 	}
-	r.Completeness = ByUser
+	r.saw(total)
 	delete(names, "") // a session whose user has no name cannot be asked for
-	return r.expand(ctx, names, out.seen())
+	if r.limit.reached(total) {
+		return r.byUser(ctx, fmt.Sprintf("the list is cut at %d", r.limit.rows), names, out.seen())
+	}
+	if slow := took >= r.inventory.timeLimit; slow || r.limit.doubt(total) != "" {
+		r.later = func(ctx context.Context) error { return r.settleList(ctx, total, took, names, out.seen()) }
+	}
+	return nil
+}
+
+// settleList settles whether a list below the cap is complete.
+func (r *realmScan) settleList(ctx context.Context, total int, took time.Duration, listed map[string]string, sent *handles) error {
+	if r.doubted = r.doubt(total); r.doubted == "" && took >= r.inventory.timeLimit {
+		slow := fmt.Sprintf("the list of %d sessions took %s, as long as the time limit of the token store", total, took.Round(time.Second))
+		cut, err := r.probe(ctx, listed, sent)
+		if err != nil {
+			return err
+		}
+		if total > 0 && !cut {
+			r.Reason = slow + ", and users asked by name agree with it"
+			return nil
+		}
+		r.doubted = slow + ", and may be cut"
+	}
+	if r.doubted == "" {
+		return nil
+	}
+	return r.byUser(ctx, r.doubted, listed, sent)
+}
+
+// byUser completes a list, which is or may be cut for a reason, by asking for each identity.
+func (r *realmScan) byUser(ctx context.Context, reason string, listed map[string]string, sent *handles) error {
+	r.Completeness, r.Reason = ByUser, reason
+	if err := r.expand(ctx, listed, sent); err != nil {
+		return err
+	}
+	return r.unfound(ctx, sent)
+}
+
+// timed yields the rows of a list and takes the time until its search has ended: until the first row, or none, comes.
+func timed(list iter.Seq2[*rest.Session, error], took *time.Duration) iter.Seq2[*rest.Session, error] {
+	return func(yield func(*rest.Session, error) bool) {
+		asked := time.Now()
+		rows := 0
+		for session, err := range list {
+			if rows++; rows == 1 {
+				*took = time.Since(asked)
+			}
+			if !yield(session, err) {
+				return
+			}
+		}
+		if rows == 0 {
+			*took = time.Since(asked)
+		}
+	}
 }
 
 // ask is one session query, counted.
-func (r *realmScan) ask(ctx context.Context, username string, fields []string) func(func(*rest.Session, error) bool) {
+func (r *realmScan) ask(ctx context.Context, username string, fields []string) iter.Seq2[*rest.Session, error] {
 	r.progress.requests.Add(1)
 	atomic.AddInt64(&r.Requests, 1)
 	return r.client.Sessions(ctx, rest.SessionQuery{Realm: r.Realm, Username: username, Fields: fields})
@@ -179,39 +234,53 @@ func (r *realmScan) askAll(ctx context.Context, names <-chan string, one func(co
 	return group.Wait()
 }
 
-// askNamed lists the sessions of a user that the query names.
-func (r *realmScan) askNamed(ctx context.Context, name string) error {
-	if name == "" {
-		return nil // AM takes an empty name for every user
-	}
-	return r.askUser(ctx, name, r.fields(false), func(session *rest.Session) bool {
-		r.spelled(session, name)
-		return true
+// named lists the sessions of the users that the query names.
+func (r *realmScan) named(ctx context.Context, names <-chan string) error {
+	r.byName = true
+	var doubtful []userList
+	err := r.askAll(ctx, names, func(ctx context.Context, name string) error {
+		if name == "" {
+			return nil // AM treats an empty name as a match for every user
+		}
+		rows, err := r.askUser(ctx, name, r.fields(false), func(session *rest.Session) bool {
+			r.spelled(session, name)
+			return true
+		})
+		r.saw(rows)
+		if r.limit.doubt(rows) != "" {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			doubtful = append(doubtful, userList{name, rows})
+		}
+		return err
 	})
+	if err == nil && doubtful != nil {
+		r.later = func(ctx context.Context) error { return r.doubtUsers(ctx, doubtful) }
+	}
+	return err
 }
 
-// askUser lists a user's sessions and sends on those that are wanted.
-func (r *realmScan) askUser(ctx context.Context, name string, fields []string, wanted func(*rest.Session) bool) error {
+// askUser lists a user's sessions, sends on those that are wanted and returns how many there are.
+func (r *realmScan) askUser(ctx context.Context, name string, fields []string, wanted func(*rest.Session) bool) (rows int, err error) {
 	out := r.batch()
-	total := 0
 	for session, err := range r.ask(ctx, name, fields) {
 		if err != nil {
-			return err
+			return 0, err
 		}
-		total++
+		rows++
 		if wanted(session) {
 			if err := out.add(ctx, session); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
-	if r.limit.reached(total) {
+	if r.limit.reached(rows) {
 		r.mu.Lock()
 		r.UsersCut++
 		r.cut(fmt.Sprintf("the list of user %q is cut, too", name))
 		r.mu.Unlock()
 	}
-	return out.flush(ctx)
+	return rows, out.flush(ctx)
 }
 
 // batch collects rows of one list on their way to the consumer.
@@ -241,29 +310,45 @@ func (b *batch) flush(ctx context.Context) error {
 
 // remember keeps a fingerprint of the session's handle: eight bytes, for lists of a million.
 func (b *batch) remember(session *rest.Session) {
-	b.handles = append(b.handles, maphash.String(handleSeed, session.Handle))
+	b.handles = append(b.handles, fingerprint(session))
 }
 
+func fingerprint(session *rest.Session) uint64 { return maphash.String(handleSeed, session.Handle) }
+
 func (b *batch) seen() *handles {
-	h := &handles{seen: make(map[uint64]struct{}, len(b.handles))}
-	for _, fingerprint := range b.handles {
-		h.seen[fingerprint] = struct{}{}
+	h := &handles{sent: make(map[uint64]bool, len(b.handles))}
+	for _, listed := range b.handles {
+		h.sent[listed] = false
 	}
 	return h
 }
 
-// handles are the sessions that have been sent on.
+// handles are the sessions that have been sent on, by fingerprint, and whether the list of their user has them.
 type handles struct {
 	mu   sync.Mutex
-	seen map[uint64]struct{}
+	sent map[uint64]bool
 }
 
-// first reports whether the session has not come before.
+// first reports whether a session in the list of its user has not come before.
 func (h *handles) first(session *rest.Session) bool {
-	fingerprint := maphash.String(handleSeed, session.Handle)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, before := h.seen[fingerprint]
-	h.seen[fingerprint] = struct{}{}
+	_, before := h.sent[fingerprint(session)]
+	h.sent[fingerprint(session)] = true
 	return !before
+}
+
+// unfound reports whether the realm's list has the session and its user's has not.
+func (h *handles) unfound(session *rest.Session) bool {
+	found, listed := h.sent[fingerprint(session)]
+	return listed && !found
+}
+
+func (h *handles) anyUnfound() bool {
+	for _, found := range h.sent {
+		if !found {
+			return true
+		}
+	}
+	return false
 }

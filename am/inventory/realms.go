@@ -6,6 +6,8 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/agext/levenshtein"
+
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -154,7 +156,7 @@ func (s *scan) noSuchRealm(ctx context.Context, path string) string {
 func nearest(path string, paths []string) string {
 	best, distance := "", 1+len(path)/3
 	for _, candidate := range paths {
-		if d := editDistance(crest.Fold(strings.Trim(path, "/")), crest.Fold(strings.Trim(candidate, "/"))); d < distance {
+		if d := levenshtein.Distance(crest.Fold(strings.Trim(path, "/")), crest.Fold(strings.Trim(candidate, "/")), nil); d < distance {
 			best, distance = candidate, d
 		}
 	}
@@ -167,25 +169,4 @@ func nearest(path string, paths []string) string {
 		}
 	}
 	return ""
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitution := diagonal
-			if a[i] != b[j] {
-				substitution++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitution, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

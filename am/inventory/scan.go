@@ -3,7 +3,6 @@ package inventory
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -27,6 +26,7 @@ type scan struct {
 	evidence []*RealmScan
 	failed   []*RealmScan
 	progress progress
+	longest  atomic.Int64 // list so far
 }
 
 type progress struct {
@@ -106,13 +106,34 @@ func (s *scan) scanRealms(ctx context.Context) error {
 		return err
 	}
 	s.progress.realms.Store(int64(len(realms)))
+	scans := make([]*realmScan, len(realms))
+	for i, realm := range realms {
+		scans[i] = &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
+	}
+	err = s.each(ctx, realms, func(ctx context.Context, i int) error {
+		err := scans[i].run(ctx)
+		if err == nil && scans[i].later != nil {
+			return nil
+		}
+		return s.settle(ctx, realms[i], err, scans[i])
+	})
+	if err != nil {
+		return err
+	}
+	return s.each(ctx, realms, func(ctx context.Context, i int) error {
+		if scans[i].later == nil {
+			return nil
+		}
+		return s.settle(ctx, realms[i], scans[i].later(ctx), scans[i])
+	})
+}
+
+// each does something for each realm, some at a time.
+func (s *scan) each(ctx context.Context, realms []target, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.client.MaxConcurrency())
-	for _, realm := range realms {
-		group.Go(func() error {
-			r := &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
-			return s.settle(ctx, realm, r.run(ctx), r)
-		})
+	for i := range realms {
+		group.Go(func() error { return do(ctx, i) })
 	}
 	return group.Wait()
 }
@@ -123,27 +144,33 @@ func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan
 		return cmp.Or(context.Cause(ctx), ctx.Err())
 	}
 	r.Elapsed, r.Err = time.Since(r.Started), err
+	r.Rows, r.Identities = r.rows.Load(), r.identities.Load()
 	s.progress.realmsDone.Add(1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err == nil {
-		s.evidence = append(s.evidence, r.RealmScan)
+		s.file(r.RealmScan, false)
 		s.note(realm)
 		return nil
 	}
 	if err = s.fault(ctx, realm, err); err == nil {
 		return nil // and no evidence of a realm that does not exist
 	}
-	s.evidence = append(s.evidence, r.RealmScan)
 	r.cut("it failed")
-	switch {
-	case s.query.Tolerant:
-		return nil
-	case s.tolerates(err, "sessions"):
-		s.failed = append(s.failed, r.RealmScan)
+	tolerated := !s.query.Tolerant && s.tolerates(err, "sessions")
+	s.file(r.RealmScan, tolerated)
+	if tolerated || s.query.Tolerant {
 		return nil
 	}
 	return err
+}
+
+// file keeps the evidence of a realm; failed is whether its failure has been reported.
+func (s *scan) file(r *RealmScan, failed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.evidence = append(s.evidence, r)
+	if failed {
+		s.failed = append(s.failed, r)
+	}
 }
 
 // verdict says, after all rows, what is missing: an error, or a notice where the policy has it so.
@@ -167,8 +194,7 @@ func (s *scan) verdict() error {
 		byUser = nil
 	}
 	for _, r := range byUser {
-		options.Notify(fmt.Sprintf("realm %s: AM cuts its list at %d, so that %d identities were asked by name: %d sessions; "+
-			"those of identities that no listing knows can be missing (on_truncation = \"strict\" makes that an error)", r.Realm, r.Cap, r.Identities, r.Rows))
+		options.Notify(r.notice())
 	}
 	if len(cut) == 0 {
 		return nil

@@ -79,7 +79,7 @@ func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []stri
 		return found, err
 	}
 	return func(yield func(*rest.User, error) bool) {
-		for found, err := range SideBySide(ctx, names, inv.client.MaxConcurrency(), ask) {
+		for found, err := range ParallelMap(ctx, names, inv.client.MaxConcurrency(), ask) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -96,8 +96,12 @@ func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []stri
 // users lists a realm's identities.
 func (inv *Inventory) users(ctx context.Context, realm string, status bool) iter.Seq2[*rest.User, error] {
 	return func(yield func(*rest.User, error) bool) {
-		var cut atomic.Pointer[string] // why identities are missing
-		d := directory{inventory: inv, realm: realm, status: status, asking: func() {}, cut: func(reason string) { cut.Store(&reason) }}
+		type shortage struct {
+			limit  int
+			reason string
+		}
+		var short atomic.Pointer[shortage]
+		d := directory{inventory: inv, realm: realm, status: status, asking: func() {}, cut: func(limit int, reason string) { short.Store(&shortage{limit, reason}) }}
 		seen := map[string]bool{}
 		for user, err := range d.users(ctx) {
 			if err != nil {
@@ -111,11 +115,12 @@ func (inv *Inventory) users(ctx context.Context, realm string, status bool) iter
 				return
 			}
 		}
-		if cut.Load() == nil {
+		cut := short.Load()
+		if cut == nil {
 			return
 		}
 		err := fmt.Errorf("realm %s: the list of identities is cut at %d (%d found): %s: ask for identities by name, or take what there is (on_truncation = \"warn\")",
-			realm, inv.options.UserListCap, len(seen), *cut.Load())
+			realm, cut.limit, len(seen), cut.reason)
 		if inv.options.OnTruncation != Warn {
 			yield(nil, err)
 			return

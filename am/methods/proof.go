@@ -59,7 +59,7 @@ func (e *Ending) search(ctx context.Context, targets []*target) error {
 	for _, t := range targets {
 		wanted[t.Handle] = t
 	}
-	for s, err := range e.Inventory.Exact().Sessions(ctx, inventory.Query{Fields: append([]string{rest.FieldRealm}, proofFields...)}) {
+	for s, err := range e.Inventory.Strict().Sessions(ctx, inventory.Query{Fields: append([]string{rest.FieldRealm}, proofFields...)}) {
 		var cut *inventory.TruncatedError
 		if errors.As(err, &cut) {
 			for _, t := range wanted {

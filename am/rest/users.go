@@ -22,11 +22,13 @@ type User struct {
 
 // UserQuery selects identities of a realm.
 type UserQuery struct {
-	Realm  string
-	ID     string   // one identity by its name, without regard to case
-	Prefix string   // names that begin so, without regard to case
-	Except []string // but not so
-	Status bool     // whether the status is wanted
+	Realm   string
+	ID      string   // one identity by its name, without regard to case
+	Prefix  string   // names that begin so, without regard to case
+	Except  []string // but not so
+	With    []string // and that contain each of these
+	Without []string // and none of these
+	Status  bool     // whether the status is wanted
 }
 
 // directory is one place that knows identities, and how it lists them.
@@ -178,6 +180,12 @@ func (d directory) call(q UserQuery) call {
 	for _, prefix := range q.Except {
 		terms = append(terms, crest.Not(crest.StartsWith(d.id, prefix)))
 	}
+	for _, part := range q.With {
+		terms = append(terms, d.contains(part))
+	}
+	for _, part := range q.Without {
+		terms = append(terms, crest.Not(d.contains(part)))
+	}
 	query := param("_queryFilter", crest.And(terms...).String())
 	switch {
 	case !q.Status:
@@ -190,6 +198,10 @@ func (d directory) call(q UserQuery) call {
 		query: query,
 		hints: map[int]string{http.StatusNotFound: "the realm does not exist or keeps no identities"},
 	}
+}
+
+func (d directory) contains(part string) crest.Filter {
+	return crest.Filter{Op: crest.OpContains, Field: d.id, Value: part}
 }
 
 // page asks for one page: by cookie where the server gave one, else by offset.

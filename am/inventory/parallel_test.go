@@ -12,7 +12,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-func TestSideBySideKeepsTheOrderAndAsksAhead(t *testing.T) {
+func TestParallelMapKeepsTheOrderAndAsksAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keys := make([]int, 100)
 		for i := range keys {
@@ -21,7 +21,7 @@ func TestSideBySideKeepsTheOrderAndAsksAhead(t *testing.T) {
 		var busy, most atomic.Int32
 		start := time.Now()
 		var got []int
-		for n, err := range inventory.SideBySide(t.Context(), keys, 10, func(_ context.Context, key int) (int, error) {
+		for n, err := range inventory.ParallelMap(t.Context(), keys, 10, func(_ context.Context, key int) (int, error) {
 			for now := busy.Add(1); now > most.Load(); {
 				most.Store(now)
 			}
@@ -41,7 +41,7 @@ func TestSideBySideKeepsTheOrderAndAsksAhead(t *testing.T) {
 	})
 }
 
-func TestSideBySideEndsWithAnErrorItsContextAndItsConsumer(t *testing.T) {
+func TestParallelMapEndsWithAnErrorItsContextAndItsConsumer(t *testing.T) {
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
 		stopAt, failAt, cancelAt int
@@ -60,7 +60,7 @@ func TestSideBySideEndsWithAnErrorItsContextAndItsConsumer(t *testing.T) {
 			}
 			var last error
 			n := 0
-			for key, err := range inventory.SideBySide(ctx, keys, 4, func(ctx context.Context, key int) (int, error) {
+			for key, err := range inventory.ParallelMap(ctx, keys, 4, func(ctx context.Context, key int) (int, error) {
 				if time.Sleep(time.Millisecond); key == c.failAt {
 					return key, broken
 				}

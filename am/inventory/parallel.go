@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// SideBySide asks about each key, so many at a time and a few ahead of the consumer, and yields the answers in the order
-// of the keys. An error ends the sequence. When it ends, or its consumer stops, nothing of it is left.
-func SideBySide[K, V any](ctx context.Context, keys []K, atOnce int, ask func(context.Context, K) (V, error)) iter.Seq2[V, error] {
+// ParallelMap calls fn for each key, at most limit at a time and a few ahead of the consumer, and yields the answers in the
+// order of the keys. An error ends the sequence. When it ends, or its consumer stops, nothing of it is left running.
+func ParallelMap[K, V any](ctx context.Context, keys []K, limit int, fn func(context.Context, K) (V, error)) iter.Seq2[V, error] {
 	type answer struct {
 		value V
 		err   error
@@ -20,14 +20,14 @@ func SideBySide[K, V any](ctx context.Context, keys []K, atOnce int, ask func(co
 	return func(yield func(V, error) bool) {
 		parent := ctx
 		ctx, cancel := context.WithCancel(parent)
-		questions, answers := make(chan question), make(chan chan answer, ahead*atOnce)
+		questions, answers := make(chan question), make(chan chan answer, ahead*limit)
 		var group sync.WaitGroup
 		defer group.Wait()
 		defer cancel()
-		for range min(atOnce, len(keys)) { // and not one for each key: a goroutine's stack would grow each time
+		for range min(limit, len(keys)) { // and not one for each key: a goroutine's stack would grow each time
 			group.Go(func() {
 				for q := range questions {
-					value, err := ask(ctx, q.key)
+					value, err := fn(ctx, q.key)
 					q.to <- answer{value, err}
 				}
 			})

@@ -1,0 +1,269 @@
+package inventory_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+// a store is what stands behind a simulated server's lists of sessions.
+type store struct {
+	server *simulator.Server
+	secret bool     // nobody may read the list cap
+	stops  int      // a list has so many at most, whatever the cap; 0: none
+	slow   bool     // every list takes as long as the store searches at most
+	asked  func()   // before a user's list
+	hidden []string // users who are in the list of a realm and found by no name
+}
+
+func (s store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	filter := r.URL.Query().Get("_queryFilter")
+	switch {
+	case s.secret && strings.HasSuffix(r.URL.Path, capPath):
+		http.Error(w, `{"code":403,"reason":"Forbidden","message":"The user has insufficient privileges"}`, http.StatusForbidden)
+	case strings.HasSuffix(r.URL.Path, "/sessions") && filter != "":
+		hidden := slices.ContainsFunc(s.hidden, func(name string) bool { return strings.Contains(filter, `username eq "`+name+`"`) })
+		if s.asked != nil && strings.Contains(filter, "username eq") {
+			s.asked()
+		}
+		answer := httptest.NewRecorder()
+		s.server.ServeHTTP(answer, r)
+		var list map[string]any
+		_ = json.Unmarshal(answer.Body.Bytes(), &list) // a refusal has no rows
+		rows, ok := list["result"].([]any)
+		if ok && hidden {
+			rows = []any{}
+		}
+		if ok && s.stops > 0 {
+			rows = rows[:min(len(rows), s.stops)]
+		}
+		if ok {
+			list["result"], list["resultCount"] = rows, len(rows)
+			body, _ := json.Marshal(list)
+			answer.Body.Reset()
+			answer.Body.Write(body)
+		}
+		for name, values := range answer.Header() {
+			w.Header()[name] = values
+		}
+		w.Header().Del("Content-Length")
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+	default:
+		s.server.ServeHTTP(w, r)
+	}
+}
+
+// populated is a server with so many sessions in each realm, one or more a user, of users who all are in the directory.
+func populated(t *testing.T, listCap, each int, sessions map[string]int) *simulator.Server {
+	t.Helper()
+	server, err := simulator.New(simulator.Options{ListCap: listCap, UserCap: 10_000, Seed: 1})
+	must(t, err)
+	server.LogRequests(false)
+	for realm, n := range sessions {
+		must(t, server.AddRealm(realm))
+		users := (n + each - 1) / each
+		for i := range n {
+			name := fmt.Sprintf("%s-%d", realm[1:], i%users)
+			if i < users {
+				must(t, server.AddUser("/", name, "changeit"))
+			}
+			_, err := server.Login(realm, name)
+			must(t, err)
+		}
+	}
+	return server
+}
+
+// evidenceOf scans realms and returns what is said of each, and what the policy makes of it.
+func evidenceOf(t *testing.T, s store, options inventory.Options, q inventory.Query) (map[string]*inventory.RealmScan, error) {
+	t.Helper()
+	inv := inventoryBehind(t, s.server, options, s.ServeHTTP)
+	if s.slow {
+		inv.SetTimeLimit(0)
+	}
+	var evidence []*inventory.RealmScan
+	q.Evidence = &evidence
+	handles := map[string]bool{}
+	var last error
+	for session, err := range inv.Sessions(t.Context(), q) {
+		if last = err; err != nil {
+			continue
+		}
+		if handles[session.Handle] && session.Handle != "" {
+			t.Errorf("a session of %s comes twice", session.Username)
+		}
+		handles[session.Handle] = true
+	}
+	realms := map[string]*inventory.RealmScan{}
+	for _, r := range evidence {
+		realms[r.Realm] = r
+	}
+	return realms, last
+}
+
+func TestAListAtAnUnknownCapIsNotComplete(t *testing.T) {
+	for _, c := range []struct {
+		listCap, sessions, found int
+		want                     inventory.Completeness
+	}{
+		{listCap: 120, sessions: 19, want: inventory.Whole}, // nobody sets a cap as low
+		{listCap: 120, sessions: 20, want: inventory.ByUser},
+		{listCap: 30, sessions: 40, want: inventory.ByUser},
+		{listCap: 120, sessions: 50, want: inventory.ByUser},
+		{listCap: 50, sessions: 51, want: inventory.ByUser},
+		{listCap: 64, sessions: 100, want: inventory.ByUser},
+		{listCap: 120, sessions: 100, want: inventory.ByUser},
+		{listCap: 100, sessions: 130, want: inventory.ByUser},
+		{listCap: 120, sessions: 119, want: inventory.ByUser},
+		{listCap: 120, sessions: 121, want: inventory.ByUser},
+		{listCap: 150, sessions: 149, want: inventory.ByUser},
+	} {
+		s := store{server: populated(t, c.listCap, 1, map[string]int{"/alpha": c.sessions}), secret: true}
+		var said []string
+		options := inventory.Options{Notify: func(notice string) { said = append(said, notice) }}
+		realms, err := evidenceOf(t, s, options, inventory.Query{Realms: []string{"/alpha"}})
+		must(t, err)
+		r := realms["/alpha"]
+		if r.Completeness != c.want || r.Rows != int64(c.sessions) || (r.Reason == "") != (c.want == inventory.Whole) || (len(said) == 0) != (c.want == inventory.Whole) {
+			t.Errorf("%+v: %d sessions, %s, %q, notices %q", c, r.Rows, r.Completeness, r.Reason, said)
+		}
+		if c.want == inventory.Whole && r.Requests != 1 {
+			t.Errorf("%+v: %d requests, want 1", c, r.Requests)
+		}
+	}
+}
+
+// A cap is that of the deployment: what is listed in one realm, no cap cuts in another.
+func TestALongerListShowsThatAnUnknownCapIsHigher(t *testing.T) {
+	s := store{server: populated(t, 90, 1, map[string]int{"/alpha": 45, "/bravo": 46, "/charlie": 80, "/delta": 19}), secret: true}
+	realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha", "/bravo", "/charlie", "/delta"}})
+	must(t, err)
+	for realm, want := range map[string]inventory.Completeness{"/alpha": inventory.Whole, "/bravo": inventory.Whole, "/charlie": inventory.ByUser, "/delta": inventory.Whole} {
+		if r := realms[realm]; r.Completeness != want || want == inventory.Whole && r.Requests != 1 {
+			t.Errorf("realm %s is %s after %d requests, want %s", realm, r.Completeness, r.Requests, want)
+		}
+	}
+}
+
+// AM passes on what its token store gives: one that stops at 1,000 leaves 1,600 of 2,600 out, without a sign.
+func TestAStoreThatStopsBelowTheCapIsNoticed(t *testing.T) {
+	for _, c := range []struct {
+		stops, sessions int
+		fields          []string
+		want            inventory.Completeness
+		found           int64
+	}{
+		{stops: 1000, sessions: 2600, want: inventory.ByUser, found: 2600},
+		{stops: 1000, sessions: 2600, fields: []string{}, want: inventory.ByUser, found: 2600},
+		{stops: 100, sessions: 260, want: inventory.ByUser, found: 260},
+		{stops: 500, sessions: 500, want: inventory.ByUser, found: 500}, // it may be more, for all that the list shows
+		{stops: 500, sessions: 499, want: inventory.Whole, found: 499},
+	} {
+		s := store{server: populated(t, 5000, 1, map[string]int{"/alpha": c.sessions}), stops: c.stops}
+		realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}, Fields: c.fields})
+		must(t, err)
+		r := realms["/alpha"]
+		if r.Completeness != c.want || r.Rows != c.found || strings.Contains(r.Reason, fmt.Sprint(c.stops)) != (c.want == inventory.ByUser) {
+			t.Errorf("%+v: %d sessions, %s, %q", c, r.Rows, r.Completeness, r.Reason)
+		}
+	}
+}
+
+func TestAUsersListIsDoubtedUntilALongerOneIsSeen(t *testing.T) {
+	for name, c := range map[string]struct {
+		store
+		listCap, own, others int
+		fails                bool
+	}{
+		"a store that stops":                       {store: store{stops: 100}, listCap: 5000, own: 150, fails: true},
+		"a round number, alone in its realm":       {listCap: 5000, own: 100, fails: true},
+		"a round number, with others in the realm": {listCap: 5000, own: 100, others: 30},
+		"an odd number":                            {listCap: 5000, own: 101},
+		"an unknown cap":                           {store: store{secret: true}, listCap: 64, own: 70, fails: true},
+		"below an unknown cap":                     {store: store{secret: true}, listCap: 64, own: 40, others: 15},
+		"few at an unknown cap":                    {store: store{secret: true}, listCap: 64, own: 19},
+	} {
+		c.server = populated(t, c.listCap, max(c.own, 1), map[string]int{"/alpha": c.own})
+		for range c.others {
+			_, err := c.server.Login("/alpha", "demo")
+			must(t, err)
+		}
+		query := inventory.Query{Realms: []string{"/alpha"}, Usernames: []string{"alpha-0"}}
+		_, err := evidenceOf(t, c.store, inventory.Options{}, query)
+		if (err != nil) != c.fails {
+			t.Errorf("%s: %v, want an error: %t", name, err, c.fails)
+		}
+		_, whole, err := inventoryBehind(t, c.server, inventory.Options{}, c.ServeHTTP).List(t.Context(), rest.SessionQuery{Realm: "/alpha", Username: "alpha-0"})
+		if must(t, err); whole == c.fails {
+			t.Errorf("%s: one look says whole: %t", name, whole)
+		}
+	}
+}
+
+// A session that the list of the realm has, before and after, and the list of its user has not, tells that others may be in
+// no list at all: sessions of agents are found by no name.
+func TestANameThatIsListedAndNotFoundLeavesTheRealmCut(t *testing.T) {
+	s := store{server: populated(t, 10, 1, map[string]int{"/alpha": 15}), hidden: []string{"alpha-3"}}
+	realms, err := evidenceOf(t, s, inventory.Options{OnTruncation: inventory.Warn}, inventory.Query{Realms: []string{"/alpha"}})
+	must(t, err)
+	if r := realms["/alpha"]; r.Completeness != inventory.Cut || !strings.Contains(r.Reason, `"alpha-3"`) {
+		t.Errorf("%s, %q", r.Completeness, r.Reason)
+	}
+}
+
+func TestTheErrorOfADoubtfulListSaysWhy(t *testing.T) {
+	s := store{server: populated(t, 5000, 1, map[string]int{"/alpha": 600}), stops: 500, hidden: []string{"alpha-7"}}
+	_, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}})
+	want := `realm /alpha: the list of 500 sessions may be cut: 500 is a limit that token stores have (600 sessions found), and ` +
+		`AM lists "alpha-7" in the realm, but not by name: raise the limit of the token store for AM's account, narrow the query by realm and username, or take what there is (on_truncation = "warn")`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+}
+
+// A store that searches no longer than ten seconds gives what it has found by then. Some users, asked by name, tell whether
+// that was all: whoever has logged in meanwhile is in a second list.
+func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
+	for name, c := range map[string]struct {
+		stops    int
+		sessions int
+		logins   int // between the list and the users
+		want     inventory.Completeness
+		requests int64
+	}{
+		"all of it":                   {sessions: 40, want: inventory.Whole, requests: 1 + 8},
+		"a part of it":                {stops: 31, sessions: 70, want: inventory.ByUser, requests: 1 + 8 + 1 + 36}, // demo is an identity, too
+		"all, and one more meanwhile": {sessions: 4, logins: 1, want: inventory.Whole, requests: 1 + 2 + 1},
+		"none of it":                  {sessions: 0, want: inventory.ByUser, requests: 1 + 1},
+	} {
+		server := populated(t, 5000, 2, map[string]int{"/alpha": c.sessions})
+		s := store{server: server, stops: c.stops, slow: true}
+		for _, fields := range [][]string{nil, {}} {
+			logins := c.logins
+			s.asked = func() {
+				for ; logins > 0; logins-- {
+					_, err := server.Login("/alpha", "alpha-0")
+					must(t, err)
+				}
+			}
+			realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}, Fields: fields})
+			must(t, err)
+			r := realms["/alpha"]
+			if r.Completeness != c.want || r.Reason == "" {
+				t.Errorf("%s: %s, %q", name, r.Completeness, r.Reason)
+			}
+			if fields == nil && r.Requests != c.requests {
+				t.Errorf("%s: %d requests, want %d", name, r.Requests, c.requests)
+			}
+		}
+	}
+}
