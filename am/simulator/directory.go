@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // A realm as it was created; paths match without regard to case.
@@ -169,12 +171,12 @@ func (d *directory) addUser(realm string, u *user) error {
 		st = &userStore{byKey: map[string]*user{}}
 		d.stores[d.storeKey(realm)] = st
 	}
-	if st.byKey[strings.ToLower(u.name)] != nil {
+	if st.byKey[crest.Fold(u.name)] != nil {
 		return errExists
 	}
 	st.order = append(st.order, u)
-	st.byKey[strings.ToLower(u.name)] = u
-	st.byKey[strings.ToLower(u.id)] = u
+	st.byKey[crest.Fold(u.name)] = u
+	st.byKey[crest.Fold(u.id)] = u
 	return nil
 }
 
@@ -186,15 +188,15 @@ func (d *directory) user(realm, name string) *user {
 	if st == nil {
 		return nil
 	}
-	return st.byKey[strings.ToLower(name)]
+	return st.byKey[crest.Fold(name)]
 }
 
 func (d *directory) removeUser(realm string, u *user) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st := d.store(realm)
-	delete(st.byKey, strings.ToLower(u.name))
-	delete(st.byKey, strings.ToLower(u.id))
+	delete(st.byKey, crest.Fold(u.name))
+	delete(st.byKey, crest.Fold(u.id))
 	st.order = slices.DeleteFunc(st.order, func(o *user) bool { return o == u })
 }
 

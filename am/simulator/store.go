@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // A session lives in memory, as on the server that made it; what a query lists is what the token store knows of it.
@@ -134,13 +136,13 @@ func (st *store) identity(name, realm string, admin bool) *identity {
 }
 
 func newIdentity(p *profile, name, realm string, admin bool) *identity {
-	who := &identity{name: name, key: strings.ToLower(name), realm: realm, admin: admin, uid: p.universalID(name, realm, admin)}
+	who := &identity{name: name, key: crest.Fold(name), realm: realm, admin: admin, uid: p.universalID(name, realm, admin)}
 	var row []byte
 	if display, known := displayName(name); known {
-		row = append(appendString(append(row, `"username":`...), strings.ToLower(display)), ',')
+		row = append(appendString(append(row, `"username":`...), crest.Lower(display)), ',')
 	}
 	who.atUID = len(row)
-	row = append(appendString(append(row, `"universalId":`...), strings.ToLower(who.uid)), ',')
+	row = append(appendString(append(row, `"universalId":`...), crest.Lower(who.uid)), ',')
 	who.atRealm = len(row)
 	row = append(appendString(append(row, `"realm":`...), realm), ',')
 	who.row = string(row)
@@ -251,7 +253,7 @@ func (st *store) of(realm, user string) []*session {
 	if user == "" {
 		return sh.all
 	}
-	return sh.byUser[strings.ToLower(user)]
+	return sh.byUser[crest.Fold(user)]
 }
 
 // everywhere returns the sessions of all realms in order of creation.
