@@ -22,6 +22,7 @@ func Census(tolerant bool, members ...*Connection) []table.Table {
 func (c *Connection) census(tolerant bool) []table.Table {
 	var evidence []*inventory.RealmScan
 	sessionTable, sessionScanTable := sessionTable, sessionScanTable
+	sessionTable.lookups = nil // they would leave no evidence
 	sessionTable.rows = func(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*session, error] {
 		scanned := sessionQuery(q)
 		scanned.Evidence, scanned.Tolerant = &evidence, tolerant
