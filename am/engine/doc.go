@@ -3,4 +3,7 @@
 // A [Table] says its columns, which of them its source can look up (keys), and yields rows for a [Query].
 // [Open] a [DB], attach tables under a schema, and query them. SQLite checks every condition again,
 // so what a source makes of a Query is an optimisation and never a matter of correctness.
+//
+// A scan that a statement runs once is streamed. What it runs more than once, such as the inner table of a join, stays in
+// memory while the statement lasts (memory.go), so that a source is asked once for the same rows.
 package engine
