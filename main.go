@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/shared"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/cli"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 func main() {
@@ -18,7 +20,7 @@ func main() {
 		plugin.Serve(&plugin.ServeOpts{PluginFunc: am.Plugin})
 		return
 	}
-	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Standard()))
+	os.Exit(cli.Main(context.Background(), os.Args[1:], terminal.Standard()))
 }
 
 // startedByPluginHost tells by go-plugin's handshake; a plugin's name alone makes go-plugin explain itself to who runs it by hand.

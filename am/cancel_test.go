@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
@@ -131,7 +132,7 @@ var errAny = errors.New("some error")
 func TestScanThatEndsEarlyLeavesNoRequestAndNoGoroutine(t *testing.T) {
 	for _, way := range []struct {
 		name string
-		scan func(ctx context.Context, c *am.Connection, limit int64, stop func(next func() bool)) error
+		scan func(ctx context.Context, c *connection.Connection, limit int64, stop func(next func() bool)) error
 	}{{"through the tables", pullRows}, {"through the engine", stepRows}} {
 		for _, c := range stops {
 			t.Run(way.name+": "+c.name, func(t *testing.T) {
@@ -140,37 +141,37 @@ func TestScanThatEndsEarlyLeavesNoRequestAndNoGoroutine(t *testing.T) {
 				defer h.Close()
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				connection := h.connect(t)
-				err := way.scan(ctx, connection, c.limit, func(next func() bool) { c.stop(h, cancel, next) })
+				conn := h.connect(t)
+				err := way.scan(ctx, conn, c.limit, func(next func() bool) { c.stop(h, cancel, next) })
 				if anyError := errors.Is(c.err, errAny); anyError && err == nil || !anyError && !errors.Is(err, c.err) {
 					t.Errorf("it ends with the error %v, want %v", err, c.err)
 				}
 				if !h.idle() || h.freed.Load() == 0 {
 					t.Errorf("the server still has %d requests under way and has been let go of %d, want none and some", h.pending.Load(), h.freed.Load())
 				}
-				_ = connection.Close(t.Context()) // the server may be gone
+				_ = conn.Close(t.Context()) // the server may be gone
 			})
 		}
 	}
 }
 
 // connect has Progress, for that has a goroutine of its own.
-func (h *holding) connect(t *testing.T) *am.Connection {
+func (h *holding) connect(t *testing.T) *connection.Connection {
 	t.Helper()
 	user, password := h.sim.Admin()
 	url, noRetries := h.URL+h.sim.ContextPath(), 0
-	config := am.Config{BaseURL: &url, Username: &user, Password: &password, MaxRetries: &noRetries}
-	connection, err := am.Open(connectionName, config, am.Host{Progress: func(inventory.Progress) {}})
+	config := connection.Config{BaseURL: &url, Username: &user, Password: &password, MaxRetries: &noRetries}
+	conn, err := connection.Open(connectionName, config, connection.Host{Progress: func(inventory.Progress) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return connection
+	return conn
 }
 
 // pullRows takes rows from the table, which takes them from the inventory.
-func pullRows(ctx context.Context, c *am.Connection, limit int64, stop func(next func() bool)) error {
+func pullRows(ctx context.Context, c *connection.Connection, limit int64, stop func(next func() bool)) error {
 	var failure error
-	next, end := iter.Pull2(c.Tables()[0].Rows(ctx, table.Query{Quals: []table.Qual{{Column: "realm", Values: []any{"/alpha"}}}, Limit: limit}))
+	next, end := iter.Pull2(am.Tables(c)[0].Rows(ctx, table.Query{Quals: []table.Qual{{Column: "realm", Values: []any{"/alpha"}}}, Limit: limit}))
 	defer end()
 	stop(func() bool {
 		_, err, more := next()
@@ -181,12 +182,12 @@ func pullRows(ctx context.Context, c *am.Connection, limit int64, stop func(next
 }
 
 // stepRows takes rows from a statement.
-func stepRows(ctx context.Context, c *am.Connection, limit int64, stop func(next func() bool)) error {
+func stepRows(ctx context.Context, c *connection.Connection, limit int64, stop func(next func() bool)) error {
 	db, err := engine.Open(ctx)
 	if err != nil {
 		return err
 	}
-	err = db.Attach(connectionName, c.Tables()[0])
+	err = db.Attach(connectionName, am.Tables(c)[0])
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 )
 
 const connectionGuide = "../docs/connections.md"
@@ -47,7 +47,7 @@ func TestEveryConnectionOfTheDocumentationCanBePasted(t *testing.T) {
 			t.Errorf("%s has %d connections, want %d", path, len(found), least)
 		}
 		for _, match := range found {
-			configs, err := am.ReadConfig(spcFile(t, match[1]))
+			configs, err := connection.ReadConfig(spcFile(t, match[1]))
 			if err != nil || len(configs) == 0 || configs[0].Name != "am" {
 				t.Errorf("%s: the connections %v (%v) of\n%s", path, configs, err, match[1])
 			}

@@ -16,8 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -59,17 +60,17 @@ type dialects struct {
 
 func newDialects(t *testing.T, of *deployment) *dialects {
 	t.Helper()
-	connection, err := am.Open(connectionName, of.config(), am.Host{})
+	conn, err := connection.Open(connectionName, of.config(), connection.Host{})
 	must(t, err)
 	d := &dialects{}
 	d.db, err = engine.Open(t.Context())
 	must(t, err)
 	t.Cleanup(func() {
 		must(t, d.db.Close())
-		must(t, connection.Close(context.WithoutCancel(t.Context())))
+		must(t, conn.Close(context.WithoutCancel(t.Context())))
 	})
 	var tables []table.Table
-	for _, table := range connection.Tables() {
+	for _, table := range am.Tables(conn) {
 		recorded := &recordedTable{Table: table}
 		d.tables, tables = append(d.tables, recorded), append(tables, recorded)
 	}
@@ -78,7 +79,7 @@ func newDialects(t *testing.T, of *deployment) *dialects {
 }
 
 // config is what the environment of the deployment says, without the environment.
-func (d *deployment) config() am.Config {
+func (d *deployment) config() connection.Config {
 	var values [3]string
 	for _, entry := range d.environment {
 		name, value, _ := strings.Cut(entry, "=")
@@ -86,7 +87,7 @@ func (d *deployment) config() am.Config {
 			values[i] = value
 		}
 	}
-	return am.Config{BaseURL: &values[0], Username: &values[1], Password: &values[2]}
+	return connection.Config{BaseURL: &values[0], Username: &values[1], Password: &values[2]}
 }
 
 // A recordedTable keeps what it was asked and what it said during a statement, with all columns.

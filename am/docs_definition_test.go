@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -57,9 +58,9 @@ func columnList(table table.Table) string {
 func definedTables(t *testing.T) []table.Table {
 	t.Helper()
 	url, token := "http://localhost/am", "none"
-	c, err := am.Open("am", am.Config{BaseURL: &url, SSOToken: &token}, am.Host{})
+	c, err := connection.Open("am", connection.Config{BaseURL: &url, SSOToken: &token}, connection.Host{})
 	must(t, err)
-	return c.Tables()
+	return am.Tables(c)
 }
 
 func TestPagesOfTheTablesHaveTheHubsForm(t *testing.T) {

@@ -3,7 +3,7 @@ package am_test
 import (
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 

@@ -21,7 +21,7 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/shared"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -53,7 +53,7 @@ type processHost struct {
 	printed *lockedBuffer // on standard output, after the handshake
 }
 
-func newProcessHost(t testing.TB, path string, c am.Config) processHost {
+func newProcessHost(t testing.TB, path string, c connection.Config) processHost {
 	t.Helper()
 	const name = "steampipe-plugin-am"
 	h := processHost{printed: &lockedBuffer{}}
@@ -129,7 +129,7 @@ func TestProgramIsAPluginForAPluginHostAndTheCommandLineOtherwise(t *testing.T) 
 		}
 	})
 	t.Run("its schema needs no configuration", func(t *testing.T) {
-		schema, err := newProcessHost(t, path, am.Config{}).client.GetSchema(connectionName)
+		schema, err := newProcessHost(t, path, connection.Config{}).client.GetSchema(connectionName)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,12 +144,12 @@ func TestProgramIsAPluginForAPluginHostAndTheCommandLineOtherwise(t *testing.T) 
 	t.Run("an error is the query's", func(t *testing.T) {
 		user, wrong, nobody := "amadmin", "wrong", "http://127.0.0.1:1/am"
 		for _, c := range []struct {
-			config am.Config
+			config connection.Config
 			want   string
 		}{
-			{am.Config{BaseURL: &url, Username: &user, Password: &wrong}, "401"},
-			{am.Config{BaseURL: &nobody, Username: &user, Password: &wrong}, "check host and port in base_url"},
-			{am.Config{}, "base_url is missing"},
+			{connection.Config{BaseURL: &url, Username: &user, Password: &wrong}, "401"},
+			{connection.Config{BaseURL: &nobody, Username: &user, Password: &wrong}, "check host and port in base_url"},
+			{connection.Config{}, "base_url is missing"},
 		} {
 			rows, err := newProcessHost(t, path, c.config).ask(t.Context(), question{})
 			if err == nil || !strings.Contains(err.Error(), c.want) || len(rows) > 0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -36,7 +37,7 @@ var sdkColumns = []string{"sp_connection_name", "sp_ctx", "_ctx"}
 func TestSteampipeAndAmsqlShowTheSameSchema(t *testing.T) {
 	sim, url := server(t, simulator.Options{})
 	config := asAdministrator(t, sim, url)
-	steampipe := steampipeSchema(t, newProcessHost(t, build(t, "steampipe-plugin-am.plugin"), am.Config{}))
+	steampipe := steampipeSchema(t, newProcessHost(t, build(t, "steampipe-plugin-am.plugin"), connection.Config{}))
 	amsql := amsqlSchema(t, config)
 	if len(amsql) == 0 {
 		t.Fatal("amsql shows no tables")
@@ -79,17 +80,17 @@ func steampipeSchema(t *testing.T, h processHost) schema {
 }
 
 // amsqlSchema is what the engine is told of the tables, where its SQL gives it back.
-func amsqlSchema(t *testing.T, config am.Config) schema {
+func amsqlSchema(t *testing.T, config connection.Config) schema {
 	t.Helper()
-	connection, err := am.Open(connectionName, config, am.Host{})
+	conn, err := connection.Open(connectionName, config, connection.Host{})
 	must(t, err)
 	db, err := engine.Open(t.Context())
 	must(t, err)
-	tables := connection.Tables()
+	tables := am.Tables(conn)
 	must(t, db.Attach(connectionName, tables...))
 	all := schema{}
 	for i, table := range tables {
-		s := tableSchema{description: connection.Tables()[i].Description(), columns: table.Columns(), keys: table.Keys()}
+		s := tableSchema{description: am.Tables(conn)[i].Description(), columns: table.Columns(), keys: table.Keys()}
 		rows, err := db.Query(t.Context(), "select * from "+table.Name()+" limit 0")
 		must(t, err)
 		var shown, told []engine.ResultColumn

@@ -21,6 +21,7 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
@@ -91,18 +92,18 @@ func logIn(t testing.TB, sim *simulator.Server, realm string, names ...string) {
 }
 
 // asAdministrator is a configuration with the token of one session, so that hosts do not add sessions of their own.
-func asAdministrator(t testing.TB, sim *simulator.Server, url string) am.Config {
+func asAdministrator(t testing.TB, sim *simulator.Server, url string) connection.Config {
 	t.Helper()
 	name, _ := sim.Admin()
 	session, err := sim.Login("/", name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return am.Config{BaseURL: &url, SSOToken: &session.Token}
+	return connection.Config{BaseURL: &url, SSOToken: &session.Token}
 }
 
 // hcl is the configuration as a plugin host sends it.
-func hcl(c am.Config) string {
+func hcl(c connection.Config) string {
 	var b strings.Builder
 	for _, argument := range []struct {
 		name  string
@@ -120,7 +121,7 @@ const connectionName = "am"
 // pluginHost is the plugin in the process, as Turbot's SQLite extension, exporter and FDW have it.
 type pluginHost struct{ server *grpc.PluginServer }
 
-func newPluginHost(t testing.TB, c am.Config) pluginHost {
+func newPluginHost(t testing.TB, c connection.Config) pluginHost {
 	t.Helper()
 	if raceDetector {
 		t.Skip("the SDK counts the rows of a query in several goroutines without a lock (5.14.1, queryStatus.rowsStreamed)")
@@ -134,7 +135,7 @@ func newPluginHost(t testing.TB, c am.Config) pluginHost {
 	return h
 }
 
-func connectionConfig(c am.Config) *proto.ConnectionConfig {
+func connectionConfig(c connection.Config) *proto.ConnectionConfig {
 	return &proto.ConnectionConfig{Connection: connectionName, Plugin: "am", Config: hcl(c)}
 }
 
@@ -222,9 +223,9 @@ func compact(text []byte) any {
 // engineHost is the embedded SQL over the same tables.
 type engineHost struct{ db *engine.DB }
 
-func newEngineHost(t testing.TB, c am.Config) engineHost {
+func newEngineHost(t testing.TB, c connection.Config) engineHost {
 	t.Helper()
-	connection, err := am.Open(connectionName, c, am.Host{})
+	conn, err := connection.Open(connectionName, c, connection.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,11 +234,11 @@ func newEngineHost(t testing.TB, c am.Config) engineHost {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(db.Close(), connection.Close(context.WithoutCancel(t.Context()))); err != nil {
+		if err := errors.Join(db.Close(), conn.Close(context.WithoutCancel(t.Context()))); err != nil {
 			t.Error(err)
 		}
 	})
-	for _, table := range connection.Tables() {
+	for _, table := range am.Tables(conn) {
 		if err := db.Attach("schema of "+table.Name(), table); err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,9 @@ package am
 import (
 	"context"
 	"net/http/httptest"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,12 +14,17 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin/context_key"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 func TestPluginSignsOutWhenItIsIdle(t *testing.T) {
-	clearEnvironment(t)
+	for _, entry := range os.Environ() { // AM_… variables of whoever runs the test
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AM_") {
+			t.Setenv(name, "")
+		}
+	}
 	sim, err := simulator.New(simulator.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +35,7 @@ func TestPluginSignsOutWhenItIsIdle(t *testing.T) {
 	s.Start()
 	t.Cleanup(s.Close)
 	user, password := sim.Admin()
-	config := Config{BaseURL: pointer(s.URL + sim.ContextPath()), Username: &user, Password: &password}
+	config := connection.Config{BaseURL: new(s.URL + sim.ContextPath()), Username: &user, Password: &password}
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.WithValue(t.Context(), context_key.Logger, hclog.NewNullLogger())
 		open := &pool{}
@@ -57,13 +64,14 @@ func TestPluginSignsOutWhenItIsIdle(t *testing.T) {
 	})
 }
 
-func query(ctx context.Context, t *testing.T, open *pool, config Config) {
+func query(ctx context.Context, t *testing.T, open *pool, config connection.Config) {
 	t.Helper()
 	c, err := open.connection(ctx, &plugin.Connection{Name: "am", Config: config})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range sessionTable.scan(ctx, c, table.Query{Columns: []string{"username"}}) {
+	defer c.begin()()
+	for _, err := range sessionTable.rows(ctx, c.Connection, table.Query{Columns: []string{"username"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,19 +10,20 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // Lookups answers the lookups of one statement.
 func (b *bound[T]) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
 	t := b.tableOf
-	if t.lookups != nil && b.connection.Shard().Shards() == 1 {
+	if t.lookups != nil && b.connection.Options().Shard.Shards() == 1 {
 		t.rows = t.lookups(t.rows)
 	}
 	return (&bound[T]{t, b.connection}).Rows
 }
 
-type rowsOf[T any] func(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*T, error]
+type rowsOf[T any] func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*T, error]
 
 const (
 	// listAfter is how many lookups by user name are made before realms are listed to answer more of them.
@@ -38,7 +39,7 @@ const (
 // the lookups so far have been worth it, and tried again after eight times as many.
 type byUser[T any] struct {
 	lookup rowsOf[T]
-	list   func(ctx context.Context, c *Connection, q table.Query, realm string, most int) (list[T], error)
+	list   func(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (list[T], error)
 	name   func(row *T) string
 	spell  func(row *T, realm, username string) *T // a copy
 
@@ -64,7 +65,7 @@ type realmList[T any] struct {
 }
 
 // rows gives what is listed, and looks up the rest.
-func (l *byUser[T]) rows(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*T, error] {
+func (l *byUser[T]) rows(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*T, error] {
 	names := q.Texts("username")
 	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !plain(name) }) {
 		return l.lookup(ctx, c, q)
@@ -98,7 +99,7 @@ func plain(name string) bool {
 }
 
 // find gives the rows of the realms that are listed, and the query for the others, if there are any.
-func (l *byUser[T]) find(ctx context.Context, c *Connection, q table.Query, names []string) (found []*T, rest *table.Query) {
+func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.Query, names []string) (found []*T, rest *table.Query) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lookups += len(names); l.failed || l.lookups < listAfter {
@@ -134,9 +135,9 @@ func (l *byUser[T]) find(ctx context.Context, c *Connection, q table.Query, name
 }
 
 // prepare lists the realms that the query asks, where that is due, and returns their paths as the query spells them.
-func (l *byUser[T]) prepare(ctx context.Context, c *Connection, q table.Query) (asked []string, err error) {
+func (l *byUser[T]) prepare(ctx context.Context, c *connection.Connection, q table.Query) (asked []string, err error) {
 	if l.realms == nil {
-		paths, err := c.inventory.RealmPaths(ctx)
+		paths, err := c.Inventory().RealmPaths(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +152,7 @@ func (l *byUser[T]) prepare(ctx context.Context, c *Connection, q table.Query) (
 		}
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(c.client.MaxConcurrency())
+	group.SetLimit(c.Client().MaxConcurrency())
 	most := min(l.lookups*rowsPerLookup, maxListed-l.listed)
 	for _, path := range asked {
 		realm := l.realms[strings.ToLower(path)]

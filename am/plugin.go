@@ -8,6 +8,7 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin/transform"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -17,7 +18,7 @@ func Plugin(_ context.Context) *plugin.Plugin {
 	open := &pool{}
 	p := &plugin.Plugin{
 		Name:                   "steampipe-plugin-am",
-		ConnectionConfigSchema: &plugin.ConnectionConfigSchema{NewInstance: func() any { return &Config{} }},
+		ConnectionConfigSchema: &plugin.ConnectionConfigSchema{NewInstance: func() any { return &connection.Config{} }},
 		TableMap:               make(map[string]*plugin.Table, len(definitions)),
 	}
 	for _, d := range definitions {
@@ -64,11 +65,12 @@ func (t tableOf[T]) hydrate(open *pool) plugin.HydrateFunc {
 		if err != nil {
 			return nil, err
 		}
+		defer c.begin()()
 		q := table.Query{Columns: d.QueryContext.Columns, Quals: pluginQuals(t.keys, d)}
 		if !t.exact && answeredElsewhere(q, d.QueryContext.UnsafeQuals) {
 			return nil, nil
 		}
-		for row, err := range t.scan(ctx, c, q) {
+		for row, err := range t.rows(ctx, c.Connection, q) {
 			if err != nil {
 				plugin.Logger(ctx).Error(t.name, "connection", c.Name(), "error", err)
 				return nil, fmt.Errorf("%s: %w", t.name, err)

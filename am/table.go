@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -28,7 +29,7 @@ type column[T any] struct {
 
 // definition is a table before it has a connection.
 type definition interface {
-	bind(*Connection) table.Table
+	bind(*connection.Connection) table.Table
 	pluginTable
 }
 
@@ -37,28 +38,21 @@ var definitions = []definition{
 	sessionTable, sessionScanTable, sessionInfoTable, sessionPropertyTable, realmTable, sessionServiceTable, userTable, serverTable,
 }
 
-func (t tableOf[T]) bind(c *Connection) table.Table { return &bound[T]{t, c} }
-
-// scan yields the table's rows. Errors leave it to the host to name the table, which may be one of several connections.
-func (t tableOf[T]) scan(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
-		defer c.begin()()
-		for row, err := range t.rows(ctx, c, q) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(row, nil) {
-				return
-			}
-		}
+// Tables are a connection's tables. Without a connection, those of nil, they have columns and no rows.
+func Tables(c *connection.Connection) []table.Table {
+	tables := make([]table.Table, len(definitions))
+	for i, d := range definitions {
+		tables[i] = d.bind(c)
 	}
+	return tables
 }
+
+func (t tableOf[T]) bind(c *connection.Connection) table.Table { return &bound[T]{t, c} }
 
 // bound is a definition with its connection.
 type bound[T any] struct {
 	tableOf[T]
-	connection *Connection
+	connection *connection.Connection
 }
 
 func (b *bound[T]) Name() string        { return b.name }
@@ -75,8 +69,8 @@ func (b *bound[T]) Columns() []table.Column {
 
 func (b *bound[T]) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
-		for row, err := range b.scan(ctx, b.connection, q) {
-			if !yield(row, err) {
+		for row, err := range b.rows(ctx, b.connection, q) {
+			if !yield(row, err) || err != nil {
 				return
 			}
 		}

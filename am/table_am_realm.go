@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -40,9 +41,9 @@ type realm struct {
 	baseURL    string
 }
 
-func realms(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*realm, error] {
+func realms(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*realm, error] {
 	return func(yield func(*realm, error) bool) {
-		for r, err := range c.inventory.Realms(ctx, q.Texts("path")) {
+		for r, err := range c.Inventory().Realms(ctx, q.Texts("path")) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -60,7 +61,7 @@ type realmLookups struct {
 	listed map[string]inventory.Realm // by path in lower case
 }
 
-func (l *realmLookups) rows(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*realm, error] {
+func (l *realmLookups) rows(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*realm, error] {
 	return func(yield func(*realm, error) bool) {
 		listed, err := l.list(ctx, c)
 		if err != nil {
@@ -76,14 +77,14 @@ func (l *realmLookups) rows(ctx context.Context, c *Connection, q table.Query) i
 	}
 }
 
-func (l *realmLookups) list(ctx context.Context, c *Connection) (map[string]inventory.Realm, error) {
+func (l *realmLookups) list(ctx context.Context, c *connection.Connection) (map[string]inventory.Realm, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.listed != nil {
 		return l.listed, nil
 	}
 	listed := map[string]inventory.Realm{}
-	for r, err := range c.inventory.Realms(ctx, nil) {
+	for r, err := range c.Inventory().Realms(ctx, nil) {
 		if err != nil {
 			return nil, err
 		}
@@ -93,8 +94,8 @@ func (l *realmLookups) list(ctx context.Context, c *Connection) (map[string]inve
 	return listed, nil
 }
 
-func newRealm(c *Connection, r inventory.Realm) *realm {
-	row := &realm{path: r.Path, listed: r.Listed != nil, url: c.client.RealmURL(r.Path), baseURL: c.BaseURL()}
+func newRealm(c *connection.Connection, r inventory.Realm) *realm {
+	row := &realm{path: r.Path, listed: r.Listed != nil, url: c.Client().RealmURL(r.Path), baseURL: c.BaseURL()}
 	if r.Listed != nil {
 		row.Realm = *r.Listed
 	}

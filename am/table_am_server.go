@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -31,8 +32,8 @@ var serverTable = tableOf[server]{
 		{"clock_skew_seconds", table.Integer, "How far the server's clock is ahead of this machine's, in seconds, to one or so (the Date of its answers).", func(s *server) any { return int64(s.skew / time.Second) }},
 		{"title", table.Text, "Address of the deployment.", func(s *server) any { return s.baseURL }},
 	},
-	rows: func(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*server, error] {
-		return func(yield func(*server, error) bool) { yield(c.server(ctx, q)) }
+	rows: func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*server, error] {
+		return func(yield func(*server, error) bool) { yield(askServer(ctx, c, q)) }
 	},
 }
 
@@ -47,31 +48,31 @@ type server struct {
 	skew                         time.Duration
 }
 
-// server asks what the wanted columns need, and one thing at the least: an answer has the time.
-func (c *Connection) server(ctx context.Context, q table.Query) (*server, error) {
-	s := &server{baseURL: c.BaseURL(), account: c.client.Account(), loginRealm: c.client.LoginRealm()}
+// askServer asks what the wanted columns need, and one thing at the least: an answer has the time.
+func askServer(ctx context.Context, c *connection.Connection, q table.Query) (*server, error) {
+	s := &server{baseURL: c.BaseURL(), account: c.Client().Account(), loginRealm: c.Client().LoginRealm()}
 	for _, part := range []struct {
 		columns []string
 		ask     func() error
 	}{
 		{[]string{"cookie_name", "secure_cookie", "cookie_domains", "clock_skew_seconds"}, func() error {
-			info, err := c.client.ServerInfo(ctx)
+			info, err := c.Client().ServerInfo(ctx)
 			s.info = *info
 			return err
 		}},
 		{[]string{"product", "version", "full_version", "revision", "build_date"}, func() error {
-			version, err := c.client.ServerVersion(ctx)
+			version, err := c.Client().ServerVersion(ctx)
 			if s.version = *version; rest.IsForbidden(err) {
 				err = nil
 			}
 			return err
 		}},
 		{[]string{"sessions_api"}, func() (err error) {
-			s.api, err = c.client.API(ctx)
+			s.api, err = c.Client().API(ctx)
 			return err
 		}},
 		{[]string{"list_cap", "list_cap_source"}, func() (err error) {
-			s.listCap, s.listCapSource, err = c.inventory.ListCap(ctx)
+			s.listCap, s.listCapSource, err = c.Inventory().ListCap(ctx)
 			return err
 		}},
 	} {
@@ -82,7 +83,7 @@ func (c *Connection) server(ctx context.Context, q table.Query) (*server, error)
 			return nil, err
 		}
 	}
-	s.skew = c.client.Skew()
+	s.skew = c.Client().Skew()
 	return s, nil
 }
 

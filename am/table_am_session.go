@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -64,24 +65,24 @@ var sessionFields = map[string][]string{
 	"title":                       {rest.FieldUsername},
 }
 
-func sessions(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*session, error] {
+func sessions(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
 	return sessionRows(ctx, c, q, sessionQuery(q))
 }
 
-func sessionRows(ctx context.Context, c *Connection, q table.Query, scanned inventory.Query) iter.Seq2[*session, error] {
+func sessionRows(ctx context.Context, c *connection.Connection, q table.Query, scanned inventory.Query) iter.Seq2[*session, error] {
 	return func(yield func(*session, error) bool) {
 		scan, err := newSessionScan(ctx, c, q)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		for s, err := range c.inventory.Sessions(ctx, scanned) {
+		for s, err := range c.Inventory().Sessions(ctx, scanned) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			if scan.now.IsZero() {
-				scan.now = c.client.Now() // the server has answered by now
+				scan.now = c.Client().Now() // the server has answered by now
 			}
 			if !yield(&session{s, scan}, nil) {
 				return
@@ -101,8 +102,8 @@ func sessionQuery(q table.Query) inventory.Query {
 }
 
 // listSessions lists a realm for lookups by user name.
-func listSessions(ctx context.Context, c *Connection, q table.Query, realm string, most int) (l list[session], err error) {
-	limit, _, err := c.inventory.ListCap(ctx)
+func listSessions(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (l list[session], err error) {
+	limit, _, err := c.Inventory().ListCap(ctx)
 	if err != nil || limit > most {
 		l.tooLong = err == nil
 		return l, err
@@ -111,11 +112,11 @@ func listSessions(ctx context.Context, c *Connection, q table.Query, realm strin
 	if err != nil {
 		return l, err
 	}
-	sessions, complete, err := c.inventory.List(ctx, rest.SessionQuery{Realm: realm, Fields: listFields(q)})
+	sessions, complete, err := c.Inventory().List(ctx, rest.SessionQuery{Realm: realm, Fields: listFields(q)})
 	if err != nil || !complete {
 		return l, err
 	}
-	scan.now = c.client.Now()
+	scan.now = c.Client().Now()
 	for _, s := range sessions {
 		l.rows = append(l.rows, &session{s, scan})
 	}
@@ -139,12 +140,12 @@ func (s *session) spelled(realm, username string) *session {
 	return &session{&copied, s.scan}
 }
 
-func newSessionScan(ctx context.Context, c *Connection, q table.Query) (*sessionScan, error) {
+func newSessionScan(ctx context.Context, c *connection.Connection, q table.Query) (*sessionScan, error) {
 	scan := &sessionScan{baseURL: c.BaseURL()}
 	if !q.Wants("is_current") {
 		return scan, nil
 	}
-	own, err := c.client.OwnSession(ctx)
+	own, err := c.Client().OwnSession(ctx)
 	if err != nil {
 		return nil, err
 	}

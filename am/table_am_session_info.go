@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -54,9 +55,9 @@ func (t token) cell() any {
 }
 
 // tokens are those that a query is about: its own session where it names none. A bearer token has no session.
-func (c *Connection) tokens(q table.Query) []token {
+func tokens(c *connection.Connection, q table.Query) []token {
 	ids := q.Texts("token_id")
-	if ids == nil && c.client.HasSession() {
+	if ids == nil && c.Client().HasSession() {
 		return []token{{own: true}}
 	}
 	tokens := make([]token, len(ids))
@@ -66,10 +67,10 @@ func (c *Connection) tokens(q table.Query) []token {
 	return tokens
 }
 
-func sessionInfos(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*sessionInfo, error] {
+func sessionInfos(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*sessionInfo, error] {
 	wantsUID := q.Wants("session_uid")
-	return inventory.SideBySide(ctx, c.tokens(q), c.client.MaxConcurrency(), func(ctx context.Context, t token) (*sessionInfo, error) {
-		info, err := c.sessionInfo(ctx, t)
+	return inventory.SideBySide(ctx, tokens(c, q), c.Client().MaxConcurrency(), func(ctx context.Context, t token) (*sessionInfo, error) {
+		info, err := infoOf(ctx, c, t)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +78,7 @@ func sessionInfos(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*
 		if !wantsUID || !info.Valid {
 			return s, nil
 		}
-		known, err := c.client.Validate(ctx, t.id)
+		known, err := c.Client().Validate(ctx, t.id)
 		switch {
 		case rest.IsUnsupported(err):
 			return s, nil
@@ -89,15 +90,15 @@ func sessionInfos(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*
 	})
 }
 
-// sessionInfo asks about a token. An empty one would be the caller's own to the client, and is nobody's to AM.
-func (c *Connection) sessionInfo(ctx context.Context, t token) (*rest.SessionInfo, error) {
+// infoOf asks about a token. An empty one would be the caller's own to the client, and is nobody's to AM.
+func infoOf(ctx context.Context, c *connection.Connection, t token) (*rest.SessionInfo, error) {
 	switch {
 	case t.own:
-		return c.client.OwnSession(ctx)
+		return c.Client().OwnSession(ctx)
 	case t.id == "":
 		return &rest.SessionInfo{}, nil
 	}
-	return c.client.SessionInfo(ctx, t.id)
+	return c.Client().SessionInfo(ctx, t.id)
 }
 
 func (s *sessionInfo) properties() any {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -33,20 +34,20 @@ type sessionProperty struct {
 	baseURL     string
 }
 
-func sessionProperties(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*sessionProperty, error] {
+func sessionProperties(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*sessionProperty, error] {
 	names := q.Texts("name")
 	if names != nil && len(names) == 0 {
 		return func(func(*sessionProperty, error) bool) {}
 	}
 	ask := func(ctx context.Context, t token) (rows []*sessionProperty, err error) {
-		properties, err := c.properties(ctx, t, names)
+		properties, err := propertiesOf(ctx, c, t, names)
 		for _, name := range slices.Sorted(maps.Keys(properties)) {
 			rows = append(rows, &sessionProperty{t, name, properties[name], c.BaseURL()})
 		}
 		return rows, err
 	}
 	return func(yield func(*sessionProperty, error) bool) {
-		for rows, err := range inventory.SideBySide(ctx, c.tokens(q), c.client.MaxConcurrency(), ask) {
+		for rows, err := range inventory.SideBySide(ctx, tokens(c, q), c.Client().MaxConcurrency(), ask) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -60,17 +61,17 @@ func sessionProperties(ctx context.Context, c *Connection, q table.Query) iter.S
 	}
 }
 
-// properties are a session's. One that has ended has none: AM refuses the question (400 by OpenAM, which does not tell
+// propertiesOf are a session's. One that has ended has none: AM refuses the question (400 by OpenAM, which does not tell
 // the token from another fault of the request), and says of the token that it is not valid.
-func (c *Connection) properties(ctx context.Context, t token, names []string) (map[string]string, error) {
+func propertiesOf(ctx context.Context, c *connection.Connection, t token, names []string) (map[string]string, error) {
 	if t.id == "" && !t.own {
 		return nil, nil
 	}
-	properties, err := c.client.SessionProperties(ctx, t.id, names...)
+	properties, err := c.Client().SessionProperties(ctx, t.id, names...)
 	if err == nil || t.own || rest.IsUnsupported(err) || rest.IsForbidden(err) || rest.IsUnauthorized(err) {
 		return properties, err
 	}
-	if info, unknown := c.client.SessionInfo(ctx, t.id); unknown == nil && !info.Valid {
+	if info, unknown := c.Client().SessionInfo(ctx, t.id); unknown == nil && !info.Valid {
 		return nil, nil
 	}
 	return nil, err

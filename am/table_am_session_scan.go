@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -28,9 +29,9 @@ var sessionScanTable = tableOf[realmScan]{
 		{"title", table.Text, "The realm.", func(r *realmScan) any { return r.Realm }},
 		{"base_url", table.Text, "Address of the deployment.", func(r *realmScan) any { return r.baseURL }},
 	},
-	rows: func(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*realmScan, error] {
+	rows: func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*realmScan, error] {
 		return func(yield func(*realmScan, error) bool) {
-			for r, err := range c.inventory.Scan(ctx, inventory.Query{Realms: q.Texts("realm")}) {
+			for r, err := range c.Inventory().Scan(ctx, inventory.Query{Realms: q.Texts("realm")}) {
 				if err != nil {
 					yield(nil, err)
 					return

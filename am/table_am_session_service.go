@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -23,10 +24,10 @@ var sessionServiceTable = tableOf[sessionService]{
 		{"title", table.Text, "The realm.", func(s *sessionService) any { return s.realm }},
 		{"base_url", table.Text, "Address of the deployment.", func(s *sessionService) any { return s.baseURL }},
 	},
-	rows: func(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*sessionService, error] {
-		return inventory.ByRealm(ctx, c.inventory, q.Texts("realm"), func(ctx context.Context, realm string) iter.Seq2[*sessionService, error] {
+	rows: func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*sessionService, error] {
+		return inventory.ByRealm(ctx, c.Inventory(), q.Texts("realm"), func(ctx context.Context, realm string) iter.Seq2[*sessionService, error] {
 			return func(yield func(*sessionService, error) bool) {
-				yield(c.sessionService(ctx, realm, q.Wants("client_side_sessions")))
+				yield(sessionServiceOf(ctx, c, realm, q.Wants("client_side_sessions")))
 			}
 		})
 	},
@@ -40,10 +41,10 @@ type sessionService struct {
 	baseURL    string
 }
 
-func (c *Connection) sessionService(ctx context.Context, realm string, clientSide bool) (s *sessionService, err error) {
+func sessionServiceOf(ctx context.Context, c *connection.Connection, realm string, clientSide bool) (s *sessionService, err error) {
 	s = &sessionService{realm: realm, baseURL: c.BaseURL()}
-	if s.Limits, err = c.inventory.Limits(ctx, realm); err == nil && clientSide {
-		s.clientSide, err = c.inventory.ClientSide(ctx, realm)
+	if s.Limits, err = c.Inventory().Limits(ctx, realm); err == nil && clientSide {
+		s.clientSide, err = c.Inventory().ClientSide(ctx, realm)
 	}
 	return s, err
 }

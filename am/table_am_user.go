@@ -5,6 +5,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -22,9 +23,9 @@ var userTable = tableOf[user]{
 		{"title", table.Text, "The login name and the realm.", func(u *user) any { return u.Login + " @ " + u.Realm }},
 		{"base_url", table.Text, "Address of the deployment.", func(u *user) any { return u.baseURL }},
 	},
-	rows: func(ctx context.Context, c *Connection, q table.Query) iter.Seq2[*user, error] {
+	rows: func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*user, error] {
 		return func(yield func(*user, error) bool) {
-			for u, err := range c.inventory.Users(ctx, userQuery(q)) {
+			for u, err := range c.Inventory().Users(ctx, userQuery(q)) {
 				if err != nil {
 					yield(nil, err)
 					return
@@ -42,10 +43,10 @@ var userTable = tableOf[user]{
 }
 
 // listUsers lists a realm for lookups by user name. It is an error where the server cuts the list.
-func listUsers(ctx context.Context, c *Connection, q table.Query, realm string, most int) (l list[user], err error) {
+func listUsers(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (l list[user], err error) {
 	asked := userQuery(q)
 	asked.Realms, asked.Names = []string{realm}, nil
-	for u, err := range c.inventory.Exact().Users(ctx, asked) {
+	for u, err := range c.Inventory().Exact().Users(ctx, asked) {
 		if err != nil {
 			return list[user]{}, err
 		}

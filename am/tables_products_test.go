@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/amsql/steampipe-plugin-am/am/table"
-
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // product is a simulated product with a realm whose lists of properties are filled, as the engine sees it.
@@ -36,7 +36,7 @@ func newProduct(t *testing.T, profile string) product {
 	send(t, sim, url+"/json/realms/root/realms/alpha/realm-config/services/amSessionPropertyWhitelist?_action=create", *config.SSOToken, whitelist)
 	if id, key := sim.ServiceAccount(); id != "" {
 		jwk := string(key)
-		config = am.Config{BaseURL: &url, ServiceAccountID: &id, ServiceAccountJWK: &jwk}
+		config = connection.Config{BaseURL: &url, ServiceAccountID: &id, ServiceAccountJWK: &jwk}
 	}
 	return product{newEngineHost(t, config), sim, url}
 }
@@ -241,7 +241,7 @@ func TestTablesFailLoudlyForWhoMayNotAsk(t *testing.T) {
 	admin, _ := sim.Admin()
 	foreign, err := sim.Login("/", admin)
 	must(t, err)
-	p := product{newEngineHost(t, am.Config{BaseURL: &url, SSOToken: &session.Token}), sim, url}
+	p := product{newEngineHost(t, connection.Config{BaseURL: &url, SSOToken: &session.Token}), sim, url}
 	for statement, want := range map[string]string{
 		"select * from am_user":                                                      "am_user: realm /: ",
 		"select * from am_user where username = 'demo'":                              "am_user: realm /: ",
@@ -271,10 +271,10 @@ func TestRealmsThatTheConnectionNamesAreShownWhereNoneAreListed(t *testing.T) {
 	session, err := sim.Login("/", "demo")
 	must(t, err)
 	var notices []string
-	c, err := am.Open("am", am.Config{BaseURL: &url, SSOToken: &session.Token, Realms: []string{"/alpha", "/charlie/deep"}}, am.Host{Notify: func(notice string) { notices = append(notices, notice) }})
+	c, err := connection.Open("am", connection.Config{BaseURL: &url, SSOToken: &session.Token, Realms: []string{"/alpha", "/charlie/deep"}}, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
 	must(t, err)
 	var paths []any
-	for _, source := range c.Tables() {
+	for _, source := range am.Tables(c) {
 		if source.Name() != "am_realm" {
 			continue
 		}

@@ -7,14 +7,15 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // Union is the tables of several connections as those of one: each has the rows of all, in no order. An error in one
 // connection is the query's, and names the connection.
-func Union(members []*Connection) []table.Table { return unite(members, (*Connection).Tables) }
+func Union(members []*connection.Connection) []table.Table { return unite(members, Tables) }
 
-func unite(members []*Connection, tablesOf func(*Connection) []table.Table) []table.Table {
+func unite(members []*connection.Connection, tablesOf func(*connection.Connection) []table.Table) []table.Table {
 	tables := make([]table.Table, len(definitions))
 	for _, member := range members {
 		for i, t := range tablesOf(member) {
@@ -22,7 +23,7 @@ func unite(members []*Connection, tablesOf func(*Connection) []table.Table) []ta
 				tables[i] = &union{Table: t}
 			}
 			u := tables[i].(*union)
-			u.members, u.names = append(u.members, t), append(u.names, member.name)
+			u.members, u.names = append(u.members, t), append(u.names, member.Name())
 		}
 	}
 	return tables

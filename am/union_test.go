@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // united are the tables of several simulated AMs, by name.
-func united(t *testing.T, options ...simulator.Options) (map[string]table.Table, []*am.Connection) {
+func united(t *testing.T, options ...simulator.Options) (map[string]table.Table, []*connection.Connection) {
 	t.Helper()
-	var members []*am.Connection
+	var members []*connection.Connection
 	for i, o := range options {
 		sim, url := server(t, o)
-		c, err := am.Open([]string{"east", "west", "north"}[i], asAdministrator(t, sim, url), am.Host{})
+		c, err := connection.Open([]string{"east", "west", "north"}[i], asAdministrator(t, sim, url), connection.Host{})
 		must(t, err)
 		members = append(members, c)
 	}
@@ -45,7 +46,7 @@ func TestUnionHasTheRowsOfAllMembersAndTellsThemApart(t *testing.T) {
 		}
 		for _, m := range members {
 			alone := 0
-			for _, of := range m.Tables() {
+			for _, of := range am.Tables(m) {
 				if of.Name() != name {
 					continue
 				}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // walk visits a command and all below it.
@@ -20,7 +22,7 @@ func walk(cmd *cobra.Command, visit func(*cobra.Command)) {
 var flagInText = regexp.MustCompile(`(?:^|\s)--([a-z-]+)`)
 
 func TestEveryCommandExplainsItselfWithExamplesThatExist(t *testing.T) {
-	root := Command(Streams{Out: io.Discard, Err: io.Discard})
+	root := Command(terminal.Streams{Out: io.Discard, Err: io.Discard})
 	visited := 0
 	walk(root, func(cmd *cobra.Command) {
 		visited++
@@ -54,7 +56,7 @@ func TestEveryCommandExplainsItselfWithExamplesThatExist(t *testing.T) {
 }
 
 func TestEveryFlagHasAWordForItsValue(t *testing.T) {
-	walk(Command(Streams{}), func(cmd *cobra.Command) {
+	walk(Command(terminal.Streams{}), func(cmd *cobra.Command) {
 		if usage := cmd.LocalFlags().FlagUsages(); strings.Contains(usage, " string ") || strings.Contains(usage, " stringArray ") {
 			t.Errorf("%s: a flag's value is only called string:\n%s", cmd.CommandPath(), usage)
 		}

@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // shells are those that completion is written for, and how each takes it.
@@ -21,7 +23,7 @@ var shells = []struct {
 	{"powershell", "amsql completion powershell >> $PROFILE", (*cobra.Command).GenPowerShellCompletionWithDesc},
 }
 
-func newCompletion(streams Streams) *cobra.Command {
+func newCompletion(streams terminal.Streams) *cobra.Command {
 	var names, uses []string
 	for _, s := range shells {
 		names = append(names, s.name)
@@ -48,11 +50,12 @@ func newCompletion(streams Streams) *cobra.Command {
 
 // flagValues complete the values of the flags of these names, with whatever command.
 var flagValues = map[string]cobra.CompletionFunc{
-	"output":     fixed(strings.Split(formatNames(), "|")...),
+	"output":     fixed(strings.Split(render.FormatNames(), "|")...),
 	"profile":    fixed(simulator.Profiles()...),
+	"deployment": fixed(deploymentChoices()...),
 	"connection": connectionNames,
 	"config":     fixedExtension("spc"),
-	"format":     fixed(reportFormatNames...),
+	"format":     fixed(render.ReportFormats...),
 	"compare":    fixedExtension("json"),
 	"reports":    cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 }

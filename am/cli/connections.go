@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,14 +11,13 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // environmentConnection is the name of the connection that the environment describes.
 const environmentConnection = "am"
-
-const howToConnect = "set AM_URL, AM_USERNAME and AM_PASSWORD, or write ~/.steampipe/config/am.spc (config/am.spc is a sample); " +
-	"without a server, amsql simulate starts one and amsql demo shows one"
 
 // ConnectionOptions choose connections.
 type ConnectionOptions struct {
@@ -32,7 +31,7 @@ func (o *ConnectionOptions) addFlags(flags *pflag.FlagSet) {
 }
 
 // configs are those of the connections chosen. None is no error yet: SQL may do without tables.
-func (o *ConnectionOptions) configs() ([]am.NamedConfig, error) {
+func (o *ConnectionOptions) configs() ([]connection.NamedConfig, error) {
 	configs, err := o.all()
 	if err != nil || len(o.Connections) == 0 {
 		return configs, err
@@ -41,30 +40,30 @@ func (o *ConnectionOptions) configs() ([]am.NamedConfig, error) {
 	for _, c := range configs {
 		names = append(names, c.Name)
 	}
-	var chosen []am.NamedConfig
+	var chosen []connection.NamedConfig
 	for _, name := range o.Connections {
 		i := slices.Index(names, name)
 		switch {
 		case i < 0 && len(names) == 0:
-			return nil, &usageError{fmt.Sprintf("--connection %s: there is no connection: %s", name, howToConnect)}
+			return nil, workspace.Usage("--connection %s: there is no connection: %s", name, workspace.HowToConnect)
 		case i < 0:
-			return nil, &usageError{fmt.Sprintf("--connection %s: there is only %s", name, strings.Join(names, ", "))}
+			return nil, workspace.Usage("--connection %s: there is only %s", name, strings.Join(names, ", "))
 		}
 		chosen = append(chosen, configs[i])
 	}
 	return chosen, nil
 }
 
-func (o *ConnectionOptions) all() ([]am.NamedConfig, error) {
+func (o *ConnectionOptions) all() ([]connection.NamedConfig, error) {
 	if o.Config != "" {
-		configs, err := am.ReadConfig(o.Config)
+		configs, err := connection.ReadConfig(o.Config)
 		if err == nil && len(configs) == 0 {
-			err = &usageError{fmt.Sprintf("--config %s: no connection in it has plugin = \"amsql/am\"", o.Config)}
+			err = workspace.Usage("--config %s: no connection in it has plugin = \"amsql/am\"", o.Config)
 		}
 		return configs, err
 	}
-	if config, ok := am.Environment(); ok {
-		return []am.NamedConfig{{Name: environmentConnection, Config: config}}, nil
+	if config, ok := connection.Environment(); ok {
+		return []connection.NamedConfig{{Name: environmentConnection, Config: config}}, nil
 	}
 	home, _ := os.UserHomeDir()
 	if home == "" {
@@ -74,5 +73,10 @@ func (o *ConnectionOptions) all() ([]am.NamedConfig, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return am.ReadConfig(path)
+	return connection.ReadConfig(path)
+}
+
+// openWorkspace opens the connections for a command.
+func openWorkspace(ctx context.Context, configs []connection.NamedConfig, streams terminal.Streams) (*workspace.Workspace, error) {
+	return workspace.Open(ctx, configs, streams, workspace.Options{Version: version()})
 }

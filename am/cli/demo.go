@@ -6,8 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // demonstrated is the simulated AM of the demo: enough users that its lists of sessions are cut, as those of real ones are.
@@ -45,7 +48,7 @@ const afterDemo = `All of this came from a simulated AM. To ask yours:
   amsql query "select realm, count(*) as sessions from am_session group by realm"
 `
 
-func newDemo(streams Streams) *cobra.Command {
+func newDemo(streams terminal.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "demo",
 		Short:   "Show SQL over the sessions of a simulated AM",
@@ -57,16 +60,16 @@ func newDemo(streams Streams) *cobra.Command {
 }
 
 // config leaves nothing to the environment, which may be that of another server.
-func (s *simulation) config() am.Config {
+func (s *simulation) config() connection.Config {
 	url, cookie, api := s.url(), s.server.CookieName(), "2.0"
 	user, password := s.server.Admin()
-	return am.Config{
+	return connection.Config{
 		BaseURL: &url, CookieName: &cookie, API: &api, Realms: []string{"/", "/alpha", "/bravo"},
 		Username: &user, Password: &password,
 	}
 }
 
-func demonstrate(ctx context.Context, streams Streams) error {
+func demonstrate(ctx context.Context, streams terminal.Streams) error {
 	server, err := simulator.New(demonstrated)
 	if err != nil {
 		return err
@@ -76,16 +79,16 @@ func demonstrate(ctx context.Context, streams Streams) error {
 		return err
 	}
 	defer func() { _ = s.stop() }() // it ends with the process anyway
-	w, err := openWorkspace(ctx, []am.NamedConfig{{Name: environmentConnection, Config: s.config()}}, streams)
+	w, err := openWorkspace(ctx, []connection.NamedConfig{{Name: environmentConnection, Config: s.config()}}, streams)
 	if err != nil {
 		return err
 	}
-	defer w.close(ctx)
+	defer w.Close(ctx)
 	for _, d := range demonstrations {
 		if _, err := fmt.Fprintf(streams.Out, "-- %s%s;\n", d.question, d.sql); err != nil {
 			return err
 		}
-		if err := w.print(ctx, printing{sql: d.sql, output: "table", options: formatOptions{header: true}}); err != nil {
+		if err := w.Print(ctx, workspace.Printing{SQL: d.sql, Output: "table", Format: render.Options{Header: true}}); err != nil {
 			return err
 		}
 		fmt.Fprintln(streams.Out)

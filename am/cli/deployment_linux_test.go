@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // smallDisk mounts one of a size.
@@ -41,7 +42,7 @@ func TestAFullDiskLeavesTheEarlierFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte("earlier"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, errs, status := invoke(t, Streams{}, append(c.args, path)...)
+		out, errs, status := invoke(t, terminal.Streams{}, append(c.args, path)...)
 		if status != statusFailed || out != "" || !strings.HasSuffix(errs, path+c.want) {
 			t.Errorf("%s: status %d, output %q, error %q", c.name, status, out, errs)
 		}
@@ -62,7 +63,7 @@ func TestAFullDiskIsNamedByASnapshot(t *testing.T) {
 		dir := smallDisk(t, "2m")
 		path := filepath.Join(dir, "history")
 		take := func() (errs string, status int) {
-			_, errs, status = invoke(t, Streams{}, "snapshot", "--to", c.scheme+path)
+			_, errs, status = invoke(t, terminal.Streams{}, "snapshot", "--to", c.scheme+path)
 			return errs, status
 		}
 		if errs, status := take(); status != 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +10,13 @@ import (
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/doctor"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/table"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // DoctorOptions are those of amsql doctor.
@@ -22,7 +26,7 @@ type DoctorOptions struct {
 	Output string
 }
 
-func newDoctor(streams Streams) *cobra.Command {
+func newDoctor(streams terminal.Streams) *cobra.Command {
 	var o DoctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -37,32 +41,32 @@ func newDoctor(streams Streams) *cobra.Command {
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if newFormat(o.Output, formatOptions{}) == nil {
-				return misuse(cmd, "--output %q is none of %s", o.Output, formatNames())
+			if render.NewFormat(o.Output, render.Options{}) == nil {
+				return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
 			}
 			return o.run(cmd.Context(), streams)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.Output, "output", "o", "table", "print the findings in this `format`: "+formatNames())
+	flags.StringVarP(&o.Output, "output", "o", "table", "print the findings in this `format`: "+render.FormatNames())
 	o.addFlags(flags)
 	return cmd
 }
 
-func (o *DoctorOptions) run(ctx context.Context, streams Streams) error {
+func (o *DoctorOptions) run(ctx context.Context, streams terminal.Streams) error {
 	configs, err := o.configs()
 	if err != nil {
 		return err
 	}
 	if len(configs) == 0 {
-		return &usageError{"there is no connection to try: " + howToConnect}
+		return workspace.Usage("%s", "there is no connection to try: "+workspace.HowToConnect)
 	}
 	w, err := openWorkspace(ctx, configs, streams)
 	if err != nil {
 		return err
 	}
-	defer w.close(ctx)
-	return w.examine(ctx, o.Output)
+	defer w.Close(ctx)
+	return examine(ctx, w, o.Output)
 }
 
 // findingColumns are those of what doctor prints.
@@ -72,23 +76,23 @@ var findingColumns = []engine.ResultColumn{
 }
 
 // examine prints what each step of each connection found. A step that failed makes an error.
-func (w *workspace) examine(ctx context.Context, output string) error {
-	f := newFormat(output, w.streams.formatOptions())
-	out := newOutput(w.streams, w.progress)
-	f.begin(&out.Buffer, findingColumns)
+func examine(ctx context.Context, w *workspace.Workspace, output string) error {
+	f := render.NewFormat(output, render.ScreenOptions(w.Streams))
+	out := render.NewOutput(w.Streams, w.Progress)
+	f.Begin(&out.Buffer, findingColumns)
 	var failures []string
-	for _, c := range w.connections {
-		for finding := range c.Examine(ctx) {
+	for _, c := range w.Connections {
+		for finding := range doctor.Examine(ctx, doctor.Patient{Client: c.Client(), Realms: c.Options().Realms, ListCap: c.Options().ListCap}) {
 			if finding.Status == doctor.Failed {
 				failures = append(failures, fmt.Sprintf("%s: %s failed", c.Name(), finding.Step))
 			}
-			if err := firstError(f.row(&out.Buffer, findingRow(c, finding, output)), out.rowDone()); err != nil {
+			if err := cmp.Or(f.Row(&out.Buffer, findingRow(c, finding, output)), out.RowDone()); err != nil {
 				return err
 			}
 		}
 	}
-	f.end(&out.Buffer)
-	if err := firstError(ctx.Err(), out.finish()); err != nil || len(failures) == 0 {
+	f.End(&out.Buffer)
+	if err := cmp.Or(ctx.Err(), out.Finish()); err != nil || len(failures) == 0 {
 		return err
 	}
 	return errors.New(strings.Join(failures, "; "))
@@ -97,7 +101,7 @@ func (w *workspace) examine(ctx context.Context, output string) error {
 // findingWidth is the width of the two columns of prose in a table.
 const findingWidth = 44
 
-func findingRow(c *am.Connection, f doctor.Finding, output string) []any {
+func findingRow(c *connection.Connection, f doctor.Finding, output string) []any {
 	row := []any{c.Name(), f.Step, string(f.Status), f.Detail, f.Mend}
 	for i, text := range row {
 		if output == "table" {

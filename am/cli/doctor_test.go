@@ -27,6 +27,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // diagnosis is what amsql doctor says: by step the status, and the finding.
@@ -40,7 +41,7 @@ type diagnosis struct {
 
 func diagnose(t *testing.T, args ...string) diagnosis {
 	t.Helper()
-	out, errs, exit := invoke(t, Streams{}, append([]string{"doctor", "--output", "jsonl"}, args...)...)
+	out, errs, exit := invoke(t, terminal.Streams{}, append([]string{"doctor", "--output", "jsonl"}, args...)...)
 	d := diagnosis{status: map[string]string{}, findings: map[string]struct{ Detail, Mend string }{}, text: out + errs, exit: exit}
 	for line := range strings.Lines(out) {
 		var row struct{ Step, Status, Detail, Mend string }
@@ -340,7 +341,7 @@ func TestAnInterruptionEndsDoctor(t *testing.T) {
 	server := connect(t, simulator.Options{Latency: time.Minute})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, errs, status := invokeContext(ctx, t, Streams{}, "doctor")
+	_, errs, status := invokeContext(ctx, t, terminal.Streams{}, "doctor")
 	if status != statusInterrupted || errs != "Error: interrupted\n" || administrators(server) > 0 {
 		t.Errorf("status %d, %q", status, errs)
 	}

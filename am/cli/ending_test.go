@@ -3,11 +3,17 @@
 package cli
 
 import (
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 func TestATerminalIsAskedForTheNumberOfSessions(t *testing.T) {
@@ -27,7 +33,7 @@ func TestATerminalIsAskedForTheNumberOfSessions(t *testing.T) {
 			{"query", "--allow-writes", "delete from am_session where realm = '/alpha'"},
 		} {
 			server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})
-			streams := Streams{In: strings.NewReader(c.typed), InIsTerminal: true, ErrIsTerminal: true}
+			streams := terminal.Streams{In: strings.NewReader(c.typed), InIsTerminal: true, ErrIsTerminal: true}
 			_, err, status := invoke(t, streams, args...)
 			if status != c.status || !strings.Contains(err, c.says) {
 				t.Errorf("%q typed: status %d, %q", c.typed, status, err)
@@ -42,8 +48,127 @@ func TestATerminalIsAskedForTheNumberOfSessions(t *testing.T) {
 
 func TestALongPlanIsShownInPart(t *testing.T) {
 	connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 15, Seed: 1})
-	_, err, _ := invoke(t, Streams{In: strings.NewReader("no\n"), InIsTerminal: true, ErrIsTerminal: true}, "logout", "--where", "realm = '/alpha'")
-	if strings.Count(err, " @ /alpha shandle:") != shownRows || !strings.Contains(err, "\n  and 5 more\nType the number of sessions to end them: ") {
+	_, err, _ := invoke(t, terminal.Streams{In: strings.NewReader("no\n"), InIsTerminal: true, ErrIsTerminal: true}, "logout", "--where", "realm = '/alpha'")
+	if strings.Count(err, " @ /alpha shandle:") != 10 || !strings.Contains(err, "\n  and 5 more\nType the number of sessions to end them: ") {
 		t.Errorf("%s", err)
+	}
+}
+
+// A slowAnswer is typed after something else has happened.
+type slowAnswer struct {
+	io.Reader
+	meanwhile func()
+}
+
+func (s *slowAnswer) Read(p []byte) (int, error) {
+	if s.meanwhile != nil {
+		s.meanwhile()
+		s.meanwhile = nil
+	}
+	return s.Reader.Read(p)
+}
+
+func TestAnAnswerMayTakeLong(t *testing.T) {
+	for _, args := range [][]string{
+		{"logout", "--where", "realm = '/alpha' and username = 'leaver'", "-o", "csv"},
+		{"query", "--allow-writes", "delete from am_session where realm = '/alpha' and username = 'leaver'"},
+		{"query", "--allow-writes", "begin; delete from am_session where realm = '/alpha' and username = 'leaver'; commit"},
+	} {
+		var late atomic.Int64
+		server := connect(t, simulator.Options{Realms: 1, Users: 2, Seed: 1, Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+		login := func() simulator.Session {
+			s, err := server.Login("/alpha", "leaver")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		if err := server.AddUser("/alpha", "leaver", "changeit"); err != nil {
+			t.Fatal(err)
+		}
+		login()
+		late.Store(int64(25 * time.Minute)) // the first session has five minutes left
+		login()
+		login()
+		var fresh simulator.Session
+		typed := &slowAnswer{strings.NewReader("3\n"), func() {
+			late.Add(int64(10 * time.Minute))
+			fresh = login()
+		}}
+		out, err, status := invoke(t, terminal.Streams{In: typed, InIsTerminal: true, ErrIsTerminal: true}, args...)
+		if status != statusFine || !strings.Contains(out+err, "2 ended, 1 already gone") && strings.Count(out, ",ended,,")+10*strings.Count(out, ",already gone,it ended while") != 12 {
+			t.Errorf("%q: status %d, %s%s", args, status, out, err)
+		}
+		left := server.Sessions()
+		if n := len(left); n != 2 || !slices.ContainsFunc(left, func(s simulator.Session) bool { return s.Handle == fresh.Handle }) {
+			t.Errorf("%q: %d sessions are left, want that of AM itself and the new one", args, n)
+		}
+	}
+}
+
+// Names of digits are names: nobody else's session may end for them, however they are written.
+func TestANameOfDigitsMeansNobodyElse(t *testing.T) {
+	others := []string{"7", "1", "1000", "16", "1.5", "0", "1e+20"}
+	for _, c := range []struct {
+		user string
+		args []string // USER stands for the user
+	}{
+		{"007", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"1e3", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"0x10", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"1.50", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"-0", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"100000000000000000000", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
+		{"007", []string{"query", "--allow-writes", "--yes", "--arg", "user=USER", "exec am.am_session.logout_by_user @username = :user, @realm = '/alpha'"}},
+		{"100000000000000000000", []string{"query", "--allow-writes", "--yes", "--arg", "user=USER", "exec am.am_session.logout_by_user @username = :user, @realm = '/alpha'"}},
+		{"007", []string{"exec", "logout_by_user", "username=USER", "realm=/alpha", "--yes"}},
+		{"007", []string{"logout", "--username", "USER", "--realm", "/alpha", "--yes"}},
+		{"007", []string{"query", "--allow-writes", "--yes", "--csv", "leavers=FILE", "delete from am_session where username in (select name from leavers)"}},
+		{"007", []string{"logout", "--yes", "--csv", "leavers=FILE", "--where", "username in (select name from leavers)"}},
+	} {
+		server := connect(t, simulator.Options{Realms: 1, Users: 1, Sessions: 1, Seed: 1})
+		for _, name := range append([]string{c.user}, others...) {
+			if err := server.AddUser("/alpha", name, "changeit"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := server.Login("/alpha", name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		file := filepath.Join(t.TempDir(), "leavers.csv")
+		if err := os.WriteFile(file, []byte("name\n"+c.user+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := make([]string, len(c.args))
+		for i, arg := range c.args {
+			args[i] = strings.NewReplacer("USER", c.user, "FILE", file).Replace(arg)
+		}
+		_, err, status := invoke(t, terminal.Streams{}, args...)
+		if status != statusFine {
+			t.Errorf("%q: status %d, %s", args, status, err)
+		}
+		left := map[string]bool{}
+		for _, s := range server.Sessions() {
+			left[s.Username] = true
+		}
+		if left[c.user] {
+			t.Errorf("%q: %s has a session", args, c.user)
+		}
+		for _, name := range others {
+			if !left[name] {
+				t.Errorf("%q: the session of %s has ended", args, name)
+			}
+		}
+	}
+}
+
+func TestAUserInJSONThatIsANumberIsRefused(t *testing.T) {
+	for _, member := range []string{`"username":7`, `"realm":7`, `"session_handle":7`, `"username":{}`} {
+		server := connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
+		rows := `[{"session_handle":"shandle:x","username":"a","realm":"/alpha",` + member + `}]`
+		_, err, status := invoke(t, terminal.Streams{In: strings.NewReader(rows)}, "logout", "--from", "-", "--yes")
+		if status != statusMisused || !strings.Contains(err, "cannot unmarshal") || len(server.Requests()) > 0 {
+			t.Errorf("%s: status %d, %s, and %d requests", member, status, err, len(server.Requests()))
+		}
 	}
 }

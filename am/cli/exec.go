@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,18 +10,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/methods"
-	"github.com/amsql/steampipe-plugin-am/am/table"
+	"github.com/amsql/steampipe-plugin-am/am/render"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // ExecOptions are those of amsql exec.
 type ExecOptions struct {
 	ConnectionOptions
-	EndingOptions
+	workspace.EndingOptions
 
 	Output string
 }
 
-func newExec(streams Streams) *cobra.Command {
+func newExec(streams terminal.Streams) *cobra.Command {
 	var o ExecOptions
 	cmd := &cobra.Command{
 		Use:   "exec METHOD [name=value …]",
@@ -40,18 +43,18 @@ func newExec(streams Streams) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.Output, "output", "o", "json", "print the answer in this `format`: "+formatNames())
-	o.EndingOptions.addFlags(flags)
-	o.ConnectionOptions.addFlags(flags)
+	flags.StringVarP(&o.Output, "output", "o", "json", "print the answer in this `format`: "+render.FormatNames())
+	addEndingFlags(flags, &o.EndingOptions)
+	o.addFlags(flags)
 	return cmd
 }
 
-func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string, streams Streams) error {
+func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string, streams terminal.Streams) error {
 	if len(args) == 0 {
 		return misuse(cmd, "name a method; amsql methods lists them")
 	}
-	if newFormat(o.Output, formatOptions{}) == nil {
-		return misuse(cmd, "--output %q is none of %s", o.Output, formatNames())
+	if render.NewFormat(o.Output, render.Options{}) == nil {
+		return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
 	}
 	method, err := methods.Named(args[0])
 	if err != nil {
@@ -68,12 +71,12 @@ func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string
 	if err != nil {
 		return err
 	}
-	defer w.close(ctx)
+	defer w.Close(ctx)
 	rows, err := method.Run(ctx, ending, given)
 	if err != nil && len(rows) == 0 {
 		return err
 	}
-	return firstError(err, w.printCells(method.Columns(), rows, o.Output))
+	return cmp.Or(err, w.PrintCells(method.Columns(), rows, o.Output))
 }
 
 // arguments reads name=value.
@@ -86,7 +89,7 @@ func arguments(cmd *cobra.Command, args []string) (methods.Arguments, error) {
 		}
 		value, err := fromFile(value)
 		if err != nil {
-			return nil, &usageError{fmt.Sprintf("%s: %v", name, err)}
+			return nil, workspace.Usage("%s: %v", name, err)
 		}
 		read[name] = append(read[name], value)
 	}
@@ -126,7 +129,7 @@ func completeExec(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 	return words, cobra.ShellCompDirectiveNoSpace
 }
 
-func newMethods(streams Streams) *cobra.Command {
+func newMethods(streams terminal.Streams) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:     "methods",
@@ -135,42 +138,12 @@ func newMethods(streams Streams) *cobra.Command {
 		Example: examples("", "amsql methods", "for a script", "amsql methods --output json"),
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if newFormat(output, formatOptions{}) == nil {
-				return misuse(cmd, "--output %q is none of %s", output, formatNames())
+			if render.NewFormat(output, render.Options{}) == nil {
+				return misuse(cmd, "--output %q is none of %s", output, render.FormatNames())
 			}
-			w := &workspace{streams: streams}
-			return w.printCells(methodColumns, methodRows(), output)
+			return render.PrintCells(render.NewOutput(streams, nil), methods.ListColumns, methods.ListRows(), output, render.ScreenOptions(streams))
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "print the methods in this `format`: "+formatNames())
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "print the methods in this `format`: "+render.FormatNames())
 	return cmd
-}
-
-var methodColumns = []table.Column{
-	{Name: "method"}, {Name: "accessible_by"}, {Name: "required"}, {Name: "optional"}, {Name: "action"}, {Name: "versions"}, {Name: "effects"},
-}
-
-func methodRows() (rows [][]any) {
-	for _, m := range methods.Methods {
-		by := []string{"exec"}
-		for _, access := range m.By {
-			by = append(by, access.Verb+" "+access.Table)
-		}
-		row := []any{}
-		for _, cell := range []string{
-			m.Name, strings.Join(by, ", "), strings.Join(m.Required, ", "), strings.Join(m.Optional, ", "),
-			m.Action, strings.Join(m.Versions(), ", "), m.Effects,
-		} {
-			row = append(row, nullText(cell))
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-func nullText(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
 }

@@ -12,13 +12,14 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // The columns keep the statement's order, their types and their NULLs.
 func TestAParquetFileHasTheRowsOfTheStatement(t *testing.T) {
 	connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1, Clock: func() time.Time { return noon }})
 	path := filepath.Join(t.TempDir(), "sessions.parquet")
-	stdout, stderr, status := invoke(t, Streams{}, "query", "--export", path,
+	stdout, stderr, status := invoke(t, terminal.Streams{}, "query", "--export", path,
 		`select username, 7 as number, 0.5 as share, is_expired, latest_access_time, json('{"a":1}') as j, null as missing from am_session where username = 'amadmin'`)
 	if status != statusFine || stdout != "" {
 		t.Fatalf("status %d, output %q, error %q", status, stdout, stderr)

@@ -15,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // InitOptions are those of amsql init. What is left out is asked for on a terminal.
@@ -27,7 +29,7 @@ type InitOptions struct {
 	Secret     string // env:NAME or file:PATH; on a terminal also the password itself
 }
 
-func newInit(streams Streams) *cobra.Command {
+func newInit(streams terminal.Streams) *cobra.Command {
 	var o InitOptions
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -58,7 +60,7 @@ func newInit(streams Streams) *cobra.Command {
 // connectionName is what both SQL and Steampipe take for a schema without quotes.
 var connectionName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-func (o *InitOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) error {
+func (o *InitOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	if !connectionName.MatchString(o.Connection) {
 		return misuse(cmd, "--connection %q is no name of small letters, digits and underscores", o.Connection)
 	}
@@ -70,7 +72,7 @@ func (o *InitOptions) run(ctx context.Context, cmd *cobra.Command, streams Strea
 	}
 	for _, path := range []string{o.Config, o.secretFile()} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return &usageError{fmt.Sprintf("%s is there already, and init overwrites nothing: edit it, or name another file with --config; amsql doctor tries what is there", path)}
+			return workspace.Usage("%s is there already, and init overwrites nothing: edit it, or name another file with --config; amsql doctor tries what is there", path)
 		}
 	}
 	if err := o.ask(ctx, cmd, streams); err != nil {
@@ -87,7 +89,7 @@ func (o *InitOptions) locate() (err error) {
 	if o.Config == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return &usageError{fmt.Sprintf("there is no home directory (%v): name a file with --config", err)}
+			return workspace.Usage("there is no home directory (%v): name a file with --config", err)
 		}
 		o.Config = filepath.Join(home, ".steampipe", "config", "am.spc")
 	}
@@ -115,7 +117,7 @@ var questions = []struct {
 	{"--secret", "Password, or where it is (env:NAME, file:PATH): ", true, func(o *InitOptions) *string { return &o.Secret }},
 }
 
-func (o *InitOptions) ask(ctx context.Context, cmd *cobra.Command, streams Streams) error {
+func (o *InitOptions) ask(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	for _, q := range questions {
 		answer := q.answer(o)
 		switch {
@@ -125,7 +127,7 @@ func (o *InitOptions) ask(ctx context.Context, cmd *cobra.Command, streams Strea
 			return misuse(cmd, "%s is missing, and there is no terminal to ask on", q.flag)
 		}
 		fmt.Fprint(streams.Err, q.text)
-		text, err := streams.readLine(ctx, !q.secret)
+		text, err := streams.ReadLine(ctx, !q.secret)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
@@ -150,29 +152,29 @@ func (o *InitOptions) settle() (err error) {
 		o.Secret = "file:" + path
 	}
 	if o.isServiceAccount() && !isReference(o.Secret) {
-		return &usageError{"a service account's key is too long to be typed: give file:PATH, where PATH is the key that Advanced Identity Cloud handed out"}
+		return workspace.Usage("a service account's key is too long to be typed: give file:PATH, where PATH is the key that Advanced Identity Cloud handed out")
 	}
 	return nil
 }
 
 // try examines the connection as it would be written.
-func (o *InitOptions) try(ctx context.Context, streams Streams) error {
-	config := am.Config{BaseURL: &o.URL, Username: &o.Account, Password: &o.Secret}
+func (o *InitOptions) try(ctx context.Context, streams terminal.Streams) error {
+	config := connection.Config{BaseURL: &o.URL, Username: &o.Account, Password: &o.Secret}
 	if o.isServiceAccount() {
-		config = am.Config{BaseURL: &o.URL, ServiceAccountID: &o.Account, ServiceAccountJWK: &o.Secret}
+		config = connection.Config{BaseURL: &o.URL, ServiceAccountID: &o.Account, ServiceAccountJWK: &o.Secret}
 	}
-	w, err := openWorkspace(ctx, []am.NamedConfig{{Name: o.Connection, Config: config}}, streams)
+	w, err := openWorkspace(ctx, []connection.NamedConfig{{Name: o.Connection, Config: config}}, streams)
 	if err != nil {
 		return err
 	}
-	defer w.close(ctx)
-	if err := w.examine(ctx, "table"); err != nil {
+	defer w.Close(ctx)
+	if err := examine(ctx, w, "table"); err != nil {
 		return fmt.Errorf("%w; nothing has been written", err)
 	}
 	return nil
 }
 
-func (o *InitOptions) write(streams Streams) error {
+func (o *InitOptions) write(streams terminal.Streams) error {
 	if err := os.MkdirAll(filepath.Dir(o.Config), 0o700); err != nil {
 		return err
 	}
@@ -182,7 +184,7 @@ func (o *InitOptions) write(streams Streams) error {
 		if err := writeNew(o.secretFile(), []byte(o.Secret+"\n")); err != nil {
 			return err
 		}
-		streams.notice("the password is in " + o.secretFile() + ", for its owner's eyes")
+		streams.Notice("the password is in " + o.secretFile() + ", for its owner's eyes")
 	}
 	if err := writeNew(o.Config, o.spc(reference)); err != nil {
 		if reference != o.Secret {
@@ -190,7 +192,7 @@ func (o *InitOptions) write(streams Streams) error {
 		}
 		return err
 	}
-	streams.notice("the connection is in " + o.Config)
+	streams.Notice("the connection is in " + o.Config)
 	return nil
 }
 

@@ -15,8 +15,9 @@ import (
 
 	"github.com/creack/pty"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // screen is a terminal on which a command runs: what was shown, echo included.
@@ -97,7 +98,7 @@ func TestInitAsksOnATerminalAndKeepsThePasswordApart(t *testing.T) {
 	if strings.Contains(s.text(), "ampassword") {
 		t.Errorf("the terminal shows the password:\n%s", s.text())
 	}
-	configs, err := am.ReadConfig(path)
+	configs, err := connection.ReadConfig(path)
 	if err != nil || len(configs) != 1 {
 		t.Fatalf("%d connections, %v", len(configs), err)
 	}
@@ -107,7 +108,7 @@ func TestInitAsksOnATerminalAndKeepsThePasswordApart(t *testing.T) {
 	}
 	checkSecret(t, path)
 	checkSecret(t, secret)
-	if out, errs, _ := invoke(t, Streams{}, "query", "--config", path, "-o", "csv", "--header=false", "select count(*) from am_session where realm <> '/'"); out != "12\n" {
+	if out, errs, _ := invoke(t, terminal.Streams{}, "query", "--config", path, "-o", "csv", "--header=false", "select count(*) from am_session where realm <> '/'"); out != "12\n" {
 		t.Errorf("the connection finds %q sessions, want 12: %s", out, errs)
 	}
 	if n := administrators(server); n > 0 {
@@ -136,7 +137,7 @@ func TestAFileThatAppearsWhileInitAsksStaysAsItIs(t *testing.T) {
 	if err := os.WriteFile(o.Config, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.write(Streams{Err: io.Discard}); err == nil {
+	if err := o.write(terminal.Streams{Err: io.Discard}); err == nil {
 		t.Error("it wrote over the file")
 	}
 	if content, _ := os.ReadFile(o.Config); string(content) != "mine" {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // ending starts amsql logout for all sessions of a realm and waits until some are ended.
@@ -75,6 +76,12 @@ func TestAfterAKillASecondRunSettlesEverySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := ending(t, server, "--from", handles, "--journal", journal)
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil { // so that it cannot end by itself
+		t.Fatal(err)
+	}
+	if _, errs, status := invoke(t, terminal.Streams{}, "logout", "--yes", "--from", handles, "--journal", journal); status != statusMisused || !strings.Contains(errs, "is in use by another amsql") {
+		t.Errorf("a second process with the same journal: status %d, %s", status, errs)
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +93,7 @@ func TestAfterAKillASecondRunSettlesEverySession(t *testing.T) {
 	if left == 0 {
 		t.Fatal("all had ended before the kill")
 	}
-	out, errs, status := invoke(t, Streams{}, "logout", "--yes", "--max", "2000", "-o", "csv", "--from", handles, "--journal", journal)
+	out, errs, status := invoke(t, terminal.Streams{}, "logout", "--yes", "--max", "2000", "-o", "csv", "--from", handles, "--journal", journal)
 	ended, gone := strings.Count(out, ",ended,"), strings.Count(out, ",already gone,")
 	if status != statusFine || ended != left || gone != len(list)-left {
 		t.Errorf("status %d, %s: %d ended and %d already gone, want %d and %d", status, errs, ended, gone, left, len(list)-left)

@@ -15,13 +15,15 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
-	"github.com/amsql/steampipe-plugin-am/am/table"
+	"github.com/amsql/steampipe-plugin-am/am/render"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // LogoutOptions are those of amsql logout.
 type LogoutOptions struct {
 	ConnectionOptions
-	EndingOptions
+	workspace.EndingOptions
 
 	Handles   []string
 	TokenFile string
@@ -33,7 +35,7 @@ type LogoutOptions struct {
 	Output    string
 }
 
-func newLogout(streams Streams) *cobra.Command {
+func newLogout(streams terminal.Streams) *cobra.Command {
 	var o LogoutOptions
 	cmd := &cobra.Command{
 		Use:   "logout",
@@ -64,9 +66,9 @@ func newLogout(streams Streams) *cobra.Command {
 	flags.StringVar(&o.Where, "where", "", "end the sessions of am_session for which this `SQL` is true")
 	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one a line, or the JSON of a query")
 	flags.StringArrayVar(&o.CSV, "csv", nil, csvUsage)
-	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+formatNames())
-	o.EndingOptions.addFlags(flags)
-	o.ConnectionOptions.addFlags(flags)
+	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+render.FormatNames())
+	addEndingFlags(flags, &o.EndingOptions)
+	o.addFlags(flags)
 	return cmd
 }
 
@@ -82,13 +84,15 @@ func (o *LogoutOptions) check(cmd *cobra.Command) error {
 		return misuse(cmd, "give one of --handle, --token-file, --username, --where and --from, to say which sessions")
 	case o.Realm != "" && o.Username == "":
 		return misuse(cmd, "--realm goes with --username")
-	case newFormat(o.Output, formatOptions{}) == nil:
-		return misuse(cmd, "--output %q is none of %s", o.Output, formatNames())
+	case methods.CheckRealm(o.Realm) != nil:
+		return misuse(cmd, "--realm %v", methods.CheckRealm(o.Realm))
+	case render.NewFormat(o.Output, render.Options{}) == nil:
+		return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
 	}
 	return nil
 }
 
-func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) error {
+func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	read, err := o.read(ctx, streams)
 	if err != nil {
 		return err
@@ -97,8 +101,8 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams Str
 	if err != nil {
 		return err
 	}
-	defer w.close(ctx)
-	if err := w.loadCSV(cmd, o.CSV); err != nil {
+	defer w.Close(ctx)
+	if err := loadCSV(cmd, w, o.CSV); err != nil {
 		return err
 	}
 	var outcomes []methods.Outcome
@@ -106,49 +110,49 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams Str
 	case o.Username != "":
 		outcomes, err = ending.User(ctx, o.Realm, o.Username)
 	case o.Where != "":
-		if read, err = w.sessionsWhere(ctx, o.Where); err == nil {
+		if read, err = sessionsWhere(ctx, w, o.Where); err == nil {
 			outcomes, err = ending.Sessions(ctx, read)
 		}
 	default:
 		outcomes, err = ending.Sessions(ctx, read)
 	}
 	if err != nil && len(outcomes) == 0 {
-		return w.explain(err)
+		return w.Explain(err)
 	}
-	printErr := w.printCells(methods.OutcomeColumns, methods.OutcomeRows(outcomes), o.Output)
-	return firstError(err, methods.Unended(outcomes), printErr)
+	printErr := w.PrintCells(methods.OutcomeColumns, methods.OutcomeRows(outcomes), o.Output)
+	return cmp.Or(err, methods.Remaining(outcomes), printErr)
 }
 
 // openEnding opens the first of the connections for what ends its sessions.
-func openEnding(ctx context.Context, connections ConnectionOptions, o EndingOptions, streams Streams) (*workspace, *methods.Ending, error) {
+func openEnding(ctx context.Context, connections ConnectionOptions, o workspace.EndingOptions, streams terminal.Streams) (*workspace.Workspace, *methods.Ending, error) {
 	configs, err := connections.configs()
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(configs) == 0 {
-		return nil, nil, &usageError{"there is no connection: " + howToConnect}
+		return nil, nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
 	}
 	if configs[0].Members != nil {
-		return nil, nil, &usageError{fmt.Sprintf("connection %s is an aggregator: choose the connection whose sessions shall end with --connection", configs[0].Name)}
+		return nil, nil, workspace.Usage("connection %s is an aggregator: choose the connection whose sessions shall end with --connection", configs[0].Name)
 	}
 	w, err := openWorkspace(ctx, configs, streams)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := w.endings(o); err != nil {
-		w.close(ctx)
+	if err := w.AllowWrites(o); err != nil {
+		w.Close(ctx)
 		return nil, nil, err
 	}
-	return w, w.ends[configs[0].Name], nil
+	return w, w.Ending(configs[0].Name), nil
 }
 
 // read reads the sessions that are named outside of AM, before anything is sent.
-func (o *LogoutOptions) read(ctx context.Context, streams Streams) (sessions []methods.Session, err error) {
+func (o *LogoutOptions) read(ctx context.Context, streams terminal.Streams) (sessions []methods.Session, err error) {
 	switch {
 	case o.TokenFile != "":
 		text, err := os.ReadFile(o.TokenFile)
 		if err != nil {
-			return nil, &usageError{fmt.Sprintf("--token-file: %v", err)}
+			return nil, workspace.Usage("--token-file: %v", err)
 		}
 		for _, token := range words(text) {
 			sessions = append(sessions, methods.Session{Token: token})
@@ -157,16 +161,14 @@ func (o *LogoutOptions) read(ctx context.Context, streams Streams) (sessions []m
 	case o.From != "":
 		var text []byte
 		if o.From == "-" {
-			all, err := readAll(ctx, streams.In)
-			if err != nil {
+			if text, err = streams.ReadAll(ctx); err != nil {
 				return nil, err
 			}
-			text = []byte(all)
 		} else if text, err = os.ReadFile(o.From); err != nil {
-			return nil, &usageError{fmt.Sprintf("--from: %v", err)}
+			return nil, workspace.Usage("--from: %v", err)
 		}
 		if sessions, err = sessionsFrom(text); err != nil {
-			return nil, &usageError{fmt.Sprintf("--from: %v", err)}
+			return nil, workspace.Usage("--from: %v", err)
 		}
 		return sessions, nil
 	}
@@ -246,8 +248,8 @@ func appendSessions(sessions []methods.Session, document json.RawMessage) ([]met
 }
 
 // sessionsWhere are those of am_session for which a condition is true.
-func (w *workspace) sessionsWhere(ctx context.Context, where string) (sessions []methods.Session, err error) {
-	rows, err := w.db.Query(ctx, "select session_handle, username, realm from am_session where (\n"+where+"\n)")
+func sessionsWhere(ctx context.Context, w *workspace.Workspace, where string) (sessions []methods.Session, err error) {
+	rows, err := w.DB.Query(ctx, "select session_handle, username, realm from am_session where (\n"+where+"\n)")
 	if err != nil {
 		return nil, whereError(err)
 	}
@@ -259,7 +261,7 @@ func readSessions(rows *engine.Rows) (sessions []methods.Session, err error) {
 	for rows.Next() {
 		sessions = append(sessions, methods.Session{Handle: cell(0), Username: cell(1), Realm: cell(2), Listed: true})
 	}
-	return sessions, firstError(rows.Err(), rows.Close())
+	return sessions, cmp.Or(rows.Err(), rows.Close())
 }
 
 // whereError names the place in the condition, not in the statement around it.
@@ -269,34 +271,4 @@ func whereError(err error) error {
 		sql.Line--
 	}
 	return fmt.Errorf("--where: %w", err)
-}
-
-// printCells prints rows of cells, as a connection has them.
-func (w *workspace) printCells(columns []table.Column, rows [][]any, output string) error {
-	header := make([]engine.ResultColumn, len(columns))
-	for i, c := range columns {
-		header[i] = engine.ResultColumn{Name: c.Name, Type: c.Type}
-	}
-	out := newOutput(w.streams, w.progress)
-	f := newFormat(cmp.Or(output, "table"), w.streams.formatOptions())
-	f.begin(&out.Buffer, header)
-	for _, row := range rows {
-		if err := f.row(&out.Buffer, encoded(columns, row)); err != nil {
-			return err
-		}
-		if err := out.rowDone(); err != nil {
-			return err
-		}
-	}
-	f.end(&out.Buffer)
-	return out.finish()
-}
-
-// encoded are a row's cells, those of JSON columns as JSON.
-func encoded(columns []table.Column, row []any) []any {
-	cells := make([]any, len(row))
-	for i, cell := range row {
-		cells[i] = columns[i].Encode(cell)
-	}
-	return cells
 }

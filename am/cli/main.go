@@ -7,7 +7,10 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/render"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // The exit statuses. Scripts rely on them.
@@ -22,7 +25,7 @@ const (
 // Main runs a command line, without the program's name, and returns its exit status.
 //
 // The first interruption cancels what is under way, so that sessions are still signed out; the second ends the process.
-func Main(ctx context.Context, args []string, streams Streams) int {
+func Main(ctx context.Context, args []string, streams terminal.Streams) int {
 	// Else the process would die of `amsql query … | head` without signing out.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
@@ -31,7 +34,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	return run(ctx, args, streams)
 }
 
-func run(ctx context.Context, args []string, streams Streams) int {
+func run(ctx context.Context, args []string, streams terminal.Streams) int {
 	root := newRoot(streams)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -39,18 +42,18 @@ func run(ctx context.Context, args []string, streams Streams) int {
 	switch status {
 	case statusFine:
 	case statusInterrupted:
-		streams.error(errors.New("interrupted"))
+		streams.Error(errors.New("interrupted"))
 	default:
-		streams.error(err)
+		streams.Error(err)
 	}
 	return status
 }
 
 func statusOf(ctx context.Context, err error) int {
-	var usage *usageError
-	var config *am.ConfigError
+	var usage *workspace.UsageError
+	var config *connection.ConfigError
 	switch {
-	case err == nil, errors.Is(err, errReaderGone):
+	case err == nil, errors.Is(err, render.ErrReaderGone):
 		return statusFine
 	case ctx.Err() != nil:
 		return statusInterrupted

@@ -9,15 +9,18 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am/render"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // invoke runs a command line in this process, by default with empty streams and no configuration.
-func invoke(t *testing.T, streams Streams, args ...string) (out, err string, status int) {
+func invoke(t *testing.T, streams terminal.Streams, args ...string) (out, err string, status int) {
 	t.Helper()
 	return invokeContext(t.Context(), t, streams, args...)
 }
 
-func invokeContext(ctx context.Context, t *testing.T, streams Streams, args ...string) (string, string, int) {
+func invokeContext(ctx context.Context, t *testing.T, streams terminal.Streams, args ...string) (string, string, int) {
 	t.Helper()
 	var out, err bytes.Buffer
 	if streams.In == nil {
@@ -39,35 +42,32 @@ func numbers(n int) string {
 }
 
 func TestAnErrorAmongTheFirstRowsLeavesNothingOnStandardOutput(t *testing.T) {
-	for _, f := range formats {
-		if f.name == "" {
-			continue // for files alone
-		}
+	for _, name := range strings.Split(render.FormatNames(), "|") {
 		for _, rows := range []int{1, 2, 100} {
-			out, err, status := invoke(t, Streams{}, "query", numbers(rows), "-o", f.name)
+			out, err, status := invoke(t, terminal.Streams{}, "query", numbers(rows), "-o", name)
 			if status != statusFailed || out != "" || !strings.HasPrefix(err, "Error: ") || strings.Count(err, "\n") != 1 {
-				t.Errorf("%s, error in row %d: status %d, output %q, error %q", f.name, rows, status, out, err)
+				t.Errorf("%s, error in row %d: status %d, output %q, error %q", name, rows, status, out, err)
 			}
 		}
 	}
 }
 
 func TestRowsSentBeforeAnErrorAreWhole(t *testing.T) {
-	out, err, status := invoke(t, Streams{}, "query", numbers(50_000), "-o", "csv", "--header=false")
+	out, err, status := invoke(t, terminal.Streams{}, "query", numbers(50_000), "-o", "csv", "--header=false")
 	if lines := strings.Split(out, "\n"); status != statusFailed || len(lines) != 50_000 || lines[49_998] != "49999" || lines[49_999] != "" {
 		t.Errorf("status %d (%s), %d lines", status, err, len(lines))
 	}
 }
 
 func TestTheFirstStatementIsPrintedWhenTheSecondFails(t *testing.T) {
-	out, err, status := invoke(t, Streams{}, "query", "select 1 as a; select json('{')", "-o", "csv")
+	out, err, status := invoke(t, terminal.Streams{}, "query", "select 1 as a; select json('{')", "-o", "csv")
 	if status != statusFailed || out != "a\n1\n" {
 		t.Errorf("status %d (%s), output %q", status, err, out)
 	}
 }
 
 func TestATerminalGetsRowsAsTheyCome(t *testing.T) {
-	out, _, _ := invoke(t, Streams{OutIsTerminal: true}, "query", numbers(3), "-o", "jsonl")
+	out, _, _ := invoke(t, terminal.Streams{OutIsTerminal: true}, "query", numbers(3), "-o", "jsonl")
 	if want := "{\"i\":1}\n{\"i\":2}\n"; out != want {
 		t.Errorf("output %q, want %q", out, want)
 	}
@@ -79,21 +79,21 @@ type goneWriter struct{ err error }
 func (w goneWriter) Write([]byte) (int, error) { return 0, w.err }
 
 func TestAReaderThatHasHadEnoughIsNoError(t *testing.T) {
-	_, err, status := invoke(t, Streams{Out: goneWriter{syscall.EPIPE}}, "query", numbers(1_000_000), "-o", "csv")
+	_, err, status := invoke(t, terminal.Streams{Out: goneWriter{syscall.EPIPE}}, "query", numbers(1_000_000), "-o", "csv")
 	if status != statusFine || err != "" {
 		t.Errorf("status %d, error %q", status, err)
 	}
 }
 
 func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
-	_, err, status := invoke(t, Streams{Out: goneWriter{syscall.ENOSPC}}, "query", "select 1")
+	_, err, status := invoke(t, terminal.Streams{Out: goneWriter{syscall.ENOSPC}}, "query", "select 1")
 	if want := "Error: write to standard output: no space left on device\n"; status != statusFailed || err != want {
 		t.Errorf("status %d, error %q, want %q", status, err, want)
 	}
 }
 
 func TestATerminalWithoutSQLIsToldToGiveSome(t *testing.T) {
-	_, err, status := invoke(t, Streams{InIsTerminal: true}, "query")
+	_, err, status := invoke(t, terminal.Streams{InIsTerminal: true}, "query")
 	want := "Error: no SQL: give it as the argument, with --file or on standard input; see amsql query --help\n"
 	if status != statusMisused || err != want {
 		t.Errorf("status %d, error %q, want %q", status, err, want)
@@ -102,7 +102,7 @@ func TestATerminalWithoutSQLIsToldToGiveSome(t *testing.T) {
 
 func TestAnInterruptionEndsAQuery(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err, status := invokeContext(ctx, t, Streams{Out: cancellingWriter{cancel}}, "query", endless, "-o", "csv")
+	_, err, status := invokeContext(ctx, t, terminal.Streams{Out: cancellingWriter{cancel}}, "query", endless, "-o", "csv")
 	if want := "Error: interrupted\n"; status != statusInterrupted || err != want {
 		t.Errorf("status %d, error %q, want %q", status, err, want)
 	}
@@ -122,7 +122,7 @@ func TestAnInterruptionEndsTheWaitForSQL(t *testing.T) {
 	in, stop := io.Pipe()
 	defer stop.CloseWithError(errors.New("done"))
 	cancel()
-	if _, err, status := invokeContext(ctx, t, Streams{In: in}, "query"); status != statusInterrupted {
+	if _, err, status := invokeContext(ctx, t, terminal.Streams{In: in}, "query"); status != statusInterrupted {
 		t.Errorf("status %d, error %q", status, err)
 	}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // parameters reads the values of --arg.
@@ -21,7 +21,7 @@ func parameters(cmd *cobra.Command, args []string) ([]engine.Arg, error) {
 		}
 		value, err := fromFile(value)
 		if err != nil {
-			return nil, &usageError{fmt.Sprintf("--arg %s: %v", name, err)}
+			return nil, workspace.Usage("--arg %s: %v", name, err)
 		}
 		read = append(read, engine.Arg{Name: name, Value: number(value)})
 	}
@@ -48,7 +48,7 @@ func number(value string) any {
 	if i, err := strconv.ParseInt(value, 10, 64); err == nil && strconv.FormatInt(i, 10) == value {
 		return i
 	}
-	if f, err := strconv.ParseFloat(value, 64); err == nil && float(f) == value {
+	if f, err := strconv.ParseFloat(value, 64); err == nil && strconv.FormatFloat(f, 'f', -1, 64) == value {
 		return f
 	}
 	return value

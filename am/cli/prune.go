@@ -17,6 +17,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/history"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // PruneOptions are those of amsql snapshot prune.
@@ -28,7 +30,7 @@ type PruneOptions struct {
 	DryRun  bool
 }
 
-func newPrune(streams Streams) *cobra.Command {
+func newPrune(streams terminal.Streams) *cobra.Command {
 	var o PruneOptions
 	cmd := &cobra.Command{
 		Use:   "prune",
@@ -62,7 +64,7 @@ func newPrune(streams Streams) *cobra.Command {
 	return cmd
 }
 
-func (o *PruneOptions) run(ctx context.Context, streams Streams) error {
+func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error {
 	retention, err := o.retention()
 	if err != nil {
 		return err
@@ -70,13 +72,13 @@ func (o *PruneOptions) run(ctx context.Context, streams Streams) error {
 	if o.From == "" {
 		folder, err := history.Folder()
 		if err != nil {
-			return &usageError{err.Error()}
+			return workspace.Usage("%s", err.Error())
 		}
 		o.From = filepath.Join(folder, "history.db")
 	}
 	path := strings.TrimPrefix(o.From, "parquet:")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !strings.Contains(path, "://") {
-		return &usageError{fmt.Sprintf("--to: %v; amsql snapshot makes one", err)}
+		return workspace.Usage("--to: %v; amsql snapshot makes one", err)
 	}
 	store, err := history.Open(ctx, o.From)
 	if err != nil {
@@ -84,10 +86,10 @@ func (o *PruneOptions) run(ctx context.Context, streams Streams) error {
 	}
 	pruned, err := history.Prune(ctx, store, retention, time.Now(), o.DryRun)
 	for _, p := range pruned {
-		streams.notice(o.describe(p))
+		streams.Notice(o.describe(p))
 	}
 	if len(pruned) == 0 && err == nil {
-		streams.notice(fmt.Sprintf("there is no snapshot in %s", store))
+		streams.Notice(fmt.Sprintf("there is no snapshot in %s", store))
 	}
 	return cmp.Or(err, store.Close())
 }
@@ -97,9 +99,9 @@ func (o *PruneOptions) retention() (history.Retention, error) {
 	r := history.Retention{All: time.Duration(o.KeepAll), Hourly: time.Duration(o.Hourly), Daily: time.Duration(o.Daily)}
 	switch {
 	case r == history.Retention{}:
-		return r, &usageError{"give --keep-all, --hourly or --daily: without them, all but the latest snapshot would go; see amsql snapshot prune --help"}
+		return r, workspace.Usage("give --keep-all, --hourly or --daily: without them, all but the latest snapshot would go; see amsql snapshot prune --help")
 	case r.Hourly != 0 && r.Hourly < r.All, r.Daily != 0 && r.Daily < max(r.All, r.Hourly):
-		return r, &usageError{fmt.Sprintf("--keep-all %s, --hourly %s and --daily %s: each must be longer than the one before it, or left out", o.KeepAll, o.Hourly, o.Daily)}
+		return r, workspace.Usage("--keep-all %s, --hourly %s and --daily %s: each must be longer than the one before it, or left out", o.KeepAll, o.Hourly, o.Daily)
 	}
 	return r, nil
 }

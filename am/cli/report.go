@@ -13,14 +13,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/report"
 	"github.com/amsql/steampipe-plugin-am/am/table"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // errFindings is the end of a run that has done all it should and found what it looked for.
 var errFindings = errors.New("there are findings")
 
-func newReport(streams Streams) *cobra.Command {
+func newReport(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Answer an auditor's questions",
@@ -39,7 +42,7 @@ func newReport(streams Streams) *cobra.Command {
 
 const reportsUsage = "take the reports in this `folder`, too: SQL files with a header; docs/reports.md"
 
-func newReportList(streams Streams) *cobra.Command {
+func newReportList(streams terminal.Streams) *cobra.Command {
 	var folder, output string
 	cmd := &cobra.Command{
 		Use:     "list",
@@ -48,8 +51,8 @@ func newReportList(streams Streams) *cobra.Command {
 		Example: examples("", "amsql report list", "for a script", "amsql report list --output json"),
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if newFormat(output, formatOptions{}) == nil {
-				return misuse(cmd, "--output %q is none of %s", output, formatNames())
+			if render.NewFormat(output, render.Options{}) == nil {
+				return misuse(cmd, "--output %q is none of %s", output, render.FormatNames())
 			}
 			all, err := reports(folder)
 			if err != nil {
@@ -59,24 +62,23 @@ func newReportList(streams Streams) *cobra.Command {
 			for _, r := range all {
 				rows = append(rows, []any{r.Name, r.Severity, r.Question, strings.Join(r.Controls, ", ")})
 			}
-			w := &workspace{streams: streams}
-			return w.printCells([]table.Column{{Name: "report"}, {Name: "severity"}, {Name: "question"}, {Name: "controls"}}, rows, output)
+			return render.PrintCells(render.NewOutput(streams, nil), []table.Column{{Name: "report"}, {Name: "severity"}, {Name: "question"}, {Name: "controls"}}, rows, output, render.ScreenOptions(streams))
 		},
 	}
 	cmd.Flags().StringVar(&folder, "reports", "", reportsUsage)
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "print the list in this `format`: "+formatNames())
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "print the list in this `format`: "+render.FormatNames())
 	return cmd
 }
 
 func reports(folder string) ([]*report.Report, error) {
 	all, err := report.All(folder)
 	if err != nil {
-		return nil, &usageError{"--reports: " + err.Error()}
+		return nil, workspace.Usage("%s", "--reports: "+err.Error())
 	}
 	return all, nil
 }
 
-func newReportShow(streams Streams) *cobra.Command {
+func newReportShow(streams terminal.Streams) *cobra.Command {
 	var folder string
 	cmd := &cobra.Command{
 		Use:               "show NAME",
@@ -106,7 +108,7 @@ func namedReports(folder string, names []string) ([]*report.Report, error) {
 	}
 	chosen, err := report.Named(all, names)
 	if err != nil {
-		return nil, &usageError{err.Error()}
+		return nil, workspace.Usage("%s", err.Error())
 	}
 	return chosen, nil
 }
@@ -155,7 +157,7 @@ type ReportOptions struct {
 	FailOnFindings bool
 }
 
-func newReportRun(streams Streams) *cobra.Command {
+func newReportRun(streams terminal.Streams) *cobra.Command {
 	var o ReportOptions
 	cmd := &cobra.Command{
 		Use:   "run NAME… | --all",
@@ -176,7 +178,7 @@ func newReportRun(streams Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.All, "all", false, "run all reports")
-	flags.StringVar(&o.Format, "format", "markdown", "write the answers in this `format`: "+strings.Join(reportFormatNames, "|"))
+	flags.StringVar(&o.Format, "format", "markdown", "write the answers in this `format`: "+strings.Join(render.ReportFormats, "|"))
 	flags.StringVar(&o.Out, "out", "", "write to a `file`, which is there whole or not at all")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give a parameter of the reports its value, as `name=value`; repeatable")
 	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
@@ -186,7 +188,7 @@ func newReportRun(streams Streams) *cobra.Command {
 	return cmd
 }
 
-func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) error {
+func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	order, err := o.order(cmd)
 	if err != nil {
 		return err
@@ -194,15 +196,15 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams Str
 	var earlier *report.Run
 	if o.Compare != "" {
 		if earlier, err = report.Read(o.Compare); err != nil {
-			return &usageError{"--compare: " + err.Error()}
+			return workspace.Usage("%s", "--compare: "+err.Error())
 		}
 	}
 	w, err := o.workspace(ctx, streams)
 	if err != nil {
 		return err
 	}
-	defer w.close(ctx)
-	order.Tables = am.Census(false, w.connections...)
+	defer w.Close(ctx)
+	order.Tables = am.Census(false, w.Connections...)
 	run, err := order.Run(ctx)
 	if err != nil {
 		return misusedParameter(err)
@@ -216,7 +218,7 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams Str
 		return err
 	}
 	if !run.Complete {
-		w.notices.add("sessions can be missing from the reports: their evidence says in which realms and why")
+		w.Notices.Add("sessions can be missing from the reports: their evidence says in which realms and why")
 	}
 	if o.FailOnFindings && run.Findings > 0 {
 		return fmt.Errorf("%w: %d", errFindings, run.Findings)
@@ -231,8 +233,8 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 		return order, misuse(cmd, "there are names and --all: give one of them")
 	case !o.All && len(o.Names) == 0:
 		return order, misuse(cmd, "name reports, or give --all; amsql report list has them")
-	case !slices.Contains(reportFormatNames, o.Format):
-		return order, misuse(cmd, "--format %q is none of %s", o.Format, strings.Join(reportFormatNames, ", "))
+	case !slices.Contains(render.ReportFormats, o.Format):
+		return order, misuse(cmd, "--format %q is none of %s", o.Format, strings.Join(render.ReportFormats, ", "))
 	}
 	if o.All {
 		order.Reports, err = reports(o.Reports)
@@ -257,20 +259,20 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 }
 
 // workspace opens the one connection, or the aggregator, that the reports ask.
-func (o *ReportOptions) workspace(ctx context.Context, streams Streams) (*workspace, error) {
+func (o *ReportOptions) workspace(ctx context.Context, streams terminal.Streams) (*workspace.Workspace, error) {
 	configs, err := o.configs()
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case len(configs) == 0:
-		return nil, &usageError{"there is no connection: " + howToConnect}
+		return nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
 	case len(configs) > 1:
 		var names []string
 		for _, c := range configs {
 			names = append(names, c.Name)
 		}
-		return nil, &usageError{fmt.Sprintf("there are %s, and reports are of one connection or aggregator: choose it with --connection", strings.Join(names, ", "))}
+		return nil, workspace.Usage("there are %s, and reports are of one connection or aggregator: choose it with --connection", strings.Join(names, ", "))
 	}
 	return openWorkspace(ctx, configs, streams)
 }
@@ -278,37 +280,37 @@ func (o *ReportOptions) workspace(ctx context.Context, streams Streams) (*worksp
 func misusedParameter(err error) error {
 	var parameter *report.ParameterError
 	if errors.As(err, &parameter) {
-		return &usageError{"--arg: " + err.Error()}
+		return workspace.Usage("%s", "--arg: "+err.Error())
 	}
 	return err
 }
 
 // write writes the run to standard output or a file. Only its owner can read the file: it tells who is logged in.
-func (o *ReportOptions) write(run *report.Run, streams Streams) error {
+func (o *ReportOptions) write(run *report.Run, streams terminal.Streams) error {
 	var b bytes.Buffer
-	if err := reportFormats[o.Format](&b, run); err != nil {
+	if err := render.WriteReport(&b, run, o.Format); err != nil {
 		return err
 	}
 	if o.Out == "" {
-		out := newOutput(streams, nil)
+		out := render.NewOutput(streams, nil)
 		out.Buffer = b
-		return out.finish()
+		return out.Finish()
 	}
 	if err := o.writeFile(b.Bytes()); err != nil {
 		return fmt.Errorf("--out: write %s: %w; nothing was changed there", o.Out, err)
 	}
-	streams.notice(fmt.Sprintf("%s with %s written to %s", english.Plural(len(run.Results), "report", ""), english.Plural(run.Findings, "finding", ""), o.Out))
+	streams.Notice(fmt.Sprintf("%s with %s written to %s", english.Plural(len(run.Results), "report", ""), english.Plural(run.Findings, "finding", ""), o.Out))
 	return nil
 }
 
 func (o *ReportOptions) writeFile(content []byte) error {
-	file, err := createWhole(o.Out)
+	file, err := render.CreateWholeFile(o.Out)
 	if err != nil {
 		return err
 	}
-	defer file.discard()
+	defer file.Discard()
 	if _, err := file.Write(content); err != nil {
 		return err
 	}
-	return file.commit()
+	return file.Commit()
 }

@@ -6,10 +6,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // commands in the order of the help.
-var commands = []func(Streams) *cobra.Command{
+var commands = []func(terminal.Streams) *cobra.Command{
 	newQuery,
 	newInit,
 	newDoctor,
@@ -25,9 +28,9 @@ var commands = []func(Streams) *cobra.Command{
 }
 
 // Command is the command line as a tree, for those who describe it. Main runs it.
-func Command(streams Streams) *cobra.Command { return newRoot(streams) }
+func Command(streams terminal.Streams) *cobra.Command { return newRoot(streams) }
 
-func newRoot(streams Streams) *cobra.Command {
+func newRoot(streams terminal.Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "amsql",
 		Short: "SQL over the login sessions of AM",
@@ -63,13 +66,8 @@ func newRoot(streams Streams) *cobra.Command {
 	return root
 }
 
-// A usageError is a command line, or a set-up, that cannot be run.
-type usageError struct{ message string }
-
-func (e *usageError) Error() string { return e.message }
-
 func misuse(cmd *cobra.Command, format string, args ...any) error {
-	return &usageError{fmt.Sprintf(format, args...) + "; see " + cmd.CommandPath() + " --help"}
+	return workspace.Usage("%s; see %s --help", fmt.Sprintf(format, args...), cmd.CommandPath())
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {

@@ -17,12 +17,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(isolated{m}, map[string]func(){
-		"amsql":     func() { os.Exit(Main(context.Background(), os.Args[1:], Standard())) },
-		"steampipe": func() { os.Exit(Main(context.Background(), os.Args[1:], Standard())) },
+		"amsql":     func() { os.Exit(Main(context.Background(), os.Args[1:], terminal.Standard())) },
+		"steampipe": func() { os.Exit(Main(context.Background(), os.Args[1:], terminal.Standard())) },
 	})
 }
 

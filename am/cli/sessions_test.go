@@ -10,9 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
-	"github.com/amsql/steampipe-plugin-am/am/openamtest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 const sessionsPage = "../../docs/sessions.md"
@@ -108,7 +109,7 @@ func TestEveryStatementOfTheDocumentationRuns(t *testing.T) {
 				args = append(args, "--arg", name+"="+value)
 			}
 		}
-		out, errs, status := invoke(t, Streams{}, args...)
+		out, errs, status := invoke(t, terminal.Streams{}, args...)
 		if status != statusFine {
 			t.Errorf("%s\nstatus %d: %s", sql, status, errs)
 		}

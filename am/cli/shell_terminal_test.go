@@ -33,7 +33,7 @@ const (
 const patient = time.Minute
 
 // terminal is an emulated one: its screen is what a person sees.
-type terminal struct {
+type emulated struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	keys   *os.File
@@ -41,7 +41,7 @@ type terminal struct {
 }
 
 // startShell starts amsql query on a terminal of that size, with a history of its own and no pager unless there is one.
-func startShell(t *testing.T, columns, rows int, args ...string) *terminal {
+func startShell(t *testing.T, columns, rows int, args ...string) *emulated {
 	t.Helper()
 	t.Setenv("TERM", "xterm")
 	t.Setenv("INPUTRC", os.DevNull)
@@ -49,14 +49,14 @@ func startShell(t *testing.T, columns, rows int, args ...string) *terminal {
 		t.Setenv("AMSQL_PAGER", "")
 	}
 	if os.Getenv("XDG_CONFIG_HOME") == "" {
-		inConfigurationFolder(t)
+		ownConfiguration(t)
 	}
 	cmd := process(t, "amsql", append([]string{"query"}, args...)...)
 	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &terminal{t: t, cmd: cmd, keys: keys, screen: vt10x.New(vt10x.WithSize(columns, rows), vt10x.WithWriter(keys))}
+	s := &emulated{t: t, cmd: cmd, keys: keys, screen: vt10x.New(vt10x.WithSize(columns, rows), vt10x.WithWriter(keys))}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -70,7 +70,7 @@ func startShell(t *testing.T, columns, rows int, args ...string) *terminal {
 	return s
 }
 
-func (s *terminal) send(keys ...string) {
+func (s *emulated) send(keys ...string) {
 	s.t.Helper()
 	if _, err := s.keys.WriteString(strings.Join(keys, "")); err != nil {
 		s.t.Fatal(err)
@@ -78,7 +78,7 @@ func (s *terminal) send(keys ...string) {
 }
 
 // ran waits for texts and for the prompt behind them: between two of them, the terminal takes keys as the shell does not.
-func (s *terminal) ran(texts ...string) {
+func (s *emulated) ran(texts ...string) {
 	s.t.Helper()
 	s.await(texts...)
 	for deadline := time.Now().Add(patient); !strings.HasSuffix(strings.TrimSpace(s.screen.String()), ">"); time.Sleep(2 * time.Millisecond) {
@@ -89,7 +89,7 @@ func (s *terminal) ran(texts ...string) {
 }
 
 // sees reports whether the screen shows all of the texts before the time is over.
-func (s *terminal) sees(within time.Duration, texts ...string) bool {
+func (s *emulated) sees(within time.Duration, texts ...string) bool {
 	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		screen, all := s.screen.String(), true
 		for _, text := range texts {
@@ -102,7 +102,7 @@ func (s *terminal) sees(within time.Duration, texts ...string) bool {
 	return false
 }
 
-func (s *terminal) await(texts ...string) {
+func (s *emulated) await(texts ...string) {
 	s.t.Helper()
 	if !s.sees(patient, texts...) {
 		s.t.Fatalf("the screen does not show %q but\n%s", texts, s.screen)
@@ -110,7 +110,7 @@ func (s *terminal) await(texts ...string) {
 }
 
 // status waits for the end of the shell.
-func (s *terminal) status() int {
+func (s *emulated) status() int {
 	s.t.Helper()
 	var exit *exec.ExitError
 	if err := s.cmd.Wait(); err != nil && !errors.As(err, &exit) {
@@ -119,7 +119,7 @@ func (s *terminal) status() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-func (s *terminal) resize(columns, rows int) {
+func (s *emulated) resize(columns, rows int) {
 	s.t.Helper()
 	s.screen.Resize(columns, rows)
 	if err := pty.Setsize(s.keys, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)}); err != nil {
@@ -230,7 +230,7 @@ func TestSIGTERMEndsTheShellAndSignsOut(t *testing.T) {
 }
 
 func TestTheHistoryIsThatOfEarlierShells(t *testing.T) {
-	path := inConfigurationFolder(t)
+	path := ownConfiguration(t)
 	s := startShell(t, 80, 24)
 	s.send("select 'kept' ||", enter, "' well' as a;", enter)
 	s.ran("| kept well |")
@@ -384,4 +384,17 @@ connection "west" {
 			t.Errorf("%s holds %q, %v", name, content, err)
 		}
 	}
+}
+
+// ownConfiguration gives the test a folder for the user's configuration, and returns where its shell has its history.
+func ownConfiguration(t *testing.T) (history string) {
+	t.Helper()
+	for _, name := range []string{"XDG_CONFIG_HOME", "HOME", "AppData"} {
+		t.Setenv(name, t.TempDir())
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "amsql", "history")
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // SimulateOptions are those of amsql simulate.
@@ -16,17 +19,19 @@ type SimulateOptions struct {
 	Simulator simulator.Options
 }
 
-func newSimulate(streams Streams) *cobra.Command {
+func newSimulate(streams terminal.Streams) *cobra.Command {
 	var o SimulateOptions
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulated AM",
 		Long: "simulate runs an AM in memory that answers as the real one does, until it is interrupted.\n" +
-			"Standard output has the lines that connect amsql to it. It is no place for real data.",
+			"Standard output has the lines that connect amsql to it. It is no place for real data.\n\n" +
+			"--deployment makes it behave as some real installations do:\n" + deploymentLines(),
 		Example: examples(
 			"in one terminal", "amsql simulate",
 			"in another, after the lines that it printed", `amsql query "select count(*) from am_session"`,
 			"a PingAM whose lists are cut at 50 rows", "amsql simulate --profile pingam-8.1 --list-cap 50",
+			"a token store that stops before AM's own cap", "amsql simulate --sessions 3000 --list-cap 5000 --deployment store-limit-1000",
 			"a server as just installed", "amsql simulate --realms 0 --users 0 --sessions 0",
 		),
 		Args: noArguments,
@@ -41,34 +46,51 @@ func newSimulate(streams Streams) *cobra.Command {
 	flags.IntVar(&o.Simulator.ListCap, "list-cap", 120, "cut a list of sessions at this `number` of rows, silently as AM does")
 	flags.DurationVar(&o.Simulator.Latency, "latency", 0, "take this `time` for each answer, such as 50ms")
 	flags.StringArrayVar(&o.Simulator.Faults, "faults", nil, "misbehave by this `rule`, such as 503:every=5 or slow=2s:action=query; repeatable")
+	flags.StringSliceVar(&o.Simulator.Deployments, "deployment", nil, "behave as this `kind` of installation does; repeatable, or separated by commas")
 	flags.Uint64Var(&o.Simulator.Seed, "seed", 1, "the `number` that names, tokens and times are made from")
 	return cmd
 }
 
-func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams) error {
+func deploymentLines() string {
+	var lines strings.Builder
+	for _, d := range simulator.Deployments() {
+		fmt.Fprintf(&lines, "  %s: %s\n", d.Name, d.Description)
+	}
+	return strings.TrimSuffix(lines.String(), "\n")
+}
+
+// deploymentChoices are the names with their descriptions, for completion.
+func deploymentChoices() (choices []string) {
+	for _, d := range simulator.Deployments() {
+		choices = append(choices, cobra.CompletionWithDesc(d.Name, d.Description))
+	}
+	return choices
+}
+
+func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	server, err := simulator.New(o.Simulator)
 	if err != nil {
 		return misuse(cmd, "%s", strings.TrimPrefix(err.Error(), "simulator: "))
 	}
 	s, err := startSimulation(ctx, server, o.Listen)
 	if err != nil {
-		return &usageError{err.Error()}
+		return workspace.Usage("%s", err.Error())
 	}
 	settings, forget, err := s.settings()
 	if err != nil {
-		return firstError(err, s.stop())
+		return cmp.Or(err, s.stop())
 	}
 	defer forget()
 	if !s.address().Addr().IsLoopback() {
-		streams.notice(fmt.Sprintf("%s can be reached from other machines, and its passwords are in its documentation", s.address()))
+		streams.Notice(fmt.Sprintf("%s can be reached from other machines, and its passwords are in its documentation", s.address()))
 	}
 	var lines strings.Builder
 	for _, setting := range settings {
 		lines.WriteString(setting.export() + "\n")
 	}
 	if _, err := fmt.Fprint(streams.Out, lines.String()); err != nil {
-		return firstError(fmt.Errorf("write to standard output: %w", err), s.stop())
+		return cmp.Or(fmt.Errorf("write to standard output: %w", err), s.stop())
 	}
-	streams.notice(fmt.Sprintf("%s listens on %s until it is interrupted", o.Simulator.Profile, s.address()))
+	streams.Notice(fmt.Sprintf("%s listens on %s until it is interrupted", o.Simulator.Profile, s.address()))
 	return s.wait(ctx)
 }

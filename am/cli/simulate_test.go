@@ -9,6 +9,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // export is a line of standard output of amsql simulate.
@@ -25,7 +28,7 @@ func simulate(t *testing.T, lines int, args ...string) (stop func() (stderr stri
 	}
 	ended := make(chan end, 1)
 	go func() {
-		_, stderr, status := invokeContext(ctx, t, Streams{Out: in}, append([]string{"simulate", "--listen", "127.0.0.1:0"}, args...)...)
+		_, stderr, status := invokeContext(ctx, t, terminal.Streams{Out: in}, append([]string{"simulate", "--listen", "127.0.0.1:0"}, args...)...)
 		_ = in.Close()
 		ended <- end{stderr, status}
 	}()
@@ -64,7 +67,7 @@ func TestTheExportLinesConnectToTheSimulation(t *testing.T) {
 			if url := os.Getenv("AM_URL"); !strings.HasSuffix(url, c.path) {
 				t.Errorf("AM_URL is %s, want …%s", url, c.path)
 			}
-			out, err, status := invoke(t, Streams{}, "query", "-o", "csv", "--header=false",
+			out, err, status := invoke(t, terminal.Streams{}, "query", "-o", "csv", "--header=false",
 				"select count(*) from am_session where realm in ('/alpha', '/bravo')")
 			if status != statusFine || out != "9\n" {
 				t.Errorf("status %d (%s), %q sessions, want 9", status, err, out)
@@ -97,7 +100,7 @@ func checkSecret(t *testing.T, path string) {
 func TestASimulationAsJustInstalledHasOnlyTheRoot(t *testing.T) {
 	stop := simulate(t, 3, "--realms", "0", "--users", "0", "--sessions", "0")
 	defer stop()
-	out, err, _ := invoke(t, Streams{}, "query", "-o", "csv", "--header=false", "select distinct realm, username from am_session order by 2")
+	out, err, _ := invoke(t, terminal.Streams{}, "query", "-o", "csv", "--header=false", "select distinct realm, username from am_session order by 2")
 	if want := "/,amadmin\n/,dsameuser\n"; out != want {
 		t.Errorf("sessions %q (%s), want %q", out, err, want)
 	}
@@ -106,7 +109,7 @@ func TestASimulationAsJustInstalledHasOnlyTheRoot(t *testing.T) {
 func TestASimulationCanBeSlowAndCutItsLists(t *testing.T) {
 	stop := simulate(t, 3, "--users", "4", "--sessions", "40", "--list-cap", "7", "--latency", "1ms", "--seed", "3")
 	defer stop()
-	out, err, status := invoke(t, Streams{}, "query", "-o", "csv", "--header=false", "select count(*) from am_session")
+	out, err, status := invoke(t, terminal.Streams{}, "query", "-o", "csv", "--header=false", "select count(*) from am_session")
 	if status != statusFailed || out != "" || !strings.Contains(err, "cut at 7") {
 		t.Errorf("status %d, %q, want an error that names the cap of 7: %q", status, out, err)
 	}
@@ -115,9 +118,21 @@ func TestASimulationCanBeSlowAndCutItsLists(t *testing.T) {
 func TestASimulationMisbehavesAsTold(t *testing.T) {
 	stop := simulate(t, 3, "--faults", "403:action=query", "--faults", "slow=1ms:every=2")
 	defer stop()
-	out, err, status := invoke(t, Streams{}, "query", "select * from am_session")
+	out, err, status := invoke(t, terminal.Streams{}, "query", "select * from am_session")
 	if status != statusFailed || out != "" || !strings.Contains(err, "403 Forbidden") {
 		t.Errorf("status %d, output %q, error %q", status, out, err)
+	}
+}
+
+func TestDeploymentsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range simulator.Deployments() {
+		if row := "| `" + d.Name + "` | " + d.Description; !strings.Contains(string(text), row) {
+			t.Errorf("docs/cli.md has no row %s", row)
+		}
 	}
 }
 
@@ -137,8 +152,9 @@ func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 		{[]string{"--users", "-1"}, "-1 is negative; see amsql simulate --help"},
 		{[]string{"--users", "many"}, "see amsql simulate --help"},
 		{[]string{"--faults", "nonsense"}, "see amsql simulate --help"},
+		{[]string{"--deployment", "user-list-100,cloudy"}, `invalid "cloudy": must be one of user-list-100, store-limit-1000; see amsql simulate --help`},
 	} {
-		out, err, status := invoke(t, Streams{}, append([]string{"simulate"}, c.args...)...)
+		out, err, status := invoke(t, terminal.Streams{}, append([]string{"simulate"}, c.args...)...)
 		if status != statusMisused || out != "" || !strings.Contains(err, c.want) || strings.Count(err, "\n") != 1 {
 			t.Errorf("%v: status %d, output %q, error %q, want %q", c.args, status, out, err, c.want)
 		}
@@ -147,7 +163,7 @@ func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 
 func TestASimulationForOtherMachinesWarns(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	_, stderr, status := invokeContext(ctx, t, Streams{Out: cancellingWriter{cancel}}, "simulate", "--listen", "0.0.0.0:0")
+	_, stderr, status := invokeContext(ctx, t, terminal.Streams{Out: cancellingWriter{cancel}}, "simulate", "--listen", "0.0.0.0:0")
 	if status != statusFine || !strings.Contains(stderr, "can be reached from other machines") {
 		t.Errorf("status %d, standard error %q", status, stderr)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -13,9 +12,11 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/history"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 // clockSkew is how far another machine's clock may be ahead.
@@ -33,7 +34,7 @@ type SnapshotOptions struct {
 	At    string // the time that its snapshot has, or a span to round now down to
 }
 
-func newSnapshot(streams Streams) *cobra.Command {
+func newSnapshot(streams terminal.Streams) *cobra.Command {
 	var o SnapshotOptions
 	cmd := &cobra.Command{
 		Use:   "snapshot",
@@ -68,13 +69,13 @@ func newSnapshot(streams Streams) *cobra.Command {
 	return cmd
 }
 
-func (o *SnapshotOptions) run(ctx context.Context, streams Streams) error {
+func (o *SnapshotOptions) run(ctx context.Context, streams terminal.Streams) error {
 	configs, err := o.configs()
 	if err != nil {
 		return err
 	}
 	if len(configs) == 0 {
-		return &usageError{"there is no connection: " + howToConnect}
+		return workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
 	}
 	if err := o.complete(); err != nil {
 		return err
@@ -85,21 +86,21 @@ func (o *SnapshotOptions) run(ctx context.Context, streams Streams) error {
 	}
 	key, err := history.ReadKey(o.KeyFile)
 	if err != nil {
-		return &usageError{"--key-file: " + err.Error()}
+		return workspace.Usage("%s", "--key-file: "+err.Error())
 	}
-	w, err := openShard(ctx, configs, streams, shard)
+	w, err := workspace.Open(ctx, configs, streams, workspace.Options{Version: version(), Shard: shard})
 	if err != nil {
 		return err
 	}
-	defer w.close(ctx)
-	if err := distinctServers(w.connections); err != nil {
+	defer w.Close(ctx)
+	if err := distinctServers(w.Connections); err != nil {
 		return err
 	}
 	store, err := history.Open(ctx, o.To)
 	if err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
-	return firstError(w.snapshots(ctx, store, history.Options{Key: key, KeepHandles: o.KeepHandles, Version: version(), Now: clock}), store.Close())
+	return cmp.Or(snapshots(ctx, w, store, history.Options{Key: key, KeepHandles: o.KeepHandles, Version: version(), Now: clock}), store.Close())
 }
 
 // complete fills in what lies in the user's data folder.
@@ -109,7 +110,7 @@ func (o *SnapshotOptions) complete() error {
 	}
 	folder, err := history.Folder()
 	if err != nil {
-		return &usageError{err.Error()}
+		return workspace.Usage("%s", err.Error())
 	}
 	o.To = cmp.Or(o.To, filepath.Join(folder, "history.db"))
 	o.KeyFile = cmp.Or(o.KeyFile, filepath.Join(folder, "fingerprint.key"))
@@ -122,28 +123,28 @@ func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock fun
 	case o.Shard == "" && o.At == "":
 		return shard, nil, nil
 	case o.Shard == "" || o.At == "":
-		return shard, nil, &usageError{"--shard and --at go together: the shards of a snapshot are known by its time; see amsql snapshot --help"}
+		return shard, nil, workspace.Usage("--shard and --at go together: the shards of a snapshot are known by its time; see amsql snapshot --help")
 	}
 	if shard, err = inventory.ParseShard(o.Shard); err != nil {
-		return shard, nil, &usageError{"--shard: " + err.Error()}
+		return shard, nil, workspace.Usage("%s", "--shard: "+err.Error())
 	}
 	at, err := time.Parse(time.RFC3339, o.At)
 	if span, other := model.ParseDuration(o.At); other == nil && span > 0 {
 		at, err = now.Truncate(time.Duration(span)), nil
 	}
 	if err != nil || at.After(now.Add(clockSkew)) {
-		return shard, nil, &usageError{fmt.Sprintf("--at: %q is neither a time, such as 2026-11-17T03:00:00Z, that is not to come, nor a span such as 1h", o.At)}
+		return shard, nil, workspace.Usage("--at: %q is neither a time, such as 2026-11-17T03:00:00Z, that is not to come, nor a span such as 1h", o.At)
 	}
 	return shard, func() time.Time { return at }, nil
 }
 
 // distinctServers refuses two connections to one server, whose snapshots could not be told apart.
-func distinctServers(connections []*am.Connection) error {
+func distinctServers(connections []*connection.Connection) error {
 	of := map[string]string{}
 	for _, c := range connections {
 		if other := of[c.BaseURL()]; other != "" {
-			return &usageError{fmt.Sprintf("connections %s and %s have the same server %s, of which there is one snapshot at a time: choose one with --connection",
-				other, c.Name(), c.BaseURL())}
+			return workspace.Usage("connections %s and %s have the same server %s, of which there is one snapshot at a time: choose one with --connection",
+				other, c.Name(), c.BaseURL())
 		}
 		of[c.BaseURL()] = c.Name()
 	}
@@ -151,32 +152,32 @@ func distinctServers(connections []*am.Connection) error {
 }
 
 // snapshots takes one of each connection. Those that can be taken are, whatever becomes of the others.
-func (w *workspace) snapshots(ctx context.Context, store history.Store, o history.Options) error {
+func snapshots(ctx context.Context, w *workspace.Workspace, store history.Store, o history.Options) error {
 	var failure error
-	for _, c := range w.connections {
+	for _, c := range w.Connections {
 		taken, err := history.Take(ctx, c, store, o)
 		if err == nil {
-			w.tellSnapshot(c, taken, store)
+			tellSnapshot(w, c, taken, store)
 			err = lacks(taken)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil && w.several {
+		if err != nil && w.Several {
 			err = fmt.Errorf("connection %s: %w", c.Name(), err)
 		}
 		if failure != nil && err != nil {
 			err = fmt.Errorf("%w; %w", failure, err)
 		}
-		failure = firstError(err, failure)
+		failure = cmp.Or(err, failure)
 	}
 	return failure
 }
 
-func (w *workspace) tellSnapshot(c *am.Connection, t *history.Taken, store history.Store) {
-	tell := w.notices.add
-	if w.several {
-		tell = func(notice string) { w.notices.add(fmt.Sprintf("connection %s: %s", c.Name(), notice)) }
+func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.Taken, store history.Store) {
+	tell := w.Notices.Add
+	if w.Several {
+		tell = func(notice string) { w.Notices.Add(fmt.Sprintf("connection %s: %s", c.Name(), notice)) }
 	}
 	var realms []string
 	count := 0
@@ -208,23 +209,4 @@ func lacks(t *history.Taken) error {
 	}
 	return fmt.Errorf("the snapshot is kept, and marked as not whole (am_snapshot, am_session_scan): %s; docs/index.md#completeness has the ways out",
 		strings.Join(t.Lacking, "; "))
-}
-
-// attachHistory adds a history under a schema of its name, to be read.
-func (w *workspace) attachHistory(ctx context.Context, path string) error {
-	if path == "" {
-		return nil
-	}
-	if _, err := os.Stat(path); err != nil {
-		return &usageError{fmt.Sprintf("--history: %v; amsql snapshot makes one", err)}
-	}
-	// Opened to write, it loses what a killed snapshot has left half written, and has the views of this version.
-	store, err := history.OpenSQLite(ctx, path)
-	if err == nil {
-		err = firstError(store.Close(), w.db.AttachFile("history", path), w.db.Define("am_session_at", history.SessionAt))
-	}
-	if err != nil {
-		return &usageError{"--history: " + err.Error()}
-	}
-	return nil
 }

@@ -6,12 +6,14 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // Version is set when a release is built (-ldflags -X).
 var Version string
 
-func newVersion(streams Streams) *cobra.Command {
+func newVersion(streams terminal.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",

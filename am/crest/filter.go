@@ -1,13 +1,12 @@
 package crest
 
 import (
-	"cmp"
-	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 )
 
-// Op is what a Filter does: one of the constants here, or the name of a server's own operator ([A-Za-z_.]+).
+// Op is what a Filter does: one of the constants here, or the name of a server's own operator ([A-Za-z0-9_.]+).
 type Op string
 
 // The operators of CREST (PingIDM 8, CREST Query, "Filter expressions").
@@ -31,40 +30,31 @@ const (
 type Filter struct {
 	Op    Op
 	Field string   // a JSON pointer without its leading slash: username, mail/0
-	Value any      // string, float64, bool or nil (null), where Op compares
+	Value any      // string, int64, float64 or bool, where Op compares
 	Terms []Filter // what and, or, ! combine
 }
 
 // Eq is field eq "value".
-func Eq(field, value string) Filter { return compare(field, OpEqual, value) }
+func Eq(field, value string) Filter { return Filter{Op: OpEqual, Field: field, Value: value} }
 
 // StartsWith is field sw "value".
-func StartsWith(field, value string) Filter { return compare(field, OpStartsWith, value) }
-
-// Present is field pr.
-func Present(field string) Filter { return Filter{Op: OpPresent, Field: field} }
+func StartsWith(field, value string) Filter {
+	return Filter{Op: OpStartsWith, Field: field, Value: value}
+}
 
 // And holds where all terms do; one term stands for itself, none is true.
-func And(terms ...Filter) Filter { return combine(OpAnd, OpTrue, terms) }
-
-// Or holds where a term does; one term stands for itself, none is false.
-func Or(terms ...Filter) Filter { return combine(OpOr, OpFalse, terms) }
+func And(terms ...Filter) Filter {
+	if len(terms) == 0 {
+		return Filter{Op: OpTrue}
+	}
+	return combine(OpAnd, terms)
+}
 
 // Not holds where the term does not.
 func Not(term Filter) Filter { return Filter{Op: OpNot, Terms: []Filter{term}} }
 
-// True holds always.
-func True() Filter { return Filter{Op: OpTrue} }
-
-func compare(field string, op Op, value any) Filter {
-	return Filter{Op: op, Field: field, Value: value}
-}
-
-func combine(op, none Op, terms []Filter) Filter {
-	switch len(terms) {
-	case 0:
-		return Filter{Op: none}
-	case 1:
+func combine(op Op, terms []Filter) Filter {
+	if len(terms) == 1 {
 		return terms[0]
 	}
 	return Filter{Op: op, Terms: terms}
@@ -115,7 +105,7 @@ func (f Filter) printTerms(b *strings.Builder) {
 
 // pointer writes the leading slash only where a field would read as something else without it.
 func pointer(field string) string {
-	if strings.HasPrefix(field, "/") || strings.EqualFold(field, "true") || strings.EqualFold(field, "false") {
+	if field == "" || field == "!" || field[0] == '/' || field[0] == '\'' || isLiteral(field) {
 		return "/" + field
 	}
 	return field
@@ -130,94 +120,12 @@ func printValue(b *strings.Builder, value any) {
 		_, _ = escaper.WriteString(b, v) // a strings.Builder takes everything
 		b.WriteByte('"')
 	case float64:
-		b.WriteString(strconv.FormatFloat(v, 'g', -1, 64))
-	case bool:
-		b.WriteString(strconv.FormatBool(v))
+		text := strconv.FormatFloat(v, 'f', -1, 64)
+		b.WriteString(text)
+		if !strings.Contains(text, ".") { // without a point it reads as an integer
+			b.WriteString(".0")
+		}
 	default:
-		b.WriteString("null")
+		_, _ = fmt.Fprint(b, v)
 	}
-}
-
-// Match reports whether an object satisfies the filter. get returns the value at a field (string, float64, bool,
-// json.Number, or a slice of them, of which any element may match) and whether it is there.
-//
-// An operator outside the constants matches nothing.
-func (f Filter) Match(get func(field string) (any, bool)) bool {
-	switch f.Op {
-	case "", OpTrue:
-		return true
-	case OpNot:
-		return !f.Terms[0].Match(get)
-	case OpAnd:
-		for _, term := range f.Terms {
-			if !term.Match(get) {
-				return false
-			}
-		}
-		return true
-	case OpOr:
-		for _, term := range f.Terms {
-			if term.Match(get) {
-				return true
-			}
-		}
-		return false
-	case OpFalse:
-		return false
-	}
-	got, ok := get(f.Field)
-	if f.Op == OpPresent || !ok {
-		return ok
-	}
-	if list, many := got.([]any); many {
-		for _, element := range list {
-			if f.matchValue(element) {
-				return true
-			}
-		}
-		return false
-	}
-	return f.matchValue(got)
-}
-
-func (f Filter) matchValue(got any) bool {
-	if number, ok := got.(json.Number); ok {
-		got, _ = number.Float64()
-	}
-	switch want := f.Value.(type) {
-	case string:
-		have, ok := got.(string)
-		return ok && f.matchText(have, want)
-	case float64:
-		have, ok := got.(float64)
-		return ok && f.matchOrder(cmp.Compare(have, want))
-	default:
-		return f.Op == OpEqual && got == f.Value
-	}
-}
-
-func (f Filter) matchText(have, want string) bool {
-	switch f.Op {
-	case OpContains:
-		return strings.Contains(have, want)
-	case OpStartsWith:
-		return strings.HasPrefix(have, want)
-	}
-	return f.matchOrder(strings.Compare(have, want))
-}
-
-func (f Filter) matchOrder(order int) bool {
-	switch f.Op {
-	case OpEqual:
-		return order == 0
-	case OpLess:
-		return order < 0
-	case OpLessEqual:
-		return order <= 0
-	case OpGreater:
-		return order > 0
-	case OpGreaterEqual:
-		return order >= 0
-	}
-	return false
 }

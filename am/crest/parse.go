@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
-// maxDepth is how deep parentheses may nest; AM refuses the sixty-fourth.
-const maxDepth = 63
+// maxParentheses is how deep parentheses may nest; AM refuses the sixty-fourth.
+const maxParentheses = 63
 
 // SyntaxError says where a filter stops being one.
 type SyntaxError struct {
@@ -21,134 +20,165 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("query filter %q: want %s at byte %d", e.Filter, e.Want, e.Offset)
 }
 
-// Parse reads a filter: comparisons, and, or, !, parentheses, true, false; strings in double or single quotes, in
-// which a backslash escapes the next character; keywords in any case. A leading slash of a field is dropped.
-// Errors are a *SyntaxError.
+// Parse reads a filter as AM does (measured on OpenAM 16.0.5, and its QueryFilterParser): only a blank separates words,
+// and a word ends at a blank or a parenthesis, so !true is a field; keywords and the operators of CREST are taken in any
+// case; in a string, in double or single quotes, a backslash takes the next character as it is. The leading slash of a
+// field is dropped.
+//
+// AM takes and, or, true and false for a server's own operators, too; Parse refuses them.
+//
+// Errors are a *SyntaxError, or a *PointerError where a field is not a JSON pointer.
 func Parse(s string) (Filter, error) {
 	p := &parser{text: s}
-	f, err := p.or(0)
+	f, err := p.or()
 	if err != nil {
 		return Filter{}, err
 	}
-	if p.blanks(); p.pos < len(s) {
+	if p.peek() != "" {
 		return Filter{}, p.fail("and, or, or the end")
 	}
 	return f, nil
 }
 
 type parser struct {
-	text string
-	pos  int
+	text        string
+	pos         int
+	parentheses int // that are open
 }
 
-func (p *parser) or(depth int) (Filter, error)  { return p.list("or", OpOr, depth, p.and) }
-func (p *parser) and(depth int) (Filter, error) { return p.list("and", OpAnd, depth, p.term) }
+func (p *parser) or() (Filter, error)  { return p.chain(OpOr, p.and) }
+func (p *parser) and() (Filter, error) { return p.chain(OpAnd, p.not) }
 
-// list reads terms joined by a word.
-func (p *parser) list(word string, op Op, depth int, next func(int) (Filter, error)) (Filter, error) {
+// chain reads terms that op joins.
+func (p *parser) chain(op Op, next func() (Filter, error)) (Filter, error) {
 	var terms []Filter
 	for {
-		term, err := next(depth)
+		term, err := next()
 		if err != nil {
 			return Filter{}, err
 		}
 		terms = append(terms, term)
-		if !p.keyword(word) {
-			return combine(op, op, terms), nil
+		if !strings.EqualFold(p.peek(), string(op)) {
+			return combine(op, terms), nil
 		}
+		p.take()
 	}
 }
 
-func (p *parser) term(depth int) (Filter, error) {
-	if p.blanks(); depth > maxDepth {
-		return Filter{}, p.fail("fewer parentheses")
+func (p *parser) not() (Filter, error) {
+	if p.peek() != string(OpNot) {
+		return p.primary()
 	}
+	p.take()
+	term, err := p.primary()
+	return Not(term), err
+}
+
+func (p *parser) primary() (Filter, error) {
+	word := p.peek()
 	switch {
-	case p.accept('!'):
-		term, err := p.negated(depth + 1)
-		return Not(term), err
-	case p.accept('('):
-		return p.group(depth + 1)
-	case p.keyword("true"):
-		return True(), nil
-	case p.keyword("false"):
-		return Filter{Op: OpFalse}, nil
+	case word == "(":
+		return p.group()
+	case isLiteral(word):
+		return Filter{Op: Op(strings.ToLower(p.take()))}, nil
+	case word == "" || word == ")" || isQuote(word[0]):
+		return Filter{}, p.fail("a field")
 	}
 	return p.comparison()
 }
 
-// negated counts !( as one level, so that the printer, which always writes the parenthesis, adds no depth.
-func (p *parser) negated(depth int) (Filter, error) {
-	if p.blanks(); p.accept('(') {
-		return p.group(depth)
-	}
-	return p.term(depth)
+func isLiteral(word string) bool {
+	return strings.EqualFold(word, string(OpTrue)) || strings.EqualFold(word, string(OpFalse))
 }
 
-func (p *parser) group(depth int) (Filter, error) {
-	f, err := p.or(depth)
+func isQuote(c byte) bool { return c == '"' || c == '\'' }
+
+func (p *parser) group() (Filter, error) {
+	if p.parentheses++; p.parentheses > maxParentheses {
+		return Filter{}, p.fail("fewer parentheses")
+	}
+	p.take()
+	f, err := p.or()
 	if err != nil {
 		return Filter{}, err
 	}
-	if p.blanks(); !p.accept(')') {
+	if p.peek() != ")" {
 		return Filter{}, p.fail("a closing parenthesis")
 	}
+	p.take()
+	p.parentheses--
 	return f, nil
 }
 
 func (p *parser) comparison() (Filter, error) {
-	field := strings.TrimPrefix(p.word(), "/")
-	if field == "" {
-		return Filter{}, p.fail("a field")
+	pointer := p.take()
+	if err := CheckPointer(pointer); err != nil {
+		return Filter{}, err
 	}
-	p.blanks()
-	op := Op(strings.ToLower(p.word()))
-	switch {
-	case !isOperator(string(op)):
-		return Filter{}, p.fail("an operator")
-	case op == OpPresent:
-		return Present(field), nil
-	case !p.blanks():
-		return Filter{}, p.fail("a blank before the value")
+	f := Filter{Field: strings.TrimPrefix(pointer, "/")}
+	var err error
+	if f.Op, err = p.operator(); err != nil {
+		return Filter{}, err
 	}
-	value, err := p.value()
-	return compare(field, op, value), err
+	if f.Op == OpPresent {
+		return f, nil
+	}
+	if f.Value, err = p.value(); err != nil {
+		return Filter{}, err
+	}
+	return f, nil
 }
 
-func isOperator(word string) bool {
-	switch word {
-	case "", "and", "or", "true", "false", "null":
-		return false
+const operatorLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
+
+// operator returns the operators of CREST in lower case and others as they are.
+func (p *parser) operator() (Op, error) {
+	word := p.peek()
+	rest := strings.TrimLeft(word, operatorLetters)
+	p.pos += len(word) - len(rest)
+	op := Op(strings.ToLower(word))
+	switch {
+	case word == "" || rest != "" || op == OpAnd || op == OpOr || isLiteral(word):
+		return "", p.fail("an operator")
+	case isComparison(op):
+		return op, nil
 	}
-	for _, r := range word {
-		if r != '_' && r != '.' && (r > unicode.MaxASCII || !unicode.IsLetter(r)) {
-			return false
-		}
+	return Op(word), nil
+}
+
+func isComparison(op Op) bool {
+	switch op {
+	case OpEqual, OpContains, OpStartsWith, OpLess, OpLessEqual, OpGreater, OpGreaterEqual, OpPresent:
+		return true
 	}
-	return true
+	return false
 }
 
 func (p *parser) value() (any, error) {
-	if p.pos < len(p.text) && (p.text[p.pos] == '"' || p.text[p.pos] == '\'') {
+	word := p.peek()
+	if word != "" && isQuote(word[0]) {
 		return p.quoted()
 	}
-	start := p.pos
-	switch word := p.word(); word {
-	case "null":
-		return nil, nil
-	case "true", "false":
-		return word == "true", nil
-	default:
-		number, err := strconv.ParseFloat(word, 64)
-		if err != nil || word[0] != '-' && !unicode.IsDigit(rune(word[0])) {
-			p.pos = start
-			return nil, p.fail("a quoted string, a number, true, false or null")
-		}
-		return number, nil
+	value, err := literal(word)
+	if err != nil {
+		return nil, p.fail("a quoted string, a number, true or false")
 	}
+	p.take()
+	return value, nil
 }
 
-func (p *parser) quoted() (any, error) {
+// literal reads true, false or a number, which is an integer unless it has a point.
+func literal(word string) (any, error) {
+	switch {
+	case isLiteral(word):
+		return strings.EqualFold(word, string(OpTrue)), nil
+	case strings.Contains(word, "."):
+		return strconv.ParseFloat(word, 64)
+	}
+	return strconv.ParseInt(word, 10, 64)
+}
+
+func (p *parser) quoted() (string, error) {
 	quote := p.text[p.pos]
 	var b strings.Builder
 	for i := p.pos + 1; i < len(p.text); i++ {
@@ -163,46 +193,27 @@ func (p *parser) quoted() (any, error) {
 			b.WriteByte(c)
 		}
 	}
-	return nil, p.fail("a closing quote")
+	return "", p.fail("a closing quote")
 }
 
-// word reads up to a blank, a parenthesis, a quote or the end.
-func (p *parser) word() string {
-	rest := p.text[p.pos:]
-	end := strings.IndexAny(rest, " \t\r\n()\"'!")
-	if end < 0 {
-		end = len(rest)
+// peek skips blanks and returns the next word, empty at the end. A parenthesis is a word of its own.
+func (p *parser) peek() string {
+	rest := strings.TrimLeft(p.text[p.pos:], " ")
+	p.pos = len(p.text) - len(rest)
+	switch end := strings.IndexAny(rest, " ()"); end {
+	case -1:
+		return rest
+	case 0:
+		return rest[:1]
+	default:
+		return rest[:end]
 	}
-	p.pos += end
-	return rest[:end]
 }
 
-// keyword takes the word if it comes next, in any case.
-func (p *parser) keyword(word string) bool {
-	p.blanks()
-	start := p.pos
-	if strings.EqualFold(p.word(), word) {
-		return true
-	}
-	p.pos = start
-	return false
-}
-
-func (p *parser) accept(c byte) bool {
-	if p.pos < len(p.text) && p.text[p.pos] == c {
-		p.pos++
-		return true
-	}
-	return false
-}
-
-// blanks skips white space and reports whether there was any.
-func (p *parser) blanks() bool {
-	start := p.pos
-	for p.pos < len(p.text) && strings.IndexByte(" \t\r\n", p.text[p.pos]) >= 0 {
-		p.pos++
-	}
-	return p.pos > start
+func (p *parser) take() string {
+	word := p.peek()
+	p.pos += len(word)
+	return word
 }
 
 func (p *parser) fail(want string) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -21,7 +23,7 @@ func (e *examination) sessions(ctx context.Context) Finding {
 			}
 		}
 	}
-	return ok("may be listed in " + number(len(e.targets), "realm"))
+	return ok("may be listed in " + english.Plural(len(e.targets), "realm", ""))
 }
 
 func (e *examination) listCap(ctx context.Context) Finding {

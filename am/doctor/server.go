@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -129,7 +131,7 @@ func (e *examination) realms(ctx context.Context) Finding {
 	}
 	e.targets = listed
 	if e.Realms == nil {
-		return ok(number(len(listed), "realm") + ": " + some(listed))
+		return ok(english.Plural(len(listed), "realm", "") + ": " + some(listed))
 	}
 	e.targets = e.Realms
 	for _, configured := range e.Realms {
@@ -139,7 +141,7 @@ func (e *examination) realms(ctx context.Context) Finding {
 			return f
 		}
 	}
-	return ok(some(e.Realms) + ", as realms says; AM has " + number(len(listed), "realm"))
+	return ok(some(e.Realms) + ", as realms says; AM has " + english.Plural(len(listed), "realm", ""))
 }
 
 // unlisted goes on with the realms that are known without a list.
@@ -167,11 +169,4 @@ func some(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
-
-func number(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

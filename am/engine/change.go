@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -46,24 +47,15 @@ func (t writableTable) Begin() error {
 	return nil
 }
 
-// Sync makes the changes. Its error fails the COMMIT.
-func (t writableTable) Sync() (err error) {
-	defer t.rescue(&err)
-	if t.changes == nil || len(t.changes.log) == 0 {
-		return nil // SQLite asks this of a table that it creates, too, which it has not told to Begin
-	}
-	all := make([]table.Change, len(t.changes.log))
-	for i, c := range t.changes.log {
-		all[i] = c.Change
-	}
-	if err := t.source().Apply(t.db.conn.GetInterrupt(), all); err != nil {
-		return t.fail(err)
-	}
-	return nil
-}
+// Sync has nothing to do: see Commit.
+func (t writableTable) Sync() error { return nil }
 
-// Commit ends the transaction.
+// Commit ends the transaction and hands its changes over, to be made once SQLite is through with it.
 func (t writableTable) Commit() error {
+	// SQLite asks this of a table that it creates, too, which it has not told to Begin.
+	if t.changes != nil && len(t.changes.log) > 0 {
+		t.db.committed = append(t.db.committed, committed{t, t.changes.log})
+	}
 	t.changes = nil
 	return nil
 }
@@ -123,6 +115,37 @@ func (t writableTable) Update(arg ...sqlite3.Value) (id int64, err error) {
 	t.changes.log = append(t.changes.log, c)
 	t.changes.lay(c)
 	return c.id, nil
+}
+
+// committed is the changes of a table's transaction, which are to be made.
+type committed struct {
+	table writableTable
+	log   []change
+}
+
+// makeChanges makes what has been committed, up to the first error. SQLite is at rest then: somebody may be asked, who
+// thinks for ten minutes, and neither is an attached file locked for others nor the database shut to the shell.
+func (db *DB) makeChanges(ctx context.Context) error {
+	all := db.committed
+	db.committed = nil
+	for _, c := range all {
+		if err := c.makeChanges(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c committed) makeChanges(ctx context.Context) (err error) {
+	defer c.table.rescue(&err)
+	changes := make([]table.Change, len(c.log))
+	for i, logged := range c.log {
+		changes[i] = logged.Change
+	}
+	if err := c.table.source().Apply(ctx, changes); err != nil {
+		return c.table.fail(err)
+	}
+	return nil
 }
 
 func (t writableTable) rescue(err *error) {

@@ -2,14 +2,18 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ncruces/go-sqlite3"
 	"pgregory.net/rapid"
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
@@ -22,6 +26,7 @@ type writableTable struct {
 	refuses error // Accept's
 	fails   error // Apply's
 	made    []string
+	making  func() // called by Apply
 }
 
 func (w *writableTable) PrimaryKey() []string { return []string{"session_handle", "realm"} }
@@ -30,6 +35,9 @@ func (w *writableTable) Needs() []string      { return []string{"username"} }
 func (w *writableTable) Accept(table.Change) error { return w.refuses }
 
 func (w *writableTable) Apply(_ context.Context, changes []table.Change) error {
+	if w.making != nil {
+		w.making()
+	}
 	for _, c := range changes {
 		w.make(c)
 	}
@@ -158,6 +166,64 @@ func TestWhatIsRefusedOrFailsIsTheErrorOfTheStatement(t *testing.T) {
 	}
 }
 
+// Whoever makes the changes may ask somebody first, who thinks for as long as he likes: no lock is held, and the database
+// serves others.
+func TestSQLiteIsAtRestWhileChangesAreMade(t *testing.T) {
+	for _, sql := range []string{
+		`delete from am_session where username in (select name from history.leavers)`,
+		`begin; delete from am_session where username in (select name from history.leavers); commit`,
+		`begin; delete from am_session where username in (select name from history.leavers); end; select 1`,
+		`savepoint s; delete from am_session where username in (select name from history.leavers); release s`,
+	} {
+		path := filepath.Join(t.TempDir(), "history.db")
+		other, err := sqlite3.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Exec(`create table leavers(name); insert into leavers values ('scarter')`); err != nil {
+			t.Fatal(err)
+		}
+		w := &writableTable{fakeTable: sessions()}
+		db := open(t, w)
+		if err := db.AttachFile("history", path); err != nil {
+			t.Fatal(err)
+		}
+		made := 0
+		w.making = func() {
+			made++
+			if err := other.Exec(`insert into leavers values ('bjensen')`); err != nil {
+				t.Errorf("%s: another process writes to the file: %v", sql, err)
+			}
+			if rows, err := tryAll(t.Context(), db, `select count(*) from history.leavers`); fmt.Sprint(rows) != "[[2]]" || err != nil || db.InTransaction() {
+				t.Errorf("%s: the database answers %v, %v", sql, rows, err)
+			}
+		}
+		if _, err := tryAll(t.Context(), db, sql); err != nil || made != 1 {
+			t.Errorf("%s: %d times, %v", sql, made, err)
+		}
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Tables are asked in turn, and the error of one leaves those behind it alone.
+func TestTheChangesBehindAnErrorAreNotMade(t *testing.T) {
+	oops := errors.New("oops")
+	east, west := &writableTable{fakeTable: sessions(), fails: oops}, &writableTable{fakeTable: sessions()}
+	db := open(t)
+	if err := errors.Join(db.Attach("east", east), db.Attach("west", west)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := tryAll(t.Context(), db, `begin; delete from east.am_session where idle = 5; delete from west.am_session; commit`)
+	if !errors.Is(err, oops) || len(east.made) != 1 || len(west.made) != 0 {
+		t.Errorf("%v; made %q and %q", err, east.made, west.made)
+	}
+	if _, err := tryAll(t.Context(), db, `select 1`); err != nil || len(west.made) != 0 {
+		t.Errorf("afterwards: %v, made %q", err, west.made)
+	}
+}
+
 func TestATableThatIsNotWritableSaysSo(t *testing.T) {
 	_, err := tryAll(t.Context(), open(t, sessions()), `delete from am_session`)
 	if err == nil || !strings.Contains(err.Error(), "may not be modified") {
@@ -245,6 +311,8 @@ func TestExecCallsWhatItNames(t *testing.T) {
 		{"EXEC am_session.logout_by_user\n@username='bjensen', -- required\n@realm='/alpha';", ` am_session logout_by_user [{username bjensen} {realm /alpha}] false`, ""},
 		{`execute "am".am_session . query @n=1, @x=-1.5, @who=:who`, `am am_session query [{n 1} {x -1.5} {who o'brien}] false`, ""},
 		{`begin; exec am.am_session.refresh`, `am am_session refresh [] true`, ""},
+		{`exec a.b @x=007, @y=12345678901234567890, @z=-0`, ` a b [{x 007} {y 12345678901234567890} {z -0}] false`, ""},
+		{`exec a.b @x=1e3, @y=0x10, @z=1.50, @v=.5, @w=+1E-3;`, ` a b [{x 1e3} {y 0x10} {z 1.50} {v .5} {w +1E-3}] false`, ""},
 		{`exec am.am_session.query /* all */ ; select 1`, `am am_session query [] false`, ""},
 		{`exec refresh`, "", `line 1, column 1, at "exec refresh": EXEC takes schema.table.method`},
 		{`exec a.b.c.d`, "", `line 1, column 1, at "exec a.b.c.d": EXEC takes schema.table.method`},
@@ -252,6 +320,9 @@ func TestExecCallsWhatItNames(t *testing.T) {
 		{"create temp table x(y);\nexec a.b x", "", `line 2, column 10, at "x": EXEC takes @name = value, with commas between`},
 		{`exec a.b @x 1`, "", `line 1, column 13, at "1": EXEC takes @name = value, with commas between`},
 		{`exec a.b @x=1 @y=2`, "", `line 1, column 15, at "@y=2": EXEC takes @name = value, with commas between`},
+		{`exec a.b @x=7up`, "", `line 1, column 13, at "7up": a value is a text in single quotes, a number or a parameter :name`},
+		{`exec a.b @x=1.2.3`, "", `line 1, column 13, at "1.2.3": a value is a text in single quotes, a number or a parameter :name`},
+		{`exec a.b @x=10-11`, "", `line 1, column 13, at "10-11": a value is a text in single quotes, a number or a parameter :name`},
 		{`exec a.b @x=bare`, "", `line 1, column 13, at "bare": a value is a text in single quotes, a number or a parameter :name`},
 		{`exec a.b @x=:nobody`, "", `line 1, column 13, at ":nobody": parameter :nobody has no value (there are values for who)`},
 	} {
@@ -273,6 +344,34 @@ func TestExecCallsWhatItNames(t *testing.T) {
 			}
 		case err != nil || call != c.call || !strings.HasPrefix(fmt.Sprint(rows), "[[true] [<nil>]"):
 			t.Errorf("%s: called %q, %v, %v, want %q", c.sql, call, rows, err, c.call)
+		}
+	}
+}
+
+func TestAParameterOfAnExecArrivesAsItsText(t *testing.T) {
+	for _, c := range []struct {
+		value     any
+		text, err string
+	}{
+		{"007", "007", ""},
+		{int64(7), "7", ""},
+		{1e20, "100000000000000000000", ""},
+		{1.5, "1.5", ""},
+		{true, "true", ""},
+		{time.Date(2026, 11, 22, 3, 16, 30, 0, time.UTC), "2026-11-22 03:16:30", ""},
+		{json.RawMessage(`{"theme":"dark"}`), `{"theme":"dark"}`, ""},
+		{nil, "", `line 1, column 13, at ":v": parameter :v is NULL: leave the argument out`},
+		{[]byte{1}, "", `line 1, column 13, at ":v": parameter :v is a []uint8, and EXEC takes text`},
+	} {
+		db := open(t, sessions())
+		var got string
+		db.HandleExec(func(_ context.Context, c engine.Call) (engine.Result, error) {
+			got = c.Args[0].Text
+			return engine.Result{}, nil
+		})
+		_, err := tryAll(t.Context(), db, `exec a.b @x=:v`, engine.Arg{Name: "v", Value: c.value})
+		if got != c.text || c.err == "" && err != nil || c.err != "" && (err == nil || err.Error() != c.err) {
+			t.Errorf("%v: %q, %v; want %q, %s", c.value, got, err, c.text, c.err)
 		}
 	}
 }

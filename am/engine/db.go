@@ -51,6 +51,9 @@ type DB struct {
 	memories map[*memory]bool
 	room     int // of each
 
+	// committed is what is to be done when the step under way is through.
+	committed []committed
+
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
 }

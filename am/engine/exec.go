@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -17,11 +19,15 @@ type Call struct {
 	Schema string // "" where the statement names none
 	Table  string
 	Method string
-	Args   []Arg
+	Args   []CallArg
 
 	// InTransaction is whether a ROLLBACK could follow, which a call that has been made does not heed.
 	InTransaction bool
 }
+
+// A CallArg is an argument of a Call. Its text is that of the literal, so that 007 and 12345678901234567890 stay the names
+// that they may be, or the one that SQL would write for the value of a parameter.
+type CallArg struct{ Name, Text string }
 
 // A Result is the rows that a call answers with. Cells are as those of a [Table].
 type Result struct {
@@ -76,7 +82,7 @@ func (r *Rows) nextResult() bool {
 
 var (
 	execName  = regexp.MustCompile(`^([A-Za-z_]\w*|"(?:[^"]|"")+")`)
-	execValue = regexp.MustCompile(`^('(?:[^']|'')*'|[-+]?\d+(?:\.\d+)?\b|[:$@]\w+)`)
+	execValue = regexp.MustCompile(`^('(?:[^']|'')*'|[-+]?(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|[:$@]\w+)`)
 )
 
 // parseExec reads EXEC [schema.]table.method [@name = value, …] [;] and returns what follows.
@@ -122,28 +128,54 @@ func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 		if name == "" || !take("=") {
 			return call, rest, r.execError(rest, "EXEC takes @name = value, with commas between")
 		}
+		blanks()
 		at := rest
-		value, err := r.execValue(match(execValue))
+		literal := match(execValue)
+		if !endsValue(rest) {
+			literal = ""
+		}
+		text, err := r.execText(literal)
 		if err != nil {
 			return call, rest, r.execError(at, err.Error())
 		}
-		call.Args = append(call.Args, Arg{unquote(name, '"'), value})
+		call.Args = append(call.Args, CallArg{unquote(name, '"'), text})
 	}
 }
 
-func (r *Rows) execValue(text string) (any, error) {
+// endsValue reports whether a value may end where rest begins, so that 7up and 10-11 are not numbers with something behind.
+func endsValue(rest string) bool {
+	return rest == "" || strings.ContainsRune(",;@", rune(rest[0])) || skip(rest, spaces) > 0
+}
+
+// execText is the text of a literal, or of a parameter's value.
+func (r *Rows) execText(literal string) (string, error) {
 	switch {
-	case text == "":
-		return nil, errors.New("a value is a text in single quotes, a number or a parameter :name")
-	case text[0] == '\'':
-		return unquote(text, '\''), nil
-	case strings.ContainsRune(":$@", rune(text[0])):
-		return r.args.value(text)
+	case literal == "":
+		return "", errors.New("a value is a text in single quotes, a number or a parameter :name")
+	case literal[0] == '\'':
+		return unquote(literal, '\''), nil
+	case !strings.ContainsRune(":$@", rune(literal[0])):
+		return literal, nil
 	}
-	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return i, nil
+	value, err := r.args.value(literal)
+	if err != nil {
+		return "", err
 	}
-	return strconv.ParseFloat(text, 64)
+	switch v := value.(type) {
+	case nil:
+		return "", fmt.Errorf("parameter %s is NULL: leave the argument out", literal)
+	case string:
+		return v, nil
+	case json.RawMessage:
+		return string(v), nil
+	case int, int64, bool:
+		return fmt.Sprint(v), nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	case time.Time:
+		return string(appendTimestamp(nil, v)), nil
+	}
+	return "", fmt.Errorf("parameter %s is a %T, and EXEC takes text", literal, value)
 }
 
 func unquote(text string, quote byte) string {

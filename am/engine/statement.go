@@ -109,7 +109,11 @@ func (r *Rows) guard(run func() error) (err error) {
 			err = fmt.Errorf("SQLite: %v", p) // out of memory
 		}
 	}()
-	err = run()
+	defer func() { r.db.committed = nil }()
+	if err = run(); err == nil && r.db.failure == nil {
+		err = r.db.makeChanges(r.ctx)
+		r.db.failure = err // and not that of a statement which has been run meanwhile
+	}
 	if err == nil && r.db.failure == nil {
 		return nil
 	}

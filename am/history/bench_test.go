@@ -14,10 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/benchmark/figures"
-	"github.com/amsql/steampipe-plugin-am/am/inventory"
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/amsql/steampipe-plugin-am/am/internal/benchmark/figures"
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 var benchRows = flag.Int("history.rows", 1_000_000, "how many sessions the benchmark's snapshots have")

@@ -11,8 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // A bucket keeps objects, whose names look like paths. It has functions and is no interface: through one the linker would keep

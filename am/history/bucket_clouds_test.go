@@ -21,8 +21,9 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
-	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/fsouza/fake-gcs-server/fakestorage"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // startGCS starts Google Cloud Storage for tests, and has the environment name it.

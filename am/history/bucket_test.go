@@ -17,9 +17,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // An s3Server is Amazon S3 for tests, whose requests can fail.

@@ -22,7 +22,8 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -62,7 +63,7 @@ func TestDashboards(t *testing.T) {
 func plant(t *testing.T, k kept) (findings map[string]string) {
 	t.Helper()
 	at, key := noon.Add(-3*time.Hour), newKey(t)
-	server, c := simulated(t, simulator.Options{Realms: 2, Users: 12, Sessions: 40, Seed: 3}, am.Config{})
+	server, c := simulated(t, simulator.Options{Realms: 2, Users: 12, Sessions: 40, Seed: 3}, connection.Config{})
 	for _, name := range []string{"quitter", "leaver", "hoarder", "svc-backup"} {
 		must(t, server.AddUser("/alpha", name, "changeit"))
 		for range map[bool]int{true: 7, false: 1}[name == "hoarder"] {
@@ -99,7 +100,7 @@ func asForeign(t *testing.T, from, to kept) {
 	source, conn := connectPostgres(t, from.target), connectPostgres(t, to.target)
 	for name, r := range keptAs {
 		var columns []string
-		for _, table := range (*am.Connection)(nil).Tables() {
+		for _, table := range am.Tables(nil) {
 			if table.Name() == name {
 				r.of = table
 			}

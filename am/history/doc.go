@@ -7,4 +7,6 @@
 //
 // A store has tables that snapshots are added to ([relations]) and views over them: those of the product's tables show
 // each server's latest snapshot, so that what asks am_session need not know which it asks; the others show time.
+//
+// It may import am, connection, inventory and table. Start with [Take] and [Store].
 package history

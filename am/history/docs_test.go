@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -37,7 +37,7 @@ func thePagesQuestionsHaveAnswers(t *testing.T, k kept) {
 func night(t *testing.T, k kept) {
 	t.Helper()
 	at := time.Date(2026, 11, 17, 1, 0, 0, 0, time.UTC)
-	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40, Seed: 1}, am.Config{})
+	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40, Seed: 1}, connection.Config{})
 	_ = server.AddUser("/alpha", "ajensen", "changeit")
 	o := Options{Key: newKey(t), Version: "1.0.0", Now: func() time.Time { return at }}
 	for i := range 5 {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 )
 
 // smallDisk mounts one that any user can write to.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+
 	diff "github.com/google/go-cmp/cmp"
 	"github.com/ncruces/go-sqlite3"
 
@@ -31,7 +33,7 @@ func must(t testing.TB, err error) {
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 123e6, time.UTC)
 
 // simulated starts an AM whose clock stands still, and connects to it with the token of one session.
-func simulated(t *testing.T, o simulator.Options, config am.Config) (*simulator.Server, *am.Connection) {
+func simulated(t *testing.T, o simulator.Options, config connection.Config) (*simulator.Server, *connection.Connection) {
 	t.Helper()
 	o.Clock = func() time.Time { return noon }
 	server, err := simulator.New(o)
@@ -44,17 +46,17 @@ func simulated(t *testing.T, o simulator.Options, config am.Config) (*simulator.
 	url := listening.URL + server.ContextPath()
 	t.Setenv("AM_SSO_TOKEN", session.Token)
 	config.BaseURL, config.SSOToken = &url, &session.Token
-	c, err := am.Open("am", config, am.Host{})
+	c, err := connection.Open("am", config, connection.Host{})
 	must(t, err)
 	return server, c
 }
 
 // reconnect opens the connection with more of a configuration: its inventory remembers the cap of lists for a while.
-func reconnect(t testing.TB, c *am.Connection, config am.Config) *am.Connection {
+func reconnect(t testing.TB, c *connection.Connection, config connection.Config) *connection.Connection {
 	t.Helper()
 	url, token := c.BaseURL(), os.Getenv("AM_SSO_TOKEN")
 	config.BaseURL, config.SSOToken = &url, &token
-	again, err := am.Open(c.Name(), config, am.Host{})
+	again, err := connection.Open(c.Name(), config, connection.Host{})
 	must(t, err)
 	return again
 }
@@ -194,14 +196,14 @@ func tableRows(t *testing.T, source table.Table) (columns, rows []string) {
 func aSnapshotHasWhatTheTablesHave(t *testing.T, k kept) {
 	for _, profile := range []string{"openam", "pingam-8.1", "aic"} {
 		t.Run(profile, func(t *testing.T) {
-			_, c := simulated(t, simulator.Options{Profile: profile, Realms: 2, Users: 30, Sessions: 60}, am.Config{})
+			_, c := simulated(t, simulator.Options{Profile: profile, Realms: 2, Users: 30, Sessions: 60}, connection.Config{})
 			taken, err := Take(t.Context(), c, k, Options{Key: newKey(t), KeepHandles: true, Version: "1.2.3"})
 			must(t, err)
 			if taken.Sessions < 60 || taken.Lacking != nil || taken.Missing != nil {
 				t.Fatalf("taken: %+v", taken)
 			}
 			server := " where base_url = '" + taken.Server + "'"
-			for _, source := range c.Tables() {
+			for _, source := range am.Tables(c) {
 				if _, is := keptAs[source.Name()]; !is {
 					continue
 				}
@@ -222,7 +224,7 @@ func aSnapshotHasWhatTheTablesHave(t *testing.T, k kept) {
 
 func TestViewsHaveTheColumnsOfTheTablesInTheirOrder(t *testing.T) {
 	k := newSQLite(t)
-	for _, source := range (*am.Connection)(nil).Tables() {
+	for _, source := range am.Tables(nil) {
 		r, is := keptAs[source.Name()]
 		if !is {
 			continue
@@ -243,7 +245,7 @@ func TestViewsHaveTheColumnsOfTheTablesInTheirOrder(t *testing.T) {
 func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
 	// With this policy for queries; a snapshot takes what there is.
 	strict := "error"
-	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40}, am.Config{Truncated: &strict, RealmFail: &strict})
+	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40}, connection.Config{Truncated: &strict, RealmFail: &strict})
 	key := newKey(t)
 	at := noon
 	take := func() *Taken {
@@ -271,7 +273,7 @@ func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
 	must(t, server.SetFaults())
 	// Nobody's own list is whole, either.
 	server.SetListCap(1)
-	c = reconnect(t, c, am.Config{ListCap: pointer(1)})
+	c = reconnect(t, c, connection.Config{ListCap: pointer(1)})
 	cut := take()
 	if len(cut.Lacking) == 0 || !strings.Contains(strings.Join(cut.Lacking, ""), " is cut (") {
 		t.Errorf("with realms that are cut: %+v", cut)
@@ -282,7 +284,7 @@ func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
 }
 
 func TestHandlesAreKeptAsFingerprints(t *testing.T) {
-	server, c := simulated(t, simulator.Options{Sessions: 10, Users: 3}, am.Config{})
+	server, c := simulated(t, simulator.Options{Sessions: 10, Users: 3}, connection.Config{})
 	k := newSQLite(t)
 	key := newKey(t)
 	var first []string
@@ -342,7 +344,7 @@ func TestTheKeyIsMadeOnceAndForItsOwner(t *testing.T) {
 }
 
 func tableOfIdentitiesThatCannotBeReadIsMissing(t *testing.T, k kept) {
-	server, c := simulated(t, simulator.Options{Users: 3, Sessions: 3}, am.Config{})
+	server, c := simulated(t, simulator.Options{Users: 3, Sessions: 3}, connection.Config{})
 	must(t, server.SetFaults("403:path=/users"))
 	taken, err := Take(t.Context(), c, k, Options{Key: newKey(t)})
 	must(t, err)

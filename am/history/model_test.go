@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"pgregory.net/rapid"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // A scanned realm is what one snapshot, or one shard, has of it.

@@ -8,10 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/inventory"
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
 	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
+
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 func openParquet(t testing.TB, dir string) Store {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -57,7 +57,7 @@ func OpenPostgres(ctx context.Context, url string) (Store, error) {
 	if err != nil {
 		return nil, err // which shows no password
 	}
-	if config.Password, err = am.Secret(config.Password); err != nil {
+	if config.Password, err = connection.Secret(config.Password); err != nil {
 		return nil, fmt.Errorf("the password of the URL: %w", err)
 	}
 	if config.RuntimeParams["application_name"] == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 )
 
 // What COPY reads is what was given, whatever characters are in it.

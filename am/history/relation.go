@@ -76,7 +76,7 @@ var mergedScan = map[string]string{
 // relations are all tables of a store.
 func relations() []relation {
 	all := []relation{snapshots}
-	for _, t := range (*am.Connection)(nil).Tables() {
+	for _, t := range am.Tables(nil) {
 		if r, kept := keptAs[t.Name()]; kept {
 			r.of = t
 			r.columns = slices.Concat(r.columns, slices.DeleteFunc(t.Columns(), func(c table.Column) bool { return r.shown[c.Name] != "" }))

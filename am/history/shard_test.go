@@ -10,22 +10,23 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // inShard opens the connection for a shard.
-func inShard(t testing.TB, c *am.Connection, shard inventory.Shard) *am.Connection {
+func inShard(t testing.TB, c *connection.Connection, shard inventory.Shard) *connection.Connection {
 	t.Helper()
 	url, token := c.BaseURL(), os.Getenv("AM_SSO_TOKEN")
-	again, err := am.Open(c.Name(), am.Config{BaseURL: &url, SSOToken: &token}, am.Host{Shard: shard})
+	again, err := connection.Open(c.Name(), connection.Config{BaseURL: &url, SSOToken: &token}, connection.Host{Shard: shard})
 	must(t, err)
 	return again
 }
 
 // threeShardsAreOneSnapshot: of a server whose lists are cut.
 func threeShardsAreOneSnapshot(t *testing.T, k kept) {
-	server, c := simulated(t, simulator.Options{Realms: 2, Users: 450, Sessions: 300, ListCap: 20, Seed: 1}, am.Config{})
+	server, c := simulated(t, simulator.Options{Realms: 2, Users: 450, Sessions: 300, ListCap: 20, Seed: 1}, connection.Config{})
 	server.LogRequests(false)
 	at, o := noon, Options{Key: newKey(t)}
 	o.Now = func() time.Time { return at }
@@ -33,7 +34,7 @@ func threeShardsAreOneSnapshot(t *testing.T, k kept) {
 	latest := func() (rows []string) {
 		for _, view := range all {
 			var columns []string
-			for _, table := range c.Tables() {
+			for _, table := range am.Tables(c) {
 				if table.Name() == view {
 					columns = columnNames(table)
 				}
@@ -83,7 +84,7 @@ func threeShardsAreOneSnapshot(t *testing.T, k kept) {
 	aShardIsKeptOnce(t, k, c, o, snapshots)
 }
 
-func aShardIsKeptOnce(t *testing.T, k kept, c *am.Connection, o Options, snapshots func() []string) {
+func aShardIsKeptOnce(t *testing.T, k kept, c *connection.Connection, o Options, snapshots func() []string) {
 	t.Helper()
 	before := snapshots()
 	again := inventory.Shard{Index: 1, Count: 3}

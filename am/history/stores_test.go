@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 )
 
 type storeTest struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -39,12 +40,12 @@ type Taken struct {
 
 // Take scans the connection, or its shard, once and keeps what it finds. Where the store has less than the server, because
 // a realm is cut or fails, the snapshot says so, and so does Taken; an error means that nothing was kept.
-func Take(ctx context.Context, c *am.Connection, store Store, o Options) (*Taken, error) {
+func Take(ctx context.Context, c *connection.Connection, store Store, o Options) (*Taken, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	t := &taking{options: o, connection: c, tables: am.Census(true, c), started: time.Now()}
-	t.Server, t.At, t.Shard, t.Realms = c.BaseURL(), o.Now().UTC().Truncate(time.Microsecond), c.Shard(), map[inventory.Completeness]int{}
+	t.Server, t.At, t.Shard, t.Realms = c.BaseURL(), o.Now().UTC().Truncate(time.Microsecond), c.Options().Shard, map[inventory.Completeness]int{}
 	kept, err := store.shards(ctx, t.Server, t.At)
 	if err = cmp.Or(err, t.clash(kept)); err != nil {
 		return nil, fmt.Errorf("%s: %w", store, err)
@@ -82,7 +83,7 @@ func (t *taking) clash(kept []inventory.Shard) error {
 type taking struct {
 	Taken
 	options    Options
-	connection *am.Connection
+	connection *connection.Connection
 	draft      draft
 	tables     []table.Table // of the connection
 	started    time.Time

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+
 	diff "github.com/google/go-cmp/cmp"
 
 	"github.com/amsql/steampipe-plugin-am/am"
@@ -339,13 +341,13 @@ func runModelCase(t *testing.T, seed uint64) {
 	user, password := p.server.Admin()
 	var notices []string
 	address, policy := web.URL+p.server.ContextPath(), string(p.policy)
-	connection, err := am.Open("am", am.Config{
+	conn, err := connection.Open("am", connection.Config{
 		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy, UserCap: &p.userCap,
-	}, am.Host{Notify: func(notice string) { notices = append(notices, notice) }})
+	}, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
 	must(t, err)
-	defer func() { must(t, connection.Close(context.Background())) }()
+	defer func() { must(t, conn.Close(context.Background())) }()
 
-	source := connection.Tables()[0]
+	source := am.Tables(conn)[0]
 	for range 6 {
 		statement := p.statement()
 		var asked []table.Query

@@ -25,7 +25,7 @@ const DefaultBatchSize = 50
 type batch struct {
 	method  string
 	targets []*target
-	send    func(ctx context.Context, targets []*target) (said map[string]bool, err error)
+	send    func(ctx context.Context, targets []*target) (answers map[string]bool, err error)
 }
 
 // batches makes requests of the sessions that are alive: many handles each, or one token.
@@ -102,7 +102,8 @@ func (e *Ending) carryOut(ctx context.Context, work []batch, targets []*target) 
 
 func (r *run) stop(reason error) { r.stopped.CompareAndSwap(nil, &reason) }
 
-// maxAttempts is how often a batch is sent where no answer comes, or one that AM did not make.
+// maxAttempts is how often a batch is sent where no answer comes, or one that AM did not make. The client repeats only
+// what changes nothing, so that each request that does has its lines in the journal.
 const maxAttempts = 3
 
 // maxFaults is how many handles may fail alone, before any success, until the server is taken to refuse them all.
@@ -116,17 +117,13 @@ func (r *run) send(b batch, attempts int) {
 		}
 		return
 	}
-	said, err := r.sendOnce(b)
+	answers, err := r.sendOnce(b)
 	switch {
 	case err == nil:
-		r.note(b, said)
+		r.note(b, answers)
 	case r.work.Err() != nil, isJournal(err):
 		r.fail(b, err)
 		r.stop(err)
-	case rest.IsUnsupported(err) && b.method == "logout_by_user":
-		for _, part := range r.batches(b.targets) {
-			r.send(part, maxAttempts)
-		}
 	case rest.IsUnauthorized(err), rest.IsForbidden(err), rest.IsUnsupported(err):
 		r.fail(b, err)
 		r.stop(err)
@@ -152,19 +149,19 @@ func (r *run) sendOnce(b batch) (map[string]bool, error) {
 	for _, t := range b.targets {
 		t.sent = true
 	}
-	said, err := b.send(rest.WithTransaction(r.work, id), b.targets)
-	if journalErr := r.Journal.after(r.Ending, b, id, said, err); journalErr != nil && err == nil {
-		r.note(b, said)
+	answers, err := b.send(rest.WithTransaction(r.work, id), b.targets)
+	if journalErr := r.Journal.after(r.Ending, b, id, answers, err); journalErr != nil && err == nil {
+		r.note(b, answers)
 		r.stop(journalErr) // what was sent was sent
 	}
-	return said, err
+	return answers, err
 }
 
-func (r *run) note(b batch, said map[string]bool) {
+func (r *run) note(b batch, answers map[string]bool) {
 	for _, t := range b.targets {
 		t.err = nil
-		if ok, there := said[t.Handle]; there {
-			t.said = fmt.Sprint(ok)
+		if ok, there := answers[t.Handle]; there {
+			t.answer = fmt.Sprint(ok)
 		}
 	}
 	r.mu.Lock()

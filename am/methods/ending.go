@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -21,7 +24,7 @@ type Ending struct {
 
 	Max     int                                // more sessions are refused
 	DryRun  bool                               // plan only
-	Confirm func(context.Context, *Plan) error // its error stops the operation before anything is sent; nil: go on
+	Confirm func(context.Context, *Plan) error // its error stops the operation before anything is sent; it may take long; nil: go on
 	Notify  func(notice string)                // nil: nobody listens
 
 	Journal    *Journal // nil: none
@@ -53,7 +56,7 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 // session is left out unless it alone is named.
 //
 // An error says why the operation was not begun (a *GuardError) or could not go on; then the outcomes, where there are
-// any, say how far it came. That some session lives on is no error: see [Unended].
+// any, say how far it came. That some session lives on is no error: see [Remaining].
 func (e *Ending) Sessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
@@ -73,6 +76,7 @@ func (e *Ending) Sessions(ctx context.Context, sessions []Session) ([]Outcome, e
 	if err := e.guard(ctx, &Plan{Sessions: alive(targets), Own: alone}, 0); err != nil || e.DryRun {
 		return e.planned(targets), err
 	}
+	e.recheck(ctx, targets)
 	err = e.carryOut(ctx, e.batches(targets), targets)
 	return outcomes(targets), err
 }
@@ -96,18 +100,26 @@ func distinct(sessions []Session) []*target {
 
 // alive are the sessions that are to be ended.
 func alive(targets []*target) (sessions []Session) {
-	for _, t := range targets {
-		if t.state == "" {
-			sessions = append(sessions, t.Session)
-		}
+	for _, t := range pending(targets) {
+		sessions = append(sessions, t.Session)
 	}
 	return sessions
+}
+
+// pending are the targets that are not settled yet.
+func pending(targets []*target) (open []*target) {
+	for _, t := range targets {
+		if t.state == "" {
+			open = append(open, t)
+		}
+	}
+	return open
 }
 
 func outcomes(targets []*target) []Outcome {
 	all := make([]Outcome, len(targets))
 	for i, t := range targets {
-		all[i] = Outcome{t.Session, t.state, t.why}
+		all[i] = Outcome{t.Session, t.state, t.reason}
 	}
 	return all
 }
@@ -134,10 +146,24 @@ func (e *Ending) guard(ctx context.Context, p *Plan, before int) error {
 	case n > e.Max:
 		return guarded("%s are more than %d: nothing was ended; narrow the condition or raise --max", p, e.Max)
 	}
-	if len(p.Sessions) == 0 || e.Confirm == nil || before > 0 {
+	if p.empty() || e.Confirm == nil || before > 0 {
 		return nil
 	}
 	return e.Confirm(ctx, p)
+}
+
+// recheck leaves out what has ended while the plan waited to be confirmed.
+func (e *Ending) recheck(ctx context.Context, targets []*target) {
+	if e.Confirm == nil {
+		return
+	}
+	waited := pending(targets)
+	e.check(ctx, waited)
+	for _, t := range waited {
+		if t.found == nil && t.lookupErr == nil {
+			t.settle(AlreadyGone, "it ended while the plan waited to be confirmed")
+		}
+	}
 }
 
 func (e *Ending) notify(format string, args ...any) {
@@ -146,25 +172,25 @@ func (e *Ending) notify(format string, args ...any) {
 	}
 }
 
-// A self is the caller's own session.
-type self struct {
+// An ownSession is the caller's own session.
+type ownSession struct {
 	*rest.SessionInfo // nil for a bearer token, which has none
 }
 
-func (e *Ending) own(ctx context.Context) (self, error) {
+func (e *Ending) own(ctx context.Context) (ownSession, error) {
 	info, err := e.Client.OwnSession(ctx)
 	if err != nil {
-		return self{}, fmt.Errorf("look for amsql's own session, which must not be ended by accident: %w", err)
+		return ownSession{}, fmt.Errorf("look for amsql's own session, which must not be ended by accident: %w", err)
 	}
-	return self{info}, nil
+	return ownSession{info}, nil
 }
 
-func (own self) isOf(realm, username string) bool {
+func (own ownSession) isOf(realm, username string) bool {
 	return own.SessionInfo != nil && userKey(own.Realm, own.Username) == userKey(realm, username)
 }
 
 // spare leaves the caller's own session out unless it is alone, which it then reports; and so that of AM itself.
-func (e *Ending) spare(targets []*target, own self) (others []*target, alone bool, err error) {
+func (e *Ending) spare(targets []*target, own ownSession) (others []*target, alone bool, err error) {
 	for _, t := range targets {
 		if t.own, err = own.is(t); err != nil {
 			return nil, false, err
@@ -191,7 +217,7 @@ func isSystem(t *target) bool { return userKey(t.Realm, t.Username) == userKey("
 var errWhichIsOwn = errors.New("the server does not tell the handle of amsql's own session, which must not be ended with others of the same user: use another account")
 
 // is reports whether a live session is the caller's own.
-func (own self) is(t *target) (bool, error) {
+func (own ownSession) is(t *target) (bool, error) {
 	switch {
 	case own.SessionInfo == nil, t.state != "":
 		return false, nil
@@ -203,8 +229,9 @@ func (own self) is(t *target) (bool, error) {
 	return false, nil
 }
 
-// User ends all sessions of a user, in one realm or, where that is "", in every one: by logoutByUser where the server
-// has it and the caller is another user, else by handle; and again until none appears. See [Ending.Sessions].
+// User ends all sessions of a user, in one realm or, where that is "", in every one: those that AM lists by their
+// handles, and again until none appears, so that the outcomes are all that was ended and Max bounds them; then those that
+// realms leave to their clients, which no list shows, by logoutByUser. See [Ending.Sessions].
 func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, error) {
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
@@ -216,26 +243,41 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 			return nil, err
 		}
 	}
+	unlisted, err := e.unlisted(ctx, realms, username)
+	if err != nil {
+		return nil, err
+	}
 	var done []*target
 	known := map[string]bool{}
 	for round := 0; ; round++ {
-		list, err := e.listUser(ctx, realms, username, known)
-		switch {
-		case err != nil:
+		targets, err := e.listUser(ctx, realms, username, known)
+		if err != nil {
 			return outcomes(done), err
-		case len(list.targets) == 0 && round == 0:
+		}
+		plan := &Plan{Sessions: alive(targets)}
+		switch {
+		case round == 0:
+			plan.Unlisted = alive(unlisted)
+		case round == maxRounds && len(targets) > 0:
+			return outcomes(done), fmt.Errorf("%q signs in as quickly as the sessions end: %s left after %d rounds; disable the user first", username, english.Plural(len(targets), "session", ""), round)
+		}
+		if plan.empty() && round == 0 {
 			e.notify("AM lists no session of %q to be ended; client-side sessions are in no list, and AM ends them only where blacklisting is on", username)
-			fallthrough
-		case len(list.targets) == 0:
-			return outcomes(done), nil
-		case round == maxRounds:
-			return outcomes(done), fmt.Errorf("%q signs in as quickly as the sessions end: there are %d more after %d rounds; disable the user first", username, len(list.targets), round)
 		}
-		if err := e.guard(ctx, &Plan{Sessions: alive(list.targets)}, len(done)); err != nil || e.DryRun {
-			return append(outcomes(done), e.planned(list.targets)...), err
+		if e.DryRun && len(unlisted) > 0 {
+			e.notify("AM would be told to end %s", &Plan{Unlisted: plan.Unlisted})
 		}
-		done = append(done, list.targets...)
-		if err := e.carryOut(ctx, e.byUser(list, username), list.targets); err != nil {
+		if err := e.guard(ctx, plan, len(done)); err != nil || e.DryRun {
+			return append(outcomes(done), e.planned(targets)...), err
+		}
+		if len(targets) == 0 {
+			return outcomes(done), e.endUnlisted(ctx, unlisted)
+		}
+		if round == 0 {
+			e.recheck(ctx, targets)
+		}
+		done = append(done, targets...)
+		if err := e.carryOut(ctx, e.batches(targets), targets); err != nil {
 			return outcomes(done), err
 		}
 	}
@@ -244,70 +286,85 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 // maxRounds bounds how often a user's new sessions are ended.
 const maxRounds = 10
 
-// A userList is a user's sessions, and the realms where they must be ended by handle: the caller's own session is among
-// them, or more than the plan says.
-type userList struct {
-	targets  []*target
-	byHandle map[string]bool
-}
-
-// listUser lists the user's sessions that are not known yet, but the caller's own, and makes them known.
-func (e *Ending) listUser(ctx context.Context, realms []string, username string, known map[string]bool) (list userList, err error) {
+// listUser lists the user's sessions that are not known yet, except the caller's own, and makes them known.
+func (e *Ending) listUser(ctx context.Context, realms []string, username string, known map[string]bool) (targets []*target, err error) {
 	own, err := e.own(ctx)
 	if err != nil {
-		return list, err
+		return nil, err
 	}
-	list.byHandle = map[string]bool{}
 	for _, realm := range realms {
-		listed, whole, err := e.Inventory.List(ctx, rest.SessionQuery{Realm: realm, Username: username, Fields: proofFields})
+		listed, _, err := e.Inventory.List(ctx, rest.SessionQuery{Realm: realm, Username: username, Fields: proofFields})
 		if err != nil {
-			return list, fmt.Errorf("realm %s: %w", realm, err)
+			return nil, fmt.Errorf("realm %s: %w", realm, err)
 		}
-		list.byHandle[realm] = !whole || own.isOf(realm, username)
 		for _, s := range listed {
 			t := &target{Session: Session{Handle: s.Handle, Username: username, Realm: realm, Listed: true}}
 			is, err := own.is(t)
 			if err != nil {
-				return list, err
+				return nil, err
 			}
 			if is {
-				list.byHandle[realm] = true
 				e.notify("amsql's own session is left out: it ends only where it alone is named")
 			}
 			if !is && !known[s.Handle] {
-				list.targets = append(list.targets, t)
+				targets = append(targets, t)
 			}
 			known[s.Handle] = true
 		}
 	}
-	return list, nil
+	return targets, nil
 }
 
-// byUser is one request for each realm, where that ends no more than it should, and batches elsewhere. Where the server
-// has no such request they are made batches of, too.
-func (e *Ending) byUser(list userList, username string) (work []batch) {
-	byRealm := map[string][]*target{}
-	var realms []string
-	for _, t := range list.targets {
-		if byRealm[t.Realm] == nil {
-			realms = append(realms, t.Realm)
-		}
-		byRealm[t.Realm] = append(byRealm[t.Realm], t)
+// unlisted is the user in each realm that leaves sessions to clients, or may: there are sessions that only logoutByUser
+// ends. It would end the caller, too, so that its own user is left out.
+func (e *Ending) unlisted(ctx context.Context, realms []string, username string) (users []*target, err error) {
+	version, err := e.Client.API(ctx)
+	if err != nil || version < "3" { // logoutByUser came with 5.1
+		return nil, err
+	}
+	own, err := e.own(ctx)
+	if err != nil {
+		return nil, err
 	}
 	for _, realm := range realms {
-		targets := byRealm[realm]
-		if list.byHandle[realm] {
-			work = append(work, e.batches(targets)...)
-			continue
-		}
-		work = append(work, batch{method: "logout_by_user", targets: targets, send: func(ctx context.Context, _ []*target) (map[string]bool, error) {
-			ok, err := e.Client.LogoutByUser(ctx, realm, username)
-			said := make(map[string]bool, len(targets))
-			for _, t := range targets {
-				said[t.Handle] = ok
-			}
-			return said, err
-		}})
+		users = append(users, &target{Session: Session{Username: username, Realm: realm}})
 	}
-	return work
+	e.each(users, func(t *target) {
+		t.own = own.isOf(t.Realm, username)
+		if clientSide, err := e.Inventory.ClientSide(ctx, t.Realm); err == nil && clientSide != nil && !*clientSide {
+			t.settle(AlreadyGone, "the realm leaves no sessions to clients")
+		}
+	})
+	return slices.DeleteFunc(users, func(t *target) bool { return t.own || t.state != "" }), nil
+}
+
+// endUnlisted sends logoutByUser, once in each realm. No list proves what it does.
+func (e *Ending) endUnlisted(ctx context.Context, users []*target) error {
+	later, cancel := outlive(ctx)
+	defer cancel()
+	r := &run{Ending: e, work: later}
+	var failures []error
+	for _, t := range users {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		answers, err := r.sendOnce(batch{"logout_by_user", []*target{t}, e.logoutByUser}) //nolint:contextcheck // it outlives an interruption
+		switch {
+		case err == nil:
+			t.settle(Unknown, "no list shows client-side sessions")
+			e.notify("AM was told to end client-side sessions of %q in realm %s, which no list shows, and answered %t", t.Username, t.Realm, answers[t.Handle])
+		case rest.IsUnsupported(err):
+			t.settle(Unknown, err.Error())
+			e.notify("client-side sessions of %q in realm %s, if there are any, live on: %v", t.Username, t.Realm, err)
+		default:
+			t.settle(Refused, err.Error())
+			failures = append(failures, fmt.Errorf("end client-side sessions of %q in realm %s: %w", t.Username, t.Realm, err))
+		}
+	}
+	return errors.Join(errors.Join(failures...), e.Journal.final(e, users))
+}
+
+func (e *Ending) logoutByUser(ctx context.Context, targets []*target) (map[string]bool, error) {
+	ok, err := e.Client.LogoutByUser(ctx, targets[0].Realm, targets[0].Username)
+	return map[string]bool{targets[0].Handle: ok}, err
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,8 +144,8 @@ func TestEachHandleHasItsOutcome(t *testing.T) {
 	if !slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, "amsql's own session is left out") }) {
 		t.Errorf("notices %q", w.notices)
 	}
-	if methods.Unended(outcomes) != nil {
-		t.Errorf("%v", methods.Unended(outcomes))
+	if methods.Remaining(outcomes) != nil {
+		t.Errorf("%v", methods.Remaining(outcomes))
 	}
 }
 
@@ -202,7 +203,7 @@ func TestNothingIsSentThatChangesAnythingBeforeTheGuardsAgree(t *testing.T) {
 				w.Max = 1
 			}
 			outcomes, err := run()
-			if (err == nil) != w.DryRun || w.DryRun && states(outcomes)[methods.Planned] != len(outcomes) {
+			if (err == nil) != w.DryRun || w.DryRun && (states(outcomes)[methods.Planned] != len(outcomes) || methods.Remaining(outcomes) != nil) {
 				t.Errorf("%s, %s: %v, %v", name, what, states(outcomes), err)
 			}
 		}
@@ -411,9 +412,8 @@ func TestAUsersSessionsEndInEveryRealmUntilNoneAppears(t *testing.T) {
 				t.Errorf("%s: a session of the user is left in %s", profile, s.Realm)
 			}
 		}
-		byUser := slices.Contains(w.changing(), "logoutByUser")
-		if byHandle := slices.Contains(w.changing(), "logoutByHandle"); byUser != (profile != "openam") || byHandle == byUser {
-			t.Errorf("%s: by user %t, by handle %t", profile, byUser, byHandle)
+		if slices.Contains(w.changing(), "logoutByUser") {
+			t.Errorf("%s: logoutByUser was sent, which ends what no list has shown", profile)
 		}
 		if n := len(w.sessions("/bravo")); n == 0 {
 			t.Errorf("%s: nobody else's session is left", profile)
@@ -452,7 +452,7 @@ func TestAClientSideSessionIsSaidToLiveOn(t *testing.T) {
 	if o := outcomes[0]; o.State != methods.Refused || !strings.Contains(o.Reason, "client-side session, which AM ends only where blacklisting is on") {
 		t.Errorf("%+v", o)
 	}
-	if err := methods.Unended(outcomes); err == nil || strings.Contains(err.Error(), token) {
+	if err := methods.Remaining(outcomes); err == nil || strings.Contains(err.Error(), token) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -565,7 +565,7 @@ func TestAJournalThatBrokeOffIsSettledByTheNextRun(t *testing.T) {
 			t.Errorf("session %d: %q, want %q", i, got, want)
 		}
 	}
-	if want := "the journal had left 4 sessions open: 2 ended, 2 still listed"; !slices.Contains(w.notices, want) {
+	if want := "the journal had left 4 sessions open: 2 ended, 2 still listed, 0 unknown"; !slices.Contains(w.notices, want) {
 		t.Errorf("notices %q", w.notices)
 	}
 }
@@ -619,5 +619,497 @@ func (s *setter) do(method, path, body string, reply any, header ...string) {
 	}
 	if reply != nil {
 		must(s.t, json.Unmarshal(text, reply))
+	}
+}
+
+func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
+	settled := "the journal had left 1 session open: 0 ended, 0 still listed, 1 unknown"
+	open := "the journal leaves 1 session open, for the next run: the session query for \"busy\" in realm /bravo failed"
+	for _, c := range []struct {
+		name, session, realm string
+		status               int    // of the answer to the list of the entry's user, where it is spoilt
+		reason               string // of the entry's outcome; "" where it stays open
+		notice               string
+	}{
+		{"a truncated list", "sha256:1", "/alpha", 0, `and AM cannot be asked what became of it: AM truncates the list of "busy" in realm /alpha`, settled},
+		{"no such realm", "sha256:1", "/nowhere", 0, "404 Not Found", settled},
+		{"no realm", "sha256:1", "", 0, "the journal does not name the user", settled},
+		{"forbidden", "sha256:1", "/bravo", 403, "403 Forbidden", settled},
+		{"a token", "token-sha256:1", "/bravo", 0, "only its token could tell", settled},
+		{"client-side sessions", "user-sha256:1", "/bravo", 0, "no list shows client-side sessions", settled},
+		{"out of order", "sha256:1", "/bravo", 503, "", open},
+		{"not signed in", "sha256:1", "/bravo", 401, "", open},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, ListCap: 8})
+			must(t, w.server.AddUser("/alpha", "busy", "changeit"))
+			for range 10 {
+				_, err := w.server.Login("/alpha", "busy")
+				must(t, err)
+			}
+			w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+				spoilt := c.status != 0 && strings.Contains(r.URL.Query().Get("_queryFilter"), `"busy"`)
+				if spoilt {
+					answer(response, c.status)
+				}
+				return spoilt
+			}
+			path := filepath.Join(t.TempDir(), "journal.jsonl")
+			must(t, os.WriteFile(path, []byte(`{"connection":"am","session":"`+c.session+`","username":"busy","realm":"`+c.realm+`","outcome":"sending"}`+"\n"), 0o600))
+			journal, err := methods.OpenJournal(path)
+			must(t, err)
+			defer func() { must(t, journal.Close()) }()
+			w.Journal = journal
+			outcomes, err := w.Sessions(t.Context(), w.sessionsOf(t, "/bravo")[:1])
+			must(t, err)
+			if outcomes[0].State != methods.Ended {
+				t.Errorf("%+v", outcomes)
+			}
+			want := []string{"sending", "unknown"}
+			if c.reason == "" {
+				want = want[:1]
+			}
+			if got := lines(t, path)[c.session]; !slices.Equal(got, want) {
+				t.Errorf("outcomes of the entry %q, want %q", got, want)
+			}
+			if text, err := os.ReadFile(path); err != nil || !strings.Contains(strings.ReplaceAll(string(text), `\"`, `"`), c.reason) {
+				t.Errorf("no %q in %s", c.reason, text)
+			}
+			if !slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, c.notice) }) {
+				t.Errorf("notices %q", w.notices)
+			}
+		})
+	}
+}
+
+// sessionsOf are a realm's sessions, with their users.
+func (w *world) sessionsOf(t *testing.T, realm string) (sessions []methods.Session) {
+	t.Helper()
+	for _, s := range w.server.Sessions() {
+		if s.Realm == realm && s.Token != "" {
+			sessions = append(sessions, methods.Session{Handle: s.Handle, Username: s.Username, Realm: realm})
+		}
+	}
+	return sessions
+}
+
+func TestAJournalIsOfOneProcessAtATime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	first, err := methods.OpenJournal(path)
+	must(t, err)
+	_, err = methods.OpenJournal(path)
+	if want := "journal: " + path + " is in use by another amsql: wait until that one ends, or give this one another file"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	must(t, first.Close())
+	second, err := methods.OpenJournal(path)
+	must(t, err)
+	must(t, second.Close())
+}
+
+func TestAJournalBecomesItsOwnersAlone(t *testing.T) {
+	for _, mode := range []os.FileMode{0o644, 0o666, 0o640, 0o700, 0o600} {
+		path := filepath.Join(t.TempDir(), "journal.jsonl")
+		must(t, os.WriteFile(path, nil, 0o600))
+		must(t, os.Chmod(path, mode))
+		journal, err := methods.OpenJournal(path)
+		must(t, err)
+		must(t, journal.Close())
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("mode %o became %v, %v", mode, info.Mode(), err)
+		}
+	}
+}
+
+func TestAJournalIsAFile(t *testing.T) {
+	_, err := methods.OpenJournal(os.DevNull)
+	if err == nil || err.Error() != "journal: "+os.DevNull+" is not a regular file" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestATargetThatCannotBeLookedUpLeavesTheOthersAlone(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 20, Seed: 1, ListCap: 15})
+	must(t, w.server.AddUser("/alpha", "busy", "changeit"))
+	for range 20 {
+		_, err := w.server.Login("/alpha", "busy")
+		must(t, err)
+	}
+	others := w.sessionsOf(t, "/bravo")
+	spoilt, err := w.server.Login("/bravo", others[0].Username)
+	must(t, err)
+	w.tamper = func(response http.ResponseWriter, r *http.Request, body []byte) bool {
+		about := bytes.Contains(body, []byte(spoilt.Token)) || strings.Contains(r.URL.RawQuery, url.QueryEscape(spoilt.Token))
+		if about {
+			answer(response, 403)
+		}
+		return about
+	}
+	targets := append(others, methods.Session{Handle: "shandle:gone", Username: "busy", Realm: "/alpha"}, methods.Session{Token: spoilt.Token},
+		methods.Session{Handle: "shandle:x", Username: "nobody", Realm: "/nowhere"})
+	outcomes, err := w.Sessions(t.Context(), targets)
+	must(t, err)
+	want := map[methods.State]int{methods.Ended: len(others), methods.Unknown: 3}
+	if got := states(outcomes); !cmp.Equal(got, want) || len(others) == 0 {
+		t.Errorf("outcomes %v, want %v", got, want)
+	}
+	for i, reason := range []string{
+		`it was not sent: AM truncates the list of "busy" in realm /alpha, which would show it: raise the cap`,
+		"it was not sent: ask about token " + methods.Fingerprint(spoilt.Token) + ": getSessionInfo failed",
+		`it was not sent: the session query for "nobody" in realm /nowhere failed`,
+	} {
+		if got := outcomes[len(others)+i].Reason; !strings.HasPrefix(got, reason) || strings.Contains(got, spoilt.Token) {
+			t.Errorf("reason %q, want %q", got, reason)
+		}
+	}
+}
+
+// The outcomes and the journal of a user's logout have each session that the server ended, whoever signs in meanwhile.
+func TestTheOutcomesOfAUserAreAllThatWasEnded(t *testing.T) {
+	for _, c := range []struct {
+		max   int
+		ended int
+		err   string
+	}{
+		{100, 7, ""},
+		{7, 7, ""},
+		{6, 2, "5 sessions of 1 user in realm /alpha have appeared since, and with the 2 ended they are more than 6: raise --max"},
+		{2, 2, "5 sessions of 1 user in realm /alpha have appeared since, and with the 2 ended they are more than 2: raise --max"},
+	} {
+		for _, profile := range []string{"openam", "am-7", "pingam-8.1"} {
+			w := newWorld(t, simulator.Options{Profile: profile, Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+			must(t, w.server.AddUser("/alpha", "leaver", "changeit"))
+			login := func(n int) {
+				for range n {
+					_, err := w.server.Login("/alpha", "leaver")
+					must(t, err)
+				}
+			}
+			login(2)
+			w.Max = c.max
+			w.Confirm = func(_ context.Context, p *methods.Plan) error {
+				login(5) // while somebody reads the prompt
+				if len(p.Sessions) != 2 {
+					t.Errorf("%s: the plan has %d sessions", profile, len(p.Sessions))
+				}
+				return nil
+			}
+			path := filepath.Join(t.TempDir(), "journal.jsonl")
+			var err error
+			w.Journal, err = methods.OpenJournal(path)
+			must(t, err)
+			outcomes, err := w.User(t.Context(), "/alpha", "leaver")
+			must(t, w.Journal.Close())
+			if c.err == "" && err != nil || c.err != "" && (err == nil || err.Error() != c.err) {
+				t.Errorf("%s, --max %d: error %v, want %s", profile, c.max, err, c.err)
+			}
+			left := 0
+			for _, s := range w.server.Sessions() {
+				if s.Username == "leaver" {
+					left++
+				}
+			}
+			journalled := 0
+			for _, states := range lines(t, path) {
+				if slices.Equal(states, []string{"sending", "answered", "ended"}) {
+					journalled++
+				}
+			}
+			if got := states(outcomes)[methods.Ended]; got != c.ended || len(outcomes) != c.ended || journalled != c.ended || left != 7-c.ended {
+				t.Errorf("%s, --max %d: %d of %d outcomes are ended, %d in the journal, and %d sessions are left of 7; want %d ended", profile, c.max, got, len(outcomes), journalled, left, c.ended)
+			}
+		}
+	}
+}
+
+func TestClientSideSessionsOfAUserEndByUser(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		profile    string
+		username   string
+		realm      string
+		clientSide bool
+		settings   int // the status of the answer that tells whether a realm leaves sessions to clients, where it is none
+		status     int // of the answer to logoutByUser, where it is spoilt
+		sent       int
+		notice     string
+		err        string
+	}{
+		{name: "client-side", profile: "pingam-8.1", clientSide: true, sent: 1, notice: `AM was told to end client-side sessions of "leaver" in realm /alpha, which no list shows, and answered true`},
+		{name: "not known", profile: "pingam-8.1", settings: 403, sent: 1, notice: `AM was told to end client-side sessions of "leaver"`},
+		{name: "server-side", profile: "pingam-8.1", notice: `AM lists no session of "leaver" to be ended`},
+		{name: "no such action", profile: "am-7", clientSide: true, sent: 1, notice: `client-side sessions of "leaver" in realm /alpha, if there are any, live on: `},
+		{name: "OpenAM", profile: "openam", clientSide: true, notice: `AM lists no session of "leaver" to be ended`},
+		{name: "an AM that does not answer", profile: "pingam-8.1", clientSide: true, status: 503, sent: 1, err: `end client-side sessions of "leaver" in realm /alpha: logoutByUser failed`},
+		{name: "the caller", profile: "pingam-8.1", username: "AMAdmin", realm: "/", settings: 403, notice: "amsql's own session is left out"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.username == "" {
+				c.username, c.realm = "leaver", "/alpha"
+			}
+			w := newWorld(t, simulator.Options{Profile: c.profile, Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+			must(t, w.server.AddUser("/alpha", "leaver", "changeit"))
+			user, password := w.server.Admin()
+			adminOf(t, w, user, password).put("/realms/root/realms/alpha/realm-config/authentication", fmt.Sprintf(`{"general":{"statelessSessionsEnabled":%t}}`, c.clientSide))
+			sent := 0
+			w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+				status := 0
+				switch {
+				case r.URL.Query().Get("_action") == "logoutByUser":
+					sent++
+					status = c.status
+				case strings.HasSuffix(r.URL.Path, "/realm-config/authentication"):
+					status = c.settings
+				}
+				if status != 0 {
+					answer(response, status)
+				}
+				return status != 0
+			}
+			var plan string
+			w.Confirm = func(_ context.Context, p *methods.Plan) error { plan = p.String(); return nil }
+			path := filepath.Join(t.TempDir(), "journal.jsonl")
+			journal, err := methods.OpenJournal(path)
+			must(t, err)
+			w.Journal = journal
+			_, err = w.User(t.Context(), c.realm, c.username)
+			must(t, journal.Close())
+			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.HasPrefix(err.Error(), c.err)) {
+				t.Errorf("error %v, want %s", err, c.err)
+			}
+			if sent != c.sent {
+				t.Errorf("logoutByUser was sent %d times, want %d", sent, c.sent)
+			}
+			if want := `client-side sessions of "leaver" in realm /alpha, which no list shows`; c.sent > 0 && plan != want {
+				t.Errorf("the plan is %q, want %q", plan, want)
+			}
+			if c.notice != "" && !slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, c.notice) }) {
+				t.Errorf("notices %q, want %s", w.notices, c.notice)
+			}
+			text, err := os.ReadFile(path)
+			must(t, err)
+			if n := strings.Count(string(text), `"method":"logout_by_user","session":"user-sha256:`); n != 3*c.sent {
+				t.Errorf("%d lines of logoutByUser in the journal, want %d", n, 3*c.sent)
+			}
+		})
+	}
+}
+
+// Somebody thinks for a while before the plan is confirmed: meanwhile sessions end, begin and expire, amsql's own included.
+func TestAPlanIsStillTrueWhenItIsConfirmedLate(t *testing.T) {
+	for _, c := range []struct {
+		wait               time.Duration
+		byUser             bool
+		ended, alreadyGone int
+		left               int // the new session
+	}{
+		{10 * time.Minute, false, 5, 1, 1},
+		{50 * time.Minute, false, 0, 6, 1}, // more than the idle limit
+		{10 * time.Minute, true, 6, 1, 0},  // what is new ends in the next round
+		{50 * time.Minute, true, 1, 6, 0},
+	} {
+		for _, profile := range []string{"openam", "pingam-8.1"} {
+			var late atomic.Int64
+			w := newWorld(t, simulator.Options{
+				Profile: profile, Realms: 1, Users: 3, Seed: 1,
+				Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) },
+			})
+			must(t, w.server.AddUser("/alpha", "leaver", "changeit"))
+			var handles []string
+			for range 6 {
+				s, err := w.server.Login("/alpha", "leaver")
+				must(t, err)
+				handles = append(handles, s.Handle)
+			}
+			var fresh simulator.Session
+			user, password := w.server.Admin()
+			w.Confirm = func(context.Context, *methods.Plan) error {
+				late.Store(int64(c.wait))
+				admin := adminOf(t, w, user, password)
+				admin.do("POST", "/realms/root/sessions/?_action=logoutByHandle", `{"sessionHandles":["`+handles[0]+`"]}`, nil, w.server.CookieName(), admin.token, "Accept-API-Version", "resource=2.0")
+				var err error
+				fresh, err = w.server.Login("/alpha", "leaver")
+				return err
+			}
+			sessions := make([]methods.Session, len(handles))
+			for i, handle := range handles {
+				sessions[i] = methods.Session{Handle: handle, Username: "leaver", Realm: "/alpha"}
+			}
+			run := func() ([]methods.Outcome, error) { return w.Sessions(t.Context(), sessions) }
+			if c.byUser {
+				run = func() ([]methods.Outcome, error) { return w.User(t.Context(), "/alpha", "leaver") }
+			}
+			outcomes, err := run()
+			must(t, err)
+			if got := states(outcomes); got[methods.Ended] != c.ended || got[methods.AlreadyGone] != c.alreadyGone || len(outcomes) != c.ended+c.alreadyGone {
+				t.Errorf("%s, %+v: outcomes %v", profile, c, got)
+			}
+			first := slices.IndexFunc(outcomes, func(o methods.Outcome) bool { return o.Handle == handles[0] })
+			if reason := outcomes[first].Reason; reason != "it ended while the plan waited to be confirmed" {
+				t.Errorf("%s, %+v: reason %q", profile, c, reason)
+			}
+			left := w.sessionsOf(t, "/alpha")
+			if len(left) != c.left || c.left > 0 && left[0].Handle != fresh.Handle {
+				t.Errorf("%s, %+v: %d sessions are left", profile, c, len(left))
+			}
+			if info, err := w.Client.OwnSession(t.Context()); err != nil || !info.Valid {
+				t.Errorf("%s: amsql has no session: %v", profile, err)
+			}
+		}
+	}
+}
+
+func TestAServerThatRefusesEverythingIsLeftAlone(t *testing.T) {
+	for _, c := range []struct{ fails, sent int }{
+		{40, 5},  // all of them: five are enough to know
+		{4, 40},  // one fewer than that
+		{36, 40}, // but one succeeds first
+	} {
+		w := newWorld(t, simulator.Options{Realms: 1, Users: 5, Sessions: 40, Seed: 1})
+		w.BatchSize = 1
+		admin, err := w.server.Login("/", "amadmin")
+		must(t, err)
+		w.oneByOne(t, admin.Token)
+		sent := 0
+		w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if !isLogout(r) {
+				return false
+			}
+			sent++
+			refused := sent <= c.fails
+			if c.fails == 36 {
+				refused = sent > 1 && sent <= 37
+			}
+			if refused {
+				answer(response, 500)
+			}
+			return refused
+		}
+		outcomes, err := w.Sessions(t.Context(), w.sessions("/alpha"))
+		must(t, err)
+		if sent != c.sent {
+			t.Errorf("%d refusals: %d requests, want %d", c.fails, sent, c.sent)
+		}
+		got, left := states(outcomes), len(w.sessions("/alpha"))
+		if ended := got[methods.Ended]; left != 40-ended || got[methods.Refused] != min(c.fails, c.sent) {
+			t.Errorf("%d refusals: outcomes %v, and %d are left", c.fails, got, left)
+		}
+	}
+}
+
+// What amsql has not sent it has not ended: an auditor must not read that it had.
+func TestASessionThatEndsByItselfBeforeItIsSentIsAlreadyGone(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
+	w.BatchSize = 1
+	admin, err := w.server.Login("/", "amadmin")
+	must(t, err)
+	w.oneByOne(t, admin.Token)
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	w.Journal, err = methods.OpenJournal(path)
+	must(t, err)
+	targets := w.sessions("/alpha")
+	w.tamper = func(response http.ResponseWriter, r *http.Request, body []byte) bool {
+		if !isLogout(r) {
+			return false
+		}
+		ends, _ := json.Marshal(map[string]any{"sessionHandles": []string{targets[2].Handle}})
+		w.pass(httptest.NewRecorder(), r, ends) // it ends otherwise
+		answer(response, 401)                   // and nothing more is sent
+		return true
+	}
+	outcomes, err := w.Sessions(t.Context(), targets)
+	must(t, err)
+	must(t, w.Journal.Close())
+	if o := outcomes[2]; o.State != methods.AlreadyGone || o.Reason != "it has ended by itself" {
+		t.Errorf("%s: %s", o.State, o.Reason)
+	}
+	if got, want := states(outcomes), (map[methods.State]int{methods.Refused: 1, methods.AlreadyGone: 1, methods.StillListed: 2}); !cmp.Equal(got, want) {
+		t.Errorf("outcomes %v, want %v", got, want)
+	}
+	if got := lines(t, path)[methods.Fingerprint(targets[2].Handle)]; !slices.Equal(got, []string{"already gone"}) {
+		t.Errorf("the journal says %q", got)
+	}
+}
+
+func TestAPlanThatCannotBeCheckedAgainIsCarriedOut(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 6, Seed: 1})
+	var blind atomic.Bool
+	w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if isLogout(r) {
+			blind.Store(false)
+		}
+		spoilt := blind.Load() && r.URL.Query().Has("_queryFilter")
+		if spoilt {
+			answer(response, 500)
+		}
+		return spoilt
+	}
+	w.Confirm = func(context.Context, *methods.Plan) error { blind.Store(true); return nil }
+	outcomes, err := w.Sessions(t.Context(), w.sessions("/alpha"))
+	must(t, err)
+	if got := states(outcomes); got[methods.Ended] != 6 || len(w.sessions("/alpha")) != 0 {
+		t.Errorf("outcomes %v, and %d are left", got, len(w.sessions("/alpha")))
+	}
+}
+
+func TestADryRunSaysWhatNoListShows(t *testing.T) {
+	w := newWorld(t, simulator.Options{Profile: "pingam-8.1", Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+	user, password := w.server.Admin()
+	adminOf(t, w, user, password).put("/realms/root/realms/alpha/realm-config/authentication", `{"general":{"statelessSessionsEnabled":true}}`)
+	w.DryRun = true
+	_, err := w.User(t.Context(), "/alpha", "ajensen")
+	must(t, err)
+	if want := `AM would be told to end client-side sessions of "ajensen" in realm /alpha, which no list shows`; !slices.Contains(w.notices, want) || slices.Contains(w.changing(), "logoutByUser") {
+		t.Errorf("notices %q, requests %q", w.notices, w.changing())
+	}
+}
+
+func TestAUserWhoAlwaysSignsInAgainIsAnError(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, Users: 1, Seed: 1})
+	must(t, w.server.AddUser("/alpha", "robot", "changeit"))
+	login := func() { _, err := w.server.Login("/alpha", "robot"); must(t, err) }
+	login()
+	n := 0
+	w.tamper = func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if isLogout(r) {
+			if n++; n < 100 {
+				login()
+			}
+		}
+		return false
+	}
+	outcomes, err := w.User(t.Context(), "/alpha", "robot")
+	if want := `"robot" signs in as quickly as the sessions end: 1 session left after 10 rounds; disable the user first`; err == nil || err.Error() != want {
+		t.Errorf("error %v", err)
+	}
+	if len(outcomes) != 10 || states(outcomes)[methods.Ended] != 10 || n != 10 {
+		t.Errorf("outcomes %v after %d requests", states(outcomes), n)
+	}
+}
+
+func TestManyUsersAreLookedUpInTheListOfTheirRealm(t *testing.T) {
+	for _, c := range []struct{ users, lists int }{{16, 16}, {17, 1}} {
+		w := newWorld(t, simulator.Options{Realms: 1, Users: 1, Seed: 1})
+		var targets []methods.Session
+		for i := range c.users {
+			name := fmt.Sprintf("user%d", i)
+			must(t, w.server.AddUser("/alpha", name, "changeit"))
+			s, err := w.server.Login("/alpha", name)
+			must(t, err)
+			targets = append(targets, methods.Session{Handle: s.Handle, Username: name, Realm: "/alpha"})
+		}
+		w.DryRun = true
+		var lists atomic.Int64
+		w.tamper = func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if strings.Contains(r.URL.Query().Get("_queryFilter"), "/alpha") {
+				lists.Add(1)
+			}
+			return false
+		}
+		outcomes, err := w.Sessions(t.Context(), targets)
+		must(t, err)
+		if len(outcomes) != c.users || states(outcomes)[methods.Planned] != c.users || int(lists.Load()) != c.lists {
+			t.Errorf("%d users: outcomes %v after %d lists, want %d", c.users, states(outcomes), lists.Load(), c.lists)
+		}
 	}
 }

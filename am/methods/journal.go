@@ -11,9 +11,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/gofrs/flock"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -47,20 +51,27 @@ func Fingerprint(secret string) string {
 }
 
 func (s Session) fingerprint() string {
-	if s.Handle != "" {
+	switch {
+	case s.Handle != "":
 		return Fingerprint(s.Handle)
+	case s.Token != "":
+		return tokenPrefix + Fingerprint(s.Token)
 	}
-	return tokens + Fingerprint(s.Token)
+	return userPrefix + Fingerprint(userKey(s.Realm, s.Username))
 }
 
-// tokens begins the fingerprint of a token, which no list can show.
-const tokens = "token-"
+// These begin the fingerprints of what no list can show: a token, and a user's client-side sessions.
+const (
+	tokenPrefix = "token-"
+	userPrefix  = "user-"
+)
 
-// A Journal is a file of JSON lines, which only its owner may read. Before and after each batch, and at the end, its
-// lines are on the disk. A nil Journal writes nothing.
+// A Journal is a file of JSON lines, which only its owner may read, and only one process may write to at a time. Before
+// and after each batch, and at the end, its lines are on the disk. A nil Journal writes nothing.
 type Journal struct {
 	mu   sync.Mutex
 	file *os.File
+	lock *flock.Flock
 	open []Entry // what an earlier run has left open
 }
 
@@ -70,11 +81,50 @@ func OpenJournal(path string) (*Journal, error) {
 	if err != nil {
 		return nil, &JournalError{err}
 	}
-	j := &Journal{file: file}
-	if err := j.read(); err != nil {
-		return nil, errors.Join(&JournalError{err}, file.Close())
+	j := &Journal{file: file, lock: flock.New(lockPath(path))}
+	for _, step := range []func() error{j.own, j.exclude, j.read} {
+		if err := step(); err != nil {
+			return nil, errors.Join(&JournalError{err}, j.Close())
+		}
 	}
 	return j, nil
+}
+
+// lockPath is the file that is locked: the journal, except on Windows, where a lock keeps its own process from reading.
+func lockPath(path string) string {
+	if runtime.GOOS == "windows" {
+		return path + ".lock"
+	}
+	return path
+}
+
+// own makes the file readable by its owner alone, whoever created it.
+func (j *Journal) own() error {
+	info, err := j.file.Stat()
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", j.file.Name())
+	case info.Mode().Perm()&0o077 == 0:
+		return nil
+	}
+	if err := j.file.Chmod(0o600); err != nil {
+		return fmt.Errorf("others may read or write it, and that cannot be changed: give a file of your own: %w", err)
+	}
+	return nil
+}
+
+// exclude keeps other processes out until the journal is closed, or they would settle what is still under way.
+func (j *Journal) exclude() error {
+	locked, err := j.lock.TryLock()
+	switch {
+	case err != nil:
+		return fmt.Errorf("lock %s, or else give a file on a file system that has locks: %w", j.lock.Path(), err)
+	case !locked:
+		return fmt.Errorf("%s is in use by another amsql: wait until that one ends, or give this one another file", j.file.Name())
+	}
+	return nil
 }
 
 // Close closes the file.
@@ -82,7 +132,7 @@ func (j *Journal) Close() error {
 	if j == nil {
 		return nil
 	}
-	return j.file.Close()
+	return errors.Join(j.file.Close(), j.lock.Close())
 }
 
 // A JournalError is a journal that cannot be read or written. Nothing more is sent then.
@@ -176,13 +226,13 @@ func (j *Journal) before(e *Ending, b batch, transaction string) error {
 	return j.write(entries)
 }
 
-func (j *Journal) after(e *Ending, b batch, transaction string, said map[string]bool, err error) error {
+func (j *Journal) after(e *Ending, b batch, transaction string, answers map[string]bool, err error) error {
 	if j == nil {
 		return nil
 	}
 	entries := make([]Entry, len(b.targets))
 	for i, t := range b.targets {
-		switch ok, there := said[t.Handle]; {
+		switch ok, there := answers[t.Handle]; {
 		case err != nil:
 			entries[i] = e.entry(b.method, t.Session, failed, err.Error(), transaction)
 		case there:
@@ -201,7 +251,7 @@ func (j *Journal) final(e *Ending, targets []*target) error {
 	}
 	entries := make([]Entry, len(targets))
 	for i, t := range targets {
-		entries[i] = e.entry(t.method, t.Session, string(t.state), t.why, "")
+		entries[i] = e.entry(t.method, t.Session, string(t.state), t.reason, "")
 	}
 	return j.write(entries)
 }
@@ -222,49 +272,79 @@ func (e *Ending) settleJournal(ctx context.Context) error {
 	if len(left) == 0 {
 		return nil
 	}
-	settled, err := e.settled(ctx, left)
-	if err != nil {
-		return fmt.Errorf("settle what the journal has left open: %w", err)
-	}
+	settled, open, err := e.settled(ctx, left)
 	if err := e.Journal.write(settled); err != nil {
 		return err
 	}
-	e.Journal.open = others
+	e.Journal.open = append(others, open...)
 	counts := map[string]int{}
 	for _, entry := range settled {
 		counts[entry.Outcome]++
 	}
-	e.notify("the journal had left %s open: %d ended, %d still listed", count(len(settled), "session"), counts[string(Ended)], counts[string(StillListed)])
+	if len(settled) > 0 {
+		e.notify("the journal had left %s open: %d ended, %d still listed, %d unknown", english.Plural(len(settled), "session", ""),
+			counts[string(Ended)], counts[string(StillListed)], counts[string(Unknown)])
+	}
+	if len(open) > 0 {
+		e.notify("the journal leaves %s open, for the next run: %v", english.Plural(len(open), "session", ""), err)
+	}
 	return nil
 }
 
-// settled looks for the sessions by their fingerprints.
-func (e *Ending) settled(ctx context.Context, left []Entry) ([]Entry, error) {
-	listed := map[string]map[string]bool{}
+// settled looks for the sessions by their fingerprints. What can never be told is unknown, so that no entry stands in
+// the way of later work; where only the answer fails to come, what is left stays open, and the error says why.
+func (e *Ending) settled(ctx context.Context, left []Entry) (settled, open []Entry, err error) {
+	lists := map[string]listedUser{}
 	for i, entry := range left {
-		if strings.HasPrefix(entry.Session, tokens) {
-			left[i].Outcome, left[i].Detail, left[i].Who = string(Unknown), "left open by an earlier run, and only its token could tell", e.Who
-			continue
-		}
 		key := userKey(entry.Realm, entry.Username)
-		if listed[key] == nil {
-			sessions, whole, err := e.Inventory.List(ctx, rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields})
-			if err == nil && !whole {
-				err = errCut
+		user, listed := lists[key]
+		if !listed {
+			if user, err = e.listedUser(ctx, entry); err != nil {
+				return settled, left[i:], err
 			}
-			if err != nil {
-				return nil, err
-			}
-			listed[key] = map[string]bool{}
-			for _, s := range sessions {
-				listed[key][Fingerprint(s.Handle)] = true
-			}
+			lists[key] = user
 		}
-		state := Ended
-		if listed[key][entry.Session] {
+		state, reason := Ended, "left open by an earlier run"
+		switch {
+		case strings.HasPrefix(entry.Session, tokenPrefix):
+			state, reason = Unknown, reason+", and only its token could tell"
+		case strings.HasPrefix(entry.Session, userPrefix):
+			state, reason = Unknown, reason+", and no list shows client-side sessions"
+		case user.fingerprints[entry.Session]:
 			state = StillListed
+		case user.doubt != "":
+			state, reason = Unknown, reason+", and AM cannot be asked what became of it: "+user.doubt
 		}
-		left[i].Outcome, left[i].Detail, left[i].Who = string(state), "left open by an earlier run", e.Who
+		entry.Outcome, entry.Detail, entry.Who = string(state), reason, e.Who
+		settled = append(settled, entry)
 	}
-	return left, nil
+	return settled, nil, nil
+}
+
+// A listedUser is the fingerprints of the sessions that AM lists of a user, and why others may be missing.
+type listedUser struct {
+	fingerprints map[string]bool
+	doubt        string
+}
+
+// listedUser lists the sessions of an entry's user. Its error may be another the next time.
+func (e *Ending) listedUser(ctx context.Context, entry Entry) (user listedUser, err error) {
+	if entry.Realm == "" || entry.Username == "" {
+		return listedUser{doubt: "the journal does not name the user"}, nil // AM would list every user's
+	}
+	query := rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields}
+	sessions, whole, err := e.Inventory.List(ctx, query)
+	switch {
+	case err != nil && (passing(err) || rest.IsUnauthorized(err)):
+		return user, err
+	case err != nil:
+		user.doubt = err.Error()
+	case !whole:
+		user.doubt = truncated(query).Error()
+	}
+	user.fingerprints = make(map[string]bool, len(sessions))
+	for _, s := range sessions {
+		user.fingerprints[Fingerprint(s.Handle)] = true
+	}
+	return user, nil
 }

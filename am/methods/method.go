@@ -3,6 +3,7 @@ package methods
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -110,7 +111,16 @@ func (m *Method) Check(args Arguments) error {
 			return &ArgumentError{fmt.Sprintf("%s needs %s", m.Name, name)}
 		}
 	}
-	return nil
+	return CheckRealm(args.one("realm"))
+}
+
+// CheckRealm is an error where a realm that was named is not a full path, which names it in SQL, too. AM would take
+// some of the others for it.
+func CheckRealm(realm string) error {
+	if realm == "" || path.IsAbs(realm) && path.Clean(realm) == realm {
+		return nil
+	}
+	return &ArgumentError{fmt.Sprintf("%q is not the full path of a realm, such as /alpha: it begins with a slash and does not end with one", realm)}
 }
 
 // Run checks the arguments, runs the method on the connection of the ending, and returns rows with a cell for each of

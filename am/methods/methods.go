@@ -99,7 +99,7 @@ var Methods = []*Method{
 	},
 	{
 		Name: "logout_by_user", Action: "logoutByUser", Required: []string{"username"}, Optional: []string{"realm"}, Effect: Ends,
-		Description: "Ends all sessions of a user. Where AM has no such action, as OpenAM, the sessions are listed and ended by handle, until none appears.",
+		Description: "Ends all sessions of a user: those that AM lists by handle, until none appears; then those that the realm leaves to clients by logoutByUser, which OpenAM lacks.",
 		Effects:     "ends the sessions; client-side ones only where AM invalidates them by user",
 		columns:     OutcomeColumns, run: logoutByUser,
 	},
@@ -206,7 +206,7 @@ func logoutByUser(ctx context.Context, e *Ending, args Arguments) ([][]any, erro
 
 func ended(outcomes []Outcome, err error) ([][]any, error) {
 	if err == nil {
-		err = Unended(outcomes)
+		err = Remaining(outcomes)
 	}
 	return OutcomeRows(outcomes), err
 }

@@ -56,6 +56,12 @@ func TestMethodsAreTold(t *testing.T) {
 		{"logout", methods.Arguments{"token": {"x"}}, `logout takes no "token", but token_id`},
 		{"logout", methods.Arguments{"token_id": {"x", "y"}}, "logout takes one token_id, but there are 2"},
 		{"logout_by_user", methods.Arguments{"username": {""}}, "logout_by_user: username is empty"},
+		{"logout_by_user", methods.Arguments{"username": {"x"}, "realm": {"alpha"}}, `"alpha" is not the full path of a realm, such as /alpha: it begins with a slash and does not end with one`},
+		{"logout_by_user", methods.Arguments{"username": {"x"}, "realm": {"/alpha/"}}, `"/alpha/" is not the full path of a realm`},
+		{"logout_by_user", methods.Arguments{"username": {"x"}, "realm": {"/a//b"}}, `"/a//b" is not the full path of a realm`},
+		{"query", methods.Arguments{"realm": {"alpha"}}, `"alpha" is not the full path of a realm`},
+		{"query", methods.Arguments{"realm": {"/"}}, ""},
+		{"query", methods.Arguments{"realm": {"/alpha/sub"}}, ""},
 		{"LOGOUT_by_handle", methods.Arguments{"session_handle": {"a", "b"}}, ""},
 	} {
 		m, err := methods.Named(c.method)

@@ -35,21 +35,19 @@ func (e *Ending) resolve(ctx context.Context, targets []*target) error {
 		return err
 	}
 	e.look(ctx, known)
-	for _, t := range known {
-		if t.blind != nil {
-			return t.blind
-		}
-	}
 	for _, t := range append(known, nameless...) {
 		switch {
 		case t.state != "":
+		case t.lookupErr != nil:
+			t.settle(Unknown, fmt.Sprintf("it was not sent: %v", t.lookupErr))
 		case t.found == nil:
 			t.settle(AlreadyGone, "AM did not list it before")
 		default:
 			t.Listed = true
 		}
 	}
-	return e.each(tokens, func(t *target) error { return e.resolveToken(ctx, t) })
+	e.each(tokens, func(t *target) { e.resolveToken(ctx, t) })
+	return nil
 }
 
 // search looks for handles of which no more is known, in all realms.
@@ -83,26 +81,26 @@ func (e *Ending) search(ctx context.Context, targets []*target) error {
 }
 
 // resolveToken asks AM about a token without resetting its session's idle time.
-func (e *Ending) resolveToken(ctx context.Context, t *target) error {
+func (e *Ending) resolveToken(ctx context.Context, t *target) {
 	info, err := e.Client.SessionInfo(ctx, t.Token)
 	switch {
 	case err != nil:
-		return fmt.Errorf("ask about a token: %w", err)
+		t.settle(Unknown, fmt.Sprintf("it was not sent: ask about token %s: %v", Fingerprint(t.Token), err))
+		return
 	case !info.Valid:
 		t.settle(AlreadyGone, "AM did not know the token before, or no longer")
 	}
 	t.Username, t.Realm, t.Handle = info.Username, info.Realm, info.Handle
-	return nil
 }
 
-// each does something for all targets, some at a time, and returns the first error.
-func (e *Ending) each(targets []*target, do func(*target) error) error {
+// each does something for all targets, some at a time.
+func (e *Ending) each(targets []*target, do func(*target)) {
 	var group errgroup.Group
 	group.SetLimit(e.Client.MaxConcurrency())
 	for _, t := range targets {
-		group.Go(func() error { return do(t) })
+		group.Go(func() error { do(t); return nil })
 	}
-	return group.Wait()
+	_ = group.Wait() // there are no errors
 }
 
 // secondLook is how long what AM says it ended may stay listed: its servers share a token store.
@@ -110,16 +108,11 @@ const secondLook = time.Second
 
 // prove asks the server what is left and settles every session.
 func (e *Ending) prove(ctx context.Context, targets []*target) {
-	var open []*target
-	for _, t := range targets {
-		if t.state == "" {
-			open = append(open, t)
-		}
-	}
+	open := pending(targets)
 	e.check(ctx, open)
 	var lingering []*target
 	for _, t := range open {
-		if t.found != nil && t.said == "true" && t.blind == nil {
+		if t.found != nil && t.answer == "true" && t.lookupErr == nil {
 			lingering = append(lingering, t)
 		}
 	}
@@ -136,19 +129,18 @@ func (e *Ending) prove(ctx context.Context, targets []*target) {
 func (e *Ending) check(ctx context.Context, targets []*target) {
 	var byHandle, tokens []*target
 	for _, t := range targets {
-		if t.found, t.blind = nil, nil; t.Token == "" {
+		if t.found, t.lookupErr = nil, nil; t.Token == "" {
 			byHandle = append(byHandle, t)
 		} else {
 			tokens = append(tokens, t)
 		}
 	}
 	e.look(ctx, byHandle)
-	_ = e.each(tokens, func(t *target) error { // each has its own error
+	e.each(tokens, func(t *target) {
 		info, err := e.Client.SessionInfo(ctx, t.Token)
-		if t.blind = err; err == nil && info.Valid {
+		if t.lookupErr = err; err == nil && info.Valid {
 			t.found = &info.Session
 		}
-		return nil
 	})
 }
 
@@ -159,13 +151,13 @@ func (e *Ending) verdict(t *target) (State, string) {
 	case t.err != nil:
 		answered = t.err.Error()
 	case t.sent:
-		answered = "AM answered " + t.said
+		answered = "AM answered " + t.answer
 	}
 	switch {
-	case t.own && rest.IsUnauthorized(t.blind):
+	case t.own && rest.IsUnauthorized(t.lookupErr):
 		return Ended, "AM no longer takes its token"
-	case t.blind != nil:
-		return Unknown, fmt.Sprintf("%s, and cannot be asked again: %v", answered, t.blind)
+	case t.lookupErr != nil:
+		return Unknown, fmt.Sprintf("%s, and cannot be asked again: %v", answered, t.lookupErr)
 	case t.found == nil && !t.sent:
 		return AlreadyGone, "it has ended by itself"
 	case t.found == nil && t.err != nil:
@@ -174,9 +166,9 @@ func (e *Ending) verdict(t *target) (State, string) {
 		return Ended, ""
 	case t.Token != "" && t.err == nil:
 		return Refused, "AM says that it is logged out, but the token is still valid: a client-side session, which AM ends only where blacklisting is on"
-	case t.said == "true" && e.expired(t.found):
+	case t.answer == "true" && e.expired(t.found):
 		return AlreadyGone, "it has expired, though AM lists it for up to a minute more"
-	case t.sent && (t.said == "false" || refused(t.err)):
+	case t.sent && (t.answer == "false" || refused(t.err)):
 		return Refused, answered
 	}
 	return StillListed, answered
@@ -232,7 +224,14 @@ func (e *Ending) lookIn(ctx context.Context, realm string, targets []*target) {
 	_ = group.Wait() // nothing fails as a whole
 }
 
-var errCut = errors.New("AM cuts the list that would show it")
+// truncated is why a list does not tell whether a session is alive.
+func truncated(q rest.SessionQuery) error {
+	whose := "of realm " + q.Realm
+	if q.Username != "" {
+		whose = fmt.Sprintf("of %q in realm %s", q.Username, q.Realm)
+	}
+	return fmt.Errorf("AM truncates the list %s, which would show it: raise the cap (global session service, search.maxSessionListSize)", whose)
+}
 
 // compare asks for one list and looks for the targets in it.
 func (e *Ending) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (whole bool, err error) {
@@ -243,9 +242,9 @@ func (e *Ending) compare(ctx context.Context, q rest.SessionQuery, targets []*ta
 		byHandle[s.Handle] = s
 	}
 	for _, t := range targets {
-		t.found, t.blind = byHandle[t.Handle], err
+		t.found, t.lookupErr = byHandle[t.Handle], err
 		if t.found == nil && !whole && err == nil {
-			t.blind = errCut
+			t.lookupErr = truncated(q)
 		}
 	}
 	return whole, err

@@ -3,8 +3,11 @@ package methods
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -57,25 +60,25 @@ func Tally(outcomes []Outcome) string {
 	return strings.Join(parts, ", ")
 }
 
-// Unended is nil where every session is gone, or was only planned for.
-func Unended(outcomes []Outcome) error {
+// Remaining is nil where every session is gone, or was only planned for.
+func Remaining(outcomes []Outcome) error {
 	left := slices.DeleteFunc(slices.Clone(outcomes), func(o Outcome) bool { return o.Gone() || o.State == Planned })
 	if len(left) == 0 {
 		return nil
 	}
-	return &UnendedError{left, len(outcomes)}
+	return &RemainingError{left, len(outcomes)}
 }
 
-// UnendedError says that some of the sessions may live on.
-type UnendedError struct {
+// RemainingError says that some of the sessions may live on.
+type RemainingError struct {
 	Left []Outcome
 	Of   int
 }
 
-func (e *UnendedError) Error() string {
+func (e *RemainingError) Error() string {
 	first := e.Left[0]
 	return fmt.Sprintf("%d of %s may live on (%s); the first, of %s: %s",
-		len(e.Left), count(e.Of, "session"), Tally(e.Left), first.whose(), cmp.Or(first.Reason, string(first.State)))
+		len(e.Left), english.Plural(e.Of, "session", ""), Tally(e.Left), first.whose(), cmp.Or(first.Reason, string(first.State)))
 }
 
 func (s Session) whose() string {
@@ -85,40 +88,47 @@ func (s Session) whose() string {
 	return fmt.Sprintf("%q in realm %s", s.Username, s.Realm)
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // A Plan is what an operation is about to do.
 type Plan struct {
 	Sessions []Session // alive, and to be ended
 	Own      bool      // they are the caller's own session
+	Unlisted []Session // users, each in a realm, whose client-side sessions no list shows
 }
+
+func (p *Plan) empty() bool { return len(p.Sessions) == 0 && len(p.Unlisted) == 0 }
 
 // String says how many sessions of how many users in which realms.
 func (p *Plan) String() string {
-	users, realms := map[string]bool{}, map[string]bool{}
-	for _, s := range p.Sessions {
-		users[userKey(s.Realm, s.Username)] = true
+	var parts []string
+	if len(p.Sessions) > 0 || len(p.Unlisted) == 0 {
+		users := map[string]bool{}
+		for _, s := range p.Sessions {
+			users[userKey(s.Realm, s.Username)] = true
+		}
+		parts = append(parts, fmt.Sprintf("%s of %s in realm %s",
+			english.Plural(len(p.Sessions), "session", ""), english.Plural(len(users), "user", ""), realmNames(p.Sessions)))
+	}
+	if p.Own {
+		parts = append(parts, "amsql's own")
+	}
+	if len(p.Unlisted) > 0 {
+		parts = append(parts, fmt.Sprintf("client-side sessions of %q in realm %s, which no list shows", p.Unlisted[0].Username, realmNames(p.Unlisted)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// realmNames are the sessions' realms; of many, some.
+func realmNames(sessions []Session) string {
+	realms := map[string]bool{}
+	for _, s := range sessions {
 		realms[s.Realm] = true
 	}
-	var names []string
-	for realm := range realms {
-		names = append(names, realm)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(realms))
 	const most = 5
 	if more := len(names) - most; more > 0 {
 		names = append(names[:most], fmt.Sprintf("%d more", more))
 	}
-	text := fmt.Sprintf("%s of %s in realm %s", count(len(p.Sessions), "session"), count(len(users), "user"), strings.Join(names, ", "))
-	if p.Own {
-		text += ", amsql's own"
-	}
-	return text
+	return strings.Join(names, ", ")
 }
 
 // PlanOf is what a dry run had in mind.
@@ -138,15 +148,15 @@ func userKey(realm, username string) string { return strings.ToLower(realm + "\x
 // A target is a session on its way.
 type target struct {
 	Session
-	own    bool          // it is the caller's own
-	found  *rest.Session // in the last list; nil where it is not there
-	blind  error         // why that cannot be told
-	sent   bool
-	said   string // what AM answered
-	err    error  // what came instead of that
-	state  State  // "" until it is settled
-	method string // by which it was to be ended
-	why    string
+	own       bool          // it is the caller's own
+	found     *rest.Session // in the last list; nil where it is not there
+	lookupErr error         // why that cannot be told
+	sent      bool
+	answer    string // AM's
+	err       error  // what came instead of that
+	state     State  // "" until it is settled
+	method    string // by which it was to be ended
+	reason    string
 }
 
-func (t *target) settle(state State, why string) { t.state, t.why = state, why }
+func (t *target) settle(state State, reason string) { t.state, t.reason = state, reason }

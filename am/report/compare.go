@@ -129,7 +129,7 @@ func (r *Result) compared() []Row {
 	if !r.Finds {
 		return r.Rows
 	}
-	return slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return !r.isFinding(row) })
+	return slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return !r.IsFinding(row) })
 }
 
 // key is what a row is known by in another run.

@@ -16,7 +16,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/amsql/steampipe-plugin-am/am"
-	"github.com/amsql/steampipe-plugin-am/am/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 	"github.com/amsql/steampipe-plugin-am/am/report"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -129,11 +130,11 @@ func population(t *testing.T) []*planted {
 func tables(t *testing.T, rows map[string][]map[string]any) (all []*planted) {
 	t.Helper()
 	url, user, password := server, "amadmin", "secret"
-	connection, err := am.Open("am", am.Config{BaseURL: &url, Username: &user, Password: &password}, am.Host{})
+	conn, err := connection.Open("am", connection.Config{BaseURL: &url, Username: &user, Password: &password}, connection.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, of := range connection.Tables() {
+	for _, of := range am.Tables(conn) {
 		source := &planted{name: of.Name(), rows: rows[of.Name()]}
 		for _, c := range of.Columns() {
 			source.columns = append(source.columns, table.Column{Name: c.Name, Type: c.Type})

@@ -69,8 +69,8 @@ type Column struct {
 // A Row is cells by their columns. Where only some rows are findings, the cell finding says which.
 type Row map[string]any
 
-// isFinding tells whether a row of the result is one.
-func (r *Result) isFinding(row Row) bool {
+// IsFinding tells whether a row of the result is one.
+func (r *Result) IsFinding(row Row) bool {
 	marked, isMarked := row["finding"].(bool)
 	return r.Finds && (marked || !isMarked)
 }
@@ -288,7 +288,7 @@ func (r *Result) judge(finding string) error {
 		r.Columns = append(r.Columns, Column{c.Name, c.Type.String()})
 	}
 	for _, row := range r.Rows {
-		if r.isFinding(row) {
+		if r.IsFinding(row) {
 			r.Findings++
 		}
 	}

@@ -21,15 +21,15 @@ var (
 )
 
 var actions = []action{
-	{"getSessionInfo", v2, newer, owners, (*exchange).getSessionInfo},
-	{"getSessionInfoAndResetIdleTime", v4, newer, owners, (*exchange).getSessionInfoAndReset},
-	{"validate", v1, v1end, anybody, (*exchange).validate},
-	{"validate", v3, newer, anybody, (*exchange).validate},
-	{"refresh", v2, newer, admins, (*exchange).refresh},
-	{"logout", v1, newer, callers, (*exchange).logout},
+	{"getSessionInfo", v2, newer, owners, about(invalid, (*exchange).getSessionInfo)},
+	{"getSessionInfoAndResetIdleTime", v4, newer, owners, about(invalid, (*exchange).getSessionInfoAndReset)},
+	{"validate", v1, v1end, anybody, about(invalid, (*exchange).validate)},
+	{"validate", v3, newer, anybody, about(invalid, (*exchange).validate)},
+	{"refresh", v2, newer, admins, about(invalid, (*exchange).refresh)},
+	{"logout", v1, newer, callers, about(object{{"result", "Token has expired"}}, (*exchange).logout)},
 	{"logoutByHandle", v2, newer, admins, (*exchange).logoutByHandle},
 	{"logoutByUser", v5, newer, callers, (*exchange).logoutByUser},
-	{"getSessionProperties", v2, newer, owners, (*exchange).getProperties},
+	{"getSessionProperties", v2, newer, owners, about(nil, (*exchange).getProperties)},
 	{"updateSessionProperties", v2, newer, owners, (*exchange).updateProperties},
 
 	{"isActive", v1, v1end, admins, timing("active", func(s *session, _ int64) any { return s != nil })},
@@ -39,9 +39,28 @@ var actions = []action{
 	{"getMaxTime", v1, v1end, admins, timing("maxtime", secondsOrNone)},
 	{"getTimeLeft", v1, v1end, owners, timing("maxtime", secondsOrNone)},
 	{"getPropertyNames", v1, v1end, owners, (*exchange).propertyNames},
-	{"getProperty", v1, v1end, owners, (*exchange).getProperty},
-	{"setProperty", v1, v1end, owners, (*exchange).setProperty},
-	{"deleteProperty", v1, v1end, owners, (*exchange).deleteProperty},
+	{"getProperty", v1, v1end, owners, about(nil, (*exchange).getProperty)},
+	{"setProperty", v1, v1end, owners, about(nil, (*exchange).setProperty)},
+	{"deleteProperty", v1, v1end, owners, about(nil, (*exchange).deleteProperty)},
+}
+
+// invalid is what most actions say of a session that is dead.
+var invalid = object{{"valid", false}}
+
+// about makes an action on a live session. It answers with dead where there is none, or else with 400.
+func about(dead object, run func(*exchange, *session) error) func(*exchange, wanted) error {
+	return func(x *exchange, want wanted) error {
+		s, err := x.target(want)
+		switch {
+		case err != nil:
+			return err
+		case s != nil:
+			return run(x, s)
+		case dead == nil:
+			return errBadRequest
+		}
+		return x.ok(dead)
+	}
 }
 
 // timing makes one of the small actions of 1.x, which tell a single number; -1 where the session is dead.
@@ -82,25 +101,11 @@ func secondsOrNone(s *session, now int64) any {
 	return s.secondsLeft(now)
 }
 
-func (x *exchange) getSessionInfo(want wanted) error {
-	s, err := x.target(want)
-	if err != nil {
-		return err
-	}
-	if s == nil {
-		return x.ok(invalid)
-	}
+func (x *exchange) getSessionInfo(s *session) error {
 	return x.ok(x.info(s))
 }
 
-func (x *exchange) getSessionInfoAndReset(want wanted) error {
-	s, err := x.target(want)
-	if err != nil {
-		return err
-	}
-	if s == nil {
-		return x.ok(invalid)
-	}
+func (x *exchange) getSessionInfoAndReset(s *session) error {
 	s.touch(x.now, true)
 	return x.ok(x.info(s))
 }
@@ -127,14 +132,7 @@ func (x *exchange) info(s *session) object {
 }
 
 // validate says whether a token is good. It resets the idle time unless told not to, which 1.x cannot be.
-func (x *exchange) validate(want wanted) error {
-	s, err := x.target(want)
-	if err != nil {
-		return err
-	}
-	if s == nil {
-		return x.ok(invalid)
-	}
+func (x *exchange) validate(s *session) error {
 	if x.version.major == 1 || x.crest.extra["refresh"] != "false" {
 		s.touch(x.now, false)
 	}
@@ -154,14 +152,7 @@ func (x *exchange) userAndRealm(s *session) object {
 }
 
 // refresh resets the idle time and tells the limits. AM and its successors obey once a minute.
-func (x *exchange) refresh(want wanted) error {
-	s, err := x.target(want)
-	if err != nil {
-		return err
-	}
-	if s == nil {
-		return x.ok(invalid)
-	}
+func (x *exchange) refresh(s *session) error {
 	if !x.profile.tunedRefresh || x.now-s.latest.Load() >= writeInterval {
 		s.touch(x.now, false)
 	}
@@ -171,17 +162,10 @@ func (x *exchange) refresh(want wanted) error {
 }
 
 // logout ends a session. Measured on OpenAM 16.0.5: any session may end any token it knows; a client-side token stays good.
-func (x *exchange) logout(want wanted) error {
-	s, err := x.target(want)
-	if err != nil {
-		return err
-	}
-	if s == nil {
-		return x.ok(object{{"result", "Token has expired"}})
-	}
+func (x *exchange) logout(s *session) error {
 	x.store.end(s)
 	if x.profile.name != "openam" && s == x.caller.session {
-		x.set("Set-Cookie", x.cookie+"=LOGOUT; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:10 GMT; Path=/")
+		x.set("Set-Cookie", x.cookie+"=LOGOUT"+expired+"; Path=/")
 	}
 	return x.ok(object{{"result", "Successfully logged out"}})
 }
@@ -222,7 +206,7 @@ func (x *exchange) logoutByHandle(wanted) error {
 		}
 	}
 	result := object{}
-	for _, h := range javaOrder(order, func(h string) string { return h }) {
+	for _, h := range javaStrings(order) {
 		result = append(result, member{h, outcome[h]})
 	}
 	return x.ok(object{{"result", result}})

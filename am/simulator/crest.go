@@ -8,13 +8,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // A crestRequest is what AM's common REST layer makes of a request, before any endpoint sees it.
 type crestRequest struct {
 	kind       kind
 	action     string
-	filter     *filter
+	filter     *crest.Filter
 	queryID    string
 	hasQueryID bool
 	expression bool
@@ -136,7 +138,7 @@ var crestParams = []crestParam{
 	{name: "_fields", twice: true, on: []kind{read, query, act, update, remove, patch}, read: readFields},
 	{name: "_sortKeys", twice: true, read: func(_ *crestRequest, v string) error {
 		for key := range strings.SplitSeq(v, ",") {
-			if key = strings.TrimLeft(key, "+-"); key == "" || badPointer(key) {
+			if key = strings.TrimLeft(key, "+-"); key == "" || crest.CheckPointer(key) != nil {
 				return unparsed(v, "_sortKeys", "a comma separated list of sort keys")
 			}
 		}
@@ -218,12 +220,20 @@ func integer(value, name string) (int, error) {
 func readFields(q *crestRequest, value string) error {
 	q.hasFields = true
 	for field := range strings.SplitSeq(value, ",") {
-		if badPointer(field) {
+		if crest.CheckPointer(field) != nil {
 			return unparsed(value, "_fields", "a comma separated list of JSON pointers")
 		}
 		q.fields = append(q.fields, field)
 	}
 	return nil
+}
+
+// total is what an answer says of the number of rows on all pages.
+func (q *crestRequest) total(rows int) int {
+	if q.counts {
+		return rows
+	}
+	return uncounted
 }
 
 // projects says whether the answer is to keep only some fields.

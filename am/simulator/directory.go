@@ -151,24 +151,24 @@ func (d *directory) read(f func()) {
 	f()
 }
 
-// store is the identity store behind a realm. The caller holds the lock.
-func (d *directory) store(realm string) *userStore {
-	key := strings.ToLower(realm)
+// store is the identity store behind a realm, nil while nobody is in it. The caller holds the lock.
+func (d *directory) store(realm string) *userStore { return d.stores[d.storeKey(realm)] }
+
+func (d *directory) storeKey(realm string) string {
 	if d.shared {
-		key = ""
+		return ""
 	}
-	st := d.stores[key]
-	if st == nil {
-		st = &userStore{byKey: map[string]*user{}}
-		d.stores[key] = st
-	}
-	return st
+	return strings.ToLower(realm)
 }
 
 func (d *directory) addUser(realm string, u *user) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st := d.store(realm)
+	if st == nil {
+		st = &userStore{byKey: map[string]*user{}}
+		d.stores[d.storeKey(realm)] = st
+	}
 	if st.byKey[strings.ToLower(u.name)] != nil {
 		return errExists
 	}
@@ -182,10 +182,7 @@ func (d *directory) addUser(realm string, u *user) error {
 func (d *directory) user(realm, name string) *user {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	st := d.stores[strings.ToLower(realm)]
-	if d.shared {
-		st = d.stores[""]
-	}
+	st := d.store(realm)
 	if st == nil {
 		return nil
 	}
@@ -205,10 +202,7 @@ func (d *directory) removeUser(realm string, u *user) {
 func (d *directory) users(realm string, limit int, matches func(*user) bool) []user {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	st := d.stores[strings.ToLower(realm)]
-	if d.shared {
-		st = d.stores[""]
-	}
+	st := d.store(realm)
 	if st == nil {
 		return nil
 	}

@@ -6,4 +6,6 @@
 //
 // The tables come first: profile.go says what a product serves in which version, endpoints.go which path leads where,
 // actions.go what the sessions resource can do, session_service.go what can be configured. The rest is what they point to.
+//
+// It may import crest.
 package simulator

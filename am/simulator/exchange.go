@@ -180,16 +180,22 @@ func revision(doc any) string {
 	return strconv.Itoa(int(int32(javaHash(string(appendJSON(nil, doc))))))
 }
 
+// uncounted is the total of a list that does not say it.
+const uncounted = -1
+
 // list answers a query with rows that are ready.
-func (x *exchange) list(rows []any, policy string) {
+func (x *exchange) list(rows []any) { x.listPage(rows, nil, uncounted) }
+
+// listPage answers with some of the rows of a query, and with the cookie of those that follow.
+func (x *exchange) listPage(rows []any, cookie any, total int) {
 	x.doubled = len(rows) > 0 && !x.crest.projects()
-	total := -1
-	if policy == "EXACT" {
-		total = len(rows)
-	}
-	x.reply(http.StatusOK, append(object{{"result", rows}, {"resultCount", len(rows)}}, listTail(nil, policy, total)...))
+	x.reply(http.StatusOK, append(object{{"result", rows}, {"resultCount", len(rows)}}, listTail(cookie, total)...))
 }
 
-func listTail(cookie any, policy string, total int) object {
+func listTail(cookie any, total int) object {
+	policy := "NONE"
+	if total != uncounted {
+		policy = "EXACT"
+	}
 	return object{{"pagedResultsCookie", cookie}, {"totalPagedResultsPolicy", policy}, {"totalPagedResults", total}, {"remainingPagedResults", -1}}
 }

@@ -4,278 +4,98 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// A filter is a parsed _queryFilter.
-//
-// The parser is AM's, with its quirks (measured on OpenAM 16.0.5): only a blank separates words, a word ends at a blank or a
-// parenthesis, keywords and operators are case-blind, unknown operators pass, ! wants a parenthesis, 63 parentheses are the limit.
-type filter struct {
-	op    string // and or ! true false, eq co sw …
-	field string // as written
-	leaf  string // the last segment of the field's pointer
-	value any    // string, bool, int64 or float64
-	want  string // the value as it is compared: a text in lower case
-	terms []*filter
-}
-
-// String writes the filter as AM does in its error messages.
-func (f *filter) String() string {
-	switch f.op {
-	case "true", "false":
-		return f.op
-	case "!":
-		return "! (" + f.terms[0].String() + ")"
-	case "and", "or":
-		parts := make([]string, len(f.terms))
-		for i, t := range f.terms {
-			parts[i] = t.String()
-		}
-		return "(" + strings.Join(parts, " "+f.op+" ") + ")"
-	}
-	field := "/" + strings.TrimPrefix(f.field, "/")
-	if f.op == "pr" {
-		return field + " pr"
-	}
-	if s, ok := f.value.(string); ok {
-		return field + " " + f.op + ` "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-	}
-	return fmt.Sprintf("%s %s %v", field, f.op, f.value)
-}
-
-const maxParens = 63
-
-type filterParser struct {
-	text  string
-	pos   int
-	depth int
-}
-
-func parseFilter(text string) (*filter, error) {
-	p := &filterParser{text: text}
-	f, err := p.or()
+// parseFilter reads a _queryFilter. A field that Java's URI class does not take as a fragment is refused in that class's
+// words and with a 500.
+func parseFilter(text string) (*crest.Filter, error) {
+	f, err := crest.Parse(text)
+	var pointer *crest.PointerError
 	switch {
-	case errors.Is(err, errSyntax), err == nil && p.more():
-		return nil, unparsed(text, "_queryFilter", "a valid query filter")
+	case errors.As(err, &pointer):
+		return nil, fail(http.StatusInternalServerError, fmt.Sprintf("Illegal character in fragment at index %d: #%s", pointer.Offset+1, pointer.Segment))
 	case err != nil:
-		return nil, err
+		return nil, unparsed(text, "_queryFilter", "a valid query filter")
 	}
-	return f, nil
+	return &f, nil
 }
 
-var errSyntax = badRequest("syntax")
-
-// more skips blanks and says whether anything is left.
-func (p *filterParser) more() bool {
-	for p.pos < len(p.text) && p.text[p.pos] == ' ' {
-		p.pos++
-	}
-	return p.pos < len(p.text)
-}
-
-// word returns the next word without taking it; a parenthesis is a word of its own.
-func (p *filterParser) word() string {
-	if !p.more() {
-		return ""
-	}
-	if c := p.text[p.pos]; c == '(' || c == ')' {
-		return p.text[p.pos : p.pos+1]
-	}
-	end := strings.IndexAny(p.text[p.pos:], " ()")
-	if end < 0 {
-		return p.text[p.pos:]
-	}
-	return p.text[p.pos : p.pos+end]
-}
-
-func (p *filterParser) take() string {
-	w := p.word()
-	p.pos += len(w)
-	return w
-}
-
-func (p *filterParser) or() (*filter, error)  { return p.chain("or", p.and) }
-func (p *filterParser) and() (*filter, error) { return p.chain("and", p.not) }
-
-func (p *filterParser) chain(word string, next func() (*filter, error)) (*filter, error) {
-	first, err := next()
-	if err != nil || !strings.EqualFold(p.word(), word) {
-		return first, err
-	}
-	chain := &filter{op: word, terms: []*filter{first}}
-	for strings.EqualFold(p.word(), word) {
-		p.take()
-		term, err := next()
-		if err != nil {
-			return nil, err
+// filterText writes a filter as AM does in its error messages.
+func filterText(f *crest.Filter) string {
+	switch f.Op {
+	case crest.OpTrue, crest.OpFalse:
+		return string(f.Op)
+	case crest.OpNot:
+		return "! (" + filterText(&f.Terms[0]) + ")"
+	case crest.OpAnd, crest.OpOr:
+		parts := make([]string, len(f.Terms))
+		for i := range f.Terms {
+			parts[i] = filterText(&f.Terms[i])
 		}
-		chain.terms = append(chain.terms, term)
+		return "(" + strings.Join(parts, " "+string(f.Op)+" ") + ")"
 	}
-	return chain, nil
+	return "/" + strings.TrimPrefix(f.String(), "/")
 }
 
-func (p *filterParser) not() (*filter, error) {
-	if p.word() != "!" {
-		return p.primary()
+// lastSegment is what AM takes of a field: realm of any/realm.
+func lastSegment(field string) string { return field[strings.LastIndexByte(field, '/')+1:] }
+
+// A matcher reports whether an entry with these values satisfies a filter.
+type matcher func(values func(field string) []string) bool
+
+// newMatcher evaluates a filter as the identity store does: without regard to case. An unknown operator matches nothing.
+func newMatcher(f *crest.Filter) matcher {
+	switch f.Op {
+	case crest.OpTrue, crest.OpFalse:
+		return func(func(string) []string) bool { return f.Op == crest.OpTrue }
+	case crest.OpNot:
+		term := newMatcher(&f.Terms[0])
+		return func(values func(string) []string) bool { return !term(values) }
+	case crest.OpAnd, crest.OpOr:
+		return combined(f)
 	}
-	p.take()
-	term, err := p.primary()
-	return &filter{op: "!", terms: []*filter{term}}, err
+	field, want := lastSegment(f.Field), strings.ToLower(fmt.Sprint(f.Value))
+	return func(values func(string) []string) bool {
+		return slices.ContainsFunc(values(field), func(have string) bool { return compare(f.Op, strings.ToLower(have), want) })
+	}
 }
 
-func (p *filterParser) primary() (*filter, error) {
-	word := p.take()
-	switch {
-	case word == "" || word == ")":
-		return nil, errSyntax
-	case word == "(":
-		return p.group()
-	case strings.EqualFold(word, "true"), strings.EqualFold(word, "false"):
-		return &filter{op: strings.ToLower(word)}, nil
+func combined(f *crest.Filter) matcher {
+	terms := make([]matcher, len(f.Terms))
+	for i := range f.Terms {
+		terms[i] = newMatcher(&f.Terms[i])
 	}
-	if err := checkPointer(word); err != nil {
-		return nil, err
-	}
-	leaf := word[strings.LastIndexByte(word, '/')+1:]
-	op := strings.ToLower(p.take())
-	if op == "" || strings.ContainsAny(op, `"'()`) {
-		return nil, errSyntax
-	}
-	if op == "pr" {
-		return &filter{op: op, field: word, leaf: leaf}, nil
-	}
-	value, err := p.value()
-	return &filter{op: op, field: word, leaf: leaf, value: value, want: strings.ToLower(fmt.Sprint(value))}, err
-}
-
-func (p *filterParser) group() (*filter, error) {
-	if p.depth++; p.depth > maxParens {
-		return nil, errSyntax
-	}
-	f, err := p.or()
-	if err != nil {
-		return nil, err
-	}
-	p.depth--
-	if p.take() != ")" {
-		return nil, errSyntax
-	}
-	return f, nil
-}
-
-// value reads a string, a boolean or a number. In a string a backslash takes the next character as it is.
-func (p *filterParser) value() (any, error) {
-	if !p.more() {
-		return nil, errSyntax
-	}
-	quote := p.text[p.pos]
-	if quote != '"' && quote != '\'' {
-		return literal(p.take())
-	}
-	var b strings.Builder
-	for i := p.pos + 1; i < len(p.text); i++ {
-		switch c := p.text[i]; {
-		case c == quote:
-			p.pos = i + 1
-			return b.String(), nil
-		case c == '\\' && i+1 < len(p.text):
-			i++
-			b.WriteByte(p.text[i])
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return nil, errSyntax
-}
-
-func literal(word string) (any, error) {
-	if strings.EqualFold(word, "true") || strings.EqualFold(word, "false") {
-		return strings.EqualFold(word, "true"), nil
-	}
-	if n, err := strconv.ParseInt(word, 10, 64); err == nil {
-		return n, nil
-	}
-	if f, err := strconv.ParseFloat(word, 64); err == nil && !strings.ContainsAny(word, "xXnNiI_") {
-		return f, nil
-	}
-	return nil, errSyntax
-}
-
-// checkPointer refuses a field that Java's URI class would not take as a fragment, in that class's words and with a 500.
-func checkPointer(field string) error {
-	for segment := range strings.SplitSeq(field, "/") {
-		if at := illegalInURI(segment); at >= 0 {
-			return fail(http.StatusInternalServerError, fmt.Sprintf("Illegal character in fragment at index %d: #%s", at+1, segment))
-		}
-	}
-	return nil
-}
-
-func badPointer(field string) bool { return illegalInURI(field) >= 0 }
-
-func illegalInURI(s string) int {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c <= ' ' || c == 0x7f || strings.IndexByte("\"<>\\^`{|}#", c) >= 0 {
-			return i
-		}
-		if c == '%' && (i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2])) {
-			return i
-		}
-	}
-	return -1
-}
-
-// matches evaluates the filter over the values of an entry, as the identity store does: without regard to case.
-func (f *filter) matches(values func(field string) []string) bool {
-	switch f.op {
-	case "true":
-		return true
-	case "false":
-		return false
-	case "!":
-		return !f.terms[0].matches(values)
-	case "and":
-		for _, t := range f.terms {
-			if !t.matches(values) {
-				return false
+	or := f.Op == crest.OpOr
+	return func(values func(string) []string) bool {
+		for _, term := range terms {
+			if term(values) == or {
+				return or
 			}
 		}
-		return true
-	case "or":
-		for _, t := range f.terms {
-			if t.matches(values) {
-				return true
-			}
-		}
-		return false
+		return !or
 	}
-	for _, v := range values(f.leaf) {
-		if compare(f.op, strings.ToLower(v), f.want) {
-			return true
-		}
-	}
-	return false
 }
 
-func compare(op, have, want string) bool {
+func compare(op crest.Op, have, want string) bool {
 	switch op {
-	case "eq":
+	case crest.OpEqual:
 		return have == want
-	case "co":
+	case crest.OpContains:
 		return strings.Contains(have, want)
-	case "sw":
+	case crest.OpStartsWith:
 		return strings.HasPrefix(have, want)
-	case "gt":
+	case crest.OpGreater:
 		return have > want
-	case "ge":
+	case crest.OpGreaterEqual:
 		return have >= want
-	case "lt":
+	case crest.OpLess:
 		return have < want
-	case "le":
+	case crest.OpLessEqual:
 		return have <= want
 	}
-	return op == "pr"
+	return op == crest.OpPresent
 }

@@ -52,6 +52,10 @@ func javaOrder[T any](items []T, key func(T) string) []T {
 	return sorted
 }
 
+func javaStrings(items []string) []string {
+	return javaOrder(items, func(s string) string { return s })
+}
+
 // mix is one step of splitmix64: a bijection, so that numbered sessions never share a key.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15

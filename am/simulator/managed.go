@@ -68,7 +68,7 @@ func (x *exchange) queryManaged() error {
 		}
 		from = n
 	}
-	all := x.directory.users(x.realm.path, math.MaxInt, x.managedMatches)
+	all := x.directory.users(x.realm.path, math.MaxInt, x.managedMatches())
 	page := all[min(max(from, 0), len(all)):]
 	var cookie any
 	if n := x.crest.pageSize; n > 0 && len(page) >= n {
@@ -79,25 +79,25 @@ func (x *exchange) queryManaged() error {
 	for i := range page {
 		rows[i] = x.crest.project(x.managedDocument(&page[i]))
 	}
-	total, policy := -1, "NONE"
-	if x.crest.counts {
-		total, policy = len(all), "EXACT"
-	}
-	return x.ok(append(object{{"result", rows}, {"resultCount", len(rows)}}, listTail(cookie, policy, total)...))
+	x.listPage(rows, cookie, x.crest.total(len(all)))
+	return nil
 }
 
-func (x *exchange) managedMatches(u *user) bool {
+func (x *exchange) managedMatches() func(*user) bool {
 	if x.crest.hasQueryID {
-		return true
+		return func(*user) bool { return true }
 	}
-	return x.crest.filter.matches(func(field string) []string {
-		for _, m := range x.managedDocument(u) {
-			if m.key == field {
-				return []string{fmt.Sprint(m.value)}
+	matches := newMatcher(x.crest.filter)
+	return func(u *user) bool {
+		return matches(func(field string) []string {
+			for _, m := range x.managedDocument(u) {
+				if m.key == field {
+					return []string{fmt.Sprint(m.value)}
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 }
 
 // A page cookie holds characters that a client must escape.

@@ -52,7 +52,7 @@ func (s *Server) whitelistOf(path string) []string {
 			names = r.whitelist.names
 		}
 	})
-	return javaOrder(names, func(n string) string { return n })
+	return javaStrings(names)
 }
 
 // properties are the whitelisted ones, "" where unset.
@@ -64,14 +64,7 @@ func (s *Server) properties(x *session) object {
 	return doc
 }
 
-func (x *exchange) getProperties(want wanted) error {
-	s, err := x.target(want)
-	if err != nil {
-		return err
-	}
-	if s == nil {
-		return errBadRequest
-	}
+func (x *exchange) getProperties(s *session) error {
 	return x.ok(x.properties(s))
 }
 
@@ -80,19 +73,8 @@ func (x *exchange) getProperties(want wanted) error {
 // Measured on OpenAM 16.0.5: the body must hold exactly the whitelisted names, all with strings, and none of them protected.
 // From 3.0 the token stands among them and some of the names are enough (PingAM 8.1, Manage sessions over REST).
 func (x *exchange) updateProperties(want wanted) error {
-	body, _ := x.crest.body.(map[string]any)
-	changes := map[string]*string{}
-	for name, v := range body {
-		if name == "tokenId" && x.version.major >= 3 {
-			continue
-		}
-		text, isText := v.(string)
-		if !isText {
-			return errBadRequest
-		}
-		changes[name] = &text
-	}
-	if len(changes) == 0 {
+	changes, err := x.propertiesInBody()
+	if err != nil || len(changes) == 0 {
 		return errBadRequest
 	}
 	s, err := x.target(want)
@@ -114,6 +96,23 @@ func (x *exchange) updateProperties(want wanted) error {
 	s.setProperties(changes)
 	s.touch(s.latest.Load(), true)
 	return x.ok(x.properties(s))
+}
+
+// propertiesInBody are the members of the body, which must be strings. From 3.0 one of them names the session.
+func (x *exchange) propertiesInBody() (map[string]*string, error) {
+	body, _ := x.crest.body.(map[string]any)
+	changes := map[string]*string{}
+	for name, v := range body {
+		if name == "tokenId" && x.version.major >= 3 {
+			continue
+		}
+		text, isText := v.(string)
+		if !isText {
+			return nil, errBadRequest
+		}
+		changes[name] = &text
+	}
+	return changes, nil
 }
 
 // The property actions of 1.x go by the whitelist of the URL's realm, and administrators past it.
@@ -140,11 +139,7 @@ func (x *exchange) permits(name string) bool {
 	return x.caller.admin || slices.Contains(x.whitelistOf(x.realm.path), name)
 }
 
-func (x *exchange) getProperty(want wanted) error {
-	s, err := x.liveTarget(want)
-	if err != nil {
-		return err
-	}
+func (x *exchange) getProperty(s *session) error {
 	doc := object{}
 	for _, name := range x.named() {
 		if !x.permits(name) {
@@ -155,42 +150,23 @@ func (x *exchange) getProperty(want wanted) error {
 	return x.ok(doc)
 }
 
-func (x *exchange) liveTarget(want wanted) (*session, error) {
-	s, err := x.target(want)
-	if err == nil && s == nil {
-		err = errBadRequest
-	}
-	return s, err
-}
-
 var succeeded = object{{"success", true}}
 
-func (x *exchange) setProperty(want wanted) error {
-	s, err := x.liveTarget(want)
+func (x *exchange) setProperty(s *session) error {
+	changes, err := x.propertiesInBody()
 	if err != nil {
 		return err
 	}
-	body, _ := x.crest.body.(map[string]any)
-	changes := map[string]*string{}
-	for name, v := range body {
-		text, isText := v.(string)
-		if !isText {
-			return errBadRequest
-		}
+	for name := range changes {
 		if !x.permits(name) || isProtected(name) {
 			return errForbidden
 		}
-		changes[name] = &text
 	}
 	s.setProperties(changes)
 	return x.ok(succeeded)
 }
 
-func (x *exchange) deleteProperty(want wanted) error {
-	s, err := x.liveTarget(want)
-	if err != nil {
-		return err
-	}
+func (x *exchange) deleteProperty(s *session) error {
 	changes := map[string]*string{}
 	for _, name := range x.named() {
 		if !x.permits(name) || isProtected(name) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 func (r *realm) document() object {
@@ -45,8 +47,8 @@ func (x *exchange) queryRealms() error {
 	switch {
 	case x.crest.filter == nil:
 		return notImplemented("Query not supported")
-	case x.crest.filter.op != "true":
-		return notImplemented("Query not supported: " + x.crest.filter.String())
+	case x.crest.filter.Op != crest.OpTrue:
+		return notImplemented("Query not supported: " + filterText(x.crest.filter))
 	case x.crest.pageSize != 0 && !x.profile.pagedUsers:
 		return notImplemented("Query paging not currently supported")
 	}
@@ -57,7 +59,7 @@ func (x *exchange) queryRealms() error {
 		}
 		rows = append(rows, x.crest.project(doc))
 	}
-	x.list(rows, "NONE")
+	x.list(rows)
 	return nil
 }
 
@@ -86,7 +88,7 @@ func (x *exchange) realmNames() error {
 	for _, r := range x.directory.list() {
 		rows = append(rows, r.path)
 	}
-	x.list(rows, "NONE")
+	x.list(rows)
 	return nil
 }
 
@@ -97,7 +99,7 @@ func (x *exchange) realmAction() error {
 	case strings.EqualFold(x.crest.action, "schema"):
 		return x.ok(raw(realmSchema))
 	case !strings.EqualFold(x.crest.action, "create"):
-		return notImplemented("Action " + x.crest.action + " not implemented for this resource")
+		return x.noSuchAction()
 	case x.profile.cloud:
 		return errNotInCloud
 	}

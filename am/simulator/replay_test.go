@@ -255,7 +255,7 @@ func (w *world) sortHandles(text string, simulated bool) string {
 		keys[i] = p[1]
 		out[i] = tokenPattern.ReplaceAllStringFunc(p[0], func(m string) string { return w.label(m, simulated) })
 	}
-	if again := javaOrder(keys, func(s string) string { return s }); !slices.Equal(keys, again) {
+	if again := javaStrings(keys); !slices.Equal(keys, again) {
 		w.t.Errorf("handles are not in the order of a Java hash map: %v", keys)
 	}
 	slices.Sort(out)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // A world is a simulator in the state that the real server was in when a transcript begins.
@@ -100,10 +102,10 @@ func (w *world) fillUp(e *recorded) {
 		return
 	}
 	f, err := parseFilter(u.Query().Get("_queryFilter"))
-	if err != nil || f.op != "and" || len(f.terms) != 2 {
+	if err != nil || f.Op != crest.OpAnd || len(f.Terms) != 2 {
 		return
 	}
-	user, realm := f.terms[0].value.(string), f.terms[1].value.(string)
+	user, realm := f.Terms[0].Value.(string), f.Terms[1].Value.(string)
 	for len(w.sim.store.of(realm, user)) < len(doc.Result) {
 		w.logins(realm, user, 1)
 		w.unrecorded++

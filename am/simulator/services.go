@@ -127,7 +127,7 @@ func (x *exchange) describe(svc *realmService) error {
 	case "template":
 		return x.ok(svc.template(x))
 	}
-	return notImplemented("Action " + x.crest.action + " not implemented for this resource")
+	return x.noSuchAction()
 }
 
 // realmServices lists the services a realm has.
@@ -139,7 +139,7 @@ func (x *exchange) realmServices() error {
 		return notFound(x.id)
 	}
 	if x.crest.kind != query {
-		return notImplemented("Action " + x.crest.action + " not implemented for this resource")
+		return x.noSuchAction()
 	}
 	rows := []any{}
 	x.directory.read(func() {
@@ -150,7 +150,7 @@ func (x *exchange) realmServices() error {
 		}
 	})
 	rows = append(rows, object{{"_id", "policyconfiguration"}, {"name", "Policy Configuration"}})
-	x.list(rows, "EXACT")
+	x.listPage(rows, nil, len(rows))
 	return nil
 }
 
@@ -207,10 +207,9 @@ var realmWhitelist = realmService{
 	schema: `{"type":"object","properties":{"sessionPropertyWhitelist":{"title":"Whitelisted Session Property Names","description":"Properties which users may read, edit values of or delete from their session. Protected attributes will NOT be allowed to be set, edited or deleted, even if they are included in this whitelist.","propertyOrder":100,"required":true,"items":{"type":"string"},"type":"array","exampleValue":""}}}`,
 	added:  func(r *realm) bool { return r.whitelist != nil },
 	document: func(r *realm) object {
-		ordered := func(names []string) []string { return javaOrder(names, func(n string) string { return n }) }
-		doc := object{{"sessionPropertyWhitelist", ordered(r.whitelist.names)}}
+		doc := object{{"sessionPropertyWhitelist", javaStrings(r.whitelist.names)}}
 		if r.whitelist.inQueries != nil {
-			doc = append(doc, member{"whitelistedQueryProperties", ordered(r.whitelist.inQueries)})
+			doc = append(doc, member{"whitelistedQueryProperties", javaStrings(r.whitelist.inQueries)})
 		}
 		return doc
 	},

@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -69,11 +70,12 @@ func newSessionService(p *profile, listCap int) *sessionService {
 func (c *sessionService) set(section, name string, value any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, s := range settings {
-		if s.section == section && s.name == name {
-			c.values[i] = value
-		}
-	}
+	c.values[settingAt(section, name)] = value
+}
+
+// settingAt is the place of a setting, which must be there.
+func settingAt(section, name string) int {
+	return slices.IndexFunc(settings, func(s setting) bool { return s.section == section && s.name == name })
 }
 
 func (c *sessionService) number(section, name string) int {
@@ -84,12 +86,7 @@ func (c *sessionService) number(section, name string) int {
 func (c *sessionService) value(section, name string) any {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for i, s := range settings {
-		if s.section == section && s.name == name {
-			return c.values[i]
-		}
-	}
-	return nil
+	return c.values[settingAt(section, name)]
 }
 
 // document is the service as AM shows it.

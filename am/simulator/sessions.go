@@ -70,7 +70,11 @@ func (x *exchange) sessionAction() error {
 	if strings.EqualFold(given, "create") {
 		return errUnsupported
 	}
-	return notImplemented("Action " + given + " not implemented for this resource")
+	return x.noSuchAction()
+}
+
+func (x *exchange) noSuchAction() error {
+	return notImplemented("Action " + x.crest.action + " not implemented for this resource")
 }
 
 // A wanted session is the one an action is about: named by a token, or else the caller's own.
@@ -157,8 +161,6 @@ func (x *exchange) target(want wanted) (*session, error) {
 	}
 	return x.store.find(want.token, x.now)
 }
-
-var invalid = object{{"valid", false}}
 
 func (x *exchange) ok(doc any) error {
 	x.reply(http.StatusOK, doc)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // sessionFields are the fields of a row in their order.
@@ -62,9 +64,9 @@ type sessionQuery struct {
 //
 // The first term it does not like decides: another field is refused, anything but "and" and "eq" ends in a bare 500. A
 // username counts once a realm is known; of usernames before the first realm only the last counts.
-func (x *exchange) sessionQuery(f *filter) (*sessionQuery, error) {
+func (x *exchange) sessionQuery(f *crest.Filter) (*sessionQuery, error) {
 	q := &sessionQuery{realms: map[string]bool{}}
-	if f.op == "true" && x.profile.allSessions {
+	if f.Op == crest.OpTrue && x.profile.allSessions {
 		q.everything = true
 		return q, nil
 	}
@@ -77,20 +79,20 @@ func (x *exchange) sessionQuery(f *filter) (*sessionQuery, error) {
 	return q, nil
 }
 
-func (q *sessionQuery) visit(f *filter) error {
-	if f.op == "and" {
-		for _, t := range f.terms {
-			if err := q.visit(t); err != nil {
+func (q *sessionQuery) visit(f *crest.Filter) error {
+	if f.Op == crest.OpAnd {
+		for i := range f.Terms {
+			if err := q.visit(&f.Terms[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if f.op != "eq" {
+	if f.Op != crest.OpEqual {
 		return errUncaught
 	}
-	value, isText := f.value.(string)
-	switch f.leaf {
+	value, isText := f.Value.(string)
+	switch field := lastSegment(f.Field); field {
 	case "realm":
 		if !isText {
 			return errUncaught
@@ -106,7 +108,7 @@ func (q *sessionQuery) visit(f *filter) error {
 			q.narrow(value)
 		}
 	default:
-		return badRequest(f.leaf + " is not supported in query filter")
+		return badRequest(field + " is not supported in query filter")
 	}
 	return nil
 }
@@ -191,7 +193,7 @@ func (x *exchange) stream(found []*session, users []string, fields []int) {
 		}
 	}
 	out = append(append(out, `],"resultCount":`...), strconv.Itoa(count)...)
-	tail := appendObject(nil, listTail(nil, "NONE", -1))
+	tail := appendObject(nil, listTail(nil, uncounted))
 	tail[0] = ','
 	out = append(out, tail...)
 	if x.pretty {
@@ -330,6 +332,6 @@ func (x *exchange) queryLegacy() error {
 		}
 		rows = javaOrder(rows, func(row any) string { return row.(object)[0].value.(string) })
 	}
-	x.list(rows, "NONE")
+	x.list(rows)
 	return nil
 }

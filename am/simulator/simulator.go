@@ -21,6 +21,8 @@ type Options struct {
 	Seed       uint64           // of names, tokens and times
 	Clock      func() time.Time // nil: time.Now
 	CookieName string           // of the session cookie; empty: the product's
+
+	Deployments []string // names of Deployments, whose behaviour it has
 }
 
 const (
@@ -47,6 +49,8 @@ type Server struct {
 	logins    logins
 	account   *serviceAccount // of the cloud
 	bearers   bearers
+
+	storeLimit int // sessions that the token store gives AM for a query; 0: all
 
 	log    requestLog
 	faults struct {
@@ -76,6 +80,9 @@ func New(options Options) (*Server, error) {
 		return nil, fmt.Errorf("simulator: Realms: %d, but profile %s has only /alpha and /bravo", options.Realms, p.name)
 	}
 	s := newServer(p, options)
+	if err := s.deploy(options.Deployments); err != nil {
+		return nil, fmt.Errorf("simulator: Deployments: %w", err)
+	}
 	if err := s.SetFaults(options.Faults...); err != nil {
 		return nil, fmt.Errorf("simulator: Faults: %w", err)
 	}
@@ -149,7 +156,14 @@ func (s *Server) SetListCap(n int) { s.service.set("search", "maxSessionListSize
 // SetUserCap changes how many rows a user query returns at most.
 func (s *Server) SetUserCap(n int) { s.userCap.Store(int64(n)) }
 
-func (s *Server) listCap() int { return s.service.number("search", "maxSessionListSize") }
+// listCap is how many rows a session query returns at most.
+func (s *Server) listCap() int {
+	n := s.service.number("search", "maxSessionListSize")
+	if s.storeLimit > 0 {
+		return min(n, s.storeLimit)
+	}
+	return n
+}
 
 // AddRealm creates a realm below one that exists: /alpha, /alpha/nested.
 func (s *Server) AddRealm(path string) error {
@@ -198,22 +212,28 @@ func (s *Server) uuid(text string) string {
 
 // DeleteUser removes an identity. Its sessions live on, as they do on a real server.
 func (s *Server) DeleteUser(realm, name string) error {
-	u := s.directory.user(realm, name)
-	if u == nil {
-		return fmt.Errorf("simulator: no user %s in realm %s", name, realm)
+	u, err := s.knownUser(realm, name)
+	if err == nil {
+		s.directory.removeUser(realm, u)
 	}
-	s.directory.removeUser(realm, u)
-	return nil
+	return err
 }
 
 // DisableUser keeps an identity from logging in. Its sessions live on.
 func (s *Server) DisableUser(realm, name string) error {
+	u, err := s.knownUser(realm, name)
+	if err == nil {
+		s.directory.change(func() { u.inactive = true })
+	}
+	return err
+}
+
+func (s *Server) knownUser(realm, name string) (*user, error) {
 	u := s.directory.user(realm, name)
 	if u == nil {
-		return fmt.Errorf("simulator: no user %s in realm %s", name, realm)
+		return nil, fmt.Errorf("simulator: no user %s in realm %s", name, realm)
 	}
-	s.directory.change(func() { u.inactive = true })
-	return nil
+	return u, nil
 }
 
 // Login makes a session without a request and without a password.

@@ -34,7 +34,7 @@ func (x *exchange) users() error {
 	case idFromSession && x.caller.session != nil:
 		return x.idFromSession()
 	case x.crest.kind == query && x.id == "" && !x.caller.admin:
-		x.list([]any{}, "NONE")
+		x.list([]any{})
 		return nil
 	case !x.caller.admin && !x.readsItself():
 		x.reached = false
@@ -44,7 +44,7 @@ func (x *exchange) users() error {
 	case x.crest.kind == act && x.id == "" && strings.EqualFold(x.crest.action, "create"):
 		return x.createUser()
 	case x.crest.kind == act:
-		return notImplemented("Action " + x.crest.action + " not implemented for this resource")
+		return x.noSuchAction()
 	case x.id == "":
 		return errUnreadable
 	}
@@ -126,7 +126,7 @@ func (x *exchange) queryUsers() error {
 			rows = append(rows, u.name)
 		}
 		x.crest.hasFields = false
-		x.list(rows, "NONE")
+		x.list(rows)
 		return nil
 	}
 	if x.crest.filter == nil && !x.crest.hasQueryID {
@@ -136,9 +136,10 @@ func (x *exchange) queryUsers() error {
 		rows = append(rows, x.userRow(&u))
 	}
 	if x.version.major >= 4 && x.profile.pagedUsers {
-		return x.page4(rows)
+		x.page4(rows)
+		return nil
 	}
-	x.list(rows, "NONE")
+	x.list(rows)
 	return nil
 }
 
@@ -155,9 +156,10 @@ func (x *exchange) userMatches() func(*user) bool {
 		}
 		return x.userValues(of, field)
 	}
+	matches := newMatcher(x.crest.filter)
 	return func(u *user) bool {
 		of = u
-		return x.crest.filter.matches(values)
+		return matches(values)
 	}
 }
 
@@ -192,7 +194,7 @@ func (x *exchange) userRow(u *user) object {
 }
 
 // page4 cuts a page out of the rows, as AM does from 4.0: the cookie is a number, and null on the last page.
-func (x *exchange) page4(rows []any) error {
+func (x *exchange) page4(rows []any) {
 	all := len(rows)
 	from := x.crest.offset
 	if x.crest.cookie != "" {
@@ -206,12 +208,7 @@ func (x *exchange) page4(rows []any) error {
 		rows = rows[:n]
 		cookie = strconv.Itoa(from + n)
 	}
-	total, policy := -1, "NONE"
-	if x.crest.counts {
-		total, policy = all, "EXACT"
-	}
-	x.doubled = len(rows) > 0 && !x.crest.projects()
-	return x.ok(append(object{{"result", rows}, {"resultCount", len(rows)}}, listTail(cookie, policy, total)...))
+	x.listPage(rows, cookie, x.crest.total(all))
 }
 
 func (x *exchange) createUser() error {

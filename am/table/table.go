@@ -45,6 +45,15 @@ func (c Column) Encode(cell any) any {
 	return json.RawMessage(encoded)
 }
 
+// EncodeRow encodes the cells of a row, each as its column does.
+func EncodeRow(columns []Column, row []any) []any {
+	cells := make([]any, len(row))
+	for i, cell := range row {
+		cells[i] = columns[i].Encode(cell)
+	}
+	return cells
+}
+
 // A Keyed table tells its rows apart. Otherwise rows are the same that are equal in all columns that a statement uses,
 // and one whose cells change between two scans is two.
 type Keyed interface {
@@ -64,7 +73,8 @@ type Writable interface {
 	// Accept tells whether a change could be made, and makes nothing.
 	Accept(c Change) error
 
-	// Apply makes the changes, in their order. Its error fails the COMMIT; what it has made then stays made.
+	// Apply makes the changes, in their order, when SQLite has committed the transaction and holds no lock: it may take
+	// long. Its error is that of the COMMIT; what it has made then stays made.
 	Apply(ctx context.Context, changes []Change) error
 }
 

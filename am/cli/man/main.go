@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/amsql/steampipe-plugin-am/am/cli"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 func main() {
@@ -25,7 +27,7 @@ func write(folder string) error {
 	if err := os.MkdirAll(folder, 0o750); err != nil { //nolint:gosec // the folder is whoever runs it's to choose
 		return err
 	}
-	root := cli.Command(cli.Standard())
+	root := cli.Command(terminal.Standard())
 	root.DisableAutoGenTag = true
 	return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "amsql", Manual: "amsql"}, folder)
 }

@@ -1,0 +1,168 @@
+package connection
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// Config is a connection's arguments. All are optional to HCL; config/am.spc explains each.
+type Config struct {
+	BaseURL   *string  `hcl:"base_url,optional" env:"AM_URL"`
+	Realms    []string `hcl:"realms,optional" env:"AM_REALMS"`
+	API       *string  `hcl:"api,optional" env:"AM_API"`
+	ListCap   *int     `hcl:"list_cap,optional"`
+	UserCap   *int     `hcl:"user_list_cap,optional"`
+	Truncated *string  `hcl:"on_truncation,optional"`
+	RealmFail *string  `hcl:"on_realm_error,optional"`
+
+	Username          *string `hcl:"username,optional" env:"AM_USERNAME" kind:"password"`
+	Password          *string `hcl:"password,optional" env:"AM_PASSWORD" kind:"password" secret:"yes"`
+	LoginRealm        *string `hcl:"login_realm,optional"`
+	LoginService      *string `hcl:"login_service,optional"`
+	SSOToken          *string `hcl:"sso_token,optional" env:"AM_SSO_TOKEN" kind:"sso_token" secret:"yes"`
+	AccessToken       *string `hcl:"access_token,optional" env:"AM_ACCESS_TOKEN" kind:"access_token" secret:"yes"`
+	ServiceAccountID  *string `hcl:"service_account_id,optional" env:"AM_SERVICE_ACCOUNT_ID" kind:"service_account"`
+	ServiceAccountJWK *string `hcl:"service_account_jwk,optional" env:"AM_SERVICE_ACCOUNT_JWK" kind:"service_account" secret:"yes"`
+	CookieName        *string `hcl:"cookie_name,optional" env:"AM_COOKIE_NAME"`
+
+	MaxConcurrency *int     `hcl:"max_concurrency,optional"`
+	RateLimit      *float64 `hcl:"rate_limit,optional"`
+	MaxRetries     *int     `hcl:"max_retries,optional"`
+	Timeout        *string  `hcl:"timeout,optional"`
+	Proxy          *string  `hcl:"proxy,optional"`
+	CAFile         *string  `hcl:"ca_file,optional"`
+	ClientCertFile *string  `hcl:"client_cert_file,optional"`
+	ClientKeyFile  *string  `hcl:"client_key_file,optional"`
+	InsecureTLS    *bool    `hcl:"insecure_skip_verify,optional"`
+}
+
+// Environment is the configuration that the AM_… variables make, and whether they name a server.
+func Environment() (Config, bool) {
+	return Config{}, os.Getenv("AM_URL") != ""
+}
+
+// complete fills in what the environment has, reads secrets from where they are, and leaves c as it is. Credentials
+// in the environment count only where the configuration has none, or some of the same kind.
+func (c Config) complete() (Config, error) {
+	v := reflect.ValueOf(&c).Elem()
+	kinds := map[string]bool{}
+	for i := range v.NumField() {
+		if kind := v.Type().Field(i).Tag.Get("kind"); kind != "" && !v.Field(i).IsZero() {
+			kinds[kind] = true
+		}
+	}
+	for i := range v.NumField() {
+		field, tag := v.Field(i), v.Type().Field(i).Tag
+		kind := tag.Get("kind")
+		if kind == "" || len(kinds) == 0 || kinds[kind] {
+			fill(field, os.Getenv(tag.Get("env")))
+		}
+		if tag.Get("secret") == "" || field.IsNil() {
+			continue
+		}
+		secret, err := Secret(field.Elem().String())
+		if err != nil {
+			name, _, _ := strings.Cut(tag.Get("hcl"), ",")
+			return c, fmt.Errorf("%s: %w", name, err)
+		}
+		field.Set(reflect.ValueOf(&secret))
+	}
+	return c, nil
+}
+
+func fill(field reflect.Value, value string) {
+	switch {
+	case value == "" || !field.IsZero():
+	case field.Kind() == reflect.Slice:
+		var list []string
+		for element := range strings.SplitSeq(value, ",") {
+			list = append(list, strings.TrimSpace(element))
+		}
+		field.Set(reflect.ValueOf(list))
+	default:
+		field.Set(reflect.ValueOf(&value))
+	}
+}
+
+// Secret reads a secret that stands elsewhere: file:PATH, env:NAME. Line ends around it do not belong to it. Anything else
+// is the secret itself.
+func Secret(value string) (string, error) {
+	if path, ok := strings.CutPrefix(value, "file:"); ok {
+		content, err := os.ReadFile(path)
+		return strings.Trim(string(content), "\r\n"), err
+	}
+	if name, ok := strings.CutPrefix(value, "env:"); ok {
+		if os.Getenv(name) == "" {
+			return "", fmt.Errorf("the environment variable %s is not set", name)
+		}
+		return os.Getenv(name), nil
+	}
+	return value, nil
+}
+
+func (c Config) rest() (rest.Config, error) {
+	if value(c.BaseURL) == "" {
+		return rest.Config{}, errNoURL
+	}
+	timeout, err := c.timeout()
+	if err != nil {
+		return rest.Config{}, err
+	}
+	for name, n := range map[string]*int{"max_concurrency": c.MaxConcurrency, "max_retries": c.MaxRetries, "list_cap": c.ListCap, "user_list_cap": c.UserCap} {
+		if value(n) < 0 {
+			return rest.Config{}, fmt.Errorf("%s is %d and must not be negative", name, *n)
+		}
+	}
+	return rest.Config{
+		BaseURL: value(c.BaseURL), Realm: value(c.LoginRealm), CookieName: value(c.CookieName), API: value(c.API),
+		MaxConcurrency: value(c.MaxConcurrency),
+		Credentials: rest.Credentials{
+			Username: value(c.Username), Password: value(c.Password), Service: value(c.LoginService),
+			SSOToken: value(c.SSOToken), AccessToken: value(c.AccessToken),
+			ServiceAccountID: value(c.ServiceAccountID), ServiceAccountJWK: value(c.ServiceAccountJWK),
+		},
+		Transport: rest.Transport{
+			Proxy: value(c.Proxy), CAFile: value(c.CAFile), CertFile: value(c.ClientCertFile), KeyFile: value(c.ClientKeyFile),
+			InsecureSkipVerify: value(c.InsecureTLS), Timeout: timeout, MaxRetries: c.MaxRetries, RateLimit: value(c.RateLimit),
+		},
+	}, nil
+}
+
+func (c Config) timeout() (time.Duration, error) {
+	if c.Timeout == nil {
+		return 0, nil
+	}
+	timeout, err := time.ParseDuration(*c.Timeout)
+	if err != nil || timeout <= 0 {
+		return 0, fmt.Errorf("timeout %q is not a duration such as \"30s\" or \"2m\"", *c.Timeout)
+	}
+	return timeout, nil
+}
+
+func (c Config) inventory() (inventory.Options, error) {
+	truncation := inventory.Policy(value(c.Truncated))
+	if !slices.Contains([]inventory.Policy{"", inventory.Fail, inventory.Warn, inventory.Strict}, truncation) {
+		return inventory.Options{}, fmt.Errorf("on_truncation is %q and must be error, warn or strict", truncation)
+	}
+	failure := inventory.Policy(value(c.RealmFail))
+	if !slices.Contains([]inventory.Policy{"", inventory.Fail, inventory.Warn}, failure) {
+		return inventory.Options{}, fmt.Errorf("on_realm_error is %q and must be error or warn", failure)
+	}
+	return inventory.Options{
+		Realms: c.Realms, ListCap: value(c.ListCap), UserListCap: value(c.UserCap), OnTruncation: truncation, OnRealmError: failure,
+	}, nil
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}

@@ -1,0 +1,94 @@
+package connection
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// Host is what a connection needs of the program around it. The zero value is silent.
+type Host struct {
+	Logger    hclog.Logger
+	Notify    func(notice string) // one line for the user
+	Progress  func(inventory.Progress)
+	UserAgent string
+	Shard     inventory.Shard // of sessions and identities; it takes its part of the concurrency and the rate
+}
+
+// Connection is one AM with its tables. It is safe for concurrent use.
+type Connection struct {
+	name      string
+	client    *rest.Client
+	inventory *inventory.Inventory
+	options   inventory.Options
+}
+
+// ConfigError is a configuration that cannot work: nothing has been sent.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// Open checks a configuration and makes a connection of it. What the configuration leaves out comes from the
+// environment. It sends nothing; errors are a *ConfigError.
+func Open(name string, config Config, host Host) (*Connection, error) {
+	full, err := config.complete()
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	restConfig, err := full.rest()
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	options, err := full.inventory()
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	restConfig.Logger, restConfig.UserAgent = host.Logger, host.UserAgent
+	options.Notify, options.Progress, options.Shard = host.Notify, host.Progress, host.Shard
+	client, err := rest.New(shared(restConfig, host.Shard))
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	return &Connection{name: name, client: client, inventory: inventory.New(client, options), options: options}, nil
+}
+
+// shared leaves the server to the other shards, too.
+func shared(c rest.Config, shard inventory.Shard) rest.Config {
+	c.MaxConcurrency = shard.Of(cmp.Or(c.MaxConcurrency, rest.DefaultMaxConcurrency))
+	c.Transport.RateLimit /= float64(shard.Shards())
+	return c
+}
+
+// Name is the connection's name, which is its schema's, too.
+func (c *Connection) Name() string { return c.name }
+
+// BaseURL is the deployment's address.
+func (c *Connection) BaseURL() string { return c.client.BaseURL() }
+
+// Client speaks to the connection's AM.
+func (c *Connection) Client() *rest.Client { return c.client }
+
+// Inventory lists the connection's sessions.
+func (c *Connection) Inventory() *inventory.Inventory { return c.inventory }
+
+// Options are what the configuration and the host ask of the inventory.
+func (c *Connection) Options() inventory.Options { return c.options }
+
+// Requests is how many requests the connection has sent.
+func (c *Connection) Requests() int64 { return c.client.Requests() }
+
+// Received is how many bytes of answers the connection has read.
+func (c *Connection) Received() int64 { return c.client.Received() }
+
+// Close ends the session that the connection began. A connection that is used again begins another.
+func (c *Connection) Close(ctx context.Context) error {
+	return c.client.Close(ctx)
+}
+
+var errNoURL = errors.New("base_url is missing: set it in the connection, or AM_URL in the environment; see docs/index.md#configuration")

@@ -1,0 +1,175 @@
+package connection
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/gohcl"
+	"github.com/hashicorp/hcl/v2/hclparse"
+)
+
+// NamedConfig is a connection of an .spc file, or an aggregator: then Members are the connections whose rows it has.
+type NamedConfig struct {
+	Name    string
+	Config  Config
+	Members []NamedConfig
+}
+
+// spcFile is what Steampipe allows at the top of a file; only connections matter here.
+var spcFile = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
+	{Type: "connection", LabelNames: []string{"name"}}, {Type: "plugin", LabelNames: []string{"name"}}, {Type: "options", LabelNames: []string{"type"}},
+}}
+
+// spcConnection is a connection as Steampipe has it, of whatever plugin.
+type spcConnection struct {
+	Plugin   string   `hcl:"plugin"`
+	Type     string   `hcl:"type,optional"`
+	Patterns []string `hcl:"connections,optional"`
+	Import   string   `hcl:"import_schema,optional"` // Steampipe's alone: here a schema costs nothing
+	Rest     hcl.Body `hcl:",remain"`
+
+	name   string
+	at     hcl.Range
+	config Config // where it is this plugin's
+}
+
+// ReadConfig reads the connections of this plugin from an .spc file, in their order but for one that is called am: it
+// comes first. Those of other plugins are passed over. Errors are a *ConfigError that names file, line and argument.
+func ReadConfig(file string) ([]NamedConfig, error) {
+	connections, err := readConnections(file)
+	if err != nil {
+		return nil, err
+	}
+	var configs []NamedConfig
+	for _, c := range connections {
+		if !isThisPlugin(c.Plugin) {
+			continue
+		}
+		named := c.named()
+		if named.Members, err = c.members(connections); err != nil {
+			return nil, &ConfigError{fmt.Errorf("%s:%d: connection %q: %w", c.at.Filename, c.at.Start.Line, c.name, err)}
+		}
+		configs = append(configs, named)
+	}
+	if i := slices.IndexFunc(configs, func(c NamedConfig) bool { return c.Name == "am" }); i > 0 {
+		first := configs[i]
+		configs = slices.Insert(slices.Delete(configs, i, i+1), 0, first)
+	}
+	return configs, nil
+}
+
+func readConnections(file string) ([]spcConnection, error) {
+	parsed, diagnostics := hclparse.NewParser().ParseHCLFile(file)
+	if diagnostics.HasErrors() {
+		return nil, spcError(file, diagnostics)
+	}
+	content, diagnostics := parsed.Body.Content(spcFile)
+	if diagnostics.HasErrors() {
+		return nil, spcError(file, diagnostics)
+	}
+	var connections []spcConnection
+	for _, block := range content.Blocks.OfType("connection") {
+		c := spcConnection{name: block.Labels[0], at: block.DefRange}
+		if diagnostics := gohcl.DecodeBody(block.Body, nil, &c); diagnostics.HasErrors() {
+			return nil, spcError(file, diagnostics)
+		}
+		arguments := any(&c.config)
+		if c.isAggregator() {
+			arguments = &struct{}{}
+		}
+		if isThisPlugin(c.Plugin) {
+			if diagnostics := gohcl.DecodeBody(c.Rest, nil, arguments); diagnostics.HasErrors() {
+				return nil, spcError(file, diagnostics)
+			}
+		}
+		connections = append(connections, c)
+	}
+	return connections, nil
+}
+
+func (c spcConnection) isAggregator() bool { return c.Type == "aggregator" }
+
+func (c spcConnection) named() NamedConfig { return NamedConfig{Name: c.name, Config: c.config} }
+
+// members are the connections of an aggregator, each once; others have none.
+func (c spcConnection) members(all []spcConnection) (members []NamedConfig, err error) {
+	switch {
+	case slices.ContainsFunc(all, func(other spcConnection) bool { return other.at != c.at && strings.EqualFold(other.name, c.name) }):
+		return nil, errors.New("there is another of this name")
+	case c.Type != "" && c.Type != "plugin" && !c.isAggregator():
+		return nil, fmt.Errorf("type is %q and must be aggregator, or be left out", c.Type)
+	case c.Patterns != nil && !c.isAggregator():
+		return nil, errors.New("connections is an argument of aggregators: set type = \"aggregator\"")
+	case !c.isAggregator():
+		return nil, nil
+	}
+	for _, pattern := range c.Patterns {
+		matches, err := matches(pattern, all)
+		if err != nil {
+			return nil, fmt.Errorf("connections: %w", err)
+		}
+		for _, match := range matches {
+			if !slices.ContainsFunc(members, func(m NamedConfig) bool { return m.Name == match.name }) {
+				members = append(members, match.named())
+			}
+		}
+	}
+	if members == nil {
+		return nil, fmt.Errorf("no connection of the plugin am is among connections = %q", c.Patterns)
+	}
+	return members, nil
+}
+
+// matches are the connections that an aggregator means, by Steampipe's rules: the one of this name, otherwise those
+// of the plugin that match it as a pattern and are no aggregators. A name that is nobody's is an error here.
+func matches(pattern string, all []spcConnection) (matching []spcConnection, err error) {
+	for _, c := range all {
+		switch {
+		case c.name != pattern:
+		case !isThisPlugin(c.Plugin):
+			return nil, fmt.Errorf("%s is a connection of the plugin %s", pattern, c.Plugin)
+		case c.isAggregator():
+			return nil, fmt.Errorf("%s is itself an aggregator", pattern)
+		default:
+			return []spcConnection{c}, nil
+		}
+	}
+	if !strings.ContainsAny(pattern, `*?[`) {
+		return nil, fmt.Errorf("there is no connection %q", pattern)
+	}
+	for _, c := range all {
+		match, err := path.Match(pattern, c.name)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no pattern: %w", pattern, err)
+		}
+		if match && isThisPlugin(c.Plugin) && !c.isAggregator() {
+			matching = append(matching, c)
+		}
+	}
+	return matching, nil
+}
+
+// isThisPlugin knows the forms in which Steampipe takes a plugin's name: am, amsql/am, am@latest, local/am.
+func isThisPlugin(name string) bool {
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	name, _, _ = strings.Cut(name, "@")
+	return name == "am"
+}
+
+// spcError says where the file is wrong, without the line's text: it may hold a secret.
+func spcError(file string, diagnostics hcl.Diagnostics) error {
+	for _, d := range diagnostics {
+		if d.Severity != hcl.DiagError {
+			continue
+		}
+		if d.Subject != nil {
+			return &ConfigError{fmt.Errorf("%s:%d: %s %s", d.Subject.Filename, d.Subject.Start.Line, d.Summary+".", d.Detail)}
+		}
+		return &ConfigError{fmt.Errorf("%s: %s %s", file, d.Summary+".", d.Detail)}
+	}
+	return &ConfigError{fmt.Errorf("%s: %w", file, diagnostics)}
+}

@@ -1,0 +1,139 @@
+package postgrestest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
+)
+
+const (
+	version = embeddedpostgres.V15
+	archive = "embedded-postgres-binaries-*-" + string(version) + ".txz"
+
+	downloadLimit = 3 * time.Minute
+	startLimit    = time.Minute
+)
+
+// Start starts a server and returns the address of an empty database: UTF-8, sorted by code point, as SQLite sorts.
+func Start(t testing.TB) (url string) {
+	t.Helper()
+	cache, err := openamtest.BuildDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "amsql-postgres-") // t.TempDir's parents are closed to the server's user
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	// The server's user cannot read the cache, either, which may be anywhere.
+	if err := errors.Join(copyArchive(cache, dir), give(dir)); err != nil {
+		t.Fatal(err)
+	}
+	log := &bytes.Buffer{}
+	config, err := configuration(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := embeddedpostgres.NewDatabase(config.Logger(log))
+	err = within(downloadLimit+startLimit, func() error { return unprivileged(server.Start) })
+	fetched := copyArchive(dir, cache)
+	if err != nil {
+		giveUp(t, dir, fmt.Errorf("start PostgreSQL %s: %w\n%s", version, err, log))
+	}
+	t.Cleanup(func() {
+		if err := unprivileged(server.Stop); err != nil {
+			t.Errorf("stop PostgreSQL: %v\n%s", err, log)
+		}
+	})
+	if fetched != nil {
+		t.Fatal(fetched)
+	}
+	return config.GetConnectionURL()
+}
+
+// Connect starts a server and connects to it.
+func Connect(t testing.TB) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), Start(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}
+
+func configuration(dir string) (embeddedpostgres.Config, error) {
+	port, err := freePort()
+	return embeddedpostgres.DefaultConfig().Version(version).Port(port).
+		CachePath(dir).RuntimePath(filepath.Join(dir, "server")).
+		Locale("C").Encoding("UTF8").StartTimeout(startLimit).
+		StartParameters(map[string]string{
+			"fsync": "off", "timezone": "UTC", "listen_addresses": "localhost", "unix_socket_directories": dir,
+		}), err
+}
+
+// giveUp says whether the server or its download failed: without the archive it cannot have been the server.
+func giveUp(t testing.TB, dir string, err error) {
+	t.Helper()
+	if found, _ := filepath.Glob(filepath.Join(dir, archive)); len(found) == 0 && os.Getenv("CI") == "" {
+		t.Skipf("NOT TESTED on PostgreSQL, whose binaries cannot be had from Maven Central: %v", err)
+	}
+	t.Fatal(err)
+}
+
+// within keeps a download that hangs from hanging the test.
+func within(limit time.Duration, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(limit):
+		return fmt.Errorf("nothing has come of it in %s", limit)
+	}
+}
+
+// copyArchive copies the server's archive, if it is in one folder and not yet in the other.
+func copyArchive(from, to string) error {
+	found, err := filepath.Glob(filepath.Join(from, archive))
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	target := filepath.Join(to, filepath.Base(found[0]))
+	if _, err := os.Stat(target); err == nil {
+		return nil
+	}
+	content, err := os.ReadFile(found[0])
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	part := fmt.Sprintf("%s.%d", target, os.Getpid()) // a file under its final name is complete
+	if err := os.WriteFile(part, content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(part, target)
+}
+
+func freePort() (uint32, error) {
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return uint32(listener.Addr().(*net.TCPAddr).Port), nil
+}

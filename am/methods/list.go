@@ -1,0 +1,31 @@
+package methods
+
+import (
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
+)
+
+// ListColumns are those of [ListRows].
+var ListColumns = []table.Column{
+	{Name: "method"}, {Name: "accessible_by"}, {Name: "required"}, {Name: "optional"}, {Name: "action"}, {Name: "versions"}, {Name: "effects"},
+}
+
+// ListRows describe the methods, a row each.
+func ListRows() (rows [][]any) {
+	for _, m := range Methods {
+		by := []string{"exec"}
+		for _, access := range m.By {
+			by = append(by, access.Verb+" "+access.Table)
+		}
+		row := []any{}
+		for _, cell := range []string{
+			m.Name, strings.Join(by, ", "), strings.Join(m.Required, ", "), strings.Join(m.Optional, ", "),
+			m.Action, strings.Join(m.Versions(), ", "), m.Effects,
+		} {
+			row = append(row, text(cell))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

@@ -1,0 +1,137 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/report"
+	"github.com/amsql/steampipe-plugin-am/am/table"
+)
+
+// ReportFormats are the names of the formats of reports.
+var ReportFormats = []string{"html", "markdown", "csv", "json"}
+
+var reportWriters = map[string]func(*bytes.Buffer, *report.Run) error{
+	"html": writeReportHTML, "markdown": writeReportMarkdown, "csv": writeReportCSV, "json": writeReportJSON,
+}
+
+// WriteReport writes a run in the format of that name.
+func WriteReport(b *bytes.Buffer, run *report.Run, format string) error {
+	return reportWriters[format](b, run)
+}
+
+func writeReportJSON(b *bytes.Buffer, run *report.Run) error {
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	return encoder.Encode(run)
+}
+
+func writeReportCSV(b *bytes.Buffer, run *report.Run) error {
+	return writeRows(b, newCSVFormat(Options{Header: true, Separator: ','}), run.Results[0], 0)
+}
+
+// writeRows writes the rows of a report, or at the most so many where that is no 0.
+func writeRows(b *bytes.Buffer, f Format, r *report.Result, most int) error {
+	columns, rows := r.Table()
+	f.Begin(b, columns)
+	for i, row := range rows {
+		if most > 0 && i == most {
+			break
+		}
+		if err := f.Row(b, row); err != nil {
+			return err
+		}
+	}
+	f.End(b)
+	return nil
+}
+
+// mostInMarkdown is how many rows of a report a page for people has.
+const mostInMarkdown = 1000
+
+func writeReportMarkdown(b *bytes.Buffer, run *report.Run) error {
+	fmt.Fprintf(b, "# Audit of login sessions\n\n%s by amsql %s.\n", run.Started.Format(time.RFC3339), run.Version)
+	if !run.Complete {
+		b.WriteString("\n**Sessions can be missing: see the evidence.**\n")
+	}
+	b.WriteString("\n")
+	summary := newMarkdownFormat(Options{Header: true})
+	summary.Begin(b, []engine.ResultColumn{{Name: "report"}, {Name: "severity"}, {Name: "findings", Type: table.Integer}, {Name: "rows", Type: table.Integer}})
+	for _, r := range run.Results {
+		findings := any(int64(r.Findings))
+		if !r.Finds {
+			findings = nil
+		}
+		if err := summary.Row(b, []any{r.Name, r.Severity, findings, int64(len(r.Rows))}); err != nil {
+			return err
+		}
+	}
+	for _, r := range run.Results {
+		if err := writeResult(b, run, r); err != nil {
+			return err
+		}
+	}
+	return writeEvidence(b, run)
+}
+
+func writeResult(b *bytes.Buffer, run *report.Run, r *report.Result) error {
+	fmt.Fprintf(b, "\n## %s\n\n%s\n\nSeverity %s.", literal.Replace(r.Title), literal.Replace(r.Question), r.Severity)
+	if len(r.Controls) > 0 {
+		fmt.Fprintf(b, " Controls: %s.", literal.Replace(strings.Join(r.Controls, ", ")))
+	}
+	if r.Note != "" {
+		fmt.Fprintf(b, " %s", literal.Replace(r.Note))
+	}
+	b.WriteString("\n")
+	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
+		fmt.Fprintf(b, "\n- %s = %s\n", name, literal.Replace(fmt.Sprint(r.Parameters[name])))
+	}
+	if change := run.Change(r.Name); change != nil {
+		fmt.Fprintf(b, "\nSince %s: %s.\n", run.Comparison.With.Format(time.RFC3339), change)
+	}
+	b.WriteString("\n")
+	if err := writeRows(b, newMarkdownFormat(Options{Header: true}), r, mostInMarkdown); err != nil {
+		return err
+	}
+	if left := len(r.Rows) - mostInMarkdown; left > 0 {
+		fmt.Fprintf(b, "\n%d more rows are left out here: --format json has all.\n", left)
+	}
+	return nil
+}
+
+// writeEvidence says what was asked, and how completely it was answered.
+func writeEvidence(b *bytes.Buffer, run *report.Run) error {
+	fmt.Fprintf(b, "\n## Evidence\n\nThe run began at %s and took %.1f s. SHA-256 of the results: `%s`.\n", run.Started.Format(time.RFC3339), run.Elapsed, run.Digest)
+	for _, of := range []struct {
+		columns []string
+		rows    []report.Row
+	}{{report.ServerColumns, run.Evidence.Servers}, {report.RealmColumns, run.Evidence.Realms}} {
+		if len(of.rows) == 0 {
+			continue
+		}
+		b.WriteString("\n")
+		f := newMarkdownFormat(Options{Header: true})
+		var columns []engine.ResultColumn
+		for _, name := range of.columns {
+			columns = append(columns, engine.ResultColumn{Name: name})
+		}
+		f.Begin(b, columns)
+		for _, row := range of.rows {
+			cells := make([]any, len(of.columns))
+			for i, name := range of.columns {
+				cells[i] = row[name]
+			}
+			if err := f.Row(b, cells); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package render
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/amsql/steampipe-plugin-am/am/report"
+)
+
+const hostile = `<img src=x onerror=alert(1)>`
+
+// idlers is a run whose report idle finds somebody whose name is HTML, and users beside, and which has a chart.
+func idlers(users int) *report.Run {
+	names := []report.Column{{Name: "username", Type: "text"}, {Name: "realm", Type: "text"}, {Name: "latest_access_time", Type: "timestamptz"}}
+	idle := &report.Result{Name: "idle", Title: "Idle sessions", Question: "Who is idle?", Severity: "medium", Finds: true, Columns: names}
+	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	for i := range users + 1 {
+		name := fmt.Sprintf("user%d", i)
+		if i == 0 {
+			name = hostile
+		}
+		idle.Rows = append(idle.Rows, report.Row{"username": name, "realm": "/alpha", "latest_access_time": at})
+	}
+	idle.Findings = len(idle.Rows)
+	ages := &report.Result{Name: "age", Title: "Sessions by age", Severity: "information", Chart: "bars", Columns: []report.Column{{Name: "age", Type: "text"}, {Name: "sessions", Type: "int8"}}}
+	for i := range 20 {
+		ages.Rows = append(ages.Rows, report.Row{"age": fmt.Sprintf("%d h", i), "sessions": int64(i + 1)})
+	}
+	return &report.Run{Version: "1.2.3", Started: at, Complete: true, Findings: idle.Findings, Results: []*report.Result{idle, ages}}
+}
+
+// written is the page of a run in a file.
+func written(t *testing.T, run *report.Run) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := WriteReport(&b, run, "html"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestThePageTellsWhatHasChanged(t *testing.T) {
+	run := idlers(1)
+	run.Comparison = &report.Comparison{Reports: []report.Change{{Name: "idle", Finds: true, New: run.Results[0].Rows[:1]}}}
+	page, err := os.ReadFile(written(t, run))
+	if err != nil || !strings.Contains(string(page), "1 new findings, 0 resolved") {
+		t.Errorf("the page does not tell: %v", err)
+	}
+}
+
+// A page of a hundred thousand sessions, more than a thousand of them findings, is small, and opens where there is a Chromium.
+func TestAPageOfManySessionsStaysSmallAndOpens(t *testing.T) {
+	path := written(t, idlers(100_001))
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > 5<<20 {
+		t.Errorf("the page has %d bytes", info.Size())
+	}
+	ctx := browser(t)
+	if err := chromedp.Do(ctx, chromedp.Navigate("file://"+path)); err != nil {
+		t.Fatal(err)
+	}
+	rows, text := evaluate[int](t, ctx, `document.querySelectorAll("#idle tbody tr").length`), evaluate[string](t, ctx, `document.querySelector("#idle").innerText`)
+	if rows != 1000 || !strings.Contains(text, "99002 more rows") {
+		t.Errorf("%d rows; %s", rows, text[max(0, len(text)-200):])
+	}
+}
+
+// browser is Chromium; where there is none, the test ends here.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	if _, err := exec.LookPath("chromium"); err != nil {
+		t.Skip("there is no chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestThePageWorksInABrowser(t *testing.T) {
+	ctx := browser(t)
+	path := written(t, idlers(5))
+	var mu sync.Mutex
+	var complaints, requests []string
+	err := chromedp.Listen(ctx, func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			complaints = append(complaints, "an exception")
+		case *runtime.EventConsoleAPICalled:
+			complaints = append(complaints, "console: "+string(e.Type))
+		case *log.EventEntryAdded:
+			complaints = append(complaints, e.Entry.Text)
+		case *page.EventJavascriptDialogOpening:
+			complaints = append(complaints, "dialog: "+e.Message)
+		case *network.EventRequestWillBeSent:
+			requests = append(requests, e.Request.URL)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate("file://"+path)); err != nil {
+		t.Fatal(err)
+	}
+	bars, images := evaluate[int](t, ctx, `document.querySelectorAll("svg rect.bar").length`), evaluate[int](t, ctx, `document.images.length`)
+	text, policy := evaluate[string](t, ctx, `document.querySelector("#idle").innerText`), evaluate[string](t, ctx, `document.querySelector("meta[http-equiv]").content`)
+	const sort = `document.querySelector("#idle table.rows th button").click(); document.querySelector("#idle tbody td").textContent`
+	first, last := evaluate[string](t, ctx, sort), evaluate[string](t, ctx, sort)
+	shown := evaluate[int](t, ctx, `const input = document.querySelector("#idle input"); input.value = "USER3"; input.dispatchEvent(new Event("input"));
+		[...document.querySelectorAll("#idle tbody tr")].filter(row => row.checkVisibility()).length`)
+	pdf, err := chromedp.Run(ctx, chromedp.PrintToPDF())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(complaints) > 0 {
+		t.Errorf("the browser complains: %q", complaints)
+	}
+	if !slices.Equal(requests, []string{"file://" + path}) {
+		t.Errorf("requests: %q", requests)
+	}
+	if bars < 20 || images != 0 || !strings.Contains(text, hostile) {
+		t.Errorf("%d bars, %d images; text: %s", bars, images, text)
+	}
+	if first != hostile || last != "user5" || shown != 1 {
+		t.Errorf("sorted first %q and last %q, filtered to %d rows", first, last, shown)
+	}
+	if !bytes.HasPrefix(pdf, []byte("%PDF")) || !strings.HasPrefix(policy, "default-src 'none'") {
+		t.Errorf("%d bytes of PDF; policy %s", len(pdf), policy)
+	}
+}
+
+func evaluate[T any](t *testing.T, ctx context.Context, script string) T { //nolint:revive // t comes first in tests
+	t.Helper()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}

@@ -1,0 +1,337 @@
+package shell
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+
+	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/amsql/steampipe-plugin-am/am/render"
+	"github.com/amsql/steampipe-plugin-am/am/table"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
+)
+
+// A dotCommandSpec is a command of the shell.
+type dotCommandSpec struct {
+	name, argument, description string
+
+	choices func(s *shell, begin string) []choice // of the argument; nil: none
+	run     func(s *shell, ctx context.Context, argument string) error
+}
+
+// dotCommands are all commands, in the order of the help. An argument in brackets may be left out.
+func dotCommands() []dotCommandSpec {
+	onOff := wordChoices("on", "off")
+	output := wordChoices(strings.Split(render.FormatNames(), "|")...)
+	return []dotCommandSpec{
+		{".tables", "[CONNECTION]", "list the tables", connectionChoices, (*shell).listTables},
+		{".inspect", "TABLE", "describe the columns of a table", inspectChoices, (*shell).inspect},
+		{".schema", "[TABLE]", "show tables as CREATE TABLE statements", inspectChoices, (*shell).showSchema},
+		{".methods", "", "list the methods of EXEC", nil, (*shell).listMethods},
+		{".output", "[FORMAT]", "print rows as " + strings.ReplaceAll(render.FormatNames(), "|", ", "), output, (*shell).setOutput},
+		{".mode", "[FORMAT]", "the same as .output", output, (*shell).setOutput},
+		{".timing", "[on|off]", "tell the time, requests and completeness of each statement", onOff, (*shell).setTiming},
+		{".header", "[on|off]", "print the names of columns (table, csv, markdown)", onOff, (*shell).setHeader},
+		{".separator", "[CHARACTER]", "separate values with this character (csv)", nil, (*shell).setSeparator},
+		{".connections", "", "list the connections", nil, (*shell).listConnections},
+		{".use", "CONNECTION", "have tables without a schema be this connection's", connectionChoices, (*shell).use},
+		{".read", "FILE", "run the SQL and dot commands of a file", fileChoices, (*shell).read},
+		{".once", "FILE", "write the rows of the next SQL to a file, by its name's ending", fileChoices, (*shell).setOnce},
+		{".export", "FILE SQL", "write the rows of this SQL to a file, by its name's ending", fileChoices, (*shell).exportTo},
+		{".clear", "", "clear the screen", nil, (*shell).clear},
+		{".help", "[COMMAND]", "explain the commands", helpChoices, (*shell).help},
+		{".exit", "", "end the shell, as Ctrl-D does", nil, (*shell).exit},
+	}
+}
+
+func dotCommand(name string) (dotCommandSpec, bool) {
+	commands := dotCommands()
+	i := slices.IndexFunc(commands, func(c dotCommandSpec) bool { return c.name == strings.ToLower(name) })
+	if i < 0 {
+		return dotCommandSpec{}, false
+	}
+	return commands[i], true
+}
+
+// command runs a line that begins with a dot.
+func (s *shell) command(ctx context.Context, line string) error {
+	name, argument, _ := strings.Cut(line, " ")
+	name, argument = strings.TrimSuffix(name, ";"), strings.TrimSpace(argument)
+	c, ok := dotCommand(name)
+	switch required := c.argument != "" && c.argument[0] != '['; {
+	case !ok:
+		return unknownCommand(name)
+	case c.argument == "" && argument != "":
+		return fmt.Errorf("%s takes no argument, but there is %q", c.name, argument)
+	case required && argument == "":
+		return fmt.Errorf("%s takes an argument: %s %s", c.name, c.name, c.argument)
+	}
+	return c.run(s, ctx, argument)
+}
+
+func unknownCommand(name string) error {
+	nearest, least := "", len(name)
+	for _, c := range dotCommands() {
+		if d := levenshtein.Distance(strings.ToLower(name), c.name, nil); d < least {
+			nearest, least = c.name, d
+		}
+	}
+	if nearest == "" || least > 2 {
+		return fmt.Errorf("there is no command %s; .help lists them", name)
+	}
+	return fmt.Errorf("there is no command %s; the nearest is %s", name, nearest)
+}
+
+func connectionChoices(s *shell, _ string) (choices []choice) {
+	for _, schema := range s.Schemas {
+		choices = append(choices, choice{schema.Name, "", "connections"})
+	}
+	return choices
+}
+
+func inspectChoices(s *shell, begin string) (choices []choice) {
+	for _, t := range s.catalog(context.Background()) {
+		switch {
+		case strings.Contains(begin, ".") && t.schema != "":
+			choices = append(choices, choice{t.schema + "." + t.name, t.description, "tables"})
+		case t.schema == s.First || t.schema == "":
+			choices = append(choices, choice{t.name, t.description, "tables"})
+		}
+	}
+	return choices
+}
+
+func helpChoices(*shell, string) (choices []choice) {
+	for _, c := range dotCommands() {
+		choices = append(choices, choice{c.name, c.description, "commands"})
+	}
+	return choices
+}
+
+func (s *shell) listTables(ctx context.Context, connection string) error {
+	var rows [][]any
+	for _, t := range s.catalog(ctx) {
+		if connection == "" || strings.EqualFold(t.schema, connection) {
+			rows = append(rows, []any{t.schema, t.name, t.description})
+		}
+	}
+	if rows == nil {
+		return s.noConnection(connection)
+	}
+	return s.PrintCells([]table.Column{{Name: "connection"}, {Name: "table"}, {Name: "description"}}, rows, "table")
+}
+
+func (s *shell) noConnection(name string) error {
+	if len(s.Schemas) == 0 {
+		return workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+	}
+	var names []string
+	for _, schema := range s.Schemas {
+		names = append(names, schema.Name)
+	}
+	return fmt.Errorf("there is no connection %s, only %s", name, strings.Join(names, ", "))
+}
+
+func (s *shell) inspect(ctx context.Context, name string) error {
+	t, ok := s.find(ctx, name)
+	if !ok {
+		return fmt.Errorf("there is no table %s; .tables lists them", name)
+	}
+	var rows [][]any
+	for _, c := range t.columns {
+		key := ""
+		if slices.Contains(t.keys, c.Name) {
+			key = "=, in"
+		}
+		rows = append(rows, []any{c.Name, c.Type.String(), key, c.Description})
+	}
+	if t.description != "" {
+		fmt.Fprintf(s.Streams.Out, "%s\n", t.description)
+	}
+	return s.PrintCells([]table.Column{{Name: "column"}, {Name: "type"}, {Name: "key"}, {Name: "description"}}, rows, "table")
+}
+
+func (s *shell) showSchema(ctx context.Context, name string) error {
+	tables := s.catalog(ctx)
+	if name != "" {
+		t, ok := s.find(ctx, name)
+		if !ok {
+			return fmt.Errorf("there is no table %s; .tables lists them", name)
+		}
+		tables = []describedTable{t}
+	}
+	for _, t := range tables {
+		if name != "" || t.schema == s.First || t.schema == "" {
+			fmt.Fprintf(s.Streams.Out, "%s\n", createTable(t))
+		}
+	}
+	return nil
+}
+
+// createTable is the table as a statement that would make one like it.
+func createTable(t describedTable) string {
+	columns := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		columns[i] = "  " + terminal.Visible(c.Name) + " " + c.Type.String()
+	}
+	name := t.name
+	if t.schema != "" {
+		name = t.schema + "." + name
+	}
+	return "create table " + terminal.Visible(name) + " (\n" + strings.Join(columns, ",\n") + "\n);"
+}
+
+func (s *shell) listMethods(context.Context, string) error {
+	return s.PrintCells(methods.ListColumns, methods.ListRows(), "table")
+}
+
+func (s *shell) setOutput(_ context.Context, format string) error {
+	if format == "" {
+		return s.tell("output is " + s.printing.Output)
+	}
+	if render.NewFormat(format, render.Options{}) == nil {
+		return fmt.Errorf("%q is none of %s", format, render.FormatNames())
+	}
+	s.printing.Output = format
+	return nil
+}
+
+func (s *shell) tell(text string) error {
+	_, err := fmt.Fprintln(s.Streams.Err, text)
+	return err
+}
+
+func (s *shell) setTiming(_ context.Context, value string) error {
+	return s.setFlag("timing", &s.printing.Timing, value)
+}
+
+func (s *shell) setHeader(_ context.Context, value string) error {
+	return s.setFlag("header", &s.printing.Format.Header, value)
+}
+
+func (s *shell) setFlag(name string, flag *bool, value string) error {
+	switch {
+	case value == "" && *flag:
+		return s.tell(name + " is on")
+	case value == "":
+		return s.tell(name + " is off")
+	case value != "on" && value != "off":
+		return fmt.Errorf("%q is neither on nor off", value)
+	}
+	*flag = value == "on"
+	return nil
+}
+
+func (s *shell) setSeparator(_ context.Context, separator string) error {
+	if separator == "" {
+		return s.tell(fmt.Sprintf("separator is %q", s.printing.Format.Separator))
+	}
+	if separator == `\t` {
+		separator = "\t"
+	}
+	r, ok := render.ParseSeparator(separator)
+	if !ok {
+		return fmt.Errorf("%q is not one character that can separate values", separator)
+	}
+	s.printing.Format.Separator = r
+	return nil
+}
+
+func (s *shell) listConnections(context.Context, string) error {
+	var rows [][]any
+	for _, schema := range s.Schemas {
+		var addresses []string
+		for _, c := range schema.Members {
+			addresses = append(addresses, c.BaseURL())
+		}
+		rows = append(rows, []any{schema.Name, strings.Join(addresses, ", "), schema.Name == s.First})
+	}
+	if rows == nil {
+		return s.noConnection("")
+	}
+	return s.PrintCells([]table.Column{{Name: "connection"}, {Name: "address"}, {Name: "in_use", Type: table.Boolean}}, rows, "table")
+}
+
+func (s *shell) use(_ context.Context, name string) error {
+	i := slices.IndexFunc(s.Schemas, func(c workspace.Schema) bool { return strings.EqualFold(c.Name, name) })
+	if i < 0 {
+		return s.noConnection(name)
+	}
+	name = s.Schemas[i].Name
+	if err := s.AttachNamed(name); err != nil {
+		return err
+	}
+	if err := s.DB.Prefer(name); err != nil {
+		return err
+	}
+	s.First = name
+	return nil
+}
+
+// readSize is how large a file of SQL may be.
+const readSize = 16 << 20
+
+func (s *shell) read(ctx context.Context, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(io.LimitReader(file, readSize))
+	if err := cmp.Or(err, file.Close()); err != nil {
+		return err
+	}
+	return s.do(ctx, string(text))
+}
+
+func (s *shell) setOnce(_ context.Context, path string) error {
+	if err := render.CheckExport(path); err != nil {
+		return err
+	}
+	s.once = path
+	return nil
+}
+
+func (s *shell) exportTo(ctx context.Context, argument string) error {
+	path, sql, _ := strings.Cut(argument, " ")
+	if err := render.CheckExport(path); err != nil {
+		return err
+	}
+	if strings.TrimSpace(sql) == "" {
+		return errors.New(".export takes a file and the SQL for it; .once FILE is for the rows of what follows")
+	}
+	s.once = path
+	return s.sql(ctx, sql)
+}
+
+func (s *shell) clear(context.Context, string) error {
+	_, err := io.WriteString(s.Streams.Err, "\x1b[H\x1b[2J")
+	return err
+}
+
+func (s *shell) help(_ context.Context, name string) error {
+	commands := dotCommands()
+	if name != "" {
+		c, ok := dotCommand("." + strings.TrimPrefix(name, "."))
+		if !ok {
+			return unknownCommand(name)
+		}
+		commands = []dotCommandSpec{c}
+	}
+	for _, c := range commands {
+		fmt.Fprintf(s.Streams.Out, "%-24s %s\n", strings.TrimSpace(c.name+" "+c.argument), c.description)
+	}
+	return nil
+}
+
+func (s *shell) exit(context.Context, string) error {
+	s.ended = true
+	return nil
+}

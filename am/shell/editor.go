@@ -1,0 +1,113 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	prettytext "github.com/jedib0t/go-pretty/v6/text"
+	"github.com/reeflective/readline"
+	"github.com/reeflective/readline/inputrc"
+	"golang.org/x/term"
+
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+)
+
+// errDropped says that Ctrl-C was typed, which drops what has been typed.
+var errDropped = errors.New("dropped")
+
+// An editor edits SQL and dot commands on the terminal, as the user's inputrc says.
+type editor struct {
+	streams terminal.Streams
+	line    *readline.Shell
+	begin   string // prompt
+	row     int    // of the cursor, from the prompt's
+}
+
+func newEditor(streams terminal.Streams, complete func(text string, cursor int) readline.Completions) *editor {
+	e := &editor{streams: streams, line: readline.NewShell(inputrc.WithApp("amsql"))}
+	for name, value := range map[string]any{
+		"enable-bracketed-paste":       true,
+		"menu-complete-display-prefix": true, // Tab shows what there is before it chooses
+		"completion-ignore-case":       true,
+		"multiline-column":             false,
+		"cursor-position-probe":        false, // its answer swallows keys that are typed quickly; prompts begin at column 0
+	} {
+		_ = e.line.Config.Set(name, value) // they are of these types
+	}
+	for _, keys := range []string{"emacs", "vi-insert"} {
+		_ = e.line.Config.Bind(keys, inputrc.Unescape(`\C-i`), "menu-complete", false)
+	}
+	e.line.Prompt.Primary(func() string { return e.begin })
+	e.line.Prompt.Secondary(func() string { return "" })
+	e.line.Hint.SetProvider(func(line []rune, cursor int) []rune {
+		e.makeRoom(string(line), string(line[:cursor]))
+		return nil
+	})
+	e.line.Completer = func(line []rune, cursor int) readline.Completions {
+		return complete(string(line), len(string(line[:cursor])))
+	}
+	return e
+}
+
+// remember makes the history that of the arrow keys.
+func (e *editor) remember(h *shellHistory) {
+	e.line.History.Delete()
+	e.line.History.Add("history", h)
+}
+
+// read reads a dot command, or SQL to its semicolon. Its errors are errDropped for Ctrl-C, io.EOF for Ctrl-D, and the context's.
+func (e *editor) read(ctx context.Context, prompt string) (string, error) {
+	e.line.AcceptMultiline = func(line []rune) bool { return isWhole(string(line)) }
+	return e.readline(ctx, prompt)
+}
+
+// ask reads a line that answers a question. Ctrl-C is no answer.
+func (e *editor) ask(ctx context.Context, question string) (string, error) {
+	e.line.AcceptMultiline = nil
+	answer, err := e.readline(ctx, question)
+	if errors.Is(err, errDropped) || errors.Is(err, io.EOF) {
+		return "", nil
+	}
+	return answer, err
+}
+
+// readline cannot be stopped: when the context ends, it is left behind to end with the process, and the terminal is put
+// right in its stead.
+func (e *editor) readline(ctx context.Context, prompt string) (string, error) {
+	e.begin, e.row = prompt, 0
+	fd := int(os.Stdin.Fd())
+	if state, err := term.GetState(fd); err == nil {
+		defer func() { _ = term.Restore(fd, state) }() // the terminal may be gone
+	}
+	text, err := terminal.Await(ctx, e.line.Readline)
+	switch {
+	case ctx.Err() != nil:
+		const noBracketedPaste = "\x1b[?2004l"
+		_, _ = io.WriteString(e.streams.Err, noBracketedPaste+"\r\n")
+		return "", ctx.Err()
+	case errors.Is(err, readline.ErrInterrupt):
+		return "", errDropped
+	}
+	return strings.TrimSpace(text), err
+}
+
+// makeRoom sees to it that there is a row below the text before it is drawn, which the line editor counts on: it does not
+// ask where on the screen it is. Line feeds and as many steps back change nothing elsewhere than at the screen's end.
+func (e *editor) makeRoom(text, beforeCursor string) {
+	rows := e.rows(text) + 1 - e.row
+	e.row = e.rows(beforeCursor) - 1
+	_, _ = fmt.Fprintf(os.Stdout, "%s\x1b[%dA", strings.Repeat("\n", rows), rows) // as it draws itself
+}
+
+// rows is how many rows of the screen a text takes.
+func (e *editor) rows(text string) (rows int) {
+	width, _ := e.streams.Size()
+	for _, line := range strings.Split(text, "\n") {
+		rows += 1 + (prettytext.StringWidth(e.begin)+prettytext.StringWidth(line))/max(1, width)
+	}
+	return rows
+}

@@ -1,0 +1,92 @@
+package shell
+
+import "strings"
+
+// isWhole tells whether what has been typed can be run: a dot command, or SQL up to its semicolon.
+func isWhole(text string) bool {
+	trimmed := strings.TrimSpace(text)
+	return strings.HasPrefix(trimmed, ".") || isEnded(text)
+}
+
+// isEnded tells whether no statement of the SQL waits for its semicolon.
+func isEnded(sql string) bool {
+	ended := true
+	for sql != "" {
+		token := len(sqlToken(sql))
+		switch {
+		case sql[0] == ';':
+			ended = true
+		case strings.HasPrefix(sql, "--"), strings.ContainsRune(" \t\r\n", rune(sql[0])):
+		case strings.HasPrefix(sql, "/*"):
+			ended = ended && strings.HasSuffix(sql[:token], "*/")
+		default:
+			ended = false
+		}
+		sql = sql[token:]
+	}
+	return ended
+}
+
+// sqlToken is the first of the SQL's tokens, as far as is needed to find semicolons: a comment, what is in quotes, or a
+// single byte. One that does not end lasts to the end.
+func sqlToken(sql string) string {
+	end := ""
+	switch {
+	case strings.HasPrefix(sql, "--"):
+		end = "\n"
+	case strings.HasPrefix(sql, "/*"):
+		end = "*/"
+	case sql[0] == '[':
+		end = "]"
+	case strings.IndexByte("'\"`", sql[0]) >= 0:
+		end = sql[:1] // a doubled one makes two tokens, side by side
+	default:
+		return sql[:1]
+	}
+	begin := min(len(end), len(sql))
+	if end == "\n" || end == "*/" {
+		begin = 2
+	}
+	if i := strings.Index(sql[begin:], end); i >= 0 {
+		return sql[:begin+i+len(end)]
+	}
+	return sql
+}
+
+// openQuote is where the text in single quotes begins that the SQL ends in, or false.
+func openQuote(sql string) (int, bool) {
+	for at := 0; at < len(sql); {
+		token := sqlToken(sql[at:])
+		if token[0] == '\'' && (len(token) == 1 || !strings.HasSuffix(token, "'")) {
+			return at + 1, true
+		}
+		at += len(token)
+	}
+	return 0, false
+}
+
+// parts are the dot commands of a text, a line each, and the SQL between them. A line is no dot command in the middle of a
+// statement.
+func parts(text string) (parts []string) {
+	sql := ""
+	flush := func() {
+		if strings.TrimSpace(sql) != "" {
+			parts = append(parts, sql)
+		}
+		sql = ""
+	}
+	statement := "" // the lines since the last one's end
+	for line := range strings.Lines(text) {
+		if command := strings.TrimSpace(line); strings.HasPrefix(command, ".") && statement == "" {
+			flush()
+			parts = append(parts, command)
+			continue
+		}
+		sql += line
+		if statement += line; isEnded(statement) {
+			statement = ""
+		}
+	}
+	flush()
+	return parts
+}

@@ -1,0 +1,67 @@
+package simulator
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAnIdentityStoreWithoutALimitOfItsOwnListsAHundred(t *testing.T) {
+	for _, c := range []struct {
+		userCap, want int
+	}{{0, 100}, {7, 7}} {
+		sim := start(t, Options{Users: 300, Realms: 1, UserCap: c.userCap, Deployments: []string{"user-list-100"}}).asAdmin()
+		r := sim.do("GET", "/users?realm=/alpha&_queryFilter=true", "", "Accept-API-Version", "protocol=2.0,resource=3.0")
+		if rows := r.rows(t); r.status != 200 || len(rows) != c.want {
+			t.Errorf("cap %d: status %d, %d users are listed, want %d", c.userCap, r.status, len(rows), c.want)
+		}
+		last := sim.do("GET", "/users?realm=/alpha&_queryFilter=uid+eq+%22"+lastUser(sim)+"%22", "", "Accept-API-Version", "resource=3.0")
+		if rows := last.rows(t); len(rows) != 1 {
+			t.Errorf("cap %d: a user behind the limit is found %d times by name, want once", c.userCap, len(rows))
+		}
+	}
+}
+
+func lastUser(c *client) string {
+	users := c.sim.directory.users("/alpha", -1, func(*user) bool { return true })
+	return users[len(users)-1].id
+}
+
+func TestATokenStoreMayStopBelowAMsCapWithoutASign(t *testing.T) {
+	for _, c := range []struct {
+		listCap, want int
+	}{{5000, 1000}, {1200, 1000}, {50, 50}} {
+		sim := start(t, Options{Users: 30, Realms: 1, Sessions: 1600, ListCap: c.listCap, Deployments: []string{"store-limit-1000"}}).asAdmin()
+		r := sim.query(`realm eq "/alpha"`)
+		if rows := r.rows(t); r.status != 200 || len(rows) != c.want {
+			t.Errorf("cap %d: status %d, %d sessions are listed, want %d", c.listCap, r.status, len(rows), c.want)
+		}
+		config := sim.do("GET", "/global-config/services/session", "", "Accept-API-Version", "resource=1.0").doc(t)
+		if got := config["search"].(map[string]any)["maxSessionListSize"]; got != float64(c.listCap) {
+			t.Errorf("AM reports a cap of %v, want %d", got, c.listCap)
+		}
+	}
+}
+
+func TestDeploymentsCombine(t *testing.T) {
+	var names []string
+	for _, d := range Deployments() {
+		if d.Name == "" || d.Description == "" {
+			t.Errorf("%+v has no name or no description", d)
+		}
+		names = append(names, d.Name)
+	}
+	sim, err := New(Options{ListCap: 5000, Deployments: names})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sim.userCap.Load() != 100 || sim.listCap() != 1000 {
+		t.Errorf("%d users and %d sessions are listed, want 100 and 1000", sim.userCap.Load(), sim.listCap())
+	}
+}
+
+func TestAnUnknownDeploymentIsRefusedWithTheNames(t *testing.T) {
+	_, err := New(Options{Deployments: []string{"user-list-100", "cloudy"}})
+	if want := `Deployments: invalid "cloudy": must be one of user-list-100, store-limit-1000`; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

@@ -1,0 +1,101 @@
+package workspace
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"strconv"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+)
+
+// EndingOptions bound what ends sessions.
+type EndingOptions struct {
+	DryRun  bool
+	Yes     bool
+	Max     int
+	Reason  string
+	Journal string // a file
+}
+
+// AllowWrites lets statements end sessions and set properties, within the bounds of the options.
+func (w *Workspace) AllowWrites(o EndingOptions) (err error) {
+	if o.Journal != "" && !o.DryRun {
+		if w.journal, err = methods.OpenJournal(o.Journal); err != nil {
+			return Usage("%s", "--journal: "+err.Error())
+		}
+	}
+	w.ends = map[string]*methods.Ending{}
+	for _, c := range w.Connections {
+		w.ends[c.Name()] = &methods.Ending{
+			Client: c.Client(), Inventory: c.Inventory(), Max: o.Max, DryRun: o.DryRun, Confirm: w.confirmation(o),
+			Notify: w.Notices.Add, Journal: w.journal, Connection: c.Name(), Who: who(c), Reason: o.Reason,
+		}
+	}
+	return nil
+}
+
+// who names the person, where the system knows, and the account.
+func who(c *connection.Connection) string {
+	person, err := user.Current()
+	if err != nil {
+		return c.Client().Account()
+	}
+	return person.Username + " as " + c.Client().Account()
+}
+
+// shownRows is how much of a plan is shown before it is confirmed.
+const shownRows = 10
+
+// confirmation asks for the number of sessions on a terminal. Elsewhere --yes must have answered.
+func (w *Workspace) confirmation(o EndingOptions) func(context.Context, *methods.Plan) error {
+	if o.DryRun || o.Yes {
+		return nil
+	}
+	return func(ctx context.Context, p *methods.Plan) error {
+		if !w.Streams.InIsTerminal || !w.Streams.ErrIsTerminal {
+			return Usage("%s would be ended, and there is no terminal to ask on: add --yes to end them, or --dry-run to see them", p)
+		}
+		w.Progress.Clear()
+		fmt.Fprint(w.Streams.Err, describePlan(p))
+		typed, err := w.Ask(ctx, "Type the number of sessions to end them: ")
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(typed) != strconv.Itoa(len(p.Sessions)) {
+			return errors.New("not confirmed: nothing was ended")
+		}
+		return nil
+	}
+}
+
+func describePlan(p *methods.Plan) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s will be ended:\n", terminal.Line(p.String()))
+	for i, s := range p.Sessions {
+		if i == shownRows {
+			fmt.Fprintf(&b, "  and %d more\n", len(p.Sessions)-i)
+			break
+		}
+		fmt.Fprintf(&b, "  %s\n", terminal.Line(fmt.Sprintf("%s @ %s %s", s.Username, s.Realm, s.Handle)))
+	}
+	return b.String()
+}
+
+// askLine stops waiting when it is interrupted. What is behind the line stays for the next.
+func (w *Workspace) askLine(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(w.Streams.Err, question)
+	if w.in == nil {
+		w.in = bufio.NewReader(w.Streams.In)
+	}
+	text, err := terminal.Await(ctx, func() (string, error) { return w.in.ReadString('\n') })
+	if text == "" && err != nil && ctx.Err() == nil {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	return text, ctx.Err()
+}

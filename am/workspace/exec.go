@@ -1,0 +1,51 @@
+package workspace
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/amsql/steampipe-plugin-am/am/table"
+)
+
+// exec runs the methods that EXEC names.
+func (w *Workspace) exec(ctx context.Context, call engine.Call) (result engine.Result, err error) {
+	method, err := methods.Named(call.Method)
+	if err != nil {
+		return result, err
+	}
+	name := cmp.Or(call.Schema, w.First)
+	i := slices.IndexFunc(w.Connections, func(c *connection.Connection) bool { return c.Name() == name })
+	switch {
+	case len(w.Connections) == 0:
+		return result, Usage("%s", "there is no connection: "+HowToConnect)
+	case i < 0:
+		return result, fmt.Errorf("there is no connection %s that is no aggregator: EXEC takes the schema of a connection", name)
+	case table.Named(am.Tables(w.Connections[i]), call.Table) == nil:
+		return result, fmt.Errorf("no such table: %s", call.Table)
+	case method.Effect != methods.Reads && w.ends == nil:
+		return result, errReadOnly
+	case method.Effect != methods.Reads && call.InTransaction:
+		return result, fmt.Errorf("%s takes effect at once, and no ROLLBACK undoes it: EXEC it outside of the transaction", method.Name)
+	}
+	args := methods.Arguments{}
+	for _, arg := range call.Args {
+		args[arg.Name] = append(args[arg.Name], arg.Text)
+	}
+	ending := w.ends[w.Connections[i].Name()]
+	if ending == nil {
+		c := w.Connections[i]
+		ending = &methods.Ending{Client: c.Client(), Inventory: c.Inventory()}
+	}
+	rows, err := method.Run(ctx, ending, args)
+	result.Columns = method.Columns()
+	for _, row := range rows {
+		result.Rows = append(result.Rows, table.EncodeRow(result.Columns, row))
+	}
+	return result, err
+}

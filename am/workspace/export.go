@@ -1,0 +1,48 @@
+package workspace
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/render"
+)
+
+var (
+	errNothingToExport = errors.New("--export: no statement returns rows")
+	errTooMuchToExport = errors.New("--export: more than one statement returns rows, and a file takes those of one: nothing was written")
+)
+
+// export writes the rows of the one statement that has some into a file, which is there whole or not at all. Only its owner
+// can read it: it tells who is logged in.
+func (w *Workspace) export(rows *engine.Rows, p Printing, start time.Time) error {
+	if len(rows.Columns()) == 0 {
+		return cmp.Or(rows.Close(), rows.Err(), errNothingToExport)
+	}
+	options := p.Format
+	options.Version = w.Version
+	file, err := render.CreateWholeFile(p.Export)
+	if err != nil {
+		return cmp.Or(rows.Close(), fmt.Errorf("--export: write %s: %w", p.Export, err))
+	}
+	defer file.Discard()
+	count, err := printRows(rows, render.NewFileFormat(p.Export, options), &render.Output{To: file, Name: p.Export, Beside: w.Progress}, p.LocalTime)
+	if p.Timing {
+		w.timing(start, count)
+	}
+	if err == nil && rows.NextResultSet() {
+		err = errTooMuchToExport
+	}
+	if err := cmp.Or(err, rows.Close(), rows.Err()); err != nil {
+		return err
+	}
+	if err := file.Commit(); err != nil {
+		return fmt.Errorf("--export: write %s: %w", p.Export, err)
+	}
+	w.Streams.Notice(fmt.Sprintf("%s written to %s", english.Plural(int(count), "row", ""), p.Export))
+	return nil
+}

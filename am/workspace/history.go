@@ -1,0 +1,28 @@
+package workspace
+
+import (
+	"cmp"
+	"context"
+	"os"
+
+	"github.com/amsql/steampipe-plugin-am/am/history"
+)
+
+// AttachHistory adds a history under a schema of its name, to be read.
+func (w *Workspace) AttachHistory(ctx context.Context, path string) error {
+	if path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return Usage("--history: %v; amsql snapshot makes one", err)
+	}
+	// Opened to write, it loses what a killed snapshot has left half written, and has the views of this version.
+	store, err := history.OpenSQLite(ctx, path)
+	if err == nil {
+		err = cmp.Or(store.Close(), w.DB.AttachFile("history", path), w.DB.Define("am_session_at", history.SessionAt))
+	}
+	if err != nil {
+		return Usage("%s", "--history: "+err.Error())
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package workspace
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/render"
+	"github.com/amsql/steampipe-plugin-am/am/table"
+)
+
+// Abandon says that a transaction was not committed.
+func (w *Workspace) Abandon() {
+	if w.DB.InTransaction() {
+		w.Notices.Add("the transaction was not committed: nothing of it was sent")
+	}
+}
+
+// Printing is SQL and how its rows are wanted.
+type Printing struct {
+	SQL       string
+	Args      []engine.Arg
+	Output    string // the format on standard output
+	Export    string // the file instead
+	Format    render.Options
+	LocalTime bool
+	Timing    bool
+}
+
+// Print runs the statements and prints the rows of each.
+func (w *Workspace) Print(ctx context.Context, p Printing) error {
+	start := time.Now()
+	w.Notices.Forget()
+	if err := w.AttachNamed(p.SQL); err != nil {
+		return err
+	}
+	rows, err := w.DB.Query(ctx, p.SQL, p.Args...)
+	if err != nil {
+		return w.Explain(err)
+	}
+	if p.Export != "" {
+		return w.Explain(w.export(rows, p, start)) //nolint:contextcheck // the rows have theirs
+	}
+	return w.Explain(w.printAll(rows, p, start)) //nolint:contextcheck // as above
+}
+
+func (w *Workspace) printAll(rows *engine.Rows, p Printing, start time.Time) (err error) {
+	p.Format.Width, _ = w.Streams.Size()
+	out := render.NewOutput(w.Streams, w.Progress)
+	for more := len(rows.Columns()) > 0; more && err == nil; {
+		var count int64
+		count, err = printRows(rows, render.NewFormat(p.Output, p.Format), out, p.LocalTime)
+		if w.Shown != nil {
+			w.Shown()
+		}
+		if p.Timing {
+			w.timing(start, count)
+		}
+		start = time.Now()
+		if more = err == nil && rows.NextResultSet(); more {
+			out.WriteString(render.Between(p.Output, p.Format))
+		}
+	}
+	return cmp.Or(err, rows.Close(), rows.Err())
+}
+
+// printRows prints the rows of one statement.
+func printRows(rows *engine.Rows, f render.Format, out *render.Output, localTime bool) (count int64, err error) {
+	for rows.Next() {
+		if count == 0 {
+			f.Begin(&out.Buffer, rows.Columns())
+		}
+		count++
+		values := rows.Values()
+		if localTime {
+			localise(values)
+		}
+		if err := f.Row(&out.Buffer, values); err != nil {
+			return count, errors.Join(err, out.Abandon())
+		}
+		if err := out.RowDone(); err != nil {
+			return count, err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return count, errors.Join(err, out.Abandon())
+	}
+	if count == 0 {
+		f.Begin(&out.Buffer, rows.Columns())
+	}
+	f.End(&out.Buffer)
+	return count, out.Finish()
+}
+
+// localise puts times into this machine's zone.
+func localise(values []any) {
+	for i, value := range values {
+		if t, ok := value.(time.Time); ok {
+			values[i] = t.Local()
+		}
+	}
+}
+
+// PrintCells prints rows of cells that no statement has made.
+func (w *Workspace) PrintCells(columns []table.Column, rows [][]any, output string) error {
+	return render.PrintCells(render.NewOutput(w.Streams, w.Progress), columns, rows, output, render.ScreenOptions(w.Streams))
+}

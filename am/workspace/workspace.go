@@ -1,0 +1,233 @@
+package workspace
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/amsql/steampipe-plugin-am/am/table"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+)
+
+// signOutTime is how long a server may take to end our session when all else is done.
+const signOutTime = 10 * time.Second
+
+// A Workspace is SQL over connections and aggregators: each a schema, the first the one that needs no name.
+type Workspace struct {
+	DB          *engine.DB
+	Connections []*connection.Connection
+	Schemas     []Schema
+	First       string // the schema that needs no name
+	Several     bool   // connections, so that a notice says whose it is
+	Version     string // of amsql
+
+	Streams  terminal.Streams
+	Progress *terminal.Progress // nil where nobody watches
+	Notices  *terminal.Notices
+	Shown    func()                                                                // where set, shows the rows of a statement that wait for its end
+	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
+
+	waiting []Schema // more than SQLite has room for, until a statement names them
+	cost    cost
+	ends    map[string]*methods.Ending // by connection; nil where statements only read
+	journal *methods.Journal
+	in      *bufio.Reader // of what is typed
+}
+
+// Options are what a workspace needs to know beside its connections.
+type Options struct {
+	Version string          // of amsql, for the server's log and for files
+	Shard   inventory.Shard // of the sessions and identities; the zero value has all
+}
+
+// Open opens connections and aggregators. It sends nothing. Its caller closes the workspace.
+func Open(ctx context.Context, configs []connection.NamedConfig, streams terminal.Streams, o Options) (_ *Workspace, err error) {
+	w := &Workspace{
+		Streams: streams, Version: o.Version,
+		Several: len(configs) > 1 || len(configs) == 1 && configs[0].Members != nil,
+	}
+	defer func() {
+		if err != nil {
+			w.Close(ctx)
+		}
+	}()
+	if w.DB, err = engine.Open(ctx); err != nil {
+		return nil, err
+	}
+	w.Ask = w.askLine
+	host := w.host()
+	host.Shard = o.Shard
+	w.DB.HandleExec(w.exec)
+	for i, c := range configs {
+		if i == 0 {
+			w.First = c.Name
+		}
+		s, err := w.schema(c, host)
+		if err != nil {
+			return nil, err
+		}
+		w.Schemas = append(w.Schemas, s)
+	}
+	return w, w.attachFirst()
+}
+
+// A Schema is the tables of a connection or an aggregator.
+type Schema struct {
+	Name    string
+	Tables  []table.Table
+	Members []*connection.Connection // an aggregator's; one is a connection
+}
+
+func (w *Workspace) schema(c connection.NamedConfig, host connection.Host) (Schema, error) {
+	if c.Members == nil {
+		conn, err := w.connection(c, host)
+		if err != nil {
+			return Schema{}, err
+		}
+		return Schema{c.Name, w.tables(conn), []*connection.Connection{conn}}, nil
+	}
+	members := make([]*connection.Connection, len(c.Members))
+	for i, member := range c.Members {
+		var err error
+		if members[i], err = w.connection(member, host); err != nil {
+			return Schema{}, err
+		}
+	}
+	return Schema{c.Name, aggregate(members), members}, nil
+}
+
+// connection opens a connection once, for its schema and for the aggregators that it belongs to.
+func (w *Workspace) connection(c connection.NamedConfig, host connection.Host) (*connection.Connection, error) {
+	for _, open := range w.Connections {
+		if open.Name() == c.Name {
+			return open, nil
+		}
+	}
+	if notify := host.Notify; w.Several {
+		host.Notify = func(notice string) { notify(fmt.Sprintf("connection %s: %s", c.Name, notice)) }
+	}
+	conn, err := connection.Open(c.Name, c.Config, host)
+	if err != nil {
+		return nil, fmt.Errorf("connection %s: %w", c.Name, err)
+	}
+	w.Connections = append(w.Connections, conn)
+	return conn, nil
+}
+
+// attachFirst attaches all schemas, or only the default one where SQLite has no room for all.
+func (w *Workspace) attachFirst() error {
+	count := len(w.Schemas)
+	if count > engine.MaxSchemas {
+		count = 1
+	}
+	for _, s := range w.Schemas[:count] {
+		if err := w.attach(s); err != nil {
+			return err
+		}
+	}
+	w.waiting = w.Schemas[count:]
+	return nil
+}
+
+func (w *Workspace) attach(s Schema) error {
+	if err := w.DB.Attach(s.Name, s.Tables...); err != nil {
+		return &connection.ConfigError{Err: fmt.Errorf("connection %s: %w", s.Name, err)}
+	}
+	return nil
+}
+
+// AttachNamed attaches the schemas whose names are words of the SQL.
+func (w *Workspace) AttachNamed(sql string) error {
+	var waiting []Schema
+	for _, s := range w.waiting {
+		if !IsWordOf(sql, s.Name) {
+			waiting = append(waiting, s)
+			continue
+		}
+		if w.DB.Schemas() == engine.MaxSchemas {
+			return Usage("the SQL names more than %d connections, which is all that SQLite takes at once: "+
+				"ask them in one aggregator (type = \"aggregator\" in the .spc file), or choose some with --connection", engine.MaxSchemas)
+		}
+		if err := w.attach(s); err != nil {
+			return err
+		}
+	}
+	w.waiting = waiting
+	return nil
+}
+
+// IsWordOf takes a text or a comment that holds the word for a use of it, which does no harm.
+func IsWordOf(sql, word string) bool {
+	return regexp.MustCompile(`(?i)(^|[^\pL\pN_])` + regexp.QuoteMeta(word) + `($|[^\pL\pN_])`).MatchString(sql)
+}
+
+// Writes reports whether statements may end sessions and set properties.
+func (w *Workspace) Writes() bool { return w.ends != nil }
+
+// Ending is what ends sessions on the connection of that name; nil where statements only read.
+func (w *Workspace) Ending(name string) *methods.Ending { return w.ends[name] }
+
+// host is what connections tell the user.
+func (w *Workspace) host() connection.Host {
+	if w.Streams.ErrIsTerminal {
+		w.Progress = terminal.NewProgress(w.Streams.Err)
+	}
+	w.Notices = &terminal.Notices{Show: func(notice string) {
+		w.Progress.Clear()
+		w.Streams.Notice(notice)
+	}}
+	return connection.Host{
+		Logger: hclog.NewNullLogger(), Notify: w.Notices.Add, UserAgent: "amsql/" + w.Version,
+		Progress: func(now inventory.Progress) {
+			w.cost.add(now)
+			w.Progress.Update(now)
+		},
+	}
+}
+
+// Close signs out, even after an interruption.
+func (w *Workspace) Close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signOutTime)
+	defer cancel()
+	if w.DB != nil {
+		if err := w.DB.Close(); err != nil {
+			w.Streams.Notice(err.Error())
+		}
+	}
+	if err := w.journal.Close(); err != nil {
+		w.Streams.Notice(err.Error())
+	}
+	var signOuts sync.WaitGroup // concurrently, so that a server that hangs leaves the others their time
+	for _, c := range w.Connections {
+		signOuts.Go(func() {
+			if err := c.Close(ctx); err != nil {
+				w.Notices.Add(fmt.Sprintf("connection %s: the session of amsql lives on: %v", c.Name(), err))
+			}
+		})
+	}
+	signOuts.Wait()
+}
+
+// HowToConnect is what to do where there is no connection.
+const HowToConnect = "set AM_URL, AM_USERNAME and AM_PASSWORD, or write ~/.steampipe/config/am.spc (config/am.spc is a sample); " +
+	"without a server, amsql simulate starts one and amsql demo shows one"
+
+// Explain says why there is no table where there is no connection.
+func (w *Workspace) Explain(err error) error {
+	var sql *engine.Error
+	if len(w.Connections) > 0 || !errors.As(err, &sql) || !strings.HasPrefix(sql.Message, "no such table") {
+		return err
+	}
+	return Usage("%s", sql.Message+", since there is no connection: "+HowToConnect)
+}
