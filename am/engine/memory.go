@@ -52,9 +52,9 @@ func (m *memory) scan(ctx context.Context, t *virtualTable, plan string, q table
 			return nil
 		}
 		m.room--
-		s = &scan{memory: m, table: t, key: key}
-		s.ctx, s.cancel = context.WithCancel(ctx)
-		s.next, s.stop = iter.Pull2(m.rows(t, q)(s.ctx, q))
+		ctx, cancel := context.WithCancel(ctx)
+		s = &scan{memory: m, table: t, key: key, cancel: cancel}
+		s.next, s.stop = iter.Pull2(m.rows(t, q)(ctx, q))
 		m.scans[key] = s
 	}
 	s.readers++
@@ -114,7 +114,6 @@ type scan struct {
 	key     string
 	readers int // cursors
 
-	ctx    context.Context
 	cancel context.CancelFunc
 	next   func() (any, error, bool)
 	stop   func()
