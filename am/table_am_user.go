@@ -46,7 +46,7 @@ var userTable = tableOf[user]{
 func listUsers(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (l list[user], err error) {
 	asked := userQuery(q)
 	asked.Realms, asked.Names = []string{realm}, nil
-	for u, err := range c.Inventory().Exact().Users(ctx, asked) {
+	for u, err := range c.Inventory().Strict().Users(ctx, asked) {
 		if err != nil {
 			return list[user]{}, err
 		}
