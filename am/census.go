@@ -23,6 +23,7 @@ func Census(tolerant bool, members ...*connection.Connection) []table.Table {
 func census(c *connection.Connection, tolerant bool) []table.Table {
 	var evidence []*inventory.RealmScan
 	sessionTable, sessionScanTable := sessionTable, sessionScanTable
+	sessionTable.lookups = nil // they would leave no evidence
 	sessionTable.rows = func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
 		scanned := sessionQuery(q)
 		scanned.Evidence, scanned.Tolerant = &evidence, tolerant

@@ -16,7 +16,8 @@ type tableOf[T any] struct {
 	keys        []string
 	exact       bool // keys tell upper from lower case, which AM's names do not
 	columns     []column[T]
-	rows        func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*T, error]
+	rows        rowsOf[T]
+	lookups     func(rowsOf[T]) rowsOf[T] // what takes the place of rows for the lookups of one statement; nil: rows
 }
 
 type column[T any] struct {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 	"path"
+	"strings"
+	"sync"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
@@ -26,7 +28,8 @@ var realmTable = tableOf[realm]{
 		{"akas", table.JSON, "Addresses of the realm: an array of one URL, that of its REST resources.", func(r *realm) any { return []string{r.url} }},
 		{"base_url", table.Text, "Address of the deployment.", func(r *realm) any { return r.baseURL }},
 	},
-	rows: realms,
+	rows:    realms,
+	lookups: func(rowsOf[realm]) rowsOf[realm] { return new(realmLookups).rows },
 }
 
 // realm is a row of am_realm.
@@ -50,6 +53,45 @@ func realms(ctx context.Context, c *connection.Connection, q table.Query) iter.S
 			}
 		}
 	}
+}
+
+// realmLookups answers one statement's lookups by path. Each would list all realms, so they are listed once.
+type realmLookups struct {
+	mu     sync.Mutex
+	listed map[string]inventory.Realm // by path in lower case
+}
+
+func (l *realmLookups) rows(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*realm, error] {
+	return func(yield func(*realm, error) bool) {
+		listed, err := l.list(ctx, c)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, path := range distinct(q.Texts("path")) {
+			r, ok := listed[strings.ToLower(path)]
+			if r.Path = path; ok && !yield(newRealm(c, r), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (l *realmLookups) list(ctx context.Context, c *connection.Connection) (map[string]inventory.Realm, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.listed != nil {
+		return l.listed, nil
+	}
+	listed := map[string]inventory.Realm{}
+	for r, err := range c.Inventory().Realms(ctx, nil) {
+		if err != nil {
+			return nil, err
+		}
+		listed[strings.ToLower(r.Path)] = r
+	}
+	l.listed = listed
+	return listed, nil
 }
 
 func newRealm(c *connection.Connection, r inventory.Realm) *realm {

@@ -3,6 +3,7 @@ package am
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
@@ -30,6 +31,10 @@ var sessionTable = tableOf[session]{
 		{"base_url", table.Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
 	},
 	rows: sessions,
+	lookups: func(rows rowsOf[session]) rowsOf[session] {
+		l := byUser[session]{lookup: rows, list: listSessions, name: func(s *session) string { return s.Username }, spell: (*session).spelled}
+		return l.rows
+	},
 }
 
 // session is a row of am_session.
@@ -94,6 +99,45 @@ func sessionQuery(q table.Query) inventory.Query {
 		}
 	}
 	return inventory.Query{Realms: q.Texts("realm"), Usernames: q.Texts("username"), Fields: fields, Limit: q.Limit}
+}
+
+// listSessions lists a realm for lookups by user name.
+func listSessions(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (l list[session], err error) {
+	limit, _, err := c.Inventory().ListCap(ctx)
+	if err != nil || limit > most {
+		l.tooLong = err == nil
+		return l, err
+	}
+	scan, err := newSessionScan(ctx, c, q)
+	if err != nil {
+		return l, err
+	}
+	sessions, complete, err := c.Inventory().List(ctx, rest.SessionQuery{Realm: realm, Fields: listFields(q)})
+	if err != nil || !complete {
+		return l, err
+	}
+	scan.now = c.Client().Now()
+	for _, s := range sessions {
+		l.rows = append(l.rows, &session{s, scan})
+	}
+	l.complete = true
+	return l, nil
+}
+
+// listFields are the fields of rows that are found by user name; properties come only with all.
+func listFields(q table.Query) []string {
+	fields := append(sessionQuery(q).Fields, rest.FieldUsername)
+	if slices.Contains(fields, rest.FieldProperties) {
+		return nil
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
+}
+
+func (s *session) spelled(realm, username string) *session {
+	copied := *s.Session
+	copied.Realm, copied.Username = realm, username
+	return &session{&copied, s.scan}
 }
 
 func newSessionScan(ctx context.Context, c *connection.Connection, q table.Query) (*sessionScan, error) {

@@ -36,6 +36,33 @@ var userTable = tableOf[user]{
 			}
 		}
 	},
+	lookups: func(rows rowsOf[user]) rowsOf[user] {
+		l := byUser[user]{lookup: rows, list: listUsers, name: func(u *user) string { return u.ID }, spell: (*user).spelled}
+		return l.rows
+	},
+}
+
+// listUsers lists a realm for lookups by user name. It is an error where the server cuts the list.
+func listUsers(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (l list[user], err error) {
+	asked := userQuery(q)
+	asked.Realms, asked.Names = []string{realm}, nil
+	for u, err := range c.Inventory().Strict().Users(ctx, asked) {
+		if err != nil {
+			return list[user]{}, err
+		}
+		if len(l.rows) == most {
+			return list[user]{tooLong: true}, nil
+		}
+		l.rows = append(l.rows, &user{u, c.BaseURL()})
+	}
+	l.complete = true
+	return l, nil
+}
+
+func (u *user) spelled(realm, username string) *user {
+	copied := *u.User.User
+	copied.ID = username
+	return &user{inventory.User{Realm: realm, User: &copied}, u.baseURL}
 }
 
 // user is a row of am_user.

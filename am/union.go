@@ -38,12 +38,29 @@ type union struct {
 
 // Rows asks all connections side by side.
 func (u *union) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
+	return u.ask(ctx, q, func(member int) rowsOfAny { return u.members[member].Rows })
+}
+
+// Lookups is those of all connections.
+func (u *union) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
+	lookups := make([]rowsOfAny, len(u.members))
+	for i, member := range u.members {
+		lookups[i] = table.Lookups(member)
+	}
+	return func(ctx context.Context, q table.Query) iter.Seq2[any, error] {
+		return u.ask(ctx, q, func(member int) rowsOfAny { return lookups[member] })
+	}
+}
+
+type rowsOfAny = func(context.Context, table.Query) iter.Seq2[any, error]
+
+func (u *union) ask(ctx context.Context, q table.Query, of func(member int) rowsOfAny) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		group, groupCtx := errgroup.WithContext(ctx)
 		rows := make(chan any, 256)
 		for i := range u.members {
-			group.Go(func() error { return u.send(groupCtx, i, q, rows) })
+			group.Go(func() error { return u.send(groupCtx, i, of(i), q, rows) })
 		}
 		failure := make(chan error, 1)
 		go func() {
@@ -66,8 +83,8 @@ func (u *union) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	}
 }
 
-func (u *union) send(ctx context.Context, member int, q table.Query, rows chan<- any) error {
-	for row, err := range u.members[member].Rows(ctx, q) {
+func (u *union) send(ctx context.Context, member int, of rowsOfAny, q table.Query, rows chan<- any) error {
+	for row, err := range of(ctx, q) {
 		if err != nil {
 			return fmt.Errorf("connection %s: %w", u.names[member], err)
 		}

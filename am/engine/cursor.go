@@ -21,10 +21,9 @@ type cursor struct {
 	plan     plan
 	planText string
 
-	ctx    context.Context
-	cancel context.CancelFunc
-	next   func() (any, error, bool)
-	stop   func()
+	ctx  context.Context
+	next func() (any, error, bool)
+	stop func() error // nil while no scan is under way
 
 	changes *transaction // under way when the scan began, else nil
 
@@ -43,12 +42,12 @@ func (c *cursor) Filter(_ int, idxStr string, arg ...sqlite3.Value) error {
 	if err := c.read(idxStr); err != nil {
 		return c.fail(err)
 	}
-	q, possible, err := c.table.query(c.plan, arg)
+	q, err := c.table.question(c.plan, arg)
 	if err != nil {
 		return c.fail(err)
 	}
-	c.done, c.ids, c.changes = !possible, identities{}, c.table.changes
-	if !possible {
+	c.done, c.ids, c.changes = !q.possible, identities{}, c.table.changes
+	if c.done {
 		return nil
 	}
 	if err := c.start(q); err != nil {
@@ -66,11 +65,32 @@ func (c *cursor) read(text string) (err error) {
 	return err
 }
 
-func (c *cursor) start(q table.Query) (err error) {
+// start opens the scan, or goes to the rows that the statement has kept of it.
+func (c *cursor) start(q question) (err error) {
 	defer c.rescue(&err)
 	// The connection's context is that of the statement which is being stepped.
-	c.ctx, c.cancel = context.WithCancel(c.table.db.conn.GetInterrupt())
-	c.next, c.stop = iter.Pull2(c.table.source.Rows(c.ctx, q))
+	c.ctx = c.table.db.conn.GetInterrupt()
+	memory := c.table.db.memory
+	if kept := memory.scan(c.ctx, c.table, c.planText, q.Query); kept != nil {
+		c.stop, c.next = kept.leave, kept.read()
+		if q.column < 0 || c.table.changed() || !kept.begun() { // the first need not wait for the last row
+			return nil
+		}
+		found, err := kept.find(q.column, q.value)
+		if err != nil {
+			return c.fail(err)
+		}
+		if found != nil {
+			c.next = found
+			return nil
+		}
+		if err := c.Close(); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancel(c.ctx)
+	next, stop := iter.Pull2(memory.rows(c.table, q.Query)(ctx, q.Query))
+	c.ctx, c.next, c.stop = ctx, next, func() error { cancel(); stop(); return nil }
 	return nil
 }
 
@@ -101,16 +121,13 @@ func (c *cursor) EOF() bool { return c.done }
 
 // Close ends the scan, and with it what the source has under way.
 func (c *cursor) Close() (err error) {
-	if c.cancel == nil {
+	if c.stop == nil {
 		return nil
 	}
 	defer c.rescue(&err)
-	c.cancel()
-	c.cancel = nil
-	if c.stop != nil {
-		c.stop()
-	}
-	return nil
+	stop := c.stop
+	c.stop = nil
+	return stop()
 }
 
 // RowID tells rows apart where SQLite scans a table more than once for an OR. For an OR within an OR it asks twice.

@@ -47,6 +47,11 @@ type DB struct {
 	// identifies is whether the statement under way may ask for the ids of rows.
 	identifies bool
 
+	// memory is that of the statement under way, memories those of all that are open.
+	memory   *memory
+	memories map[*memory]bool
+	room     int // of each
+
 	// committed is what is to be done when the step under way is through.
 	committed []committed
 
@@ -63,7 +68,7 @@ func Open(ctx context.Context) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	db := &DB{conn: conn}
+	db := &DB{conn: conn, memories: map[*memory]bool{}, room: maxKept}
 	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule(), db.createFunctions()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
 	}
@@ -155,6 +160,9 @@ func (db *DB) Close() error {
 	}
 	for _, stmt := range slices.Collect(db.conn.Stmts()) {
 		_ = stmt.Close() // the error of its last step, which its Rows have told
+	}
+	for m := range db.memories {
+		m.close()
 	}
 	err := db.conn.Close()
 	db.conn = nil

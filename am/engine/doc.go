@@ -4,5 +4,8 @@
 // [Open] a [DB], attach tables under a schema, and query them. SQLite checks every condition again,
 // so what a source makes of a Query is an optimisation and never a matter of correctness.
 //
+// A scan that a statement runs once is streamed. What it runs more than once, such as the inner table of a join, stays in
+// memory while the statement lasts (memory.go), so that a source is asked once for the same rows.
+//
 // It may import table, and nothing else of this module: it knows nothing of AM. Start with [DB].
 package engine

@@ -198,7 +198,7 @@ var (
 func drawStatement(t *rapid.T) statement {
 	where := func(tables ...string) string { return " WHERE " + drawCondition(t, 3, tables...) }
 	column := drawColumn(t, "t")
-	switch kind := rapid.IntRange(0, 8).Draw(t, "statement"); kind {
+	switch kind := rapid.IntRange(0, 11).Draw(t, "statement"); kind {
 	case 0:
 		return statement{sql: `SELECT * FROM t` + where("t"), limit: drawLimit(t)}
 	case 1:
@@ -218,9 +218,25 @@ func drawStatement(t *rapid.T) statement {
 	case 7:
 		set := drawOne(t, ` UNION `, ` UNION ALL `, ` EXCEPT `, ` INTERSECT `)
 		return statement{sql: `SELECT realm FROM t` + where("t") + set + `SELECT username FROM u` + where("u"), limit: drawLimit(t)}
+	case 8:
+		join := func() string { return drawOne(t, ` JOIN `, ` LEFT JOIN `, ` CROSS JOIN `) }
+		return statement{sql: `SELECT t.*, ` + drawColumn(t, "u") + `, v.* FROM t` + join() + `u ON ` + drawEqual(t, "t", "u") +
+			join() + `t v ON ` + drawEqual(t, "u", "v") + ` AND ` + drawCondition(t, 1, "t", "u", "v") + where("t", "u", "v"), limit: drawLimit(t)}
+	case 9:
+		in := drawOne(t, `EXISTS (SELECT 1`, `NOT EXISTS (SELECT 1`, column+` IN (SELECT `+drawColumn(t, "u"), column+` NOT IN (SELECT `+drawColumn(t, "u"))
+		return statement{sql: `SELECT * FROM t WHERE ` + in + ` FROM u WHERE ` + drawOne(t, drawEqual(t, "t", "u")+` AND `, ``) + drawCondition(t, 1, "t", "u") + `)`, limit: drawLimit(t)}
+	case 10:
+		return statement{sql: `WITH RECURSIVE r(x, n) AS (SELECT ` + column + `, 1 FROM t UNION SELECT ` + drawColumn(t, "u") + `, n + 1 FROM r JOIN u ON u.` +
+			rapid.SampledFrom(sessionColumns).Draw(t, "column").Name + ` = r.x WHERE n < 3) SELECT * FROM r`}
 	default:
 		return statement{sql: `SELECT *, (SELECT count(*) FROM u` + where("t", "u") + `) FROM (SELECT * FROM t ORDER BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT 5) t` + where("t")}
 	}
+}
+
+// drawEqual draws a condition by which tables are joined.
+func drawEqual(t *rapid.T, left, right string) string {
+	column := rapid.SampledFrom(sessionColumns).Draw(t, "column").Name
+	return drawOne(t, left+"."+column+" = "+right+"."+column, right+"."+column+" = "+left+"."+column, drawColumn(t, left)+" = "+drawColumn(t, right))
 }
 
 func drawLimit(t *rapid.T) string {

@@ -10,33 +10,39 @@ import (
 )
 
 // A plan is what SQLite and a table agree on when a statement is prepared, kept as text between then and the scan:
-// the columns used and, in the order of the values to come, the keys (with ! where a list comes), limit and offset.
+// the table, the columns used and, in the order of the values to come, the keys, limit and offset.
 type plan struct {
+	table         int
 	used          uint64
 	keys          []planKey
 	limit, offset bool
 }
 
+// A planKey is a column that has a value, or one of a list, which the source or our own index looks up.
 type planKey struct {
 	column int
 	list   bool
+	ours   bool
 }
+
+// planEnd ends a plan's text, which SQLite puts into that of the statement's.
+const planEnd = " ;"
 
 func (p plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%x %t %t", p.used, p.limit, p.offset)
+	fmt.Fprintf(&b, "%d %x %t %t", p.table, p.used, p.limit, p.offset)
 	for _, k := range p.keys {
-		fmt.Fprintf(&b, " %d %t", k.column, k.list)
+		fmt.Fprintf(&b, " %d %t %t", k.column, k.list, k.ours)
 	}
-	return b.String()
+	return b.String() + planEnd
 }
 
 func parsePlan(text string) (p plan, err error) {
-	r := strings.NewReader(text)
-	_, err = fmt.Fscanf(r, "%x %t %t", &p.used, &p.limit, &p.offset)
+	r := strings.NewReader(strings.TrimSuffix(text, planEnd))
+	_, err = fmt.Fscanf(r, "%d %x %t %t", &p.table, &p.used, &p.limit, &p.offset)
 	for err == nil && r.Len() > 0 {
 		var k planKey
-		if _, err = fmt.Fscanf(r, " %d %t", &k.column, &k.list); err == nil {
+		if _, err = fmt.Fscanf(r, " %d %t %t", &k.column, &k.list, &k.ours); err == nil {
 			p.keys = append(p.keys, k)
 		}
 	}
@@ -52,36 +58,42 @@ const (
 // keyedRows is the guess of how many rows a lookup by one key, and by more, gives. Its cost is the same number.
 var keyedRows = [...]int64{scanRows, 1000, 20, 2}
 
-// BestIndex takes every = and IN on a key column, one a column, and LIMIT where nothing else thins the rows out.
-// What it takes, SQLite checks again itself.
+// BestIndex takes every = and IN on a key column, one a column, and LIMIT where nothing else thins the rows out. It takes
+// one = on a column that is not a key, too, by which a scan that is repeated finds its rows in memory: that is as dear as
+// the scan, so that SQLite does it only where it would otherwise read all rows again and again.
+// What is taken, SQLite checks again itself.
 func (t *virtualTable) BestIndex(idx *sqlite3.IndexInfo) error {
-	p := plan{used: idx.ColumnsUsed}
+	p := plan{table: t.number, used: idx.ColumnsUsed}
 	taken, rest := t.take(idx)
 	for _, i := range taken {
-		p.keys = append(p.keys, planKey{idx.Constraint[i].Column, takeList(idx, i)})
+		p.keys = append(p.keys, planKey{column: idx.Constraint[i].Column, list: takeList(idx, i)})
 		idx.ConstraintUsage[i].ArgvIndex = len(p.keys)
 	}
-	if rest == 0 && len(idx.OrderBy) == 0 {
+	idx.EstimatedCost = scanCost
+	if len(p.keys) > 0 {
+		idx.EstimatedCost = float64(keyedRows[min(len(p.keys), len(keyedRows)-1)])
+	}
+	if i := slices.IndexFunc(rest, func(i int) bool { return t.canIndex(idx, i) }); i >= 0 {
+		p.keys = append(p.keys, planKey{column: idx.Constraint[rest[i]].Column, ours: true})
+		idx.ConstraintUsage[rest[i]].ArgvIndex = len(p.keys)
+	}
+	if len(rest) == 0 && len(idx.OrderBy) == 0 {
 		p.takeLimit(idx)
 	}
 	idx.IdxStr = p.String()
 	idx.EstimatedRows = keyedRows[min(len(p.keys), len(keyedRows)-1)]
-	idx.EstimatedCost = float64(idx.EstimatedRows)
-	if len(p.keys) == 0 {
-		idx.EstimatedCost = scanCost
-	}
 	return nil
 }
 
-// take chooses the constraints for the source, in the order of its columns, and counts the conditions that it leaves.
-func (t *virtualTable) take(idx *sqlite3.IndexInfo) (taken []int, rest int) {
+// take chooses the constraints for the source, in the order of its columns, and lists the conditions that it leaves.
+func (t *virtualTable) take(idx *sqlite3.IndexInfo) (taken, rest []int) {
 	for i, c := range idx.Constraint {
 		if c.Op == sqlite3.INDEX_CONSTRAINT_LIMIT || c.Op == sqlite3.INDEX_CONSTRAINT_OFFSET {
 			continue
 		}
 		another := slices.ContainsFunc(taken, func(j int) bool { return idx.Constraint[j].Column == c.Column })
 		if another || !t.canTake(idx, i) {
-			rest++
+			rest = append(rest, i)
 			continue
 		}
 		taken = append(taken, i)
@@ -92,17 +104,25 @@ func (t *virtualTable) take(idx *sqlite3.IndexInfo) (taken []int, rest int) {
 
 // takeList asks for all values of an IN at once, if the constraint is one.
 func takeList(idx *sqlite3.IndexInfo, i int) bool {
-	const ask, take = -1, 1
-	return idx.In(i, ask) && idx.In(i, take)
+	return idx.In(i, askForList) && idx.In(i, acceptList)
 }
 
-// canTake tells whether the source can use the constraint as SQLite means it: under NOCASE or RTRIM, = is another condition.
+const askForList, acceptList = -1, 1
+
+// canTake tells whether the source can use the constraint.
 func (t *virtualTable) canTake(idx *sqlite3.IndexInfo, i int) bool {
+	return t.keys[idx.Constraint[i].Column] && t.isEqual(idx, i)
+}
+
+// canIndex tells whether an index of ours can use the constraint. SQLite looks up a list itself, which takes one scan.
+func (t *virtualTable) canIndex(idx *sqlite3.IndexInfo, i int) bool {
+	return idx.Constraint[i].Column >= 0 && t.isEqual(idx, i) && !idx.In(i, askForList)
+}
+
+// isEqual tells whether the constraint is = as a column compares: under NOCASE or RTRIM, it is another condition.
+func (t *virtualTable) isEqual(idx *sqlite3.IndexInfo, i int) bool {
 	c := idx.Constraint[i]
-	if !c.Usable || c.Op != sqlite3.INDEX_CONSTRAINT_EQ || !t.keys[c.Column] {
-		return false
-	}
-	return strings.EqualFold(idx.Collation(i), t.collation(c.Column))
+	return c.Usable && c.Op == sqlite3.INDEX_CONSTRAINT_EQ && strings.EqualFold(idx.Collation(i), t.collation(c.Column))
 }
 
 // takeLimit asks for the values of LIMIT and OFFSET, which come last. SQLite still counts and skips itself.

@@ -33,6 +33,7 @@ type Rows struct {
 	err  error
 
 	identifies bool    // the statement asks for the ids of rows
+	memory     *memory // of the statement
 	result     *Result // of an EXEC, instead of a statement
 	failed     error   // what ends its rows
 
@@ -112,6 +113,9 @@ func (r *Rows) closeStatement() {
 	stmt := r.stmt
 	r.stmt = nil
 	_ = r.guard(stmt.Close) // SQLite repeats the error of the last step
+	r.memory.close()
+	delete(r.db.memories, r.memory)
+	r.memory = nil
 	if r.err == nil {
 		r.err = r.db.failure
 	}

@@ -59,7 +59,7 @@ func (r *Rows) prepare() bool {
 	})
 	if r.err == nil && r.stmt != nil {
 		r.err = r.args.bind(r.stmt, r.rest[blank(r.rest):] == "")
-		r.identifies = r.db.mayIdentify(text[:len(text)-len(r.rest)])
+		r.inspect(text[:len(text)-len(r.rest)])
 	}
 	if r.err != nil {
 		r.closeStatement()
@@ -67,18 +67,23 @@ func (r *Rows) prepare() bool {
 	return r.err == nil && r.stmt != nil
 }
 
-// mayIdentify reports whether a statement asks for the ids of rows, as its query plan tells: to drop what it has read
-// twice for an OR.
-func (db *DB) mayIdentify(sql string) (may bool) {
-	const detail = 3
-	stmt, _, err := db.conn.Prepare("EXPLAIN QUERY PLAN " + sql)
-	if err != nil || stmt == nil {
-		return false // it is an EXPLAIN itself
+// inspect learns from the statement's query plan whether it asks for the ids of rows, to drop what it has read twice for
+// an OR, and what it reads repeatedly.
+func (r *Rows) inspect(sql string) {
+	repeated := newRepetitions()
+	r.identifies = false
+	stmt, _, err := r.db.conn.Prepare("EXPLAIN QUERY PLAN " + sql)
+	if err == nil && stmt != nil { // else it is an EXPLAIN itself
+		for stmt.Step() {
+			step := planStep{stmt.ColumnInt(0), stmt.ColumnInt(1), stmt.ColumnText(3)}
+			r.identifies = r.identifies || strings.HasPrefix(step.detail, multiIndexOr)
+			repeated.note(step)
+		}
+		err = stmt.Close()
 	}
-	for stmt.Step() {
-		may = may || strings.HasPrefix(stmt.ColumnText(detail), "MULTI-INDEX OR")
-	}
-	return stmt.Close() == nil && may
+	r.identifies = r.identifies && err == nil
+	r.memory = newMemory(repeated.plans, r.db.room)
+	r.db.memories[r.memory] = true
 }
 
 // step runs the statement to its next row or its end.
@@ -98,7 +103,7 @@ func (r *Rows) guard(run func() error) (err error) {
 	}
 	outer := r.db.conn.SetInterrupt(r.ctx)
 	defer r.db.conn.SetInterrupt(outer)
-	r.db.failure, r.db.identifies = nil, r.identifies
+	r.db.failure, r.db.identifies, r.db.memory = nil, r.identifies, r.memory
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("SQLite: %v", p) // out of memory

@@ -13,29 +13,45 @@ import (
 // endOfList is SQLite's code for it.
 const endOfList = sqlite3.ErrorCode(101)
 
-// query makes the source's query of a plan and its values. It is not possible if some condition can match nothing.
-func (t *virtualTable) query(p plan, arg []sqlite3.Value) (q table.Query, possible bool, err error) {
-	q.Columns = t.used(p.used | t.also())
+// A question is what a scan asks for.
+type question struct {
+	table.Query
+	possible bool // not if some condition can match nothing
+
+	// column is one in which rows have the value, which only an index of ours can use; -1 where there is none.
+	column int
+	value  any
+}
+
+// question makes one of a plan and its values.
+func (t *virtualTable) question(p plan, arg []sqlite3.Value) (q question, err error) {
+	q.Columns, q.column = t.used(p.used|t.also()), -1
 	exact := true
 	for i, key := range p.keys {
 		column := t.columns[key.column]
 		values, all, err := equals(key, arg[i], column.Type)
 		switch {
 		case err != nil:
-			return q, false, err
+			return q, err
 		case !all:
 			exact = false
 		case len(values) == 0:
-			return q, false, nil
+			return q, nil
+		case key.ours:
+			q.column, q.value = key.column, values[0]
 		default:
 			q.Quals = append(q.Quals, table.Qual{Column: column.Name, Values: values})
 		}
 	}
-	if p.limit && exact && (t.changes == nil || len(t.changes.log) == 0) {
+	if p.limit && exact && !t.changed() {
 		q.Limit = limit(p, arg[len(p.keys):])
 	}
-	return q, true, nil
+	q.possible = true
+	return q, nil
 }
+
+// changed reports whether rows are no longer as the source has them.
+func (t *virtualTable) changed() bool { return t.changes != nil && len(t.changes.log) > 0 }
 
 // limit is LIMIT and OFFSET together; SQLite takes a negative LIMIT for none and a negative OFFSET for 0.
 func limit(p plan, arg []sqlite3.Value) int64 {

@@ -20,6 +20,7 @@ const writableModule = module + "_writable"
 // A virtualTable is a Table as SQLite sees it.
 type virtualTable struct {
 	db      *DB
+	number  int // in db.tables
 	schema  string
 	source  table.Table
 	columns []table.Column
@@ -56,7 +57,7 @@ func (db *DB) createModule() error {
 }
 
 func (db *DB) createTable(schema string, source table.Table) error {
-	t := &virtualTable{db: db, schema: schema, source: source, columns: source.Columns(), keys: map[int]bool{}}
+	t := &virtualTable{db: db, number: len(db.tables), schema: schema, source: source, columns: source.Columns(), keys: map[int]bool{}}
 	for _, key := range source.Keys() {
 		i := t.column(key)
 		if i < 0 {
@@ -70,7 +71,7 @@ func (db *DB) createTable(schema string, source table.Table) error {
 	}
 	db.tables = append(db.tables, t)
 	return db.conn.Exec(fmt.Sprintf(`CREATE VIRTUAL TABLE %s.%s USING %s(%d)`,
-		sqlite3.QuoteIdentifier(schema), sqlite3.QuoteIdentifier(source.Name()), kind, len(db.tables)-1))
+		sqlite3.QuoteIdentifier(schema), sqlite3.QuoteIdentifier(source.Name()), kind, t.number))
 }
 
 // identify notes what tells rows apart and what changes need, and names the module for the table.

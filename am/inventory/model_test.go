@@ -262,9 +262,18 @@ func (p *population) statement() string {
 	if p.rng.IntN(5) > 0 {
 		where = " where " + p.condition(2)
 	}
-	switch p.rng.IntN(7) {
+	switch p.rng.IntN(9) {
 	case 0:
 		return "select count(*) from am_session s" + where
+	case 7:
+		return "select s.session_handle, count(*) from am_session s join am_session o on " +
+			[]string{"o.username = s.username", "o.session_handle = s.session_handle", "o.realm = s.realm and o.username = s.username"}[p.rng.IntN(3)] + where + " group by 1"
+	case 8:
+		names := make([]string, 1+p.rng.IntN(30))
+		for i := range names {
+			names[i] = p.quoted(p.name())
+		}
+		return "select session_handle, username from am_session s where s.username in (" + strings.Join(names, ", ") + ")"
 	case 1:
 		return "select realm, count(*), min(username) from am_session s" + where + " group by realm"
 	case 2:
@@ -326,6 +335,14 @@ type recorder struct {
 func (r recorder) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	*r.asked = append(*r.asked, q)
 	return r.Table.Rows(ctx, q)
+}
+
+func (r recorder) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
+	lookups := table.Lookups(r.Table)
+	return func(ctx context.Context, q table.Query) iter.Seq2[any, error] {
+		*r.asked = append(*r.asked, q)
+		return lookups(ctx, q)
+	}
 }
 
 // plain is the table of the sessions that the model says are visible.

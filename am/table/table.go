@@ -78,6 +78,24 @@ type Writable interface {
 	Apply(ctx context.Context, changes []Change) error
 }
 
+// A Joinable is a Table with a way of its own to answer the many lookups of a join: it may read a list once where that takes
+// fewer requests than a lookup for each row.
+type Joinable interface {
+	Table
+
+	// Lookups returns what takes the place of Rows for the queries with Quals of one statement. Their Columns are the same.
+	// It is used by one goroutine at a time, though another query may begin before the rows of one have been read.
+	Lookups() func(ctx context.Context, q Query) iter.Seq2[any, error]
+}
+
+// Lookups is what answers the lookups of one statement: the table's own way if it is [Joinable], else Rows.
+func Lookups(t Table) func(ctx context.Context, q Query) iter.Seq2[any, error] {
+	if joinable, ok := t.(Joinable); ok {
+		return joinable.Lookups()
+	}
+	return t.Rows
+}
+
 // A Change deletes, updates or inserts a row.
 type Change struct {
 	Row any            // as the source yielded it; nil where the row is new

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/connection"
@@ -58,6 +59,11 @@ type sessionWriter struct {
 	connection *connection.Connection
 }
 
+// Lookups are those of the table within.
+func (t sessionWriter) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
+	return table.Lookups(t.Table)
+}
+
 func (sessionWriter) PrimaryKey() []string { return []string{"session_handle"} }
 func (sessionWriter) Needs() []string      { return []string{"username", "realm"} }
 
@@ -75,6 +81,11 @@ func (t sessionWriter) Accept(c table.Change) error {
 
 // An aggregateWriter says where an aggregator's sessions are ended: its rows do not tell their connections.
 type aggregateWriter struct{ table.Table }
+
+// Lookups are those of the table within.
+func (t aggregateWriter) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
+	return table.Lookups(t.Table)
+}
 
 func (aggregateWriter) PrimaryKey() []string { return []string{"session_handle"} }
 func (aggregateWriter) Needs() []string      { return nil }
