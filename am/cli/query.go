@@ -74,7 +74,7 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
 	flags.StringArrayVar(&o.CSV, "csv", nil, csvUsage)
 	flags.StringVar(&o.History, "history", "", "add the history in a `file` of amsql snapshot, as the schema history")
-	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions and set properties; the flags below bound that")
+	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions, set properties and write SQLite files; the flags below bound the first")
 	addEndingFlags(flags, &o.EndingOptions)
 	o.addFlags(flags)
 	return cmd
@@ -129,6 +129,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 		if err := w.AllowWrites(o.EndingOptions); err != nil {
 			return err
 		}
+		w.DB.AllowWrites()
 	}
 	if err := loadCSV(cmd, w, o.CSV); err != nil {
 		return err

@@ -46,6 +46,9 @@ type DB struct {
 	// identifies is whether the statement under way may ask for the ids of rows.
 	identifies bool
 
+	writes  bool // statements may write to files
+	guarded bool // what runs is a statement of the user's
+
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
 }
@@ -60,7 +63,7 @@ func Open(ctx context.Context) (*DB, error) {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	db := &DB{conn: conn}
-	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule(), db.createFunctions()); err != nil {
+	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
 	}
 	return db, nil

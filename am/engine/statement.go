@@ -98,7 +98,8 @@ func (r *Rows) guard(run func() error) (err error) {
 	}
 	outer := r.db.conn.SetInterrupt(r.ctx)
 	defer r.db.conn.SetInterrupt(outer)
-	r.db.failure, r.db.identifies = nil, r.identifies
+	r.db.failure, r.db.identifies, r.db.guarded = nil, r.identifies, true
+	defer func() { r.db.guarded = false }()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("SQLite: %v", p) // out of memory
