@@ -144,7 +144,7 @@ func TestASchemaIsAttachedAfterStatementsWereRefused(t *testing.T) {
 	if err := db.AttachFile("file", sqliteFile(t, `CREATE TABLE kept(a)`)); err != nil {
 		t.Error(err)
 	}
-	if err := db.LoadCSV("list", strings.NewReader("a\n1\n")); err != nil {
+	if err := db.LoadCSV("list", strings.NewReader("a\n1\n"), 0); err != nil {
 		t.Error(err)
 	}
 }

@@ -128,6 +128,9 @@ func (db *DB) AttachFile(schema, path string) error {
 	if err != nil {
 		return fmt.Errorf("attach %s: %w", path, err)
 	}
+	if err := db.conn.Exec(`SELECT 1 FROM ` + sqlite3.QuoteIdentifier(schema) + `.sqlite_schema`); err != nil { // SQLite opens it now
+		return errors.Join(fmt.Errorf("attach %s: %w", path, err), db.conn.Exec(`DETACH `+sqlite3.QuoteIdentifier(schema)))
+	}
 	db.schemas = append(db.schemas, schema)
 	return nil
 }

@@ -38,6 +38,7 @@ type Workspace struct {
 	Shown    func()                                                                // where set, shows the rows of a statement that wait for its end
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
+	files   []string // names of schemas
 	waiting []Schema // more than SQLite has room for, until a statement names them
 	cost    cost
 	ends    map[string]*methods.Ending // by connection; nil where statements only read
