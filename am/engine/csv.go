@@ -87,14 +87,17 @@ func decodeCSV(raw []byte) ([]byte, error) {
 	text = lineFeeds(text)
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
-		line := 1 + bytes.Count(text[:i], []byte("\n"))
+		fault := ""
 		switch {
 		case r == 0:
-			return nil, fmt.Errorf("line %d holds a NUL character: it is not text, or UTF-16 without a byte-order mark", line)
+			fault = "holds a NUL character: it is not text, or UTF-16 without a byte-order mark"
 		case r == utf8.RuneError && isUTF16:
-			return nil, fmt.Errorf("line %d is not valid UTF-16", line)
+			fault = "is not valid UTF-16"
 		case r == utf8.RuneError && size == 1:
-			return nil, fmt.Errorf("line %d is not valid UTF-8: save it as UTF-8 (it may be Latin-1 or Windows-1252)", line)
+			fault = "is not valid UTF-8: save it as UTF-8 (it may be Latin-1 or Windows-1252)"
+		}
+		if fault != "" {
+			return nil, fmt.Errorf("line %d %s", 1+bytes.Count(text[:i], []byte("\n")), fault)
 		}
 		i += size
 	}

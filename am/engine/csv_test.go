@@ -96,6 +96,16 @@ func TestWhatIsNoTextIsAnErrorWithItsLine(t *testing.T) {
 	}
 }
 
+func TestManyLinesAreRead(t *testing.T) {
+	db := open(t)
+	if err := db.LoadCSV("list", strings.NewReader("a\n"+strings.Repeat("bjensen\n", 500_000)), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(all(t, db, `select count(*) from list`)); got != "[[500000]]" {
+		t.Error(got)
+	}
+}
+
 func TestAnErrorLeavesNoTableOfValues(t *testing.T) {
 	db := open(t)
 	if err := db.LoadCSV("list", strings.NewReader("a,b\n1,2\n3\n"), 0); err == nil {
