@@ -33,8 +33,8 @@ func run(t *testing.T, db *engine.DB, sql string) error {
 	if err != nil {
 		return err
 	}
-	for more := true; more; more = rows.NextResultSet() { //nolint:contextcheck // the rows have theirs
-		for rows.Next() { //nolint:contextcheck // as above
+	for more := true; more; more = rows.NextResultSet() {
+		for rows.Next() {
 		}
 		if rows.Err() != nil {
 			break

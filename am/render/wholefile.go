@@ -72,9 +72,12 @@ func linked(path string) (string, error) {
 			return "", err
 		}
 		path = filepath.Join(folder, filepath.Base(path))
+		if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSymlink {
+			return path, nil //nolint:nilerr // what is not there yet is not a link
+		}
 		target, err := os.Readlink(path)
 		if err != nil {
-			return path, nil // it is not a link
+			return "", err
 		}
 		if !filepath.IsAbs(target) {
 			target = folder + string(filepath.Separator) + target // Join would take .. for what it is not behind a link
