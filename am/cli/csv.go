@@ -1,23 +1,46 @@
 package cli
 
 import (
+	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-const csvUsage = "make a table of a file of comma-separated values, as `name=file`; its first row names the columns; repeatable"
+// CSVOptions are files that are tables.
+type CSVOptions struct {
+	CSV          []string // name=file
+	CSVSeparator string   // empty: found by the header
+}
 
-// loadCSV makes tables of files.
-func loadCSV(cmd *cobra.Command, w *workspace.Workspace, files []string) error {
-	for _, given := range files {
-		name, path, ok := strings.Cut(given, "=")
-		if !ok || name == "" {
+func (o *CSVOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&o.CSV, "csv", nil, "make a table of a file of comma-separated values, as `name=file` (name=- for standard input); its first row names the columns; repeatable")
+	flags.StringVar(&o.CSVSeparator, "csv-separator", "", "the `character` between the values of --csv, or tab (default the comma, semicolon or tab that the header has most of)")
+}
+
+// load makes tables of the files.
+func (o *CSVOptions) load(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace) error {
+	separator, ok := rune(0), true
+	switch o.CSVSeparator {
+	case "":
+	case "tab", `\t`:
+		separator = '\t'
+	default:
+		separator, ok = render.ParseSeparator(o.CSVSeparator)
+	}
+	if !ok {
+		return misuse(cmd, "--csv-separator %q is not one character that can separate values", o.CSVSeparator)
+	}
+	for _, given := range o.CSV {
+		name, path, _ := strings.Cut(given, "=")
+		if name == "" || path == "" {
 			return misuse(cmd, "--csv %s: it takes the form name=file", given)
 		}
-		if err := w.LoadCSV(name, path); err != nil {
+		if err := w.LoadCSV(ctx, name, path, separator); err != nil {
 			return err
 		}
 	}

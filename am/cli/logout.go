@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/render"
@@ -31,8 +32,8 @@ type LogoutOptions struct {
 	Realm     string
 	Where     string
 	From      string // a file, or - for standard input
-	CSV       []string
-	Output    string
+	CSVOptions
+	Output string
 }
 
 func newLogout(streams terminal.Streams) *cobra.Command {
@@ -65,10 +66,10 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 	flags.StringVar(&o.Realm, "realm", "", "only those in this `realm` (with --username)")
 	flags.StringVar(&o.Where, "where", "", "end the sessions of am_session for which this `SQL` is true")
 	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one a line, or the JSON of a query")
-	flags.StringArrayVar(&o.CSV, "csv", nil, csvUsage)
+	o.CSVOptions.addFlags(flags)
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+render.FormatNames())
 	addEndingFlags(flags, &o.EndingOptions)
-	o.addFlags(flags)
+	o.ConnectionOptions.addFlags(flags)
 	return cmd
 }
 
@@ -84,8 +85,6 @@ func (o *LogoutOptions) check(cmd *cobra.Command) error {
 		return misuse(cmd, "give one of --handle, --token-file, --username, --where and --from, to say which sessions")
 	case o.Realm != "" && o.Username == "":
 		return misuse(cmd, "--realm goes with --username")
-	case methods.CheckRealm(o.Realm) != nil:
-		return misuse(cmd, "--realm %v", methods.CheckRealm(o.Realm))
 	case render.NewFormat(o.Output, render.Options{}) == nil:
 		return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
 	}
@@ -102,13 +101,13 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 		return err
 	}
 	defer w.Close(ctx)
-	if err := loadCSV(cmd, w, o.CSV); err != nil {
+	if err := o.load(ctx, cmd, w); err != nil {
 		return err
 	}
 	var outcomes []methods.Outcome
 	switch {
 	case o.Username != "":
-		outcomes, err = ending.User(ctx, o.Realm, o.Username)
+		outcomes, err = ending.User(ctx, connection.RealmPath(o.Realm), o.Username)
 	case o.Where != "":
 		if read, err = sessionsWhere(ctx, w, o.Where); err == nil {
 			outcomes, err = ending.Sessions(ctx, read)
@@ -154,7 +153,7 @@ func (o *LogoutOptions) read(ctx context.Context, streams terminal.Streams) (ses
 		if err != nil {
 			return nil, workspace.Usage("--token-file: %v", err)
 		}
-		for _, token := range words(text) {
+		for _, token := range words(bytes.TrimPrefix(text, []byte("\ufeff"))) {
 			sessions = append(sessions, methods.Session{Token: token})
 		}
 		return sessions, nil

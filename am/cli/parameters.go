@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -39,16 +40,16 @@ func fromFile(value string) (string, error) {
 		return value, nil
 	}
 	content, err := os.ReadFile(path)
-	return strings.TrimRight(string(content), "\r\n"), err
+	return strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"), err
 }
 
 // number makes a number of what is written as SQL writes it, or else `count(*) > :n` would compare with text, which no
-// number is greater than. All else stays text: 007, 1e3 and +1 as well.
+// number is greater than. All else stays text: 007, 1e3, +1 and, since a user may be called so, NaN and Inf as well.
 func number(value string) any {
 	if i, err := strconv.ParseInt(value, 10, 64); err == nil && strconv.FormatInt(i, 10) == value {
 		return i
 	}
-	if f, err := strconv.ParseFloat(value, 64); err == nil && strconv.FormatFloat(f, 'f', -1, 64) == value {
+	if f, err := strconv.ParseFloat(value, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) && strconv.FormatFloat(f, 'f', -1, 64) == value {
 		return f
 	}
 	return value

@@ -12,9 +12,9 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
-	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/history"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
@@ -23,10 +23,25 @@ import (
 // PruneOptions are those of amsql snapshot prune.
 type PruneOptions struct {
 	From    string
-	KeepAll model.Duration
-	Hourly  model.Duration
-	Daily   model.Duration
+	KeepAll age
+	Hourly  age
+	Daily   age
 	DryRun  bool
+}
+
+// An age is a span of time as it was written.
+type age struct {
+	span time.Duration
+	text string
+}
+
+func (a *age) String() string { return cmp.Or(a.text, "0s") }
+func (a *age) Type() string   { return "duration" }
+
+func (a *age) Set(text string) (err error) {
+	a.text = text
+	a.span, err = engine.ParseSpan(text)
+	return err
 }
 
 func newPrune(streams terminal.Streams) *cobra.Command {
@@ -49,7 +64,7 @@ func newPrune(streams terminal.Streams) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.From, "to", "", "prune the history in this `target`, as amsql snapshot has it (default history.db in the user's data folder)")
 	for _, f := range []struct {
-		age         *model.Duration
+		age         *age
 		name, usage string
 	}{
 		{&o.KeepAll, "keep-all", "keep all snapshots up to this `age`: 12h, 7d, 8w or 2y"},
@@ -95,12 +110,12 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 
 // retention refuses one that keeps nothing, or in which a wider step ends before a narrower one.
 func (o *PruneOptions) retention() (history.Retention, error) {
-	r := history.Retention{All: time.Duration(o.KeepAll), Hourly: time.Duration(o.Hourly), Daily: time.Duration(o.Daily)}
+	r := history.Retention{All: o.KeepAll.span, Hourly: o.Hourly.span, Daily: o.Daily.span}
 	switch {
 	case r == history.Retention{}:
 		return r, workspace.Usage("give --keep-all, --hourly or --daily: without them, all but the latest snapshot would go; see amsql snapshot prune --help")
 	case r.Hourly != 0 && r.Hourly < r.All, r.Daily != 0 && r.Daily < max(r.All, r.Hourly):
-		return r, workspace.Usage("--keep-all %s, --hourly %s and --daily %s: each must be longer than the one before it, or left out", o.KeepAll, o.Hourly, o.Daily)
+		return r, workspace.Usage("--keep-all %s, --hourly %s and --daily %s: each must be longer than the one before it, or left out", &o.KeepAll, &o.Hourly, &o.Daily)
 	}
 	return r, nil
 }

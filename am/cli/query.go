@@ -18,10 +18,11 @@ import (
 type QueryOptions struct {
 	ConnectionOptions
 	workspace.EndingOptions
+	CSVOptions
 
 	AllowWrites bool
-	CSV         []string
-	History     string // a file
+	Attach      []string // name=file
+	History     string   // a file
 
 	SQL       string // empty: from File, or standard input
 	File      string
@@ -53,6 +54,7 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 			"into a file, by its name's ending", `amsql query "select * from am_session" --export sessions.parquet`,
 			"from a file", `amsql query --file idle.sql --output csv > idle.csv`,
 			"beside a table of your own", `amsql query --csv leavers=leavers.csv "select * from am_session join leavers using (username)"`,
+			"beside a database of your own", `amsql query --attach staff=staff.db "select * from am_session join staff.employees using (username)"`,
 			"what snapshots have seen", `amsql query --history history.db "select * from am_session_history where username = 'bjensen'"`,
 			"end sessions", `amsql query --allow-writes "delete from am_session where latest_access_time < datetime('now', '-1 hour')"`,
 		),
@@ -64,7 +66,7 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.File, "file", "f", "", "read the SQL from a `file`")
+	flags.StringVarP(&o.File, "file", "f", "", "read the SQL from a `file` (- for standard input)")
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the rows in this `format`: "+render.FormatNames())
 	flags.BoolVar(&o.Header, "header", true, "print the columns' names (table, csv, markdown)")
 	flags.StringVar(&o.Separator, "separator", ",", "separate values with this `character` (csv)")
@@ -72,11 +74,12 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 	flags.StringVar(&o.Export, "export", "", "write the rows to a `file` instead, by its name's ending: "+render.FileExtensions())
 	flags.BoolVar(&o.Timing, "timing", false, "print the time taken, the requests sent and the completeness to standard error")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
-	flags.StringArrayVar(&o.CSV, "csv", nil, csvUsage)
+	o.CSVOptions.addFlags(flags)
+	flags.StringArrayVar(&o.Attach, "attach", nil, "add the tables of an SQLite file, which is only read, as `name=file`: the schema of that name; repeatable")
 	flags.StringVar(&o.History, "history", "", "add the history in a `file` of amsql snapshot, as the schema history")
-	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions and set properties; the flags below bound that")
+	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions, set properties and write SQLite files; the flags below bound the first")
 	addEndingFlags(flags, &o.EndingOptions)
-	o.addFlags(flags)
+	o.ConnectionOptions.addFlags(flags)
 	return cmd
 }
 
@@ -129,8 +132,12 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 		if err := w.AllowWrites(o.EndingOptions); err != nil {
 			return err
 		}
+		w.DB.AllowWrites()
 	}
-	if err := loadCSV(cmd, w, o.CSV); err != nil {
+	if err := o.load(ctx, cmd, w); err != nil {
+		return err
+	}
+	if err := attachFiles(cmd, w, o.Attach); err != nil {
 		return err
 	}
 	if err := w.AttachHistory(ctx, o.History); err != nil {
@@ -157,13 +164,13 @@ func (o *QueryOptions) text(ctx context.Context, cmd *cobra.Command, streams ter
 	switch {
 	case o.SQL != "":
 		return o.SQL, nil
-	case o.File != "":
+	case o.File != "" && o.File != "-":
 		sql, err := os.ReadFile(o.File)
 		if err != nil {
 			return "", workspace.Usage("--file: %v", err)
 		}
 		return string(sql), nil
-	case streams.InIsTerminal:
+	case streams.InIsTerminal && o.File == "":
 		return "", misuse(cmd, "no SQL: give it as the argument, with --file or on standard input")
 	}
 	sql, err := streams.ReadAll(ctx)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
@@ -43,6 +44,7 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 		),
 		Args:              noArguments,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return refuseEmpty(cmd) },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -64,6 +66,20 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 		help.Example = examples("", "amsql help query")
 	}
 	return root
+}
+
+// needed are the words for values that are never empty: a variable of a script that is not set must not mean the default.
+var needed = []string{"file", "folder", "target", "realm", "name"}
+
+// refuseEmpty refuses flags that are given without their value.
+func refuseEmpty(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		word, _ := pflag.UnquoteUsage(f)
+		if f.Value.Type() == "string" && f.Value.String() == "" && slices.Contains(needed, word) {
+			err = misuse(cmd, "--%s is empty: it takes a %s", f.Name, word)
+		}
+	})
+	return err
 }
 
 func misuse(cmd *cobra.Command, format string, args ...any) error {

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize/english"
-	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/history"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
@@ -129,8 +129,8 @@ func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock fun
 		return shard, nil, workspace.Usage("%s", "--shard: "+err.Error())
 	}
 	at, err := time.Parse(time.RFC3339, o.At)
-	if span, other := model.ParseDuration(o.At); other == nil && span > 0 {
-		at, err = now.Truncate(time.Duration(span)), nil
+	if span, other := engine.ParseSpan(o.At); other == nil && span > 0 {
+		at, err = now.Truncate(span), nil
 	}
 	if err != nil || at.After(now.Add(clockSkew)) {
 		return shard, nil, workspace.Usage("--at: %q is neither a time, such as 2026-11-17T03:00:00Z, that is not to come, nor a span such as 1h", o.At)

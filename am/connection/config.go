@@ -2,6 +2,7 @@ package connection
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"reflect"
 	"slices"
@@ -91,12 +92,12 @@ func fill(field reflect.Value, value string) {
 	}
 }
 
-// Secret reads a secret that stands elsewhere: file:PATH, env:NAME. Line ends around it do not belong to it. Anything else
-// is the secret itself.
+// Secret reads a secret that stands elsewhere: file:PATH, env:NAME. Line ends around it and a byte-order mark do not belong to
+// it. Anything else is the secret itself.
 func Secret(value string) (string, error) {
 	if path, ok := strings.CutPrefix(value, "file:"); ok {
 		content, err := os.ReadFile(path)
-		return strings.Trim(string(content), "\r\n"), err
+		return strings.Trim(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"), err
 	}
 	if name, ok := strings.CutPrefix(value, "env:"); ok {
 		if os.Getenv(name) == "" {
@@ -120,12 +121,15 @@ func (c Config) rest() (rest.Config, error) {
 			return rest.Config{}, fmt.Errorf("%s is %d and must not be negative", name, *n)
 		}
 	}
+	if limit := value(c.RateLimit); limit < 0 || math.IsNaN(limit) || math.IsInf(limit, 0) {
+		return rest.Config{}, fmt.Errorf("rate_limit is %v and must be a number of requests per second, or 0 for no limit", limit)
+	}
 	credentials, err := c.credentials()
 	if err != nil {
 		return rest.Config{}, err
 	}
 	return rest.Config{
-		BaseURL: value(c.BaseURL), Realm: value(c.LoginRealm), CookieName: value(c.CookieName), API: value(c.API),
+		BaseURL: value(c.BaseURL), Realm: RealmPath(value(c.LoginRealm)), CookieName: value(c.CookieName), API: value(c.API),
 		MaxConcurrency: value(c.MaxConcurrency),
 		Credentials:    credentials,
 		Transport: rest.Transport{
@@ -173,9 +177,21 @@ func (c Config) inventory() (inventory.Options, error) {
 	if !slices.Contains([]inventory.Policy{"", inventory.Fail, inventory.Warn}, failure) {
 		return inventory.Options{}, fmt.Errorf("on_realm_error is %q and must be error or warn", failure)
 	}
+	var realms []string
+	for _, name := range c.Realms {
+		realms = append(realms, RealmPath(name))
+	}
 	return inventory.Options{
-		Realms: c.Realms, ListCap: value(c.ListCap), UserListCap: value(c.UserCap), OnTruncation: truncation, OnRealmError: failure,
+		Realms: realms, ListCap: value(c.ListCap), UserListCap: value(c.UserCap), OnTruncation: truncation, OnRealmError: failure,
 	}, nil
+}
+
+// RealmPath is the full path of a realm as people write it in flags and configurations: alpha and /alpha/ are /alpha.
+func RealmPath(name string) string {
+	if name = strings.TrimSpace(name); name == "" {
+		return ""
+	}
+	return "/" + strings.Trim(name, "/")
 }
 
 func value[T any](p *T) (v T) {

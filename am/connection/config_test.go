@@ -2,6 +2,7 @@ package connection
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -27,7 +28,7 @@ func clearEnvironment(t *testing.T) {
 
 func TestConfigurationIsCompletedFromTheEnvironment(t *testing.T) {
 	secretFile := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secretFile, []byte(" from file \r\n"), 0o600); err != nil {
+	if err := os.WriteFile(secretFile, []byte("\ufeff from file \r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -113,6 +114,9 @@ func TestConfigurationErrorsNameTheArgumentAndNoSecret(t *testing.T) {
 		`timeout "60"`:                  full(func(c *Config) { c.Timeout = pointer("60") }),
 		"list_cap is -1":                full(func(c *Config) { c.ListCap = pointer(-1) }),
 		"ca_file: open /none":           full(func(c *Config) { c.CAFile = pointer("/none") }),
+		"rate_limit is -3":              full(func(c *Config) { c.RateLimit = pointer(-3.0) }),
+		"rate_limit is NaN":             full(func(c *Config) { c.RateLimit = pointer(math.NaN()) }),
+		"rate_limit is +Inf":            full(func(c *Config) { c.RateLimit = pointer(math.Inf(1)) }),
 		`proxy "nowhere"`:               full(func(c *Config) { c.Proxy = pointer("nowhere") }),
 		"client_cert_file":              full(func(c *Config) { c.ClientCertFile = pointer("/none") }),
 		"service_account_id and servic": full(func(c *Config) { c.Username, c.Password, c.ServiceAccountID = nil, nil, pointer("id") }),
@@ -200,6 +204,28 @@ func TestReadConfigTakesThisPluginsConnections(t *testing.T) {
 				{Name: "b2", Config: Config{API: pointer("2.0")}},
 			},
 		},
+		{ // as Steampipe documents it
+			content: `plugin "sessions" {
+			  source        = "amsql/am@latest"
+			  memory_max_mb = 2048
+			  limiter "x" {
+			    max_concurrency = 3
+			  }
+			}
+			connection "b" {
+			  plugin   = plugin.sessions
+			  base_url = "http://b/am"
+			  options "connection" {
+			    cache     = true
+			    cache_ttl = 300
+			  }
+			}
+			connection "c" { plugin = plugin.am }
+			connection "aws" { plugin = plugin.aws }`,
+			want: []NamedConfig{{Name: "b", Config: Config{BaseURL: pointer("http://b/am")}}, {Name: "c"}},
+		},
+		{content: `connection "b" { plugin = am }`, err: "am.spc:1: Variables not allowed."},
+		{content: `connection "b" { plugin = plugin.am.latest }`, err: "am.spc:1: Variables not allowed."},
 		{content: aggregator(`["b", "c"]`), err: `am.spc:3: connection "all": connections: there is no connection "c"`},
 		{content: aggregator(`["all"]`), err: "all is itself an aggregator"},
 		{content: aggregator(`["b", "aws"]`), err: "aws is a connection of the plugin turbot/aws"},
@@ -268,5 +294,19 @@ func TestShardsAskTogetherAsMuchOfTheServerAsOneRun(t *testing.T) {
 		if concurrency != c.want || rate != 60 {
 			t.Errorf("%d shards of %d have %d requests at once, and %v a second; want %d and 60", c.shards, c.concurrency, concurrency, rate, c.want)
 		}
+	}
+}
+
+func TestARealmIsItsPathHoweverItIsWritten(t *testing.T) {
+	for name, want := range map[string]string{"": "", "/": "/", "alpha": "/alpha", "/alpha": "/alpha", " /alpha/ ": "/alpha", "alpha/beta": "/alpha/beta"} {
+		if got := RealmPath(name); got != want {
+			t.Errorf("%q is %q, not %q", name, got, want)
+		}
+	}
+	clearEnvironment(t)
+	t.Setenv("AM_REALMS", "alpha, /bravo")
+	c, err := Open("am", Config{BaseURL: pointer("http://localhost/am"), Username: pointer("a"), Password: pointer("b")}, Host{})
+	if err != nil || !reflect.DeepEqual(c.Options().Realms, []string{"/alpha", "/bravo"}) {
+		t.Errorf("%v, %v", c.Options().Realms, err)
 	}
 }

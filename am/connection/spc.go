@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -26,15 +27,24 @@ var spcFile = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 
 // spcConnection is a connection as Steampipe has it, of whatever plugin.
 type spcConnection struct {
-	Plugin   string   `hcl:"plugin"`
-	Type     string   `hcl:"type,optional"`
-	Patterns []string `hcl:"connections,optional"`
-	Import   string   `hcl:"import_schema,optional"` // Steampipe's alone: here a schema costs nothing
-	Rest     hcl.Body `hcl:",remain"`
+	Expression hcl.Expression `hcl:"plugin"`
+	Type       string         `hcl:"type,optional"`
+	Patterns   []string       `hcl:"connections,optional"`
+	Import     string         `hcl:"import_schema,optional"` // Steampipe's alone, as options are: here a schema costs nothing
+	Options    []spcOptions   `hcl:"options,block"`
+	Rest       hcl.Body       `hcl:",remain"`
+
+	Plugin string // the name that Expression means
 
 	name   string
 	at     hcl.Range
 	config Config // where it is this plugin's
+}
+
+// spcOptions are of Steampipe's cache.
+type spcOptions struct {
+	Type string   `hcl:"type,label"`
+	Rest hcl.Body `hcl:",remain"`
 }
 
 // ReadConfig reads the connections of this plugin from an .spc file, in their order but for one that is called am: it
@@ -71,10 +81,17 @@ func readConnections(file string) ([]spcConnection, error) {
 	if diagnostics.HasErrors() {
 		return nil, spcError(file, diagnostics)
 	}
+	sources, diagnostics := pluginSources(content)
+	if diagnostics.HasErrors() {
+		return nil, spcError(file, diagnostics)
+	}
 	var connections []spcConnection
 	for _, block := range content.Blocks.OfType("connection") {
 		c := spcConnection{name: block.Labels[0], at: block.DefRange}
 		if diagnostics := gohcl.DecodeBody(block.Body, nil, &c); diagnostics.HasErrors() {
+			return nil, spcError(file, diagnostics)
+		}
+		if c.Plugin, diagnostics = pluginName(c.Expression, sources); diagnostics.HasErrors() {
 			return nil, spcError(file, diagnostics)
 		}
 		arguments := any(&c.config)
@@ -89,6 +106,34 @@ func readConnections(file string) ([]spcConnection, error) {
 		connections = append(connections, c)
 	}
 	return connections, nil
+}
+
+// pluginSources are the names of plugins by the labels of their blocks: plugin "LABEL" { source = "NAME" }.
+func pluginSources(content *hcl.BodyContent) (map[string]string, hcl.Diagnostics) {
+	sources := map[string]string{}
+	for _, block := range content.Blocks.OfType("plugin") {
+		var plugin struct {
+			Source string   `hcl:"source,optional"`
+			Rest   hcl.Body `hcl:",remain"`
+		}
+		if diagnostics := gohcl.DecodeBody(block.Body, nil, &plugin); diagnostics.HasErrors() {
+			return nil, diagnostics
+		}
+		sources[block.Labels[0]] = cmp.Or(plugin.Source, block.Labels[0])
+	}
+	return sources, nil
+}
+
+// pluginName is what a connection's plugin means: a name, or plugin.LABEL for that of a block. A block that is not in this
+// file may be in another, and its label is a name then.
+func pluginName(expression hcl.Expression, sources map[string]string) (name string, _ hcl.Diagnostics) {
+	if reference, _ := hcl.AbsTraversalForExpr(expression); len(reference) == 2 && reference.RootName() == "plugin" {
+		if label, ok := reference[1].(hcl.TraverseAttr); ok {
+			return cmp.Or(sources[label.Name], label.Name), nil
+		}
+	}
+	diagnostics := gohcl.DecodeExpression(expression, nil, &name)
+	return name, diagnostics
 }
 
 func (c spcConnection) isAggregator() bool { return c.Type == "aggregator" }

@@ -397,7 +397,7 @@ func TestTheRowsOfAnExecComeBeforeItsError(t *testing.T) {
 
 func TestCommaSeparatedValuesAreATable(t *testing.T) {
 	db := open(t, sessions())
-	if err := db.LoadCSV("leavers", strings.NewReader("\ufeffusername,\"left on\"\r\nbjensen,2026-11-01\r\n\"o'brien\",\"a, \"\"b\"\"\"\r\n")); err != nil {
+	if err := db.LoadCSV("leavers", strings.NewReader("\ufeffusername,\"left on\"\r\nbjensen,2026-11-01\r\n\"o'brien\",\"a, \"\"b\"\"\"\r\n"), 0); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := tryAll(t.Context(), db, `select session_handle, "left on" from am_session join leavers using (username) order by 1`)
@@ -409,7 +409,7 @@ func TestCommaSeparatedValuesAreATable(t *testing.T) {
 		"a,b\n1\n":     "record on line 2: wrong number of fields",
 		"a,b\n1,\"2\n": `parse error`,
 	} {
-		if err := db.LoadCSV("other", strings.NewReader(values)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := db.LoadCSV("other", strings.NewReader(values), 0); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", values, err, want)
 		}
 		if db.InTransaction() {

@@ -6,19 +6,35 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ncruces/go-sqlite3"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
-// LoadCSV makes a table of comma-separated values (RFC 4180), all of them text. The first row names the columns. It is a
-// table of its own and needs no schema; one of an attached schema with the same name then needs one.
-func (db *DB) LoadCSV(name string, values io.Reader) error {
-	text, err := io.ReadAll(values)
+// LoadCSV makes a table of separated values (RFC 4180), all of them text. The first row names the columns; one without a name is
+// called column and its number. It is a table of its own and needs no schema; one of an attached schema with the same name then
+// needs one.
+//
+// The text is UTF-8, or UTF-16 with a byte-order mark; its lines end in LF, CRLF or CR. Where the separator is 0, it is the
+// comma, semicolon or tab of which the first row has most.
+func (db *DB) LoadCSV(name string, values io.Reader, separator rune) error {
+	raw, err := io.ReadAll(values)
 	if err != nil {
 		return err
 	}
-	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
+	text, err := decodeCSV(raw)
+	if err != nil {
+		return err
+	}
+	reader := csv.NewReader(bytes.NewReader(text))
+	if reader.Comma = separator; separator == 0 {
+		reader.Comma = findSeparator(text)
+	}
 	header, err := reader.Read()
 	if errors.Is(err, io.EOF) {
 		err = errors.New("it is empty, and its first row must name the columns")
@@ -26,16 +42,118 @@ func (db *DB) LoadCSV(name string, values io.Reader) error {
 	if err != nil {
 		return err
 	}
-	columns := make([]string, len(header))
-	for i, column := range header {
-		columns[i] = sqlite3.QuoteIdentifier(strings.TrimSpace(column)) + " TEXT"
-	}
-	table := "temp." + sqlite3.QuoteIdentifier(name)
-	if err := db.conn.Exec("CREATE TABLE " + table + "(" + strings.Join(columns, ", ") + "); BEGIN"); err != nil {
+	columns, err := columnsOf(header)
+	if err != nil {
 		return err
 	}
-	err = db.insert(table, len(columns), reader)
-	return errors.Join(err, db.conn.Exec("COMMIT"))
+	table := "temp." + sqlite3.QuoteIdentifier(name)
+	if err := db.conn.Exec("BEGIN; CREATE TABLE " + table + "(" + strings.Join(columns, ", ") + ")"); err != nil {
+		return errors.Join(err, db.rollback())
+	}
+	if err := db.insert(table, len(columns), reader); err != nil {
+		return errors.Join(err, db.rollback())
+	}
+	return db.conn.Exec("COMMIT")
+}
+
+func (db *DB) rollback() error {
+	if !db.InTransaction() {
+		return nil
+	}
+	return db.conn.Exec("ROLLBACK")
+}
+
+// magic is how files begin that are taken for comma-separated values.
+var magic = []struct{ begin, is string }{
+	{"PK\x03\x04", "an Excel workbook (.xlsx) or another zip archive: save it as CSV"},
+	{"\xd0\xcf\x11\xe0", "an Excel workbook (.xls): save it as CSV"},
+	{"PAR1", "a Parquet file"},
+	{"SQLite format 3\x00", "an SQLite database: --attach reads it"},
+	{"\x1f\x8b", "compressed by gzip: decompress it first"},
+}
+
+// decodeCSV is the text in UTF-8, whose lines end in LF.
+func decodeCSV(raw []byte) ([]byte, error) {
+	for _, m := range magic {
+		if bytes.HasPrefix(raw, []byte(m.begin)) {
+			return nil, errors.New("it is " + m.is)
+		}
+	}
+	text, _, err := transform.Bytes(unicode.BOMOverride(encoding.Nop.NewDecoder()), raw)
+	if err != nil {
+		return nil, err
+	}
+	isUTF16 := bytes.HasPrefix(raw, []byte("\xff\xfe")) || bytes.HasPrefix(raw, []byte("\xfe\xff"))
+	text = lineFeeds(text)
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		fault := ""
+		switch {
+		case r == 0:
+			fault = "holds a NUL character: it is not text, or UTF-16 without a byte-order mark"
+		case r == utf8.RuneError && isUTF16:
+			fault = "is not valid UTF-16"
+		case r == utf8.RuneError && size == 1:
+			fault = "is not valid UTF-8: save it as UTF-8 (it may be Latin-1 or Windows-1252)"
+		}
+		if fault != "" {
+			return nil, fmt.Errorf("line %d %s", 1+bytes.Count(text[:i], []byte("\n")), fault)
+		}
+		i += size
+	}
+	return text, nil
+}
+
+// lineFeeds ends lines in LF that end in CRLF or CR. What stands in quotes stays, since it is a value.
+func lineFeeds(text []byte) []byte {
+	var quoted bool
+	lines := make([]byte, 0, len(text))
+	for i, c := range text {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == '\r' && !quoted && i+1 < len(text) && text[i+1] == '\n':
+			continue
+		case c == '\r' && !quoted:
+			c = '\n'
+		}
+		lines = append(lines, c)
+	}
+	return lines
+}
+
+// findSeparator counts what may separate the names in the first row that is not empty, outside of quotes.
+func findSeparator(text []byte) rune {
+	count := map[rune]int{}
+	quoted := false
+	for _, c := range string(bytes.TrimLeft(text, "\n")) {
+		if c == '\n' && !quoted {
+			break
+		}
+		if c == '"' {
+			quoted = !quoted
+		}
+		if !quoted {
+			count[c]++
+		}
+	}
+	return slices.MaxFunc([]rune{',', ';', '\t'}, func(a, b rune) int { return count[a] - count[b] })
+}
+
+// columnsOf declares the columns.
+func columnsOf(header []string) (columns []string, err error) {
+	numbers := map[string]int{}
+	for i, name := range header {
+		if name = strings.TrimSpace(name); name == "" {
+			name = fmt.Sprintf("column%d", i+1)
+		}
+		if other := numbers[strings.ToLower(name)]; other > 0 {
+			return nil, fmt.Errorf("columns %d and %d are both called %q", other, i+1, name)
+		}
+		numbers[strings.ToLower(name)] = i + 1
+		columns = append(columns, sqlite3.QuoteIdentifier(name)+" TEXT")
+	}
+	return columns, nil
 }
 
 func (db *DB) insert(table string, columns int, reader *csv.Reader) error {

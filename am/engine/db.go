@@ -55,6 +55,9 @@ type DB struct {
 	// committed is what is to be done when the step under way is through.
 	committed []committed
 
+	writes  bool // statements may write to files
+	guarded bool // what runs is a statement of the user's
+
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
 }
@@ -69,7 +72,7 @@ func Open(ctx context.Context) (*DB, error) {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	db := &DB{conn: conn, memories: map[*memory]bool{}, room: maxKept}
-	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule(), db.createFunctions()); err != nil {
+	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
 	}
 	return db, nil
@@ -133,6 +136,9 @@ func (db *DB) AttachFile(schema, path string) error {
 		db.conn.Exec(`ATTACH `+sqlite3.Quote(uri)+` AS `+sqlite3.QuoteIdentifier(schema)))
 	if err != nil {
 		return fmt.Errorf("attach %s: %w", path, err)
+	}
+	if err := db.conn.Exec(`SELECT 1 FROM ` + sqlite3.QuoteIdentifier(schema) + `.sqlite_schema`); err != nil { // SQLite opens it now
+		return errors.Join(fmt.Errorf("attach %s: %w", path, err), db.conn.Exec(`DETACH `+sqlite3.QuoteIdentifier(schema)))
 	}
 	db.schemas = append(db.schemas, schema)
 	return nil

@@ -67,7 +67,7 @@ func (r *Rows) prepareExec() bool {
 func (r *Rows) describeResult() {
 	r.columns = make([]ResultColumn, len(r.result.Columns))
 	for i, c := range r.result.Columns {
-		r.columns[i] = ResultColumn{c.Name, c.Type}
+		r.columns[i] = ResultColumn{Name: c.Name, Type: c.Type, Declared: true}
 	}
 }
 

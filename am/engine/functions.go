@@ -3,8 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -20,7 +18,7 @@ var functions = []struct {
 }{
 	{"now", 0, func(db *DB, _ string) (time.Time, error) { return db.now, nil }},
 	{"ago", 1, func(db *DB, arg string) (time.Time, error) {
-		span, err := parseSpan(arg)
+		span, err := ParseSpan(arg)
 		return db.now.Add(-span), err
 	}},
 	{"utc", 1, func(_ *DB, arg string) (time.Time, error) {
@@ -62,54 +60,4 @@ func (db *DB) createFunctions() error {
 		}))
 	}
 	return err
-}
-
-// spanUnits are those of ago, by their first letters as far as they tell them apart.
-var spanUnits = []struct {
-	name string
-	span time.Duration
-}{
-	{"second", time.Second},
-	{"minute", time.Minute},
-	{"hour", time.Hour},
-	{"day", 24 * time.Hour},
-	{"week", 7 * 24 * time.Hour},
-}
-
-// longestSpan keeps what ago gives among the years that SQLite knows.
-const longestSpan = 100 * 365 * 24 * time.Hour
-
-// parseSpan reads numbers with their units: 90 minutes, 1 day 12 hours, 1.5h.
-func parseSpan(text string) (total time.Duration, err error) {
-	wrong := fmt.Errorf("%q is no span of time such as '90 minutes', '1 day 12 hours' or '2h' (seconds, minutes, hours, days, weeks)", text)
-	rest := strings.TrimSpace(text)
-	if rest == "" {
-		return 0, wrong
-	}
-	for rest != "" {
-		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789."))
-		number, err := strconv.ParseFloat(rest[:digits], 64)
-		rest = strings.TrimLeft(rest[digits:], " ")
-		letters := len(rest) - len(strings.TrimLeft(strings.ToLower(rest), "abcdefghijklmnopqrstuvwxyz"))
-		unit := spanUnit(rest[:letters])
-		rest = strings.TrimLeft(rest[letters:], " ")
-		if err != nil || unit == 0 || number*float64(unit) > float64(longestSpan) {
-			return 0, wrong
-		}
-		if total += time.Duration(number * float64(unit)); total > longestSpan {
-			return 0, wrong
-		}
-	}
-	return total, nil
-}
-
-// spanUnit is what min, minute or minutes stand for; 0 where it is nothing.
-func spanUnit(name string) time.Duration {
-	name = strings.TrimSuffix(strings.ToLower(name), "s")
-	for _, unit := range spanUnits {
-		if name == unit.name || name == unit.name[:1] || name == unit.name[:3] {
-			return unit.span
-		}
-	}
-	return 0
 }

@@ -18,6 +18,7 @@ func TestAgoIsThatLongBeforeNow(t *testing.T) {
 	}{
 		{"90 minutes", 5400}, {"1 minute", 60}, {"1h", 3600}, {"1.5 hours", 5400}, {"1 day 12 hours", 129600}, {"2h30m", 9000},
 		{" 3  WEEKS ", 1814400}, {"10 sec", 10}, {"5 min", 300}, {"0 days", 0},
+		{"20s", 20}, {"5 mins", 300}, {"5000ms", 5}, {"7d", 604800}, {"8w", 4838400}, {"2y", 63072000}, {"0", 0},
 	} {
 		got := fmt.Sprint(all(t, db, `select cast(round(86400 * (julianday(now()) - julianday(ago('`+test.span+`')))) as integer)`))
 		if want := fmt.Sprintf("[[%d]]", test.seconds); got != want {

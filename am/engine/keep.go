@@ -91,7 +91,7 @@ func (db *DB) reads(statements []string) (columns map[string]bool, err error) {
 	if err := db.conn.SetAuthorizer(note); err != nil {
 		return nil, fmt.Errorf("ask for the columns of statements: %w", err)
 	}
-	defer func() { err = cmp.Or(err, db.conn.SetAuthorizer(nil)) }()
+	defer func() { err = cmp.Or(err, db.authorize()) }()
 	for _, sql := range statements {
 		stmt, tail, err := db.conn.Prepare(sql)
 		if err != nil || strings.TrimSpace(tail) != "" {

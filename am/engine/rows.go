@@ -17,6 +17,8 @@ type ResultColumn struct {
 	// Type is the declared one where the column is a table's, also through views and subqueries. That of an
 	// expression follows the value in the first row, so it is Text before Next, and for NULL.
 	Type table.Type
+
+	Declared bool // the type is not that of a value
 }
 
 // Rows are the rows of one statement, and the way to those of the next.
@@ -37,20 +39,19 @@ type Rows struct {
 	result     *Result // of an EXEC, instead of a statement
 	failed     error   // what ends its rows
 
-	columns  []ResultColumn
-	declared []bool // which columns' types are declared
-	started  bool
-	values   []any
+	columns []ResultColumn
+	started bool
+	values  []any
 }
 
 // describe readies the columns for a newly prepared statement.
 func (r *Rows) describe() {
 	n := r.stmt.ColumnCount()
-	r.columns, r.declared = make([]ResultColumn, n), make([]bool, n)
+	r.columns = make([]ResultColumn, n)
 	r.started, r.values = false, make([]any, n)
 	for i := range n {
 		r.columns[i].Name = r.stmt.ColumnName(i)
-		r.columns[i].Type, r.declared[i] = declaredType(r.stmt.ColumnDeclType(i))
+		r.columns[i].Type, r.columns[i].Declared = declaredType(r.stmt.ColumnDeclType(i))
 	}
 }
 
@@ -164,7 +165,7 @@ func (r *Rows) text(i int) any {
 // inferTypes gives the expressions the types of the first row's values.
 func (r *Rows) inferTypes() {
 	for i, v := range r.values {
-		if r.declared[i] {
+		if r.columns[i].Declared {
 			continue
 		}
 		switch v.(type) {

@@ -16,6 +16,9 @@ var errClosed = errors.New("the database is closed")
 // Every parameter (:name, @name or $name) needs its Arg, and every Arg its parameter.
 // The query ends when the context does, with the context's error, and the DB is ready for the next.
 func (db *DB) Query(ctx context.Context, sql string, args ...Arg) (*Rows, error) {
+	if before, _, found := strings.Cut(sql, "\x00"); found { // SQLite would run what stands before it
+		return nil, fmt.Errorf("the SQL holds a NUL character in line %d", 1+strings.Count(before, "\n"))
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Rows{db: db, ctx: ctx, cancel: cancel, sql: sql, rest: sql, args: newArguments(args)}
 	if r.advance(); r.err != nil { //nolint:contextcheck // r has the context
@@ -103,7 +106,8 @@ func (r *Rows) guard(run func() error) (err error) {
 	}
 	outer := r.db.conn.SetInterrupt(r.ctx)
 	defer r.db.conn.SetInterrupt(outer)
-	r.db.failure, r.db.identifies, r.db.memory = nil, r.identifies, r.memory
+	r.db.failure, r.db.identifies, r.db.memory, r.db.guarded = nil, r.identifies, r.memory, true
+	defer func() { r.db.guarded = false }()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("SQLite: %v", p) // out of memory

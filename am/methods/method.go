@@ -111,12 +111,12 @@ func (m *Method) Check(args Arguments) error {
 			return &ArgumentError{fmt.Sprintf("%s needs %s", m.Name, name)}
 		}
 	}
-	return CheckRealm(args.one("realm"))
+	return checkRealm(args.one("realm"))
 }
 
-// CheckRealm is an error where a realm that was named is not a full path, which names it in SQL, too. AM would take
+// checkRealm is an error where a realm that was named is not a full path, which names it in SQL, too. AM would take
 // some of the others for it.
-func CheckRealm(realm string) error {
+func checkRealm(realm string) error {
 	if realm == "" || path.IsAbs(realm) && path.Clean(realm) == realm {
 		return nil
 	}

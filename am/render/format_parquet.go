@@ -2,7 +2,9 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -14,10 +16,16 @@ import (
 // parquetRows is how many rows a row group has: they wait in memory.
 const parquetRows = 100_000
 
-// parquetFormat is a Parquet file with the columns in their order, each of which may be NULL.
+// lookAhead is how many rows decide the types of expressions.
+const lookAhead = 10_000
+
+// parquetFormat is a Parquet file with the columns in their order, each of which may be NULL. Their types are those declared,
+// and for expressions those of the values of the first rows, so that a NULL in the first one does not make a number a text.
 type parquetFormat struct {
 	version string // of amsql
 	columns []engine.ResultColumn
+	decided []bool                      // which columns' types are
+	waiting [][]any                     // the first rows, until there is a writer
 	writer  *parquet.GenericWriter[any] // of rows that have no Go type
 }
 
@@ -51,8 +59,18 @@ func (g inOrder) Fields() []parquet.Field {
 	return fields
 }
 
-func (f *parquetFormat) Begin(out *bytes.Buffer, columns []engine.ResultColumn) {
-	f.columns = columns
+func (f *parquetFormat) Begin(_ *bytes.Buffer, columns []engine.ResultColumn) {
+	f.columns, f.decided = slices.Clone(columns), make([]bool, len(columns))
+	for i, c := range columns {
+		if f.decided[i] = c.Declared; !c.Declared {
+			f.columns[i].Type = table.Text // where all values are NULL
+		}
+	}
+}
+
+// write writes the rows that wait.
+func (f *parquetFormat) write(out *bytes.Buffer) error {
+	columns := f.columns
 	group := inOrder{Group: parquet.Group{}}
 	for i, c := range jsonColumns(columns) {
 		group.names = append(group.names, c.Name)
@@ -60,14 +78,61 @@ func (f *parquetFormat) Begin(out *bytes.Buffer, columns []engine.ResultColumn) 
 	}
 	f.writer = parquet.NewGenericWriter[any](out, parquet.NewSchema("amsql", group),
 		parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(parquetRows), parquet.CreatedBy("amsql", f.version, ""))
+	for _, values := range f.waiting {
+		if err := f.writeRow(values); err != nil {
+			return err
+		}
+	}
+	f.waiting = nil
+	return nil
 }
 
-func (f *parquetFormat) Row(_ *bytes.Buffer, values []any) error {
+// take decides a column's type by a value, unless values before it or its declaration have. Integers become doubles beside
+// others; not ok where the value is of another type.
+func (f *parquetFormat) take(column int, value any) (ok bool) {
+	c := &f.columns[column]
+	_, isDouble := value.(float64)
+	_, isInteger := value.(int64)
+	switch {
+	case value == nil:
+		return true
+	case !f.decided[column] && isInteger:
+		c.Type = table.Integer
+	case isDouble && !c.Declared && (!f.decided[column] || c.Type == table.Integer):
+		c.Type = table.Double
+	}
+	f.decided[column] = true
+	_, ok = parquetValue(c.Type, value)
+	return ok
+}
+
+func (f *parquetFormat) Row(out *bytes.Buffer, values []any) error {
+	if f.writer != nil {
+		return f.writeRow(values)
+	}
+	for i, value := range values {
+		if !f.take(i, value) {
+			return f.mismatch(i, value)
+		}
+	}
+	f.waiting = append(f.waiting, slices.Clone(values))
+	if len(f.waiting) < lookAhead {
+		return nil
+	}
+	return f.write(out)
+}
+
+func (f *parquetFormat) mismatch(column int, value any) error {
+	c := f.columns[column]
+	return fmt.Errorf("column %s holds %s, but the rows before it have it as %s: cast the expression to one type", c.Name, text(value), c.Type)
+}
+
+func (f *parquetFormat) writeRow(values []any) error {
 	row := make(parquet.Row, len(values))
 	for i, value := range values {
 		cell, ok := parquetValue(f.columns[i].Type, value)
 		if !ok {
-			return fmt.Errorf("column %s holds %s, but its first row has it as %s: cast the expression to one type", f.columns[i].Name, text(value), f.columns[i].Type)
+			return f.mismatch(i, value)
 		}
 		level := 1
 		if cell.IsNull() {
@@ -102,8 +167,12 @@ func parquetValue(as table.Type, value any) (cell parquet.Value, ok bool) {
 	return cell, ok
 }
 
-func (f *parquetFormat) End(*bytes.Buffer) {
-	if err := f.writer.Close(); err != nil {
-		panic(err) // it writes to memory
+func (f *parquetFormat) End(out *bytes.Buffer) {
+	var err error
+	if f.writer == nil {
+		err = f.write(out)
+	}
+	if err = cmp.Or(err, f.writer.Close()); err != nil {
+		panic(err) // it writes to memory, and rows that waited have the types of their columns
 	}
 }

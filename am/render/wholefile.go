@@ -3,22 +3,88 @@ package render
 import (
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // A WholeFile is a file that is there whole or not at all. It is written beside its place, where only its owner can read
-// it, and gets its name when it is committed. Its errors do not tell the name that it had before.
+// it, and gets its name when it is committed; a symbolic link stays, and its target gets the name. What is not a regular file (a
+// device, a pipe) is written into then, and so is standard output by another name. Its errors do not tell the name that it
+// had before.
 type WholeFile struct {
 	file *os.File
 	path string
+	into func() (io.WriteCloser, error) // nil where the file gets the path
 }
 
 // CreateWholeFile begins a file that [WholeFile.Commit] gives the path.
 func CreateWholeFile(path string) (*WholeFile, error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".amsql-*")
-	return &WholeFile{file, path}, withoutPath(err)
+	into, err := special(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	folder := "" // for temporary files
+	if into == nil {
+		if path, err = linked(path); err != nil {
+			return nil, withoutPath(err)
+		}
+		folder = filepath.Dir(path)
+	}
+	file, err := os.CreateTemp(folder, ".amsql-*")
+	return &WholeFile{file, path, into}, withoutPath(err)
+}
+
+// special opens what must not be replaced; it is nil for a regular file and where there is none.
+func special(path string) (open func() (io.WriteCloser, error), err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, syscall.EISDIR
+	}
+	for _, stream := range []*os.File{os.Stdout, os.Stderr} { // /dev/stdout, and with > FILE also FILE
+		if other, err := stream.Stat(); err == nil && os.SameFile(info, other) {
+			return func() (io.WriteCloser, error) { return keptOpen{stream}, nil }, nil
+		}
+	}
+	if info.Mode().IsRegular() {
+		return nil, nil
+	}
+	return func() (io.WriteCloser, error) { return os.OpenFile(path, os.O_WRONLY, 0) }, nil
+}
+
+// keptOpen is a stream of the process.
+type keptOpen struct{ io.Writer }
+
+func (keptOpen) Close() error { return nil }
+
+// linked is where a path leads by symbolic links, the last of which may lead to what is not there yet.
+func linked(path string) (string, error) {
+	for range 40 { // as the system has it
+		folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(folder, filepath.Base(path))
+		if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSymlink {
+			return path, nil //nolint:nilerr // what is not there yet is not a link
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(target) {
+			target = folder + string(filepath.Separator) + target // Join would take .. for what it is not behind a link
+		}
+		path = target
+	}
+	return "", syscall.ELOOP
 }
 
 func (f *WholeFile) Write(text []byte) (int, error) {
@@ -28,11 +94,26 @@ func (f *WholeFile) Write(text []byte) (int, error) {
 
 // Commit gives the file its name.
 func (f *WholeFile) Commit() error {
+	if f.into != nil {
+		return withoutPath(f.copy())
+	}
 	err := cmp.Or(f.file.Sync(), f.file.Close())
 	if err == nil {
 		err = os.Rename(f.file.Name(), f.path)
 	}
 	return withoutPath(err)
+}
+
+func (f *WholeFile) copy() error {
+	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	to, err := f.into()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, f.file)
+	return cmp.Or(err, to.Close())
 }
 
 // Discard removes what has not been committed.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func Read(path string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := decode(text)
+	run, err := decode(bytes.TrimPrefix(text, []byte("\ufeff")))
 	if err == nil && (run.Started.IsZero() || run.Results == nil) {
 		err = errors.New("it has no started_at and reports")
 	}

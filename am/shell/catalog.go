@@ -14,7 +14,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// describedTable is a table as the shell tells of it: a connection's, or one of the user's own, which has no schema.
+// describedTable is a table as the shell tells of it: a connection's or a file's, or one that a statement has made, without
+// schema.
 type describedTable struct {
 	schema, name, description string
 	keys                      []string
@@ -36,11 +37,12 @@ func (s *shell) catalog(ctx context.Context) (tables []describedTable) {
 }
 
 const ownTablesSQL = `
-select t.name, c.name, c.type from pragma_table_list t, pragma_table_info(t.name, t.schema) c
-where t.type in ('table', 'view') and t.name not like 'sqlite!_%' escape '!' and t.schema in ('main', 'temp')
-order by t.name, c.cid`
+select t.name, c.name, c.type, iif(t.schema in ('main', 'temp'), '', t.schema) as schema
+from pragma_table_list t, pragma_table_info(t.name, t.schema) c
+where t.type in ('table', 'view') and t.name not like 'sqlite!_%' escape '!'
+order by schema, t.name, c.cid`
 
-// ownTables are those of files, and those that statements have made.
+// ownTables are those that statements have made and those of files, in the schemas of these.
 func (s *shell) ownTables(ctx context.Context) (tables []describedTable) {
 	rows, err := s.DB.Query(ctx, ownTablesSQL)
 	if err != nil {
@@ -53,8 +55,8 @@ func describeTables(rows *engine.Rows) (tables []describedTable) {
 	defer func() { _ = rows.Close() }() // what is missing of them is not offered
 	for rows.Next() {
 		cell := func(i int) string { text, _ := rows.Values()[i].(string); return text }
-		if n := len(tables); n == 0 || tables[n-1].name != cell(0) {
-			tables = append(tables, describedTable{name: cell(0)})
+		if n := len(tables); n == 0 || tables[n-1].name != cell(0) || tables[n-1].schema != cell(3) {
+			tables = append(tables, describedTable{schema: cell(3), name: cell(0)})
 		}
 		t := &tables[len(tables)-1]
 		t.columns = append(t.columns, table.Column{Name: cell(1), Type: declaredType(cell(2))})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/reeflective/readline"
@@ -25,6 +26,9 @@ type editor struct {
 	line    *readline.Shell
 	begin   string // prompt
 	row     int    // of the cursor, from the prompt's
+
+	completing sync.Mutex // while the completer works
+	abandoned  bool       // readline is left behind, and must not complete any more
 }
 
 func newEditor(streams terminal.Streams, complete func(text string, cursor int) readline.Completions) *editor {
@@ -48,6 +52,11 @@ func newEditor(streams terminal.Streams, complete func(text string, cursor int) 
 		return nil
 	})
 	e.line.Completer = func(line []rune, cursor int) readline.Completions {
+		e.completing.Lock()
+		defer e.completing.Unlock()
+		if e.abandoned {
+			return readline.Completions{}
+		}
 		return complete(string(line), len(string(line[:cursor])))
 	}
 	return e
@@ -75,6 +84,13 @@ func (e *editor) ask(ctx context.Context, question string) (string, error) {
 	return answer, err
 }
 
+// abandon waits until the completer has done: what it reads may be closed then.
+func (e *editor) abandon() {
+	e.completing.Lock()
+	defer e.completing.Unlock()
+	e.abandoned = true
+}
+
 // readline cannot be stopped: when the context ends, it is left behind to end with the process, and the terminal is put
 // right in its stead.
 func (e *editor) readline(ctx context.Context, prompt string) (string, error) {
@@ -86,6 +102,7 @@ func (e *editor) readline(ctx context.Context, prompt string) (string, error) {
 	text, err := terminal.Await(ctx, e.line.Readline)
 	switch {
 	case ctx.Err() != nil:
+		e.abandon()
 		const noBracketedPaste = "\x1b[?2004l"
 		_, _ = io.WriteString(e.streams.Err, noBracketedPaste+"\r\n")
 		return "", ctx.Err()

@@ -8,11 +8,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reeflective/readline"
+
 	"github.com/amsql/steampipe-plugin-am/am/redact"
+
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 func TestSQLIsWholeAtItsSemicolonOutsideOfQuotesAndComments(t *testing.T) {
@@ -186,4 +191,51 @@ func TestTheHistoryKeepsWhatHoldsNoSecret(t *testing.T) {
 	if slices.ContainsFunc(dotCommands(), func(c dotCommandSpec) bool { return redact.Mentions(c.name) }) {
 		t.Error("a command would not be kept")
 	}
+}
+
+func TestTheHistoryKeepsWhatStandsBehindALongText(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	h, err := openHistory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := "select '" + strings.Repeat("x", 70_000) + "'"
+	for _, text := range []string{"select 1", long, "select 2"} {
+		if err := h.add(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := openHistory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"select 1", long, "select 2"}; !slices.Equal(again.texts, want) {
+		t.Errorf("%d texts are left of %d", len(again.texts), len(want))
+	}
+}
+
+func TestAnAbandonedEditorCompletesNoMore(t *testing.T) {
+	begun, end := make(chan bool), make(chan bool)
+	closed := false
+	e := newEditor(terminal.Streams{}, func(string, int) readline.Completions {
+		begun <- true
+		<-end
+		if closed {
+			t.Error("the completer works on what is closed")
+		}
+		return readline.CompleteValues("a")
+	})
+	var working sync.WaitGroup
+	working.Go(func() { e.line.Completer([]rune("select"), 6) })
+	<-begun
+	working.Go(func() {
+		e.abandon()
+		closed = true
+	})
+	end <- true
+	working.Wait()
+	if !closed {
+		t.Error("not abandoned")
+	}
+	e.line.Completer([]rune("select"), 6) // or else it waits for the test
 }

@@ -1,16 +1,32 @@
 package workspace
 
-import "os"
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+)
 
-// LoadCSV makes a table of that name of a file of comma-separated values.
-func (w *Workspace) LoadCSV(name, path string) error {
-	file, err := os.Open(path)
-	if err != nil {
+// LoadCSV makes a table of that name of a file of separated values, or of standard input where the path is -. A separator of 0 is
+// found by the header.
+func (w *Workspace) LoadCSV(ctx context.Context, name, path string, separator rune) error {
+	text, err := w.readInput(ctx, path)
+	if onPath := new(fs.PathError); errors.As(err, &onPath) {
 		return Usage("--csv %s: %v", name, err)
 	}
-	defer file.Close()
-	if err := w.DB.LoadCSV(name, file); err != nil {
+	if err != nil {
+		return err
+	}
+	if err := w.DB.LoadCSV(name, bytes.NewReader(text), separator); err != nil {
 		return Usage("--csv %s: %s: %v", name, path, err)
 	}
 	return nil
+}
+
+func (w *Workspace) readInput(ctx context.Context, path string) ([]byte, error) {
+	if path == "-" {
+		return w.Streams.ReadAll(ctx)
+	}
+	return os.ReadFile(path)
 }

@@ -38,6 +38,7 @@ type Workspace struct {
 	Shown    func()                                                                // where set, shows the rows of a statement that wait for its end
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
+	files   []string // names of schemas
 	waiting []Schema // more than SQLite has room for, until a statement names them
 	cost    cost
 	ends    map[string]*methods.Ending // by connection; nil where statements only read
@@ -223,8 +224,12 @@ func (w *Workspace) Close(ctx context.Context) {
 const HowToConnect = "set AM_URL, AM_USERNAME and AM_PASSWORD, or write ~/.steampipe/config/am.spc (config/am.spc is a sample); " +
 	"without a server, amsql simulate starts one and amsql demo shows one"
 
-// Explain says why there is no table where there is no connection.
+// Explain says why there is no table where there is no connection, and which flag allows what was refused.
 func (w *Workspace) Explain(err error) error {
+	var refused *engine.RefusedError
+	if errors.As(err, &refused) {
+		return Usage("%v, unless amsql query has --allow-writes", err)
+	}
 	var sql *engine.Error
 	if len(w.Connections) > 0 || !errors.As(err, &sql) || !strings.HasPrefix(sql.Message, "no such table") {
 		return err

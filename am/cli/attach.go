@@ -1,0 +1,23 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
+)
+
+// attachFiles adds SQLite files of the user's own.
+func attachFiles(cmd *cobra.Command, w *workspace.Workspace, files []string) error {
+	for _, given := range files {
+		name, path, _ := strings.Cut(given, "=")
+		if name == "" || path == "" {
+			return misuse(cmd, "--attach %s: it takes the form name=file", given)
+		}
+		if err := w.AttachFile(name, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
