@@ -10,12 +10,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/shared"
-	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 )
 
 func main() {
 	if startedByPluginHost() {
-		plugin.Serve(&plugin.ServeOpts{PluginFunc: am.Plugin})
+		am.Serve()
 		return
 	}
 	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Standard()))
