@@ -63,7 +63,7 @@ func serverOf(t testing.TB, h host, d definition) *grpc.PluginServer {
 
 func request(limit *proto.NullableInt) *proto.ExecuteRequest {
 	return &proto.ExecuteRequest{
-		Table: "failing", Connection: "am", CallId: "call", QueryContext: &proto.QueryContext{Columns: []string{"name"}, Limit: limit},
+		Table: "failing", Connection: "am", CallId: "call", QueryContext: &proto.QueryContext{Columns: []string{"name"}},
 		ExecuteConnectionData: map[string]*proto.ExecuteConnectionData{"am": {Limit: limit}},
 	}
 }
@@ -169,4 +169,23 @@ func TestALimitEndsTheScanUnlessTheHostSortsOnlyAfterwards(t *testing.T) {
 	if got, err := count(serverOf(t, sqliteExtension, failing(3, nil)), &proto.NullableInt{Value: 3}); got != 3 || err != nil {
 		t.Errorf("limit 3 of 3 rows gives %d and %v", got, err)
 	}
+}
+
+func TestACancelledQueryEndsItsScan(t *testing.T) {
+	begun, ended := make(chan bool), make(chan bool)
+	endless := failing(0, nil)
+	endless.rows = func(ctx context.Context, _ *connection.Connection, _ table.Query) iter.Seq2[*int, error] {
+		return func(yield func(*int, error) bool) {
+			close(begun)
+			<-ctx.Done()
+			yield(nil, ctx.Err())
+			close(ended)
+		}
+	}
+	server := serverOf(t, embedded, endless)
+	ctx, cancel := context.WithCancel(t.Context())
+	server.CallExecuteAsync(request(nil), anywhere.NewLocalPluginStream(ctx))
+	<-begun
+	cancel()
+	<-ended
 }

@@ -82,17 +82,16 @@ func (t tableOf[T]) hydrate(open *pool) plugin.HydrateFunc {
 			return nil, nil
 		}
 		began := time.Now()
-		rows, err := t.scan(ctx, open, d)
+		found, err := t.scan(ctx, open, d)
 		if err != nil {
 			plugin.Logger(ctx).Error(t.name, "connection", d.Connection.Name, "error", err)
 			time.Sleep(time.Until(began.Add(listening)))
 			return nil, open.host.failure(ctx, d.Connection.Name, fmt.Errorf("%s: %w", t.name, err))
 		}
-		for i, row := range rows {
+		for row := range found.give() {
 			if d.RowsRemaining(ctx) <= 0 {
 				break
 			}
-			rows[i] = nil
 			d.StreamListItem(ctx, row)
 		}
 		return nil, nil
@@ -104,20 +103,21 @@ func (t tableOf[T]) hydrate(open *pool) plugin.HydrateFunc {
 const listening = 20 * time.Millisecond
 
 // scan returns all rows of a query, up to its limit, and no row of a scan that has not ended well.
-func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (found []*T, err error) {
-	q, possible := t.query(open.host, d.QueryContext)
-	if !possible {
-		return nil, nil
+func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (found held[T], err error) {
+	found = &heldRows[T]{}
+	if t.hold != nil {
+		found = t.hold()
 	}
+	q, possible := t.query(open.host, d.QueryContext)
 	limit := d.RowsRemaining(ctx)
-	if limit <= 0 {
-		return nil, ctx.Err()
+	if !possible || limit <= 0 {
+		return found, ctx.Err()
 	}
 	c, err := open.connection(ctx, d.Connection)
 	if err != nil {
 		return nil, err
 	}
-	defer c.begin()()
+	defer c.begin()() //nolint:contextcheck // the sign-out outlives a query that is cancelled
 	var count atomic.Int64
 	defer logProgress(plugin.Logger(ctx), t.name, c.Connection, &count)()
 	for row, err := range t.rows(ctx, c.Connection, q) {
@@ -130,7 +130,7 @@ func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (
 			return nil, fmt.Errorf("the SQLite extension hands on LIMIT %d although rows may still have to be sorted, filtered or skipped: "+
 				"keep all rows first (with t as materialized (select … from %s) select … from t limit %d), or use amsql", limit, t.name, limit)
 		}
-		found = append(found, row)
+		found.add(row)
 		if count.Add(1) == limit && !open.host.unsafeLimit {
 			break
 		}

@@ -17,6 +17,7 @@ type tableOf[T any] struct {
 	exact       bool // keys tell upper from lower case, which AM's names do not
 	columns     []column[T]
 	rows        func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*T, error]
+	hold        func() held[T] // keeps the rows of a scan for a plugin host; nil: as they are
 }
 
 type column[T any] struct {

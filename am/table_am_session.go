@@ -30,6 +30,7 @@ var sessionTable = tableOf[session]{
 		{"base_url", table.Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
 	},
 	rows: sessions,
+	hold: func() held[session] { return &heldSessions{} },
 }
 
 // session is a row of am_session.
