@@ -94,7 +94,13 @@ func sessionQuery(q table.Query) inventory.Query {
 			fields = append(fields, needed...)
 		}
 	}
-	return inventory.Query{Realms: q.Texts("realm"), Usernames: q.Texts("username"), Fields: fields, Limit: q.Limit}
+	realms, _ := names(q, "realm")
+	scanned := inventory.Query{Realms: realms, Fields: fields, Limit: q.Limit}
+	usernames, known := names(q, "username")
+	if scanned.Usernames = usernames; !known {
+		scanned.Usernames, scanned.Limit = nil, 0
+	}
+	return scanned
 }
 
 func newSessionScan(ctx context.Context, c *connection.Connection, q table.Query) (*sessionScan, error) {
