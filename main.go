@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/shared"
-	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/cli"
@@ -17,7 +16,7 @@ import (
 
 func main() {
 	if startedByPluginHost() {
-		plugin.Serve(&plugin.ServeOpts{PluginFunc: am.Plugin})
+		am.Serve()
 		return
 	}
 	os.Exit(cli.Main(context.Background(), os.Args[1:], terminal.Standard()))

@@ -3,6 +3,8 @@ package am_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -73,7 +75,7 @@ func TestPagesOfTheTablesHaveTheHubsForm(t *testing.T) {
 		for _, part := range []string{
 			"---\ntitle: \"Steampipe Table: " + name + " - Query ", " using SQL\"\ndescription: \"", "\"\nfolder: \"", "\"\n---\n",
 			"\n# Table: " + name + " - Query ", " using SQL\n", "\n## Table Usage Guide\n", "The `" + name + "` table ", "\n**Important Notes**\n",
-			"Permissions](../index.md#permissions)", "\n## Columns\n", "\n## Examples\n", "\n### ", "\n```sql+postgres\n", "\n```sql+sqlite\n",
+			"Permissions](" + repository + "docs/index.md#permissions)", "\n## Columns\n", "\n## Examples\n", "\n### ", "\n```sql+postgres\n", "\n```sql+sqlite\n",
 		} {
 			i := strings.Index(page[at:], part)
 			if i < 0 {
@@ -123,5 +125,45 @@ func TestColumnsOfTheTablesFollowTheConventions(t *testing.T) {
 				t.Errorf("%s has no column for its key %s", table.Name(), key)
 			}
 		}
+	}
+}
+
+// repository is where the pages are that the Hub does not have: it takes docs/index.md and docs/tables/*.md alone.
+const repository = "https://github.com/amsql/steampipe-plugin-am/blob/main/"
+
+func TestLinksOfTheHubsPagesAreAbsoluteAndLeadToAPage(t *testing.T) {
+	pages, err := filepath.Glob("../docs/tables/*.md")
+	must(t, err)
+	for _, path := range append(pages, "../docs/index.md") {
+		page, err := os.ReadFile(path)
+		must(t, err)
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]*)\)`).FindAllStringSubmatch(string(page), -1) {
+			address, anchor, _ := strings.Cut(link[1], "#")
+			switch file, ours := strings.CutPrefix(address, repository); {
+			case address == "":
+				hasHeading(t, path, path, anchor)
+			case ours:
+				hasHeading(t, path, "../"+file, anchor)
+			case !strings.HasPrefix(address, "https://"):
+				t.Errorf("%s: the link %s is relative", path, link[1])
+			}
+		}
+	}
+}
+
+func hasHeading(t *testing.T, from, path, anchor string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Errorf("%s: %v", from, err)
+		return
+	}
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(content), -1) {
+		if strings.ReplaceAll(strings.ToLower(regexp.MustCompile(`[^\w\s-]`).ReplaceAllString(heading[1], "")), " ", "-") == anchor {
+			return
+		}
+	}
+	if anchor != "" {
+		t.Errorf("%s: %s has no heading for #%s", from, path, anchor)
 	}
 }

@@ -1,9 +1,13 @@
 package am_test
 
 import (
+	"os"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -23,4 +27,24 @@ func furnish(t *testing.T, server *simulator.Server, address string) {
 	must(t, admin.AddSessionService(t.Context(), "/bravo", 10, 45, 3))
 	must(t, admin.CreateWhitelist(t.Context(), "/", "AMCtxId", "LoginLocation"))
 	must(t, admin.DeactivateRealm(t.Context(), "/alpha/nested"))
+}
+
+// A role belongs to all databases of a cluster.
+func TestAccountOfTheDashboardsIsMadeInEachDatabaseOfACluster(t *testing.T) {
+	script, err := os.ReadFile("../docs/dashboards/reader.sql")
+	must(t, err)
+	first := postgrestest.Connect(t)
+	for _, name := range []string{"audit_east", "audit_west"} {
+		_, err := first.Exec(t.Context(), "create database "+name)
+		must(t, err)
+		config := first.Config()
+		config.Database = name
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		must(t, err)
+		for _, statement := range []string{"create schema amsql", string(script), string(script)} {
+			_, err := conn.Exec(t.Context(), statement)
+			must(t, err)
+		}
+		must(t, conn.Close(t.Context()))
+	}
 }

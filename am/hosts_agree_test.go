@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -186,6 +187,42 @@ func TestNamesThatAMTakesForOneGiveEachSessionOnce(t *testing.T) {
 			}
 			if len(rows) != c.want || len(handles) != c.want {
 				t.Errorf("%T: %s gives %d rows of %d sessions, want %d", h, c.sql(), len(rows), len(handles), c.want)
+			}
+		}
+	}
+}
+
+// AM finds a user by the universal identifier and by full-width letters, too. In SQL those are other names.
+func TestSpellingsThatAreOtherNamesInSQLGiveNoSessionTwice(t *testing.T) {
+	sim, url := server(t, simulator.Options{Realms: 2})
+	logIn(t, sim, "/alpha", "berta", "berta", "anna")
+	config := asAdministrator(t, sim, url)
+	const alias, wide = "id=berta,ou=user,o=alpha,ou=services,dc=openam,dc=example,dc=org", "ｂｅｒｔａ"
+	for _, h := range []host{newPluginHost(t, config), newPluginHostOf(t, am.PluginOfExporter, config), newEngineHost(t, config)} {
+		for _, c := range []struct {
+			question
+			want []string
+		}{
+			{question{username: []string{"berta", alias}}, []string{"berta", "berta"}},
+			{question{username: []string{wide, "berta"}, realm: []string{"/alpha"}}, []string{"berta", "berta"}},
+			{question{username: []string{alias}}, nil},
+			{question{username: []string{"BERTA", "berta"}}, []string{"berta", "berta"}},
+			{question{username: []string{"berta", "BERTA"}}, []string{"berta", "berta"}},
+			{question{username: []string{"BERTA"}}, []string{"BERTA", "BERTA"}},
+			{question{realm: []string{"/ALPHA", "/alpha"}, username: []string{"anna"}}, []string{"anna"}},
+			{question{table: "am_user", realm: []string{"/alpha"}, username: []string{"berta", alias}, columns: []string{"username"}}, []string{"berta"}},
+		} {
+			rows, err := h.ask(t.Context(), c.question)
+			must(t, err)
+			var got []string
+			for _, r := range rows {
+				got = append(got, fmt.Sprint(r["username"]))
+				if realm, there := r["realm"]; there && realm != "/alpha" {
+					t.Errorf("%T: %s: a row has the realm %v", h, c.sql(), realm)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%T: %s gives %q, want %q", h, c.sql(), got, c.want)
 			}
 		}
 	}

@@ -42,6 +42,13 @@ func TestSteampipeAndAmsqlShowTheSameSchema(t *testing.T) {
 	if len(amsql) == 0 {
 		t.Fatal("amsql shows no tables")
 	}
+	for name, s := range steampipe {
+		if len(s.keys) > 0 {
+			t.Errorf("%s has the key columns %q for Steampipe, whose planner takes a join's other conditions for checked", name, s.keys)
+		}
+		s.keys = amsql[name].keys
+		steampipe[name] = s
+	}
 	if d := cmp.Diff(steampipe, amsql, cmp.AllowUnexported(tableSchema{})); d != "" {
 		t.Errorf("Steampipe's (-) and amsql's (+) schema differ:\n%s", d)
 	}

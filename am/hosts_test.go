@@ -118,21 +118,31 @@ func hcl(c connection.Config) string {
 
 const connectionName = "am"
 
-// pluginHost is the plugin in the process, as Turbot's SQLite extension, exporter and FDW have it.
+// pluginHost is the plugin in the process, as Turbot's FDW has it. A nil row ends its stream, and what comes behind is lost.
 type pluginHost struct{ server *grpc.PluginServer }
 
 func newPluginHost(t testing.TB, c connection.Config) pluginHost {
+	t.Helper()
+	return newPluginHostOf(t, am.Plugin, c)
+}
+
+func newPluginHostOf(t testing.TB, of plugin.PluginFunc, c connection.Config) pluginHost {
 	t.Helper()
 	if raceDetector {
 		t.Skip("the SDK counts the rows of a query in several goroutines without a lock (5.14.1, queryStatus.rowsStreamed)")
 	}
 	t.Setenv("STEAMPIPE_LOG_LEVEL", "error") // the plugin's log goes to standard error
-	h := pluginHost{plugin.Server(&plugin.ServeOpts{PluginFunc: am.Plugin})}
+	h := pluginHost{plugin.Server(&plugin.ServeOpts{PluginFunc: of})}
+	h.configure(t, c)
+	return h
+}
+
+func (h pluginHost) configure(t testing.TB, c connection.Config) {
+	t.Helper()
 	configs := &proto.SetAllConnectionConfigsRequest{Configs: []*proto.ConnectionConfig{connectionConfig(c)}}
 	if _, err := h.server.SetAllConnectionConfigs(configs); err != nil {
 		t.Fatal(err)
 	}
-	return h
 }
 
 func connectionConfig(c connection.Config) *proto.ConnectionConfig {

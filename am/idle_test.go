@@ -19,7 +19,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-func TestPluginSignsOutWhenItIsIdle(t *testing.T) {
+func TestPluginSignsOutAfterItsLastScan(t *testing.T) {
 	for _, entry := range os.Environ() { // AM_… variables of whoever runs the test
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AM_") {
 			t.Setenv(name, "")
@@ -38,19 +38,20 @@ func TestPluginSignsOutWhenItIsIdle(t *testing.T) {
 	config := connection.Config{BaseURL: new(s.URL + sim.ContextPath()), Username: &user, Password: &password}
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.WithValue(t.Context(), context_key.Logger, hclog.NewNullLogger())
-		open := &pool{}
+		open := &pool{host: served}
 		for _, step := range []struct {
 			wait     time.Duration
 			query    bool
 			sessions int // of the administrator
 		}{
 			{wait: 0, query: true, sessions: 1},
-			{wait: idleSignOut - time.Second, sessions: 1},
+			{wait: served.grace - time.Millisecond, sessions: 1},
 			{wait: 0, query: true, sessions: 1},
-			{wait: idleSignOut - time.Second, sessions: 1}, // since the latest query
-			{wait: 2 * time.Second, sessions: 0},
+			{wait: served.grace - time.Millisecond, sessions: 1}, // since the latest query
+			{wait: 2 * time.Millisecond, sessions: 0},
 			{wait: time.Hour, query: true, sessions: 1},
-			{wait: idleSignOut + time.Second, sessions: 0},
+			{wait: served.grace + time.Millisecond, sessions: 0},
+			{wait: 0, query: true, sessions: 1},
 		} {
 			time.Sleep(step.wait)
 			synctest.Wait()
@@ -59,6 +60,20 @@ func TestPluginSignsOutWhenItIsIdle(t *testing.T) {
 			}
 			if got := sessionsOf(sim, user); got != step.sessions {
 				t.Errorf("after %s (query: %t) there are %d sessions of the plugin, want %d", step.wait, step.query, got, step.sessions)
+			}
+		}
+		open.signOut() // as at the end of its process
+		if got := sessionsOf(sim, user); got != 0 {
+			t.Errorf("after its end there are %d sessions of the plugin", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.WithValue(t.Context(), context_key.Logger, hclog.NewNullLogger())
+		open := &pool{host: embedded}
+		for range 3 {
+			query(ctx, t, open, config)
+			if got := sessionsOf(sim, user); got != 0 {
+				t.Errorf("after a query of a process that can end at any time there are %d sessions of the plugin", got)
 			}
 		}
 	})

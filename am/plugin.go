@@ -3,7 +3,11 @@ package am
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/turbot/steampipe-plugin-sdk/v5/grpc/proto"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin"
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin/transform"
@@ -12,10 +16,20 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// Plugin is the Steampipe plugin. All of Turbot's hosts (Steampipe, the Postgres FDW, the SQLite extension, the
+// Plugin is the Steampipe plugin. Turbot's hosts that link a plugin (the Postgres FDW, the SQLite extension, the
 // exporter) compile in this function by its name.
 func Plugin(_ context.Context) *plugin.Plugin {
-	open := &pool{}
+	return newPlugin(&pool{host: thisHost()})
+}
+
+// Serve is the plugin in a process of its own, as Steampipe starts it, until the host ends it.
+func Serve() {
+	open := &pool{host: served}
+	defer open.signOut()
+	plugin.Serve(&plugin.ServeOpts{PluginFunc: func(context.Context) *plugin.Plugin { return newPlugin(open) }})
+}
+
+func newPlugin(open *pool) *plugin.Plugin {
 	p := &plugin.Plugin{
 		Name:                   "steampipe-plugin-am",
 		ConnectionConfigSchema: &plugin.ConnectionConfigSchema{NewInstance: func() any { return &connection.Config{} }},
@@ -44,7 +58,10 @@ func (t tableOf[T]) plugin(open *pool) *plugin.Table {
 		// With the SDK's cache an answer of more than 1,000 rows can have some twice and lack others (5.14), and a list
 		// of sessions that is minutes old misleads.
 		Cache: &plugin.TableCacheOptions{Enabled: false},
-		List:  &plugin.ListConfig{KeyColumns: plugin.OptionalColumns(t.keys), Hydrate: t.hydrate(open)},
+		List:  &plugin.ListConfig{Hydrate: t.hydrate(open)},
+	}
+	if open.host.keyColumns {
+		p.List.KeyColumns = plugin.OptionalColumns(t.keys)
 	}
 	for _, c := range t.columns {
 		p.Columns = append(p.Columns, &plugin.Column{
@@ -57,56 +74,170 @@ func (t tableOf[T]) plugin(open *pool) *plugin.Table {
 	return p
 }
 
-// hydrate streams rows to the SDK. It stops when the SDK has had enough: the limit itself is left to the SDK, for
-// hosts have been seen to push one although a condition stayed behind.
+// hydrate gives the SDK all rows of a scan that has ended well, or an error and no row: behind a row, hosts take an
+// error for the end (SDK 5.14.1: LocalPluginStream.Recv looks at done before it looks at err).
 func (t tableOf[T]) hydrate(open *pool) plugin.HydrateFunc {
 	return func(ctx context.Context, d *plugin.QueryData, _ *plugin.HydrateData) (any, error) {
-		c, err := open.connection(ctx, d.Connection)
-		if err != nil {
-			return nil, err
-		}
-		defer c.begin()()
-		q := table.Query{Columns: d.QueryContext.Columns, Quals: pluginQuals(t.keys, d)}
-		if !t.exact && answeredElsewhere(q, d.QueryContext.UnsafeQuals) {
+		if !answers(d) {
 			return nil, nil
 		}
-		for row, err := range t.rows(ctx, c.Connection, q) {
-			if err != nil {
-				plugin.Logger(ctx).Error(t.name, "connection", c.Name(), "error", err)
-				return nil, fmt.Errorf("%s: %w", t.name, err)
-			}
-			if d.StreamListItem(ctx, row); d.RowsRemaining(ctx) == 0 {
+		began := time.Now()
+		found, err := t.scan(ctx, open, d)
+		if err != nil {
+			plugin.Logger(ctx).Error(t.name, "connection", d.Connection.Name, "error", err)
+			time.Sleep(time.Until(began.Add(listening)))
+			return nil, open.host.failure(ctx, d.Connection.Name, fmt.Errorf("%s: %w", t.name, err))
+		}
+		for row := range found.give() {
+			if d.RowsRemaining(ctx) <= 0 {
 				break
 			}
+			d.StreamListItem(ctx, row)
 		}
 		return nil, nil
 	}
 }
 
-// pluginQuals are the quals of key columns. An IN list on one key column comes as a call a value, lists on two come
-// whole.
-func pluginQuals(keys []string, d *plugin.QueryData) []table.Qual {
-	var quals []table.Qual
-	for _, key := range keys {
-		value := d.EqualsQuals[key]
-		if value == nil {
-			continue
-		}
-		if list := value.GetListValue(); list != nil {
-			quals = append(quals, table.Qual{Column: key, Values: protoTexts(list.GetValues())})
-			continue
-		}
-		quals = append(quals, table.Qual{Column: key, Values: protoTexts([]*proto.QualValue{value})})
+// listening is the time that an error takes at least. The SDK and the hosts start what reads errors concurrently with
+// what can fail, and can take an error that comes before they read for the end of the rows.
+const listening = 20 * time.Millisecond
+
+// scan returns all rows of a query, up to its limit, and no row of a scan that has not ended well.
+func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (found held[T], err error) {
+	found = &heldRows[T]{}
+	if t.hold != nil {
+		found = t.hold()
 	}
-	return quals
+	q, possible := t.query(open.host, d.QueryContext)
+	limit := d.RowsRemaining(ctx)
+	if !possible || limit <= 0 {
+		return found, ctx.Err()
+	}
+	c, err := open.connection(ctx, d.Connection)
+	if err != nil {
+		return nil, err
+	}
+	defer c.begin()() //nolint:contextcheck // the sign-out outlives a query that is cancelled
+	var count atomic.Int64
+	defer logProgress(plugin.Logger(ctx), t.name, c.Connection, &count)()
+	for row, err := range t.rows(ctx, c.Connection, q) {
+		switch {
+		case err != nil:
+			return nil, err
+		case !t.matches(row, q.Quals):
+			continue
+		case open.host.unsafeLimit && count.Load() == limit:
+			return nil, fmt.Errorf("the SQLite extension hands on LIMIT %d although rows may still have to be sorted, filtered or skipped: "+
+				"keep all rows first (with t as materialized (select … from %s) select … from t limit %d), or use amsql", limit, t.name, limit)
+		}
+		found.add(row)
+		if count.Add(1) == limit && !open.host.unsafeLimit {
+			break
+		}
+	}
+	return found, ctx.Err()
 }
 
-func protoTexts(values []*proto.QualValue) []any {
-	texts := make([]any, 0, len(values))
+// query is what the host asks, and whether any row can be the answer.
+func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, possible bool) {
+	q.Columns = slices.Clone(asked.Columns)
+	for _, key := range t.keys {
+		var qual table.Qual
+		for _, condition := range asked.UnsafeQuals[key].GetQuals() {
+			values := texts(condition, of)
+			switch {
+			case values == nil:
+			case qual.Values == nil:
+				qual = table.Qual{Column: key, Values: values}
+			default: // both must hold
+				qual.Values = slices.DeleteFunc(qual.Values, func(value any) bool { return !slices.Contains(values, value) })
+			}
+		}
+		switch {
+		case qual.Column == "":
+			continue
+		case len(qual.Values) == 0:
+			return q, false
+		}
+		q.Quals = append(q.Quals, qual)
+		if !slices.Contains(q.Columns, key) {
+			q.Columns = append(q.Columns, key) // for matches
+		}
+	}
+	return q, true
+}
+
+// unknown is what the FDW sends for a value that is known only while the statement runs: of a subquery, a parameter, a
+// join (its issue 52).
+const unknown = "?"
+
+// texts are the distinct values of `column = value` and `column IN (values…)`, or nil: then the condition is another one,
+// which is the host's to check.
+func texts(condition *proto.Qual, of host) (texts []any) {
+	if condition.GetStringValue() != "=" {
+		return nil
+	}
+	values := []*proto.QualValue{condition.GetValue()}
+	if list := condition.GetValue().GetListValue(); list != nil {
+		values = list.GetValues()
+	}
 	for _, value := range values {
-		if v, ok := value.GetValue().(*proto.QualValue_StringValue); ok {
-			texts = append(texts, v.StringValue)
+		text, ok := value.GetValue().(*proto.QualValue_StringValue)
+		if !ok || text.StringValue == unknown && !of.keyColumns {
+			return nil
+		}
+		if !slices.Contains(texts, any(text.StringValue)) {
+			texts = append(texts, text.StringValue)
 		}
 	}
 	return texts
+}
+
+// matches reports whether a row is what the quals ask for. The exporter does not check them itself.
+func (t tableOf[T]) matches(row *T, quals []table.Qual) bool {
+	for _, qual := range quals {
+		i := slices.IndexFunc(t.columns, func(c column[T]) bool { return c.name == qual.Column })
+		if !slices.Contains(qual.Values, t.columns[i].value(row)) {
+			return false
+		}
+	}
+	return true
+}
+
+// answers reports whether a call is the one that answers. The SDK makes a call for each value of an IN list on a key
+// column: that for the first value answers for all of the list, so that an error of one comes before the rows of another.
+func answers(d *plugin.QueryData) bool {
+	for column, value := range d.EqualsQuals {
+		for _, condition := range d.QueryContext.UnsafeQuals[column].GetQuals() {
+			if slices.Index(condition.GetValue().GetListValue().GetValues(), value) > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+const progressInterval = 10 * time.Second
+
+// logProgress logs how far a long scan is until it is stopped.
+func logProgress(log hclog.Logger, name string, c *connection.Connection, rows *atomic.Int64) (stop func()) {
+	began, before := time.Now(), c.Requests()
+	ticker, ended, gone := time.NewTicker(progressInterval), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		for {
+			select {
+			case <-ticker.C:
+				log.Info("still scanning", "table", name, "connection", c.Name(), "rows", rows.Load(), "requests", c.Requests()-before,
+					"elapsed", time.Since(began).Round(time.Second).String())
+			case <-ended:
+				return
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(ended)
+		<-gone
+	}
 }

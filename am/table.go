@@ -18,6 +18,7 @@ type tableOf[T any] struct {
 	columns     []column[T]
 	rows        rowsOf[T]
 	lookups     func(rowsOf[T]) rowsOf[T] // what takes the place of rows for the lookups of one statement; nil: rows
+	hold        func() held[T]            // keeps the rows of a scan for a plugin host; nil: as they are
 }
 
 type column[T any] struct {

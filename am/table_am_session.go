@@ -35,6 +35,7 @@ var sessionTable = tableOf[session]{
 		l := byUser[session]{lookup: rows, list: listSessions, name: func(s *session) string { return s.Username }, spell: (*session).spelled}
 		return l.rows
 	},
+	hold: func() held[session] { return &heldSessions{} },
 }
 
 // session is a row of am_session.
@@ -98,7 +99,13 @@ func sessionQuery(q table.Query) inventory.Query {
 			fields = append(fields, needed...)
 		}
 	}
-	return inventory.Query{Realms: q.Texts("realm"), Usernames: q.Texts("username"), Fields: fields, Limit: q.Limit}
+	realms, _ := names(q, "realm")
+	scanned := inventory.Query{Realms: realms, Fields: fields, Limit: q.Limit}
+	usernames, known := names(q, "username")
+	if scanned.Usernames = usernames; !known {
+		scanned.Usernames, scanned.Limit = nil, 0
+	}
+	return scanned
 }
 
 // listSessions lists a realm for lookups by user name.

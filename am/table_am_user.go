@@ -72,7 +72,12 @@ type user struct {
 }
 
 func userQuery(q table.Query) inventory.UserQuery {
-	return inventory.UserQuery{Realms: q.Texts("realm"), Names: q.Texts("username"), Status: q.Wants("status") || q.Wants("is_active")}
+	realms, _ := names(q, "realm")
+	usernames, known := names(q, "username")
+	if !known {
+		usernames = nil
+	}
+	return inventory.UserQuery{Realms: realms, Names: usernames, Status: q.Wants("status") || q.Wants("is_active")}
 }
 
 func (u *user) active() any {

@@ -1,0 +1,40 @@
+package am
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+func TestHeldSessionsComeBackAsTheyWere(t *testing.T) {
+	for _, n := range []int{0, 1, sessionsOfABlock, 3*sessionsOfABlock + 1} {
+		var want []*rest.Session
+		var rows heldSessions
+		of := &sessionScan{}
+		for i := range n {
+			s := &rest.Session{Realm: fmt.Sprint("/realm", i/700%3)}
+			if i%3 > 0 { // else it has what a scan of few columns has
+				s.Username, s.UniversalID, s.Handle = fmt.Sprint("user", i), "id=日本,ou=user", fmt.Sprint("shandle:", i*i)
+				s.LatestAccess = time.Date(2026, 11, 28, 7, 47, 17, i%1000*1e6, time.UTC)
+				s.MaxSessionExpiration = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+				s.Properties = map[string]any{"AMCtxId": i}
+			}
+			want = append(want, s)
+			rows.add(&session{s, of})
+		}
+		var got []*rest.Session
+		for row := range rows.give() {
+			if row.scan != of {
+				t.Error("a row has another scan")
+			}
+			got = append(got, row.Session)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%d rows: %s", n, d)
+		}
+	}
+}
