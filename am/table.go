@@ -3,6 +3,7 @@ package am
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
@@ -60,10 +61,13 @@ func (b *bound[T]) Name() string        { return b.name }
 func (b *bound[T]) Description() string { return b.description }
 func (b *bound[T]) Keys() []string      { return b.keys }
 
+// foldedColumns hold names of users and realms, in whichever table.
+var foldedColumns = []string{"username", "realm", "path"}
+
 func (b *bound[T]) Columns() []table.Column {
 	columns := make([]table.Column, len(b.columns))
 	for i, c := range b.columns {
-		columns[i] = table.Column{Name: c.name, Type: c.kind, Description: c.description}
+		columns[i] = table.Column{Name: c.name, Type: c.kind, Description: c.description, Folded: slices.Contains(foldedColumns, c.name)}
 	}
 	return columns
 }

@@ -42,7 +42,7 @@ func (db *DB) LoadCSV(name string, values io.Reader, separator rune) error {
 	if err != nil {
 		return err
 	}
-	columns, err := columnsOf(header)
+	columns, err := db.columnsOf(header)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func findSeparator(text []byte) rune {
 }
 
 // columnsOf declares the columns.
-func columnsOf(header []string) (columns []string, err error) {
+func (db *DB) columnsOf(header []string) (columns []string, err error) {
 	numbers := map[string]int{}
 	for i, name := range header {
 		if name = strings.TrimSpace(name); name == "" {
@@ -151,7 +151,7 @@ func columnsOf(header []string) (columns []string, err error) {
 			return nil, fmt.Errorf("columns %d and %d are both called %q", other, i+1, name)
 		}
 		numbers[strings.ToLower(name)] = i + 1
-		columns = append(columns, sqlite3.QuoteIdentifier(name)+" TEXT")
+		columns = append(columns, sqlite3.QuoteIdentifier(name)+" TEXT"+db.foldsAs(name))
 	}
 	return columns, nil
 }

@@ -58,6 +58,8 @@ type DB struct {
 	writes  bool // statements may write to files
 	guarded bool // what runs is a statement of the user's
 
+	folded map[string]bool // names of columns that hold names of users and realms
+
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
 }
@@ -71,8 +73,8 @@ func Open(ctx context.Context) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	db := &DB{conn: conn, memories: map[*memory]bool{}, room: maxKept}
-	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
+	db := &DB{conn: conn, memories: map[*memory]bool{}, room: maxKept, folded: map[string]bool{}}
+	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), conn.CreateCollation(nameCollation, compareNames), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
 	}
 	return db, nil
@@ -92,6 +94,7 @@ func (db *DB) Attach(schema string, tables ...table.Table) error {
 		return fmt.Errorf("attach schema %s: %w", schema, err)
 	}
 	for _, t := range tables {
+		db.fold(t.Columns())
 		if err := db.createTable(schema, t); err != nil {
 			return errors.Join(fmt.Errorf("attach table %s.%s: %w", schema, t.Name(), err), db.conn.Exec(`DETACH `+name))
 		}

@@ -7,5 +7,5 @@
 // A scan that a statement runs once is streamed. What it runs more than once, such as the inner table of a join, stays in
 // memory while the statement lasts (memory.go), so that a source is asked once for the same rows.
 //
-// It may import table, and nothing else of this module: it knows nothing of AM. Start with [DB].
+// Of this module it may import table, and crest for how names compare. Start with [DB].
 package engine

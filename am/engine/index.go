@@ -5,20 +5,22 @@ import (
 	"math"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // An index finds rows by what they have in a column. What it finds, SQLite checks again.
 type index struct {
 	as    table.Type
+	names bool
 	rows  map[any][]any
 	other []any // rows whose cells cannot be told: SQLite must see them
 }
 
 func newIndex(t *virtualTable, column int, rows []any) *index {
-	x := &index{as: t.columns[column].Type, rows: map[any][]any{}}
+	x := &index{as: t.columns[column].Type, names: t.isFolded(column), rows: map[any][]any{}}
 	for _, row := range rows {
-		key, can := indexKey(t.cell(row, column), x.as)
+		key, can := x.key(t.cell(row, column))
 		switch {
 		case !can:
 			x.other = append(x.other, row)
@@ -31,9 +33,17 @@ func newIndex(t *virtualTable, column int, rows []any) *index {
 
 // find gives the rows with a value as [equal] makes it.
 func (x *index) find(value any) []any {
-	key, _ := indexKey(value, x.as)
+	key, _ := x.key(value)
 	rows := x.rows[key]
 	return append(rows[:len(rows):len(rows)], x.other...)
+}
+
+// key is that of a cell, the same for names that differ in case.
+func (x *index) key(cell any) (key any, can bool) {
+	if name, is := cell.(string); is && x.names {
+		cell = crest.Fold(name)
+	}
+	return indexKey(cell, x.as)
 }
 
 // indexKey is the same for all cells of a column that SQLite takes for equal, and nil for NULL.

@@ -124,6 +124,9 @@ func (t *virtualTable) collation(column int) string {
 	if column >= 0 && t.columns[column].Type == table.Timestamp {
 		return instants
 	}
+	if t.isFolded(column) {
+		return nameCollation
+	}
 	return "BINARY"
 }
 

@@ -30,6 +30,10 @@ type Column struct {
 	Name        string
 	Type        Type
 	Description string
+
+	// Folded is whether the cells are names of users or realms, which AM compares without regard to case, and so do hosts
+	// that can.
+	Folded bool
 }
 
 // Encode makes JSON of a cell of a JSON column, which is how SQL and every output takes it. Other cells, NULL, and what
