@@ -138,19 +138,45 @@ func (x *exchange) logIn(name, password string, noSession bool) error {
 			return err
 		}
 		x.authHeaders(x.cookies(authCookie, x.pendingToken())...)
-		return x.ok(object{{"message", "Authentication Successful"}, {"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}})
+		return x.ok(append(object{{"message", "Authentication Successful"}}, x.welcome()...))
 	}
 	s, err := x.login(x.realm, name, &password)
 	if err != nil {
 		return err
 	}
 	token := x.token(s)
+	if x.httpOnly {
+		return x.logInByCookie(token)
+	}
 	cookie := x.cookie
 	if s.token != "" {
 		cookie = authCookie // measured on OpenAM 16.0.5 for client-side sessions
 	}
 	x.authHeaders(x.cookies(cookie, token)...)
-	return x.ok(object{{"tokenId", token}, {"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}})
+	return x.ok(append(object{{"tokenId", token}}, x.welcome()...))
+}
+
+// welcome is what a successful sign-in says beside the token.
+func (x *exchange) welcome() object {
+	return object{{"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}}
+}
+
+// logInByCookie answers a sign-in where the session cookie is HttpOnly: OpenAM leaves the token out of the answer (option
+// of release 16.1), PingAM has an empty one (default of release 8, "HttpOnly session cookies").
+func (x *exchange) logInByCookie(token string) error {
+	cookies := x.cookies(x.cookie, token)
+	doc := x.welcome()
+	if x.profile.domain == "" {
+		cookies = append(cookies, x.cookie+"="+token+"; Path=/")
+		doc = append(object{{"tokenId", ""}}, doc...)
+	}
+	for i, cookie := range cookies {
+		if strings.HasPrefix(cookie, x.cookie+"=") {
+			cookies[i] = cookie + "; HttpOnly"
+		}
+	}
+	x.authHeaders(cookies...)
+	return x.ok(doc)
 }
 
 // authCookie carries a session that is not ready yet.

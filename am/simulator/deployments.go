@@ -24,6 +24,11 @@ var deployments = []Deployment{
 		Description: "the token store returns at most 1,000 sessions for a query, even where AM allows more",
 		apply:       func(s *Server) { s.storeLimit = 1000 },
 	},
+	{
+		Name:        "httponly",
+		Description: "the session cookie is HttpOnly, so that a sign-in answers without a token and sets it as a cookie: PingAM 8's default",
+		apply:       func(s *Server) { s.httpOnly = true },
+	},
 }
 
 // Deployments returns the deployments that Options may name.

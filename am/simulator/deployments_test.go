@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -42,15 +43,44 @@ func TestATokenStoreMayStopBelowAMsCapWithoutASign(t *testing.T) {
 	}
 }
 
+func TestTheTokenOfAnHttpOnlyCookieIsInNoAnswer(t *testing.T) {
+	for profile, body := range map[string]string{
+		"openam":     `{"successUrl":"/openam/console","realm":"/"}`,
+		"pingam-8.1": `{"tokenId":"","successUrl":"/am/console","realm":"/"}`,
+	} {
+		sim := start(t, Options{Profile: profile, Deployments: []string{"httponly"}})
+		r := sim.do("POST", "/authenticate", "{}", "X-OpenAM-Username", adminName, "X-OpenAM-Password", adminPassword)
+		if r.status != 200 || r.body != body {
+			t.Errorf("%s: %d %s, want %s", profile, r.status, r.body, body)
+		}
+		for _, cookie := range (&http.Response{Header: r.header}).Cookies() {
+			if cookie.Name == sim.sim.CookieName() {
+				if !cookie.HttpOnly {
+					t.Errorf("%s: the cookie is not HttpOnly", profile)
+				}
+				sim.token = cookie.Value
+			}
+		}
+		if info := sim.action("getSessionInfo", "", "{}"); info.status != 200 || info.doc(t)["username"] != adminName {
+			t.Errorf("%s: the cookie's token is answered %d %s", profile, info.status, info.body)
+		}
+	}
+}
+
+func deploymentNames() (names []string) {
+	for _, d := range Deployments() {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
 func TestDeploymentsCombine(t *testing.T) {
-	var names []string
 	for _, d := range Deployments() {
 		if d.Name == "" || d.Description == "" {
 			t.Errorf("%+v has no name or no description", d)
 		}
-		names = append(names, d.Name)
 	}
-	sim, err := New(Options{ListCap: 5000, Deployments: names})
+	sim, err := New(Options{ListCap: 5000, Deployments: deploymentNames()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +91,7 @@ func TestDeploymentsCombine(t *testing.T) {
 
 func TestAnUnknownDeploymentIsRefusedWithTheNames(t *testing.T) {
 	_, err := New(Options{Deployments: []string{"user-list-100", "cloudy"}})
-	if want := `Deployments: invalid "cloudy": must be one of user-list-100, store-limit-1000`; err == nil || !strings.HasSuffix(err.Error(), want) {
+	if want := `Deployments: invalid "cloudy": must be one of ` + strings.Join(deploymentNames(), ", "); err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
