@@ -3,12 +3,12 @@ package rest
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
@@ -18,6 +18,8 @@ import (
 type Password struct {
 	Username, Password string
 	Service            string // the tree or chain that takes them; the realm's default by default
+	OTP                string // a one-time password, for a second factor
+	TOTPSecret         string // what one-time passwords are made from (RFC 6238), in base32
 }
 
 func (p Password) given() bool     { return p.Username != "" || p.Password != "" }
@@ -27,6 +29,13 @@ func (p Password) bearer() bool    { return false }
 func (p Password) check() error {
 	if p.Username == "" || p.Password == "" {
 		return errors.New("username and password go together, and one of them is empty (AM_USERNAME, AM_PASSWORD)")
+	}
+	if p.OTP != "" && p.TOTPSecret != "" {
+		return errors.New("otp and totp_secret exclude each other: keep one (AM_OTP, AM_TOTP_SECRET)")
+	}
+	if p.TOTPSecret != "" {
+		_, err := p.oneTimePassword(time.Now())
+		return err
 	}
 	return nil
 }
@@ -40,8 +49,9 @@ func (p Password) signIn(ctx context.Context, c *Client) (*credential, error) {
 	return &credential{header: cookie, value: token, session: true}, err
 }
 
-// authenticate begins a session with name and password in headers ("zero page login"). Where session cookies are HttpOnly,
-// the token is in the cookie alone.
+// authenticate begins a session with name and password in headers ("zero page login"), and answers what AM asks for all
+// the same: a tree without a Zero Page Login Collector node takes no headers, and others want a second factor. Where session
+// cookies are HttpOnly, the token is in the cookie alone.
 //
 // Source: PingAM 8, Authenticate over REST; HttpOnly session cookies. OpenAM decodes MIME words in the headers and takes
 // no raw UTF-8 (measured).
@@ -53,7 +63,7 @@ func (p Password) authenticate(ctx context.Context, c *Client, cookieName string
 			"X-Openam-Username": {mime.BEncoding.Encode("utf-8", p.Username)},
 			"X-Openam-Password": {mime.BEncoding.Encode("utf-8", p.Password)},
 		},
-		secrets: []string{p.Password, mime.BEncoding.Encode("utf-8", p.Password)},
+		secrets: []string{p.Password, p.OTP, p.TOTPSecret, mime.BEncoding.Encode("utf-8", p.Password)},
 		hints: map[int]string{
 			http.StatusUnauthorized: "check username and password (AM_USERNAME, AM_PASSWORD) and the realm that the account lives in (login_realm)",
 			http.StatusNotFound:     "check base_url (it ends in AM's context path, /openam or /am) and login_realm",
@@ -62,46 +72,24 @@ func (p Password) authenticate(ctx context.Context, c *Client, cookieName string
 	if p.Service != "" {
 		r.query = append(param("authIndexType", "service"), param("authIndexValue", p.Service)...)
 	}
-	var reply struct {
-		TokenID   string `json:"tokenId"`
-		Stage     string `json:"stage"`
-		Callbacks []struct {
-			Type string `json:"type"`
-		} `json:"callbacks"`
-	}
-	answer, err := c.exchange(ctx, r)
+	j := &journey{Password: p, client: c, asked: map[string]string{}, secrets: r.secrets}
+	last, cookies, err := j.run(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	defer answer.Close()
-	if err := json.NewDecoder(answer).Decode(&reply); err != nil {
-		return "", answer.broken(err)
-	}
-	if len(reply.Callbacks) > 0 {
-		asked := make([]string, len(reply.Callbacks))
-		for i, callback := range reply.Callbacks {
-			asked[i] = callback.Type
-		}
-		return "", &Error{
-			What: r.what, Method: r.method, URL: c.target(r.path),
-			Err: fmt.Errorf("AM took no name and password from the headers and asks for %s",
-				strings.Join(asked, ", ")),
-			Hint: "name a tree or chain that takes them (login_service; in a tree, a Zero Page Login Collector)",
-		}
-	}
-	token := cmp.Or(reply.TokenID, cookieOf(answer.status, cookieName))
+	token := cmp.Or(last.TokenID, cookieOf(cookies, cookieName))
 	if token == "" {
-		return "", c.noToken(ctx, r, answer.status, cookieName)
+		return "", c.noToken(ctx, r, cookies, cookieName)
 	}
 	c.log.Debug("signed in", "account", p.Username, "realm", realmName(c.config.Realm))
 	return token, nil
 }
 
-// cookieOf is the value of a cookie that an answer sets, and not of one that it takes back. AM matches the name without
-// regard to case.
-func cookieOf(response *http.Response, name string) string {
-	for _, cookie := range response.Cookies() {
-		if strings.EqualFold(cookie.Name, name) && cookie.MaxAge >= 0 {
+// cookieOf is the value of a cookie among those that an answer sets, and not of one that it takes back. AM matches the name
+// without regard to case.
+func cookieOf(cookies []*http.Cookie, name string) string {
+	for _, cookie := range cookies {
+		if strings.EqualFold(cookie.Name, name) && cookie.MaxAge >= 0 && cookie.Value != "" {
 			return cookie.Value
 		}
 	}
@@ -110,11 +98,11 @@ func cookieOf(response *http.Response, name string) string {
 
 // noToken is the error of a sign-in that succeeded without a token. Where AM set it as a cookie of another name than
 // the configured one, the session is ended: nobody else knows of it.
-func (c *Client) noToken(ctx context.Context, r call, response *http.Response, cookieName string) error {
+func (c *Client) noToken(ctx context.Context, r call, cookies []*http.Cookie, cookieName string) error {
 	failure := &Error{What: r.what, Method: r.method, URL: c.target(r.path), Hint: "check cookie_name, and whether the tree or chain begins a session (login_service)"}
 	var names []string
-	for _, cookie := range response.Cookies() {
-		if cookieOf(response, cookie.Name) != "" {
+	for _, cookie := range cookies {
+		if cookieOf(cookies, cookie.Name) != "" {
 			names = append(names, cookie.Name)
 		}
 	}
@@ -124,7 +112,7 @@ func (c *Client) noToken(ctx context.Context, r call, response *http.Response, c
 	if err != nil {
 		return failure
 	}
-	if token := cookieOf(response, info.CookieName); token != "" {
+	if token := cookieOf(cookies, info.CookieName); token != "" {
 		failure.Hint = fmt.Sprintf("set cookie_name to %q, or leave it out", info.CookieName)
 		if err := c.endOwnSession(ctx, &credential{header: info.CookieName, value: token}); err != nil {
 			return errors.Join(failure, err)

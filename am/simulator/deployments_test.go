@@ -1,9 +1,13 @@
 package simulator
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
 )
 
 func TestAnIdentityStoreWithoutALimitOfItsOwnListsAHundred(t *testing.T) {
@@ -65,6 +69,58 @@ func TestTheTokenOfAnHttpOnlyCookieIsInNoAnswer(t *testing.T) {
 			t.Errorf("%s: the cookie's token is answered %d %s", profile, info.status, info.body)
 		}
 	}
+}
+
+func TestATreeWithoutAZeroPageLoginAsksForNamePasswordAndCode(t *testing.T) {
+	clock := newClock()
+	sim := start(t, clock.in(Options{Deployments: []string{"no-zero-page", "otp"}}))
+	signIn := func(code string) response {
+		asked := sim.do("POST", "/authenticate", "{}", "X-OpenAM-Username", adminName, "X-OpenAM-Password", adminPassword).doc(t)
+		fill(t, asked, adminName, adminPassword)
+		asked = sim.do("POST", "/authenticate", encode(t, asked)).doc(t)
+		fill(t, asked, code, float64(0))
+		return sim.do("POST", "/authenticate", encode(t, asked))
+	}
+	code, err := totp.GenerateCode(otpSecret, clock.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what, code string
+		after      time.Duration
+		want       int
+	}{
+		{"a wrong code", "x", 0, 401},
+		{"the code", code, 0, 200},
+		{"the code for the second time", code, 0, 401},
+		{"an old code", code, 2 * time.Minute, 401},
+	} {
+		clock.add(c.after)
+		if r := signIn(c.code); r.status != c.want {
+			t.Errorf("%s: %d %s, want %d", c.what, r.status, r.body, c.want)
+		}
+	}
+}
+
+// fill answers callbacks in order.
+func fill(t *testing.T, asked map[string]any, values ...any) {
+	t.Helper()
+	callbacks, _ := asked["callbacks"].([]any)
+	if len(callbacks) != len(values) {
+		t.Fatalf("%v has %d callbacks, want %d", asked, len(callbacks), len(values))
+	}
+	for i, value := range values {
+		callbacks[i].(map[string]any)["input"].([]any)[0].(map[string]any)["value"] = value
+	}
+}
+
+func encode(t *testing.T, doc any) string {
+	t.Helper()
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func deploymentNames() (names []string) {

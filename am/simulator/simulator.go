@@ -52,6 +52,8 @@ type Server struct {
 
 	storeLimit int  // sessions that the token store gives AM for a query; 0: all
 	httpOnly   bool // tokens of new sessions are in a cookie alone
+	noZeroPage bool // headers with name and password are not looked at
+	otp        bool // a one-time password is the second factor
 
 	log    requestLog
 	faults struct {
