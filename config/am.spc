@@ -14,10 +14,17 @@ connection "am" {
   # username = "amadmin"
   # password = "file:/run/secrets/am-password"
 
+  # Where sign-ins need a one-time password: the secret that codes are made from (RFC 6238, in base32, as AM shows it beside
+  # its QR code; 6 digits, 30 seconds, SHA-1), or the code itself. AM accepts each code once: leave 30 seconds between sign-ins.
+  # Can also be set with the AM_TOTP_SECRET and AM_OTP environment variables.
+  # totp_secret = "file:/run/secrets/am-totp"
+  # otp         = "env:MY_AM_CODE"
+
   # The realm that the account lives in; the root by default.
   # login_realm = "/"
 
-  # The tree or chain that takes name and password from headers; the realm's default by default.
+  # The tree or chain that signs the account in; the realm's default by default. It takes name and password from headers (in a
+  # tree, a Zero Page Login Collector node), or asks for them.
   # login_service = "adminconsoleservice"
 
   # 2. The token of a session that somebody else began. It is not ended.

@@ -110,6 +110,7 @@ type ailment struct {
 	spoil        func(t *testing.T, address string, handler http.Handler) (newAddress string) // "" keeps the address
 	env          map[string]string
 	faults       []string
+	deployments  []string
 	step, status string
 	detail, mend string // parts
 }
@@ -155,8 +156,8 @@ var ailments = []ailment{
 		step: "sign-in", status: "failed", detail: "401", mend: "check username and password"},
 	{name: "a dead token", env: map[string]string{"AM_USERNAME": "", "AM_PASSWORD": "", "AM_SSO_TOKEN": "dead-tok3n"},
 		step: "sign-in", status: "failed", detail: "401", mend: "sso_token"},
-	{name: "a login that asks for more", spoil: withCallbacks,
-		step: "sign-in", status: "failed", detail: "asks for NameCallback", mend: "login_service"},
+	{name: "a second factor", deployments: []string{"no-zero-page", "otp"},
+		step: "sign-in", status: "failed", detail: "one-time password", mend: "totp_secret (AM_TOTP_SECRET)"},
 	{name: "a version that is not there", env: map[string]string{"AM_API": "4.0"},
 		step: "API", status: "failed", detail: "404", mend: "leave api (AM_API) out"},
 	{name: "an account without rights", env: map[string]string{"AM_USERNAME": "demo", "AM_PASSWORD": "changeit"},
@@ -182,7 +183,7 @@ var ailments = []ailment{
 func TestDoctorSaysWhatFailsAndHowToMendIt(t *testing.T) {
 	for _, a := range ailments {
 		t.Run(a.name, func(t *testing.T) {
-			server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Faults: a.faults})
+			server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Faults: a.faults, Deployments: a.deployments})
 			if a.spoil != nil {
 				if address := a.spoil(t, os.Getenv("AM_URL"), server); address != "" {
 					t.Setenv("AM_URL", address)
@@ -328,13 +329,14 @@ func withClock(ahead time.Duration) func(*testing.T, string, http.Handler) strin
 	}
 }
 
-func withCallbacks(t *testing.T, _ string, handler http.Handler) string {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Header.Del("X-OpenAM-Password") // as a tree without a Zero Page Login Collector does
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	return server.URL + "/openam"
+func TestDoctorSignsInWhereverTheClientCan(t *testing.T) {
+	for _, deployments := range [][]string{{"httponly"}, {"no-zero-page"}, {"otp", "no-zero-page", "httponly"}} {
+		server := connect(t, simulator.Options{Profile: "pingam-8.1", Deployments: deployments})
+		t.Setenv("AM_TOTP_SECRET", "JBSWY3DPEHPK3PXP")
+		if d := diagnose(t); d.status["sign-in"] != "ok" || d.exit != statusFine || administrators(server) > 0 {
+			t.Errorf("%v: sign-in is %s, status %d, %d administrators' sessions are left\n%s", deployments, d.status["sign-in"], d.exit, administrators(server), d.text)
+		}
+	}
 }
 
 func TestAnInterruptionEndsDoctor(t *testing.T) {

@@ -25,6 +25,8 @@ type Config struct {
 
 	Username          *string `hcl:"username,optional" env:"AM_USERNAME" kind:"password"`
 	Password          *string `hcl:"password,optional" env:"AM_PASSWORD" kind:"password" secret:"yes"`
+	OTP               *string `hcl:"otp,optional" env:"AM_OTP" kind:"password" secret:"yes"`
+	TOTPSecret        *string `hcl:"totp_secret,optional" env:"AM_TOTP_SECRET" kind:"password" secret:"yes"`
 	LoginRealm        *string `hcl:"login_realm,optional"`
 	LoginService      *string `hcl:"login_service,optional"`
 	SSOToken          *string `hcl:"sso_token,optional" env:"AM_SSO_TOKEN" kind:"sso_token" secret:"yes"`
@@ -141,7 +143,7 @@ func (c Config) rest() (rest.Config, error) {
 
 func (c Config) credentials() (rest.Credentials, error) {
 	return rest.OneOf(
-		rest.Password{Username: value(c.Username), Password: value(c.Password), Service: value(c.LoginService)},
+		rest.Password{Username: value(c.Username), Password: value(c.Password), Service: value(c.LoginService), OTP: value(c.OTP), TOTPSecret: value(c.TOTPSecret)},
 		rest.SSOToken(value(c.SSOToken)),
 		rest.AccessToken(value(c.AccessToken)),
 		rest.ServiceAccount{ID: value(c.ServiceAccountID), JWK: value(c.ServiceAccountJWK)},

@@ -31,6 +31,10 @@ func TestConfigurationIsCompletedFromTheEnvironment(t *testing.T) {
 	if err := os.WriteFile(secretFile, []byte("\ufeff from file \r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	otpFile := filepath.Join(t.TempDir(), "totp")
+	if err := os.WriteFile(otpFile, []byte("JBSWY3DPEHPK3PXP\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name        string
 		config      Config
@@ -66,6 +70,16 @@ func TestConfigurationIsCompletedFromTheEnvironment(t *testing.T) {
 			name:        "a file named by the environment",
 			environment: map[string]string{"AM_USERNAME": "a", "AM_PASSWORD": "file:" + secretFile},
 			want:        rest.Password{Username: "a", Password: " from file "},
+		},
+		{
+			name: "a second factor, kept apart from credentials of another kind", config: Config{TOTPSecret: pointer("file:" + otpFile)},
+			environment: map[string]string{"AM_USERNAME": "a", "AM_PASSWORD": "p", "AM_SSO_TOKEN": "AQIC5"},
+			want:        rest.Password{Username: "a", Password: "p", TOTPSecret: "JBSWY3DPEHPK3PXP"},
+		},
+		{
+			name:        "a one-time password from the environment",
+			environment: map[string]string{"AM_USERNAME": "a", "AM_PASSWORD": "p", "AM_OTP": "env:MY_CODE", "MY_CODE": "424242"},
+			want:        rest.Password{Username: "a", Password: "p", OTP: "424242"},
 		},
 		{name: "a variable that is not set", config: Config{Password: pointer("env:MY_TOKEN")}, err: "password: the environment variable MY_TOKEN is not set"},
 		{name: "a file that is not there", config: Config{SSOToken: pointer("file:/none")}, err: "sso_token: open /none"},
@@ -107,6 +121,8 @@ func TestConfigurationErrorsNameTheArgumentAndNoSecret(t *testing.T) {
 		"must hold no credentials":      full(func(c *Config) { c.BaseURL = pointer("http://a:hunter2@localhost/am") }),
 		"no credentials":                full(func(c *Config) { c.Username, c.Password = nil, nil }),
 		"username and password go":      full(func(c *Config) { c.Username = nil }),
+		"otp and totp_secret exclude":   full(func(c *Config) { c.OTP, c.TOTPSecret = pointer("hunter2"), pointer("hunter2") }),
+		"totp_secret is not in base32":  full(func(c *Config) { c.TOTPSecret = pointer("hunter2 1!") }),
 		"more than one kind":            full(func(c *Config) { c.SSOToken = pointer("hunter2") }),
 		`api "9.9"`:                     full(func(c *Config) { c.API = pointer("9.9") }),
 		`on_truncation is "maybe"`:      full(func(c *Config) { c.Truncated = pointer("maybe") }),

@@ -147,6 +147,7 @@ const (
 	newToken      = "AQIC5wM2LY4SfcNEW-TOKEN-secret.*AAJTSQACMDEAAlNL*"
 	targetToken   = "AQIC5wM2LY4SfcTARGET-TOKEN-secret.*AAJTSQACMDEAAlNL*"
 	fixedToken    = "AQIC5wM2LY4SfcFIXED-TOKEN-secret.*AAJTSQACMDEAAlNL*"
+	fixedCode     = "CODE-424242-secret"
 	adminPassword = `pass"word <secret> & more`
 	longPassword  = "a password of the longer kind, which a header carries in pieces: ελληνικά και 日本語"
 )

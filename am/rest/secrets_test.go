@@ -61,12 +61,22 @@ var indiscreet = map[string]func(http.ResponseWriter, *seen){
 		w.Header().Set("Location", ":"+s.URL.Path+"?"+s.URL.RawQuery)
 		w.WriteHeader(http.StatusFound)
 	},
+	"callbacks": func(w http.ResponseWriter, s *seen) {
+		text, _ := json.Marshal(everything(s))
+		reply(w, 200, `{"authId":"a","header":`+string(text)+`,"callbacks":[`+asking("TextOutputCallback", "", "message", string(text))+`,`+
+			asking("UnheardOf", "", "prompt", string(text))+`]}`)
+	},
 	"broken JSON": func(w http.ResponseWriter, s *seen) { reply(w, 200, `{"`+everything(s)) },
 	"JSON of another kind": func(w http.ResponseWriter, s *seen) {
 		text, _ := json.Marshal(everything(s))
 		reply(w, 200, `{"result":`+string(text)+`,"username":[`+string(text)+`],"valid":`+string(text)+`,"access_token":3,"tokenId":[`+string(text)+`]}`)
 	},
 }
+
+// asksCode asks for a one-time password.
+var asksCode = asking("NameCallback", `""`, "prompt", `"`+asksCodePrompt+`"`)
+
+const asksCodePrompt = "Enter verification code"
 
 func echo(status int) func(http.ResponseWriter, *seen) {
 	return func(w http.ResponseWriter, s *seen) {
@@ -91,6 +101,8 @@ func TestNoSecretIsInAnErrorOrALog(t *testing.T) {
 	accounts := map[string]rest.Credentials{
 		"password":        rest.Password{Username: "amadmin", Password: adminPassword},
 		"long password":   rest.Password{Username: "amadmin", Password: longPassword},
+		"code":            rest.Password{Username: "amadmin", Password: adminPassword, OTP: fixedCode},
+		"codes":           rest.Password{Username: "amadmin", Password: adminPassword, TOTPSecret: totpSecret},
 		"SSO token":       rest.SSOToken(fixedToken),
 		"access token":    rest.AccessToken(fixedToken),
 		"service account": rest.ServiceAccount{ID: "sa-1", JWK: jwk},
@@ -104,6 +116,7 @@ func TestNoSecretIsInAnErrorOrALog(t *testing.T) {
 						probe := secretProbe{t: t, name: account + " at " + api, api: api, credentials: credentials, jwk: jwk}
 						probe.spoilEachCall(spoil)
 						probe.spoilTheSignIn(spoil)
+						probe.spoilTheSecondFactor(spoil)
 					})
 				}
 			}
@@ -147,6 +160,24 @@ func (p secretProbe) spoilTheSignIn(spoil func(http.ResponseWriter, *seen)) {
 	})
 }
 
+func (p secretProbe) spoilTheSecondFactor(spoil func(http.ResponseWriter, *seen)) {
+	if _, ok := p.credentials.(rest.Password); !ok {
+		return
+	}
+	p.run("the second factor", func(w http.ResponseWriter, s *seen) {
+		switch {
+		case s.action() != "authenticate":
+			well(w, s)
+		case s.nth == 1:
+			reply(w, 200, `{"authId":"`+newToken+`","callbacks":[`+asksName+`,`+asksPassword+`]}`)
+		case s.nth == 2:
+			reply(w, 200, `{"authId":"`+targetToken+`","callbacks":[`+asksCode+`]}`)
+		default:
+			spoil(w, s)
+		}
+	}, func(client *rest.Client) error { return client.SignIn(p.t.Context()) })
+}
+
 // run makes a call of a client that logs everything, signs it out, and looks for secrets.
 func (p secretProbe) run(what string, answer func(http.ResponseWriter, *seen), call func(*rest.Client) error) {
 	var log lockedBuffer
@@ -160,8 +191,11 @@ func (p secretProbe) run(what string, answer func(http.ResponseWriter, *seen), c
 	err := call(client)
 	closing := client.Close(p.t.Context())
 
-	secrets := []string{newToken, targetToken, fixedToken, adminPassword, longPassword, privatePart(p.jwk)}
+	secrets := []string{newToken, targetToken, fixedToken, fixedCode, totpSecret, adminPassword, longPassword, privatePart(p.jwk)}
 	for _, s := range server.requests() {
+		if strings.Contains(s.body, asksCodePrompt) {
+			secrets = append(secrets, given(p.t, s)...)
+		}
 		if form, err := url.ParseQuery(s.body); err == nil && form.Get("assertion") != "" {
 			secrets = append(secrets, form.Get("assertion"))
 		}

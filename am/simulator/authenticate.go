@@ -14,14 +14,21 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/totp"
 )
 
 // logins are the authentications that wait for their callbacks.
 type logins struct {
 	sync.Mutex
 	started uint64
-	open    map[string]string // realm path by one-time key
+	open    map[string]pending // by one-time key
+	used    map[string]bool    // one-time passwords, with the names that they were good for
 }
+
+// A pending login waits for callbacks: for the one-time password where it has a name.
+type pending struct{ realm, name, password string }
 
 // Services and modules that authIndexType and authIndexValue may name.
 var authIndexes = map[string][]string{
@@ -66,14 +73,31 @@ func (x *exchange) authenticate() error {
 		return err
 	}
 	doc, _ := body.(map[string]any)
-	name, password, err := x.loginNames(doc)
-	if err != nil {
-		return err
+	noSession := values["noSession"] == "true"
+	var waiting pending
+	if id, ok := doc["authId"].(string); ok {
+		if waiting, err = x.takeAuthID(id); err != nil {
+			if errors.Is(err, errTimedOut) && x.profile.domain != "" {
+				x.set("Set-Cookie", x.cookie+"="+expired+x.scope(), "amlbcookie=LOGOUT"+expired+x.scope())
+			}
+			return err
+		}
 	}
+	callbacks, _ := doc["callbacks"].([]any)
+	if waiting.name != "" {
+		if !x.takeCode(waiting.name, callbackInput(callbacks, "NameCallback")) {
+			return errLoginFailure
+		}
+		return x.logIn(waiting.name, waiting.password, noSession)
+	}
+	name, password := x.loginNames(waiting, callbacks)
 	if name == "" || password == "" {
 		return x.askBack(name)
 	}
-	return x.logIn(name, password, values["noSession"] == "true")
+	if x.otp {
+		return x.askForCode(name, password)
+	}
+	return x.logIn(name, password, noSession)
 }
 
 func checkAuthIndex(values map[string]string) error {
@@ -89,19 +113,15 @@ func checkAuthIndex(values map[string]string) error {
 	return badRequest("No Configuration found")
 }
 
-// loginNames takes the credentials from the headers, or from callbacks that come back filled in.
-func (x *exchange) loginNames(doc map[string]any) (name, password string, err error) {
-	if id, ok := doc["authId"].(string); ok {
-		if err := x.takeAuthID(id); err != nil {
-			if errors.Is(err, errTimedOut) && x.profile.domain != "" {
-				x.set("Set-Cookie", x.cookie+"="+expired+x.scope(), "amlbcookie=LOGOUT"+expired+x.scope())
-			}
-			return "", "", err
-		}
-		callbacks, _ := doc["callbacks"].([]any)
-		return callbackInput(callbacks, "NameCallback"), callbackInput(callbacks, "PasswordCallback"), nil
+// loginNames takes the credentials from callbacks that come back filled in, or from the headers.
+func (x *exchange) loginNames(waiting pending, callbacks []any) (name, password string) {
+	switch {
+	case waiting.realm != "":
+		return callbackInput(callbacks, "NameCallback"), callbackInput(callbacks, "PasswordCallback")
+	case x.noZeroPage:
+		return "", ""
 	}
-	return headerText(x.r.Header.Get("X-OpenAM-Username")), headerText(x.r.Header.Get("X-OpenAM-Password")), nil
+	return headerText(x.r.Header.Get("X-OpenAM-Username")), headerText(x.r.Header.Get("X-OpenAM-Password"))
 }
 
 // headerText decodes MIME words; other bytes beyond ASCII are Latin-1 to the server, so that raw UTF-8 does not match.
@@ -138,19 +158,45 @@ func (x *exchange) logIn(name, password string, noSession bool) error {
 			return err
 		}
 		x.authHeaders(x.cookies(authCookie, x.pendingToken())...)
-		return x.ok(object{{"message", "Authentication Successful"}, {"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}})
+		return x.ok(append(object{{"message", "Authentication Successful"}}, x.welcome()...))
 	}
 	s, err := x.login(x.realm, name, &password)
 	if err != nil {
 		return err
 	}
 	token := x.token(s)
+	if x.httpOnly {
+		return x.logInByCookie(token)
+	}
 	cookie := x.cookie
 	if s.token != "" {
 		cookie = authCookie // measured on OpenAM 16.0.5 for client-side sessions
 	}
 	x.authHeaders(x.cookies(cookie, token)...)
-	return x.ok(object{{"tokenId", token}, {"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}})
+	return x.ok(append(object{{"tokenId", token}}, x.welcome()...))
+}
+
+// welcome is what a successful sign-in says beside the token.
+func (x *exchange) welcome() object {
+	return object{{"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}}
+}
+
+// logInByCookie answers a sign-in where the session cookie is HttpOnly: OpenAM leaves the token out of the answer (option
+// of release 16.1), PingAM has an empty one (default of release 8, "HttpOnly session cookies").
+func (x *exchange) logInByCookie(token string) error {
+	cookies := x.cookies(x.cookie, token)
+	doc := x.welcome()
+	if x.profile.domain == "" {
+		cookies = append(cookies, x.cookie+"="+token+"; Path=/")
+		doc = append(object{{"tokenId", ""}}, doc...)
+	}
+	for i, cookie := range cookies {
+		if strings.HasPrefix(cookie, x.cookie+"=") {
+			cookies[i] = cookie + "; HttpOnly"
+		}
+	}
+	x.authHeaders(cookies...)
+	return x.ok(doc)
 }
 
 // authCookie carries a session that is not ready yet.
@@ -183,13 +229,55 @@ func (x *exchange) askBack(name string) error {
 	if x.profile.domain != "" {
 		x.set("Set-Cookie", x.cookies(authCookie, x.pendingToken())[:2]...)
 	}
-	callback := func(kind, prompt, input, value string) object {
-		return object{{"type", kind}, {"output", []object{{{"name", "prompt"}, {"value", prompt}}}}, {"input", []object{{{"name", input}, {"value", value}}}}}
-	}
 	return x.ok(object{
-		{"authId", x.newAuthID()}, {"template", ""}, {"stage", "DataStore1"}, {"header", "Sign in to OpenAM"}, {"infoText", []string{"", ""}},
+		{"authId", x.newAuthID(pending{realm: x.realm.path})}, {"template", ""}, {"stage", "DataStore1"}, {"header", "Sign in to OpenAM"}, {"infoText", []string{"", ""}},
 		{"callbacks", []object{callback("NameCallback", "User Name:", "IDToken1", name), callback("PasswordCallback", "Password:", "IDToken2", "")}},
 	})
+}
+
+func callback(kind, prompt, input, value string) object {
+	return object{{"type", kind}, {"output", []object{{{"name", "prompt"}, {"value", prompt}}}}, {"input", []object{{{"name", input}, {"value", value}}}}}
+}
+
+// otpSecret is what one-time passwords are made from, in base32 (RFC 6238: SHA-1, 30 seconds, 6 digits).
+const otpSecret = "JBSWY3DPEHPK3PXP" //nolint:gosec // known to everybody who runs a simulation
+
+// askForCode answers a name and password with the callbacks of a second factor (OATH Token Verifier node).
+func (x *exchange) askForCode(name, password string) error {
+	if _, err := x.recognise(x.realm, name, &password); err != nil {
+		return err
+	}
+	x.authHeaders()
+	output := func(name string, value any) object { return object{{"name", name}, {"value", value}} }
+	return x.ok(object{
+		{"authId", x.newAuthID(pending{x.realm.path, name, password})},
+		{"callbacks", []object{
+			callback("NameCallback", "Enter verification code", "IDToken1", ""),
+			{
+				{"type", "ConfirmationCallback"},
+				{"output", []object{output("prompt", ""), output("messageType", 0), output("options", []string{"Submit"}), output("optionType", -1), output("defaultOption", 0)}},
+				{"input", []object{output("IDToken2", 100)}},
+			},
+		}},
+	})
+}
+
+// takeCode accepts each one-time password once.
+func (x *exchange) takeCode(name, code string) bool {
+	if valid, err := totp.ValidateCustom(code, otpSecret, x.clock(), totp.ValidateOpts{Period: 30, Skew: 1, Digits: otp.DigitsSix}); err != nil || !valid {
+		return false
+	}
+	x.logins.Lock()
+	defer x.logins.Unlock()
+	key := strings.ToLower(name) + " " + code
+	if x.logins.used[key] {
+		return false
+	}
+	if x.logins.used == nil {
+		x.logins.used = map[string]bool{}
+	}
+	x.logins.used[key] = true
+	return true
 }
 
 func (x *exchange) pendingToken() string {
@@ -199,7 +287,7 @@ func (x *exchange) pendingToken() string {
 }
 
 // newAuthID is the JWT that ties callbacks to their login.
-func (x *exchange) newAuthID() string {
+func (x *exchange) newAuthID(waiting pending) string {
 	x.logins.Lock()
 	x.logins.started++
 	n := x.logins.started
@@ -210,9 +298,9 @@ func (x *exchange) newAuthID() string {
 	otk := strings.ToLower(fmt.Sprintf("%026x", random))[:26]
 	x.logins.Lock()
 	if x.logins.open == nil {
-		x.logins.open = map[string]string{}
+		x.logins.open = map[string]pending{}
 	}
-	x.logins.open[otk] = x.realm.path
+	x.logins.open[otk] = waiting
 	x.logins.Unlock()
 	dn := x.profile.suffix
 	if x.realm.path != "/" {
@@ -231,28 +319,31 @@ func (s *Server) sign(header, claims object) string {
 	return text + "." + enc.EncodeToString(mac.Sum(nil))
 }
 
-var errTimedOut = fail(http.StatusRequestTimeout, "Session has timed out")
+var (
+	errTimedOut     = fail(http.StatusRequestTimeout, "Session has timed out")
+	errLoginFailure = fail(http.StatusUnauthorized, "Login failure") // of trees
+)
 
 // takeAuthID accepts each authId once.
-func (x *exchange) takeAuthID(id string) error {
+func (x *exchange) takeAuthID(id string) (pending, error) {
 	parts := strings.Split(id, ".")
 	if len(parts) != 3 {
-		return badRequest(fmt.Sprintf("Failed to parse JWT, not right number of dots, %d", len(parts)))
+		return pending{}, badRequest(fmt.Sprintf("Failed to parse JWT, not right number of dots, %d", len(parts)))
 	}
 	var claims struct{ OTK string }
 	text, err1 := base64.RawURLEncoding.DecodeString(parts[1])
 	err2 := json.Unmarshal(text, &claims)
 	if errors.Join(err1, err2) != nil {
-		return errTimedOut
+		return pending{}, errTimedOut
 	}
 	x.logins.Lock()
 	defer x.logins.Unlock()
-	path, open := x.logins.open[claims.OTK]
-	if !open || path != x.realm.path {
-		return errTimedOut
+	waiting, open := x.logins.open[claims.OTK]
+	if !open || waiting.realm != x.realm.path {
+		return pending{}, errTimedOut
 	}
 	delete(x.logins.open, claims.OTK)
-	return nil
+	return waiting, nil
 }
 
 // clientSideToken is a session that lives in its token: 2167 characters, as measured on OpenAM 16.0.5.

@@ -24,6 +24,21 @@ var deployments = []Deployment{
 		Description: "the token store returns at most 1,000 sessions for a query, even where AM allows more",
 		apply:       func(s *Server) { s.storeLimit = 1000 },
 	},
+	{
+		Name:        "httponly",
+		Description: "the session cookie is HttpOnly, so that a sign-in answers without a token and sets it as a cookie: PingAM 8's default",
+		apply:       func(s *Server) { s.httpOnly = true },
+	},
+	{
+		Name:        "no-zero-page",
+		Description: "the tree takes no name and password from headers and asks for them by callbacks",
+		apply:       func(s *Server) { s.noZeroPage = true },
+	},
+	{
+		Name:        "otp",
+		Description: "sign-ins need a one-time password, made from the secret " + otpSecret,
+		apply:       func(s *Server) { s.otp = true },
+	},
 }
 
 // Deployments returns the deployments that Options may name.

@@ -1,8 +1,13 @@
 package simulator
 
 import (
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
 )
 
 func TestAnIdentityStoreWithoutALimitOfItsOwnListsAHundred(t *testing.T) {
@@ -42,15 +47,96 @@ func TestATokenStoreMayStopBelowAMsCapWithoutASign(t *testing.T) {
 	}
 }
 
+func TestTheTokenOfAnHttpOnlyCookieIsInNoAnswer(t *testing.T) {
+	for profile, body := range map[string]string{
+		"openam":     `{"successUrl":"/openam/console","realm":"/"}`,
+		"pingam-8.1": `{"tokenId":"","successUrl":"/am/console","realm":"/"}`,
+	} {
+		sim := start(t, Options{Profile: profile, Deployments: []string{"httponly"}})
+		r := sim.do("POST", "/authenticate", "{}", "X-OpenAM-Username", adminName, "X-OpenAM-Password", adminPassword)
+		if r.status != 200 || r.body != body {
+			t.Errorf("%s: %d %s, want %s", profile, r.status, r.body, body)
+		}
+		for _, cookie := range (&http.Response{Header: r.header}).Cookies() {
+			if cookie.Name == sim.sim.CookieName() {
+				if !cookie.HttpOnly {
+					t.Errorf("%s: the cookie is not HttpOnly", profile)
+				}
+				sim.token = cookie.Value
+			}
+		}
+		if info := sim.action("getSessionInfo", "", "{}"); info.status != 200 || info.doc(t)["username"] != adminName {
+			t.Errorf("%s: the cookie's token is answered %d %s", profile, info.status, info.body)
+		}
+	}
+}
+
+func TestATreeWithoutAZeroPageLoginAsksForNamePasswordAndCode(t *testing.T) {
+	clock := newClock()
+	sim := start(t, clock.in(Options{Deployments: []string{"no-zero-page", "otp"}}))
+	signIn := func(code string) response {
+		asked := sim.do("POST", "/authenticate", "{}", "X-OpenAM-Username", adminName, "X-OpenAM-Password", adminPassword).doc(t)
+		fill(t, asked, adminName, adminPassword)
+		asked = sim.do("POST", "/authenticate", encode(t, asked)).doc(t)
+		fill(t, asked, code, float64(0))
+		return sim.do("POST", "/authenticate", encode(t, asked))
+	}
+	code, err := totp.GenerateCode(otpSecret, clock.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what, code string
+		after      time.Duration
+		want       int
+	}{
+		{"a wrong code", "x", 0, 401},
+		{"the code", code, 0, 200},
+		{"the code for the second time", code, 0, 401},
+		{"an old code", code, 2 * time.Minute, 401},
+	} {
+		clock.add(c.after)
+		if r := signIn(c.code); r.status != c.want {
+			t.Errorf("%s: %d %s, want %d", c.what, r.status, r.body, c.want)
+		}
+	}
+}
+
+// fill answers callbacks in order.
+func fill(t *testing.T, asked map[string]any, values ...any) {
+	t.Helper()
+	callbacks, _ := asked["callbacks"].([]any)
+	if len(callbacks) != len(values) {
+		t.Fatalf("%v has %d callbacks, want %d", asked, len(callbacks), len(values))
+	}
+	for i, value := range values {
+		callbacks[i].(map[string]any)["input"].([]any)[0].(map[string]any)["value"] = value
+	}
+}
+
+func encode(t *testing.T, doc any) string {
+	t.Helper()
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func deploymentNames() (names []string) {
+	for _, d := range Deployments() {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
 func TestDeploymentsCombine(t *testing.T) {
-	var names []string
 	for _, d := range Deployments() {
 		if d.Name == "" || d.Description == "" {
 			t.Errorf("%+v has no name or no description", d)
 		}
-		names = append(names, d.Name)
 	}
-	sim, err := New(Options{ListCap: 5000, Deployments: names})
+	sim, err := New(Options{ListCap: 5000, Deployments: deploymentNames()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +147,7 @@ func TestDeploymentsCombine(t *testing.T) {
 
 func TestAnUnknownDeploymentIsRefusedWithTheNames(t *testing.T) {
 	_, err := New(Options{Deployments: []string{"user-list-100", "cloudy"}})
-	if want := `Deployments: invalid "cloudy": must be one of user-list-100, store-limit-1000`; err == nil || !strings.HasSuffix(err.Error(), want) {
+	if want := `Deployments: invalid "cloudy": must be one of ` + strings.Join(deploymentNames(), ", "); err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -50,7 +50,10 @@ type Server struct {
 	account   *serviceAccount // of the cloud
 	bearers   bearers
 
-	storeLimit int // sessions that the token store gives AM for a query; 0: all
+	storeLimit int  // sessions that the token store gives AM for a query; 0: all
+	httpOnly   bool // tokens of new sessions are in a cookie alone
+	noZeroPage bool // headers with name and password are not looked at
+	otp        bool // a one-time password is the second factor
 
 	log    requestLog
 	faults struct {
