@@ -1,15 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -60,11 +56,11 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.Handles, "handle", nil, "end the session of this `handle`; repeatable")
-	flags.StringVar(&o.TokenFile, "token-file", "", "end the sessions of the tokens in a `file`, one a line")
+	flags.StringVar(&o.TokenFile, "token-file", "", "end the sessions of the tokens in a `file` (- for standard input): one a line, or the answer of authenticate")
 	flags.StringVar(&o.Username, "username", "", "end all sessions of the user of this `name`")
 	flags.StringVar(&o.Realm, "realm", "", "only those in this `realm` (with --username)")
 	flags.StringVar(&o.Where, "where", "", "end the sessions of am_session for which this `SQL` is true")
-	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one a line, or the JSON of a query")
+	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one a line, or CSV or JSON with session_handle")
 	flags.StringArrayVar(&o.CSV, "csv", nil, csvUsage)
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+render.FormatNames())
 	addEndingFlags(flags, &o.EndingOptions)
@@ -150,99 +146,36 @@ func openEnding(ctx context.Context, connections ConnectionOptions, o workspace.
 func (o *LogoutOptions) read(ctx context.Context, streams terminal.Streams) (sessions []methods.Session, err error) {
 	switch {
 	case o.TokenFile != "":
-		text, err := os.ReadFile(o.TokenFile)
-		if err != nil {
-			return nil, workspace.Usage("--token-file: %v", err)
-		}
-		for _, token := range words(text) {
-			sessions = append(sessions, methods.Session{Token: token})
-		}
-		return sessions, nil
+		return parseFile(ctx, streams, "--token-file", o.TokenFile, methods.ParseTokens)
 	case o.From != "":
-		var text []byte
-		if o.From == "-" {
-			if text, err = streams.ReadAll(ctx); err != nil {
-				return nil, err
-			}
-		} else if text, err = os.ReadFile(o.From); err != nil {
-			return nil, workspace.Usage("--from: %v", err)
-		}
-		if sessions, err = sessionsFrom(text); err != nil {
-			return nil, workspace.Usage("--from: %v", err)
-		}
-		return sessions, nil
+		return parseFile(ctx, streams, "--from", o.From, methods.ParseHandles)
 	}
 	for _, handle := range o.Handles {
+		if err := methods.CheckHandle(handle); err != nil {
+			return nil, workspace.Usage("--handle: %v", err)
+		}
 		sessions = append(sessions, methods.Session{Handle: handle})
 	}
 	return sessions, nil
 }
 
-// words are the lines that are not empty.
-func words(text []byte) (lines []string) {
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}
-
-// sessionsFrom reads one handle a line, or JSON: rows with a session_handle, in an array, in the member rows of an object
-// (steampipe query, amsql query), or one after the other (jsonl).
-func sessionsFrom(text []byte) (sessions []methods.Session, err error) {
-	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
-	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
-		for _, handle := range words(text) {
-			sessions = append(sessions, methods.Session{Handle: handle})
-		}
-		return sessions, nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	for {
-		var document json.RawMessage
-		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-			return sessions, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("it begins as JSON, but: %w", err)
-		}
-		if sessions, err = appendSessions(sessions, document); err != nil {
+// parseFile reads what a flag names: a file, or - for standard input.
+func parseFile(ctx context.Context, streams terminal.Streams, flag, path string, parse func([]byte) ([]methods.Session, error)) ([]methods.Session, error) {
+	var text []byte
+	var err error
+	if path == "-" {
+		if text, err = streams.ReadAll(ctx); err != nil {
 			return nil, err
 		}
+	} else if text, err = os.ReadFile(path); err != nil {
+		return nil, workspace.Usage("%s: %v", flag, err)
 	}
-}
-
-func appendSessions(sessions []methods.Session, document json.RawMessage) ([]methods.Session, error) {
-	var answer struct {
-		Rows          []json.RawMessage `json:"rows"`
-		SessionHandle string            `json:"session_handle"`
-		Username      string            `json:"username"`
-		Realm         string            `json:"realm"`
+	sessions, err := parse(text)
+	if err != nil {
+		return nil, workspace.Usage("%s: %v", flag, err)
 	}
-	var handle string
-	switch {
-	case document[0] == '[':
-		if err := json.Unmarshal(document, &answer.Rows); err != nil {
-			return nil, err
-		}
-	case json.Unmarshal(document, &handle) == nil:
-		return append(sessions, methods.Session{Handle: handle}), nil
-	default:
-		if err := json.Unmarshal(document, &answer); err != nil {
-			return nil, err
-		}
-	}
-	if answer.Rows == nil {
-		if answer.SessionHandle == "" {
-			return nil, fmt.Errorf("row %d has no session_handle: let the query select that column", len(sessions)+1)
-		}
-		return append(sessions, methods.Session{Handle: answer.SessionHandle, Username: answer.Username, Realm: answer.Realm}), nil
-	}
-	for _, row := range answer.Rows {
-		var err error
-		if sessions, err = appendSessions(sessions, row); err != nil {
-			return nil, err
-		}
+	if len(sessions) == 0 {
+		streams.Notice(flag + " names no session: nothing is to be ended")
 	}
 	return sessions, nil
 }
