@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/render"
@@ -29,6 +33,8 @@ type LogoutOptions struct {
 	From      string // a file, or - for standard input
 	CSV       []string
 	Output    string
+
+	AllConnections bool
 }
 
 func newLogout(streams terminal.Streams) *cobra.Command {
@@ -38,15 +44,22 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 		Short: "End sessions, with proof",
 		Long: "logout ends the sessions that one of --handle, --token-file, --username, --where and --from\n" +
 			"names. It shows what it is about to do and asks; afterwards it asks the server again, and\n" +
-			"prints what has become of each session: ended, already gone, still listed, refused or\n" +
-			"unknown. The exit status is 1 unless all are gone.",
+			"prints what has become of each session: ended, already gone, not found, still listed,\n" +
+			"refused or unknown. The exit status is 1 unless all are gone.\n\n" +
+			"It acts on every connection that --connection names, on all of them with\n" +
+			"--all-connections, and of an aggregator on every member.",
 		Example: examples(
 			"what would be ended", `amsql logout --where "latest_access_time < datetime('now', '-1 hour')" --dry-run`,
-			"a user, everywhere", "amsql logout --username bjensen --reason 'INC-4711'",
+			"a user, everywhere", "amsql logout --username bjensen --all-connections --reason 'INC-4711'",
 			"the handles that a query finds", `steampipe query --output json "select session_handle from am_session where realm = '/alpha'" | amsql logout --from - --yes`,
 			"everybody on a list", `amsql logout --csv leavers=leavers.csv --where "username in (select username from leavers)" --journal incident.jsonl`,
 		),
-		Args: noArguments,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misuse(cmd, "%q: say whose sessions, as in --username %[1]s", args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(cmd); err != nil {
 				return err
@@ -65,6 +78,7 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+render.FormatNames())
 	addEndingFlags(flags, &o.EndingOptions)
 	o.addFlags(flags)
+	flags.BoolVar(&o.AllConnections, "all-connections", false, "act on all connections; needed where there are several and --connection names none")
 	return cmd
 }
 
@@ -76,8 +90,14 @@ func (o *LogoutOptions) check(cmd *cobra.Command) error {
 		}
 	}
 	switch {
-	case named != 1:
+	case named == 0 && o.Realm != "":
+		return misuse(cmd, "--realm goes with --username; for all sessions of a realm give --where \"realm = '%s'\"", o.Realm)
+	case named == 0:
 		return misuse(cmd, "give one of --handle, --token-file, --username, --where and --from, to say which sessions")
+	case named > 1:
+		return misuse(cmd, "give only one of --handle, --token-file, --username, --where and --from")
+	case o.AllConnections && len(o.Connections) > 0:
+		return misuse(cmd, "give --all-connections or --connection, not both")
 	case o.Realm != "" && o.Username == "":
 		return misuse(cmd, "--realm goes with --username")
 	case methods.CheckRealm(o.Realm) != nil:
@@ -93,53 +113,85 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	if err != nil {
 		return err
 	}
-	w, ending, err := openEnding(ctx, o.ConnectionOptions, o.EndingOptions, streams)
+	configs, err := o.connections()
+	if err != nil {
+		return err
+	}
+	w, err := openWorkspace(ctx, configs, streams)
 	if err != nil {
 		return err
 	}
 	defer w.Close(ctx)
-	if err := loadCSV(cmd, w, o.CSV); err != nil {
+	if err := w.AllowWrites(o.EndingOptions); err != nil {
 		return err
 	}
-	var outcomes []methods.Outcome
-	switch {
-	case o.Username != "":
-		outcomes, err = ending.User(ctx, o.Realm, o.Username)
-	case o.Where != "":
-		if read, err = sessionsWhere(ctx, w, o.Where); err == nil {
-			outcomes, err = ending.Sessions(ctx, read)
-		}
-	default:
-		outcomes, err = ending.Sessions(ctx, read)
-	}
+	outcomes, err := o.end(ctx, cmd, w, read)
 	if err != nil && len(outcomes) == 0 {
 		return w.Explain(err)
 	}
 	printErr := w.PrintCells(methods.OutcomeColumns, methods.OutcomeRows(outcomes), o.Output)
+	for _, line := range methods.Summary(outcomes) {
+		w.Progress.Clear()
+		fmt.Fprintln(streams.Err, terminal.Line(line))
+	}
 	return cmp.Or(err, methods.Remaining(outcomes), printErr)
 }
 
-// openEnding opens the first of the connections for what ends its sessions.
-func openEnding(ctx context.Context, connections ConnectionOptions, o workspace.EndingOptions, streams terminal.Streams) (*workspace.Workspace, *methods.Ending, error) {
-	configs, err := connections.configs()
+// end ends the sessions on all connections of the workspace.
+func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, read []methods.Session) ([]methods.Outcome, error) {
+	var all methods.Endings
+	for _, c := range w.Connections {
+		all = append(all, w.Ending(c.Name()))
+	}
+	switch {
+	case o.Username != "":
+		return all.User(ctx, o.Realm, o.Username)
+	case o.Where == "":
+		return all.Sessions(ctx, read)
+	}
+	found := map[string][]methods.Session{}
+	some := false
+	for _, c := range w.Connections {
+		sessions, err := o.sessionsWhere(ctx, cmd, w, c.Name())
+		if err != nil {
+			return nil, err
+		}
+		found[c.Name()] = sessions
+		some = some || len(sessions) > 0
+	}
+	if !some {
+		w.Notices.Add("no session of am_session meets the condition: nothing is to be ended")
+	}
+	return all.SessionsBy(ctx, found)
+}
+
+// connections are those to act on, an aggregator's members instead of itself. Where there are several, they must have
+// been chosen: a user's sessions that end on one of them live on on the others.
+func (o *LogoutOptions) connections() ([]connection.NamedConfig, error) {
+	configs, err := o.configs()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if len(configs) == 0 {
-		return nil, nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+	var chosen []connection.NamedConfig
+	var names []string
+	for _, c := range configs {
+		members := c.Members
+		if members == nil {
+			members = []connection.NamedConfig{c}
+		}
+		for _, member := range members {
+			if !slices.Contains(names, member.Name) {
+				chosen, names = append(chosen, member), append(names, member.Name)
+			}
+		}
 	}
-	if configs[0].Members != nil {
-		return nil, nil, workspace.Usage("connection %s is an aggregator: choose the connection whose sessions shall end with --connection", configs[0].Name)
+	switch {
+	case len(chosen) == 0:
+		return nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+	case len(chosen) > 1 && len(o.Connections) == 0 && !o.AllConnections:
+		return nil, workspace.Usage("there are several connections (%s): choose with --connection, which may be repeated, or give --all-connections", strings.Join(names, ", "))
 	}
-	w, err := openWorkspace(ctx, configs, streams)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := w.AllowWrites(o); err != nil {
-		w.Close(ctx)
-		return nil, nil, err
-	}
-	return w, w.Ending(configs[0].Name), nil
+	return chosen, nil
 }
 
 // read reads the sessions that are named outside of AM, before anything is sent.
@@ -180,9 +232,18 @@ func parseFile(ctx context.Context, streams terminal.Streams, flag, path string,
 	return sessions, nil
 }
 
-// sessionsWhere are those of am_session for which a condition is true.
-func sessionsWhere(ctx context.Context, w *workspace.Workspace, where string) (sessions []methods.Session, err error) {
-	rows, err := w.DB.Query(ctx, "select session_handle, username, realm from am_session where (\n"+where+"\n)")
+// sessionsWhere are those of am_session for which a condition is true, on one connection. All tables in the condition are
+// that connection's.
+func (o *LogoutOptions) sessionsWhere(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, name string) ([]methods.Session, error) {
+	alone, err := w.Alone(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = alone.DB.Close() }() // it only reads
+	if err := loadCSV(cmd, alone, o.CSV); err != nil {
+		return nil, err
+	}
+	rows, err := alone.DB.Query(ctx, "select session_handle, username, realm, latest_access_time, max_idle_expiration_time, max_session_expiration_time from am_session where (\n"+o.Where+"\n)")
 	if err != nil {
 		return nil, whereError(err)
 	}
@@ -191,8 +252,11 @@ func sessionsWhere(ctx context.Context, w *workspace.Workspace, where string) (s
 
 func readSessions(rows *engine.Rows) (sessions []methods.Session, err error) {
 	cell := func(i int) string { text, _ := rows.Values()[i].(string); return text }
+	moment := func(i int) time.Time { t, _ := rows.Values()[i].(time.Time); return t }
 	for rows.Next() {
-		sessions = append(sessions, methods.Session{Handle: cell(0), Username: cell(1), Realm: cell(2), Listed: true})
+		sessions = append(sessions, methods.Session{
+			Handle: cell(0), Username: cell(1), Realm: cell(2), Listed: true, LatestAccess: moment(3), Ends: methods.EndUnused(moment(4), moment(5)),
+		})
 	}
 	return sessions, cmp.Or(rows.Err(), rows.Close())
 }
