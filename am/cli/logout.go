@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
@@ -35,6 +36,7 @@ type LogoutOptions struct {
 	Output    string
 
 	AllConnections bool
+	Proof          string // a file
 }
 
 func newLogout(streams terminal.Streams) *cobra.Command {
@@ -78,6 +80,7 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+render.FormatNames())
 	addEndingFlags(flags, &o.EndingOptions)
 	o.addFlags(flags)
+	flags.StringVar(&o.Proof, "proof", "", "write what was there before and after, on which servers, when, by whom and why, into a `file.html` or file.json")
 	flags.BoolVar(&o.AllConnections, "all-connections", false, "act on all connections; needed where there are several and --connection names none")
 	return cmd
 }
@@ -125,7 +128,17 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	if err := w.AllowWrites(o.EndingOptions); err != nil {
 		return err
 	}
-	outcomes, err := o.end(ctx, cmd, w, read)
+	proof, err := createProof(o.Proof)
+	if err != nil {
+		return err
+	}
+	defer proof.discard()
+	var all methods.Endings
+	for _, c := range w.Connections {
+		all = append(all, w.Ending(c.Name()))
+	}
+	proof.listen(all)
+	outcomes, err := o.end(ctx, cmd, w, all, read)
 	if err != nil && len(outcomes) == 0 {
 		return w.Explain(err)
 	}
@@ -134,15 +147,12 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 		w.Progress.Clear()
 		fmt.Fprintln(streams.Err, terminal.Line(line))
 	}
-	return cmp.Or(err, methods.Remaining(outcomes), printErr)
+	proofErr := proof.write(o.operation(len(read)), all, outcomes, err, streams)
+	return cmp.Or(err, methods.Remaining(outcomes), proofErr, printErr)
 }
 
 // end ends the sessions on all connections of the workspace.
-func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, read []methods.Session) ([]methods.Outcome, error) {
-	var all methods.Endings
-	for _, c := range w.Connections {
-		all = append(all, w.Ending(c.Name()))
-	}
+func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, all methods.Endings, read []methods.Session) ([]methods.Outcome, error) {
 	switch {
 	case o.Username != "":
 		return all.User(ctx, o.Realm, o.Username)
@@ -163,6 +173,21 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 		w.Notices.Add("no session of am_session meets the condition: nothing is to be ended")
 	}
 	return all.SessionsBy(ctx, found)
+}
+
+// operation says what was to be done, without handles and tokens.
+func (o *LogoutOptions) operation(read int) string {
+	switch {
+	case o.Username != "" && o.Realm != "":
+		return fmt.Sprintf("End all sessions of %q in realm %s", o.Username, o.Realm)
+	case o.Username != "":
+		return fmt.Sprintf("End all sessions of %q in every realm", o.Username)
+	case o.Where != "":
+		return "End the sessions for which this is true: " + o.Where
+	case o.TokenFile != "":
+		return fmt.Sprintf("End the sessions of %s", english.Plural(read, "token", ""))
+	}
+	return fmt.Sprintf("End the sessions of %s", english.Plural(read, "handle", ""))
 }
 
 // connections are those to act on, an aggregator's members instead of itself. Where there are several, they must have

@@ -95,6 +95,7 @@ func (e *Ending) resolveToken(ctx context.Context, t *target) {
 		return
 	}
 	t.learn(&info.Session)
+	t.Listed = true
 	t.Username, t.Realm, t.Handle = info.Username, info.Realm, info.Handle
 }
 

@@ -20,7 +20,7 @@ type Session struct {
 	Token    string
 	Username string
 	Realm    string
-	Listed   bool // AM listed it just now; otherwise it is looked for before it is ended
+	Listed   bool // AM listed it, or took its token, just now; otherwise it is looked for before it is ended
 
 	LatestAccess time.Time // zero where it is not known
 	Ends         time.Time // unless it is used before; zero where it is not known
