@@ -22,7 +22,7 @@ func TestATerminalIsAskedForTheNumberOfSessions(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"6\n", statusFine, "6 sessions of 2 users in realm /alpha will be ended:\n  "},
+		{"6\n", statusFine, "6 sessions of 2 users in realm /alpha on am ("},
 		{"y\n", statusFailed, "not confirmed: nothing was ended\n"},
 		{"\n", statusFailed, "not confirmed: nothing was ended\n"},
 		{"66\n", statusFailed, "not confirmed: nothing was ended\n"},
@@ -49,7 +49,7 @@ func TestATerminalIsAskedForTheNumberOfSessions(t *testing.T) {
 func TestALongPlanIsShownInPart(t *testing.T) {
 	connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 15, Seed: 1})
 	_, err, _ := invoke(t, terminal.Streams{In: strings.NewReader("no\n"), InIsTerminal: true, ErrIsTerminal: true}, "logout", "--where", "realm = '/alpha'")
-	if strings.Count(err, " @ /alpha shandle:") != 10 || !strings.Contains(err, "\n  and 5 more\nType the number of sessions to end them: ") {
+	if strings.Count(err, " @ /alpha, last used 20") != 10 || strings.Contains(err, "shandle:") || !strings.Contains(err, "\n  and 5 more\nType the number of sessions to end them: ") {
 		t.Errorf("%s", err)
 	}
 }

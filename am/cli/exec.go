@@ -67,7 +67,7 @@ func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string
 	if err := method.Check(given); err != nil {
 		return misuse(cmd, "%v", err)
 	}
-	w, ending, err := openEnding(ctx, o.ConnectionOptions, o.EndingOptions, streams)
+	w, ending, err := openEnding(ctx, method, o.ConnectionOptions, o.EndingOptions, streams)
 	if err != nil {
 		return err
 	}
@@ -77,6 +77,32 @@ func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string
 		return err
 	}
 	return cmp.Or(err, w.PrintCells(method.Columns(), rows, o.Output))
+}
+
+// openEnding opens the connection that a method runs on: the first, unless the method changes sessions and there are others.
+func openEnding(ctx context.Context, method *methods.Method, connections ConnectionOptions, o workspace.EndingOptions, streams terminal.Streams) (*workspace.Workspace, *methods.Ending, error) {
+	configs, err := connections.configs()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(configs) == 0 {
+		return nil, nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+	}
+	if method.Effect != methods.Reads && len(configs) != 1 {
+		return nil, nil, workspace.Usage("%s runs on one connection, and there are %d: choose one with --connection", method.Name, len(configs))
+	}
+	if configs[0].Members != nil {
+		return nil, nil, workspace.Usage("connection %s is an aggregator: choose the connection whose sessions shall end with --connection", configs[0].Name)
+	}
+	w, err := openWorkspace(ctx, configs, streams)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.AllowWrites(o); err != nil {
+		w.Close(ctx)
+		return nil, nil, err
+	}
+	return w, w.Ending(configs[0].Name), nil
 }
 
 // arguments reads name=value.

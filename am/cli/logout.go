@@ -1,16 +1,16 @@
 package cli
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
@@ -34,6 +34,9 @@ type LogoutOptions struct {
 	From      string // a file, or - for standard input
 	CSVOptions
 	Output string
+
+	AllConnections bool
+	Proof          string // a file
 }
 
 func newLogout(streams terminal.Streams) *cobra.Command {
@@ -43,15 +46,22 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 		Short: "End sessions, with proof",
 		Long: "logout ends the sessions that one of --handle, --token-file, --username, --where and --from\n" +
 			"names. It shows what it is about to do and asks; afterwards it asks the server again, and\n" +
-			"prints what has become of each session: ended, already gone, still listed, refused or\n" +
-			"unknown. The exit status is 1 unless all are gone.",
+			"prints what has become of each session: ended, already gone, not found, still listed,\n" +
+			"refused or unknown. The exit status is 1 unless all are gone.\n\n" +
+			"It acts on every connection that --connection names, on all of them with\n" +
+			"--all-connections, and of an aggregator on every member.",
 		Example: examples(
 			"what would be ended", `amsql logout --where "latest_access_time < datetime('now', '-1 hour')" --dry-run`,
-			"a user, everywhere", "amsql logout --username bjensen --reason 'INC-4711'",
+			"a user, everywhere", "amsql logout --username bjensen --all-connections --reason 'INC-4711'",
 			"the handles that a query finds", `steampipe query --output json "select session_handle from am_session where realm = '/alpha'" | amsql logout --from - --yes`,
 			"everybody on a list", `amsql logout --csv leavers=leavers.csv --where "username in (select username from leavers)" --journal incident.jsonl`,
 		),
-		Args: noArguments,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misuse(cmd, "%q: say whose sessions, as in --username %[1]s", args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(cmd); err != nil {
 				return err
@@ -61,15 +71,17 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.Handles, "handle", nil, "end the session of this `handle`; repeatable")
-	flags.StringVar(&o.TokenFile, "token-file", "", "end the sessions of the tokens in a `file`, one a line")
+	flags.StringVar(&o.TokenFile, "token-file", "", "end the sessions of the tokens in a `file` (- for standard input): one a line, or the answer of authenticate")
 	flags.StringVar(&o.Username, "username", "", "end all sessions of the user of this `name`")
 	flags.StringVar(&o.Realm, "realm", "", "only those in this `realm` (with --username)")
 	flags.StringVar(&o.Where, "where", "", "end the sessions of am_session for which this `SQL` is true")
-	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one a line, or the JSON of a query")
+	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one a line, or CSV or JSON with session_handle")
 	o.CSVOptions.addFlags(flags)
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+render.FormatNames())
 	addEndingFlags(flags, &o.EndingOptions)
 	o.ConnectionOptions.addFlags(flags)
+	flags.StringVar(&o.Proof, "proof", "", "write what was there before and after, on which servers, when, by whom and why, into a `file.html` or file.json")
+	flags.BoolVar(&o.AllConnections, "all-connections", false, "act on all connections; needed where there are several and --connection names none")
 	return cmd
 }
 
@@ -81,8 +93,14 @@ func (o *LogoutOptions) check(cmd *cobra.Command) error {
 		}
 	}
 	switch {
-	case named != 1:
+	case named == 0 && o.Realm != "":
+		return misuse(cmd, "--realm goes with --username; for all sessions of a realm give --where \"realm = '%s'\"", o.Realm)
+	case named == 0:
 		return misuse(cmd, "give one of --handle, --token-file, --username, --where and --from, to say which sessions")
+	case named > 1:
+		return misuse(cmd, "give only one of --handle, --token-file, --username, --where and --from")
+	case o.AllConnections && len(o.Connections) > 0:
+		return misuse(cmd, "give --all-connections or --connection, not both")
 	case o.Realm != "" && o.Username == "":
 		return misuse(cmd, "--realm goes with --username")
 	case render.NewFormat(o.Output, render.Options{}) == nil:
@@ -96,159 +114,159 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	if err != nil {
 		return err
 	}
-	w, ending, err := openEnding(ctx, o.ConnectionOptions, o.EndingOptions, streams)
+	configs, err := o.connections()
+	if err != nil {
+		return err
+	}
+	w, err := openWorkspace(ctx, configs, streams)
 	if err != nil {
 		return err
 	}
 	defer w.Close(ctx)
-	if err := o.load(ctx, cmd, w); err != nil {
+	if err := w.AllowWrites(o.EndingOptions); err != nil {
 		return err
 	}
-	var outcomes []methods.Outcome
-	switch {
-	case o.Username != "":
-		outcomes, err = ending.User(ctx, connection.RealmPath(o.Realm), o.Username)
-	case o.Where != "":
-		if read, err = sessionsWhere(ctx, w, o.Where); err == nil {
-			outcomes, err = ending.Sessions(ctx, read)
-		}
-	default:
-		outcomes, err = ending.Sessions(ctx, read)
+	proof, err := createProof(o.Proof)
+	if err != nil {
+		return err
 	}
+	defer proof.discard()
+	var all methods.Endings
+	for _, c := range w.Connections {
+		all = append(all, w.Ending(c.Name()))
+	}
+	proof.listen(all)
+	outcomes, err := o.end(ctx, cmd, w, all, read)
 	if err != nil && len(outcomes) == 0 {
 		return w.Explain(err)
 	}
 	printErr := w.PrintCells(methods.OutcomeColumns, methods.OutcomeRows(outcomes), o.Output)
-	return cmp.Or(err, methods.Remaining(outcomes), printErr)
+	for _, line := range methods.Summary(outcomes) {
+		w.Progress.Clear()
+		fmt.Fprintln(streams.Err, terminal.Line(line))
+	}
+	proofErr := proof.write(o.operation(len(read)), all, outcomes, err, streams)
+	return cmp.Or(err, methods.Remaining(outcomes), proofErr, printErr)
 }
 
-// openEnding opens the first of the connections for what ends its sessions.
-func openEnding(ctx context.Context, connections ConnectionOptions, o workspace.EndingOptions, streams terminal.Streams) (*workspace.Workspace, *methods.Ending, error) {
-	configs, err := connections.configs()
+// end ends the sessions on all connections of the workspace.
+func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, all methods.Endings, read []methods.Session) ([]methods.Outcome, error) {
+	switch {
+	case o.Username != "":
+		return all.User(ctx, connection.RealmPath(o.Realm), o.Username)
+	case o.Where == "":
+		return all.Sessions(ctx, read)
+	}
+	found := map[string][]methods.Session{}
+	some := false
+	for _, c := range w.Connections {
+		sessions, err := o.sessionsWhere(ctx, cmd, w, c.Name())
+		if err != nil {
+			return nil, err
+		}
+		found[c.Name()] = sessions
+		some = some || len(sessions) > 0
+	}
+	if !some {
+		w.Notices.Add("no session of am_session meets the condition: nothing is to be ended")
+	}
+	return all.SessionsBy(ctx, found)
+}
+
+// operation says what was to be done, without handles and tokens.
+func (o *LogoutOptions) operation(read int) string {
+	switch {
+	case o.Username != "" && o.Realm != "":
+		return fmt.Sprintf("End all sessions of %q in realm %s", o.Username, o.Realm)
+	case o.Username != "":
+		return fmt.Sprintf("End all sessions of %q in every realm", o.Username)
+	case o.Where != "":
+		return "End the sessions for which this is true: " + o.Where
+	case o.TokenFile != "":
+		return fmt.Sprintf("End the sessions of %s", english.Plural(read, "token", ""))
+	}
+	return fmt.Sprintf("End the sessions of %s", english.Plural(read, "handle", ""))
+}
+
+// connections are those to act on, an aggregator's members instead of itself. Where there are several, they must have
+// been chosen: a user's sessions that end on one of them live on on the others.
+func (o *LogoutOptions) connections() ([]connection.NamedConfig, error) {
+	configs, err := o.configs()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if len(configs) == 0 {
-		return nil, nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+	var chosen []connection.NamedConfig
+	var names []string
+	for _, c := range configs {
+		members := c.Members
+		if members == nil {
+			members = []connection.NamedConfig{c}
+		}
+		for _, member := range members {
+			if !slices.Contains(names, member.Name) {
+				chosen, names = append(chosen, member), append(names, member.Name)
+			}
+		}
 	}
-	if configs[0].Members != nil {
-		return nil, nil, workspace.Usage("connection %s is an aggregator: choose the connection whose sessions shall end with --connection", configs[0].Name)
+	switch {
+	case len(chosen) == 0:
+		return nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+	case len(chosen) > 1 && len(o.Connections) == 0 && !o.AllConnections:
+		return nil, workspace.Usage("there are several connections (%s): choose with --connection, which may be repeated, or give --all-connections", strings.Join(names, ", "))
 	}
-	w, err := openWorkspace(ctx, configs, streams)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := w.AllowWrites(o); err != nil {
-		w.Close(ctx)
-		return nil, nil, err
-	}
-	return w, w.Ending(configs[0].Name), nil
+	return chosen, nil
 }
 
 // read reads the sessions that are named outside of AM, before anything is sent.
 func (o *LogoutOptions) read(ctx context.Context, streams terminal.Streams) (sessions []methods.Session, err error) {
 	switch {
 	case o.TokenFile != "":
-		text, err := os.ReadFile(o.TokenFile)
-		if err != nil {
-			return nil, workspace.Usage("--token-file: %v", err)
-		}
-		for _, token := range words(bytes.TrimPrefix(text, []byte("\ufeff"))) {
-			sessions = append(sessions, methods.Session{Token: token})
-		}
-		return sessions, nil
+		return parseFile(ctx, streams, "--token-file", o.TokenFile, methods.ParseTokens)
 	case o.From != "":
-		var text []byte
-		if o.From == "-" {
-			if text, err = streams.ReadAll(ctx); err != nil {
-				return nil, err
-			}
-		} else if text, err = os.ReadFile(o.From); err != nil {
-			return nil, workspace.Usage("--from: %v", err)
-		}
-		if sessions, err = sessionsFrom(text); err != nil {
-			return nil, workspace.Usage("--from: %v", err)
-		}
-		return sessions, nil
+		return parseFile(ctx, streams, "--from", o.From, methods.ParseHandles)
 	}
 	for _, handle := range o.Handles {
+		if err := methods.CheckHandle(handle); err != nil {
+			return nil, workspace.Usage("--handle: %v", err)
+		}
 		sessions = append(sessions, methods.Session{Handle: handle})
 	}
 	return sessions, nil
 }
 
-// words are the lines that are not empty.
-func words(text []byte) (lines []string) {
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}
-
-// sessionsFrom reads one handle a line, or JSON: rows with a session_handle, in an array, in the member rows of an object
-// (steampipe query, amsql query), or one after the other (jsonl).
-func sessionsFrom(text []byte) (sessions []methods.Session, err error) {
-	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
-	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
-		for _, handle := range words(text) {
-			sessions = append(sessions, methods.Session{Handle: handle})
-		}
-		return sessions, nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	for {
-		var document json.RawMessage
-		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-			return sessions, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("it begins as JSON, but: %w", err)
-		}
-		if sessions, err = appendSessions(sessions, document); err != nil {
+// parseFile reads what a flag names: a file, or - for standard input.
+func parseFile(ctx context.Context, streams terminal.Streams, flag, path string, parse func([]byte) ([]methods.Session, error)) ([]methods.Session, error) {
+	var text []byte
+	var err error
+	if path == "-" {
+		if text, err = streams.ReadAll(ctx); err != nil {
 			return nil, err
 		}
+	} else if text, err = os.ReadFile(path); err != nil {
+		return nil, workspace.Usage("%s: %v", flag, err)
 	}
-}
-
-func appendSessions(sessions []methods.Session, document json.RawMessage) ([]methods.Session, error) {
-	var answer struct {
-		Rows          []json.RawMessage `json:"rows"`
-		SessionHandle string            `json:"session_handle"`
-		Username      string            `json:"username"`
-		Realm         string            `json:"realm"`
+	sessions, err := parse(text)
+	if err != nil {
+		return nil, workspace.Usage("%s: %v", flag, err)
 	}
-	var handle string
-	switch {
-	case document[0] == '[':
-		if err := json.Unmarshal(document, &answer.Rows); err != nil {
-			return nil, err
-		}
-	case json.Unmarshal(document, &handle) == nil:
-		return append(sessions, methods.Session{Handle: handle}), nil
-	default:
-		if err := json.Unmarshal(document, &answer); err != nil {
-			return nil, err
-		}
-	}
-	if answer.Rows == nil {
-		if answer.SessionHandle == "" {
-			return nil, fmt.Errorf("row %d has no session_handle: let the query select that column", len(sessions)+1)
-		}
-		return append(sessions, methods.Session{Handle: answer.SessionHandle, Username: answer.Username, Realm: answer.Realm}), nil
-	}
-	for _, row := range answer.Rows {
-		var err error
-		if sessions, err = appendSessions(sessions, row); err != nil {
-			return nil, err
-		}
+	if len(sessions) == 0 {
+		streams.Notice(flag + " names no session: nothing is to be ended")
 	}
 	return sessions, nil
 }
 
-// sessionsWhere are those of am_session for which a condition is true.
-func sessionsWhere(ctx context.Context, w *workspace.Workspace, where string) (sessions []methods.Session, err error) {
-	rows, err := w.DB.Query(ctx, "select session_handle, username, realm from am_session where (\n"+where+"\n)")
+// sessionsWhere are those of am_session for which a condition is true, on one connection. All tables in the condition are
+// that connection's.
+func (o *LogoutOptions) sessionsWhere(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, name string) ([]methods.Session, error) {
+	alone, err := w.Alone(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = alone.DB.Close() }() // it only reads
+	if err := o.load(ctx, cmd, alone); err != nil {
+		return nil, err
+	}
+	rows, err := alone.DB.Query(ctx, "select session_handle, username, realm, latest_access_time, max_idle_expiration_time, max_session_expiration_time from am_session where (\n"+o.Where+"\n)")
 	if err != nil {
 		return nil, whereError(err)
 	}
@@ -257,8 +275,11 @@ func sessionsWhere(ctx context.Context, w *workspace.Workspace, where string) (s
 
 func readSessions(rows *engine.Rows) (sessions []methods.Session, err error) {
 	cell := func(i int) string { text, _ := rows.Values()[i].(string); return text }
+	moment := func(i int) time.Time { t, _ := rows.Values()[i].(time.Time); return t }
 	for rows.Next() {
-		sessions = append(sessions, methods.Session{Handle: cell(0), Username: cell(1), Realm: cell(2), Listed: true})
+		sessions = append(sessions, methods.Session{
+			Handle: cell(0), Username: cell(1), Realm: cell(2), Listed: true, LatestAccess: moment(3), Ends: methods.EndUnused(moment(4), moment(5)),
+		})
 	}
 	return sessions, cmp.Or(rows.Err(), rows.Close())
 }

@@ -33,6 +33,8 @@ type Ending struct {
 	Reason     string   // and why
 
 	BatchSize int // handles a request; DefaultBatchSize where it is 0
+
+	ticket *ticket // where it is one of several [Endings]
 }
 
 // A GuardError is an operation that was not begun. Nothing has been sent that changes anything.
@@ -78,7 +80,7 @@ func (e *Ending) Sessions(ctx context.Context, sessions []Session) ([]Outcome, e
 	}
 	e.recheck(ctx, targets)
 	err = e.carryOut(ctx, e.batches(targets), targets)
-	return outcomes(targets), err
+	return e.outcomes(targets), err
 }
 
 // distinct makes targets, one for each handle and token.
@@ -116,10 +118,10 @@ func pending(targets []*target) (open []*target) {
 	return open
 }
 
-func outcomes(targets []*target) []Outcome {
+func (e *Ending) outcomes(targets []*target) []Outcome {
 	all := make([]Outcome, len(targets))
 	for i, t := range targets {
-		all[i] = Outcome{t.Session, t.state, t.reason}
+		all[i] = Outcome{Session: t.Session, State: t.state, Reason: t.reason, Connection: e.Connection, BaseURL: e.Client.BaseURL(), Settled: t.settled}
 	}
 	return all
 }
@@ -134,15 +136,28 @@ func (e *Ending) planned(targets []*target) []Outcome {
 			t.settle(Planned, "")
 		}
 	}
-	return outcomes(targets)
+	return e.outcomes(targets)
 }
 
 // guard stops what is too much or not confirmed. Before is how many sessions the operation has ended already.
 func (e *Ending) guard(ctx context.Context, p *Plan, before int) error {
+	if p.Parts == nil {
+		p.Where = e.place()
+	}
 	n := before + len(p.Sessions)
 	switch {
+	case e.ticket == nil:
+	case before == 0:
+		return e.ticket.pass(ctx, p)
+	default:
+		n = e.ticket.add(len(p.Sessions))
+	}
+	switch {
 	case n > e.Max && before > 0:
-		return guarded("%s have appeared since, and with the %d ended they are more than %d: raise --max", p, before, e.Max)
+		return guarded("%s have appeared since, and with the %d ended they are more than %d: raise --max", p, n-len(p.Sessions), e.Max)
+	case n > e.Max && e.DryRun:
+		e.notify("%s are more than %d and would be refused: narrow the condition or raise --max", p, e.Max)
+		return nil
 	case n > e.Max:
 		return guarded("%s are more than %d: nothing was ended; narrow the condition or raise --max", p, e.Max)
 	}
@@ -236,12 +251,9 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
 	}
-	realms := []string{realm}
-	if realm == "" {
-		var err error
-		if realms, err = e.Inventory.RealmPaths(ctx); err != nil {
-			return nil, err
-		}
+	realms, err := e.realms(ctx, realm)
+	if err != nil {
+		return nil, err
 	}
 	unlisted, err := e.unlisted(ctx, realms, username)
 	if err != nil {
@@ -252,14 +264,19 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 	for round := 0; ; round++ {
 		targets, err := e.listUser(ctx, realms, username, known)
 		if err != nil {
-			return outcomes(done), err
+			return e.outcomes(done), err
+		}
+		if round == 0 && len(known) == 0 {
+			if err := e.findUser(ctx, realms, username); err != nil {
+				return nil, err
+			}
 		}
 		plan := &Plan{Sessions: alive(targets)}
 		switch {
 		case round == 0:
 			plan.Unlisted = alive(unlisted)
 		case round == maxRounds && len(targets) > 0:
-			return outcomes(done), fmt.Errorf("%q signs in as quickly as the sessions end: %s left after %d rounds; disable the user first", username, english.Plural(len(targets), "session", ""), round)
+			return e.outcomes(done), fmt.Errorf("%q signs in as quickly as the sessions end: %s left after %d rounds; disable the user first", username, english.Plural(len(targets), "session", ""), round)
 		}
 		if plan.empty() && round == 0 {
 			e.notify("AM lists no session of %q to be ended; client-side sessions are in no list, and AM ends them only where blacklisting is on", username)
@@ -268,19 +285,27 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 			e.notify("AM would be told to end %s", &Plan{Unlisted: plan.Unlisted})
 		}
 		if err := e.guard(ctx, plan, len(done)); err != nil || e.DryRun {
-			return append(outcomes(done), e.planned(targets)...), err
+			return append(e.outcomes(done), e.planned(targets)...), err
 		}
 		if len(targets) == 0 {
-			return outcomes(done), e.endUnlisted(ctx, unlisted)
+			return e.outcomes(done), e.endUnlisted(ctx, unlisted)
 		}
 		if round == 0 {
 			e.recheck(ctx, targets)
 		}
 		done = append(done, targets...)
 		if err := e.carryOut(ctx, e.batches(targets), targets); err != nil {
-			return outcomes(done), err
+			return e.outcomes(done), err
 		}
 	}
+}
+
+// realms are the one that is named, where the server has it, or else every one.
+func (e *Ending) realms(ctx context.Context, named string) ([]string, error) {
+	if named == "" {
+		return e.Inventory.RealmPaths(ctx)
+	}
+	return []string{named}, e.findRealm(ctx, named)
 }
 
 // maxRounds bounds how often a user's new sessions are ended.
@@ -299,6 +324,7 @@ func (e *Ending) listUser(ctx context.Context, realms []string, username string,
 		}
 		for _, s := range listed {
 			t := &target{Session: Session{Handle: s.Handle, Username: username, Realm: realm, Listed: true}}
+			t.learn(s)
 			is, err := own.is(t)
 			if err != nil {
 				return nil, err

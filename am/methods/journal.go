@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ type Entry struct {
 	Time        time.Time `json:"time"`
 	Who         string    `json:"who"`
 	Connection  string    `json:"connection"`
+	BaseURL     string    `json:"base_url,omitempty"`
 	Method      string    `json:"method"`
 	Session     string    `json:"session"` // the fingerprint of its handle or token
 	Username    string    `json:"username"`
@@ -73,6 +75,8 @@ type Journal struct {
 	file *os.File
 	lock *flock.Flock
 	open []Entry // what an earlier run has left open
+
+	known map[[2]string]bool // the sessions that AM had once, by connection and fingerprint
 }
 
 // OpenJournal opens a journal, or begins one, and reads what an earlier run has left open.
@@ -148,6 +152,7 @@ func isJournal(err error) bool {
 
 // read finds the sessions whose last line is none of a settled one. A last line that broke off is ended.
 func (j *Journal) read() error {
+	j.known = map[[2]string]bool{}
 	last := map[string]Entry{}
 	var order []string
 	reader := bufio.NewReader(j.file)
@@ -160,6 +165,9 @@ func (j *Journal) read() error {
 				order = append(order, key)
 			}
 			last[key] = entry
+			if entry.Username != "" {
+				j.known[[2]string{entry.Connection, entry.Session}] = true
+			}
 		}
 		switch {
 		case err == nil:
@@ -209,7 +217,7 @@ func (j *Journal) write(entries []Entry) error {
 
 func (e *Ending) entry(method string, s Session, outcome, detail, transaction string) Entry {
 	return Entry{
-		Who: e.Who, Connection: e.Connection, Method: method, Session: s.fingerprint(), Username: s.Username, Realm: s.Realm,
+		Who: e.Who, Connection: e.Connection, BaseURL: e.Client.BaseURL(), Method: method, Session: s.fingerprint(), Username: s.Username, Realm: s.Realm,
 		Reason: e.Reason, Outcome: outcome, Detail: detail, Transaction: transaction,
 	}
 }
@@ -261,14 +269,7 @@ func (e *Ending) settleJournal(ctx context.Context) error {
 	if e.Journal == nil || e.DryRun {
 		return nil
 	}
-	left, others := []Entry{}, []Entry{}
-	for _, entry := range e.Journal.open {
-		if entry.Connection == e.Connection {
-			left = append(left, entry)
-		} else {
-			others = append(others, entry)
-		}
-	}
+	left := e.Journal.takeOpen(e.Connection, e.Client.BaseURL())
 	if len(left) == 0 {
 		return nil
 	}
@@ -276,7 +277,7 @@ func (e *Ending) settleJournal(ctx context.Context) error {
 	if err := e.Journal.write(settled); err != nil {
 		return err
 	}
-	e.Journal.open = append(others, open...)
+	e.Journal.leaveOpen(open)
 	counts := map[string]int{}
 	for _, entry := range settled {
 		counts[entry.Outcome]++
@@ -289,6 +290,31 @@ func (e *Ending) settleJournal(ctx context.Context) error {
 		e.notify("the journal leaves %s open, for the next run: %v", english.Plural(len(open), "session", ""), err)
 	}
 	return nil
+}
+
+// has reports whether an earlier run has met the session.
+func (j *Journal) has(connection, fingerprint string) bool {
+	return j != nil && j.known[[2]string{connection, fingerprint}]
+}
+
+// takeOpen takes the entries of a connection, on that server, that are open: other connections may have theirs settled at the same time.
+func (j *Journal) takeOpen(connection, baseURL string) (taken []Entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.open = slices.DeleteFunc(j.open, func(entry Entry) bool {
+		if entry.Connection == connection && (entry.BaseURL == baseURL || entry.BaseURL == "") {
+			taken = append(taken, entry)
+			return true
+		}
+		return false
+	})
+	return taken
+}
+
+func (j *Journal) leaveOpen(entries []Entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.open = append(j.open, entries...)
 }
 
 // settled looks for the sessions by their fingerprints. What can never be told is unknown, so that no entry stands in

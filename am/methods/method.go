@@ -111,7 +111,25 @@ func (m *Method) Check(args Arguments) error {
 			return &ArgumentError{fmt.Sprintf("%s needs %s", m.Name, name)}
 		}
 	}
+	if err := m.checkTargets(args); err != nil {
+		return err
+	}
 	return checkRealm(args.one("realm"))
+}
+
+// checkTargets refuses what cannot be a handle or a token, where AM would say that its session has ended.
+func (m *Method) checkTargets(args Arguments) error {
+	if m.Effect != Ends {
+		return nil
+	}
+	for name, check := range map[string]func(string) error{"session_handle": CheckHandle, "token_id": CheckToken} {
+		for _, value := range args[name] {
+			if err := check(value); err != nil {
+				return &ArgumentError{fmt.Sprintf("%s: %s: %v", m.Name, name, err)}
+			}
+		}
+	}
+	return nil
 }
 
 // checkRealm is an error where a realm that was named is not a full path, which names it in SQL, too. AM would take

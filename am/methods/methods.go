@@ -32,6 +32,8 @@ var OutcomeColumns = []table.Column{
 	{Name: "outcome", Type: table.Text},
 	{Name: "reason", Type: table.Text},
 	{Name: "session_handle", Type: table.Text},
+	{Name: "connection", Type: table.Text},
+	{Name: "base_url", Type: table.Text},
 }
 
 // Methods are all methods, in the order of the documentation.
@@ -215,7 +217,7 @@ func ended(outcomes []Outcome, err error) ([][]any, error) {
 func OutcomeRows(outcomes []Outcome) [][]any {
 	rows := make([][]any, len(outcomes))
 	for i, o := range outcomes {
-		rows[i] = []any{text(o.Username), text(o.Realm), string(o.State), text(o.Reason), text(o.Handle)}
+		rows[i] = []any{text(o.Username), text(o.Realm), string(o.State), text(o.Reason), text(o.Handle), text(o.Connection), text(o.BaseURL)}
 	}
 	return rows
 }

@@ -62,7 +62,9 @@ func TestMethodsAreTold(t *testing.T) {
 		{"query", methods.Arguments{"realm": {"alpha"}}, `"alpha" is not the full path of a realm`},
 		{"query", methods.Arguments{"realm": {"/"}}, ""},
 		{"query", methods.Arguments{"realm": {"/alpha/sub"}}, ""},
-		{"LOGOUT_by_handle", methods.Arguments{"session_handle": {"a", "b"}}, ""},
+		{"LOGOUT_by_handle", methods.Arguments{"session_handle": {"shandle:a", "shandle:b"}}, ""},
+		{"logout_by_handle", methods.Arguments{"session_handle": {"shandle:a", "b"}}, "logout_by_handle: session_handle: expected a session handle"},
+		{"logout", methods.Arguments{"token_id": {"shandle:a"}}, "logout: token_id: that is a session handle"},
 	} {
 		m, err := methods.Named(c.method)
 		if err == nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // proofFields are what a list must hold to tell what is left.
-var proofFields = []string{rest.FieldHandle, rest.FieldUsername, rest.FieldMaxIdleExpiration, rest.FieldMaxSessionExpiration}
+var proofFields = []string{rest.FieldHandle, rest.FieldUsername, rest.FieldLatestAccess, rest.FieldMaxIdleExpiration, rest.FieldMaxSessionExpiration}
 
 // resolve finds out which of the sessions are alive, and whose, before anything is sent: those that AM does not list
 // need not be ended, and could not be proven to be.
@@ -40,10 +40,13 @@ func (e *Ending) resolve(ctx context.Context, targets []*target) error {
 		case t.state != "":
 		case t.lookupErr != nil:
 			t.settle(Unknown, fmt.Sprintf("it was not sent: %v", t.lookupErr))
+		case t.found == nil && (t.Username == "" || t.Realm == "") && !e.Journal.has(e.Connection, t.fingerprint()):
+			t.settle(NotFound, "AM lists no such session: it has ended, or the handle is wrong")
 		case t.found == nil:
 			t.settle(AlreadyGone, "AM did not list it before")
 		default:
 			t.Listed = true
+			t.learn(t.found)
 		}
 	}
 	e.each(tokens, func(t *target) { e.resolveToken(ctx, t) })
@@ -88,8 +91,11 @@ func (e *Ending) resolveToken(ctx context.Context, t *target) {
 		t.settle(Unknown, fmt.Sprintf("it was not sent: ask about token %s: %v", Fingerprint(t.Token), err))
 		return
 	case !info.Valid:
-		t.settle(AlreadyGone, "AM did not know the token before, or no longer")
+		t.settle(NotFound, "AM does not know the token: its session has ended, or the token is wrong")
+		return
 	}
+	t.learn(&info.Session)
+	t.Listed = true
 	t.Username, t.Realm, t.Handle = info.Username, info.Realm, info.Handle
 }
 

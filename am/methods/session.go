@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize/english"
 
@@ -19,17 +20,30 @@ type Session struct {
 	Token    string
 	Username string
 	Realm    string
-	Listed   bool // AM listed it just now; otherwise it is looked for before it is ended
+	Listed   bool // AM listed it, or took its token, just now; otherwise it is looked for before it is ended
+
+	LatestAccess time.Time // zero where it is not known
+	Ends         time.Time // unless it is used before; zero where it is not known
+}
+
+// EndUnused is when a session ends unless it is used before: the earlier of two times, either of which may be zero.
+func EndUnused(maxIdle, maxSession time.Time) time.Time {
+	if maxSession.IsZero() || !maxIdle.IsZero() && maxIdle.Before(maxSession) {
+		return maxIdle
+	}
+	return maxSession
 }
 
 // State is what has become of a session.
 type State string
 
 // AM says true of handles that it has never seen, so what it lists afterwards decides. A session is Ended where AM had
-// listed it before, AlreadyGone where it had not. Planned is all that a dry run says.
+// listed it before, AlreadyGone where it had not, though it is known whose it was. NotFound is a handle or a token that AM
+// does not know, and of which nothing else is known: it may be wrong. Planned is all that a dry run says.
 const (
 	Ended       State = "ended"
 	AlreadyGone State = "already gone"
+	NotFound    State = "not found"
 	StillListed State = "still listed"
 	Refused     State = "refused"
 	Unknown     State = "unknown"
@@ -39,8 +53,11 @@ const (
 // An Outcome is what has become of one session, and why.
 type Outcome struct {
 	Session
-	State  State
-	Reason string
+	State      State
+	Reason     string
+	Connection string
+	BaseURL    string    // of its server
+	Settled    time.Time // when that was found out, by the clock of this machine
 }
 
 // Gone reports whether no such session is left.
@@ -53,7 +70,7 @@ func Tally(outcomes []Outcome) string {
 		counts[o.State]++
 	}
 	var parts []string
-	for _, state := range []State{Planned, Ended, AlreadyGone, StillListed, Refused, Unknown} {
+	for _, state := range []State{Planned, Ended, AlreadyGone, NotFound, StillListed, Refused, Unknown} {
 		if counts[state] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
 		}
@@ -78,6 +95,9 @@ type RemainingError struct {
 
 func (e *RemainingError) Error() string {
 	first := e.Left[0]
+	if !slices.ContainsFunc(e.Left, func(o Outcome) bool { return o.State != NotFound }) {
+		return fmt.Sprintf("%d of %s not found in %s: %s", len(e.Left), english.Plural(e.Of, "session", ""), place(first.Connection, first.BaseURL), first.Reason)
+	}
 	return fmt.Sprintf("%d of %s may live on (%s); the first, of %s: %s",
 		len(e.Left), english.Plural(e.Of, "session", ""), Tally(e.Left), first.whose(), cmp.Or(first.Reason, string(first.State)))
 }
@@ -94,6 +114,8 @@ type Plan struct {
 	Sessions []Session // alive, and to be ended
 	Own      bool      // they are the caller's own session
 	Unlisted []Session // users, each in a realm, whose client-side sessions no list shows
+	Where    string    // the connection and its server
+	Parts    []*Plan   // of several connections, which the other fields have together
 }
 
 func (p *Plan) empty() bool { return len(p.Sessions) == 0 && len(p.Unlisted) == 0 }
@@ -101,19 +123,31 @@ func (p *Plan) empty() bool { return len(p.Sessions) == 0 && len(p.Unlisted) == 
 // String says how many sessions of how many users in which realms.
 func (p *Plan) String() string {
 	var parts []string
+	for _, part := range p.Parts {
+		if !part.empty() {
+			parts = append(parts, part.String())
+		}
+	}
+	if len(parts) > 0 {
+		return strings.Join(parts, "; ")
+	}
+	on := ""
+	if p.Where != "" {
+		on = " on " + p.Where
+	}
 	if len(p.Sessions) > 0 || len(p.Unlisted) == 0 {
 		users := map[string]bool{}
 		for _, s := range p.Sessions {
 			users[userKey(s.Realm, s.Username)] = true
 		}
-		parts = append(parts, fmt.Sprintf("%s of %s in realm %s",
-			english.Plural(len(p.Sessions), "session", ""), english.Plural(len(users), "user", ""), realmNames(p.Sessions)))
+		parts = append(parts, fmt.Sprintf("%s of %s in realm %s%s",
+			english.Plural(len(p.Sessions), "session", ""), english.Plural(len(users), "user", ""), realmNames(p.Sessions), on))
 	}
 	if p.Own {
 		parts = append(parts, "amsql's own")
 	}
 	if len(p.Unlisted) > 0 {
-		parts = append(parts, fmt.Sprintf("client-side sessions of %q in realm %s, which no list shows", p.Unlisted[0].Username, realmNames(p.Unlisted)))
+		parts = append(parts, fmt.Sprintf("client-side sessions of %q in realm %s%s, which no list shows", p.Unlisted[0].Username, realmNames(p.Unlisted), on))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -137,6 +171,7 @@ func PlanOf(outcomes []Outcome) *Plan {
 	p := &Plan{}
 	for _, o := range outcomes {
 		if o.State == Planned {
+			p.Where = place(o.Connection, o.BaseURL)
 			p.Sessions = append(p.Sessions, o.Session)
 		}
 	}
@@ -158,6 +193,14 @@ type target struct {
 	state     State  // "" until it is settled
 	method    string // by which it was to be ended
 	reason    string
+	settled   time.Time
 }
 
-func (t *target) settle(state State, reason string) { t.state, t.reason = state, reason }
+func (t *target) settle(state State, reason string) {
+	t.state, t.reason, t.settled = state, reason, time.Now()
+}
+
+// learn takes over what AM says of the session.
+func (t *target) learn(s *rest.Session) {
+	t.LatestAccess, t.Ends = s.LatestAccess, EndUnused(s.MaxIdleExpiration, s.MaxSessionExpiration)
+}

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
@@ -32,9 +35,13 @@ func (w *Workspace) AllowWrites(o EndingOptions) (err error) {
 	}
 	w.ends = map[string]*methods.Ending{}
 	for _, c := range w.Connections {
+		notify := w.Notices.Add
+		if w.Several {
+			notify = func(notice string) { w.Notices.Add(fmt.Sprintf("connection %s: %s", c.Name(), notice)) }
+		}
 		w.ends[c.Name()] = &methods.Ending{
 			Client: c.Client(), Inventory: c.Inventory(), Max: o.Max, DryRun: o.DryRun, Confirm: w.confirmation(o),
-			Notify: w.Notices.Add, Journal: w.journal, Connection: c.Name(), Who: who(c), Reason: o.Reason,
+			Notify: notify, Journal: w.journal, Connection: c.Name(), Who: who(c), Reason: o.Reason,
 		}
 	}
 	return nil
@@ -82,9 +89,36 @@ func describePlan(p *methods.Plan) string {
 			fmt.Fprintf(&b, "  and %d more\n", len(p.Sessions)-i)
 			break
 		}
-		fmt.Fprintf(&b, "  %s\n", terminal.Line(fmt.Sprintf("%s @ %s %s", s.Username, s.Realm, s.Handle)))
+		fmt.Fprintf(&b, "  %s\n", terminal.Line(describeSession(s)))
 	}
 	return b.String()
+}
+
+// describeSession says what tells a person which session it is: whose, when it was last used, and when it ends.
+func describeSession(s methods.Session) string {
+	text := s.Username + " @ " + s.Realm
+	if !s.LatestAccess.IsZero() {
+		text += ", last used " + s.LatestAccess.Format(time.RFC3339)
+	}
+	if !s.Ends.IsZero() {
+		text += ", ends " + s.Ends.Format(time.RFC3339)
+	}
+	return text
+}
+
+// Alone is the connection of that name in a workspace of its own, where a table without a schema is that connection's.
+// It shares the open connection, which stays the first workspace's to close. Its caller closes its DB.
+func (w *Workspace) Alone(ctx context.Context, name string) (*Workspace, error) {
+	i := slices.IndexFunc(w.Connections, func(c *connection.Connection) bool { return c.Name() == name })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no connection %s", name)
+	}
+	db, err := engine.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	alone := &Workspace{DB: db, First: name, Streams: w.Streams, Progress: w.Progress, Notices: w.Notices}
+	return alone, alone.attach(Schema{Name: name, Tables: w.tables(w.Connections[i])})
 }
 
 // askLine stops waiting when it is interrupted. What is behind the line stays for the next.

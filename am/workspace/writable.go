@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/connection"
@@ -52,6 +53,12 @@ func textCell(t table.Table, row any, column string) string {
 	return value
 }
 
+// timeCell is a row's cell in the column of a time, the zero time for NULL.
+func timeCell(t table.Table, row any, column string) time.Time {
+	value, _ := table.Cell(t, row, column).(time.Time)
+	return value
+}
+
 // A sessionWriter ends the sessions that are deleted.
 type sessionWriter struct {
 	table.Table
@@ -65,7 +72,9 @@ func (t sessionWriter) Lookups() func(context.Context, table.Query) iter.Seq2[an
 }
 
 func (sessionWriter) PrimaryKey() []string { return []string{"session_handle"} }
-func (sessionWriter) Needs() []string      { return []string{"username", "realm"} }
+func (sessionWriter) Needs() []string {
+	return []string{"username", "realm", "latest_access_time", "max_idle_expiration_time", "max_session_expiration_time"}
+}
 
 func (t sessionWriter) Accept(c table.Change) error {
 	switch {
@@ -99,7 +108,11 @@ func (aggregateWriter) Apply(context.Context, []table.Change) error { return nil
 func (t sessionWriter) Apply(ctx context.Context, changes []table.Change) error {
 	sessions := make([]methods.Session, len(changes))
 	for i, c := range changes {
-		sessions[i] = methods.Session{Handle: textCell(t, c.Row, "session_handle"), Username: textCell(t, c.Row, "username"), Realm: textCell(t, c.Row, "realm"), Listed: true}
+		sessions[i] = methods.Session{
+			Handle: textCell(t, c.Row, "session_handle"), Username: textCell(t, c.Row, "username"), Realm: textCell(t, c.Row, "realm"), Listed: true,
+			LatestAccess: timeCell(t, c.Row, "latest_access_time"),
+			Ends:         methods.EndUnused(timeCell(t, c.Row, "max_idle_expiration_time"), timeCell(t, c.Row, "max_session_expiration_time")),
+		}
 	}
 	ending := t.workspace.ends[t.connection.Name()]
 	outcomes, err := ending.Sessions(ctx, sessions)

@@ -1,0 +1,67 @@
+package methods
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+)
+
+// A NotFoundError is a user or a realm that the servers do not have. Nothing has been sent that changes anything.
+type NotFoundError struct {
+	What  string   // user "bjensen"
+	Where []string // the connections, with their servers
+}
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("%s not found in %s: nothing was ended", e.What, strings.Join(e.Where, ", "))
+}
+
+// place names the connection and its server.
+func (e *Ending) place() string { return place(e.Connection, e.Client.BaseURL()) }
+
+func place(connection, baseURL string) string { return fmt.Sprintf("%s (%s)", connection, baseURL) }
+
+func (e *Ending) notFound(format string, args ...any) error {
+	return &NotFoundError{fmt.Sprintf(format, args...), []string{e.place()}}
+}
+
+// findRealm is an error where the server does not have the realm. An account that may not list realms cannot tell.
+func (e *Ending) findRealm(ctx context.Context, path string) error {
+	listed := false
+	for realm, err := range e.Inventory.Realms(ctx, nil) {
+		if err != nil {
+			return err
+		}
+		if crest.Fold(realm.Path) == crest.Fold(path) {
+			return nil
+		}
+		listed = listed || realm.Listed != nil
+	}
+	if !listed {
+		return nil
+	}
+	return e.notFound("realm %s", path)
+}
+
+// findUser is an error unless the server has an identity of that name. It is asked where no session tells.
+func (e *Ending) findUser(ctx context.Context, realms []string, username string) error {
+	for _, err := range e.Inventory.Users(ctx, inventory.UserQuery{Realms: realms, Names: []string{username}}) {
+		if err != nil {
+			return fmt.Errorf("AM lists no session of %q, and whether there is such a user cannot be told: %w", username, err)
+		}
+		return nil
+	}
+	if len(realms) == 1 {
+		return e.notFound("user %q in realm %s", username, realms[0])
+	}
+	return e.notFound("user %q", username)
+}
+
+func isNotFound(err error) bool {
+	var e *NotFoundError
+	return errors.As(err, &e)
+}

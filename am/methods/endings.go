@@ -1,0 +1,197 @@
+package methods
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Endings end sessions on several connections as one operation: nothing is sent to any server before all of them have a
+// plan, the maximum of the first bounds the sum, and one question confirms all.
+type Endings []*Ending
+
+// Sessions ends sessions of which it is not known which connection has them. Each has one outcome. See [Ending.Sessions].
+func (all Endings) Sessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
+	outcomes, err := all.together(ctx, func(ctx context.Context, e *Ending) ([]Outcome, error) { return e.Sessions(ctx, sessions) })
+	return likeliest(outcomes), err
+}
+
+// SessionsBy ends the sessions of each connection by its name. See [Ending.Sessions].
+func (all Endings) SessionsBy(ctx context.Context, byConnection map[string][]Session) ([]Outcome, error) {
+	return all.together(ctx, func(ctx context.Context, e *Ending) ([]Outcome, error) {
+		return e.Sessions(ctx, byConnection[e.Connection])
+	})
+}
+
+// User ends all sessions of a user. A connection that does not have the user is only noticed where another one does. See
+// [Ending.User].
+func (all Endings) User(ctx context.Context, realm, username string) ([]Outcome, error) {
+	return all.together(ctx, func(ctx context.Context, e *Ending) ([]Outcome, error) { return e.User(ctx, realm, username) })
+}
+
+// together does something for all connections concurrently and returns all outcomes, in the order of the connections.
+func (all Endings) together(ctx context.Context, do func(context.Context, *Ending) ([]Outcome, error)) ([]Outcome, error) {
+	if len(all) == 1 {
+		return do(ctx, all[0])
+	}
+	g := &gate{first: all[0], absent: len(all), opened: make(chan struct{})}
+	results := make([][]Outcome, len(all))
+	failures := make([]error, len(all))
+	var group sync.WaitGroup
+	for i, e := range all {
+		one := *e
+		one.ticket = &ticket{gate: g}
+		group.Go(func() {
+			results[i], failures[i] = do(ctx, &one)
+			one.ticket.leave(ctx, &one, failures[i])
+		})
+	}
+	group.Wait()
+	if g.err != nil {
+		return nil, g.err
+	}
+	return slices.Concat(results...), all.failure(failures)
+}
+
+// failure is what went wrong, with the connections. That some do not have a user is only a notice.
+func (all Endings) failure(failures []error) error {
+	var absent *NotFoundError
+	var where []string
+	var others []error
+	for i, err := range failures {
+		var e *NotFoundError
+		switch {
+		case errors.As(err, &e):
+			absent, where = e, append(where, e.Where...)
+		case err != nil:
+			others = append(others, fmt.Errorf("connection %s: %w", all[i].Connection, err))
+		}
+	}
+	if absent == nil {
+		return errors.Join(others...)
+	}
+	if len(where) == len(all) {
+		return &NotFoundError{absent.What, where}
+	}
+	for _, place := range where {
+		all[0].notify("%s not found in %s", absent.What, place)
+	}
+	return errors.Join(others...)
+}
+
+// likeliest keeps one outcome of each session: that of the connection that has it, where one does.
+func likeliest(outcomes []Outcome) []Outcome {
+	var kept []Outcome
+	at := map[string]int{}
+	for _, o := range outcomes {
+		key := cmp.Or(o.Token, o.Handle)
+		i, before := at[key]
+		switch {
+		case !before:
+			at[key] = len(kept)
+			kept = append(kept, o)
+		case o.State == NotFound && kept[i].State == NotFound:
+			kept[i].Connection += ", " + o.Connection
+			kept[i].BaseURL += ", " + o.BaseURL
+		case evidence(o.State) > evidence(kept[i].State):
+			kept[i] = o
+		}
+	}
+	return kept
+}
+
+// evidence is higher the more a state tells that the connection has, or had, the session.
+func evidence(s State) int {
+	switch s {
+	case NotFound:
+		return 0
+	case AlreadyGone:
+		return 1
+	case Unknown:
+		return 2
+	}
+	return 3
+}
+
+// A gate holds each connection back until all have a plan, and lets them pass together or not at all.
+type gate struct {
+	first *Ending      // its guards hold for all
+	total atomic.Int64 // sessions of all plans
+
+	mu     sync.Mutex
+	absent int // connections that have no plan yet
+	plans  []*Plan
+	failed []error
+
+	opened chan struct{}
+	err    error // why it lets nobody pass, once it is opened
+}
+
+// A ticket is for one connection to pass the gate once.
+type ticket struct {
+	*gate
+	used bool
+}
+
+// pass hands in a plan and waits for those of the other connections.
+func (t *ticket) pass(ctx context.Context, p *Plan) error {
+	t.used = true
+	t.add(len(p.Sessions))
+	t.arrive(ctx, p, nil)
+	select {
+	case <-t.opened:
+		return t.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// add counts sessions that are to be ended and returns how many they are on all connections.
+func (t *ticket) add(n int) (total int) { return int(t.total.Add(int64(n))) }
+
+// leave is for a connection that has come to no plan. That it lacks the user keeps no other connection back.
+func (t *ticket) leave(ctx context.Context, e *Ending, err error) {
+	switch {
+	case t.used:
+	case err == nil, isNotFound(err):
+		t.arrive(ctx, nil, nil)
+	default:
+		t.arrive(ctx, nil, fmt.Errorf("connection %s: %w; nothing was ended on any connection", e.Connection, err))
+	}
+}
+
+func (g *gate) arrive(ctx context.Context, p *Plan, err error) {
+	g.mu.Lock()
+	if p != nil {
+		g.plans = append(g.plans, p)
+	}
+	if err != nil {
+		g.failed = append(g.failed, err)
+	}
+	g.absent--
+	last := g.absent == 0
+	g.mu.Unlock()
+	if !last {
+		return
+	}
+	if g.err = errors.Join(g.failed...); g.err == nil {
+		g.err = g.first.guard(ctx, joinPlans(g.plans), 0)
+	}
+	close(g.opened)
+}
+
+// joinPlans makes one plan of those of several connections, in the order of their names.
+func joinPlans(plans []*Plan) *Plan {
+	joined := &Plan{Parts: plans}
+	slices.SortFunc(plans, func(a, b *Plan) int { return cmp.Compare(a.Where, b.Where) })
+	for _, p := range plans {
+		joined.Sessions = append(joined.Sessions, p.Sessions...)
+		joined.Unlisted = append(joined.Unlisted, p.Unlisted...)
+		joined.Own = joined.Own || p.Own
+	}
+	return joined
+}

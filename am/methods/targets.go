@@ -1,0 +1,349 @@
+package methods
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// A targetKind is what names sessions outside of AM. AM answers "true" to handles that it has never seen, and says of
+// anything that is not a token that it is no longer valid, so that what is neither must be refused before it is sent.
+type targetKind struct {
+	names   []string // of columns and members
+	other   []string // of the other kind
+	wrong   string   // what to do where the other kind is given
+	check   func(word string) error
+	word    func(line string) string // what a line without quotes holds; nil: all of it
+	session func(word string) Session
+}
+
+var (
+	handleTargets = targetKind{
+		names: []string{"session_handle", "sessionHandle"}, other: []string{"tokenId", "token_id"},
+		wrong: "that is a token: give it with --token-file",
+		check: CheckHandle, session: func(word string) Session { return Session{Handle: word} },
+	}
+	tokenTargets = targetKind{
+		names: []string{"tokenId", "token_id"}, other: []string{"session_handle", "sessionHandle"},
+		wrong: isHandleMessage,
+		check: CheckToken, word: cookieValue, session: func(word string) Session { return Session{Token: word} },
+	}
+)
+
+const isHandleMessage = "that is a session handle: give it with --handle or --from"
+
+// ParseHandles reads the sessions that a text names by their handles: one handle a line, with or without quotes; CSV
+// whose header has session_handle; or JSON with session_handle or sessionHandle (rows of a query, AM's own list). It
+// returns an error with the line where there is anything else. The error never holds a complete handle or token.
+func ParseHandles(text []byte) ([]Session, error) { return handleTargets.parse(text) }
+
+// ParseTokens reads tokens like [ParseHandles], with tokenId (the answer of authenticate) or token_id in JSON and CSV,
+// and lines of the session cookie.
+func ParseTokens(text []byte) ([]Session, error) { return tokenTargets.parse(text) }
+
+// Handles begin with this on every AM (OpenAM and Ping).
+const handlePrefix = "shandle:"
+
+// AM writes tokens and handles in letters, digits and -_.* (c66); @#+/= are its alphabet where that is off.
+var (
+	handlePattern = regexp.MustCompile(`^` + handlePrefix + `[A-Za-z0-9\-_.*@#+/=]+$`)
+	tokenPattern  = regexp.MustCompile(`^[A-Za-z0-9\-_.*@#+/=]+$`)
+	cookiePattern = regexp.MustCompile(`^[A-Za-z0-9\-_]+=[^=#]`)
+)
+
+// CheckHandle returns an error where a text cannot be a session handle.
+func CheckHandle(text string) error {
+	if !handlePattern.MatchString(text) {
+		return &ArgumentError{fmt.Sprintf("expected a session handle, which begins with %s; tokens go with --token-file", handlePrefix)}
+	}
+	return nil
+}
+
+// CheckToken returns an error where a text cannot be a session token.
+func CheckToken(text string) error {
+	switch {
+	case handlePattern.MatchString(text):
+		return &ArgumentError{isHandleMessage}
+	case !tokenPattern.MatchString(text), cookiePattern.MatchString(text):
+		return &ArgumentError{"expected a session token (AQIC…*), or the line of its cookie (" + sessionCookie + "=…)"}
+	}
+	return nil
+}
+
+// sessionCookie is the name of AM's cookie unless a deployment has changed it.
+const sessionCookie = "iPlanetDirectoryPro"
+
+// cookieValue takes the token out of a line such as Set-Cookie: iPlanetDirectoryPro=…; Path=/.
+func cookieValue(line string) string {
+	for _, header := range []string{"Cookie:", "Set-Cookie:"} {
+		if len(line) > len(header) && strings.EqualFold(line[:len(header)], header) {
+			line = strings.TrimSpace(line[len(header):])
+		}
+	}
+	if cookie, err := http.ParseSetCookie(line); err == nil && cookie.Name == sessionCookie {
+		return cookie.Value
+	}
+	return line
+}
+
+func (k targetKind) parse(text []byte) (sessions []Session, err error) {
+	text, _, err = transform.Bytes(unicode.BOMOverride(unicode.UTF8.NewDecoder()), text)
+	if err != nil {
+		return nil, err
+	}
+	switch first := bytes.TrimSpace(text); {
+	case len(first) == 0:
+		return nil, nil
+	case first[0] == '{' || first[0] == '[':
+		sessions, err = k.parseJSON(text)
+	default:
+		if separator, ok := k.header(text); ok {
+			sessions, err = k.parseCSV(text, separator)
+		} else {
+			sessions, err = k.parseLines(text)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return sessions, nil
+}
+
+func atLine(line int, err error) error { return fmt.Errorf("line %d: %w", line, err) }
+
+func (k targetKind) parseLines(text []byte) (sessions []Session, err error) {
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		word := strings.TrimSpace(line)
+		if word == "" {
+			continue
+		}
+		if len(word) > 1 && word[0] == '"' && word[len(word)-1] == '"' {
+			word = word[1 : len(word)-1]
+		} else if k.word != nil {
+			word = k.word(word)
+		}
+		if err := k.check(word); err != nil {
+			return nil, atLine(number, err)
+		}
+		sessions = append(sessions, k.session(word))
+	}
+	return sessions, nil
+}
+
+// header finds the separator by which the first line has a column of the kind's name.
+func (k targetKind) header(text []byte) (separator rune, ok bool) {
+	for _, separator := range ",;\t" {
+		names, err := csvReader(text, separator).Read()
+		if err == nil && slices.ContainsFunc(names, k.isName) {
+			return separator, true
+		}
+	}
+	return 0, false
+}
+
+func (k targetKind) isName(column string) bool {
+	return slices.Contains(k.names, strings.TrimSpace(column))
+}
+
+func csvReader(text []byte, separator rune) *csv.Reader {
+	reader := csv.NewReader(bytes.NewReader(text))
+	reader.Comma = separator
+	return reader
+}
+
+func (k targetKind) parseCSV(text []byte, separator rune) (sessions []Session, err error) {
+	reader := csvReader(text, separator)
+	columns := map[string]int{}
+	for {
+		record, err := reader.Read()
+		var syntax *csv.ParseError
+		switch {
+		case errors.Is(err, io.EOF):
+			return sessions, nil
+		case errors.As(err, &syntax):
+			return nil, atLine(syntax.Line, syntax.Err)
+		case err != nil:
+			return nil, err
+		}
+		line, _ := reader.FieldPos(0)
+		if len(columns) > 0 {
+			s, err := k.fromRecord(record, columns)
+			if err != nil {
+				return nil, atLine(line, err)
+			}
+			sessions = append(sessions, s)
+			continue
+		}
+		for i, name := range record {
+			name = strings.TrimSpace(name)
+			if k.isName(name) {
+				name = k.names[0]
+			}
+			if _, twice := columns[name]; twice && (name == k.names[0] || name == "username" || name == "realm") {
+				return nil, atLine(line, fmt.Errorf("%s occurs twice", name))
+			}
+			columns[name] = i
+		}
+	}
+}
+
+func (k targetKind) fromRecord(record []string, columns map[string]int) (Session, error) {
+	word := strings.TrimSpace(record[columns[k.names[0]]])
+	if word == "" {
+		return Session{}, fmt.Errorf("%s is empty", k.names[0])
+	}
+	if err := k.check(word); err != nil {
+		return Session{}, err
+	}
+	s := k.session(word)
+	if i, ok := columns["username"]; ok {
+		s.Username = record[i]
+	}
+	if i, ok := columns["realm"]; ok {
+		s.Realm = record[i]
+	}
+	return s, nil
+}
+
+// parseJSON reads one document, or several one after the other.
+func (k targetKind) parseJSON(text []byte) (sessions []Session, err error) {
+	return sessions, documents(text, func(document json.RawMessage, line int) error {
+		sessions, err = k.appendJSON(sessions, document, line)
+		return err
+	})
+}
+
+// documents calls do for each JSON value of a text, with the line it begins in.
+func documents(text []byte, do func(document json.RawMessage, line int) error) error {
+	lineAt := func(offset int) int { return 1 + bytes.Count(text[:min(offset, len(text))], []byte("\n")) }
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		var document json.RawMessage
+		err := decoder.Decode(&document)
+		var syntax *json.SyntaxError
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &syntax):
+			return atLine(lineAt(int(syntax.Offset)-1), err)
+		case err != nil:
+			return atLine(lineAt(len(bytes.TrimRight(text, "\n"))+1), err)
+		}
+		if err := do(document, lineAt(int(decoder.InputOffset())-len(document))); err != nil {
+			return err
+		}
+	}
+}
+
+func (k targetKind) appendJSON(sessions []Session, document json.RawMessage, line int) ([]Session, error) {
+	switch document[0] {
+	case '[':
+		return k.appendRows(sessions, document, line)
+	case '"':
+		var word string
+		if err := json.Unmarshal(document, &word); err != nil {
+			return nil, atLine(line, err)
+		}
+		if err := k.check(word); err != nil {
+			return nil, atLine(line, err)
+		}
+		return append(sessions, k.session(word)), nil
+	case '{':
+	default:
+		return nil, atLine(line, errors.New("expected a row or a session handle"))
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(document, &members); err != nil {
+		return nil, atLine(line, err)
+	}
+	for _, name := range []string{"rows", "result"} {
+		switch rows, ok := members[name]; {
+		case ok && string(rows) == "null":
+			return sessions, nil
+		case ok && rows[0] != '[':
+			return nil, atLine(line, fmt.Errorf("%s: expected an array of rows", name))
+		case ok:
+			return k.appendRows(sessions, rows, line+bytes.Count(document[:bytes.Index(document, rows)], []byte("\n")))
+		}
+	}
+	s, err := k.fromMembers(members)
+	if err != nil {
+		return nil, atLine(line, err)
+	}
+	return append(sessions, s), nil
+}
+
+// appendRows reads the elements of an array that begins in the line.
+func (k targetKind) appendRows(sessions []Session, array json.RawMessage, line int) ([]Session, error) {
+	decoder := json.NewDecoder(bytes.NewReader(array))
+	if _, err := decoder.Token(); err != nil {
+		return nil, atLine(line, err)
+	}
+	for decoder.More() {
+		var row json.RawMessage
+		if err := decoder.Decode(&row); err != nil {
+			return nil, atLine(line, err)
+		}
+		start := int(decoder.InputOffset()) - len(row)
+		var err error
+		if sessions, err = k.appendJSON(sessions, row, line+bytes.Count(array[:start], []byte("\n"))); err != nil {
+			return nil, err
+		}
+	}
+	return sessions, nil
+}
+
+func (k targetKind) fromMembers(members map[string]json.RawMessage) (Session, error) {
+	name := k.nameIn(members)
+	if name == "" {
+		for _, other := range k.other {
+			if _, ok := members[other]; ok {
+				return Session{}, errors.New(k.wrong)
+			}
+		}
+		return Session{}, fmt.Errorf("there is no %s: let the query select that column", k.names[0])
+	}
+	var word, username, realm string
+	for member, target := range map[string]*string{name: &word, "username": &username, "realm": &realm} {
+		if value, ok := members[member]; ok {
+			if err := json.Unmarshal(value, target); err != nil {
+				return Session{}, fmt.Errorf("%s: %w", member, err)
+			}
+		}
+	}
+	switch {
+	case string(members[name]) == "null":
+		return Session{}, fmt.Errorf("%s is null", name)
+	case word == "":
+		return Session{}, fmt.Errorf("%s is empty", name)
+	}
+	if err := k.check(word); err != nil {
+		return Session{}, err
+	}
+	s := k.session(word)
+	if s.Handle != "" {
+		s.Username, s.Realm = username, realm
+	}
+	return s, nil
+}
+
+func (k targetKind) nameIn(members map[string]json.RawMessage) string {
+	for _, name := range k.names {
+		if _, ok := members[name]; ok {
+			return name
+		}
+	}
+	return ""
+}
