@@ -16,6 +16,7 @@ type Host struct {
 	Logger    hclog.Logger
 	Notify    func(notice string) // one line for the user
 	Progress  func(inventory.Progress)
+	Ask       func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal; nil where nobody does
 	UserAgent string
 	Shard     inventory.Shard // of sessions and identities; it takes its part of the concurrency and the rate
 }
@@ -49,7 +50,7 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	if err != nil {
 		return nil, &ConfigError{err}
 	}
-	restConfig.Logger, restConfig.UserAgent = host.Logger, host.UserAgent
+	restConfig.Logger, restConfig.UserAgent, restConfig.Ask = host.Logger, host.UserAgent, attended(host.Ask)
 	restConfig.ReadCredentials = config.readCredentials
 	options.Notify, options.Progress, options.Shard = host.Notify, host.Progress, host.Shard
 	client, err := rest.New(shared(restConfig, host.Shard))
@@ -57,6 +58,26 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 		return nil, &ConfigError{err}
 	}
 	return &Connection{name: name, client: client, inventory: inventory.New(client, options), options: options}, nil
+}
+
+// unattended is the key of a context's value: nobody is asked.
+type unattended struct{}
+
+// Unattended makes the sign-ins of a context ask nobody, as work in the background must not.
+func Unattended(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unattended{}, true)
+}
+
+func attended(ask func(context.Context, string) (string, error)) func(context.Context, string) (string, error) {
+	if ask == nil {
+		return nil
+	}
+	return func(ctx context.Context, question string) (string, error) {
+		if ctx.Value(unattended{}) != nil {
+			return "", nil
+		}
+		return ask(ctx, question)
+	}
 }
 
 // shared leaves the server to the other shards, too.

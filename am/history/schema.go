@@ -35,9 +35,6 @@ type dialect struct {
 	views  string                  // besides those that do not depend on the dialect
 }
 
-// schema is the statements that make what a store has.
-func (d dialect) schema() string { return d.createTables() + ";\n" + d.createViews() }
-
 // createTables makes the tables and indexes that are not there.
 func (d dialect) createTables() string {
 	var statements []string

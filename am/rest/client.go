@@ -31,6 +31,9 @@ type Config struct {
 	// ReadCredentials reads the credentials again, for each sign-in after the first; nil: they do not change.
 	ReadCredentials func() (Credentials, error)
 
+	// Ask asks the person at the terminal for a one-time password; nil: there is none.
+	Ask func(ctx context.Context, question string) (answer string, err error)
+
 	Transport      Transport
 	MaxConcurrency int // requests under way at once; 16 by default
 

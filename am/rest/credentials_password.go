@@ -73,6 +73,9 @@ func (p Password) authenticate(ctx context.Context, c *Client, cookieName string
 		r.query = append(param("authIndexType", "service"), param("authIndexValue", p.Service)...)
 	}
 	j := &journey{Password: p, client: c, asked: map[string]string{}, secrets: r.secrets}
+	if c.config.Ask != nil {
+		j.ask = func(question string) (string, error) { return c.config.Ask(ctx, question) }
+	}
 	last, cookies, err := j.run(ctx, r)
 	if err != nil {
 		return "", err

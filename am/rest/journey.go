@@ -26,6 +26,7 @@ type journey struct {
 	asked   map[string]string // the prompt at which each kind of answer was given
 	wait    time.Duration     // that AM wants before the next step
 	secrets []string          // what no error may show
+	ask     func(question string) (answer string, err error)
 }
 
 // step is an answer of AM to a sign-in: callbacks, or its end. With answers in its callbacks it goes back to AM.
@@ -163,6 +164,9 @@ func (j *journey) code(b *callback) error {
 		return errCodeRefused
 	}
 	code, err := j.oneTimePassword(j.client.Now())
+	if errors.Is(err, errNoCode) && j.ask != nil {
+		code, err = j.askForCode(b)
+	}
 	if err != nil {
 		return err
 	}
@@ -170,6 +174,18 @@ func (j *journey) code(b *callback) error {
 	j.secrets = append(j.secrets, code)
 	b.answer(code)
 	return nil
+}
+
+// askForCode asks the person at the terminal.
+func (j *journey) askForCode(b *callback) (string, error) {
+	text, err := j.ask(fmt.Sprintf("%s asks %s for a one-time password%s: ", j.client.base, j.Username, j.shown(b.prompt())))
+	if err != nil {
+		return "", err
+	}
+	if text = strings.TrimSpace(text); text == "" {
+		return "", errNoCode
+	}
+	return text, nil
 }
 
 // oneTimePassword is the code of a moment, with AM's defaults: SHA-1, 30 seconds, 6 digits (OATH nodes).

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -54,6 +55,31 @@ func TestTreesWithoutAZeroPageLoginAndWithASecondFactorSignIn(t *testing.T) {
 			if after := len(server.Sessions()); after != before {
 				t.Errorf("%s, %v: %d sessions before and %d after", profile, c.deployments, before, after)
 			}
+		}
+	}
+}
+
+func TestAPersonIsAskedForACodeThatIsNotConfigured(t *testing.T) {
+	code, err := totp.GenerateCode(totpSecret, time.Now())
+	check(t, err)
+	for typed, want := range map[string]string{" " + code + "\n": "", "\n": "none is configured", "wrong\n": "check totp_secret or otp"} {
+		server, err := simulator.New(simulator.Options{Deployments: []string{"otp"}})
+		check(t, err)
+		var question string
+		user, password := server.Admin()
+		client := clientOf(t, server, rest.Config{
+			Credentials: rest.Password{Username: user, Password: password},
+			Ask: func(_ context.Context, q string) (string, error) {
+				question += q
+				return typed, nil
+			},
+		})
+		err = client.SignIn(t.Context())
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", typed, err, want)
+		}
+		if want := client.BaseURL() + ` asks amadmin for a one-time password "Enter verification code": `; question != want {
+			t.Errorf("the question is %q, want %q", question, want)
 		}
 	}
 }

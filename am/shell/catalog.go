@@ -112,7 +112,7 @@ func (r *realmNames) of(s workspace.Schema) []string {
 	if answer == nil {
 		answer = make(chan []string, 1)
 		r.asked[s.Name] = answer
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(connection.Unattended(context.Background())) // while the editor reads
 		r.cancels = append(r.cancels, cancel)
 		r.working.Go(func() { answer <- listRealms(ctx, s.Members) })
 	}

@@ -39,6 +39,7 @@ type Workspace struct {
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
 	files   []string // names of schemas
+	asking  sync.Mutex
 	waiting []Schema // more than SQLite has room for, until a statement names them
 	cost    cost
 	ends    map[string]*methods.Ending // by connection; nil where statements only read
@@ -188,13 +189,26 @@ func (w *Workspace) host() connection.Host {
 		w.Progress.Clear()
 		w.Streams.Notice(notice)
 	}}
-	return connection.Host{
+	host := connection.Host{
 		Logger: hclog.NewNullLogger(), Notify: w.Notices.Add, UserAgent: "amsql/" + w.Version,
 		Progress: func(now inventory.Progress) {
 			w.cost.add(now)
 			w.Progress.Update(now)
 		},
 	}
+	if w.Streams.InIsTerminal && w.Streams.ErrIsTerminal {
+		host.Ask = w.askOne
+	}
+	return host
+}
+
+// askOne asks one question at a time: connections sign in concurrently.
+func (w *Workspace) askOne(ctx context.Context, question string) (string, error) {
+	w.asking.Lock()
+	defer w.asking.Unlock()
+	w.Progress.Hide(true)
+	defer w.Progress.Hide(false)
+	return w.Ask(ctx, question)
 }
 
 // Close signs out, even after an interruption.
