@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -51,6 +52,31 @@ func TestALongPlanIsShownInPart(t *testing.T) {
 	_, err, _ := invoke(t, terminal.Streams{In: strings.NewReader("no\n"), InIsTerminal: true, ErrIsTerminal: true}, "logout", "--where", "realm = '/alpha'")
 	if strings.Count(err, " @ /alpha, last used 20") != 10 || strings.Contains(err, "shandle:") || !strings.Contains(err, "\n  and 5 more\nType the number of sessions to end them: ") {
 		t.Errorf("%s", err)
+	}
+}
+
+func TestOneQuestionIsAskedForAllConnections(t *testing.T) {
+	east := connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
+	eastURL := os.Getenv("AM_URL")
+	west := connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 3, Seed: 1})
+	estate := filepath.Join(t.TempDir(), "estate.spc")
+	text := ""
+	for name, url := range map[string]string{"east": eastURL, "west": os.Getenv("AM_URL")} {
+		user, password := west.Admin()
+		text += fmt.Sprintf("connection %q {\n  plugin = \"am\"\n  base_url = %q\n  username = %q\n  password = %q\n}\n", name, url, user, password)
+	}
+	if err := os.WriteFile(estate, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	streams := terminal.Streams{In: strings.NewReader("7\n"), InIsTerminal: true, ErrIsTerminal: true}
+	_, err, status := invoke(t, streams, "logout", "--config", estate, "--all-connections", "--where", "realm = '/alpha'")
+	if status != statusFine || strings.Count(err, "Type the number") != 1 || strings.Count(err, ", on east (") != 4 || strings.Count(err, ", on west (") != 3 {
+		t.Errorf("status %d: %s", status, err)
+	}
+	for _, server := range []*simulator.Server{east, west} {
+		if slices.ContainsFunc(server.Sessions(), func(s simulator.Session) bool { return s.Realm == "/alpha" }) {
+			t.Error("a session is left")
+		}
 	}
 }
 

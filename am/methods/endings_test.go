@@ -3,9 +3,15 @@ package methods_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
@@ -173,5 +179,50 @@ func TestAHandleEndsOnTheConnectionThatHasIt(t *testing.T) {
 	}
 	if err := methods.Remaining(outcomes); err == nil || !strings.HasPrefix(err.Error(), "1 of 7 sessions not found in prod, stage") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A connection from the environment has the same name on every server.
+func TestAJournalSettlesOnlyWhatItsServerLeftOpen(t *testing.T) {
+	prod, stage, _ := newEstate(t)
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	entry := fmt.Sprintf(`{"connection":"am","base_url":"%s","session":"sha256:00","username":"leaver","realm":"/alpha","outcome":"sending"}`+"\n", prod.Client.BaseURL())
+	must(t, os.WriteFile(path, []byte(entry), 0o600))
+	for _, w := range []*world{stage, prod} {
+		journal, err := methods.OpenJournal(path)
+		must(t, err)
+		w.Connection, w.Journal = "am", journal
+		_, err = w.Sessions(t.Context(), nil)
+		must(t, err)
+		must(t, journal.Close())
+		want := 1
+		if w == prod {
+			want = 2
+		}
+		if got := lines(t, path)["sha256:00"]; len(got) != want {
+			t.Errorf("%s: %q", w.Client.BaseURL(), got)
+		}
+	}
+}
+
+func TestASummarySaysHowManyAreGoneAndWhere(t *testing.T) {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	outcome := func(user, connection string, state methods.State) methods.Outcome {
+		return methods.Outcome{Session: methods.Session{Username: user}, State: state, Connection: connection, BaseURL: "https://" + connection, Settled: at}
+	}
+	got := methods.Summary([]methods.Outcome{
+		outcome("a", "prod", methods.Ended), outcome("a", "stage", methods.AlreadyGone), outcome("a", "prod", methods.StillListed), outcome("b", "stage", methods.Ended),
+		outcome("", "prod, stage", methods.NotFound),
+	})
+	want := []string{
+		"1 of 2 sessions of a ended on prod (https://prod), checked again at 2026-11-22T12:00:00Z",
+		"2 of 2 sessions of 2 users ended or already gone on stage (https://stage), checked again at 2026-11-22T12:00:00Z",
+		"0 of 1 session ended on prod, stage (https://prod, stage), checked again at 2026-11-22T12:00:00Z",
+	}
+	if !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+	if got := methods.Summary([]methods.Outcome{outcome("a", "prod", methods.Planned)}); got != nil {
+		t.Errorf("a dry run: %q", got)
 	}
 }

@@ -84,12 +84,26 @@ func (w *Workspace) confirmation(o EndingOptions) func(context.Context, *methods
 func describePlan(p *methods.Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s will be ended:\n", terminal.Line(p.String()))
-	for i, s := range p.Sessions {
+	parts := p.Parts
+	if parts == nil {
+		parts = []*methods.Plan{p}
+	}
+	var lines []string
+	for _, part := range parts {
+		for _, session := range part.Sessions {
+			line := describeSession(session)
+			if len(parts) > 1 {
+				line += ", on " + part.Where
+			}
+			lines = append(lines, line)
+		}
+	}
+	for i, line := range lines {
 		if i == shownRows {
-			fmt.Fprintf(&b, "  and %d more\n", len(p.Sessions)-i)
+			fmt.Fprintf(&b, "  and %d more\n", len(lines)-i)
 			break
 		}
-		fmt.Fprintf(&b, "  %s\n", terminal.Line(describeSession(s)))
+		fmt.Fprintf(&b, "  %s\n", terminal.Line(line))
 	}
 	return b.String()
 }
