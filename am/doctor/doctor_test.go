@@ -12,10 +12,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// patient is a client of a simulated AM with these faults.
-func patient(t *testing.T, faults ...string) (doctor.Patient, *simulator.Server) {
+// patient is a client of a simulated AM.
+func patient(t *testing.T, options simulator.Options) (doctor.Patient, *simulator.Server) {
 	t.Helper()
-	sim, err := simulator.New(simulator.Options{Realms: 1, Users: 2, Sessions: 4, Faults: faults})
+	options.Realms, options.Users, options.Sessions = 1, 2, 4
+	sim, err := simulator.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func patient(t *testing.T, faults ...string) (doctor.Patient, *simulator.Server)
 }
 
 func TestAStepIsNotTriedWhereOneThatItNeedsHasFailed(t *testing.T) {
-	p, _ := patient(t, "503")
+	p, _ := patient(t, simulator.Options{Faults: []string{"503"}})
 	var skipped []string
 	for f := range doctor.Examine(t.Context(), p) {
 		switch {
@@ -54,7 +55,7 @@ func TestAStepIsNotTriedWhereOneThatItNeedsHasFailed(t *testing.T) {
 }
 
 func TestNoStepIsTriedBehindTheOneThatItsReaderStopsAt(t *testing.T) {
-	p, sim := patient(t)
+	p, sim := patient(t, simulator.Options{})
 	before := len(sim.Sessions())
 	for f := range doctor.Examine(t.Context(), p) {
 		if f.Step == "AM" {
@@ -67,7 +68,7 @@ func TestNoStepIsTriedBehindTheOneThatItsReaderStopsAt(t *testing.T) {
 }
 
 func TestAnInterruptedExaminationTellsNothingOfTheStepUnderWay(t *testing.T) {
-	p, _ := patient(t)
+	p, _ := patient(t, simulator.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var steps []string
@@ -78,5 +79,16 @@ func TestAnInterruptedExaminationTellsNothingOfTheStepUnderWay(t *testing.T) {
 	}
 	if want := []string{"host name", "network", "TLS"}; !slices.Equal(steps, want) {
 		t.Errorf("steps %q, want %q", steps, want)
+	}
+}
+
+func TestARootRealmThatIsAlmostFullIsAWarning(t *testing.T) {
+	for listCap, want := range map[int]doctor.Status{0: doctor.OK, 2: doctor.Warning} {
+		p, _ := patient(t, simulator.Options{ListCap: listCap})
+		for f := range doctor.Examine(t.Context(), p) {
+			if f.Step == "list cap" && (f.Status != want || strings.Contains(f.Detail, "realm / has") != (want == doctor.Warning)) {
+				t.Errorf("list cap %d: %+v, want %s", listCap, f, want)
+			}
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dustin/go-humanize/english"
 
@@ -41,7 +42,28 @@ func (e *examination) listCap(ctx context.Context) Finding {
 	case e.ListCap > 0 && e.ListCap < rows:
 		return warning(fmt.Sprintf("list_cap is %d, but AM lists %d sessions: more requests are sent than needed", e.ListCap, rows), "leave list_cap out: the account may read it")
 	}
+	if f, full := e.rootIsFull(ctx, rows); full {
+		return f
+	}
 	return ok(fmt.Sprintf("%d: a realm with that many sessions or more is asked identity by identity", rows))
+}
+
+// rootIsFull warns where the root realm has nine tenths of the sessions that AM lists. Administrators' own sessions are
+// there, those that tools have left behind as well, and few accounts are.
+func (e *examination) rootIsFull(ctx context.Context, rows int) (f Finding, full bool) {
+	if !slices.Contains(e.targets, "/") {
+		return f, false
+	}
+	sessions := 0
+	for _, err := range e.Client.Sessions(ctx, rest.SessionQuery{Realm: "/", Fields: []string{rest.FieldUsername}}) {
+		if err != nil {
+			return f, false // the step sessions tells
+		}
+		sessions++
+	}
+	return warning(fmt.Sprintf("realm / has %d of the %d sessions that AM lists: at the limit its list is cut, and queries that need it fail", sessions, rows),
+			"end what administrators and tools have left behind there: select username, count(*) from am_session where realm = '/' group by username shows whose they are"),
+		10*sessions >= 9*rows
 }
 
 // assumedCap is what follows where the server does not tell.
