@@ -2,6 +2,7 @@ package am
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -20,8 +21,14 @@ func TestHeldSessionsComeBackAsTheyWere(t *testing.T) {
 			if i%3 > 0 { // else it has what a scan of few columns has
 				s.Username, s.UniversalID, s.Handle = fmt.Sprint("user", i), "id=日本,ou=user", fmt.Sprint("shandle:", i*i)
 				s.LatestAccess = time.Date(2026, 11, 28, 7, 47, 17, i%1000*1e6, time.UTC)
+				s.MaxIdleExpiration = s.LatestAccess.Add(30 * time.Minute)
 				s.MaxSessionExpiration = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 				s.Properties = map[string]any{"AMCtxId": i}
+				for field, value := range reflect.ValueOf(*s).Fields() {
+					if value.IsZero() {
+						t.Fatalf("the test sets no %s: set it above, and keep it in heldSessions", field.Name)
+					}
+				}
 			}
 			want = append(want, s)
 			rows.add(&session{s, of})

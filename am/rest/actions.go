@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -296,5 +297,7 @@ func (r *call) carry(where place, token string, body map[string]any) {
 	case inPath:
 		r.shown = r.path + "/…"
 		r.path += "/" + escape(token)
+	default: // without its token, AM would act on the caller
+		panic(fmt.Sprintf("no place for a token: %v", where))
 	}
 }
