@@ -201,16 +201,17 @@ func TestSpellingsThatAreOtherNamesInSQLGiveNoSessionTwice(t *testing.T) {
 	for _, h := range []host{newPluginHost(t, config), newPluginHostOf(t, am.PluginOfExporter, config), newEngineHost(t, config)} {
 		for _, c := range []struct {
 			question
-			want []string
+			want    []string
+			inAmsql []string // where it differs: SQLite keeps the last of the names in a list that are the same to it
 		}{
-			{question{username: []string{"berta", alias}}, []string{"berta", "berta"}},
-			{question{username: []string{wide, "berta"}, realm: []string{"/alpha"}}, []string{"berta", "berta"}},
-			{question{username: []string{alias}}, nil},
-			{question{username: []string{"BERTA", "berta"}}, []string{"berta", "berta"}},
-			{question{username: []string{"berta", "BERTA"}}, []string{"berta", "berta"}},
-			{question{username: []string{"BERTA"}}, []string{"BERTA", "BERTA"}},
-			{question{realm: []string{"/ALPHA", "/alpha"}, username: []string{"anna"}}, []string{"anna"}},
-			{question{table: "am_user", realm: []string{"/alpha"}, username: []string{"berta", alias}, columns: []string{"username"}}, []string{"berta"}},
+			{question{username: []string{"berta", alias}}, []string{"berta", "berta"}, nil},
+			{question{username: []string{wide, "berta"}, realm: []string{"/alpha"}}, []string{"berta", "berta"}, nil},
+			{question{username: []string{alias}}, nil, nil},
+			{question{username: []string{"BERTA", "berta"}}, []string{"berta", "berta"}, nil},
+			{question{username: []string{"berta", "BERTA"}}, []string{"berta", "berta"}, []string{"BERTA", "BERTA"}},
+			{question{username: []string{"BERTA"}}, []string{"BERTA", "BERTA"}, nil},
+			{question{realm: []string{"/ALPHA", "/alpha"}, username: []string{"anna"}}, []string{"anna"}, nil},
+			{question{table: "am_user", realm: []string{"/alpha"}, username: []string{"berta", alias}, columns: []string{"username"}}, []string{"berta"}, nil},
 		} {
 			rows, err := h.ask(t.Context(), c.question)
 			must(t, err)
@@ -221,8 +222,12 @@ func TestSpellingsThatAreOtherNamesInSQLGiveNoSessionTwice(t *testing.T) {
 					t.Errorf("%T: %s: a row has the realm %v", h, c.sql(), realm)
 				}
 			}
-			if !slices.Equal(got, c.want) {
-				t.Errorf("%T: %s gives %q, want %q", h, c.sql(), got, c.want)
+			want := c.want
+			if _, amsql := h.(engineHost); amsql && c.inAmsql != nil {
+				want = c.inAmsql
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%T: %s gives %q, want %q", h, c.sql(), got, want)
 			}
 		}
 	}
