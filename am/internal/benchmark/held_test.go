@@ -23,7 +23,7 @@ import (
 // BenchmarkHeldRows reads a million sessions with all columns from the plugin's process, which holds them back until
 // their scan has ended.
 func BenchmarkHeldRows(b *testing.B) {
-	const sessions, limit = 1_000_000, 600 // megabytes
+	const sessions, limit = 1_000_001, 600 // megabytes
 	s := simulate(b, "--users", "200000", "--sessions", fmt.Sprint(sessions), "--list-cap", "2000000")
 	path := filepath.Join(b.TempDir(), "steampipe-plugin-am.plugin")
 	must(b, os.Link(amsql, path))

@@ -16,7 +16,7 @@ import (
 
 // BenchmarkMemory groups and keeps a million sessions with amsql in a process of its own.
 func BenchmarkMemory(b *testing.B) {
-	const sessions = 1_000_000
+	const sessions = 1_000_001
 	s := simulate(b, "--users", "200000", "--sessions", fmt.Sprint(sessions), "--list-cap", "2000000")
 	dir := b.TempDir()
 	snapshot := func(to string) []string {
