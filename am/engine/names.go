@@ -1,9 +1,9 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -13,12 +13,25 @@ import (
 // files, so that they compare as AM compares them in every form of a statement: joins, IN, NOT IN, GROUP BY, DISTINCT.
 const nameCollation = "NAME"
 
-// compareNames orders texts without regard to case.
+// compareNames orders texts by their [crest.Fold]. Sorting compares often and most names are ASCII, whose letters fold one by
+// one: no text is copied for them.
 func compareNames(a, b []byte) int {
-	if bytes.Equal(a, b) {
-		return 0
+	for i := range min(len(a), len(b)) {
+		if a[i] >= utf8.RuneSelf || b[i] >= utf8.RuneSelf {
+			return cmp.Compare(crest.Fold(string(a)), crest.Fold(string(b)))
+		}
+		if order := cmp.Compare(lowerASCII(a[i]), lowerASCII(b[i])); order != 0 {
+			return order
+		}
 	}
-	return cmp.Compare(crest.Fold(string(a)), crest.Fold(string(b)))
+	return cmp.Compare(len(a), len(b))
+}
+
+func lowerASCII(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 // fold notes which columns of a table hold names.

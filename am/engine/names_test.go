@@ -1,0 +1,20 @@
+package engine
+
+import (
+	"cmp"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
+)
+
+func TestNamesAreOrderedByTheirFold(t *testing.T) {
+	name := rapid.StringOfN(rapid.RuneFrom([]rune("aAbBzZ09_/-. İıΣσςßẞéÉſ日\u0307")), 0, 5, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := name.Draw(t, "a"), name.Draw(t, "b")
+		if got, want := compareNames([]byte(a), []byte(b)), cmp.Compare(crest.Fold(a), crest.Fold(b)); got != want {
+			t.Errorf("%q and %q: %d, want %d", a, b, got, want)
+		}
+	})
+}
