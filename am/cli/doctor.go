@@ -59,7 +59,7 @@ func (o *DoctorOptions) run(ctx context.Context, streams terminal.Streams) error
 		return err
 	}
 	if len(configs) == 0 {
-		return workspace.Usage("%s", "there is no connection to try: "+workspace.HowToConnect)
+		return workspace.Usage("there is no connection to try: %s", workspace.HowToConnect)
 	}
 	w, err := openWorkspace(ctx, configs, streams)
 	if err != nil {

@@ -86,7 +86,7 @@ func openEnding(ctx context.Context, method *methods.Method, connections Connect
 		return nil, nil, err
 	}
 	if len(configs) == 0 {
-		return nil, nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+		return nil, nil, workspace.ErrNoConnection
 	}
 	if method.Effect != methods.Reads && len(configs) != 1 {
 		return nil, nil, workspace.Usage("%s runs on one connection, and there are %d: choose one with --connection", method.Name, len(configs))

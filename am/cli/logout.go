@@ -210,7 +210,7 @@ func (o *LogoutOptions) connections() ([]connection.NamedConfig, error) {
 	}
 	switch {
 	case len(chosen) == 0:
-		return nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+		return nil, workspace.ErrNoConnection
 	case len(chosen) > 1 && len(o.Connections) == 0 && !o.AllConnections:
 		return nil, workspace.Usage("there are several connections (%s): choose with --connection, which may be repeated, or give --all-connections", strings.Join(names, ", "))
 	}

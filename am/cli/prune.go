@@ -86,7 +86,7 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 	if o.From == "" {
 		folder, err := history.Folder()
 		if err != nil {
-			return workspace.Usage("%s", err.Error())
+			return workspace.Usage("%v", err)
 		}
 		o.From = filepath.Join(folder, "history.db")
 	}

@@ -73,7 +73,7 @@ func newReportList(streams terminal.Streams) *cobra.Command {
 func reports(folder string) ([]*report.Report, error) {
 	all, err := report.All(folder)
 	if err != nil {
-		return nil, workspace.Usage("%s", "--reports: "+err.Error())
+		return nil, workspace.Usage("--reports: %v", err)
 	}
 	return all, nil
 }
@@ -108,7 +108,7 @@ func namedReports(folder string, names []string) ([]*report.Report, error) {
 	}
 	chosen, err := report.Named(all, names)
 	if err != nil {
-		return nil, workspace.Usage("%s", err.Error())
+		return nil, workspace.Usage("%v", err)
 	}
 	return chosen, nil
 }
@@ -196,7 +196,7 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	var earlier *report.Run
 	if o.Compare != "" {
 		if earlier, err = report.Read(o.Compare); err != nil {
-			return workspace.Usage("%s", "--compare: "+err.Error())
+			return workspace.Usage("--compare: %v", err)
 		}
 	}
 	w, err := o.workspace(ctx, streams)
@@ -266,7 +266,7 @@ func (o *ReportOptions) workspace(ctx context.Context, streams terminal.Streams)
 	}
 	switch {
 	case len(configs) == 0:
-		return nil, workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+		return nil, workspace.ErrNoConnection
 	case len(configs) > 1:
 		var names []string
 		for _, c := range configs {
@@ -280,7 +280,7 @@ func (o *ReportOptions) workspace(ctx context.Context, streams terminal.Streams)
 func misusedParameter(err error) error {
 	var parameter *report.ParameterError
 	if errors.As(err, &parameter) {
-		return workspace.Usage("%s", "--arg: "+err.Error())
+		return workspace.Usage("--arg: %v", err)
 	}
 	return err
 }

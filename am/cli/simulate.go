@@ -74,7 +74,7 @@ func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams t
 	}
 	s, err := startSimulation(ctx, server, o.Listen)
 	if err != nil {
-		return workspace.Usage("%s", err.Error())
+		return workspace.Usage("%v", err)
 	}
 	settings, forget, err := s.settings()
 	if err != nil {

@@ -75,7 +75,7 @@ func (o *SnapshotOptions) run(ctx context.Context, streams terminal.Streams) err
 		return err
 	}
 	if len(configs) == 0 {
-		return workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
+		return workspace.ErrNoConnection
 	}
 	if err := o.complete(); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (o *SnapshotOptions) run(ctx context.Context, streams terminal.Streams) err
 	}
 	key, err := history.ReadKey(o.KeyFile)
 	if err != nil {
-		return workspace.Usage("%s", "--key-file: "+err.Error())
+		return workspace.Usage("--key-file: %v", err)
 	}
 	w, err := workspace.Open(ctx, configs, streams, workspace.Options{Version: version(), Shard: shard})
 	if err != nil {
@@ -110,7 +110,7 @@ func (o *SnapshotOptions) complete() error {
 	}
 	folder, err := history.Folder()
 	if err != nil {
-		return workspace.Usage("%s", err.Error())
+		return workspace.Usage("%v", err)
 	}
 	o.To = cmp.Or(o.To, filepath.Join(folder, "history.db"))
 	o.KeyFile = cmp.Or(o.KeyFile, filepath.Join(folder, "fingerprint.key"))
@@ -126,7 +126,7 @@ func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock fun
 		return shard, nil, workspace.Usage("--shard and --at go together: the shards of a snapshot are known by its time; see amsql snapshot --help")
 	}
 	if shard, err = inventory.ParseShard(o.Shard); err != nil {
-		return shard, nil, workspace.Usage("%s", "--shard: "+err.Error())
+		return shard, nil, workspace.Usage("--shard: %v", err)
 	}
 	at, err := time.Parse(time.RFC3339, o.At)
 	if span, other := engine.ParseSpan(o.At); other == nil && span > 0 {

@@ -30,7 +30,7 @@ type EndingOptions struct {
 func (w *Workspace) AllowWrites(o EndingOptions) (err error) {
 	if o.Journal != "" && !o.DryRun {
 		if w.journal, err = methods.OpenJournal(o.Journal); err != nil {
-			return Usage("%s", "--journal: "+err.Error())
+			return Usage("--journal: %v", err)
 		}
 	}
 	w.ends = map[string]*methods.Ending{}

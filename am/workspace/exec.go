@@ -23,7 +23,7 @@ func (w *Workspace) exec(ctx context.Context, call engine.Call) (result engine.R
 	i := slices.IndexFunc(w.Connections, func(c *connection.Connection) bool { return c.Name() == name })
 	switch {
 	case len(w.Connections) == 0:
-		return result, Usage("%s", "there is no connection: "+HowToConnect)
+		return result, ErrNoConnection
 	case i < 0:
 		return result, fmt.Errorf("there is no connection %s that is no aggregator: EXEC takes the schema of a connection", name)
 	case table.Named(am.Tables(w.Connections[i]), call.Table) == nil:

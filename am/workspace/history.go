@@ -21,7 +21,7 @@ func (w *Workspace) AttachHistory(ctx context.Context, path string) error {
 		err = cmp.Or(w.DB.AttachFile("history", path), w.DB.Define("am_session_at", history.SessionAt))
 	}
 	if err != nil {
-		return Usage("%s", "--history: "+err.Error())
+		return Usage("--history: %v", err)
 	}
 	return nil
 }

@@ -238,6 +238,9 @@ func (w *Workspace) Close(ctx context.Context) {
 const HowToConnect = "set AM_URL, AM_USERNAME and AM_PASSWORD, or write ~/.steampipe/config/am.spc (config/am.spc is a sample); " +
 	"without a server, amsql simulate starts one and amsql demo shows one"
 
+// ErrNoConnection is a statement or a command that needs a connection where there is none.
+var ErrNoConnection = Usage("there is no connection: %s", HowToConnect)
+
 // Explain says why there is no table where there is no connection, and which flag allows what was refused.
 func (w *Workspace) Explain(err error) error {
 	var refused *engine.RefusedError
@@ -248,5 +251,5 @@ func (w *Workspace) Explain(err error) error {
 	if len(w.Connections) > 0 || !errors.As(err, &sql) || !strings.HasPrefix(sql.Message, "no such table") {
 		return err
 	}
-	return Usage("%s", sql.Message+", since there is no connection: "+HowToConnect)
+	return Usage("%s, since there is no connection: %s", sql.Message, HowToConnect)
 }
