@@ -66,7 +66,8 @@ connection "am" {
 
   # CONNECTION
 
-  # Resource version of the sessions endpoint (4.0, 3.1, 3.0, 2.0, 1.2) instead of the newest that the server has.
+  # Resource version of the sessions endpoint (5.1, 5.0, 4.0, 3.1, 3.0, 2.1, 2.0, 1.2) instead of the newest up to 4.0 that the
+  # server has. Session properties go at 3.1 and logoutByUser at 5.1 where the server has them.
   # Can also be set with the AM_API environment variable.
   # api = "4.0"
 

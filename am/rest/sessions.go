@@ -79,7 +79,7 @@ func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error)
 		return call{}, err
 	}
 	if !a.query {
-		return call{}, &UnsupportedError{Action: "query of sessions by realm", Version: a.version, Workaround: "use AM 5, OpenAM 14 or later"}
+		return call{}, &UnsupportedError{Action: "query of sessions by realm", Version: a.version, Workaround: sinceAM5}
 	}
 	filter := crest.Eq(FieldRealm, realmName(q.Realm))
 	r := call{
