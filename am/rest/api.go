@@ -108,7 +108,7 @@ func (c *Client) negotiate(ctx context.Context) (api, error) {
 				return api{}, err
 			}
 		}
-		return api{}, fmt.Errorf("%s has no sessions at any version that amsql knows: base_url must name AM with its context path (…/openam or …/am)", c.base)
+		return api{}, fmt.Errorf("%s has no sessions at any version that amsql knows: %s", c.base, wrongContextPath)
 	})
 }
 
