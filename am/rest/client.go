@@ -66,7 +66,7 @@ type Client struct {
 	stickiness  stickiness
 	date        atomic.Pointer[string] // of the last answer
 	skew        atomic.Int64           // the server's clock less ours, in nanoseconds
-	decoders    sync.Pool              // of *jsontext.Decoder
+	decoders    sync.Pool              // of *decoder
 	notListing  map[int]string         // hints on a query of sessions
 	transaction string
 	calls       atomic.Int64
@@ -94,6 +94,7 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		config: config, base: base, log: config.Logger, transaction: "amsql-" + rand.Text()[:12],
 		api: newLazy[api](), cookieName: newLazy[string](), directories: directories{users: newLazy[directory]()}, credentials: credentialCache{mu: newMutex()},
+		decoders: sync.Pool{New: func() any { return newDecoder() }},
 	}
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()
@@ -192,7 +193,10 @@ func (c *Client) send(ctx context.Context, r call, reply any) error {
 	if reply == nil {
 		return nil
 	}
-	if err := json.NewDecoder(answer).Decode(reply); err != nil {
+	d := c.decoders.Get().(*decoder)
+	defer c.decoders.Put(d)
+	d.reset(answer)
+	if err := d.decode(reply); err != nil {
 		return answer.broken(err)
 	}
 	return nil
