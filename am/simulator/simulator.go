@@ -50,10 +50,14 @@ type Server struct {
 	account   *serviceAccount // of the cloud
 	bearers   bearers
 
-	storeLimit int  // sessions that the token store gives AM for a query; 0: all
-	httpOnly   bool // tokens of new sessions are in a cookie alone
-	noZeroPage bool // headers with name and password are not looked at
-	otp        bool // a one-time password is the second factor
+	storeLimit int    // sessions that the token store gives AM for a query; 0: all
+	httpOnly   bool   // tokens of new sessions are in a cookie alone
+	noZeroPage bool   // headers with name and password are not looked at
+	otp        bool   // a one-time password is the second factor
+	quotaOfAll bool   // quotas count administrators' sessions, too
+	endless    bool   // every third session never ends
+	tenant     string // the only host name at which the token endpoint answers; empty: any
+	front      front
 
 	log    requestLog
 	faults struct {
