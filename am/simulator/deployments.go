@@ -27,6 +27,11 @@ var deployments = []Deployment{
 		apply:       func(s *Server) { s.storeLimit = 1000 },
 	},
 	{
+		Name:        "agents",
+		Description: "web agents are signed in to every realm but the root, in sessions that no user name finds and that end in decades",
+		apply:       func(s *Server) { s.agents = true },
+	},
+	{
 		Name:        "httponly",
 		Description: "the session cookie is HttpOnly, so that a sign-in answers without a token and sets it as a cookie: PingAM 8's default",
 		apply:       func(s *Server) { s.httpOnly = true },
