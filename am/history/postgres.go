@@ -41,6 +41,7 @@ var postgresDialect = dialect{
 		}
 		return ""
 	},
+	soon:  "now() + interval '1 minute'",
 	views: viewsPostgres,
 }
 
@@ -231,8 +232,17 @@ func (s *postgresStore) create(ctx context.Context) error {
 	return s.exec(ctx, strings.Join(statements, ";\n"))
 }
 
-func (s *postgresStore) lastKey(ctx context.Context, server string) (string, error) {
-	return s.text(ctx, "select fingerprint_key from snapshot where server = $1 order by taken_at desc limit 1", server)
+func (s *postgresStore) before(ctx context.Context, server string, soon time.Time) (b before, err error) {
+	limit := soon.Format(time.RFC3339Nano)
+	b.key, err = s.text(ctx, "select fingerprint_key from snapshot where server = $1 and taken_at <= $2 order by taken_at desc limit 1", server, limit)
+	if err != nil {
+		return b, err
+	}
+	ahead, err := s.text(ctx, "select "+inMicros+" from snapshot where server = $1 and taken_at > $2 order by taken_at desc limit 1", server, limit)
+	if err == nil && ahead != "" {
+		b.ahead, err = ofMicros(ahead)
+	}
+	return b, err
 }
 
 func (s *postgresStore) shards(ctx context.Context, server string, takenAt time.Time) ([]inventory.Shard, error) {
