@@ -87,7 +87,7 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 	if o.From == "" {
 		folder, err := history.Folder()
 		if err != nil {
-			return workspace.Usage("%v", err)
+			return workspace.Usage("%v, or give --to", err)
 		}
 		o.From = filepath.Join(folder, "history.db")
 	}

@@ -107,7 +107,7 @@ func (o *SnapshotOptions) complete() error {
 	}
 	folder, err := history.Folder()
 	if err != nil {
-		return workspace.Usage("%v", err)
+		return workspace.Usage("%v, or give --to and --key-file", err)
 	}
 	o.To = cmp.Or(o.To, filepath.Join(folder, "history.db"))
 	o.KeyFile = cmp.Or(o.KeyFile, filepath.Join(folder, "fingerprint.key"))

@@ -42,6 +42,9 @@ var postgresAlone = []storeTest{
 	{"texts with NUL are kept", textsWithNULAreKept},
 	{"an older schema gets what it lacks", anOlderSchemaGetsWhatItLacks},
 	{"an account that only adds rows", anAccountThatOnlyAddsRows},
+	{"an account without usage is told so", anAccountWithoutUsageIsToldSo},
+	{"the host that is connected to is named", theHostThatIsConnectedToIsNamed},
+	{"a password may be in a file", aPasswordMayBeInAFile},
 	{"who may read may still after an upgrade", whoMayReadMayStillAfterAnUpgrade},
 }
 
