@@ -117,37 +117,38 @@ func keepsSnapshots(t *testing.T, target string) {
 	store, err := Open(ctx, target)
 	must(t, err)
 	const server = "https://am.example.com:8443/am"
-	key, err := store.lastKey(ctx, server)
-	if err != nil || key != "" {
-		t.Errorf("of nothing, the key is %q, %v", key, err)
+	sees := func(want before) {
+		t.Helper()
+		if got, err := store.before(ctx, server, noon.Add(Tolerance)); err != nil || got != want {
+			t.Errorf("before, there is %+v, want %+v, %v", got, want, err)
+		}
 	}
-	var want []snapshotID
+	sees(before{})
+	var want []listed
 	for _, at := range []time.Time{noon.AddDate(0, 0, -1), noon, noon.Add(time.Minute)} {
 		must(t, writeMade(ctx, store, server, at, rowsPerSnapshot))
-		want = append(want, snapshotID{server, at.Truncate(time.Microsecond)})
+		want = append(want, listed{snapshotID{server, at.Truncate(time.Microsecond)}, true})
 	}
 	if err := writeMade(ctx, store, server, noon, 1); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("twice at one time: %v", err)
 	}
-	listed := func() []snapshotID {
+	list := func() []listed {
 		all, err := store.list(ctx)
 		must(t, err)
-		slices.SortFunc(all, func(a, b snapshotID) int { return a.at.Compare(b.at) })
+		slices.SortFunc(all, func(a, b listed) int { return a.at.Compare(b.at) })
 		return all
 	}
-	if got := listed(); !slices.Equal(got, want) {
+	if got := list(); !slices.Equal(got, want) {
 		t.Errorf("snapshots %v, want %v", got, want)
 	}
-	if key, err = store.lastKey(ctx, server); err != nil || key != "fingerprint_key 0" {
-		t.Errorf("the key is %q, %v", key, err)
-	}
+	sees(before{key: "fingerprint_key 0"})
 	bucket := store.(*bucketStore).bucket
 	must(t, bucket.remove(ctx, "history/"+want[2].folder(inventory.Shard{})+snapshotFile)) // as a removal does that is killed
 	must(t, bucket.remove(ctx, "history/nothing"))
-	if got := listed(); !slices.Equal(got, want[:2]) {
+	if got := list(); !slices.Equal(got, want[:2]) {
 		t.Errorf("snapshots %v, want %v", got, want[:2])
 	}
-	must(t, store.remove(ctx, want[:1], nil, time.Now().AddDate(0, 0, daysOpen+1)))
+	must(t, store.remove(ctx, []snapshotID{want[0].snapshotID}, nil, time.Now().AddDate(0, 0, daysOpen+1)))
 	left, err := bucket.list(ctx, "", true)
 	must(t, err)
 	var names []string
