@@ -18,6 +18,7 @@ var commands = []func(terminal.Streams) *cobra.Command{
 	newInit,
 	newDoctor,
 	newSnapshot,
+	newWatch,
 	newLogout,
 	newExec,
 	newMethods,
