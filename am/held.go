@@ -3,6 +3,7 @@ package am
 import (
 	"bytes"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -32,8 +33,8 @@ func (h *heldRows[T]) give() iter.Seq[*T] {
 // one block, what rows share is kept once, and times are milliseconds, as AM has them.
 type heldSessions struct {
 	scan   *sessionScan
-	realms []string
-	realm  map[string]int32 // in realms
+	shared []string         // texts that many rows have
+	place  map[string]int32 // of each, in shared
 	blocks []*sessionBlock
 	text   []byte // of the last block
 }
@@ -47,10 +48,14 @@ type sessionBlock struct {
 }
 
 type heldSession struct {
-	username, universalID, handle     uint32 // where each begins; where the username does, the handle before it ends
-	realm                             int32  // in realms
-	latestAccess, maxIdle, maxSession int64
+	username, universalID, handle, clientIP, trackingID uint32 // where each begins; where the username does, what is before it ends
+	realm, authType, service, sessionType               int32  // in shared
+	authLevel                                           int32
+	creation, latestAccess, maxIdle, maxSession         int64
 }
+
+// unknownLevel is the auth level of a session of which none is known.
+const unknownLevel = math.MinInt32
 
 func (h *heldSessions) add(s *session) {
 	if n := len(h.blocks); n == 0 || len(h.blocks[n-1].rows) == sessionsOfABlock {
@@ -59,14 +64,16 @@ func (h *heldSessions) add(s *session) {
 	}
 	h.scan = s.scan // which all rows of a scan share
 	block := h.blocks[len(h.blocks)-1]
-	if s.Properties != nil {
+	if s.Properties != nil && s.scan.properties {
 		if block.properties == nil {
 			block.properties = map[int]map[string]any{}
 		}
 		block.properties[len(block.rows)] = s.Properties
 	}
 	block.rows = append(block.rows, heldSession{
-		username: h.keep(s.Username), universalID: h.keep(s.UniversalID), handle: h.keep(s.Handle), realm: h.place(s.Realm),
+		username: h.keep(s.Username), universalID: h.keep(s.UniversalID), handle: h.keep(s.Handle), clientIP: h.keep(s.ClientIP), trackingID: h.keep(s.TrackingID),
+		realm: h.share(s.Realm), authType: h.share(s.AuthType), service: h.share(s.Service), sessionType: h.share(s.SessionType),
+		authLevel: heldLevel(s.AuthLevel), creation: s.CreationTime.UnixMilli(),
 		latestAccess: s.LatestAccess.UnixMilli(), maxIdle: s.MaxIdleExpiration.UnixMilli(), maxSession: s.MaxSessionExpiration.UnixMilli(),
 	})
 }
@@ -78,17 +85,31 @@ func (h *heldSessions) keep(text string) (begin uint32) {
 	return begin
 }
 
-// place is the index of a realm.
-func (h *heldSessions) place(realm string) int32 {
-	i, known := h.realm[realm]
+// share returns where a text that many rows have is.
+func (h *heldSessions) share(text string) int32 {
+	i, known := h.place[text]
 	if !known {
-		if h.realm == nil {
-			h.realm = map[string]int32{}
+		if h.place == nil {
+			h.place = map[string]int32{}
 		}
-		i = int32(len(h.realms))
-		h.realm[realm], h.realms = i, append(h.realms, realm)
+		i = int32(len(h.shared))
+		h.place[text], h.shared = i, append(h.shared, text)
 	}
 	return i
+}
+
+func heldLevel(level *int) int32 {
+	if level == nil {
+		return unknownLevel
+	}
+	return int32(*level)
+}
+
+func levelOf(held int32) *int {
+	if held == unknownLevel {
+		return nil
+	}
+	return new(int(held))
 }
 
 // seal gives the last block its text.
@@ -119,10 +140,14 @@ func (h *heldSessions) session(b *sessionBlock, i int) *rest.Session {
 		end = b.rows[i+1].username
 	}
 	text := string(b.text[row.username:end])
-	universalID, handle := row.universalID-row.username, row.handle-row.username
+	part := func(begin, end uint32) string { return text[begin-row.username : end-row.username] }
 	return &rest.Session{
-		Username: text[:universalID], UniversalID: text[universalID:handle], Handle: text[handle:], Realm: h.realms[row.realm],
+		Username: part(row.username, row.universalID), UniversalID: part(row.universalID, row.handle), Handle: part(row.handle, row.clientIP), Realm: h.shared[row.realm],
 		LatestAccess: at(row.latestAccess), MaxIdleExpiration: at(row.maxIdle), MaxSessionExpiration: at(row.maxSession), Properties: b.properties[i],
+		SignIn: rest.SignIn{
+			CreationTime: at(row.creation), AuthLevel: levelOf(row.authLevel), AuthType: h.shared[row.authType], Service: h.shared[row.service],
+			ClientIP: part(row.clientIP, row.trackingID), TrackingID: part(row.trackingID, end), SessionType: h.shared[row.sessionType],
+		},
 	}
 }
 

@@ -29,6 +29,8 @@ type Session struct {
 	MaxIdleExpiration    time.Time      `json:"maxIdleExpirationTime"`
 	MaxSessionExpiration time.Time      `json:"maxSessionExpirationTime"`
 	Properties           map[string]any `json:"properties"`
+
+	SignIn `json:"-"`
 }
 
 // The members of Session by their JSON names, for SessionQuery.Fields.
@@ -69,7 +71,12 @@ func (c *Client) Sessions(ctx context.Context, q SessionQuery) iter.Seq2[*Sessio
 			return
 		}
 		defer answer.Close()
-		streamResult(answer, yield)
+		streamResult(answer, func(s *Session, err error) bool {
+			if s != nil {
+				s.SignIn = signIn(s.Properties)
+			}
+			return yield(s, err)
+		})
 	}
 }
 

@@ -44,7 +44,7 @@ func (s *Server) install() error {
 func (s *Server) addInternalSession() {
 	const forever, idle = 22_075_200, 50 // minutes
 	who := s.store.identity("dsameuser", "/", false)
-	x := s.store.create(who, forever, idle, s.started, s.started)
+	x := s.store.create(who, forever, idle, s.started, loopback)
 	x.internal = true
 }
 

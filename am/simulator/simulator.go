@@ -245,7 +245,7 @@ func (s *Server) Login(realm, name string) (Session, error) {
 	if r == nil {
 		return Session{}, fmt.Errorf("simulator: login of %s: no realm %s", name, realm)
 	}
-	x, err := s.login(r, name, nil)
+	x, err := s.login(r, name, nil, "")
 	if err != nil {
 		return Session{}, fmt.Errorf("simulator: login of %s in realm %s: %w", name, realm, err)
 	}
