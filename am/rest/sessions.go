@@ -45,6 +45,12 @@ const (
 	FieldProperties           = "properties"
 )
 
+// What a token store keeps apart, for those who read it. In AM's rows it is part of the properties.
+const (
+	FieldCreationTime = "creationTime"
+	FieldSignIn       = "signIn" // the other members of SignIn
+)
+
 // SessionQuery selects sessions. AM's filter takes a realm, which it does not extend to sub-realms, and optionally a
 // user name, which it compares without regard to case; nothing else (OpenAM measured, seed documents agree).
 type SessionQuery struct {
@@ -73,7 +79,7 @@ func (c *Client) Sessions(ctx context.Context, q SessionQuery) iter.Seq2[*Sessio
 		defer answer.Close()
 		streamResult(answer, func(s *Session, err error) bool {
 			if s != nil {
-				s.SignIn = signIn(s.Properties)
+				s.SignIn = SignInOf(s.Properties)
 			}
 			return yield(s, err)
 		})

@@ -23,8 +23,8 @@ type SignIn struct {
 // SignInProperties are the properties that SignIn is made of, by the names that a whitelist lists them with.
 var SignInProperties = []string{"authInstant", "AuthLevel", "AuthType", "Service", "Host", "AMCtxId"}
 
-// signIn reads session properties, which are texts. One that is not set is empty.
-func signIn(properties map[string]any) (s SignIn) {
+// SignInOf reads session properties, which are texts. One that is not set is empty.
+func SignInOf(properties map[string]any) (s SignIn) {
 	if len(properties) == 0 {
 		return s
 	}

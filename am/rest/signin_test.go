@@ -34,7 +34,7 @@ func TestSignInIsReadFromTheProperties(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.properties), &properties); err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(c.want, signIn(properties)); d != "" {
+		if d := cmp.Diff(c.want, SignInOf(properties)); d != "" {
 			t.Errorf("%s: %s", c.properties, d)
 		}
 	}
