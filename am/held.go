@@ -3,7 +3,8 @@ package am
 import (
 	"bytes"
 	"iter"
-	"math"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -44,18 +45,21 @@ const sessionsOfABlock = 1024
 type sessionBlock struct {
 	text       []byte
 	rows       []heldSession
+	signIns    []heldSignIn           // of the rows, where any has one
 	properties map[int]map[string]any // of the rows that have any
 }
 
 type heldSession struct {
-	username, universalID, handle, clientIP, trackingID uint32 // where each begins; where the username does, what is before it ends
-	realm, authType, service, sessionType               int32  // in shared
-	authLevel                                           int32
-	creation, latestAccess, maxIdle, maxSession         int64
+	username, universalID, handle     uint32 // where each begins; where the username does, the text of the row before ends
+	realm                             int32  // in shared
+	latestAccess, maxIdle, maxSession int64
 }
 
-// unknownLevel is the auth level of a session of which none is known.
-const unknownLevel = math.MinInt32
+type heldSignIn struct {
+	clientIP, trackingID                      uint32 // their lengths, at the end of the row's text
+	authType, service, sessionType, authLevel int32  // in shared
+	creation                                  int64
+}
 
 func (h *heldSessions) add(s *session) {
 	if n := len(h.blocks); n == 0 || len(h.blocks[n-1].rows) == sessionsOfABlock {
@@ -71,11 +75,36 @@ func (h *heldSessions) add(s *session) {
 		block.properties[len(block.rows)] = s.Properties
 	}
 	block.rows = append(block.rows, heldSession{
-		username: h.keep(s.Username), universalID: h.keep(s.UniversalID), handle: h.keep(s.Handle), clientIP: h.keep(s.ClientIP), trackingID: h.keep(s.TrackingID),
-		realm: h.share(s.Realm), authType: h.share(s.AuthType), service: h.share(s.Service), sessionType: h.share(s.SessionType),
-		authLevel: heldLevel(s.AuthLevel), creation: s.CreationTime.UnixMilli(),
+		username: h.keep(s.Username), universalID: h.keep(s.UniversalID), handle: h.keep(s.Handle), realm: h.share(s.Realm),
 		latestAccess: s.LatestAccess.UnixMilli(), maxIdle: s.MaxIdleExpiration.UnixMilli(), maxSession: s.MaxSessionExpiration.UnixMilli(),
 	})
+	h.addSignIn(block, &s.SignIn)
+}
+
+// addSignIn adds that of the last row, and none for those before where it is the first of the block.
+func (h *heldSessions) addSignIn(block *sessionBlock, s *rest.SignIn) {
+	if block.signIns == nil {
+		if *s == (rest.SignIn{}) {
+			return
+		}
+		none := h.signIn(&rest.SignIn{})
+		block.signIns = slices.Grow(slices.Repeat([]heldSignIn{none}, len(block.rows)-1), sessionsOfABlock)
+	}
+	block.signIns = append(block.signIns, h.signIn(s))
+}
+
+func (h *heldSessions) signIn(s *rest.SignIn) heldSignIn {
+	h.keep(s.ClientIP)
+	h.keep(s.TrackingID)
+	level := ""
+	if s.AuthLevel != nil {
+		level = strconv.Itoa(*s.AuthLevel)
+	}
+	return heldSignIn{
+		clientIP: uint32(len(s.ClientIP)), trackingID: uint32(len(s.TrackingID)),
+		authType: h.share(s.AuthType), service: h.share(s.Service), sessionType: h.share(s.SessionType), authLevel: h.share(level),
+		creation: s.CreationTime.UnixMilli(),
+	}
 }
 
 // keep adds a text to the block and returns where it begins.
@@ -96,20 +125,6 @@ func (h *heldSessions) share(text string) int32 {
 		h.place[text], h.shared = i, append(h.shared, text)
 	}
 	return i
-}
-
-func heldLevel(level *int) int32 {
-	if level == nil {
-		return unknownLevel
-	}
-	return int32(*level)
-}
-
-func levelOf(held int32) *int {
-	if held == unknownLevel {
-		return nil
-	}
-	return new(int(held))
 }
 
 // seal gives the last block its text.
@@ -140,15 +155,29 @@ func (h *heldSessions) session(b *sessionBlock, i int) *rest.Session {
 		end = b.rows[i+1].username
 	}
 	text := string(b.text[row.username:end])
+	signIn, end := h.signInOf(b, i, end)
 	part := func(begin, end uint32) string { return text[begin-row.username : end-row.username] }
 	return &rest.Session{
-		Username: part(row.username, row.universalID), UniversalID: part(row.universalID, row.handle), Handle: part(row.handle, row.clientIP), Realm: h.shared[row.realm],
+		Username: part(row.username, row.universalID), UniversalID: part(row.universalID, row.handle), Handle: part(row.handle, end), Realm: h.shared[row.realm],
 		LatestAccess: at(row.latestAccess), MaxIdleExpiration: at(row.maxIdle), MaxSessionExpiration: at(row.maxSession), Properties: b.properties[i],
-		SignIn: rest.SignIn{
-			CreationTime: at(row.creation), AuthLevel: levelOf(row.authLevel), AuthType: h.shared[row.authType], Service: h.shared[row.service],
-			ClientIP: part(row.clientIP, row.trackingID), TrackingID: part(row.trackingID, end), SessionType: h.shared[row.sessionType],
-		},
+		SignIn: signIn,
 	}
+}
+
+// signInOf is that of a row, whose text ends before.
+func (h *heldSessions) signInOf(b *sessionBlock, i int, end uint32) (s rest.SignIn, before uint32) {
+	if b.signIns == nil {
+		return s, end
+	}
+	held := b.signIns[i]
+	trackingID := end - held.trackingID
+	clientIP := trackingID - held.clientIP
+	if level, err := strconv.Atoi(h.shared[held.authLevel]); err == nil {
+		s.AuthLevel = &level
+	}
+	s.CreationTime, s.AuthType, s.Service, s.SessionType = at(held.creation), h.shared[held.authType], h.shared[held.service], h.shared[held.sessionType]
+	s.ClientIP, s.TrackingID = string(b.text[clientIP:trackingID]), string(b.text[trackingID:end])
+	return s, clientIP
 }
 
 // at is the time that many milliseconds after 1970, and the zero time as it was.
