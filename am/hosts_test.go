@@ -64,7 +64,8 @@ func (q question) wanted() []string {
 
 var allColumns = []string{
 	"username", "realm", "universal_id", "session_handle", "latest_access_time", "max_idle_expiration_time",
-	"max_session_expiration_time", "is_current", "is_expired", "properties", "title", "base_url",
+	"max_session_expiration_time", "is_current", "is_expired", "creation_time", "auth_level", "auth_type", "service", "client_ip",
+	"tracking_id", "session_type", "properties", "title", "base_url",
 }
 
 // server is a simulated AM and its address. It tells the time of its start for ever, so that rows stay as they are.

@@ -95,6 +95,7 @@ func (c *Client) sessionInfo(ctx context.Context, a action, token string) (*Sess
 	if err := c.act(ctx, a, "/", token, nil, &reply); err != nil {
 		return nil, err
 	}
+	reply.SignIn = SignInOf(reply.Properties)
 	valid := reply.Valid == nil || *reply.Valid
 	return &SessionInfo{Valid: valid, Session: reply.Session}, nil
 }

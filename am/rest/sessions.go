@@ -29,6 +29,8 @@ type Session struct {
 	MaxSessionExpiration time.Time      `json:"maxSessionExpirationTime"`
 	Properties           map[string]any `json:"properties"`
 
+	SignIn `json:"-"`
+
 	// Unreadable is a time that could not be read, with its name as AM has it; the time itself is zero. "" where all could.
 	Unreadable string `json:"-"`
 }
@@ -45,6 +47,12 @@ const (
 	FieldMaxIdleExpiration    = "maxIdleExpirationTime"
 	FieldMaxSessionExpiration = "maxSessionExpirationTime"
 	FieldProperties           = "properties"
+)
+
+// What a token store keeps apart, for those who read it. In AM's rows it is part of the properties.
+const (
+	FieldCreationTime = "creationTime"
+	FieldSignIn       = "signIn" // the other members of SignIn
 )
 
 // SessionQuery selects sessions. AM's filter takes a realm, which it does not extend to sub-realms, and optionally a
@@ -73,7 +81,12 @@ func (c *Client) Sessions(ctx context.Context, q SessionQuery) iter.Seq2[*Sessio
 			return
 		}
 		defer answer.Close()
-		streamResult(answer, yield)
+		streamResult(answer, func(s *Session, err error) bool {
+			if s != nil {
+				s.SignIn = SignInOf(s.Properties)
+			}
+			return yield(s, err)
+		})
 	}
 }
 

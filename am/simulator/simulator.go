@@ -58,7 +58,7 @@ type Server struct {
 	endless    bool   // every third session never ends
 	tenant     string // the only host name at which the token endpoint answers; empty: any
 	front      front
-	agents     bool   // agents have sessions in all realms but the root
+	agents     bool // agents have sessions in all realms but the root
 
 	log    requestLog
 	faults struct {
@@ -250,7 +250,7 @@ func (s *Server) Login(realm, name string) (Session, error) {
 	if r == nil {
 		return Session{}, fmt.Errorf("simulator: login of %s: no realm %s", name, realm)
 	}
-	x, err := s.login(r, name, nil)
+	x, err := s.login(r, name, nil, "")
 	if err != nil {
 		return Session{}, fmt.Errorf("simulator: login of %s in realm %s: %w", name, realm, err)
 	}

@@ -54,12 +54,19 @@ from read_parquet(
     'max_session_expiration_time': {name: 'max_session_expiration_time', type: 'timestamptz', default_value: null},
     'is_current': {name: 'is_current', type: 'boolean', default_value: null},
     'is_expired': {name: 'is_expired', type: 'boolean', default_value: null},
+    'creation_time': {name: 'creation_time', type: 'timestamptz', default_value: null},
+    'auth_level': {name: 'auth_level', type: 'bigint', default_value: null},
+    'auth_type': {name: 'auth_type', type: 'varchar', default_value: null},
+    'service': {name: 'service', type: 'varchar', default_value: null},
+    'client_ip': {name: 'client_ip', type: 'varchar', default_value: null},
+    'tracking_id': {name: 'tracking_id', type: 'varchar', default_value: null},
+    'session_type': {name: 'session_type', type: 'varchar', default_value: null},
     'properties': {name: 'properties', type: 'varchar', default_value: null}
   }
 );
 
 create view session as
-select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
+select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
 from session_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session';
@@ -233,7 +240,7 @@ from (
 ) s
 group by server;
 
-create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create view merged_session_scan as
 select
