@@ -279,6 +279,9 @@ func (q question) sql() string {
 		}
 		conditions = append(conditions, column+" in ("+strings.Join(list, ", ")+")")
 	}
+	for _, c := range q.conditions {
+		conditions = append(conditions, fmt.Sprintf("%s %s '%s'", c.GetFieldName(), c.GetStringValue(), c.GetValue().GetStringValue()))
+	}
 	sql := "select " + strings.Join(q.wanted(), ", ") + " from " + cmp.Or(q.table, "am_session")
 	if conditions != nil {
 		sql += " where " + strings.Join(conditions, " and ")

@@ -117,7 +117,7 @@ func sessionQuery(q table.Query) inventory.Query {
 		}
 	}
 	realms, _ := names(q, "realm")
-	scanned := inventory.Query{Realms: realms, Fields: fields, Limit: q.Limit}
+	scanned := inventory.Query{Realms: realms, Except: q.ExceptTexts("realm"), Fields: fields, Limit: q.Limit}
 	usernames, known := names(q, "username")
 	if scanned.Usernames = usernames; !known {
 		scanned.Usernames, scanned.Limit = nil, 0

@@ -276,8 +276,7 @@ func (r *realmScan) askUser(ctx context.Context, name string, fields []string, w
 	}
 	if r.limit.reached(rows) {
 		r.mu.Lock()
-		r.UsersCut++
-		r.cut(fmt.Sprintf("the list of user %q is cut, too", name))
+		r.cutUser(name)
 		r.mu.Unlock()
 	}
 	return rows, out.flush(ctx)

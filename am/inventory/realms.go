@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -82,8 +83,15 @@ type target struct {
 	notice string // to say once its sessions are listed
 }
 
-// realms are those that the query asks for, else the connection's, else all that the server lists.
+// realms are those to scan. One that is not wanted stays where it takes the place of others that cannot be listed, so that
+// its notice is given.
 func (s *scan) realms(ctx context.Context) ([]target, error) {
+	targets, err := s.candidates(ctx)
+	return slices.DeleteFunc(targets, func(t target) bool { return t.notice == "" && slices.Contains(s.query.Except, t.path) }), err
+}
+
+// candidates are the realms that the query asks for, else the connection's, else all that the server lists.
+func (s *scan) candidates(ctx context.Context) ([]target, error) {
 	if s.query.Realms != nil {
 		return s.askedRealms(ctx), nil
 	}
