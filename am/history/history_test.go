@@ -171,6 +171,7 @@ func askEngine(t testing.TB, path, sql string) (lines []string) {
 	db, err := engine.Open(t.Context())
 	must(t, err)
 	defer func() { must(t, db.Close()) }()
+	db.TrustTimes("history")
 	must(t, db.AttachFile("history", path))
 	must(t, db.Define("am_session_at", SessionAt))
 	rows, err := db.Query(t.Context(), sql)
