@@ -62,7 +62,7 @@ func (q question) wanted() []string {
 }
 
 var allColumns = []string{
-	"username", "realm", "universal_id", "session_handle", "latest_access_time", "max_idle_expiration_time",
+	"username", "realm", "universal_id", "identity_type", "session_handle", "latest_access_time", "max_idle_expiration_time",
 	"max_session_expiration_time", "is_current", "is_expired", "properties", "title", "base_url",
 }
 
