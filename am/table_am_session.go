@@ -39,7 +39,13 @@ var sessionTable = tableOf[session]{
 		{"base_url", table.Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
 	},
 	rows: sessions,
-	lookups: func(rows rowsOf[session]) rowsOf[session] {
+	lookups: func(rowsOf[session]) rowsOf[session] {
+		var agents inventory.Agents
+		rows := func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
+			scanned := sessionQuery(q)
+			scanned.Agents = &agents
+			return sessionRows(ctx, c, q, scanned)
+		}
 		l := byUser[session]{lookup: rows, list: listSessions, name: func(s *session) string { return s.Username }, spell: (*session).spelled}
 		return l.rows
 	},

@@ -80,6 +80,9 @@ func (r *RealmScan) describe() string {
 
 // notice says what a realm that was listed identity by identity may lack.
 func (r *RealmScan) notice() string {
+	if r.byName {
+		return fmt.Sprintf("realm %s: %s (on_truncation = \"strict\" makes that an error)", r.Realm, r.Reason)
+	}
 	list := cmp.Or(r.doubted, fmt.Sprintf("AM cuts its list at %d", r.Cap))
 	return fmt.Sprintf("realm %s: %s, so that %d identities were asked by name: %d sessions; those of identities that no listing knows can be missing "+
 		"(on_truncation = \"strict\" makes that an error)", r.Realm, list, r.Identities, r.Rows)

@@ -20,6 +20,7 @@ type Query struct {
 	Usernames []string // nil: all. An empty, non-nil list has no sessions, as in SQL
 	Fields    []string // rest.Field… that rows shall hold; realm comes always; nil: all
 	Limit     int64    // stop after so many; 0: none
+	Agents    *Agents  // what other queries of the statement have found of agents; nil: there are none
 
 	Evidence *[]*RealmScan // receives, after all sessions, how complete each realm's are; nil: nobody asks
 	Tolerant bool          // a realm that is cut or fails is evidence, whatever Options say, and not an error

@@ -45,6 +45,9 @@ type progress struct {
 func newScan(inv *Inventory, q Query) *scan {
 	q.Usernames = distinct(q.Usernames)
 	q.Realms = distinct(q.Realms)
+	if q.Agents == nil {
+		q.Agents = &Agents{}
+	}
 	return &scan{inventory: inv, client: inv.client, query: q, rows: make(chan []*rest.Session, 8)}
 }
 
