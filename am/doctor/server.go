@@ -28,7 +28,7 @@ func (e *examination) am(ctx context.Context) Finding {
 	}
 	f := failed(err)
 	if found := e.elsewhere(ctx, err); found != "" {
-		f.Mend = fmt.Sprintf("AM is at %s: put that into base_url", found)
+		f.Address, f.Fix = found, fmt.Sprintf("AM is at %s: put that into base_url", found)
 	}
 	return f
 }
@@ -138,7 +138,7 @@ func (e *examination) realms(ctx context.Context) Finding {
 	for _, configured := range e.Realms {
 		if !containsFold(listed, configured) {
 			f := failed(fmt.Errorf("realms names %q, and AM has %s", configured, some(listed)))
-			f.Mend = "correct realms in the connection (AM_REALMS)"
+			f.Fix = "correct realms in the connection (AM_REALMS)"
 			return f
 		}
 	}

@@ -109,7 +109,7 @@ func (w *way) failed(err error) Finding {
 	f := failed(w.err)
 	f.Detail = err.Error()
 	if through := w.proxied(); through != "" {
-		f.Mend = "the way is" + through + ": check proxy, or HTTPS_PROXY and NO_PROXY in the environment"
+		f.Fix = "the way is" + through + ": check proxy, or HTTPS_PROXY and NO_PROXY in the environment"
 	}
 	return f
 }

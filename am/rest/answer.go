@@ -76,7 +76,7 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 			e.Err = fmt.Errorf("invalid error body: %w", err)
 		}
 		e.explain(said)
-		if refusesHost(e, a.status.Request.Host) {
+		if e.hostRefused = refusesHost(e, a.status.Request.Host); e.hostRefused {
 			e.Hint = fmt.Sprintf("AM does not know itself by the name %s: set host (AM_HOST) to the name that it is installed under, such as am.example.com", a.status.Request.Host)
 		}
 	default:

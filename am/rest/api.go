@@ -138,6 +138,9 @@ type UnsupportedError struct {
 	Workaround string
 }
 
-func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("this AM (sessions %s) has no %s: %s", e.Version, e.Action, e.Workaround)
+func (e *UnsupportedError) Error() string { return e.What() + ": " + e.Workaround }
+
+// What is the error without its workaround.
+func (e *UnsupportedError) What() string {
+	return fmt.Sprintf("this AM (sessions %s) has no %s", e.Version, e.Action)
 }

@@ -226,6 +226,9 @@ func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 	if !IsUnauthorized(err) {
 		return a, err
 	}
+	if name := c.otherCookieName(ctx, used); name != "" {
+		return nil, c.misnamed(ctx, err, used, name)
+	}
 	renewed, failure := c.credential(ctx, used)
 	if failure != nil {
 		return nil, duringSignIn(failure)

@@ -242,8 +242,39 @@ func (c *Client) endOwnSession(ctx context.Context, k *credential) error {
 			break
 		}
 	}
-	if IsUnauthorized(err) { // it has ended by itself
-		return nil
+	if !IsUnauthorized(err) {
+		return err
 	}
-	return err
+	if name := c.otherCookieName(ctx, k); name != "" {
+		return c.endOwnSession(ctx, &credential{header: name, value: k.value})
+	}
+	return nil // it has ended by itself
+}
+
+// otherCookieName is what the server calls its session cookie, where cookie_name has another name and no token has arrived by
+// it; else "".
+func (c *Client) otherCookieName(ctx context.Context, k *credential) string {
+	if c.config.CookieName == "" || !k.isToken() || c.carrier.arrived.Load() {
+		return ""
+	}
+	info, err := c.ServerInfo(ctx)
+	if err != nil || strings.EqualFold(info.CookieName, k.header) {
+		return ""
+	}
+	return info.CookieName
+}
+
+// misnamed is the error of a token that did not arrive because cookie_name is wrong. A session that the client began is ended.
+func (c *Client) misnamed(ctx context.Context, err error, k *credential, name string) error {
+	if e, ok := asError(err); ok {
+		e.Hint = wrongCookieName(name)
+	}
+	if !k.session {
+		return err
+	}
+	return errors.Join(err, c.endOwnSession(ctx, &credential{header: name, value: k.value}))
+}
+
+func wrongCookieName(name string) string {
+	return fmt.Sprintf("set cookie_name to %q, or leave it out", name)
 }

@@ -135,7 +135,7 @@ func (c *Client) noToken(ctx context.Context, r call, cookies []*http.Cookie, co
 		return failure
 	}
 	if token := cookieOf(cookies, info.CookieName); token != "" {
-		failure.Hint = fmt.Sprintf("set cookie_name to %q, or leave it out", info.CookieName)
+		failure.Hint = wrongCookieName(info.CookieName)
 		if err := c.endOwnSession(ctx, &credential{header: info.CookieName, value: token}); err != nil {
 			return errors.Join(failure, err)
 		}

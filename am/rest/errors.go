@@ -22,6 +22,8 @@ type Error struct {
 	TransactionID string // as AM's audit log shows it
 	SignIn        bool   // what failed is the sign-in that the request needs, and not the request
 	Err           error  // what broke below HTTP
+
+	hostRefused bool
 }
 
 func (e *Error) Error() string {

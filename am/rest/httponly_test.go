@@ -92,3 +92,23 @@ func TestTheSessionCookieOfASignInIsNotSentBack(t *testing.T) {
 		t.Errorf("the cookies are %q, want those that are no credentials", got)
 	}
 }
+
+// Where the answer has the token, a wrong cookie_name shows with the first request, or only with the sign-out.
+func TestATokenUnderAWrongCookieNameLeavesNoSession(t *testing.T) {
+	for _, ask := range []bool{true, false} {
+		server, err := simulator.New(simulator.Options{})
+		check(t, err)
+		before := len(server.Sessions())
+		client := clientOf(t, server, rest.Config{CookieName: "amSession"})
+		check(t, client.SignIn(t.Context()))
+		if ask {
+			if _, err := client.ListCap(t.Context()); err == nil || !strings.Contains(err.Error(), `set cookie_name to "iPlanetDirectoryPro"`) {
+				t.Errorf("%v, want an error that names the cookie", err)
+			}
+		}
+		check(t, client.Close(t.Context()))
+		if after := len(server.Sessions()); after != before {
+			t.Errorf("%d sessions before and %d after", before, after)
+		}
+	}
+}

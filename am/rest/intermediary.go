@@ -56,6 +56,12 @@ func (c *Client) Denied(err error, what string) string {
 	return fmt.Sprintf("%s may not %s", c.Account(), what)
 }
 
+// IsHostRefused reports whether AM does not know itself by the host name of a request: it wants Config.Host.
+func IsHostRefused(err error) bool {
+	e, ok := asError(err)
+	return ok && e.hostRefused
+}
+
 // refusesHost reports whether AM refuses the host name of a request: by name, or because it looks for a realm that has the
 // name as its DNS alias (OpenAM 16.0.5 measured).
 func refusesHost(e *Error, host string) bool {
