@@ -296,21 +296,48 @@ func (o *ReportOptions) write(run *report.Run, streams terminal.Streams) error {
 		out.Buffer = b
 		return out.Finish()
 	}
-	if err := o.writeFile(b.Bytes()); err != nil {
-		return fmt.Errorf("--out: write %s: %w; nothing was changed there", o.Out, err)
+	if err := writeOut(o.Out, b.Bytes(), false); err != nil {
+		return err
 	}
 	streams.Notice(fmt.Sprintf("%s with %s written to %s", english.Plural(len(run.Results), "report", ""), english.Plural(run.Findings, "finding", ""), o.Out))
 	return nil
 }
 
-func (o *ReportOptions) writeFile(content []byte) error {
-	file, err := render.CreateWholeFile(o.Out)
+// checkOut finds before the scan that a file cannot be written.
+func checkOut(path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := render.CreateWholeFile(path)
 	if err != nil {
-		return err
+		return outError(path, err)
+	}
+	file.Discard()
+	return nil
+}
+
+func outError(path string, err error) error {
+	return fmt.Errorf("--out: write %s: %w; nothing was changed there", path, err)
+}
+
+// writeOut writes a file that has all of the content, or is as it was before. Only its owner can read it unless it is shared.
+func writeOut(path string, content []byte, shared bool) error {
+	file, err := render.CreateWholeFile(path)
+	if err != nil {
+		return outError(path, err)
 	}
 	defer file.Discard()
-	if _, err := file.Write(content); err != nil {
-		return err
+	if shared {
+		err = file.Share()
 	}
-	return file.Commit()
+	if err == nil {
+		_, err = file.Write(content)
+	}
+	if err == nil {
+		err = file.Commit()
+	}
+	if err != nil {
+		return outError(path, err)
+	}
+	return nil
 }

@@ -81,6 +81,10 @@ type Order struct {
 	Values  map[string]string // of parameters; those that are missing have their defaults
 	Tables  []table.Table     // as am.Census has them; those that the reports name are each read once
 	Version string            // of amsql
+
+	// Also asks the tables that are kept, after the reports; Statements are what it asks.
+	Also       func(ctx context.Context, kept *engine.Kept) error
+	Statements []string
 }
 
 // Run reads the tables and asks the reports.
@@ -101,6 +105,11 @@ func (o Order) Run(ctx context.Context) (*Run, error) {
 	}
 	if err := o.ask(ctx, kept, run.Results); err != nil {
 		return nil, err
+	}
+	if o.Also != nil {
+		if err := o.Also(ctx, kept); err != nil {
+			return nil, err
+		}
 	}
 	var digests strings.Builder
 	for _, result := range run.Results {
@@ -136,13 +145,21 @@ func (e *ParameterError) Error() string { return e.message }
 // used are the tables that the reports name, among other words of their SQL, and those of the evidence.
 func (o Order) used() map[string]bool {
 	used := map[string]bool{"am_server": true}
-	for _, r := range o.Reports {
-		for _, word := range words.FindAllString(strings.ToLower(r.SQL), -1) {
+	for _, sql := range o.statements() {
+		for _, word := range words.FindAllString(strings.ToLower(sql), -1) {
 			used[word] = true
 		}
 	}
 	used["am_session_scan"] = used["am_session_scan"] || used["am_session"]
 	return used
+}
+
+// statements are those of the reports and of Also.
+func (o Order) statements() (statements []string) {
+	for _, r := range o.Reports {
+		statements = append(statements, r.SQL)
+	}
+	return append(statements, o.Statements...)
 }
 
 var words = regexp.MustCompile(`\w+`)
@@ -153,10 +170,7 @@ func (o Order) keep(ctx context.Context, used map[string]bool) (*engine.Kept, er
 	if used["am_session_scan"] {
 		statements = append(statements, realmEvidence)
 	}
-	for _, r := range o.Reports {
-		statements = append(statements, r.SQL)
-	}
-	return engine.Keep(ctx, statements, slices.DeleteFunc(slices.Clone(o.Tables), func(t table.Table) bool { return !used[t.Name()] })...)
+	return engine.Keep(ctx, append(statements, o.statements()...), slices.DeleteFunc(slices.Clone(o.Tables), func(t table.Table) bool { return !used[t.Name()] })...)
 }
 
 // The columns of the evidence, of am_server and am_session_scan.

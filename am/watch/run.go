@@ -38,7 +38,7 @@ func (w *Watcher) Run(ctx context.Context, every time.Duration, show func(*Look)
 		default:
 			failures = 0
 		}
-		look.Next = pause(every, time.Since(began), failures, rand.Float64())
+		look.Next = Pause(every, time.Since(began), failures)
 		if err := show(look); err != nil {
 			return err
 		}
@@ -50,8 +50,12 @@ func (w *Watcher) Run(ctx context.Context, every time.Duration, show func(*Look)
 	}
 }
 
-// pause is the time until the next look: the interval, and longer where looks take long or fail, give or take a tenth, so
+// Pause is the time until the next look: the interval, and longer where looks take long or fail, give or take a tenth, so
 // that several watchers do not ask at the same time.
+func Pause(every, took time.Duration, failures int) time.Duration {
+	return pause(every, took, failures, rand.Float64())
+}
+
 func pause(every, took time.Duration, failures int, random float64) time.Duration {
 	wait := max(every, share*took)
 	if failures > 0 {
