@@ -39,6 +39,31 @@ var deployments = []Deployment{
 		Description: "sign-ins need a one-time password, made from the secret " + otpSecret,
 		apply:       func(s *Server) { s.otp = true },
 	},
+	{
+		Name:        "token-store-openam",
+		Description: "the token store is laid out as by OpenAM 14 to 16, whatever the product",
+		apply:       func(s *Server) { s.directoryHas.layout = openAMTokens },
+	},
+	{
+		Name:        "token-store-openam-13",
+		Description: "the token store is laid out as by OpenAM 13, which keeps neither the realm nor the times when sessions end",
+		apply:       func(s *Server) { s.directoryHas.layout = openAM13Tokens },
+	},
+	{
+		Name:        "token-store-ping",
+		Description: "the token store is laid out as by ForgeRock AM 6.5 to PingAM 8.1, whatever the product",
+		apply:       func(s *Server) { s.directoryHas.layout = pingTokenLayout },
+	},
+	{
+		Name:        "token-store-encrypted",
+		Description: "AM encrypts the objects in the token store, so that addresses and levels cannot be read from them",
+		apply:       func(s *Server) { s.directoryHas.sealedObjects = true },
+	},
+	{
+		Name:        "token-store-plain",
+		Description: "the token store speaks no TLS, as one that is embedded in OpenAM",
+		apply:       func(s *Server) { s.directoryHas.plain = true },
+	},
 }
 
 // Deployments returns the deployments that Options may name.
