@@ -188,7 +188,9 @@ func (r *realmScan) fields(overlapping bool) []string {
 	if r.query.Fields == nil || slices.Contains(r.query.Fields, rest.FieldProperties) {
 		return nil
 	}
-	fields := slices.DeleteFunc(slices.Clone(r.query.Fields), func(field string) bool { return field == rest.FieldRealm })
+	fields := slices.DeleteFunc(slices.Clone(r.query.Fields), func(field string) bool {
+		return field == rest.FieldRealm || rest.IsStored(field)
+	})
 	if overlapping {
 		fields = append(fields, rest.FieldUsername, rest.FieldHandle)
 	}

@@ -135,7 +135,24 @@ func wellFormed(path string) bool {
 	return path == "/" || strings.HasPrefix(path, "/") && !strings.HasSuffix(path, "/") && !strings.Contains(path, "//")
 }
 
-func (s *scan) listRealms(ctx context.Context) (paths []string, err error) {
+// listRealms asks AM for its realms; errSilent where a token store does without.
+func (s *scan) listRealms(ctx context.Context) ([]string, error) {
+	if s.inventory.options.Store == nil {
+		return s.askRealms(ctx)
+	}
+	return s.inventory.paths.get("", func() (paths []string, err error) {
+		answered, err := s.inventory.AskAM(ctx, func(ctx context.Context) (err error) {
+			paths, err = s.askRealms(ctx)
+			return err
+		})
+		if err == nil && !answered {
+			err = errSilent
+		}
+		return paths, err
+	})
+}
+
+func (s *scan) askRealms(ctx context.Context) (paths []string, err error) {
 	s.progress.requests.Add(1)
 	for realm, err := range s.client.Realms(ctx) {
 		if err != nil {

@@ -55,6 +55,9 @@ const (
 	FieldSignIn       = "signIn" // the other members of SignIn
 )
 
+// IsStored reports whether a field is one that AM does not list by that name.
+func IsStored(field string) bool { return field == FieldCreationTime || field == FieldSignIn }
+
 // SessionQuery selects sessions. AM's filter takes a realm, which it does not extend to sub-realms, and optionally a
 // user name, which it compares without regard to case; nothing else (OpenAM measured, seed documents agree).
 type SessionQuery struct {

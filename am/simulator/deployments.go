@@ -105,6 +105,31 @@ var deployments = []Deployment{
 		Description: "Advanced Identity Cloud gives access tokens at the tenant's own address alone, and not at the one that is asked",
 		apply:       func(s *Server) { s.tenant = "openam-example.forgeblocks.com" },
 	},
+	{
+		Name:        "token-store-openam",
+		Description: "the token store is laid out as by OpenAM 14 to 16, whatever the product",
+		apply:       func(s *Server) { s.directoryHas.layout = openAMTokens },
+	},
+	{
+		Name:        "token-store-openam-13",
+		Description: "the token store is laid out as by OpenAM 13, which keeps neither the realm nor the times when sessions end",
+		apply:       func(s *Server) { s.directoryHas.layout = openAM13Tokens },
+	},
+	{
+		Name:        "token-store-ping",
+		Description: "the token store is laid out as by ForgeRock AM 6.5 to PingAM 8.1, whatever the product",
+		apply:       func(s *Server) { s.directoryHas.layout = pingTokenLayout },
+	},
+	{
+		Name:        "token-store-encrypted",
+		Description: "AM encrypts the objects in the token store, so that addresses and levels cannot be read from them",
+		apply:       func(s *Server) { s.directoryHas.sealedObjects = true },
+	},
+	{
+		Name:        "token-store-plain",
+		Description: "the token store speaks no TLS, as one that is embedded in OpenAM",
+		apply:       func(s *Server) { s.directoryHas.plain = true },
+	},
 }
 
 // Deployments returns the deployments that Options may name.

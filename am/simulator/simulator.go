@@ -50,6 +50,8 @@ type Server struct {
 	account   *serviceAccount // of the cloud
 	bearers   bearers
 
+	directoryHas directoryHas
+
 	storeLimit int    // sessions that the token store gives AM for a query; 0: all
 	httpOnly   bool   // tokens of new sessions are in a cookie alone
 	noZeroPage bool   // headers with name and password are not looked at

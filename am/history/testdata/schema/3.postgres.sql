@@ -1,6 +1,6 @@
 create table if not exists snapshot (server text not null, taken_at timestamptz not null, shard int8, shards int8, connection text, amsql_version text, elapsed_ms float8, fingerprint_key text, missing text, clock_skew_seconds int8, primary key (server, taken_at, shard));
 create table if not exists session (server text not null, taken_at timestamptz not null, session text, username text, realm text, universal_id text, session_handle text, latest_access_time timestamptz, max_idle_expiration_time timestamptz, max_session_expiration_time timestamptz, is_current bool, is_expired bool, creation_time timestamptz, auth_level int8, auth_type text, service text, client_ip text, tracking_id text, session_type text, properties jsonb, primary key (server, taken_at, session)) partition by range (taken_at);
-create table if not exists session_scan (server text not null, taken_at timestamptz not null, shard int8, shards int8, realm text, sessions int8, list_cap int8, list_cap_known bool, completeness text, identities int8, identities_cut int8, reason text, requests int8, started_at timestamptz, elapsed_ms float8, error text, primary key (server, taken_at, realm, shard));
+create table if not exists session_scan (server text not null, taken_at timestamptz not null, shard int8, shards int8, realm text, source text, sessions int8, list_cap int8, list_cap_known bool, completeness text, identities int8, identities_cut int8, reason text, requests int8, started_at timestamptz, elapsed_ms float8, error text, primary key (server, taken_at, realm, shard));
 create table if not exists realm (server text not null, taken_at timestamptz not null, path text, name text, parent_path text, active bool, aliases jsonb, id text, akas jsonb);
 create index if not exists realm_snapshot on realm (server, taken_at);
 create table if not exists session_service (server text not null, taken_at timestamptz not null, realm text, source text, max_session_minutes int8, max_idle_minutes int8, max_caching_minutes int8, quota_limit int8, client_side_sessions bool);
@@ -28,6 +28,7 @@ select
   c.server,
   c.taken_at,
   c.realm,
+  c.source,
   case when c.shards = 1 then c.sessions else (select cast(sum(sessions) as bigint) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as sessions,
   c.list_cap,
   c.list_cap_known,
@@ -41,7 +42,7 @@ select
   case when c.shards = 1 then c.error else (select min(error) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as error
 from session_scan c
 where c.shards = 1 or c.shard = (select min(o.shard) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm);
-create view am_session_scan as select realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session_scan as select realm, source, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;

@@ -1,6 +1,6 @@
 create table if not exists snapshot (server TEXT not null, taken_at TIMESTAMP TEXT not null, shard INTEGER, shards INTEGER, connection TEXT, amsql_version TEXT, elapsed_ms DOUBLE, fingerprint_key TEXT, missing TEXT, clock_skew_seconds INTEGER, primary key (server, taken_at, shard)) without rowid;
 create table if not exists session (server TEXT not null, taken_at TIMESTAMP TEXT not null, session TEXT, username TEXT, realm TEXT, universal_id TEXT, session_handle TEXT, latest_access_time TIMESTAMP TEXT, max_idle_expiration_time TIMESTAMP TEXT, max_session_expiration_time TIMESTAMP TEXT, is_current BOOLEAN, is_expired BOOLEAN, creation_time TIMESTAMP TEXT, auth_level INTEGER, auth_type TEXT, service TEXT, client_ip TEXT, tracking_id TEXT, session_type TEXT, properties JSON TEXT, primary key (server, taken_at, session)) without rowid;
-create table if not exists session_scan (server TEXT not null, taken_at TIMESTAMP TEXT not null, shard INTEGER, shards INTEGER, realm TEXT, sessions INTEGER, list_cap INTEGER, list_cap_known BOOLEAN, completeness TEXT, identities INTEGER, identities_cut INTEGER, reason TEXT, requests INTEGER, started_at TIMESTAMP TEXT, elapsed_ms DOUBLE, error TEXT, primary key (server, taken_at, realm, shard)) without rowid;
+create table if not exists session_scan (server TEXT not null, taken_at TIMESTAMP TEXT not null, shard INTEGER, shards INTEGER, realm TEXT, source TEXT, sessions INTEGER, list_cap INTEGER, list_cap_known BOOLEAN, completeness TEXT, identities INTEGER, identities_cut INTEGER, reason TEXT, requests INTEGER, started_at TIMESTAMP TEXT, elapsed_ms DOUBLE, error TEXT, primary key (server, taken_at, realm, shard)) without rowid;
 create table if not exists realm (server TEXT not null, taken_at TIMESTAMP TEXT not null, path TEXT, name TEXT, parent_path TEXT, active BOOLEAN, aliases JSON TEXT, id TEXT, akas JSON TEXT);
 create index if not exists realm_snapshot on realm (server, taken_at);
 create table if not exists session_service (server TEXT not null, taken_at TIMESTAMP TEXT not null, realm TEXT, source TEXT, max_session_minutes INTEGER, max_idle_minutes INTEGER, max_caching_minutes INTEGER, quota_limit INTEGER, client_side_sessions BOOLEAN);
@@ -28,6 +28,7 @@ select
   c.server,
   c.taken_at,
   c.realm,
+  c.source,
   case when c.shards = 1 then c.sessions else (select cast(sum(sessions) as bigint) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as sessions,
   c.list_cap,
   c.list_cap_known,
@@ -41,7 +42,7 @@ select
   case when c.shards = 1 then c.error else (select min(error) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as error
 from session_scan c
 where c.shards = 1 or c.shard = (select min(o.shard) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm);
-create view am_session_scan as select realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session_scan as select realm, source, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
