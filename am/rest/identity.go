@@ -35,11 +35,13 @@ func (s *Session) IdentityType() string {
 	return kind
 }
 
-// FoundByName reports whether a query by the user's name lists the session. AM makes a user's identifier of a name, whatever
-// the name says, and so lists the sessions of agents in their realm's list alone (OpenAM 16.0.5 measured).
-func (s *Session) FoundByName() bool {
-	kind := s.IdentityType()
-	return kind == "" || kind == UserIdentity || kind == SystemIdentity
+// FoundByName reports whether a query by the user's name lists the session.
+func (s *Session) FoundByName() bool { return FoundByName(s.IdentityType()) }
+
+// FoundByName reports whether a query by name lists sessions of identities of a type. AM makes a user's identifier of a name,
+// whatever the name says, and so lists the sessions of agents in their realm's list alone (OpenAM 16.0.5 measured).
+func FoundByName(identityType string) bool {
+	return identityType == "" || identityType == UserIdentity || identityType == SystemIdentity
 }
 
 // cutRDN cuts a distinguished name behind its first element, at a comma that is not escaped.
