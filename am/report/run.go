@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"runtime"
 	"slices"
@@ -53,8 +54,9 @@ type Result struct {
 	Note       string         `json:"note,omitempty"`
 	SQL        string         `json:"sql"`
 	Columns    []Column       `json:"columns"`
-	Findings   int            `json:"findings"`
-	Digest     string         `json:"sha256"` // of rows, as compact JSON
+	Findings   int            `json:"findings"`           // that are not accepted
+	Accepted   []Accepted     `json:"accepted,omitempty"` // findings that do not count
+	Digest     string         `json:"sha256"`             // of rows, as compact JSON
 	Rows       []Row          `json:"rows"`
 
 	columns []engine.ResultColumn // the same as Columns
@@ -121,7 +123,43 @@ func (o Order) Run(ctx context.Context) (*Run, error) {
 	return run, nil
 }
 
-// check finds values that are nobody's.
+// Check finds, before anything is read, what of the order cannot be done: values that are nobody's, values of another type, SQL
+// that is wrong, and exceptions with columns that a report does not have.
+func (o Order) Check(ctx context.Context, exceptions []*Exception) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	empty := o
+	empty.Also = nil
+	empty.Tables = nil
+	for _, t := range o.Tables {
+		empty.Tables = append(empty.Tables, emptied{t})
+	}
+	run, err := empty.Run(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range exceptions {
+		for _, r := range run.Results {
+			if r.Name != e.Report {
+				continue
+			}
+			if err := e.check(r.Columns); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// emptied is a table without its rows.
+type emptied struct{ table.Table }
+
+func (emptied) Rows(context.Context, table.Query) iter.Seq2[any, error] {
+	return func(func(any, error) bool) {}
+}
+
+// check finds values that are nobody's or of another type.
 func (o Order) check() error {
 	var known []string
 	for _, r := range o.Reports {
@@ -132,6 +170,11 @@ func (o Order) check() error {
 	for name := range o.Values {
 		if !slices.Contains(known, name) {
 			return &ParameterError{fmt.Sprintf("none of the reports has a parameter %q; they have: %s", name, cmp.Or(strings.Join(known, ", "), "none"))}
+		}
+	}
+	for _, r := range o.Reports {
+		if _, err := r.values(o.Values); err != nil {
+			return err
 		}
 	}
 	return nil
