@@ -87,6 +87,9 @@ func TestLimitReachesTheSourceOnlyWhereItHolds(t *testing.T) {
 		{`select realm from am_session where realm = '/alpha' union all select realm from am_session where realm = '/bravo' limit 3`,
 			`[{[realm] [{realm [/alpha]}] 3} {[realm] [{realm [/bravo]}] 3}]`},
 
+		// Equal rows do not matter to one row.
+		{`select realm from am_session union select realm from am_session limit 1`, `[{[realm] [] 1}]`},
+
 		// A limit of none or nothing.
 		{`select realm from am_session limit -1`, `[{[realm] [] 0}]`},
 		{`select realm from am_session limit -1 offset 2`, `[{[realm] [] 0}]`},
@@ -107,7 +110,7 @@ func TestLimitReachesTheSourceOnlyWhereItHolds(t *testing.T) {
 		{`select count(*) from am_session limit 1`, `[{[] [] 0}]`},
 		{`select row_number() over (order by idle) from am_session limit 1`, `[{[idle] [] 0}]`},
 		{`select a.realm from am_session a, json_each('[1,2]') limit 2`, `[{[realm] [] 0}]`},
-		{`select realm from am_session union select realm from am_session limit 1`, `[{[realm] [] 0} {[realm] [] 0}]`},
+		{`select realm from am_session union select realm from am_session limit 2`, `[{[realm] [] 0} {[realm] [] 0}]`},
 	} {
 		check(t, test.sql, test.asked)
 	}

@@ -14,7 +14,7 @@ import (
 // Completeness is how much of a realm's sessions a scan has.
 type Completeness string
 
-// Whole: the list was shorter than the cap. ByUser: the list was cut, so that every identity known was asked by name,
+// Whole: the list was shorter than the cap, or the token store's, which has none. ByUser: the list was cut, so that every identity known was asked by name,
 // and no answer was cut; sessions of identities that no listing knows may be missing. Cut: sessions are missing, or may be.
 const (
 	Whole  Completeness = "whole"
@@ -22,11 +22,20 @@ const (
 	Cut    Completeness = "cut"
 )
 
+// Source is where the sessions of a realm were listed.
+type Source string
+
+const (
+	FromAM    Source = "AM"
+	FromStore Source = "token store"
+)
+
 // RealmScan is the evidence of one realm's scan.
 type RealmScan struct {
 	Realm        string
+	Source       Source
 	Rows         int64
-	Cap          int  // maximum number of sessions in a list
+	Cap          int  // maximum number of sessions in a list of AM; 0 where AM was not asked
 	CapKnown     bool // whether the cap is configured or read, not assumed
 	Completeness Completeness
 	Identities   int64  // asked by name
@@ -80,6 +89,9 @@ func (r *RealmScan) describe() string {
 
 // notice says what a realm that was listed identity by identity may lack.
 func (r *RealmScan) notice() string {
+	if r.byName {
+		return fmt.Sprintf("realm %s: %s (on_truncation = \"strict\" makes that an error)", r.Realm, r.Reason)
+	}
 	list := cmp.Or(r.doubted, fmt.Sprintf("AM cuts its list at %d", r.Cap))
 	return fmt.Sprintf("realm %s: %s, so that %d identities were asked by name: %d sessions; those of identities that no listing knows can be missing "+
 		"(on_truncation = \"strict\" makes that an error)", r.Realm, list, r.Identities, r.Rows)
