@@ -116,7 +116,9 @@ func TestRealmsThatCannotBeListedAreMissedAloud(t *testing.T) {
 	sim, config := fullRoot(t, 1, 0)
 	closed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/global-config/realms") {
-			http.Error(w, `{"code":403,"reason":"Forbidden","message":"The user has insufficient privileges"}`, http.StatusForbidden)
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"code":403,"reason":"Forbidden","message":"The user has insufficient privileges"}`))
 			return
 		}
 		sim.ServeHTTP(w, r)
