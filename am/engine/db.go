@@ -55,8 +55,9 @@ type DB struct {
 	// committed is what is to be done when the step under way is through.
 	committed []committed
 
-	writes  bool // statements may write to files
-	guarded bool // what runs is a statement of the user's
+	writes   bool // statements may write to files
+	guarded  bool // what runs is a statement of the user's
+	changing bool // what statements find will be changed
 
 	known     map[string]table.Column  // columns of attached tables, by their names
 	derived   map[string][]typedColumn // columns of tables that were created from queries, by schema.table
