@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,6 +74,9 @@ func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string
 	}
 	defer w.Close(ctx)
 	rows, err := method.Run(ctx, ending, given)
+	if argument := new(methods.ArgumentError); errors.As(err, &argument) {
+		return misuse(cmd, "%v", err)
+	}
 	if err != nil && len(rows) == 0 {
 		return err
 	}

@@ -71,6 +71,7 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	host := w.host()
 	host.Shard = o.Shard
 	w.DB.HandleExec(w.exec)
+	w.DB.OnUnchanged(func(verb string) { w.Notices.Add(verb + " changed nothing: no row meets its condition") })
 	for i, c := range configs {
 		if i == 0 {
 			w.First = c.Name

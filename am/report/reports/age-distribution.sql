@@ -5,7 +5,7 @@
 -- finding: none
 -- key: age
 -- chart: columns
--- note: The age is an estimate: AM does not tell when a session began, so that it is taken to have begun its realm's longest session time before its end. Sessions of AM itself (dsameuser) are left out.
+-- note: The age is an estimate: AM does not tell when a session began, so that it is taken to have begun its realm's longest session time before its end. Sessions of agents and of AM itself are left out.
 with bands (age, low, high) as (
   values
     ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
@@ -19,7 +19,7 @@ ages as materialized (
     am_session as s
     join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
-    coalesce(s.username, '') <> 'dsameuser'
+    coalesce(s.identity_type, 'user') = 'user'
   group by
     minutes
 )
@@ -48,7 +48,7 @@ ages as materialized (
     am_session as s
     join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
-    coalesce(s.username, '') <> 'dsameuser'
+    coalesce(s.identity_type, 'user') = 'user'
   group by
     minutes
 )
