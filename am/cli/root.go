@@ -23,6 +23,7 @@ var commands = []func(terminal.Streams) *cobra.Command{
 	newExec,
 	newMethods,
 	newReport,
+	newPolicy,
 	newMetrics,
 	newDemo,
 	newSimulate,
