@@ -2,6 +2,7 @@ package am_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -116,7 +117,9 @@ func TestRealmsThatCannotBeListedAreMissedAloud(t *testing.T) {
 	sim, config := fullRoot(t, 1, 0)
 	closed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/global-config/realms") {
-			http.Error(w, `{"code":403,"reason":"Forbidden","message":"The user has insufficient privileges"}`, http.StatusForbidden)
+			w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `{"code":403,"reason":"Forbidden","message":"The user has insufficient privileges"}`)
 			return
 		}
 		sim.ServeHTTP(w, r)
