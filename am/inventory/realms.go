@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -82,8 +83,15 @@ type target struct {
 	notice string // to say once its sessions are listed
 }
 
-// realms are those that the query asks for, else the connection's, else all that the server lists.
+// realms are those to scan. One that is not wanted stays where it takes the place of others that cannot be listed, so that
+// its notice is given.
 func (s *scan) realms(ctx context.Context) ([]target, error) {
+	targets, err := s.candidates(ctx)
+	return slices.DeleteFunc(targets, func(t target) bool { return t.notice == "" && slices.Contains(s.query.Except, t.path) }), err
+}
+
+// candidates are the realms that the query asks for, else the connection's, else all that the server lists.
+func (s *scan) candidates(ctx context.Context) ([]target, error) {
 	if s.query.Realms != nil {
 		return s.askedRealms(ctx), nil
 	}
@@ -127,7 +135,24 @@ func wellFormed(path string) bool {
 	return path == "/" || strings.HasPrefix(path, "/") && !strings.HasSuffix(path, "/") && !strings.Contains(path, "//")
 }
 
-func (s *scan) listRealms(ctx context.Context) (paths []string, err error) {
+// listRealms asks AM for its realms; errSilent where a token store does without.
+func (s *scan) listRealms(ctx context.Context) ([]string, error) {
+	if s.inventory.options.Store == nil {
+		return s.askRealms(ctx)
+	}
+	return s.inventory.paths.get("", func() (paths []string, err error) {
+		answered, err := s.inventory.AskAM(ctx, func(ctx context.Context) (err error) {
+			paths, err = s.askRealms(ctx)
+			return err
+		})
+		if err == nil && !answered {
+			err = errSilent
+		}
+		return paths, err
+	})
+}
+
+func (s *scan) askRealms(ctx context.Context) (paths []string, err error) {
 	s.progress.requests.Add(1)
 	for realm, err := range s.client.Realms(ctx) {
 		if err != nil {

@@ -45,6 +45,9 @@ type progress struct {
 func newScan(inv *Inventory, q Query) *scan {
 	q.Usernames = distinct(q.Usernames)
 	q.Realms = distinct(q.Realms)
+	if q.Agents == nil {
+		q.Agents = &Agents{}
+	}
 	return &scan{inventory: inv, client: inv.client, query: q, rows: make(chan []*rest.Session, 8)}
 }
 
@@ -104,6 +107,9 @@ func (s *scan) scanRealms(ctx context.Context) error {
 	if s.query.Usernames != nil && len(s.query.Usernames) == 0 {
 		return nil
 	}
+	if s.inventory.options.Store != nil {
+		return s.scanStore(ctx)
+	}
 	realms, err := s.realms(ctx)
 	if err != nil || len(realms) == 0 {
 		return err
@@ -115,7 +121,7 @@ func (s *scan) scanRealms(ctx context.Context) error {
 	s.progress.realms.Store(int64(len(realms)))
 	scans := make([]*realmScan, len(realms))
 	for i, realm := range realms {
-		scans[i] = &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
+		scans[i] = &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Source: FromAM, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
 	}
 	err = s.each(ctx, realms, func(ctx context.Context, i int) error {
 		err := scans[i].run(ctx)

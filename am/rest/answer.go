@@ -121,7 +121,10 @@ func (e *Error) unreached(ctx context.Context, r call, err error) error {
 	var host x509.HostnameError
 	var certificate x509.CertificateInvalidError
 	var noTLS tls.RecordHeaderError
+	var proxy *proxyError
 	switch {
+	case errors.As(err, &proxy):
+		e.Hint = "check proxy, or HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment"
 	case errors.As(err, &authority):
 		e.Hint = "name the certificate's authority as ca_file, in PEM"
 	case errors.As(err, &host):

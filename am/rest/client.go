@@ -49,7 +49,7 @@ const DefaultMaxConcurrency = 16
 // Client is one AM deployment. It is safe for concurrent use and signs in when first asked for something.
 type Client struct {
 	config Config
-	base   string // BaseURL without a trailing slash
+	base   string // BaseURL in its one spelling
 	log    hclog.Logger
 
 	retrying    *retryablehttp.Client // for what may be sent twice
@@ -112,6 +112,7 @@ func (c *Client) At(baseURL string) (*Client, error) {
 	return New(config)
 }
 
+// checkBaseURL makes one of the spellings that an address can have: a server is known by it, in histories for years.
 func checkBaseURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -120,10 +121,15 @@ func checkBaseURL(s string) (string, error) {
 	if u.User != nil || strings.ContainsAny(s, "?#") {
 		return "", fmt.Errorf("base_url %q must hold no credentials, parameters or fragment: the account goes into username and password", redact.Address(s))
 	}
-	return strings.TrimRight(s, "/"), nil
+	host := strings.TrimSuffix(strings.ToLower(u.Host), defaultPorts[u.Scheme])
+	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/"), nil
 }
 
-// BaseURL is the deployment's address with its context path, without a trailing slash.
+// defaultPorts are those that an address need not name.
+var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
+
+// BaseURL is the deployment's address with its context path: in its one spelling, with scheme and host in lower case, without
+// a default port and without a trailing slash.
 func (c *Client) BaseURL() string { return c.base }
 
 // MaxConcurrency is the most requests that the client has under way at once.

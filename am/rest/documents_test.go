@@ -64,6 +64,7 @@ func cloudSession(access, idle, end string) rest.Session {
 func cloudInfo(access, idle, end string) *rest.SessionInfo {
 	s := cloudSession(access, idle, end)
 	s.Properties = map[string]any{"AMCtxId": contextID, "AuthType": ""}
+	s.TrackingID = contextID
 	return &rest.SessionInfo{Valid: true, Session: s}
 }
 

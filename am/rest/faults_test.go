@@ -298,6 +298,30 @@ func TestACancelledCallEndsAtOnceAndSaysWhy(t *testing.T) {
 	}
 }
 
+// A proxy that is down is named as the proxy, whether it would have passed on TLS or read it.
+func TestADeadProxyIsNamed(t *testing.T) {
+	dead := can(t, well)
+	proxy := dead.URL
+	dead.Close()
+	retries := 0
+	for _, base := range []string{"http://am.example.com/am", "https://am.example.com/am"} {
+		for address, want := range map[string]string{
+			"http://me:s3cret@" + strings.TrimPrefix(proxy, "http://"): "cannot reach the proxy " + strings.TrimPrefix(proxy, "http://") + ": ",
+			"http://me:s3cret@no-such-host.invalid:3128":               "cannot reach the proxy no-such-host.invalid:3128: ",
+		} {
+			client, err := rest.New(rest.Config{BaseURL: base, Credentials: rest.SSOToken(fixedToken), Transport: rest.Transport{MaxRetries: &retries, Proxy: address}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = client.ServerInfo(t.Context())
+			var e *rest.Error
+			if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || !strings.HasPrefix(e.Hint, "check proxy") || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%s through %s: %v", base, address, err)
+			}
+		}
+	}
+}
+
 func TestAConnectionThatCannotBeMadeIsExplained(t *testing.T) {
 	server := can(t, well)
 	address := server.URL

@@ -29,6 +29,8 @@ type Session struct {
 	MaxSessionExpiration time.Time      `json:"maxSessionExpirationTime"`
 	Properties           map[string]any `json:"properties"`
 
+	SignIn `json:"-"`
+
 	// Unreadable is a time that could not be read, with its name as AM has it; the time itself is zero. "" where all could.
 	Unreadable string `json:"-"`
 }
@@ -46,6 +48,15 @@ const (
 	FieldMaxSessionExpiration = "maxSessionExpirationTime"
 	FieldProperties           = "properties"
 )
+
+// What a token store keeps apart, for those who read it. In AM's rows it is part of the properties.
+const (
+	FieldCreationTime = "creationTime"
+	FieldSignIn       = "signIn" // the other members of SignIn
+)
+
+// IsStored reports whether a field is one that AM does not list by that name.
+func IsStored(field string) bool { return field == FieldCreationTime || field == FieldSignIn }
 
 // SessionQuery selects sessions. AM's filter takes a realm, which it does not extend to sub-realms, and optionally a
 // user name, which it compares without regard to case; nothing else (OpenAM measured, seed documents agree).
@@ -73,7 +84,12 @@ func (c *Client) Sessions(ctx context.Context, q SessionQuery) iter.Seq2[*Sessio
 			return
 		}
 		defer answer.Close()
-		streamResult(answer, yield)
+		streamResult(answer, func(s *Session, err error) bool {
+			if s != nil {
+				s.SignIn = SignInOf(s.Properties)
+			}
+			return yield(s, err)
+		})
 	}
 }
 

@@ -27,6 +27,11 @@ var deployments = []Deployment{
 		apply:       func(s *Server) { s.storeLimit = 1000 },
 	},
 	{
+		Name:        "agents",
+		Description: "web agents are signed in to every realm but the root, in sessions that no user name finds and that end in decades",
+		apply:       func(s *Server) { s.agents = true },
+	},
+	{
 		Name:        "httponly",
 		Description: "the session cookie is HttpOnly, so that a sign-in answers without a token and sets it as a cookie: PingAM 8's default",
 		apply:       func(s *Server) { s.httpOnly = true },
@@ -99,6 +104,31 @@ var deployments = []Deployment{
 		Name:        "custom-domain",
 		Description: "Advanced Identity Cloud gives access tokens at the tenant's own address alone, and not at the one that is asked",
 		apply:       func(s *Server) { s.tenant = "openam-example.forgeblocks.com" },
+	},
+	{
+		Name:        "token-store-openam",
+		Description: "the token store is laid out as by OpenAM 14 to 16, whatever the product",
+		apply:       func(s *Server) { s.directoryHas.layout = openAMTokens },
+	},
+	{
+		Name:        "token-store-openam-13",
+		Description: "the token store is laid out as by OpenAM 13, which keeps neither the realm nor the times when sessions end",
+		apply:       func(s *Server) { s.directoryHas.layout = openAM13Tokens },
+	},
+	{
+		Name:        "token-store-ping",
+		Description: "the token store is laid out as by ForgeRock AM 6.5 to PingAM 8.1, whatever the product",
+		apply:       func(s *Server) { s.directoryHas.layout = pingTokenLayout },
+	},
+	{
+		Name:        "token-store-encrypted",
+		Description: "AM encrypts the objects in the token store, so that addresses and levels cannot be read from them",
+		apply:       func(s *Server) { s.directoryHas.sealedObjects = true },
+	},
+	{
+		Name:        "token-store-plain",
+		Description: "the token store speaks no TLS, as one that is embedded in OpenAM",
+		apply:       func(s *Server) { s.directoryHas.plain = true },
 	},
 }
 

@@ -47,6 +47,45 @@ func TestATokenStoreMayStopBelowAMsCapWithoutASign(t *testing.T) {
 	}
 }
 
+// What is measured of agents on OpenAM 16.0.5: their sessions are in the list of the realm, and no name finds them, nor does
+// their universal identifier, which is taken for that of a user of the name.
+func TestSessionsOfAgentsAreListedAndFoundByNoName(t *testing.T) {
+	for _, profile := range []string{"openam", "pingam-8.1", "aic"} {
+		sim := start(t, Options{Profile: profile, Realms: 1, Deployments: []string{"agents"}}).asAdmin()
+		suffix := sim.sim.profile.suffix
+		user, err := sim.sim.Login("/", demoName)
+		if err != nil || sim.sim.AddUser("/alpha", "WebAgent3", userPassword) != nil {
+			t.Fatal(err)
+		}
+		if user, err = sim.sim.LoginAgent("/alpha", "webagent3"); err != nil || !strings.Contains(user.UniversalID, ",ou=user,") {
+			t.Errorf("%s: an agent with a user's name has the session %+v, %v", profile, user, err)
+		}
+		users := 0
+		for _, row := range sim.query(`realm eq "/alpha"`).rows(t) {
+			if row["username"] == "webagent1" && row["universalId"] != "id=webagent1,ou=agent,o=alpha,ou=services,"+suffix {
+				t.Errorf("%s: %v", profile, row)
+			}
+			if strings.Contains(row["universalId"].(string), ",ou=user,") {
+				users++
+			}
+		}
+		if n := len(sim.query(`realm eq "/alpha"`).rows(t)); n != agentsOfARealm*sessionsOfAnAgent+1 || users != 1 {
+			t.Errorf("%s: %d sessions are listed, %d of users", profile, n, users)
+		}
+		for name, want := range map[string]int{
+			"WebAgent1": 0, "webagent1": 0, "id=webagent1,ou=agent,o=alpha,ou=services," + suffix: 0, "id=webagent1,ou=user,o=alpha,ou=services," + suffix: 0,
+		} {
+			if rows := sim.query(`realm eq "/alpha" and username eq "` + name + `"`).rows(t); len(rows) != want {
+				t.Errorf("%s: %q finds %d sessions, want %d", profile, name, len(rows), want)
+			}
+		}
+		id := strings.Replace(strings.ToLower(user.UniversalID), ",ou=user,", ",ou=agent,", 1)
+		if rows := sim.query(`realm eq "/alpha" and username eq "` + id + `"`).rows(t); profile != "aic" && len(rows) != 1 {
+			t.Errorf("%s: %q finds %d sessions, want that of the user", profile, id, len(rows))
+		}
+	}
+}
+
 func TestTheTokenOfAnHttpOnlyCookieIsInNoAnswer(t *testing.T) {
 	for profile, body := range map[string]string{
 		"openam":     `{"successUrl":"/openam/console","realm":"/"}`,

@@ -141,9 +141,9 @@ func profileNamed(name string) *profile {
 }
 
 // universalID names an identity of this product.
-func (p *profile) universalID(name, realm string, admin bool) string {
+func (p *profile) universalID(kind, name, realm string, admin bool) string {
 	if admin && p.adminSuffix != "" {
-		return universalID(name, realm, p.adminSuffix)
+		return universalID(kind, name, realm, p.adminSuffix)
 	}
-	return universalID(name, realm, p.suffix)
+	return universalID(kind, name, realm, p.suffix)
 }

@@ -136,7 +136,7 @@ func (x *exchange) find(q *sessionQuery) []*session {
 
 // is says whether the session belongs to the user, named by username or by universal id.
 func (who *identity) is(user string) bool {
-	return crest.Same(user, who.uid) || crest.Fold(user) == who.key
+	return who.kind == kindUser && (crest.Same(ofUser(user), who.uid) || crest.Fold(user) == who.key)
 }
 
 // sessionProjection turns _fields into indexes of sessionFields; nil for all of them.
