@@ -7,14 +7,16 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/amsql/steampipe-plugin-am/am/cts"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
 // Patient is a deployment and what its connection says of it.
 type Patient struct {
 	Client  *rest.Client
-	Realms  []string // as configured; nil: all that the server lists
-	ListCap int      // as configured; 0: as the server says
+	Realms  []string   // as configured; nil: all that the server lists
+	ListCap int        // as configured; 0: as the server says
+	Store   *cts.Store // nil: there is none, and no step for it
 }
 
 // Status is what came of a step.
@@ -43,22 +45,26 @@ type step struct {
 	needs []string
 	try   func(*examination, context.Context) Finding
 	mend  string // where a failure does not tell by itself
+	store bool   // of the token store
 }
 
 var steps = []step{
-	{"host name", nil, (*examination).hostName, "check the host name in base_url and this machine's name server"},
-	{"network", []string{"host name"}, (*examination).network, "check host and port in base_url, firewalls and the proxy"},
-	{"TLS", []string{"network"}, (*examination).encryption, "try the address in a browser: it shows what is wrong with the certificate"},
-	{"AM", []string{"TLS"}, (*examination).am, "open base_url in a browser: it must show AM's login page"},
-	{"clock", []string{"AM"}, (*examination).clock, ""},
-	{"sign-in", []string{"AM"}, (*examination).signIn, "try the same account in AM's own login page"},
-	{"API", []string{"sign-in"}, (*examination).api, "leave api (AM_API) out, or name a resource version of sessions that the server has"},
-	{"version", []string{"sign-in"}, (*examination).version, ""},
-	{"realms", []string{"sign-in"}, (*examination).realms, "name the realms in the connection (realms, AM_REALMS)"},
-	{"sessions", []string{"API", "realms"}, (*examination).sessions, "see docs/index.md#permissions"},
-	{"list cap", []string{"sign-in"}, (*examination).listCap, "name the cap as list_cap"},
-	{"identities", []string{"realms"}, (*examination).identities, "see docs/index.md#permissions"},
-	{"logout", []string{"API"}, (*examination).logout, "try again, and look into AM's logs"},
+	{name: "host name", try: (*examination).hostName, mend: "check the host name in base_url and this machine's name server"},
+	{name: "network", needs: []string{"host name"}, try: (*examination).network, mend: "check host and port in base_url, firewalls and the proxy"},
+	{name: "TLS", needs: []string{"network"}, try: (*examination).encryption, mend: "try the address in a browser: it shows what is wrong with the certificate"},
+	{name: "AM", needs: []string{"TLS"}, try: (*examination).am, mend: "open base_url in a browser: it must show AM's login page"},
+	{name: "clock", needs: []string{"AM"}, try: (*examination).clock},
+	{name: "sign-in", needs: []string{"AM"}, try: (*examination).signIn, mend: "try the same account in AM's own login page"},
+	{name: "API", needs: []string{"sign-in"}, try: (*examination).api, mend: "leave api (AM_API) out, or name a resource version of sessions that the server has"},
+	{name: "version", needs: []string{"sign-in"}, try: (*examination).version},
+	{name: "realms", needs: []string{"sign-in"}, try: (*examination).realms, mend: "name the realms in the connection (realms, AM_REALMS)"},
+	{name: "sessions", needs: []string{"API", "realms"}, try: (*examination).sessions, mend: "see docs/index.md#permissions"},
+	{name: "list cap", needs: []string{"sign-in"}, try: (*examination).listCap, mend: "name the cap as list_cap"},
+	{name: "identities", needs: []string{"realms"}, try: (*examination).identities, mend: "see docs/index.md#permissions"},
+	{name: "logout", needs: []string{"API"}, try: (*examination).logout, mend: "try again, and look into AM's logs"},
+	{name: "token store", try: (*examination).storeSignIn, mend: "check host and port in token_store_url, and firewalls", store: true},
+	{name: "stored sessions", needs: []string{"token store"}, try: (*examination).storedSessions, mend: "see docs/token-store.md", store: true},
+	{name: "stored and listed", needs: []string{"stored sessions", "sign-in"}, try: (*examination).storedAndListed, mend: "see docs/token-store.md", store: true},
 }
 
 // examination is what the steps of one patient know from those before.
@@ -74,6 +80,9 @@ func Examine(ctx context.Context, p Patient) iter.Seq[Finding] {
 		e := &examination{Patient: p}
 		missing := map[string]bool{}
 		for _, s := range steps {
+			if s.store && p.Store == nil {
+				continue
+			}
 			f := s.run(ctx, e, missing)
 			missing[s.name] = f.Status == Failed || f.Status == Skipped
 			if ctx.Err() != nil || !yield(f) {
@@ -111,6 +120,12 @@ func failed(err error) Finding {
 		plain := *e
 		plain.Hint = ""
 		f.Detail, f.Mend = plain.Error(), e.Hint
+	}
+	var refused *cts.Error
+	if errors.As(err, &refused) {
+		plain := *refused
+		plain.Hint = ""
+		f.Detail, f.Mend = plain.Error(), refused.Hint
 	}
 	return f
 }
