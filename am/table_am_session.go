@@ -20,6 +20,7 @@ var sessionTable = tableOf[session]{
 		{"username", table.Text, "The user's name, in lower case as OpenAM lists it; the UUID of the user in Advanced Identity Cloud.", func(s *session) any { return text(s.Username) }},
 		{"realm", table.Text, "Full path of the session's realm, with a leading slash; / is the root.", func(s *session) any { return text(s.Realm) }},
 		{"universal_id", table.Text, "The user's universal identifier: a distinguished name that holds name and realm.", func(s *session) any { return text(s.UniversalID) }},
+		{"identity_type", table.Text, "What kind of identity the session belongs to, by universal_id: user; agent, a web or Java agent; system, AM itself (dsameuser); or another of AM's. NULL where universal_id does not tell.", func(s *session) any { return text(s.IdentityType()) }},
 		{"session_handle", table.Text, "The handle by which an administrator can end the session. It is no credential.", func(s *session) any { return text(s.Handle) }},
 		{"latest_access_time", table.Timestamp, "When the session was last used, as AM's token store has it: it lags behind by up to a minute.", func(s *session) any { return moment(s.LatestAccess) }},
 		{"max_idle_expiration_time", table.Timestamp, "When the session ends unless it is used.", func(s *session) any { return moment(s.MaxIdleExpiration) }},
@@ -38,7 +39,13 @@ var sessionTable = tableOf[session]{
 		{"base_url", table.Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
 	},
 	rows: sessions,
-	lookups: func(rows rowsOf[session]) rowsOf[session] {
+	lookups: func(rowsOf[session]) rowsOf[session] {
+		var agents inventory.Agents
+		rows := func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
+			scanned := sessionQuery(q)
+			scanned.Agents = &agents
+			return sessionRows(ctx, c, q, scanned)
+		}
 		l := byUser[session]{lookup: rows, list: listSessions, name: func(s *session) string { return s.Username }, spell: (*session).spelled}
 		return l.rows
 	},
@@ -65,6 +72,7 @@ type sessionScan struct {
 var sessionFields = map[string][]string{
 	"username":                    {rest.FieldUsername},
 	"universal_id":                {rest.FieldUniversalID},
+	"identity_type":               {rest.FieldUniversalID},
 	"session_handle":              {rest.FieldHandle},
 	"latest_access_time":          {rest.FieldLatestAccess},
 	"max_idle_expiration_time":    {rest.FieldMaxIdleExpiration},
@@ -116,7 +124,7 @@ func sessionQuery(q table.Query) inventory.Query {
 		}
 	}
 	realms, _ := names(q, "realm")
-	scanned := inventory.Query{Realms: realms, Fields: fields, Limit: q.Limit}
+	scanned := inventory.Query{Realms: realms, Except: q.ExceptTexts("realm"), Fields: fields, Limit: q.Limit}
 	usernames, known := names(q, "username")
 	if scanned.Usernames = usernames; !known {
 		scanned.Usernames, scanned.Limit = nil, 0

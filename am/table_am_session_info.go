@@ -22,7 +22,7 @@ var sessionInfoTable = tableOf[sessionInfo]{
 		{"realm", table.Text, "Full path of the session's realm, with a leading slash; / is the root.", func(s *sessionInfo) any { return text(s.Realm) }},
 		{"universal_id", table.Text, "The user's universal identifier: a distinguished name that holds name and realm.", func(s *sessionInfo) any { return text(s.UniversalID) }},
 		{"session_handle", table.Text, "The handle by which an administrator can end the session. NULL where the server's version does not tell it (AM and PingAM, but for the query's own session), and for client-side sessions.", func(s *sessionInfo) any { return text(s.Handle) }},
-		{"session_uid", table.Text, "The session's unique identifier, in the form of the property AMCtxId (sessionUid of validate, which is asked for this column alone). NULL where the server's version cannot validate without resetting the idle time (OpenAM).", func(s *sessionInfo) any { return text(s.uid) }},
+		{"session_uid", table.Text, "The session's unique identifier, in the form of the property AMCtxId (sessionUid of validate, which is asked for this column alone). NULL where the server's version cannot validate without resetting the idle time, or may not: OpenAM, and AM below 4.0 of sessions.", func(s *sessionInfo) any { return text(s.uid) }},
 		{"latest_access_time", table.Timestamp, "When the session was last used, to the second; unlike in am_session it does not lag behind.", func(s *sessionInfo) any { return moment(s.LatestAccess) }},
 		{"max_idle_expiration_time", table.Timestamp, "When the session ends unless it is used.", func(s *sessionInfo) any { return moment(s.MaxIdleExpiration) }},
 		{"max_session_expiration_time", table.Timestamp, "When the session ends, used or not; AM computes it anew each time, and it varies by a second.", func(s *sessionInfo) any { return moment(s.MaxSessionExpiration) }},
@@ -73,6 +73,9 @@ func sessionInfos(ctx context.Context, c *connection.Connection, q table.Query) 
 		info, err := infoOf(ctx, c, t)
 		if err != nil {
 			return nil, err
+		}
+		if notify := c.Options().Notify; info.Unreadable != "" && notify != nil {
+			notify("a session has come with a time that cannot be read, " + info.Unreadable + ": it is NULL")
 		}
 		s := &sessionInfo{SessionInfo: info, token: t, baseURL: c.BaseURL()}
 		if !wantsUID || !info.Valid {

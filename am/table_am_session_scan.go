@@ -32,7 +32,7 @@ var sessionScanTable = tableOf[realmScan]{
 	},
 	rows: func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*realmScan, error] {
 		return func(yield func(*realmScan, error) bool) {
-			for r, err := range c.Inventory().Scan(ctx, inventory.Query{Realms: q.Texts("realm")}) {
+			for r, err := range c.Inventory().Scan(ctx, inventory.Query{Realms: q.Texts("realm"), Except: q.ExceptTexts("realm")}) {
 				if err != nil {
 					yield(nil, err)
 					return

@@ -5,6 +5,11 @@ connection "am" {
   # Can also be set with the AM_URL environment variable.
   # base_url = "https://am.example.com/am"
 
+  # The host name that AM is installed under, where base_url has another or an address: AM refuses to be called by a name that it
+  # does not know (400, FQDN … is not valid). Requests say this name and go to base_url.
+  # Can also be set with the AM_HOST environment variable.
+  # host = "am.example.com"
+
   # CREDENTIALS: one of the four kinds. A secret can be given as it is, as "env:NAME" (an environment variable) or as
   # "file:/path" (a file that holds nothing else, and is read again where AM no longer takes the secret). Prefer the latter
   # two: hosts may write this text to their logs.
@@ -39,7 +44,8 @@ connection "am" {
   # service_account_id  = "449d7e27-7889-47af-a736-83b6bbf97ec5"
   # service_account_jwk = "file:/run/secrets/service-account.jwk"
 
-  # Name of AM's session cookie; asked of the server by default.
+  # Name of AM's session cookie; asked of the server by default. The token goes as a header of that name, or as the cookie where
+  # a proxy drops the header, as nginx does where the name has an underscore.
   # Can also be set with the AM_COOKIE_NAME environment variable.
   # cookie_name = "iPlanetDirectoryPro"
 
@@ -93,7 +99,8 @@ connection "am" {
 
   # CONNECTION
 
-  # Resource version of the sessions endpoint (4.0, 3.1, 3.0, 2.0, 1.2) instead of the newest that the server has.
+  # Resource version of the sessions endpoint (5.1, 5.0, 4.0, 3.1, 3.0, 2.1, 2.0, 1.2) instead of the newest up to 4.0 that the
+  # server has. Session properties go at 3.1 and logoutByUser at 5.1 where the server has them.
   # Can also be set with the AM_API environment variable.
   # api = "4.0"
 

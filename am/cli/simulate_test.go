@@ -193,7 +193,7 @@ func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 		{[]string{"--users", "-1"}, "-1 is negative; see amsql simulate --help"},
 		{[]string{"--users", "many"}, "see amsql simulate --help"},
 		{[]string{"--faults", "nonsense"}, "see amsql simulate --help"},
-		{[]string{"--deployment", "user-list-100,cloudy"}, `invalid "cloudy": must be one of user-list-100, store-limit-1000, `},
+		{[]string{"--deployment", "user-list-100,cloudy"}, `invalid "cloudy": must be one of user-list-100, store-limit-1000, agents, `},
 	} {
 		out, err, status := invoke(t, terminal.Streams{}, append([]string{"simulate"}, c.args...)...)
 		if status != statusMisused || out != "" || !strings.Contains(err, c.want) || strings.Count(err, "\n") != 1 {

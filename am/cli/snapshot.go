@@ -19,9 +19,6 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// clockSkew is how far another machine's clock may be ahead.
-const clockSkew = time.Minute
-
 // SnapshotOptions are those of amsql snapshot.
 type SnapshotOptions struct {
 	ConnectionOptions
@@ -110,7 +107,7 @@ func (o *SnapshotOptions) complete() error {
 	}
 	folder, err := history.Folder()
 	if err != nil {
-		return workspace.Usage("%v", err)
+		return workspace.Usage("%v, or give --to and --key-file", err)
 	}
 	o.To = cmp.Or(o.To, filepath.Join(folder, "history.db"))
 	o.KeyFile = cmp.Or(o.KeyFile, filepath.Join(folder, "fingerprint.key"))
@@ -132,7 +129,7 @@ func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock fun
 	if span, other := engine.ParseSpan(o.At); other == nil && span > 0 {
 		at, err = now.Truncate(span), nil
 	}
-	if err != nil || at.After(now.Add(clockSkew)) {
+	if err != nil || at.After(now.Add(history.Tolerance)) {
 		return shard, nil, workspace.Usage("--at: %q is neither a time, such as 2026-11-17T03:00:00Z, that is not to come, nor a span such as 1h", o.At)
 	}
 	return shard, func() time.Time { return at }, nil
@@ -196,10 +193,19 @@ func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.T
 	for _, missing := range t.Missing {
 		tell("the snapshot is without " + missing)
 	}
+	if !t.Ahead.IsZero() {
+		tell(aheadOfClock(t.Server, t.Ahead))
+	}
 	if t.NewKey {
 		tell("the fingerprints are of another key than those before, so that no session is known from earlier snapshots: " +
 			"let all that write to one history have one key (--key-file)")
 	}
+}
+
+// aheadOfClock is what to know of a snapshot of the future.
+func aheadOfClock(server string, at time.Time) string {
+	return fmt.Sprintf("%s: the history has a snapshot of %s, which is ahead of this machine's clock: it was taken where the clock was wrong, "+
+		"or the clock here is; until that time it is not the latest snapshot, and prune keeps it", server, at.UTC().Format(time.DateTime))
 }
 
 // lacks is the error of a snapshot that has less than the server.

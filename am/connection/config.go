@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -9,6 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 
 	"github.com/amsql/steampipe-plugin-am/am/cts"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
@@ -19,6 +25,7 @@ import (
 type Config struct {
 	BaseURL   *string  `hcl:"base_url,optional" env:"AM_URL"`
 	Realms    []string `hcl:"realms,optional" env:"AM_REALMS"`
+	Host      *string  `hcl:"host,optional" env:"AM_HOST"`
 	API       *string  `hcl:"api,optional" env:"AM_API"`
 	ListCap   *int     `hcl:"list_cap,optional"`
 	UserCap   *int     `hcl:"user_list_cap,optional"`
@@ -118,11 +125,18 @@ func fill(field reflect.Value, value string) error {
 }
 
 // Secret reads a secret that stands elsewhere: file:PATH, env:NAME. Line ends around it and a byte-order mark do not belong to
-// it. Anything else is the secret itself.
+// it; UTF-16 with a mark is read, as PowerShell writes it. Anything else is the secret itself.
 func Secret(value string) (string, error) {
 	if path, ok := strings.CutPrefix(value, "file:"); ok {
 		content, err := os.ReadFile(path)
-		return strings.Trim(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"), err
+		if err != nil {
+			return "", err
+		}
+		text, _, err := transform.Bytes(unicode.BOMOverride(encoding.Nop.NewDecoder()), content)
+		if err != nil || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
+			return "", fmt.Errorf("%s is not text in UTF-8: save it as such", path)
+		}
+		return strings.Trim(string(text), "\r\n"), nil
 	}
 	if name, ok := strings.CutPrefix(value, "env:"); ok {
 		if os.Getenv(name) == "" {
@@ -154,7 +168,7 @@ func (c Config) rest() (rest.Config, error) {
 		return rest.Config{}, err
 	}
 	return rest.Config{
-		BaseURL: value(c.BaseURL), Realm: RealmPath(value(c.LoginRealm)), CookieName: value(c.CookieName), API: value(c.API),
+		BaseURL: value(c.BaseURL), Host: value(c.Host), Realm: RealmPath(value(c.LoginRealm)), CookieName: value(c.CookieName), API: value(c.API),
 		MaxConcurrency: value(c.MaxConcurrency),
 		Credentials:    credentials,
 		Transport: rest.Transport{

@@ -58,7 +58,7 @@ func (e *examination) storedAndListed(ctx context.Context) Finding {
 				"name in token_store_url the directory that AM writes to: this one gets sessions late")
 		case waited > storeDelay:
 			f := failed(fmt.Errorf("AM has a session of %s that is not in the store after %s", own.Username, storeDelay))
-			f.Mend = "name the token store of this AM in token_store_url: this one is another's, or lags; client-side sessions are in no store"
+			f.Fix = "name the token store of this AM in token_store_url: this one is another's, or lags; client-side sessions are in no store"
 			return f
 		}
 		select {

@@ -45,16 +45,16 @@ func TestATokenStoreIsTried(t *testing.T) {
 		other         bool // the store is of another AM
 		step          string
 		status        doctor.Status
-		detail, mend  string
+		detail, fix   string
 	}{
 		{name: "all well", account: "amsql-reader", step: "token store", status: doctor.OK, detail: "uid=amsql-reader"},
 		{name: "all well", account: "amsql-reader", step: "stored sessions", status: doctor.OK, detail: "OpenAM 14"},
 		{name: "all well", account: "amsql-reader", step: "stored and listed", status: doctor.OK, detail: "at once"},
-		{name: "no right", account: "stranger", step: "stored sessions", status: doctor.Failed, detail: "no session", mend: "docs/token-store.md"},
+		{name: "no right", account: "stranger", step: "stored sessions", status: doctor.Failed, detail: "no session", fix: "docs/token-store.md"},
 		{name: "no right", account: "stranger", step: "stored and listed", status: doctor.Skipped, detail: "stored sessions"},
-		{name: "another AM", account: "amsql-reader", other: true, step: "stored and listed", status: doctor.Failed, detail: "not in the store", mend: "token_store_url"},
+		{name: "another AM", account: "amsql-reader", other: true, step: "stored and listed", status: doctor.Failed, detail: "not in the store", fix: "token_store_url"},
 	} {
-		p, sim := patient(t, simulator.Options{})
+		p, sim := target(t, simulator.Options{})
 		if c.other {
 			var err error
 			if sim, err = simulator.New(simulator.Options{Sessions: 3, Users: 1, Realms: 1}); err != nil {
@@ -67,8 +67,8 @@ func TestATokenStoreIsTried(t *testing.T) {
 			if f.Step != c.step {
 				continue
 			}
-			if tried = true; f.Status != c.status || !strings.Contains(f.Detail, c.detail) || !strings.Contains(f.Mend, c.mend) {
-				t.Errorf("%s: %+v, want %s, %q, %q", c.name, f, c.status, c.detail, c.mend)
+			if tried = true; f.Status != c.status || !strings.Contains(f.Detail, c.detail) || !strings.Contains(f.Fix, c.fix) {
+				t.Errorf("%s: %+v, want %s, %q, %q", c.name, f, c.status, c.detail, c.fix)
 			}
 		}
 		if !tried {

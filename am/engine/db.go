@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -28,9 +29,8 @@ const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768; PRAG
 // A DB is an SQLite database in memory. Like a connection, it serves one goroutine at a time.
 //
 // Timestamps are text in SQLite's own form, UTC: `2026-11-22 03:16:30`, with a fraction of 3 (6, 9) digits where there
-// is one. Timestamp columns compare as instants with whatever else looks like one: `datetime('now', '-1 hour')`,
-// `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'2026-11-22'` (their collation INSTANT sees to that).
-// An expression such as max(time) is plain text.
+// is one. What is compared with a timestamp, a column or an expression such as max(time), is made one before the statement
+// runs (typing.go): `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'yesterday'`. What is no time is an error.
 //
 // Views of attached tables are temporary (CREATE TEMP VIEW) or stand in the same schema (CREATE VIEW am.idle AS …);
 // SQLite knows no others over several schemas.
@@ -44,6 +44,8 @@ type DB struct {
 	now     time.Time // when the last statement was begun, for now() and ago()
 	execute func(context.Context, Call) (Result, error)
 
+	unchanged func(verb string) // told of an UPDATE or a DELETE that changes no row; nil: nobody listens
+
 	// identifies is whether the statement under way may ask for the ids of rows.
 	identifies bool
 
@@ -55,10 +57,13 @@ type DB struct {
 	// committed is what is to be done when the step under way is through.
 	committed []committed
 
-	writes  bool // statements may write to files
-	guarded bool // what runs is a statement of the user's
+	writes   bool // statements may write to files
+	guarded  bool // what runs is a statement of the user's
+	changing bool // what statements find will be changed
 
-	folded map[string]bool // names of columns that hold names of users and realms
+	known     map[string]table.Column  // columns of attached tables, by their names
+	derived   map[string][]typedColumn // columns of tables that were created from queries, by schema.table
+	canonical map[string]bool          // schemas whose times are all in the canonical form
 
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
@@ -73,8 +78,11 @@ func Open(ctx context.Context) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	db := &DB{conn: conn, memories: map[*memory]bool{}, room: maxKept, folded: map[string]bool{}}
-	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), conn.CreateCollation(nameCollation, compareNames), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
+	db := &DB{
+		conn: conn, memories: map[*memory]bool{}, room: maxKept,
+		known: map[string]table.Column{}, derived: map[string][]typedColumn{}, canonical: map[string]bool{kept: true, "main": true, "temp": true},
+	}
+	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(nameCollation, compareNames), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
 	}
 	return db, nil
@@ -94,12 +102,15 @@ func (db *DB) Attach(schema string, tables ...table.Table) error {
 		return fmt.Errorf("attach schema %s: %w", schema, err)
 	}
 	for _, t := range tables {
-		db.fold(t.Columns())
+		for _, c := range t.Columns() {
+			db.known[c.Name] = c
+		}
 		if err := db.createTable(schema, t); err != nil {
 			return errors.Join(fmt.Errorf("attach table %s.%s: %w", schema, t.Name(), err), db.conn.Exec(`DETACH `+name))
 		}
 	}
 	db.schemas = append(db.schemas, schema)
+	db.TrustTimes(schema)
 	return nil
 }
 
@@ -146,6 +157,10 @@ func (db *DB) AttachFile(schema, path string) error {
 	db.schemas = append(db.schemas, schema)
 	return nil
 }
+
+// TrustTimes says that all times in a file's tables are as amsql writes them. Those of other files are read again where they
+// are compared, so that no index of the file helps.
+func (db *DB) TrustTimes(schema string) { db.canonical[strings.ToLower(schema)] = true }
 
 // Define adds a function that gives rows: those of a query, whose parameters (:moment) are the function's, in their order.
 func (db *DB) Define(name, query string) error {

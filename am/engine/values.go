@@ -29,6 +29,10 @@ func (t *virtualTable) question(p plan, arg []sqlite3.Value) (q question, err er
 	exact := true
 	for i, key := range p.keys {
 		column := t.columns[key.column]
+		if key.not {
+			q.Except = append(q.Except, table.Qual{Column: column.Name, Values: []any{arg[i].Text()}})
+			continue
+		}
 		values, all, err := equals(key, arg[i], column.Type)
 		switch {
 		case err != nil:

@@ -121,9 +121,6 @@ func (t *virtualTable) columnList() string {
 }
 
 func (t *virtualTable) collation(column int) string {
-	if column >= 0 && t.columns[column].Type == table.Timestamp {
-		return instants
-	}
 	if t.isFolded(column) {
 		return nameCollation
 	}

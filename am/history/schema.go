@@ -32,6 +32,7 @@ var (
 type dialect struct {
 	types  map[table.Type]string
 	suffix func(r relation) string // of CREATE TABLE
+	soon   string                  // the time of now and [Tolerance]: a snapshot after it is ahead of the store's clock
 	views  string                  // besides those that do not depend on the dialect
 }
 
@@ -67,17 +68,19 @@ func (r relation) createIndex() string {
 	return fmt.Sprintf("create index if not exists %s_snapshot on %[1]s (server, taken_at)", r.name)
 }
 
-// latest are the snapshots that the views of the product's tables show: one whose shards are not all there only where there
-// is no other. PostgreSQL has an idea of how few they are, as long as what is grouped is the table itself.
+// latest are the snapshots that the views of the product's tables show: one whose shards are not all there, or one that is
+// ahead of the store's clock (SOON), only where there is no other. PostgreSQL has an idea of how few they are, as long as what
+// is grouped is the table itself.
 const latest = `create view am_latest as
 select
   server as base_url,
   coalesce(
-    max(case when s.shards = 1 or s.shards = (
+    max(case when s.taken_at <= SOON and (s.shards = 1 or s.shards = (
       select case when min(o.shards) = max(o.shards) then count(*) end
       from snapshot o
       where o.server = s.server and o.taken_at = s.taken_at
-    ) then s.taken_at end),
+    )) then s.taken_at end),
+    max(case when s.taken_at <= SOON then s.taken_at end),
     max(s.taken_at)
   ) as taken_at
 from snapshot s
@@ -110,9 +113,10 @@ func (r relation) createMerged() string {
 func (r relation) createView() string {
 	var columns []string
 	for _, c := range r.of.Columns() {
-		if how := r.shown[c.Name]; how != "" {
+		switch how := r.shown[c.Name]; {
+		case how != "":
 			columns = append(columns, how+" as "+c.Name)
-		} else {
+		case r.has(c):
 			columns = append(columns, c.Name)
 		}
 	}
@@ -125,7 +129,7 @@ func (r relation) createView() string {
 
 // createViews makes all views.
 func (d dialect) createViews() string {
-	statements := []string{latest}
+	statements := []string{strings.ReplaceAll(latest, "SOON", d.soon)}
 	for _, r := range relations() {
 		if r.merged != nil {
 			statements = append(statements, r.createMerged())

@@ -17,9 +17,11 @@ import (
 // Query asks for sessions.
 type Query struct {
 	Realms    []string // full paths; nil: the connection's, else all that the server lists
+	Except    []string // realms that are not wanted, spelled as rows have them
 	Usernames []string // nil: all. An empty, non-nil list has no sessions, as in SQL
 	Fields    []string // rest.Field… that rows shall hold; realm comes always; nil: all
 	Limit     int64    // stop after so many; 0: none
+	Agents    *Agents  // what other queries of the statement have found of agents; nil: there are none
 
 	Evidence *[]*RealmScan // receives, after all sessions, how complete each realm's are; nil: nobody asks
 	Tolerant bool          // a realm that is cut or fails is evidence, whatever Options say, and not an error

@@ -381,24 +381,6 @@ func TestEveryActionOfTheReferenceHasAnExample(t *testing.T) {
 	}
 }
 
-func TestACookieOfTheServerIsNotKeptButItsStickiness(t *testing.T) {
-	server := can(t, func(w http.ResponseWriter, s *seen) {
-		for _, cookie := range []string{"iPlanetDirectoryPro=stolen; Path=/", "amlbcookie=01; Path=/; HttpOnly", "JSESSIONID=1", "AMAuthCookie=LOGOUT; Max-Age=0"} {
-			w.Header().Add("Set-Cookie", cookie)
-		}
-		well(w, s)
-	})
-	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: "cangetinam"}})
-	for range 2 {
-		if _, err := client.ServerVersion(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := server.last().Header.Values("Cookie"); !slices.Equal(got, []string{"amlbcookie=01"}) {
-		t.Errorf("the cookies are %q, want the load balancer's alone", got)
-	}
-}
-
 func TestASignInThatAsksForTheSameAgainFails(t *testing.T) {
 	server := can(t, func(w http.ResponseWriter, s *seen) {
 		if s.action() == "authenticate" {

@@ -83,7 +83,7 @@ var quotaPicks = map[string]func([]*session) []*session{
 
 // keepQuota applies the session quota of the global service, which is off by default.
 func (s *Server) keepQuota(who *identity, quota int) error {
-	if s.service.value("quotas", "iplanet-am-session-enable-session-constraint") != "ON" || who.admin {
+	if s.service.value("quotas", "iplanet-am-session-enable-session-constraint") != "ON" || who.admin && !s.quotaOfAll {
 		return nil
 	}
 	now := s.now()

@@ -44,7 +44,7 @@ func (s *Server) value(x *session, name string) string {
 	case "UserToken", "UserId":
 		return x.who.name
 	case "Organization":
-		return strings.TrimPrefix(x.who.uid[strings.Index(x.who.uid, ",ou=user,")+len(",ou=user,"):], ",")
+		return behindKind(x.who.uid)
 	case "sun.am.UniversalIdentifier", "UniversalIdentifier":
 		return x.who.uid
 	}

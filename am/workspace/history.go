@@ -18,6 +18,7 @@ func (w *Workspace) AttachHistory(ctx context.Context, path string) error {
 	}
 	err := history.CheckSQLite(ctx, path)
 	if err == nil {
+		w.DB.TrustTimes("history")
 		err = cmp.Or(w.DB.AttachFile("history", path), w.DB.Define("am_session_at", history.SessionAt))
 	}
 	if err != nil {

@@ -80,7 +80,9 @@ from deployment_files
 where relation = 'deployment';
 
 create view am_latest as
-select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at
+select
+  server as base_url,
+  coalesce(max(case when taken_at <= cast(current_timestamp at time zone 'UTC' as timestamp(6)) + interval '1' minute then whole end), max(case when taken_at <= cast(current_timestamp at time zone 'UTC' as timestamp(6)) + interval '1' minute then taken_at end), max(taken_at)) as taken_at
 from (
   select server, taken_at, case when count(*) = max(shards) and min(shards) = max(shards) then taken_at end as whole
   from snapshot
