@@ -44,6 +44,8 @@ type DB struct {
 	now     time.Time // when the last statement was begun, for now() and ago()
 	execute func(context.Context, Call) (Result, error)
 
+	unchanged func(verb string) // told of an UPDATE or a DELETE that changes no row; nil: nobody listens
+
 	// identifies is whether the statement under way may ask for the ids of rows.
 	identifies bool
 
