@@ -43,6 +43,7 @@ type DB struct {
 
 	now     time.Time // when the last statement was begun, for now() and ago()
 	execute func(context.Context, Call) (Result, error)
+	show    func(context.Context, Show) (Result, error)
 
 	// identifies is whether the statement under way may ask for the ids of rows.
 	identifies bool
