@@ -43,6 +43,7 @@ type DB struct {
 
 	now     time.Time // when the last statement was begun, for now() and ago()
 	execute func(context.Context, Call) (Result, error)
+	show    func(context.Context, Show) (Result, error)
 
 	unchanged func(verb string) // told of an UPDATE or a DELETE that changes no row; nil: nobody listens
 

@@ -72,6 +72,7 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	host.Shard = o.Shard
 	w.DB.HandleExec(w.exec)
 	w.DB.OnUnchanged(func(verb string) { w.Notices.Add(verb + " changed nothing: no row meets its condition") })
+	w.DB.HandleShow(w.show)
 	for i, c := range configs {
 		if i == 0 {
 			w.First = c.Name
@@ -254,6 +255,9 @@ func (w *Workspace) Explain(err error) error {
 		return Usage("%v, unless amsql query has --allow-writes", err)
 	}
 	var sql *engine.Error
+	if errors.As(err, &sql) && strings.Contains(sql.Message, "RETURNING is not available on virtual tables") {
+		return Usage("a table of AM has no RETURNING: amsql logout --where \"…\" prints what became of each session, and --journal FILE keeps it; properties are read by a SELECT")
+	}
 	if len(w.Connections) > 0 || !errors.As(err, &sql) || !strings.HasPrefix(sql.Message, "no such table") {
 		return err
 	}
