@@ -22,7 +22,7 @@ type QueryOptions struct {
 
 	AllowWrites bool
 	Attach      []string // name=file
-	History     string   // a file
+	History     string   // a target
 
 	SQL       string // empty: from File, or standard input
 	File      string
@@ -76,7 +76,7 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
 	o.CSVOptions.addFlags(flags)
 	flags.StringArrayVar(&o.Attach, "attach", nil, "add the tables of an SQLite file, which is only read, as `name=file`: the schema of that name; repeatable")
-	flags.StringVar(&o.History, "history", "", "add the history in a `file` of amsql snapshot, as the schema history")
+	flags.StringVar(&o.History, "history", "", "add the history at a `target` of amsql snapshot --to, as the schema history; default is the one in the user's data folder")
 	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions, set properties and write SQLite files; the flags below bound the first")
 	addEndingFlags(flags, &o.EndingOptions)
 	o.ConnectionOptions.addFlags(flags)
@@ -140,7 +140,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 	if err := attachFiles(cmd, w, o.Attach); err != nil {
 		return err
 	}
-	if err := w.AttachHistory(ctx, o.History); err != nil {
+	if err := w.AttachHistory(ctx, o.History, sql); err != nil {
 		return err
 	}
 	defer w.Abandon()

@@ -40,8 +40,13 @@ func (x *index) find(value any) []any {
 
 // key is that of a cell, the same for names that differ in case.
 func (x *index) key(cell any) (key any, can bool) {
-	if name, is := cell.(string); is && x.names {
-		cell = crest.Fold(name)
+	switch text, is := cell.(string); {
+	case is && x.names:
+		cell = crest.Fold(text)
+	case is && x.as == table.Timestamp: // of a file
+		if instant, ok := parseTimestamp([]byte(text)); ok {
+			cell = instant
+		}
 	}
 	return indexKey(cell, x.as)
 }

@@ -34,8 +34,9 @@ func lowerASCII(c byte) byte {
 	return c
 }
 
-// fold notes which columns of a table hold names.
-func (db *DB) fold(columns []table.Column) {
+// Fold notes which columns of a table hold names: columns of the same name in tables of files that are attached later hold
+// names, too. Attach does so.
+func (db *DB) Fold(columns []table.Column) {
 	for _, c := range columns {
 		if c.Folded {
 			db.folded[c.Name] = true
