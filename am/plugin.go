@@ -147,6 +147,8 @@ func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, p
 			values := texts(condition, of)
 			switch {
 			case values == nil:
+			case condition.GetStringValue() == "<>":
+				q.Except = append(q.Except, table.Qual{Column: key, Values: values})
 			case qual.Values == nil:
 				qual = table.Qual{Column: key, Values: values}
 			default: // both must hold
@@ -171,15 +173,14 @@ func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, p
 // join (its issue 52).
 const unknown = "?"
 
-// texts are the distinct values of `column = value` and `column IN (values…)`, or nil: then the condition is another one,
-// which is the host's to check.
+// texts are the distinct values of `column = value`, `column IN (values…)` and `column <> value`, or nil: then the condition
+// is another one, which is the host's to check. So is <> with several values: the FDW sends <> ANY as it does <> ALL.
 func texts(condition *proto.Qual, of host) (texts []any) {
-	if condition.GetStringValue() != "=" {
-		return nil
-	}
-	values := []*proto.QualValue{condition.GetValue()}
-	if list := condition.GetValue().GetListValue(); list != nil {
+	values, operator := []*proto.QualValue{condition.GetValue()}, condition.GetStringValue()
+	if list := condition.GetValue().GetListValue(); list != nil && operator == "=" {
 		values = list.GetValues()
+	} else if list != nil || operator != "=" && operator != "<>" {
+		return nil
 	}
 	for _, value := range values {
 		text, ok := value.GetValue().(*proto.QualValue_StringValue)

@@ -266,7 +266,7 @@ func (o *LogoutOptions) sessionsWhere(ctx context.Context, cmd *cobra.Command, w
 	if err := o.load(ctx, cmd, alone); err != nil {
 		return nil, err
 	}
-	rows, err := alone.DB.Query(ctx, "select session_handle, username, realm, latest_access_time, max_idle_expiration_time, max_session_expiration_time from am_session where (\n"+o.Where+"\n)")
+	rows, err := alone.DB.Query(ctx, "select session_handle, username, realm, latest_access_time, max_idle_expiration_time, max_session_expiration_time, identity_type from am_session where (\n"+o.Where+"\n)")
 	if err != nil {
 		return nil, whereError(err)
 	}
@@ -278,7 +278,7 @@ func readSessions(rows *engine.Rows) (sessions []methods.Session, err error) {
 	moment := func(i int) time.Time { t, _ := rows.Values()[i].(time.Time); return t }
 	for rows.Next() {
 		sessions = append(sessions, methods.Session{
-			Handle: cell(0), Username: cell(1), Realm: cell(2), Listed: true, LatestAccess: moment(3), Ends: methods.EndUnused(moment(4), moment(5)),
+			Handle: cell(0), Username: cell(1), Realm: cell(2), Listed: true, LatestAccess: moment(3), Ends: methods.EndUnused(moment(4), moment(5)), IdentityType: cell(6),
 		})
 	}
 	return sessions, cmp.Or(rows.Err(), rows.Close())

@@ -37,7 +37,7 @@ func (e *examination) listCap(ctx context.Context) Finding {
 		return e.assumedCap(err)
 	case e.ListCap > rows:
 		f := failed(fmt.Errorf("list_cap is %d, but AM lists %d sessions at the most: a cut list would pass for a whole one", e.ListCap, rows))
-		f.Mend = "leave list_cap out: the account may read it"
+		f.Fix = "leave list_cap out: the account may read it"
 		return f
 	case e.ListCap > 0 && e.ListCap < rows:
 		return warning(fmt.Sprintf("list_cap is %d, but AM lists %d sessions: more requests are sent than needed", e.ListCap, rows), "leave list_cap out: the account may read it")
@@ -64,6 +64,21 @@ func (e *examination) rootIsFull(ctx context.Context, rows int) (f Finding, full
 	return warning(fmt.Sprintf("realm / has %d of the %d sessions that AM lists: at the limit its list is cut, and queries that need it fail", sessions, rows),
 			"end what administrators and tools have left behind there: select username, count(*) from am_session where realm = '/' group by username shows whose they are"),
 		10*sessions >= 9*rows
+}
+
+// quota warns where a user may have one session: each run with the account then ends the session of the run before.
+func (e *examination) quota(ctx context.Context) Finding {
+	limit, err := e.Client.SessionQuota(ctx)
+	switch {
+	case err != nil:
+		return Finding{Status: Skipped, Detail: "not known: " + failed(err).Detail}
+	case limit == 1:
+		return warning("a user may have 1 session: where that counts for this account, each run ends the session of the run before",
+			"give each host and each scheduled job an account of its own, or raise the quota (Configure, Global Services, Session)")
+	case limit == 0:
+		return ok("not enforced: a user may have any number of sessions")
+	}
+	return ok("a user may have " + english.Plural(limit, "session", ""))
 }
 
 // assumedCap is what follows where the server does not tell.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -25,9 +26,8 @@ const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768; PRAG
 // A DB is an SQLite database in memory. Like a connection, it serves one goroutine at a time.
 //
 // Timestamps are text in SQLite's own form, UTC: `2026-11-22 03:16:30`, with a fraction of 3 (6, 9) digits where there
-// is one. Timestamp columns compare as instants with whatever else looks like one: `datetime('now', '-1 hour')`,
-// `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'2026-11-22'` (their collation INSTANT sees to that).
-// An expression such as max(time) is plain text.
+// is one. What is compared with a timestamp, a column or an expression such as max(time), is made one before the statement
+// runs (typing.go): `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'yesterday'`. What is no time is an error.
 //
 // Views of attached tables are temporary (CREATE TEMP VIEW) or stand in the same schema (CREATE VIEW am.idle AS …);
 // SQLite knows no others over several schemas.
@@ -55,7 +55,9 @@ type DB struct {
 	writes  bool // statements may write to files
 	guarded bool // what runs is a statement of the user's
 
-	folded map[string]bool // names of columns that hold names of users and realms
+	known     map[string]table.Column  // columns of attached tables, by their names
+	derived   map[string][]typedColumn // columns of tables that were created from queries, by schema.table
+	canonical map[string]bool          // schemas whose times are all in the canonical form
 
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
@@ -70,8 +72,11 @@ func Open(ctx context.Context) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	db := &DB{conn: conn, memories: map[*memory]bool{}, room: maxKept, folded: map[string]bool{}}
-	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), conn.CreateCollation(nameCollation, compareNames), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
+	db := &DB{
+		conn: conn, memories: map[*memory]bool{}, room: maxKept,
+		known: map[string]table.Column{}, derived: map[string][]typedColumn{}, canonical: map[string]bool{kept: true, "main": true, "temp": true},
+	}
+	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(nameCollation, compareNames), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
 	}
 	return db, nil
@@ -91,13 +96,21 @@ func (db *DB) Attach(schema string, tables ...table.Table) error {
 		return fmt.Errorf("attach schema %s: %w", schema, err)
 	}
 	for _, t := range tables {
-		db.Fold(t.Columns())
+		db.Know(t.Columns())
 		if err := db.createTable(schema, t); err != nil {
 			return errors.Join(fmt.Errorf("attach table %s.%s: %w", schema, t.Name(), err), db.conn.Exec(`DETACH `+name))
 		}
 	}
 	db.schemas = append(db.schemas, schema)
+	db.TrustTimes(schema)
 	return nil
+}
+
+// Know notes columns: those of the same names in tables of files hold the same. Attach does so.
+func (db *DB) Know(columns []table.Column) {
+	for _, c := range columns {
+		db.known[c.Name] = c
+	}
 }
 
 // Prefer has names without schema mean the tables of this schema, which is attached. It is not for transactions. A table
@@ -125,6 +138,10 @@ func (db *DB) Prefer(schema string) error {
 	}
 	return nil
 }
+
+// TrustTimes says that all times in a file's tables are as amsql writes them. Those of other files are read again where they
+// are compared, so that no index of the file helps.
+func (db *DB) TrustTimes(schema string) { db.canonical[strings.ToLower(schema)] = true }
 
 // InTransaction reports whether a BEGIN waits for its COMMIT.
 func (db *DB) InTransaction() bool { return db.conn != nil && !db.conn.GetAutocommit() }

@@ -6,15 +6,13 @@ import (
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
-
-	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // functionModule is the name of the SQLite module of functions that give rows; its argument is the function's name.
 const functionModule = "am_function"
 
 // A function gives the rows of a query, whose parameters are its own: hidden columns of a table, as SQLite has them. Its
-// columns of names and times compare as those of tables.
+// columns of names compare as those of tables.
 type function struct {
 	db         *DB
 	query      string
@@ -55,10 +53,7 @@ func (db *DB) declareFunction(query string) (*function, error) {
 	var declared []string
 	for i := range f.columns {
 		name, kind, collation := stmt.ColumnName(i), stmt.ColumnDeclType(i), "BINARY"
-		switch {
-		case strings.EqualFold(kind, declarations[table.Timestamp]):
-			collation = instants
-		case db.folded[strings.ToLower(name)]:
+		if db.known[strings.ToLower(name)].Folded {
 			collation = nameCollation
 		}
 		declared = append(declared, sqlite3.QuoteIdentifier(name)+" "+kind+" COLLATE "+collation)

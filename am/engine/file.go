@@ -23,8 +23,8 @@ const lockPatience = time.Minute
 
 // AttachFile adds the tables of an SQLite file, which are only read, under a schema of their own.
 //
-// A file's columns compare as the file declares them, and it cannot declare how AM's names and times compare. Where it has
-// columns of such names, or of amsql's times, the schema is of virtual tables that read the file, in a schema of
+// A file's columns compare as the file declares them, and it cannot declare how AM's names compare. Where it has columns of
+// such names, the schema is of virtual tables that read the file, in a schema of
 // [FileSchema], and declare it. Everything else is as in the file.
 func (db *DB) AttachFile(schema, path string) error {
 	uri := (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "mode=ro"}).String()
@@ -148,8 +148,11 @@ func (t *fileTable) describe() error {
 		if !plainType.MatchString(declared) {
 			declared = ""
 		}
-		kind := kindOf(declared)
-		c := table.Column{Name: name, Type: kind, Folded: kind == table.Text && t.db.folded[strings.ToLower(name)]}
+		if declared == "" {
+			declared = t.derived(name)
+		}
+		kind := lookupOf(declared)
+		c := table.Column{Name: name, Type: kind, Folded: kind == table.Text && t.db.known[strings.ToLower(name)].Folded}
 		t.columns, t.declared = append(t.columns, c), append(t.declared, declared)
 		t.collates = append(t.collates, t.collation(c))
 	}
@@ -162,28 +165,39 @@ func (t *fileTable) describe() error {
 	return err
 }
 
-// kindOf is how the cells of a column so declared can be looked up: by text, number or time, by their affinity (SQLite
-// documentation, Datatypes, 3.1). Columns of no affinity are none of these: they are never.
-func kindOf(declared string) table.Type {
+// derived is the type of a view's column that is worked out to be a time or a boolean.
+func (t *fileTable) derived(name string) string {
+	columns, err := t.db.columnsOfTable(t.schema, t.name)
+	if err != nil {
+		return ""
+	}
+	for _, c := range columns {
+		for of := range declarations {
+			if c.name == name && c.kind != anyKind && kindOf(table.Type(of)) == c.kind {
+				return declarations[of]
+			}
+		}
+	}
+	return ""
+}
+
+// lookupOf is how the cells of a column so declared can be looked up: as text or number, by their affinity (SQLite
+// documentation, Datatypes, 3.1). Those of other columns are never: JSON stands for them.
+func lookupOf(declared string) table.Type {
 	upper := strings.ToUpper(declared)
 	has := func(part string) bool { return strings.Contains(upper, part) }
 	switch {
-	case upper == declarations[table.Timestamp]:
-		return table.Timestamp
 	case has("INT"):
 		return table.Integer
 	case has("CHAR"), has("CLOB"), has("TEXT"):
 		return table.Text
 	}
-	return table.JSON // of which nothing is looked up
+	return table.JSON
 }
 
-// collation is the file's own where the column is none whose comparison is ours.
+// collation is the file's own where the column has no names.
 func (t *fileTable) collation(c table.Column) string {
-	switch {
-	case c.Type == table.Timestamp:
-		return instants
-	case c.Folded:
+	if c.Folded {
 		return nameCollation
 	}
 	if _, own, _, _, _, err := t.db.conn.TableColumnMetadata(t.schema, t.name, c.Name); err == nil && slices.Contains([]string{"NOCASE", "RTRIM"}, strings.ToUpper(own)) {
@@ -193,9 +207,7 @@ func (t *fileTable) collation(c table.Column) string {
 }
 
 // compares reports whether a column compares otherwise than the file can declare.
-func (t *fileTable) compares() bool {
-	return slices.Contains(t.collates, instants) || slices.Contains(t.collates, nameCollation)
-}
+func (t *fileTable) compares() bool { return slices.Contains(t.collates, nameCollation) }
 
 func (t *fileTable) Name() string            { return t.name }
 func (t *fileTable) Description() string     { return "" }
@@ -263,8 +275,6 @@ func bindCell(stmt *sqlite3.Stmt, i int, cell any) error {
 		return stmt.BindInt64(i, v)
 	case float64:
 		return stmt.BindFloat(i, v)
-	case time.Time:
-		return stmt.BindRawText(i, appendTimestamp(nil, v))
 	}
 	return fmt.Errorf("%T is not a value to look up", cell)
 }

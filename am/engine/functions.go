@@ -9,26 +9,35 @@ import (
 	"github.com/ncruces/go-sqlite3/ext/regexp"
 )
 
-// functions are what auditors miss in SQLite: now(), ago('90 minutes'), utc('2026-11-22 04:16+01'). Times are timestamps in the
-// canonical form, and stay the same during a statement. An argument that is NULL gives NULL.
+// functions are what auditors miss in SQLite: now(), ago('90 minutes'), utc('2026-11-22 04:16+01'), truth('yes'). Times are in
+// the canonical form, and stay the same during a statement. An argument that is NULL gives NULL.
 var functions = []struct {
 	name      string
 	arguments int
-	result    func(db *DB, arg string) (time.Time, error)
+	result    func(db *DB, arg string) (any, error) // a text or a boolean
 }{
-	{"now", 0, func(db *DB, _ string) (time.Time, error) { return db.now, nil }},
-	{"ago", 1, func(db *DB, arg string) (time.Time, error) {
+	{"now", 0, func(db *DB, _ string) (any, error) { return canonical(db.now), nil }},
+	{"ago", 1, func(db *DB, arg string) (any, error) {
 		span, err := ParseSpan(arg)
-		return db.now.Add(-span), err
+		return canonical(db.now.Add(-span)), err
 	}},
-	{"utc", 1, func(_ *DB, arg string) (time.Time, error) {
-		t, ok := parseTimestamp([]byte(arg))
+	{"utc", 1, func(db *DB, arg string) (any, error) {
+		t, _, ok := canonicalTime(arg, db.now)
 		if !ok {
-			return t, fmt.Errorf("%q is no time such as '2026-11-22 03:16' or '2026-11-22T04:16:30+01:00' (without a zone it is UTC)", arg)
+			return nil, fmt.Errorf("%q is not a time %s", arg, timeForms)
 		}
 		return t, nil
 	}},
+	{"truth", 1, func(_ *DB, arg string) (any, error) {
+		value, ok := parseTruth(arg)
+		if !ok {
+			return nil, fmt.Errorf("%q is not a boolean: write %s", arg, truthForms)
+		}
+		return value, nil
+	}},
 }
+
+func canonical(t time.Time) string { return string(appendTimestamp(nil, t)) }
 
 // FunctionNames are the names of the functions that this package adds to SQLite's.
 func FunctionNames() (names []string) {
@@ -51,12 +60,16 @@ func (db *DB) createFunctions() error {
 				}
 				arg = args[0].Text()
 			}
-			t, err := f.result(db, arg)
+			result, err := f.result(db, arg)
+			switch v := result.(type) {
+			case string:
+				ctx.ResultText(v)
+			case bool:
+				ctx.ResultBool(v)
+			}
 			if err != nil {
 				ctx.ResultError(err)
-				return
 			}
-			ctx.ResultRawText(appendTimestamp(nil, t))
 		}))
 	}
 	return err

@@ -40,13 +40,8 @@ func (x *index) find(value any) []any {
 
 // key is that of a cell, the same for names that differ in case.
 func (x *index) key(cell any) (key any, can bool) {
-	switch text, is := cell.(string); {
-	case is && x.names:
-		cell = crest.Fold(text)
-	case is && x.as == table.Timestamp: // of a file
-		if instant, ok := parseTimestamp([]byte(text)); ok {
-			cell = instant
-		}
+	if name, is := cell.(string); is && x.names {
+		cell = crest.Fold(name)
 	}
 	return indexKey(cell, x.as)
 }

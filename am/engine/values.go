@@ -29,6 +29,10 @@ func (t *virtualTable) question(p plan, arg []sqlite3.Value) (q question, err er
 	exact := true
 	for i, key := range p.keys {
 		column := t.columns[key.column]
+		if key.not {
+			q.Except = append(q.Except, table.Qual{Column: column.Name, Values: []any{arg[i].Text()}})
+			continue
+		}
 		values, all, err := t.equals(key, arg[i])
 		switch {
 		case err != nil:
@@ -122,10 +126,6 @@ func equalInFile(v sqlite3.Value, as table.Type) (value any, can bool) {
 		return nil, true
 	case kind == sqlite3.TEXT && as == table.Text:
 		return v.Text(), true
-	case kind == sqlite3.TEXT && as == table.Timestamp:
-		if t, ok := parseTimestamp(v.RawText()); ok {
-			return t, true
-		}
 	case kind == sqlite3.INTEGER && as == table.Integer:
 		return v.Int64(), true
 	}

@@ -130,9 +130,6 @@ func (t *virtualTable) collation(column int) string {
 	if t.file != nil && column >= 0 {
 		return t.file.collates[column]
 	}
-	if column >= 0 && t.columns[column].Type == table.Timestamp {
-		return instants
-	}
 	if t.isFolded(column) {
 		return nameCollation
 	}

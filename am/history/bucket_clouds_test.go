@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -16,25 +18,42 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
-	"github.com/fsouza/fake-gcs-server/fakestorage"
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// startGCS starts Google Cloud Storage for tests, and has the environment name it.
+// startGCS starts fake-gcs-server, an emulator of Google Cloud Storage, with a bucket, and has the environment name it.
 func startGCS(t *testing.T) {
 	t.Helper()
-	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{Scheme: "http", Host: "127.0.0.1", Port: 0, PublicHost: "127.0.0.1"})
+	emulator, err := filepath.Abs("../../build/fake-gcs-server")
 	must(t, err)
-	t.Cleanup(server.Stop)
-	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "audit"})
-	t.Setenv("STORAGE_EMULATOR_HOST", server.URL())
+	if _, err := os.Stat(emulator); err != nil {
+		t.Skip("there is no fake-gcs-server: GOBIN=$PWD/build go install github.com/fsouza/fake-gcs-server@v1.56.1")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	address := listener.Addr().(*net.TCPAddr)
+	must(t, listener.Close())
+	cmd := exec.CommandContext(t.Context(), emulator, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", strconv.Itoa(address.Port), "-public-host", address.String())
+	must(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Wait() }) // the context has killed it
+	server := "http://" + address.String()
+	for created := false; !created; time.Sleep(10 * time.Millisecond) {
+		response, err := http.Post(server+"/storage/v1/b", "application/json", strings.NewReader(`{"name": "audit"}`))
+		if err == nil {
+			must(t, response.Body.Close())
+			created = response.StatusCode == http.StatusOK
+		}
+		must(t, t.Context().Err())
+	}
+	t.Setenv("STORAGE_EMULATOR_HOST", server)
 }
 
 // startAzure starts Azurite, Microsoft's emulator, with a container, and has the environment name it.

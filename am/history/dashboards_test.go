@@ -105,7 +105,7 @@ func asForeign(t *testing.T, from, to kept) {
 				r.of = table
 			}
 		}
-		for _, c := range r.of.Columns() {
+		for _, c := range viewColumns(r.of) {
 			columns = append(columns, c.Name+" "+postgresDialect.types[c.Type])
 		}
 		_, err := conn.Exec(t.Context(), fmt.Sprintf("create table am.%s (%s)", name, strings.Join(columns, ", ")))
@@ -135,8 +135,13 @@ func asForeign(t *testing.T, from, to kept) {
 	}
 }
 
-func columnNames(table table.Table) (names []string) {
-	for _, c := range table.Columns() {
+// viewColumns are the columns of a table that its view has.
+func viewColumns(t table.Table) []table.Column {
+	return slices.DeleteFunc(t.Columns(), func(c table.Column) bool { return !keptAs[t.Name()].has(c) })
+}
+
+func columnNames(t table.Table) (names []string) {
+	for _, c := range viewColumns(t) {
 		names = append(names, c.Name)
 	}
 	return names

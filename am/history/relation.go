@@ -19,7 +19,8 @@ type relation struct {
 	of     table.Table
 	from   []int // of each column, which of the table's it is; -1: none of them
 	shown  map[string]string
-	beside string // a column that the view has besides
+	beside string   // a column that the view has besides
+	omits  []string // columns that neither a snapshot keeps nor its view has
 
 	merged map[string]string // where shards have a row each: how one is made of them; other columns are the first shard's
 }
@@ -48,7 +49,7 @@ var snapshots = relation{
 var keptAs = map[string]relation{
 	"am_session": {
 		name: "session", key: []string{"session"}, columns: []table.Column{{Name: "session", Type: table.Text}}, beside: "session",
-		shown: map[string]string{"base_url": "server", "title": "username || ' @ ' || realm"},
+		shown: map[string]string{"base_url": "server", "title": "username || ' @ ' || realm"}, omits: []string{"identity_type"},
 	},
 	"am_session_scan": {
 		name: "session_scan", key: []string{"realm", "shard"}, columns: shardColumns, merged: mergedScan,
@@ -93,12 +94,15 @@ func (r relation) keeping(t table.Table) relation {
 		r.from = append(r.from, -1)
 	}
 	for i, c := range t.Columns() {
-		if r.shown[c.Name] == "" {
+		if r.shown[c.Name] == "" && r.has(c) {
 			r.columns, r.from = append(r.columns, c), append(r.from, i)
 		}
 	}
 	return r
 }
+
+// has reports whether a view of the table has the column.
+func (r relation) has(c table.Column) bool { return !slices.Contains(r.omits, c.Name) }
 
 // all are the relation's columns with those that every one has.
 func (r relation) all() []table.Column { return slices.Concat(snapshotKey, r.columns) }

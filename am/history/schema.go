@@ -121,9 +121,10 @@ func (r relation) createMerged() string {
 func (r relation) createView() string {
 	var columns []string
 	for _, c := range r.of.Columns() {
-		if how := r.shown[c.Name]; how != "" {
+		switch how := r.shown[c.Name]; {
+		case how != "":
 			columns = append(columns, how+" as "+c.Name)
-		} else {
+		case r.has(c):
 			columns = append(columns, c.Name)
 		}
 	}

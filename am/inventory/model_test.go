@@ -55,6 +55,7 @@ type population struct {
 	listCap   int
 	secret    bool // the account may not read the list cap
 	stops     int  // the token store gives so many sessions at most; 0: any number
+	agents    []string
 	userCap   int
 	policy    inventory.Policy
 }
@@ -76,7 +77,7 @@ func newPopulation(t *testing.T, seed uint64) *population {
 		p.listCap += 20 // no account is asked to notice that a cap is set lower
 	}
 	if rng.IntN(4) == 0 {
-		p.stops = 100
+		p.stops = []int{100, 200}[rng.IntN(2)]
 	}
 	var err error
 	p.server, err = simulator.New(simulator.Options{Seed: seed, ListCap: p.listCap, UserCap: p.userCap})
@@ -89,6 +90,7 @@ func newPopulation(t *testing.T, seed uint64) *population {
 		p.addUser(t)
 	}
 	p.directory["demo"] = true // comes with the server
+	p.addAgents(t)
 	sessions := rng.IntN(1 + 3*p.listCap)
 	for range min(sessions, 400) {
 		if len(p.names) == 0 {
@@ -107,6 +109,32 @@ func newPopulation(t *testing.T, seed uint64) *population {
 	}
 	return p
 }
+
+// addAgents signs agents in. Some have the name of a user who comes later.
+func (p *population) addAgents(t *testing.T) {
+	if p.rng.IntN(2) == 0 {
+		return
+	}
+	for i := range 1 + p.rng.IntN(5) {
+		name := fmt.Sprintf("agent%d", i)
+		if p.directory[name] {
+			continue
+		}
+		p.agents = append(p.agents, name)
+		realm := p.realms[p.rng.IntN(len(p.realms))]
+		for range 1 + p.rng.IntN(1+p.rng.IntN(30)) {
+			_, err := p.server.LoginAgent(realm, name)
+			must(t, err)
+		}
+		if p.rng.IntN(3) == 0 {
+			must(t, p.server.AddUser("/", name, "changeit"))
+			p.directory[name] = true
+			p.names = append(p.names, name)
+		}
+	}
+}
+
+func isAgent(s simulator.Session) bool { return strings.Contains(s.UniversalID, ",ou=agent,") }
 
 func (p *population) addUser(t *testing.T) {
 	name := fmt.Sprintf("%c%c%d", 'a'+rune(p.rng.IntN(3)), 'a'+rune(p.rng.IntN(3)), p.rng.IntN(30))
@@ -153,17 +181,43 @@ func (p *population) scan(q table.Query, all []simulator.Session) outcome {
 		}
 		of := filter(all, func(s simulator.Session) bool { return s.Realm == realm })
 		if byName {
-			for _, user := range users {
-				mine := filter(of, func(s simulator.Session) bool { return s.Username == user })
-				rows := p.listed(mine)
-				o.cut = o.cut || p.reached(rows) || p.doubtful(rows) && rows >= longest && rows >= p.listed(of)
-				o.visible = append(o.visible, mine[:rows]...)
-			}
+			p.scanNames(realm, users, of, longest, &o)
 			continue
 		}
 		p.scanRealm(realm, of, longest, &o)
 	}
 	return o
+}
+
+// scanNames is the model of what is asked by name. Agents are in the list of the realm alone: where that may be cut, so may
+// their sessions be, and those of a name that is not that of a user.
+func (p *population) scanNames(realm string, users []string, of []simulator.Session, longest int, o *outcome) {
+	list := p.listed(of)
+	mayBeCut := p.reached(list) || p.doubtful(list) && list >= longest
+	cut, unknown := false, false
+	for _, user := range users {
+		if user == "" {
+			continue
+		}
+		mine := filter(of, func(s simulator.Session) bool { return s.Username == user && !isAgent(s) })
+		rows := p.listed(mine)
+		cut = cut || p.reached(rows) || p.doubtful(rows) && rows >= longest && rows >= list
+		unknown = unknown || rows == 0 && !p.isUser(realm, user)
+		o.visible = append(o.visible, mine[:rows]...)
+		for i, s := range of {
+			if s.Username == user && isAgent(s) && i < list {
+				cut = cut || mayBeCut
+				o.visible = append(o.visible, s)
+			}
+			o.hidden = o.hidden || s.Username == user && isAgent(s) && i >= list
+		}
+	}
+	o.cut, o.byUser = o.cut || cut, o.byUser || !cut && mayBeCut && unknown
+}
+
+// isUser reports whether the directory has a user of that name. OpenAM has accounts of its own in the root realm.
+func (p *population) isUser(realm, name string) bool {
+	return p.directory[name] || realm == "/" && (name == "amadmin" || name == "dsameuser")
 }
 
 // listed is how many of these sessions a list has.
@@ -190,11 +244,8 @@ func (p *population) doubtful(rows int) bool {
 func (p *population) longest(realms, users []string, byName bool, all []simulator.Session) (longest int) {
 	for _, realm := range realms {
 		of := filter(all, func(s simulator.Session) bool { return s.Realm == realm })
-		if !byName {
-			longest = max(longest, p.listed(of))
-		}
-		for _, user := range users {
-			longest = max(longest, p.listed(filter(of, func(s simulator.Session) bool { return s.Username == user })))
+		if !byName || slices.ContainsFunc(users, func(user string) bool { return user != "" }) {
+			longest = max(longest, p.listed(of)) // agents are looked for in it
 		}
 	}
 	return longest
@@ -218,7 +269,16 @@ func (p *population) scanRealm(realm string, of []simulator.Session, longest int
 		known[s.Username] = true
 	}
 	byUser := map[string][]simulator.Session{}
+	cut := false
 	for i, s := range of {
+		if isAgent(s) { // no name finds it
+			cut = cut || i < rows
+			o.hidden = o.hidden || i >= rows
+			if i < rows {
+				o.visible = append(o.visible, s)
+			}
+			continue
+		}
 		mine := append(byUser[s.Username], s)
 		byUser[s.Username] = mine
 		if i < rows || known[s.Username] && p.listed(mine) == len(mine) {
@@ -226,7 +286,6 @@ func (p *population) scanRealm(realm string, of []simulator.Session, longest int
 		}
 		o.hidden = o.hidden || i >= rows && !known[s.Username]
 	}
-	cut := false
 	for name, mine := range byUser {
 		has := p.listed(mine)
 		cut = cut || known[name] && (p.reached(has) || p.doubtful(has) && has >= longest)
@@ -318,6 +377,9 @@ func (p *population) realm() string {
 }
 
 func (p *population) name() string {
+	if len(p.agents) > 0 && p.rng.IntN(4) == 0 {
+		return p.agents[p.rng.IntN(len(p.agents))]
+	}
 	if len(p.names) == 0 || p.rng.IntN(10) == 0 {
 		return []string{"nobody", "", "amadmin", "*", `" or true`}[p.rng.IntN(5)]
 	}

@@ -31,15 +31,7 @@ type realmScan struct {
 func (r *realmScan) run(ctx context.Context) error {
 	r.Started = time.Now()
 	if r.query.Usernames != nil {
-		names := make(chan string, len(r.query.Usernames))
-		for _, name := range r.query.Usernames {
-			if r.has(name) {
-				r.progress.identities.Add(1)
-				names <- name
-			}
-		}
-		close(names)
-		return r.named(ctx, names)
+		return r.named(ctx)
 	}
 	if narrow(r.query.Fields) && r.limit.rows > tallyFrom && r.inventory.options.Shard.Shards() == 1 {
 		if whole, err := r.tally(ctx); whole || err != nil {
@@ -196,7 +188,9 @@ func (r *realmScan) fields(overlapping bool) []string {
 	if r.query.Fields == nil || slices.Contains(r.query.Fields, rest.FieldProperties) {
 		return nil
 	}
-	fields := slices.DeleteFunc(slices.Clone(r.query.Fields), func(field string) bool { return field == rest.FieldRealm })
+	fields := slices.DeleteFunc(slices.Clone(r.query.Fields), func(field string) bool {
+		return field == rest.FieldRealm || rest.IsStored(field)
+	})
 	if overlapping {
 		fields = append(fields, rest.FieldUsername, rest.FieldHandle)
 	}
@@ -234,30 +228,59 @@ func (r *realmScan) askAll(ctx context.Context, names <-chan string, one func(co
 	return group.Wait()
 }
 
-// named lists the sessions of the users that the query names.
-func (r *realmScan) named(ctx context.Context, names <-chan string) error {
+// named lists the sessions of the users, and of the agents, that the query names.
+func (r *realmScan) named(ctx context.Context) error {
 	r.byName = true
+	// AM treats an empty name as a match for every user.
+	names := slices.DeleteFunc(slices.Clone(r.query.Usernames), func(name string) bool { return name == "" || !r.has(name) })
+	if len(names) == 0 {
+		return nil
+	}
+	queue := make(chan string, len(names))
+	for _, name := range names {
+		r.progress.identities.Add(1)
+		queue <- name
+	}
+	close(queue)
 	var doubtful []userList
-	err := r.askAll(ctx, names, func(ctx context.Context, name string) error {
-		if name == "" {
-			return nil // AM treats an empty name as a match for every user
-		}
-		rows, err := r.askUser(ctx, name, r.fields(false), func(session *rest.Session) bool {
+	var none []string
+	sent := &handles{sent: map[uint64]bool{}}
+	err := r.askAll(ctx, queue, func(ctx context.Context, name string) error {
+		rows, err := r.askUser(ctx, name, r.fields(true), func(session *rest.Session) bool {
 			r.spelled(session, name)
-			return true
+			return session.Handle == "" || sent.first(session)
 		})
 		r.saw(rows)
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if r.limit.doubt(rows) != "" {
-			r.mu.Lock()
-			defer r.mu.Unlock()
 			doubtful = append(doubtful, userList{name, rows})
+		}
+		if rows == 0 {
+			none = append(none, name)
 		}
 		return err
 	})
-	if err == nil && doubtful != nil {
-		r.later = func(ctx context.Context) error { return r.doubtUsers(ctx, doubtful) }
+	if err != nil {
+		return err
 	}
-	return err
+	if doubtful != nil {
+		r.settleLater(func(ctx context.Context) error { return r.doubtUsers(ctx, doubtful) })
+	}
+	return r.agents(ctx, names, none, sent)
+}
+
+// settleLater has a doubt settled when all realms are listed.
+func (r *realmScan) settleLater(settle func(context.Context) error) {
+	before := r.later
+	r.later = func(ctx context.Context) error {
+		if before != nil {
+			if err := before(ctx); err != nil {
+				return err
+			}
+		}
+		return settle(ctx)
+	}
 }
 
 // askUser lists a user's sessions, sends on those that are wanted and returns how many there are.
@@ -276,8 +299,7 @@ func (r *realmScan) askUser(ctx context.Context, name string, fields []string, w
 	}
 	if r.limit.reached(rows) {
 		r.mu.Lock()
-		r.UsersCut++
-		r.cut(fmt.Sprintf("the list of user %q is cut, too", name))
+		r.cutUser(name)
 		r.mu.Unlock()
 	}
 	return rows, out.flush(ctx)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -262,7 +263,7 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 	var done []*target
 	known := map[string]bool{}
 	for round := 0; ; round++ {
-		targets, err := e.listUser(ctx, realms, username, known)
+		targets, hidden, err := e.listUser(ctx, realms, username, known, done)
 		if err != nil {
 			return e.outcomes(done), err
 		}
@@ -288,7 +289,7 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 			return append(e.outcomes(done), e.planned(targets)...), err
 		}
 		if len(targets) == 0 {
-			return e.outcomes(done), e.endUnlisted(ctx, unlisted)
+			return e.outcomes(done), errors.Join(e.endUnlisted(ctx, unlisted), hidden)
 		}
 		if round == 0 {
 			e.recheck(ctx, targets)
@@ -311,23 +312,28 @@ func (e *Ending) realms(ctx context.Context, named string) ([]string, error) {
 // maxRounds bounds how often a user's new sessions are ended.
 const maxRounds = 10
 
-// listUser lists the user's sessions that are not known yet, except the caller's own, and makes them known.
-func (e *Ending) listUser(ctx context.Context, realms []string, username string, known map[string]bool) (targets []*target, err error) {
+// listUser lists the sessions of the users, or agents, of that name that are not known yet, except the caller's own, and makes
+// them known. Hidden says why there may be more of an agent, of those that are done or listed now.
+func (e *Ending) listUser(ctx context.Context, realms []string, username string, known map[string]bool, done []*target) (targets []*target, hidden, err error) {
 	own, err := e.own(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, realm := range realms {
-		listed, _, err := e.Inventory.List(ctx, rest.SessionQuery{Realm: realm, Username: username, Fields: proofFields})
+		listed, complete, err := e.sessionsOf(ctx, realm, username)
 		if err != nil {
-			return nil, fmt.Errorf("realm %s: %w", realm, err)
+			return nil, nil, fmt.Errorf("realm %s: %w", realm, err)
+		}
+		ofAgent := func(t *target) bool { return t.Realm == realm && !rest.FoundByName(t.IdentityType) }
+		if !complete && (slices.ContainsFunc(listed, func(s *rest.Session) bool { return !s.FoundByName() }) || slices.ContainsFunc(done, ofAgent)) {
+			hidden = errors.Join(hidden, fmt.Errorf("agent %q may have more sessions: %w", username, truncated(rest.SessionQuery{Realm: realm})))
 		}
 		for _, s := range listed {
 			t := &target{Session: Session{Handle: s.Handle, Username: username, Realm: realm, Listed: true}}
 			t.learn(s)
 			is, err := own.is(t)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if is {
 				e.notify("amsql's own session is left out: it ends only where it alone is named")
@@ -338,7 +344,18 @@ func (e *Ending) listUser(ctx context.Context, realms []string, username string,
 			known[s.Handle] = true
 		}
 	}
-	return targets, nil
+	return targets, hidden, nil
+}
+
+// sessionsOf lists the sessions in a realm of the user of that name, and those of the agent, of which complete tells whether the
+// list that shows them has all.
+func (e *Ending) sessionsOf(ctx context.Context, realm, username string) (sessions []*rest.Session, complete bool, err error) {
+	sessions, _, err = e.Inventory.List(ctx, rest.SessionQuery{Realm: realm, Username: username, Fields: proofFields})
+	if err != nil {
+		return nil, false, err
+	}
+	agents, complete, err := e.Inventory.AgentSessions(ctx, realm, proofFields)
+	return append(sessions, agents[crest.Fold(username)]...), complete, err
 }
 
 // unlisted is the user in each realm that leaves sessions to clients, or may: there are sessions that only logoutByUser

@@ -1113,3 +1113,61 @@ func TestManyUsersAreLookedUpInTheListOfTheirRealm(t *testing.T) {
 		}
 	}
 }
+
+// AM finds sessions of agents by no name: they end all the same, by handle, by name and as rows, and what a list that is cut
+// may hide is not called gone.
+func TestSessionsOfAgentsEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		listCap int
+		end     func(w *world, agent []simulator.Session) ([]methods.Outcome, error)
+		want    map[methods.State]int
+		fails   string
+	}{
+		"by handle": {listCap: 120, want: map[methods.State]int{methods.Ended: 2}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
+			return w.Sessions(t.Context(), []methods.Session{{Handle: agent[0].Handle}, {Handle: agent[1].Handle}})
+		}},
+		"by handle, with name and realm": {listCap: 120, want: map[methods.State]int{methods.Ended: 2}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
+			return w.Sessions(t.Context(), []methods.Session{
+				{Handle: agent[0].Handle, Username: "webagent", Realm: "/alpha"}, {Handle: agent[1].Handle, Username: "webagent", Realm: "/alpha"},
+			})
+		}},
+		"as rows": {listCap: 120, want: map[methods.State]int{methods.Ended: 1}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
+			return w.Sessions(t.Context(), []methods.Session{{Handle: agent[0].Handle, Username: "webagent", Realm: "/alpha", IdentityType: "agent", Listed: true}})
+		}},
+		"by name": {listCap: 120, want: map[methods.State]int{methods.Ended: 2}, end: func(w *world, _ []simulator.Session) ([]methods.Outcome, error) {
+			return w.User(t.Context(), "", "WebAgent")
+		}},
+		"by name, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.Unknown: 2}, fails: "truncates the list of realm /alpha", end: func(w *world, _ []simulator.Session) ([]methods.Outcome, error) {
+			return w.User(t.Context(), "/alpha", "WebAgent")
+		}},
+		"one that may have ended, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.Unknown: 1}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
+			return w.Sessions(t.Context(), []methods.Session{{Handle: strings.Replace(agent[0].Handle, ":", ":x", 1), Username: "webagent", Realm: "/alpha"}})
+		}},
+		"a user's that has ended, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.AlreadyGone: 1}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
+			return w.Sessions(t.Context(), []methods.Session{{Handle: strings.Replace(agent[0].Handle, ":", ":x", 1), Username: "demo", Realm: "/alpha"}})
+		}},
+	} {
+		w := newWorld(t, simulator.Options{Realms: 1, ListCap: c.listCap, Seed: 1})
+		var agent []simulator.Session
+		for range 2 {
+			s, err := w.server.LoginAgent("/alpha", "WebAgent")
+			must(t, err)
+			agent = append(agent, s)
+		}
+		must(t, w.server.AddUser("/alpha", "anna", "changeit"))
+		for range 12 {
+			_, err := w.server.Login("/alpha", "anna")
+			must(t, err)
+		}
+		outcomes, err := c.end(w, agent)
+		if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) || !cmp.Equal(states(outcomes), c.want) {
+			t.Errorf("%s: %v, %v; want %v", name, states(outcomes), err, c.want)
+		}
+		for _, o := range outcomes {
+			lives := slices.ContainsFunc(w.server.Sessions(), func(s simulator.Session) bool { return s.Handle == o.Handle })
+			if o.Gone() && lives {
+				t.Errorf("%s: a session is %s, and lives: %t", name, o.State, lives)
+			}
+		}
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/gofrs/flock"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -360,6 +361,14 @@ func (e *Ending) listedUser(ctx context.Context, entry Entry) (user listedUser, 
 	}
 	query := rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields}
 	sessions, whole, err := e.Inventory.List(ctx, query)
+	if err == nil && whole {
+		query.Username = "" // which finds no agents
+		var agents map[string][]*rest.Session
+		if agents, whole, err = e.Inventory.AgentSessions(ctx, entry.Realm, proofFields); err == nil && !whole {
+			whole, err = e.Inventory.IsUser(ctx, entry.Realm, entry.Username)
+		}
+		sessions = append(sessions, agents[crest.Fold(entry.Username)]...)
+	}
 	switch {
 	case err != nil && (passing(err) || rest.IsUnauthorized(err)):
 		return user, err

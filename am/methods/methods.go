@@ -107,8 +107,16 @@ var Methods = []*Method{
 	},
 }
 
-// Versions are the resource versions of sessions at which AM is sent the method's action, newest first.
-func (m *Method) Versions() []string { return rest.Versions(m.Action) }
+// Versions are the resource versions of sessions at which AM is sent the method's action, newest first. What ends sessions
+// asks AM for them before and after, and so is not sent where AM cannot be asked.
+func (m *Method) Versions() []string {
+	versions := rest.Versions(m.Action)
+	if m.Effect == Ends {
+		asked := rest.Versions("query")
+		versions = slices.DeleteFunc(versions, func(v string) bool { return !slices.Contains(asked, v) })
+	}
+	return versions
+}
 
 func query(ctx context.Context, e *Ending, args Arguments) (rows [][]any, err error) {
 	for s, err := range e.Inventory.Sessions(ctx, inventory.Query{Realms: args["realm"], Usernames: args["username"]}) {

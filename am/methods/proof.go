@@ -9,12 +9,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
 // proofFields are what a list must hold to tell what is left.
-var proofFields = []string{rest.FieldHandle, rest.FieldUsername, rest.FieldLatestAccess, rest.FieldMaxIdleExpiration, rest.FieldMaxSessionExpiration}
+var proofFields = []string{rest.FieldHandle, rest.FieldUsername, rest.FieldUniversalID, rest.FieldLatestAccess, rest.FieldMaxIdleExpiration, rest.FieldMaxSessionExpiration}
 
 // resolve finds out which of the sessions are alive, and whose, before anything is sent: those that AM does not list
 // need not be ended, and could not be proven to be.
@@ -35,6 +36,7 @@ func (e *Ending) resolve(ctx context.Context, targets []*target) error {
 		return err
 	}
 	e.look(ctx, known)
+	e.lookAmongAgents(ctx, known)
 	for _, t := range append(known, nameless...) {
 		switch {
 		case t.state != "":
@@ -209,7 +211,11 @@ func (e *Ending) look(ctx context.Context, targets []*target) {
 func (e *Ending) lookIn(ctx context.Context, realm string, targets []*target) {
 	byUser := map[string][]*target{}
 	for _, t := range targets {
-		byUser[t.Username] = append(byUser[t.Username], t)
+		name := t.Username
+		if !rest.FoundByName(t.IdentityType) {
+			name = "" // the list of the realm alone has it
+		}
+		byUser[name] = append(byUser[name], t)
 	}
 	if len(byUser) > fewUsers || byUser[""] != nil {
 		if whole, err := e.compare(ctx, rest.SessionQuery{Realm: realm}, targets); whole || err != nil {
@@ -219,7 +225,7 @@ func (e *Ending) lookIn(ctx context.Context, realm string, targets []*target) {
 	var group errgroup.Group
 	group.SetLimit(e.Client.MaxConcurrency())
 	for username, of := range byUser {
-		if username == "" { // AM takes an empty name for every user
+		if username == "" { // AM treats an empty name as a match for every user
 			continue
 		}
 		group.Go(func() error {
@@ -228,6 +234,43 @@ func (e *Ending) lookIn(ctx context.Context, realm string, targets []*target) {
 		})
 	}
 	_ = group.Wait() // nothing fails as a whole
+}
+
+// lookAmongAgents looks for what was not found by a name, of which it is not known whose it is, among the sessions of agents.
+func (e *Ending) lookAmongAgents(ctx context.Context, targets []*target) {
+	byRealm := map[string][]*target{}
+	for _, t := range targets {
+		if t.found == nil && t.lookupErr == nil && t.IdentityType == "" {
+			byRealm[t.Realm] = append(byRealm[t.Realm], t)
+		}
+	}
+	for realm, of := range byRealm {
+		agents, complete, err := e.Inventory.AgentSessions(ctx, realm, proofFields)
+		for _, t := range of {
+			for _, s := range agents[crest.Fold(t.Username)] {
+				if s.Handle == t.Handle {
+					t.found = s
+				}
+			}
+			switch {
+			case t.found != nil:
+			case err != nil:
+				t.lookupErr = err
+			case !complete:
+				t.lookupErr = e.unlessUser(ctx, realm, t.Username)
+			}
+		}
+	}
+}
+
+// unlessUser is why a session of that name, which a list that may be cut does not show, cannot be called gone: it may be an
+// agent's. That of a user would have been found by the name.
+func (e *Ending) unlessUser(ctx context.Context, realm, username string) error {
+	known, err := e.Inventory.IsUser(ctx, realm, username)
+	if known || err != nil {
+		return err
+	}
+	return truncated(rest.SessionQuery{Realm: realm})
 }
 
 // truncated is why a list does not tell whether a session is alive.

@@ -22,6 +22,8 @@ type Session struct {
 	Realm    string
 	Listed   bool // AM listed it, or took its token, just now; otherwise it is looked for before it is ended
 
+	IdentityType string // user, agent or another; "" where it is not known
+
 	LatestAccess time.Time // zero where it is not known
 	Ends         time.Time // unless it is used before; zero where it is not known
 }
@@ -202,5 +204,6 @@ func (t *target) settle(state State, reason string) {
 
 // learn takes over what AM says of the session.
 func (t *target) learn(s *rest.Session) {
+	t.IdentityType = cmp.Or(s.IdentityType(), t.IdentityType)
 	t.LatestAccess, t.Ends = s.LatestAccess, EndUnused(s.MaxIdleExpiration, s.MaxSessionExpiration)
 }

@@ -19,6 +19,28 @@ func (c *Client) ListCap(ctx context.Context) (int, error) {
 	return reply.Search.MaxSessionListSize, err
 }
 
+// SessionQuota is how many sessions a user may have, 0 where AM does not enforce quotas. A realm can set another number.
+// Needs an administrator of the deployment.
+//
+// Source: PingAM 8, Session quotas; OpenAM 16.0.5 measured.
+func (c *Client) SessionQuota(ctx context.Context) (int, error) {
+	var reply struct {
+		Quotas struct {
+			Enforced string `json:"iplanet-am-session-enable-session-constraint"`
+		} `json:"quotas"`
+		Dynamic struct {
+			Limit int `json:"quotaLimit"`
+		} `json:"dynamic"`
+	}
+	err := c.send(ctx, call{
+		what: "reading the session quota", method: http.MethodGet, path: "/json/global-config/services/session", version: "1.0", safe: true,
+	}, &reply)
+	if reply.Quotas.Enforced != "ON" {
+		return 0, err
+	}
+	return reply.Dynamic.Limit, err
+}
+
 // SessionService is a realm's session limits. A value that the realm does not set is nil.
 type SessionService struct {
 	MaxSessionMinutes *int `json:"maxSessionTime"`

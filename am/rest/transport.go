@@ -101,17 +101,12 @@ func (t Transport) tls() (*tls.Config, error) {
 			config.RootCAs = x509.NewCertPool()
 		}
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca_file %s holds no certificate in PEM", t.CAFile)
+			return nil, fmt.Errorf("ca_file %s %s", t.CAFile, whatInsteadOfPEM(pem, "it holds no certificate in PEM"))
 		}
 	}
-	if t.CertFile != "" || t.KeyFile != "" {
-		certificate, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("client_cert_file and client_key_file: %w", err)
-		}
-		config.Certificates = []tls.Certificate{certificate}
-	}
-	return config, nil
+	certificates, err := t.clientCertificates()
+	config.Certificates = certificates
+	return config, err
 }
 
 // watcher is told of each request on the wire, repetitions included.

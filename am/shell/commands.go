@@ -46,6 +46,7 @@ func dotCommands() []dotCommandSpec {
 		{".read", "FILE", "run the SQL and dot commands of a file", fileChoices, (*shell).read},
 		{".once", "FILE", "write the rows of the next SQL to a file, by its name's ending", fileChoices, (*shell).setOnce},
 		{".export", "FILE SQL", "write the rows of this SQL to a file, by its name's ending", fileChoices, (*shell).exportTo},
+		{".watch", "[SECONDS] [SQL]", "show what begins and ends among all sessions, or those of the SQL, until Ctrl-C", nil, (*shell).watch},
 		{".clear", "", "clear the screen", nil, (*shell).clear},
 		{".help", "[COMMAND]", "explain the commands", helpChoices, (*shell).help},
 		{".exit", "", "end the shell, as Ctrl-D does", nil, (*shell).exit},

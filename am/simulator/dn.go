@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -34,11 +35,17 @@ func escapeDN(value string) string {
 	return b.String()
 }
 
+// The kinds of identities that sessions are of, as universal ids say them.
+const (
+	kindUser  = "user"
+	kindAgent = "agent"
+)
+
 // universalID names an identity: id=bjensen,ou=user,o=alpha,ou=services,SUFFIX.
 //
 // Measured on OpenAM 16.0.5: the name is escaped twice (a,b=c gives id=a\\\,b\\\=c) and sub-realms come innermost first.
-func universalID(name, realm, suffix string) string {
-	id := "id=" + escapeDN(escapeDN(name)) + ",ou=user,"
+func universalID(kind, name, realm, suffix string) string {
+	id := "id=" + escapeDN(escapeDN(name)) + ",ou=" + kind + ","
 	if realm == "/" {
 		return id + suffix
 	}
@@ -76,18 +83,28 @@ func displayName(name string) (display string, known bool) {
 	return b.String(), true
 }
 
+var universalIDForm = regexp.MustCompile(`^id=((?:[^\\,]|\\.)*),ou=([a-z]+),`)
+
 // nameInUniversalID takes the name out of a universal id, unescaped; ok is false for anything else.
 func nameInUniversalID(id string) (name string, ok bool) {
-	rest, ok := strings.CutPrefix(id, "id=")
-	if !ok {
+	found := universalIDForm.FindStringSubmatch(id)
+	if found == nil {
 		return "", false
 	}
-	end := strings.Index(rest, ",ou=user,")
-	if end < 0 {
-		return "", false
-	}
-	return unescapeDN(unescapeDN(rest[:end])), true
+	return unescapeDN(unescapeDN(found[1])), true
 }
+
+// ofUser is the universal id of the user of that name: a query takes every universal id for it (measured on OpenAM 16.0.5).
+func ofUser(id string) string {
+	at := universalIDForm.FindStringSubmatchIndex(id)
+	if at == nil {
+		return id
+	}
+	return id[:at[4]] + kindUser + id[at[5]:]
+}
+
+// behindKind is what follows the name and the kind in a universal id: the realm.
+func behindKind(id string) string { return strings.TrimPrefix(id, universalIDForm.FindString(id)) }
 
 func unescapeDN(s string) string {
 	if !strings.Contains(s, `\`) {

@@ -33,6 +33,11 @@ func (s *Server) install() error {
 	if err := s.AddUser("/", demoName, userPassword); err != nil {
 		return err
 	}
+	if s.agents {
+		if err := s.addAgents(realms); err != nil {
+			return err
+		}
+	}
 	if len(realms) == 0 {
 		realms = []string{"/"}
 	}
@@ -42,10 +47,29 @@ func (s *Server) install() error {
 
 // addInternalSession adds dsameuser's, which the root realm lists until 2068 (measured on OpenAM 16.0.5).
 func (s *Server) addInternalSession() {
+	s.lasting(s.store.identity("dsameuser", "/", false))
+}
+
+// lasting makes a session that ends in 42 years, as those of AM and of agents do.
+func (s *Server) lasting(who *identity) *session {
 	const forever, idle = 22_075_200, 50 // minutes
-	who := s.store.identity("dsameuser", "/", false)
-	x := s.store.create(who, forever, idle, s.started, s.started)
+	x := s.store.create(who, forever, idle, s.now(), loopback)
 	x.internal = true
+	return x
+}
+
+// agentsOfARealm and sessionsOfAnAgent are what the deployment with agents has.
+const agentsOfARealm, sessionsOfAnAgent = 3, 2
+
+func (s *Server) addAgents(realms []string) error {
+	for _, realm := range realms {
+		for i := range agentsOfARealm * sessionsOfAnAgent {
+			if _, err := s.LoginAgent(realm, fmt.Sprintf("WebAgent%d", 1+i/sessionsOfAnAgent)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // realmPaths names n realms; every fourth, the third first, is nested below the next one in line.

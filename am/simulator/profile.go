@@ -83,7 +83,7 @@ var profiles = []*profile{
 		whitelist: []string{"AMCtxId"},
 		versions: map[string][]version{
 			"authenticate":       {{1, 2}, {2, 1}},
-			"sessions":           {{1, 2}, {2, 1}, {3, 1}, {4, 0}},
+			"sessions":           {{1, 2}, {2, 1}, {3, 1}, {4, 0}, {5, 0}},
 			"users":              {{1, 2}, {2, 1}, {3, 0}, {4, 1}},
 			"realms":             {{1, 0}},
 			"services":           {{1, 0}},
@@ -141,9 +141,9 @@ func profileNamed(name string) *profile {
 }
 
 // universalID names an identity of this product.
-func (p *profile) universalID(name, realm string, admin bool) string {
+func (p *profile) universalID(kind, name, realm string, admin bool) string {
 	if admin && p.adminSuffix != "" {
-		return universalID(name, realm, p.adminSuffix)
+		return universalID(kind, name, realm, p.adminSuffix)
 	}
-	return universalID(name, realm, p.suffix)
+	return universalID(kind, name, realm, p.suffix)
 }

@@ -226,8 +226,8 @@ var realmWhitelist = realmService{
 		if v, ok := body["sessionPropertyWhitelist"]; ok {
 			r.whitelist.names = texts(v)
 		}
-		if v, ok := body["whitelistedQueryProperties"]; ok {
-			r.whitelist.inQueries = texts(v)
+		if v, ok := body["whitelistedQueryProperties"]; ok && r.whitelist.inQueries != nil { // OpenAM ignores names it does not know
+			r.whitelist.inQueries = append([]string{}, texts(v)...)
 		}
 		return nil
 	},

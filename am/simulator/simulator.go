@@ -50,10 +50,17 @@ type Server struct {
 	account   *serviceAccount // of the cloud
 	bearers   bearers
 
-	storeLimit int  // sessions that the token store gives AM for a query; 0: all
-	httpOnly   bool // tokens of new sessions are in a cookie alone
-	noZeroPage bool // headers with name and password are not looked at
-	otp        bool // a one-time password is the second factor
+	directoryHas directoryHas
+
+	storeLimit int    // sessions that the token store gives AM for a query; 0: all
+	httpOnly   bool   // tokens of new sessions are in a cookie alone
+	noZeroPage bool   // headers with name and password are not looked at
+	otp        bool   // a one-time password is the second factor
+	quotaOfAll bool   // quotas count administrators' sessions, too
+	endless    bool   // every third session never ends
+	tenant     string // the only host name at which the token endpoint answers; empty: any
+	front      front
+	agents     bool // agents have sessions in all realms but the root
 
 	log    requestLog
 	faults struct {
@@ -245,11 +252,24 @@ func (s *Server) Login(realm, name string) (Session, error) {
 	if r == nil {
 		return Session{}, fmt.Errorf("simulator: login of %s: no realm %s", name, realm)
 	}
-	x, err := s.login(r, name, nil)
+	x, err := s.login(r, name, nil, "")
 	if err != nil {
 		return Session{}, fmt.Errorf("simulator: login of %s in realm %s: %w", name, realm, err)
 	}
 	return s.export(x), nil
+}
+
+// LoginAgent makes a session of a web or Java agent, which ends in 42 years and which no query finds by the agent's name. Where
+// there is a user of that name, it is the user's: AM looks for users first (measured on OpenAM 16.0.5).
+func (s *Server) LoginAgent(realm, name string) (Session, error) {
+	r := s.directory.realm(realm)
+	if r == nil {
+		return Session{}, fmt.Errorf("simulator: login of agent %s: no realm %s", name, realm)
+	}
+	if s.directory.user(r.path, name) != nil {
+		return s.Login(realm, name)
+	}
+	return s.export(s.lasting(s.store.identityOf(kindAgent, name, r.path, false))), nil
 }
 
 // Sessions lists the live sessions, the server's own included, in order of creation: what a complete inventory must find.

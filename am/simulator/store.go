@@ -18,16 +18,18 @@ type session struct {
 	created  int64  // milliseconds since 1970, as all times here
 	maxTime  int32  // minutes
 	maxIdle  int32
-	internal bool         // the server's own, never idle
+	internal bool         // the server's own or an agent's, never idle
 	latest   atomic.Int64 // access, in memory
 	listed   atomic.Int64 // access, in the token store
 	gone     atomic.Bool
 	props    atomic.Pointer[map[string]string]
 	token    string // of a client-side session, which no store has
+	from     string // the address that a client signed in from; empty: made up
 }
 
-// An identity is a user in a realm, spelled as at login.
+// An identity is a user, or an agent, in a realm, spelled as at login.
 type identity struct {
+	kind    string
 	name    string // as typed
 	key     string // lower case
 	realm   string // lower case
@@ -42,8 +44,8 @@ type identity struct {
 type shelf struct {
 	all        []*session // in order of creation
 	gone       int
-	byUser     map[string][]*session // by lower-case name
-	identities map[string]*identity  // by name as typed
+	byUser     map[string][]*session   // by lower-case name: a query finds users alone by their names (measured on OpenAM 16.0.5)
+	identities map[[2]string]*identity // by kind, and name as typed
 }
 
 type store struct {
@@ -79,11 +81,12 @@ func newStore(p *profile, secret uint64, sessions int) *store {
 	}
 }
 
-// create adds a session of the identity.
-func (st *store) create(who *identity, maxTime, maxIdle int, created, latest int64) *session {
+// create adds a session of the identity, of a client at an address.
+func (st *store) create(who *identity, maxTime, maxIdle int, created int64, from string) *session {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	s := st.blank(who, maxTime, maxIdle, created, latest)
+	s := st.blank(who, maxTime, maxIdle, created, created)
+	s.from = from
 	st.add(s)
 	if len(st.byKey) >= st.sweepAt {
 		st.sweep(created)
@@ -109,13 +112,15 @@ func (st *store) add(s *session) {
 	st.byKey[s.key] = s
 	sh := st.shelf(s.who.realm)
 	sh.all = append(sh.all, s)
-	sh.byUser[s.who.key] = append(sh.byUser[s.who.key], s)
+	if s.who.kind == kindUser {
+		sh.byUser[s.who.key] = append(sh.byUser[s.who.key], s)
+	}
 }
 
 func (st *store) shelf(realm string) *shelf {
 	sh := st.shelves[realm]
 	if sh == nil {
-		sh = &shelf{byUser: map[string][]*session{}, identities: map[string]*identity{}}
+		sh = &shelf{byUser: map[string][]*session{}, identities: map[[2]string]*identity{}}
 		st.shelves[realm] = sh
 	}
 	return sh
@@ -123,20 +128,24 @@ func (st *store) shelf(realm string) *shelf {
 
 // identity finds or makes the identity of a user who logs in to a realm.
 func (st *store) identity(name, realm string, admin bool) *identity {
+	return st.identityOf(kindUser, name, realm, admin)
+}
+
+func (st *store) identityOf(kind, name, realm string, admin bool) *identity {
 	realm = strings.ToLower(realm)
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	sh := st.shelf(realm)
-	who := sh.identities[name]
+	who := sh.identities[[2]string{kind, name}]
 	if who == nil {
-		who = newIdentity(st.profile, name, realm, admin)
-		sh.identities[name] = who
+		who = newIdentity(st.profile, kind, name, realm, admin)
+		sh.identities[[2]string{kind, name}] = who
 	}
 	return who
 }
 
-func newIdentity(p *profile, name, realm string, admin bool) *identity {
-	who := &identity{name: name, key: crest.Fold(name), realm: realm, admin: admin, uid: p.universalID(name, realm, admin)}
+func newIdentity(p *profile, kind, name, realm string, admin bool) *identity {
+	who := &identity{kind: kind, name: name, key: crest.Fold(name), realm: realm, admin: admin, uid: p.universalID(kind, name, realm, admin)}
 	var row []byte
 	if display, known := displayName(name); known {
 		row = append(appendString(append(row, `"username":`...), crest.Lower(display)), ',')
@@ -153,10 +162,11 @@ func newIdentity(p *profile, name, realm string, admin bool) *identity {
 func (who *identity) display() (string, bool) { return displayName(who.name) }
 
 // clientSide adds a session that only its token holds: no query lists it, no logout ends it.
-func (st *store) clientSide(who *identity, maxTime, maxIdle int, now int64, token func(*session) string) *session {
+func (st *store) clientSide(who *identity, maxTime, maxIdle int, now int64, from string, token func(*session) string) *session {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	s := st.blank(who, maxTime, maxIdle, now, now)
+	s.from = from
 	s.token = token(s)
 	st.tokens[s.token] = s
 	return s
@@ -207,6 +217,9 @@ func (st *store) end(s *session) {
 
 // forget drops a session from its user's list, by way of a new list.
 func (sh *shelf) forget(s *session) {
+	if s.who.kind != kindUser {
+		return
+	}
 	rest := slices.DeleteFunc(slices.Clone(sh.byUser[s.who.key]), func(o *session) bool { return o == s })
 	if len(rest) == 0 {
 		delete(sh.byUser, s.who.key)

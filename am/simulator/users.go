@@ -78,7 +78,7 @@ func (x *exchange) attributes(u *user, lower bool) object {
 		mail = object{{"mail", one(u.mail)}}
 	}
 	family, full := orElse(u.family, u.name), strings.TrimSpace(u.given+" "+orElse(u.family, u.name))
-	uid := member{"universalid", one(x.profile.universalID(u.id, strings.ToLower(x.realm.path), false))}
+	uid := member{"universalid", one(x.profile.universalID(kindUser, u.id, strings.ToLower(x.realm.path), false))}
 	dn := member{"dn", one("uid=" + escapeDN(u.id) + ",ou=people," + x.profile.suffix)}
 	times := object{{"createTimestamp", one(ldapTime(u.created))}}
 	if u.modified != 0 {
@@ -114,7 +114,7 @@ func (x *exchange) listedUsers(matches func(*user) bool) []user {
 	}
 	path := strings.ToLower(x.realm.path)
 	found = javaOrder(found, func(u user) string { return strings.ToLower(u.id) })
-	return javaOrder(found, func(u user) string { return strings.ToLower(x.profile.universalID(u.id, path, false)) })
+	return javaOrder(found, func(u user) string { return strings.ToLower(x.profile.universalID(kindUser, u.id, path, false)) })
 }
 
 // queryUsers lists identities. Measured on OpenAM 16.0.5: up to 2.x the rows are names, and the filter, the fields and the
@@ -298,7 +298,7 @@ func (x *exchange) misread(u *user, doc object) object {
 		case "realm":
 			doc[i].value = "/"
 		case "universalid":
-			doc[i].value = []string{x.profile.universalID(u.id, "/", false)}
+			doc[i].value = []string{x.profile.universalID(kindUser, u.id, "/", false)}
 		}
 	}
 	return doc

@@ -27,6 +27,7 @@ func (w *Workspace) AttachHistory(ctx context.Context, target, sql string) error
 	}
 	path, err := w.historyFile(ctx, target, sql)
 	if err == nil {
+		w.DB.TrustTimes("history")
 		err = cmp.Or(history.CheckSQLite(ctx, path), w.DB.AttachFile("history", path),
 			w.DB.Define("am_session_at", history.SessionAt, history.KnownAt, w.tellKnown))
 	}

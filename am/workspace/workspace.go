@@ -71,7 +71,7 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 		return nil, err
 	}
 	for _, t := range am.Tables(nil) {
-		w.DB.Fold(t.Columns())
+		w.DB.Know(t.Columns())
 	}
 	w.Ask = w.askLine
 	host := w.host()

@@ -73,7 +73,7 @@ func (t sessionWriter) Lookups() func(context.Context, table.Query) iter.Seq2[an
 
 func (sessionWriter) PrimaryKey() []string { return []string{"session_handle"} }
 func (sessionWriter) Needs() []string {
-	return []string{"username", "realm", "latest_access_time", "max_idle_expiration_time", "max_session_expiration_time"}
+	return []string{"username", "realm", "identity_type", "latest_access_time", "max_idle_expiration_time", "max_session_expiration_time"}
 }
 
 func (t sessionWriter) Accept(c table.Change) error {
@@ -110,8 +110,8 @@ func (t sessionWriter) Apply(ctx context.Context, changes []table.Change) error 
 	for i, c := range changes {
 		sessions[i] = methods.Session{
 			Handle: textCell(t, c.Row, "session_handle"), Username: textCell(t, c.Row, "username"), Realm: textCell(t, c.Row, "realm"), Listed: true,
-			LatestAccess: timeCell(t, c.Row, "latest_access_time"),
-			Ends:         methods.EndUnused(timeCell(t, c.Row, "max_idle_expiration_time"), timeCell(t, c.Row, "max_session_expiration_time")),
+			IdentityType: textCell(t, c.Row, "identity_type"), LatestAccess: timeCell(t, c.Row, "latest_access_time"),
+			Ends: methods.EndUnused(timeCell(t, c.Row, "max_idle_expiration_time"), timeCell(t, c.Row, "max_session_expiration_time")),
 		}
 	}
 	ending := t.workspace.ends[t.connection.Name()]

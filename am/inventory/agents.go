@@ -1,0 +1,172 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// Agents keeps, for the queries of one statement, what realms list of sessions that no query by name finds: those of agents,
+// and of whatever else is not a user. AM shows them in the list of the realm alone (OpenAM 16.0.5 measured).
+type Agents struct {
+	lists sync.Map     // by realm and fields: *agentList
+	names atomic.Int64 // of which has been asked whether they are those of users
+}
+
+// An agentList is what the list of a realm has of agents.
+type agentList struct {
+	asking *semaphore.Weighted // of one
+	listed bool
+
+	sessions map[string][]*rest.Session // by the Fold of their names
+	rows     int                        // of the whole list
+	took     time.Duration
+}
+
+// shortList is a list cap up to which the list of a realm costs little: then agents are looked for whomever a query names. At
+// a higher one they are looked for where a name is not that of a user.
+const shortList = 10_000
+
+// of asks for the realm's list unless that has been done.
+func (a *Agents) of(ctx context.Context, r *realmScan) (*agentList, error) {
+	fields := r.fields(true)
+	if fields != nil {
+		fields = append(fields, rest.FieldUniversalID)
+		slices.Sort(fields)
+		fields = slices.Compact(fields)
+	}
+	kept, _ := a.lists.LoadOrStore(crest.Fold(r.Realm)+"\x00"+strings.Join(fields, ","), &agentList{asking: semaphore.NewWeighted(1)})
+	l := kept.(*agentList)
+	if err := l.asking.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer l.asking.Release(1)
+	if l.listed {
+		return l, nil
+	}
+	l.sessions, l.rows = map[string][]*rest.Session{}, 0
+	for session, err := range timed(r.ask(ctx, "", fields), &l.took) {
+		if err != nil {
+			return nil, err
+		}
+		if l.rows++; !session.FoundByName() {
+			name := crest.Fold(session.Username)
+			l.sessions[name] = append(l.sessions[name], session)
+		}
+	}
+	l.listed = true
+	return l, nil
+}
+
+// agents sends the sessions of agents that have a name asked for. None are the names that led to no session of a user.
+func (r *realmScan) agents(ctx context.Context, names, none []string, sent *handles) error {
+	if r.limit.rows > shortList {
+		var err error
+		if none, err = r.unknown(ctx, none); err != nil || len(none) == 0 {
+			return err
+		}
+	}
+	list, err := r.query.Agents.of(ctx, r)
+	if err != nil {
+		return err
+	}
+	r.saw(list.rows)
+	out := r.batch()
+	for _, name := range names {
+		for _, session := range list.sessions[crest.Fold(name)] {
+			if !sent.first(session) {
+				continue
+			}
+			own := *session // the statement keeps the other
+			if err := out.add(ctx, r.spelled(&own, name)); err != nil {
+				return err
+			}
+		}
+	}
+	if r.limit.reached(list.rows) || r.limit.doubt(list.rows) != "" || list.took >= r.inventory.timeLimit {
+		r.settleLater(func(ctx context.Context) error { return r.doubtAgents(ctx, list, names, none) })
+	}
+	return out.flush(ctx)
+}
+
+// doubtAgents says what may be missing where the list that alone shows agents may be cut.
+func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, none []string) error {
+	why := r.doubt(list.rows)
+	switch {
+	case r.limit.reached(list.rows):
+		why = fmt.Sprintf("AM cuts the list of the realm at %d", r.limit.rows)
+	case why == "" && list.took < r.inventory.timeLimit:
+		return nil
+	case why == "":
+		why = fmt.Sprintf("the list of %d sessions took %s, as long as the time limit of the token store", list.rows, list.took.Round(time.Second))
+	}
+	for _, name := range names {
+		if list.sessions[crest.Fold(name)] != nil {
+			r.cut(fmt.Sprintf("%s, and that list alone shows sessions of agents such as %q", why, name))
+			return nil
+		}
+	}
+	unknown, err := r.unknown(ctx, none)
+	if err == nil && len(unknown) > 0 && r.Completeness == Whole {
+		r.Completeness = ByUser
+		r.Reason = fmt.Sprintf("%s, and that list alone shows sessions of agents: if %q is one, its sessions can be missing", why, slices.Min(unknown))
+	}
+	return err
+}
+
+// fewNames is of how many names a statement asks whether they are those of users, which is as many requests; where the list of
+// the realm takes as long as more, of more.
+const fewNames, rowsPerName = 50, 500
+
+// unknown are the names that are not those of users, as far as that is worth asking.
+func (r *realmScan) unknown(ctx context.Context, names []string) ([]string, error) {
+	if r.query.Agents.names.Add(int64(len(names))) > int64(max(fewNames, r.limit.rows/rowsPerName)) {
+		return names, nil
+	}
+	return r.inventory.unknown(ctx, r.Realm, names)
+}
+
+// unknown are the names that are not those of users, as far as the account can tell.
+func (inv *Inventory) unknown(ctx context.Context, realm string, names []string) (unknown []string, err error) {
+	known := map[string]bool{}
+	for user, err := range inv.usersNamed(ctx, realm, names, false) {
+		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
+			return names, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		known[user.ID] = true
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return known[name] }), nil
+}
+
+// AgentSessions lists a realm's sessions of agents by the Fold of their names, and reports whether that is all of them: where
+// AM may have cut the realm's list it is not.
+// 404 where there is no such realm. It is one look at the server, whatever the policies.
+func (inv *Inventory) AgentSessions(ctx context.Context, realm string, fields []string) (sessions map[string][]*rest.Session, complete bool, err error) {
+	listed, complete, err := inv.List(ctx, rest.SessionQuery{Realm: realm, Fields: fields})
+	sessions = map[string][]*rest.Session{}
+	for _, s := range listed {
+		if !s.FoundByName() {
+			name := crest.Fold(s.Username)
+			sessions[name] = append(sessions[name], s)
+		}
+	}
+	return sessions, complete, err
+}
+
+// IsUser reports whether a realm has a user of that name, as far as the account can tell.
+func (inv *Inventory) IsUser(ctx context.Context, realm, name string) (bool, error) {
+	unknown, err := inv.unknown(ctx, realm, []string{name})
+	return err == nil && len(unknown) == 0, err
+}
