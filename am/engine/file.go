@@ -143,13 +143,14 @@ func (t *fileTable) describe() error {
 	if err != nil {
 		return err
 	}
+	derived := t.derived()
 	for _, row := range found {
 		name, declared := row[0], row[1]
 		if !plainType.MatchString(declared) {
 			declared = ""
 		}
 		if declared == "" {
-			declared = t.derived(name)
+			declared = derived[name]
 		}
 		kind := lookupOf(declared)
 		c := table.Column{Name: name, Type: kind, Folded: kind == table.Text && t.db.known[strings.ToLower(name)].Folded}
@@ -165,20 +166,18 @@ func (t *fileTable) describe() error {
 	return err
 }
 
-// derived is the type of a view's column that is worked out to be a time or a boolean.
-func (t *fileTable) derived(name string) string {
-	columns, err := t.db.columnsOfTable(t.schema, t.name)
-	if err != nil {
-		return ""
-	}
+// derived are the types of a view's columns that are worked out to be times or booleans.
+func (t *fileTable) derived() map[string]string {
+	derived := map[string]string{}
+	columns, _ := t.db.columnsOfTable(t.schema, t.name) // of a view that cannot be typed, SQLite tells when it is asked
 	for _, c := range columns {
 		for of := range declarations {
-			if c.name == name && c.kind != anyKind && kindOf(table.Type(of)) == c.kind {
-				return declarations[of]
+			if c.kind != anyKind && kindOf(table.Type(of)) == c.kind {
+				derived[c.name] = declarations[of]
 			}
 		}
 	}
-	return ""
+	return derived
 }
 
 // lookupOf is how the cells of a column so declared can be looked up: as text or number, by their affinity (SQLite
