@@ -57,6 +57,9 @@ func (w *Workspace) historyFile(ctx context.Context, target, sql string) (path s
 	if !history.IsCopied(target) {
 		return target, nil
 	}
+	if w.copied != "" {
+		return "", errors.New("there is a history already")
+	}
 	if w.copied, err = os.MkdirTemp("", "amsql-history-*"); err != nil {
 		return "", fmt.Errorf("make a folder for a copy of the history (TMPDIR says where): %w", err)
 	}
