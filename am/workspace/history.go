@@ -68,7 +68,7 @@ func (w *Workspace) historyFile(ctx context.Context, target, sql string) (path s
 	copied, err := history.Copy(ctx, target, path, sql)
 	if err == nil {
 		w.Notices.Add(fmt.Sprintf("%s of the history copied to be asked: %s rows, %s, in %s", english.Plural(copied.Snapshots, "snapshot", ""),
-			humanize.Comma(copied.Rows), humanize.Bytes(uint64(copied.Bytes)), time.Since(start).Round(100*time.Millisecond))) //nolint:gosec // no size is negative
+			humanize.Comma(copied.Rows), humanize.Bytes(uint64(copied.Bytes)), time.Since(start).Round(100*time.Millisecond)))
 	}
 	return path, err
 }
