@@ -43,7 +43,10 @@ func simulated(t *testing.T, o simulator.Options, config connection.Config) (*si
 	o.Clock = func() time.Time { return noon }
 	server, err := simulator.New(o)
 	must(t, err)
-	listening := httptest.NewServer(server)
+	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", noon.UTC().Format(http.TimeFormat))
+		server.ServeHTTP(w, r)
+	}))
 	t.Cleanup(listening.Close)
 	admin, _ := server.Admin()
 	session, err := server.Login("/", admin)

@@ -460,3 +460,15 @@ func fill(t *testing.T, transaction pgx.Tx, source *planted) {
 		t.Fatal(err)
 	}
 }
+
+func TestTheSessionsOfAmsqlAreNoFinding(t *testing.T) {
+	tables := population(t)
+	for _, row := range tables[slices.IndexFunc(tables, func(p *planted) bool { return p.name == "am_session" })].rows {
+		row["is_current"] = true
+	}
+	for _, r := range run(t, order(t, tables)).Results {
+		if slices.Contains([]string{"administrators", "differing-limits", "idle", "old", "over-quota", "service-accounts", "several-realms"}, r.Name) && r.Findings > 0 {
+			t.Errorf("%s has %d findings", r.Name, r.Findings)
+		}
+	}
+}
