@@ -175,8 +175,11 @@ func askEngine(t testing.TB, path, sql string) (lines []string) {
 	must(t, err)
 	defer func() { must(t, db.Close()) }()
 	db.TrustTimes("history")
+	for _, source := range am.Tables(nil) {
+		db.Know(source.Columns())
+	}
 	must(t, db.AttachFile("history", path))
-	must(t, db.Define("am_session_at", SessionAt))
+	must(t, db.Define("am_session_at", SessionAt, "", nil))
 	rows, err := db.Query(t.Context(), sql)
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)

@@ -35,7 +35,9 @@ func (w *Workspace) Catalog(ctx context.Context) (tables []DescribedTable) {
 const ownTablesSQL = `
 select t.name, c.name, c.type, iif(t.schema in ('main', 'temp'), '', t.schema) as schema
 from pragma_table_list t, pragma_table_info(t.name, t.schema) c
-where t.type in ('table', 'view') and t.name not like 'sqlite!_%' escape '!'
+where (t.type in ('table', 'view') or t.schema || ' file' in (select name from pragma_database_list))
+  and t.schema not like '% file'
+  and t.name not like 'sqlite!_%' escape '!'
 order by schema, t.name, c.cid`
 
 // ownTables are those that statements have made and those of files, in the schemas of these.

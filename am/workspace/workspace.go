@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
@@ -39,6 +41,7 @@ type Workspace struct {
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
 	files   []string // names of schemas
+	copied  string   // the folder with the copy of a history, which goes with the workspace
 	asking  sync.Mutex
 	waiting []Schema // more than SQLite has room for, until a statement names them
 	cost    cost
@@ -66,6 +69,9 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	}()
 	if w.DB, err = engine.Open(ctx); err != nil {
 		return nil, err
+	}
+	for _, t := range am.Tables(nil) {
+		w.DB.Know(t.Columns())
 	}
 	w.Ask = w.askLine
 	host := w.host()
@@ -224,6 +230,11 @@ func (w *Workspace) Close(ctx context.Context) {
 	defer cancel()
 	if w.DB != nil {
 		if err := w.DB.Close(); err != nil {
+			w.Streams.Notice(err.Error())
+		}
+	}
+	if w.copied != "" {
+		if err := os.RemoveAll(w.copied); err != nil {
 			w.Streams.Notice(err.Error())
 		}
 	}
