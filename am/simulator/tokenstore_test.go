@@ -419,7 +419,9 @@ func TestATokenStoreFiltersAsADirectoryDoes(t *testing.T) {
 		must(t, err)
 	}
 	conn := d.as(t, "amsql-reader")
-	uid := func(name string) string { return strings.ToLower(d.sim.profile.universalID(kindUser, name, "/alpha", false)) }
+	uid := func(name string) string {
+		return strings.ToLower(d.sim.profile.universalID(kindUser, name, "/alpha", false))
+	}
 	end := func(i int) string {
 		return d.sim.Sessions()[i+1].End.UTC().Format(generalized) + "Z" // the server's own is first
 	}
