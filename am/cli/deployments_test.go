@@ -82,11 +82,7 @@ func TestDoctorTellsTheTruthOfEverySimulatedDeployment(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if id, key := server.ServiceAccount(); id != "" {
-					for name, value := range map[string]string{"AM_USERNAME": "", "AM_PASSWORD": "", "AM_SERVICE_ACCOUNT_ID": id, "AM_SERVICE_ACCOUNT_JWK": string(key)} {
-						t.Setenv(name, value)
-					}
-				}
+				useServiceAccount(t, server)
 				for name, value := range c.env {
 					t.Setenv(name, value)
 				}

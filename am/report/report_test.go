@@ -75,7 +75,8 @@ func population(t *testing.T) []*planted {
 		session("leaving", "/alpha", 0.5, 9.5, nil),
 		session("amadmin", "/", 0.5, 100.5, map[string]any{"is_current": true}),
 		session("AMAdmin", "/", 1.5, 90.5, nil),
-		session("dsameuser", "/", 5000, 5e6, map[string]any{"is_expired": false}),
+		session("dsameuser", "/", 5000, 5e6, map[string]any{"is_expired": false, "identity_type": "system"}),
+		session("webagent", "/alpha", 200.5, 5e6, map[string]any{"is_expired": false, "identity_type": "agent"}),
 		session("disabled", "/alpha", 0.5, 60.5, nil),
 		session("gone", "/bravo", 0.5, 60.5, nil),
 		session("everywhere", "/alpha", 0.5, 60.5, nil),
@@ -107,7 +108,7 @@ func population(t *testing.T) []*planted {
 	var users []map[string]any
 	for _, s := range sessions {
 		name := strings.ToLower(s["username"].(string))
-		if name == "gone" || name == "amadmin" || name == "dsameuser" {
+		if name == "gone" || name == "amadmin" || name == "dsameuser" || name == "webagent" {
 			continue
 		}
 		user := map[string]any{"username": name, "realm": s["realm"], "is_active": name != "disabled", "base_url": server}
@@ -311,15 +312,15 @@ func TestEachReportFindsWhatIsPlantedAndNothingElse(t *testing.T) {
 		"differing-limits":     "lenient, longer",
 		"disabled-users":       "disabled, gone",
 		"expired-listed":       "ended",
-		"expiry-forecast":      "1 h 7, 2 h 14, 12 h 1, 24 h 1, later 1",
+		"expiry-forecast":      "1 h 7, 2 h 14, 12 h 1, 24 h 1, later 2",
 		"idle":                 "idler",
-		"idle-distribution":    "0–1 min 18, 1–5 min 1, 5–15 min 1, 15–30 min 1, 30–60 min 2, over 24 h 1",
+		"idle-distribution":    "0–1 min 18, 1–5 min 1, 5–15 min 1, 15–30 min 1, 30–60 min 2, 1–4 h 1, over 24 h 1",
 		"lax-realms":           "/, /alpha, /bravo, /charlie",
 		"near-end":             "leaving",
 		"old":                  "old",
 		"over-quota":           "many",
 		"service-accounts":     "svc-backup",
-		"sessions-by-realm":    "/alpha 12, /bravo 7, / 3, /charlie 2",
+		"sessions-by-realm":    "/alpha 13, /bravo 7, / 3, /charlie 2",
 		"several-realms":       "everywhere",
 		"foreign-addresses":    "",
 		"outside-hours":        "",

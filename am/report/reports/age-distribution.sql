@@ -5,7 +5,7 @@
 -- finding: none
 -- key: age
 -- chart: columns
--- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. Sessions of AM itself (dsameuser) are left out.
+-- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. Sessions of agents and of AM itself are left out.
 with bands (age, low, high) as (
   values
     ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
@@ -22,7 +22,7 @@ ages as materialized (
     am_session as s
     left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
-    coalesce(s.username, '') <> 'dsameuser'
+    coalesce(s.identity_type, 'user') = 'user'
   group by
     minutes
 )
@@ -54,7 +54,7 @@ ages as materialized (
     am_session as s
     left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
-    coalesce(s.username, '') <> 'dsameuser'
+    coalesce(s.identity_type, 'user') = 'user'
   group by
     minutes
 )

@@ -5,7 +5,7 @@
 -- parameter idle_minutes integer 15: minutes without use that the policy allows
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
--- note: AM writes the time of the last use down to a minute late. The session of AM itself (dsameuser) is left out.
+-- note: AM writes the time of the last use down to a minute late. Sessions of agents and of AM itself are left out.
 select
   username,
   realm,
@@ -19,7 +19,7 @@ from
 where
   latest_access_time < ago(:idle_minutes || ' minutes')
   and not coalesce(is_expired, false)
-  and coalesce(username, '') <> 'dsameuser'
+  and coalesce(identity_type, 'user') = 'user'
 order by
   latest_access_time,
   username,
@@ -39,7 +39,7 @@ from
 where
   latest_access_time < now() - :idle_minutes * interval '1 minute'
   and not coalesce(is_expired, false)
-  and coalesce(username, '') <> 'dsameuser'
+  and coalesce(identity_type, 'user') = 'user'
 order by
   latest_access_time,
   username,

@@ -5,7 +5,7 @@
 -- parameter age_minutes integer 720: age in minutes that the policy allows
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
--- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. One that began under other limits is then misjudged: see the report differing-limits. The session of AM itself (dsameuser) is left out.
+-- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. One that began under other limits is then misjudged: see the report differing-limits. Sessions of agents and of AM itself are left out.
 with ages as (
   select
     s.username,
@@ -23,7 +23,7 @@ with ages as (
     left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     not coalesce(s.is_expired, false)
-    and coalesce(s.username, '') <> 'dsameuser'
+    and coalesce(s.identity_type, 'user') = 'user'
 )
 select
   username,
@@ -79,7 +79,7 @@ with ages as (
     left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     not coalesce(s.is_expired, false)
-    and coalesce(s.username, '') <> 'dsameuser'
+    and coalesce(s.identity_type, 'user') = 'user'
 )
 select
   username,

@@ -8,7 +8,7 @@
 -- parameter utc_offset_minutes integer 0: minutes by which the place of work is ahead of UTC
 -- finding: column
 -- key: username, realm, creation_time, base_url
--- note: Only sessions that are alive are looked at. A row that begins with "not known" counts those whose creation_time is NULL: "Since when, and from where" in docs/index.md says how to switch it on. The session of AM itself (dsameuser) is left out.
+-- note: Only sessions that are alive are looked at. A row that begins with "not known" counts those whose creation_time is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents and of AM itself are left out.
 with sign_ins as (
   select
     username,
@@ -22,7 +22,7 @@ with sign_ins as (
     am_session
   where
     not coalesce(is_expired, false)
-    and coalesce(username, '') <> 'dsameuser'
+    and coalesce(identity_type, 'user') = 'user'
 )
 select
   username,
@@ -80,7 +80,7 @@ with sign_ins as (
     am_session
   where
     not coalesce(is_expired, false)
-    and coalesce(username, '') <> 'dsameuser'
+    and coalesce(identity_type, 'user') = 'user'
 )
 select
   username,

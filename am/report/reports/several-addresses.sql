@@ -5,7 +5,7 @@
 -- parameter addresses integer 1: how many addresses one person may have
 -- finding: column
 -- key: username, realm, base_url
--- note: People are told apart by name and realm. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. The session of AM itself (dsameuser) is left out.
+-- note: People are told apart by name and realm. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents and of AM itself are left out.
 with alive as (
   select
     lower(username) as username,
@@ -16,7 +16,7 @@ with alive as (
     am_session
   where
     not coalesce(is_expired, false)
-    and coalesce(username, '') <> 'dsameuser'
+    and coalesce(identity_type, 'user') = 'user'
 ),
 places as (
   select
