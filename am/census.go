@@ -3,14 +3,18 @@ package am
 import (
 	"context"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // Census is the tables of one or more connections, as [Union] has them, for callers that read each table once and am_session before
-// am_session_scan: that is then the evidence of the very scan that the sessions come from, and makes none of its own. Where
+// am_session_scan: that is then the evidence of the very scan that the sessions come from, and makes none of its own. am_user
+// has every identity that is listed, and those with sessions that no list shows: a store may list fewer than it finds by name. Where
 // it is tolerant, a realm that is cut or fails is evidence, whatever on_truncation and on_realm_error say, and not an error.
 func Census(tolerant bool, members ...*connection.Connection) []table.Table {
 	tables := func(c *connection.Connection) []table.Table { return census(c, tolerant) }
@@ -22,13 +26,15 @@ func Census(tolerant bool, members ...*connection.Connection) []table.Table {
 
 func census(c *connection.Connection, tolerant bool) []table.Table {
 	var evidence []*inventory.RealmScan
-	sessionTable, sessionScanTable := sessionTable, sessionScanTable
+	sessionTable, sessionScanTable, userTable := sessionTable, sessionScanTable, userTable
+	seen := userNames{}
 	sessionTable.lookups = nil // they would leave no evidence
 	sessionTable.rows = func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
 		scanned := sessionQuery(q)
 		scanned.Evidence, scanned.Tolerant = &evidence, tolerant
-		return sessionRows(ctx, c, q, scanned)
+		return seen.among(sessionRows(ctx, c, q, scanned))
 	}
+	userTable.rows = seen.completing(userTable.rows)
 	scan := sessionScanTable.rows
 	sessionScanTable.rows = func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*realmScan, error] {
 		if evidence == nil {
@@ -45,6 +51,8 @@ func census(c *connection.Connection, tolerant bool) []table.Table {
 	tables := Tables(c)
 	for i, t := range tables {
 		switch t.Name() {
+		case userTable.name:
+			tables[i] = userTable.bind(c)
 		case sessionTable.name:
 			tables[i] = sessionTable.bind(c)
 		case sessionScanTable.name:
@@ -52,4 +60,63 @@ func census(c *connection.Connection, tolerant bool) []table.Table {
 		}
 	}
 	return tables
+}
+
+// userNames are the names of users with sessions, by realm and the Folds of both.
+type userNames map[string]*namesOfRealm
+
+type namesOfRealm struct {
+	path  string
+	names map[string]string
+}
+
+// among notes whose sessions there are.
+func (n userNames) among(sessions iter.Seq2[*session, error]) iter.Seq2[*session, error] {
+	return func(yield func(*session, error) bool) {
+		for s, err := range sessions {
+			if err == nil && s.Username != "" && s.FoundByName() {
+				n.note(s.Realm, s.Username)
+			}
+			if !yield(s, err) {
+				return
+			}
+		}
+	}
+}
+
+func (n userNames) note(realm, name string) {
+	of := n[crest.Fold(realm)]
+	if of == nil {
+		of = &namesOfRealm{realm, map[string]string{}}
+		n[crest.Fold(realm)] = of
+	}
+	of.names[crest.Fold(name)] = name
+}
+
+// completing adds to the identities that are listed those that are found by the names of sessions alone, one request each.
+func (n userNames) completing(listed rowsOf[user]) rowsOf[user] {
+	return func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*user, error] {
+		return func(yield func(*user, error) bool) {
+			for u, err := range listed(ctx, c, q) {
+				if err == nil && n[crest.Fold(u.Realm)] != nil {
+					delete(n[crest.Fold(u.Realm)].names, crest.Fold(u.ID))
+				}
+				if !yield(u, err) || err != nil {
+					return
+				}
+			}
+			for _, of := range n {
+				if len(of.names) == 0 {
+					continue
+				}
+				missing := userQuery(q)
+				missing.Realms, missing.Names = []string{of.path}, slices.Collect(maps.Values(of.names))
+				for u, err := range c.Inventory().Users(ctx, missing) {
+					if !yield(&user{u, c.BaseURL()}, err) || err != nil {
+						return
+					}
+				}
+			}
+		}
+	}
 }

@@ -2,7 +2,6 @@ package am_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -117,9 +116,9 @@ func TestRealmsThatCannotBeListedAreMissedAloud(t *testing.T) {
 	sim, config := fullRoot(t, 1, 0)
 	closed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/global-config/realms") {
-			w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
-			_, _ = io.WriteString(w, `{"code":403,"reason":"Forbidden","message":"The user has insufficient privileges"}`)
+			_, _ = w.Write([]byte(`{"code":403,"reason":"Forbidden","message":"The user has insufficient privileges"}`))
 			return
 		}
 		sim.ServeHTTP(w, r)

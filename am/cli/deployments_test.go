@@ -76,11 +76,7 @@ func TestDoctorTellsTheTruthOfEverySimulatedDeployment(t *testing.T) {
 		for _, c := range cases {
 			t.Run(strings.TrimSuffix(deployment.Name+"/"+c.step, "/"), func(t *testing.T) {
 				server := connect(t, simulator.Options{Profile: c.profile, Realms: 2, Users: 6, Sessions: 12, Deployments: []string{deployment.Name}})
-				if id, key := server.ServiceAccount(); id != "" {
-					for name, value := range map[string]string{"AM_USERNAME": "", "AM_PASSWORD": "", "AM_SERVICE_ACCOUNT_ID": id, "AM_SERVICE_ACCOUNT_JWK": string(key)} {
-						t.Setenv(name, value)
-					}
-				}
+				useServiceAccount(t, server)
 				for name, value := range c.env {
 					t.Setenv(name, value)
 				}

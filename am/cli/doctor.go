@@ -31,7 +31,7 @@ func newDoctor(streams terminal.Streams) *cobra.Command {
 		Use:   "doctor",
 		Short: "Try the connections and say how to fix them",
 		Long: "doctor tries each connection step by step: the host's name, the network, TLS, AM itself, its clock,\n" +
-			"the sign-in, and what the account may do. It says what it found and, where something failed, what to\n" +
+			"the sign-in, what the account may do, and the token store. It says what it found and, where something failed, what to\n" +
 			"do next. It ends no session but its own.",
 		Example: examples(
 			"the connections that amsql query would use", "amsql doctor",
@@ -97,7 +97,7 @@ func examine(ctx context.Context, w *workspace.Workspace, output string) error {
 	f.Begin(&out.Buffer, findingColumns)
 	var failures []error
 	for _, c := range w.Connections {
-		for finding := range doctor.Examine(ctx, doctor.Target{Client: c.Client(), Realms: c.Options().Realms, ListCap: c.Options().ListCap}) {
+		for finding := range doctor.Examine(ctx, doctor.Target{Client: c.Client(), Realms: c.Options().Realms, ListCap: c.Options().ListCap, Store: c.TokenStore()}) {
 			switch finding.Status {
 			case doctor.Skipped:
 				continue

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,6 +74,9 @@ func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string
 	}
 	defer w.Close(ctx)
 	rows, err := method.Run(ctx, ending, given)
+	if argument := new(methods.ArgumentError); errors.As(err, &argument) {
+		return misuse(cmd, "%v", err)
+	}
 	if err != nil && len(rows) == 0 {
 		return err
 	}
@@ -113,7 +117,7 @@ func arguments(cmd *cobra.Command, args []string) (methods.Arguments, error) {
 		if !ok || name == "" {
 			return nil, misuse(cmd, "%q: it takes the form name=value", arg)
 		}
-		value, err := fromFile(value)
+		value, err := workspace.FromFile(value)
 		if err != nil {
 			return nil, workspace.Usage("%s: %v", name, err)
 		}

@@ -72,12 +72,13 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	return &Connection{name: name, client: client, store: store, inventory: inventory.New(client, options), options: options}, nil
 }
 
-// patience is how long AM may take for what the token store can do without: together they answer within the timeout.
+// patience is how long AM may take for what the token store can do without: with it, and a sign-in that is given up
+// some seconds later, amsql has ended within the timeout.
 func patience(timeout time.Duration) time.Duration {
 	if timeout == 0 {
 		return 0
 	}
-	return min(timeout/2, inventory.DefaultPatience)
+	return min(timeout/3, inventory.DefaultPatience)
 }
 
 // openStore opens the token store of a configuration; nil where it names none. The times in it are AM's, and so is its clock.

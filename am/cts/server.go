@@ -151,25 +151,39 @@ func (s *Store) connect(ctx context.Context) (*connection, error) {
 }
 
 func (s *Store) connectTo(ctx context.Context, server server) (*connection, error) {
-	limited, cancel := context.WithTimeout(ctx, min(connectLimit, s.config.Timeout))
-	defer cancel()
-	raw, err := new(net.Dialer).DialContext(limited, "tcp", net.JoinHostPort(server.host, server.port))
+	raw, err := s.dial(ctx, server)
 	if err != nil {
-		return nil, s.failed(server, "cannot connect", err)
+		return nil, err
 	}
-	// Whoever waits for an answer below waits without a context: closing the connection ends that.
-	stop := context.AfterFunc(ctx, func() { raw.Close() })
-	defer stop()
-	conn, err := s.secure(limited, server, &bounded{raw, s.config.Timeout})
+	conn, err := s.secure(ctx, server, raw)
+	if code(err) != 0 && onThisMachine(raw.RemoteAddr()) {
+		// StartTLS is refused. OpenDJ takes it for under way for a while, and ends the connection at the next message (measured).
+		if raw, err = s.dial(ctx, server); err != nil {
+			return nil, err
+		}
+		conn = ldap.NewConn(raw, false)
+	}
 	if err != nil {
-		raw.Close()
 		return nil, orCause(ctx, err)
 	}
+	conn.Start()
+	// Who waits for an answer to a sign-in waits without a context: closing the connection ends that.
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	defer stop()
 	if err := s.signIn(conn, server); err != nil {
 		_ = conn.Close()
 		return nil, orCause(ctx, err)
 	}
 	return &connection{Conn: conn, server: server}, nil
+}
+
+func (s *Store) dial(ctx context.Context, server server) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: min(connectLimit, s.config.Timeout)}
+	raw, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(server.host, server.port))
+	if err != nil {
+		return nil, orCause(ctx, s.failed(server, "cannot connect", err))
+	}
+	return &bounded{raw, s.config.Timeout}, nil
 }
 
 // orCause is why the context ended, where it has: the closed connection says less.
@@ -180,25 +194,23 @@ func orCause(ctx context.Context, err error) error {
 	return err
 }
 
-// secure speaks TLS. Nothing goes over a network without: only on this machine may a server refuse StartTLS.
+// secure speaks TLS: nothing goes over a network without. Only on this machine may a server refuse that. Where it fails, the
+// connection is closed.
 func (s *Store) secure(ctx context.Context, server server, raw net.Conn) (*ldap.Conn, error) {
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	defer stop()
 	if !server.tls {
-		switch err := startTLS(raw); {
-		case code(err) != 0 && onThisMachine(raw.RemoteAddr()):
-			conn := ldap.NewConn(raw, false)
-			conn.Start()
-			return conn, nil
-		case err != nil:
+		if err := startTLS(raw); err != nil {
+			raw.Close()
 			return nil, s.failed(server, "StartTLS failed", err)
 		}
 	}
 	secured := tls.Client(raw, s.config.TLS.of(server.host))
 	if err := secured.HandshakeContext(ctx); err != nil {
+		raw.Close()
 		return nil, s.failed(server, "TLS failed", err)
 	}
-	conn := ldap.NewConn(secured, true)
-	conn.Start()
-	return conn, nil
+	return ldap.NewConn(secured, true), nil
 }
 
 // startTLS asks for TLS and returns when the handshake may begin. (That of the library says of a certificate that it does not

@@ -387,7 +387,10 @@ func startProxy(t *testing.T, to string, most int64) (address string) {
 				client.Close()
 				return
 			}
-			go func() { _, _ = server.(*net.TCPConn).ReadFrom(client) }()
+			go func() {
+				defer server.Close()
+				_, _ = server.(*net.TCPConn).ReadFrom(client)
+			}()
 			go func() {
 				defer client.Close()
 				defer server.Close()

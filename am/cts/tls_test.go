@@ -1,7 +1,6 @@
 package cts
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -88,27 +87,23 @@ func TestAServerIsTakenByItsAuthorityOrItsFingerprint(t *testing.T) {
 	}
 }
 
-// remote is a connection to a server of the network.
-type remote struct{ net.Conn }
-
-func (remote) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)} }
-
 func TestNothingGoesOverANetworkInClearText(t *testing.T) {
-	d := startDirectory(t, nil)
-	s := d.store(t)
-	for name, onNetwork := range map[string]bool{"this machine": false, "the network": true} {
-		raw, err := net.Dial("tcp", strings.TrimPrefix(d.address, "ldap://"))
+	for address, want := range map[string]bool{"127.0.0.1:389": true, "[::1]:389": true, "192.0.2.1:389": false, "[2001:db8::1]:389": false, "0.0.0.0:389": false} {
+		tcp, err := net.ResolveTCPAddr("tcp", address)
 		must(t, err)
-		if onNetwork {
-			raw = remote{raw}
+		if got := onThisMachine(tcp); got != want {
+			t.Errorf("%s may go without TLS: %t, want %t", address, got, want)
 		}
-		conn, err := s.secure(context.Background(), s.servers[0], raw)
-		if onNetwork == (err == nil) || onNetwork && !strings.Contains(err.Error(), "the server offers no StartTLS") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if conn != nil {
-			_ = conn.Close()
-		}
-		_ = raw.Close()
+	}
+	d := startDirectory(t, nil)
+	raw, err := net.Dial("tcp", strings.TrimPrefix(d.address, "ldap://"))
+	must(t, err)
+	defer raw.Close()
+	s := d.store(t)
+	if _, err = s.secure(t.Context(), s.servers[0], raw); err == nil || !strings.Contains(err.Error(), "the server offers no StartTLS") {
+		t.Errorf("a server that refuses StartTLS: %v", err)
+	}
+	if len(d.requests) > 0 {
+		t.Errorf("it is sent %v", d.requests)
 	}
 }

@@ -7,14 +7,16 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/amsql/steampipe-plugin-am/am/cts"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
 // Target is a deployment and what its connection says of it.
 type Target struct {
 	Client  *rest.Client
-	Realms  []string // as configured; nil: all that the server lists
-	ListCap int      // as configured; 0: as the server says
+	Realms  []string   // as configured; nil: all that the server lists
+	ListCap int        // as configured; 0: as the server says
+	Store   *cts.Store // nil: there is none
 }
 
 // Status is what came of a step.
@@ -65,6 +67,13 @@ var steps = []step{
 	{"logout", []string{"API"}, (*examination).logout, "try again, and look into AM's logs"},
 }
 
+// storeSteps follow where the connection names a token store.
+var storeSteps = []step{
+	{"token store", nil, (*examination).storeSignIn, "check host and port in token_store_url, and firewalls"},
+	{"stored sessions", []string{"token store"}, (*examination).storedSessions, "see docs/token-store.md"},
+	{"stored and listed", []string{"stored sessions", "sign-in"}, (*examination).storedAndListed, "see docs/token-store.md"},
+}
+
 // examination is what the steps of one target know from those before.
 type examination struct {
 	Target
@@ -77,7 +86,11 @@ func Examine(ctx context.Context, t Target) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
 		e := &examination{Target: t}
 		missing := map[string]bool{}
-		for _, s := range steps {
+		all := steps
+		if t.Store != nil {
+			all = slices.Concat(steps, storeSteps)
+		}
+		for _, s := range all {
 			f := s.run(ctx, e, missing)
 			missing[s.name] = f.Status == Failed || f.Status == Skipped
 			if ctx.Err() != nil || !yield(f) {
@@ -112,6 +125,7 @@ func failed(err error) Finding {
 	f := Finding{Status: Failed, Detail: err.Error(), Err: err}
 	var e *rest.Error
 	var lacking *rest.UnsupportedError
+	var refused *cts.Error
 	switch {
 	case errors.As(err, &e):
 		plain := *e
@@ -119,6 +133,10 @@ func failed(err error) Finding {
 		f.Detail, f.Fix = plain.Error(), e.Hint
 	case errors.As(err, &lacking):
 		f.Detail, f.Fix = lacking.What(), lacking.Workaround
+	case errors.As(err, &refused):
+		plain := *refused
+		plain.Hint = ""
+		f.Detail, f.Fix = plain.Error(), refused.Hint
 	}
 	return f
 }

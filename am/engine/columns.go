@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 // columnsOfTable finds the columns of a table or a view by their names, as SQLite looks for them, with the types they have.
@@ -66,7 +68,7 @@ func (db *DB) declaredColumns(schema, name string) (columns []typedColumn, err e
 		c := typedColumn{name: stmt.ColumnText(1)}
 		if t, ours := declaredType(stmt.ColumnText(2)); ours {
 			k := kindOf(t)
-			c.exprType = exprType{kind: k, raw: k != anyKind && !canonical}
+			c.exprType = exprType{kind: k, raw: k != anyKind && !canonical, text: t == table.Text}
 		}
 		if i := slices.IndexFunc(derived, func(d typedColumn) bool { return strings.EqualFold(d.name, c.name) }); i >= 0 && c.kind == anyKind {
 			c.exprType = exprType{kind: derived[i].kind}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -125,6 +127,7 @@ func (a *typing) compare(kids []*expr) {
 			return
 		}
 	}
+	a.refuseNumbers(kids)
 	k := anyKind
 	for _, kid := range kids {
 		if kid.typ.kind != anyKind && k != anyKind && kid.typ.kind != k {
@@ -134,6 +137,24 @@ func (a *typing) compare(kids []*expr) {
 	}
 	if k != anyKind {
 		a.coerceAll(kids, k)
+	}
+}
+
+// refuseNumbers keeps a change from another row than that which was meant: beside a text, 007 is the text 7.
+func (a *typing) refuseNumbers(kids []*expr) {
+	if !a.changes || !slices.ContainsFunc(kids, func(e *expr) bool { return e.typ.text }) {
+		return
+	}
+	for _, kid := range kids {
+		for kid.op == sameExpr {
+			kid = kid.kids[0]
+		}
+		if kid.op != numberExpr {
+			continue
+		}
+		if n, err := strconv.ParseInt(kid.text, 10, 64); err != nil || strconv.FormatInt(n, 10) != kid.text {
+			a.fail(kid.from, "%[1]s is a number, which SQL may write differently, beside a text: write '%[1]s' in quotes", a.sql[kid.from:kid.to])
+		}
 	}
 }
 

@@ -44,6 +44,8 @@ type DB struct {
 	now     time.Time // when the last statement was begun, for now() and ago()
 	execute func(context.Context, Call) (Result, error)
 
+	unchanged func(verb string) // told of an UPDATE or a DELETE that changes no row; nil: nobody listens
+
 	// identifies is whether the statement under way may ask for the ids of rows.
 	identifies bool
 
@@ -55,8 +57,9 @@ type DB struct {
 	// committed is what is to be done when the step under way is through.
 	committed []committed
 
-	writes  bool // statements may write to files
-	guarded bool // what runs is a statement of the user's
+	writes   bool // statements may write to files
+	guarded  bool // what runs is a statement of the user's
+	changing bool // what statements find will be changed
 
 	known     map[string]table.Column  // columns of attached tables, by their names
 	derived   map[string][]typedColumn // columns of tables that were created from queries, by schema.table

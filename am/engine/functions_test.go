@@ -132,3 +132,46 @@ func TestADefinedFunctionHasTheRowsOfItsQuery(t *testing.T) {
 		t.Error("a query of no table is defined")
 	}
 }
+
+func TestWithinFindsTheNetworkOfAnAddress(t *testing.T) {
+	db := open(t)
+	for _, test := range []struct{ address, networks, want string }{
+		{"10.1.2.3", "10.0.0.0/8", "true"},
+		{"10.1.2.3", "192.168.0.0/16, 10.0.0.0/8", "true"},
+		{"11.1.2.3", "10.0.0.0/8,192.168.0.0/16", "false"},
+		{"::ffff:10.1.2.3", "10.0.0.0/8", "true"},
+		{"fd00::1", "10.0.0.0/8,fd00::/8", "true"},
+		{"fe80::1%eth0", "fe80::/10", "true"},
+		{"2001:db8::1", "10.0.0.0/8", "false"},
+		{"host.example.com", "0.0.0.0/0,::/0", "false"},
+		{"", "0.0.0.0/0", "false"},
+	} {
+		rows, err := db.Query(t.Context(), `select within(:address, :networks)`, engine.Arg{Name: "address", Value: test.address}, engine.Arg{Name: "networks", Value: test.networks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			if got := fmt.Sprint(rows.Values()[0]); got != test.want && got != map[string]string{"true": "1", "false": "0"}[test.want] {
+				t.Errorf("within(%q, %q) is %s, want %s", test.address, test.networks, got, test.want)
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Errorf("within(%q, %q): %v", test.address, test.networks, err)
+		}
+	}
+	if got := fmt.Sprint(all(t, db, `select within(null, '10.0.0.0/8'), within('10.0.0.1', null)`)); got != "[[<nil> <nil>]]" {
+		t.Errorf("of NULL it is %s", got)
+	}
+	for _, networks := range []string{"", "10.0.0.0", "10.0.0.0/8,", "10.0.0.0/40", "office"} {
+		rows, err := db.Query(t.Context(), `select within('10.0.0.1', :networks)`, engine.Arg{Name: "networks", Value: networks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			t.Errorf("within of %q is %v", networks, rows.Values())
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err == nil || !strings.Contains(err.Error(), "is not a network such as 10.0.0.0/8") {
+			t.Errorf("within of %q: %v", networks, err)
+		}
+	}
+}

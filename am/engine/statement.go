@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -41,9 +42,22 @@ func (r *Rows) advance() bool {
 		}
 		for r.step() {
 		}
+		r.noteUnchanged()
 		r.closeStatement()
 	}
 	return false
+}
+
+var changes = regexp.MustCompile(`(?i)^(update|delete)\b`)
+
+// OnUnchanged has it told which UPDATE or DELETE has changed no row: the condition may be mistaken.
+func (db *DB) OnUnchanged(tell func(verb string)) { db.unchanged = tell }
+
+func (r *Rows) noteUnchanged() {
+	text := r.stmt.SQL()
+	if verb := changes.FindString(text[blank(text):]); verb != "" && r.err == nil && r.db.unchanged != nil && r.db.conn.Changes() == 0 {
+		r.db.unchanged(strings.ToUpper(verb))
+	}
 }
 
 // prepare compiles the next statement of the text and binds its parameters.

@@ -551,7 +551,7 @@ func (s *parser) alias() string {
 		return s.name()
 	}
 	l := s.peek()
-	if l.kind == stringLexeme || l.isName() && !(l.kind == wordLexeme && joins[strings.ToUpper(l.text)]) && !s.sees("WINDOW") {
+	if l.kind == stringLexeme || l.isName() && !(l.kind == wordLexeme && joins[strings.ToUpper(l.text)]) && !(s.sees("WINDOW") && s.peekAt(2).is("AS")) {
 		return s.next().text
 	}
 	return ""

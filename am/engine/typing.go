@@ -17,6 +17,7 @@ import (
 type exprType struct {
 	kind kind
 	raw  bool // not in the canonical form, or perhaps not
+	text bool // of a column of texts
 }
 
 type kind int
@@ -57,6 +58,8 @@ type typing struct {
 	sql    string
 	edits  edits
 	err    error
+
+	changes bool // what is found is changed, or ended
 }
 
 // typed is a statement whose values have been made comparable.
@@ -72,7 +75,7 @@ func (db *DB) typed(sql string) (typed, error) {
 	if err != nil {
 		return typed{}, err
 	}
-	a := &typing{db: db, sql: sql}
+	a := &typing{db: db, sql: sql, changes: db.changing || p.begins == "DELETE" || p.begins == "UPDATE"}
 	columns := a.statement(p, nil)
 	if a.err != nil {
 		return typed{}, a.err
@@ -95,6 +98,11 @@ func (a *typing) assign(set assignment, table, s *scope) {
 	values := []*expr{set.value}
 	if set.value.op == rowExpr {
 		values = set.value.kids
+	}
+	for i, name := range set.names {
+		if column, _ := table.own("", name); len(values) == len(set.names) {
+			a.refuseNumbers([]*expr{{typ: column.exprType}, values[i]})
+		}
 	}
 	for i, k := range table.kindsOf(set.names) {
 		switch {

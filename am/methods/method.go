@@ -148,6 +148,9 @@ func (m *Method) Run(ctx context.Context, e *Ending, args Arguments) ([][]any, e
 	if err := m.Check(args); err != nil {
 		return nil, err
 	}
+	if slices.Contains(m.Optional, "token_id") && len(args["token_id"]) == 0 && !e.Client.HasSession() {
+		return nil, &ArgumentError{m.Name + " needs token_id: the connection signs in by an access token, and has no session of its own"}
+	}
 	if m.Effect == Changes && e.DryRun {
 		e.notify("%s was not sent", m.Name)
 		return nil, nil

@@ -1,6 +1,7 @@
 package methods_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/amsql/steampipe-plugin-am/am/methods"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -139,6 +141,25 @@ func TestWhatTheServerWouldRefuseIsNotSent(t *testing.T) {
 		}
 		if actions := w.changing(); len(actions) > 0 {
 			t.Errorf("%s: the server has seen %v", c.properties, actions)
+		}
+	}
+}
+
+// A bearer token has no session that an action without a token could mean.
+func TestAnActionWithoutATokenNeedsASession(t *testing.T) {
+	client, err := rest.New(rest.Config{BaseURL: "http://127.0.0.1:1/am", Credentials: rest.AccessToken("x")})
+	must(t, err)
+	for _, m := range methods.Methods {
+		if !slices.Contains(m.Optional, "token_id") {
+			continue
+		}
+		args := methods.Arguments{}
+		if slices.Contains(m.Required, "properties") {
+			args["properties"] = []string{`{"a":"b"}`}
+		}
+		_, err := m.Run(t.Context(), &methods.Ending{Client: client}, args)
+		if argument := new(methods.ArgumentError); !errors.As(err, &argument) || !strings.Contains(err.Error(), m.Name+" needs token_id") {
+			t.Errorf("%s: %v", m.Name, err)
 		}
 	}
 }

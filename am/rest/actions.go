@@ -127,11 +127,18 @@ type Validation struct {
 }
 
 // Validate asks whether a token is valid without resetting its session's idle time (refresh=false). Where the version
-// cannot do that the error is an *UnsupportedError: 1.2 has validate, but it always resets it.
+// cannot do that for certain, which is below 4.0, the error is an *UnsupportedError.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Validate sessions".
 func (c *Client) Validate(ctx context.Context, token string) (*Validation, error) {
 	var reply Validation
+	a, err := c.negotiate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !a.validate {
+		return nil, &UnsupportedError{Action: "validate without resetting the idle time", Version: a.version, Workaround: validate.workaround}
+	}
 	return &reply, c.act(ctx, validate, "/", token, nil, &reply, "refresh", "false")
 }
 
@@ -147,7 +154,7 @@ type Timeouts struct {
 }
 
 // Refresh resets the idle time of a session, at most once in the server's update frequency, 60 seconds by default.
-// Needs an administrator. OpenAM's idletime is in minutes (measured), the documents show seconds.
+// Needs an administrator, but for one's own session on AM and PingAM. OpenAM's idletime is in minutes (measured), the documents show seconds.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Refresh server-side sessions".
 func (c *Client) Refresh(ctx context.Context, token string) (*Timeouts, error) {

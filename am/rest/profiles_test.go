@@ -23,7 +23,7 @@ var products = []struct {
 	ownHandle     bool
 }{
 	{profile: "openam", api: "2.0", tokenInURL: true, ownHandle: true},
-	{profile: "am-5.5", api: "3.0", validates: true, ownHandle: true},
+	{profile: "am-5.5", api: "3.0", ownHandle: true},
 	{profile: "am-7", api: "4.0", validates: true, resetsIdle: true, ownHandle: true},
 	{profile: "pingam-8.1", api: "4.0", validates: true, resetsIdle: true, logsOutUsers: true, ownHandle: true},
 	{profile: "aic", api: "4.0", validates: true, resetsIdle: true, logsOutUsers: true, listsAllUsers: true},

@@ -12,7 +12,7 @@ import (
 )
 
 func TestATokensStateIsToldByWhatTheServerHas(t *testing.T) {
-	for profile, by := range map[string]string{"openam": "getSessionInfo", "am-7": "validate", "pingam-8.1": "validate"} {
+	for profile, by := range map[string]string{"openam": "getSessionInfo", "am-5.5": "getSessionInfo", "am-7": "validate", "pingam-8.1": "validate"} {
 		t.Run(profile, func(t *testing.T) {
 			server, err := simulator.New(simulator.Options{Profile: profile, Realms: 1})
 			check(t, err)

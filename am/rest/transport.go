@@ -128,6 +128,12 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err := w.limiter.Wait(request.Context()); err != nil {
 		return nil, err
 	}
+	if wait, ok := request.Context().Value(paced{}).(func(context.Context)); ok {
+		wait(request.Context())
+		if err := request.Context().Err(); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithCancelCause(request.Context())
 	w.watch.sent()
 	start := time.Now()
@@ -190,6 +196,15 @@ func (b *body) Close() error {
 	b.silence.Stop()
 	b.cancel(nil)
 	return b.ReadCloser.Close()
+}
+
+// paced is the key of a context whose requests wait for a limit of the caller's.
+type paced struct{}
+
+// Paced makes each request of the context, repetitions included, wait for a limit of the caller's before it is sent. The wait
+// ends when its context does.
+func Paced(ctx context.Context, wait func(context.Context)) context.Context {
+	return context.WithValue(ctx, paced{}, wait)
 }
 
 // withoutRetries is the key of a context whose requests are not repeated.

@@ -25,7 +25,7 @@ var actions = []action{
 	{"getSessionInfoAndResetIdleTime", v4, newer, owners, about(invalid, (*exchange).getSessionInfoAndReset)},
 	{"validate", v1, v1end, anybody, about(invalid, (*exchange).validate)},
 	{"validate", v3, newer, anybody, about(invalid, (*exchange).validate)},
-	{"refresh", v2, newer, admins, about(invalid, (*exchange).refresh)},
+	{"refresh", v2, newer, ownersButOpenAM, about(invalid, (*exchange).refresh)},
 	{"logout", v1, newer, callers, about(object{{"result", "Token has expired"}}, (*exchange).logout)},
 	{"logoutByHandle", v2, newer, admins, (*exchange).logoutByHandle},
 	{"logoutByUser", v51, newer, callers, (*exchange).logoutByUser},

@@ -63,17 +63,17 @@ var deployments = []Deployment{
 	},
 	{
 		Name:        "proxy-403",
-		Description: "a proxy answers requests for the global configuration and for users with a page of HTML, 403",
+		Description: "a proxy answers requests for the global configuration and for users with a page of HTML, status 403",
 		apply:       func(s *Server) { s.front.refuses = http.StatusForbidden },
 	},
 	{
 		Name:        "proxy-404",
-		Description: "the same, 404",
+		Description: "the same with status 404",
 		apply:       func(s *Server) { s.front.refuses = http.StatusNotFound },
 	},
 	{
 		Name:        "proxy-407",
-		Description: "the same, 407",
+		Description: "the same with status 407",
 		apply:       func(s *Server) { s.front.refuses = http.StatusProxyAuthRequired },
 	},
 	{

@@ -217,3 +217,28 @@ func FuzzFiltersAreReadOrRefused(f *testing.F) {
 		}
 	})
 }
+
+// A user may refresh their own session, except on OpenAM (measured), and nobody else's.
+func TestAUserRefreshesTheirOwnSession(t *testing.T) {
+	for profile, want := range map[string]int{"openam": 403, "am-5.5": 200, "pingam-8.1": 200, "aic": 200} {
+		c := start(t, Options{Profile: profile, Realms: 1})
+		sessions := map[string]Session{}
+		for _, name := range []string{"anna", "bert"} {
+			if err := c.sim.AddUser("/alpha", name, userPassword); err != nil {
+				t.Fatal(err)
+			}
+			session, err := c.sim.Login("/alpha", name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sessions[name] = session
+		}
+		c.token = sessions["anna"].Token
+		if r := c.action("refresh", "", "{}"); r.status != want {
+			t.Errorf("%s: one's own session: %d %s, want %d", profile, r.status, r.body, want)
+		}
+		if r := c.action("refresh", sessions["bert"].Token, "{}"); r.status != 403 {
+			t.Errorf("%s: another's session: %d %s, want 403", profile, r.status, r.body)
+		}
+	}
+}

@@ -107,6 +107,7 @@ func TestATokenStoreHasTheSessionsThatAMHas(t *testing.T) {
 		{"OpenAM 13", Options{Deployments: []string{"token-store-openam-13"}}, openAMRow, func(r *storedRow) { r.realm, r.idleEnd, r.end = "", "", "" }},
 		{"PingAM", Options{Profile: "pingam-8.1"}, pingRow, nil},
 		{"AM 7", Options{Profile: "am-7"}, pingRow, nil},
+		{"with agents", Options{Deployments: []string{"agents"}}, openAMRow, nil},
 		{"PingAM laid out as OpenAM", Options{Profile: "pingam-8.1", Deployments: []string{"token-store-openam"}}, openAMRow, nil},
 		{"OpenAM laid out as PingAM", Options{Deployments: []string{"token-store-ping"}}, pingRow, nil},
 	} {
@@ -418,7 +419,9 @@ func TestATokenStoreFiltersAsADirectoryDoes(t *testing.T) {
 		must(t, err)
 	}
 	conn := d.as(t, "amsql-reader")
-	uid := func(name string) string { return strings.ToLower(d.sim.profile.universalID(kindUser, name, "/alpha", false)) }
+	uid := func(name string) string {
+		return strings.ToLower(d.sim.profile.universalID(kindUser, name, "/alpha", false))
+	}
 	end := func(i int) string {
 		return d.sim.Sessions()[i+1].End.UTC().Format(generalized) + "Z" // the server's own is first
 	}

@@ -71,6 +71,7 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	host := w.host()
 	host.Shard = o.Shard
 	w.DB.HandleExec(w.exec)
+	w.DB.OnUnchanged(func(verb string) { w.Notices.Add(verb + " changed nothing: no row meets its condition") })
 	for i, c := range configs {
 		if i == 0 {
 			w.First = c.Name
@@ -130,7 +131,7 @@ func (w *Workspace) connection(c connection.NamedConfig, host connection.Host) (
 // attachFirst attaches all schemas, or only the default one where SQLite has no room for all.
 func (w *Workspace) attachFirst() error {
 	count := len(w.Schemas)
-	if count > engine.MaxSchemas {
+	if count >= engine.MaxSchemas { // which leaves room for a history or a file
 		count = 1
 	}
 	for _, s := range w.Schemas[:count] {
@@ -147,6 +148,11 @@ func (w *Workspace) attach(s Schema) error {
 		return &connection.ConfigError{Err: fmt.Errorf("connection %s: %w", s.Name, err)}
 	}
 	return nil
+}
+
+// AttachAll attaches a schema that has the rows of every connection.
+func (w *Workspace) AttachAll(name string) error {
+	return w.DB.Attach(name, aggregate(w.Connections)...)
 }
 
 // AttachNamed attaches the schemas whose names are words of the SQL.

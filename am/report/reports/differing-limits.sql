@@ -5,7 +5,7 @@
 -- parameter tolerance_minutes integer 1: minutes by which limits may differ
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
--- note: New limits hold for new sessions: those from before keep theirs. Limits can also belong to a user or a role. The sessions of AM itself (dsameuser) and of amsql are left out.
+-- note: New limits hold for new sessions: those from before keep theirs. Limits can also belong to a user or a role. Sessions of agents, of AM itself and of amsql are left out.
 select
   s.username,
   s.realm,
@@ -24,7 +24,7 @@ where
     or (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60.0 > l.max_session_minutes + :tolerance_minutes
   )
   and not coalesce(s.is_expired, false)
-  and coalesce(s.username, '') <> 'dsameuser'
+  and coalesce(s.identity_type, 'user') = 'user'
   and s.is_current is not true
 order by
   s.username,
@@ -49,7 +49,7 @@ where
     or extract(epoch from s.max_session_expiration_time - now()) / 60 > l.max_session_minutes + :tolerance_minutes
   )
   and not coalesce(s.is_expired, false)
-  and coalesce(s.username, '') <> 'dsameuser'
+  and coalesce(s.identity_type, 'user') = 'user'
   and s.is_current is not true
 order by
   s.username,

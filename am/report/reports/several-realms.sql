@@ -23,6 +23,7 @@ from
     where
       username is not null
       and not coalesce(is_expired, false)
+      and coalesce(identity_type, 'user') = 'user'
       and is_current is not true
     group by
       lower(username),

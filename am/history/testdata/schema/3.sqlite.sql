@@ -13,11 +13,12 @@ create view am_latest as
 select
   server as base_url,
   coalesce(
-    max(case when s.shards = 1 or s.shards = (
+    max(case when s.taken_at <= strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 minute') and (s.shards = 1 or s.shards = (
       select case when min(o.shards) = max(o.shards) then count(*) end
       from snapshot o
       where o.server = s.server and o.taken_at = s.taken_at
-    ) then s.taken_at end),
+    )) then s.taken_at end),
+    max(case when s.taken_at <= strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 minute') then s.taken_at end),
     max(s.taken_at)
   ) as taken_at
 from snapshot s
