@@ -151,10 +151,14 @@ func serveMetrics(ctx context.Context, w *workspace.Workspace, order report.Orde
 	paths.Handle("GET /metrics", e)
 	server := &http.Server{Handler: paths, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() {
+		defer close(served)
+		served <- server.Serve(listener)
+	}()
 	defer func() {
 		_ = server.Close() // whoever scrapes tries again
-		<-served
+		for range served { // until it has ended
+		}
 	}()
 	if at, err := netip.ParseAddrPort(listener.Addr().String()); err == nil && !at.Addr().IsLoopback() {
 		w.Notices.Add(fmt.Sprintf("%s can be reached from other machines", at))
@@ -176,6 +180,8 @@ func serveMetrics(ctx context.Context, w *workspace.Workspace, order report.Orde
 		}
 		select {
 		case <-ctx.Done():
+		case err := <-served:
+			return fmt.Errorf("serve metrics: %w", err)
 		case <-time.After(watch.Pause(every, time.Since(began), failures)):
 		}
 	}
