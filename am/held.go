@@ -44,6 +44,7 @@ type sessionBlock struct {
 	text       []byte
 	rows       []heldSession
 	properties map[int]map[string]any // of the rows that have any
+	logins     map[int]string         // the same
 }
 
 type heldSession struct {
@@ -64,6 +65,12 @@ func (h *heldSessions) add(s *session) {
 			block.properties = map[int]map[string]any{}
 		}
 		block.properties[len(block.rows)] = s.Properties
+	}
+	if s.login != "" {
+		if block.logins == nil {
+			block.logins = map[int]string{}
+		}
+		block.logins[len(block.rows)] = s.login
 	}
 	block.rows = append(block.rows, heldSession{
 		username: h.keep(s.Username), universalID: h.keep(s.UniversalID), handle: h.keep(s.Handle), realm: h.place(s.Realm),
@@ -105,7 +112,7 @@ func (h *heldSessions) give() iter.Seq[*session] {
 		for i, block := range h.blocks {
 			h.blocks[i] = nil
 			for j := range block.rows {
-				if !yield(&session{h.session(block, j), h.scan}) {
+				if !yield(&session{h.session(block, j), h.scan, block.logins[j]}) {
 					return
 				}
 			}
