@@ -60,6 +60,8 @@ found as materialized (
   where
     (u.name is null or not u.is_active)
     and s.username is not null
+    and coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
     and not coalesce(s.is_expired, false)
 )
 select
@@ -88,6 +90,7 @@ with held as materialized (
   where
     username is not null
     and not coalesce(is_expired, false)
+    and coalesce(identity_type, 'user') = 'user'
     and is_current is not true
   group by
     lower(username),
@@ -112,6 +115,65 @@ order by
   h.base_url
         ) as r) as q
         where cells->>'base_url' = server.base_url;
+      when 'weak-administrators' then
+        return query select 'weak-administrators', 'high', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
+        from (select to_jsonb(r) as cells from (
+with alive as (
+  select
+    username,
+    realm,
+    auth_level,
+    service,
+    auth_type,
+    client_ip,
+    creation_time,
+    is_current,
+    base_url
+  from
+    am_session
+  where
+    replace(',' || 'amadmin' || ',', ',' || lower(username) || ',', '') <> ',' || 'amadmin' || ','
+    and not coalesce(is_expired, false)
+)
+select
+  username,
+  realm,
+  auth_level,
+  service,
+  auth_type,
+  client_ip,
+  creation_time,
+  base_url,
+  not coalesce(is_current, false) as finding
+from
+  alive
+where
+  auth_level < 1
+union all
+select
+  'not known: ' || (count(*) - count(auth_level)) || ' of ' || count(*) || ' sessions have no auth_level',
+  realm,
+  null,
+  null,
+  null,
+  null,
+  null,
+  base_url,
+  false
+from
+  alive
+group by
+  realm,
+  base_url
+having
+  count(auth_level) < count(*)
+order by
+  finding desc,
+  username,
+  realm,
+  creation_time
+        ) as r) as q
+        where cells->>'base_url' = server.base_url and (cells->>'finding')::boolean;
       when 'administrators' then
         return query select 'administrators', 'medium', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
         from (select to_jsonb(r) as cells from (
@@ -149,6 +211,67 @@ order by
   base_url
         ) as r) as q
         where cells->>'base_url' = server.base_url and (cells->>'finding')::boolean;
+      when 'foreign-addresses' then
+        return query select 'foreign-addresses', 'medium', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
+        from (select to_jsonb(r) as cells from (
+with alive as (
+  select
+    username,
+    realm,
+    client_ip,
+    latest_access_time,
+    base_url
+  from
+    am_session
+  where
+    not coalesce(is_expired, false)
+    and coalesce(identity_type, 'user') = 'user'
+    and is_current is not true
+)
+select
+  username,
+  realm,
+  client_ip,
+  count(*) as sessions,
+  max(latest_access_time) as latest_access_time,
+  base_url,
+  true as finding
+from
+  alive
+where
+  client_ip is not null
+  and not case
+    when client_ip ~ '^[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*$' then client_ip::inet <<= any (string_to_array('10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,127.0.0.0/8,fc00::/7,::1/128', ',')::inet[])
+    else false
+  end
+group by
+  username,
+  realm,
+  client_ip,
+  base_url
+union all
+select
+  'not known: ' || (count(*) - count(client_ip)) || ' of ' || count(*) || ' sessions have no client_ip',
+  realm,
+  null,
+  null,
+  null,
+  base_url,
+  false
+from
+  alive
+group by
+  realm,
+  base_url
+having
+  count(client_ip) < count(*)
+order by
+  finding desc,
+  username,
+  realm,
+  client_ip
+        ) as r) as q
+        where cells->>'base_url' = server.base_url and (cells->>'finding')::boolean;
       when 'idle' then
         return query select 'idle', 'medium', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
         from (select to_jsonb(r) as cells from (
@@ -165,7 +288,7 @@ from
 where
   latest_access_time < now() - 15 * interval '1 minute'
   and not coalesce(is_expired, false)
-  and coalesce(username, '') <> 'dsameuser'
+  and coalesce(identity_type, 'user') = 'user'
   and is_current is not true
 order by
   latest_access_time,
@@ -197,28 +320,127 @@ order by
       when 'old' then
         return query select 'old', 'medium', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
         from (select to_jsonb(r) as cells from (
+with ages as (
+  select
+    s.username,
+    s.realm,
+    s.creation_time,
+    s.max_session_expiration_time,
+    s.base_url,
+    l.max_session_minutes,
+    coalesce(
+      extract(epoch from now() - s.creation_time) / 60,
+      l.max_session_minutes - extract(epoch from s.max_session_expiration_time - now()) / 60
+    ) as age
+  from
+    am_session as s
+    left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  where
+    not coalesce(s.is_expired, false)
+    and coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
+)
 select
-  s.username,
-  s.realm,
-  (l.max_session_minutes - trunc(extract(epoch from s.max_session_expiration_time - now()) / 60))::int as age_minutes_estimate,
-  l.max_session_minutes,
-  s.max_session_expiration_time,
-  s.base_url
+  username,
+  realm,
+  trunc(age)::int as age_minutes,
+  creation_time is null as is_estimate,
+  max_session_minutes,
+  max_session_expiration_time,
+  base_url,
+  true as finding
 from
-  am_session as s
-  join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  ages
 where
-  l.max_session_minutes - extract(epoch from s.max_session_expiration_time - now()) / 60 > 720
-  and not coalesce(s.is_expired, false)
-  and coalesce(s.username, '') <> 'dsameuser'
-  and s.is_current is not true
+  age > 720
+union all
+select
+  'not known: ' || (count(*) - count(age)) || ' of ' || count(*) || ' sessions have no creation_time, and the realm no longest session time',
+  realm,
+  null,
+  null,
+  null,
+  null,
+  base_url,
+  false
+from
+  ages
+group by
+  realm,
+  base_url
+having
+  count(age) < count(*)
 order by
-  age_minutes_estimate desc,
-  s.username,
-  s.realm,
-  s.max_session_expiration_time
+  finding desc,
+  age_minutes desc nulls last,
+  username,
+  realm,
+  max_session_expiration_time
         ) as r) as q
-        where cells->>'base_url' = server.base_url;
+        where cells->>'base_url' = server.base_url and (cells->>'finding')::boolean;
+      when 'outside-hours' then
+        return query select 'outside-hours', 'medium', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
+        from (select to_jsonb(r) as cells from (
+with sign_ins as (
+  select
+    username,
+    realm,
+    creation_time,
+    client_ip,
+    base_url,
+    extract(hour from (creation_time at time zone 'UTC') + 0 * interval '1 minute')::int as hour,
+    extract(dow from (creation_time at time zone 'UTC') + 0 * interval '1 minute')::int as weekday
+  from
+    am_session
+  where
+    not coalesce(is_expired, false)
+    and coalesce(identity_type, 'user') = 'user'
+    and is_current is not true
+)
+select
+  username,
+  realm,
+  creation_time,
+  weekday,
+  hour,
+  client_ip,
+  base_url,
+  true as finding
+from
+  sign_ins
+where
+  creation_time is not null
+  and not (
+    ',' || '1,2,3,4,5' || ',' like '%,' || weekday || ',%'
+    and case
+      when 7 <= 19 then hour >= 7 and hour < 19
+      else hour >= 7 or hour < 19
+    end
+  )
+union all
+select
+  'not known: ' || (count(*) - count(creation_time)) || ' of ' || count(*) || ' sessions have no creation_time',
+  realm,
+  null,
+  null,
+  null,
+  null,
+  base_url,
+  false
+from
+  sign_ins
+group by
+  realm,
+  base_url
+having
+  count(creation_time) < count(*)
+order by
+  finding desc,
+  creation_time desc nulls last,
+  username,
+  realm
+        ) as r) as q
+        where cells->>'base_url' = server.base_url and (cells->>'finding')::boolean;
       when 'service-accounts' then
         return query select 'service-accounts', 'medium', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
         from (select to_jsonb(r) as cells from (
@@ -240,6 +462,78 @@ order by
   max_session_expiration_time
         ) as r) as q
         where cells->>'base_url' = server.base_url;
+      when 'several-addresses' then
+        return query select 'several-addresses', 'medium', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
+        from (select to_jsonb(r) as cells from (
+with alive as (
+  select
+    lower(username) as username,
+    realm,
+    client_ip,
+    base_url
+  from
+    am_session
+  where
+    not coalesce(is_expired, false)
+    and coalesce(identity_type, 'user') = 'user'
+    and is_current is not true
+),
+places as (
+  select
+    username,
+    realm,
+    client_ip,
+    base_url,
+    count(*) as sessions
+  from
+    alive
+  where
+    username is not null
+    and client_ip is not null
+  group by
+    username,
+    realm,
+    client_ip,
+    base_url
+)
+select
+  username,
+  realm,
+  count(*) as addresses,
+  sum(sessions) as sessions,
+  string_agg(client_ip, ', ' order by client_ip) as address_list,
+  base_url,
+  true as finding
+from
+  places
+group by
+  username,
+  realm,
+  base_url
+having
+  count(*) > 1
+union all
+select
+  'not known: ' || (count(*) - count(client_ip)) || ' of ' || count(*) || ' sessions have no client_ip',
+  realm,
+  null,
+  null,
+  null,
+  base_url,
+  false
+from
+  alive
+group by
+  realm,
+  base_url
+having
+  count(client_ip) < count(*)
+order by
+  finding desc,
+  username,
+  realm
+        ) as r) as q
+        where cells->>'base_url' = server.base_url and (cells->>'finding')::boolean;
       when 'differing-limits' then
         return query select 'differing-limits', 'low', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
         from (select to_jsonb(r) as cells from (
@@ -261,7 +555,7 @@ where
     or extract(epoch from s.max_session_expiration_time - now()) / 60 > l.max_session_minutes + 1
   )
   and not coalesce(s.is_expired, false)
-  and coalesce(s.username, '') <> 'dsameuser'
+  and coalesce(s.identity_type, 'user') = 'user'
   and s.is_current is not true
 order by
   s.username,
@@ -311,6 +605,7 @@ from
     where
       username is not null
       and not coalesce(is_expired, false)
+      and coalesce(identity_type, 'user') = 'user'
       and is_current is not true
     group by
       lower(username),
