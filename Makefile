@@ -8,6 +8,8 @@ STEAMPIPE_INSTALL_DIR ?= $(HOME)/.steampipe
 PLUGIN_DIR = $(STEAMPIPE_INSTALL_DIR)/plugins/hub.steampipe.io/plugins/amsql/am@latest
 BENCHTIME ?= 1s
 FUZZTIME ?= 30s
+# The newest that Go 1.26 builds.
+GORELEASER = go run github.com/goreleaser/goreleaser/v2@v2.16.0
 # At the end it lists the tests that were skipped, each with what it lacks.
 GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide-empty-pkg
 
@@ -71,9 +73,9 @@ fuzz: ## fuzz each target for FUZZTIME
 	done
 
 .PHONY: lint
-lint: ## run golangci-lint, and actionlint on the job for GitHub Actions
+lint: ## run golangci-lint, and actionlint on the workflows
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
-	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 docs/deployment/github-actions.yaml
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yaml docs/deployment/github-actions.yaml
 
 .PHONY: cross
 cross: ## build for every system into build/cross; some minutes each the first time
@@ -99,7 +101,15 @@ image: ## build a container image, amsql:VERSION
 
 .PHONY: release-check
 release-check: ## check the release configuration
-	go run github.com/goreleaser/goreleaser/v2@v2.16.0 check
+	$(GORELEASER) check
+
+.PHONY: release-snapshot
+release-snapshot: ## make a release into dist that is not published (without the image and the SBOMs, which need docker and syft)
+	HOMEBREW_TAP_TOKEN= $(GORELEASER) release --snapshot --clean --skip docker,sbom
+
+.PHONY: release
+release: ## publish the release of the tag that is checked out (needs docker, syft, GITHUB_TOKEN and HOMEBREW_TAP_TOKEN)
+	$(GORELEASER) release --clean
 
 .PHONY: clean
 clean: openam-down ## remove what was built, downloaded or started

@@ -29,7 +29,7 @@ const tries = 8
 // Every example of the documentation gives the same rows in the engine and in PostgreSQL.
 func TestExamplesOfTheDocumentationGiveTheSameRowsInBothDialects(t *testing.T) {
 	postgres := postgrestest.Connect(t)
-	d := newDialects(t, exampleDeployment(t))
+	d := newDialects(t, exampleDeployment(t).config())
 	for _, e := range examples(t) {
 		t.Run(e.name, func(t *testing.T) {
 			var unlike string
@@ -58,9 +58,9 @@ type dialects struct {
 	tables []*recordedTable
 }
 
-func newDialects(t *testing.T, of *deployment) *dialects {
+func newDialects(t *testing.T, config connection.Config) *dialects {
 	t.Helper()
-	conn, err := connection.Open(connectionName, of.config(), connection.Host{})
+	conn, err := connection.Open(connectionName, config, connection.Host{})
 	must(t, err)
 	d := &dialects{}
 	d.db, err = engine.Open(t.Context())
@@ -202,18 +202,28 @@ func (d *dialects) postgres(t *testing.T, conn *pgx.Conn, e example) (a answer) 
 	must(t, err)
 	defer func() { must(t, transaction.Rollback(t.Context())) }()
 	for _, table := range d.tables {
-		var columns []string
-		for _, column := range table.Columns() {
-			columns = append(columns, pgx.Identifier{column.Name}.Sanitize()+" "+column.Type.String())
-		}
-		_, err := transaction.Exec(t.Context(), "create table "+table.Name()+" ("+strings.Join(columns, ", ")+")")
-		must(t, err)
+		createTable(t, transaction, table.Name(), table.Columns())
 		content, err := table.content(t.Context())
 		must(t, err)
 		_, err = transaction.CopyFrom(t.Context(), pgx.Identifier{table.Name()}, table.names(), pgx.CopyFromRows(content))
 		must(t, err)
 	}
-	rows, err := transaction.Query(t.Context(), e.postgres)
+	return askPostgres(t, transaction, e, e.postgres)
+}
+
+func createTable(t *testing.T, transaction pgx.Tx, name string, columns []table.Column) {
+	t.Helper()
+	var declared []string
+	for _, column := range columns {
+		declared = append(declared, pgx.Identifier{column.Name}.Sanitize()+" "+column.Type.String())
+	}
+	_, err := transaction.Exec(t.Context(), "create table "+name+" ("+strings.Join(declared, ", ")+")")
+	must(t, err)
+}
+
+func askPostgres(t *testing.T, transaction pgx.Tx, e example, statement string) (a answer) {
+	t.Helper()
+	rows, err := transaction.Query(t.Context(), statement)
 	if err != nil {
 		t.Fatalf("%s: %v", e.name, err)
 	}

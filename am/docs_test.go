@@ -69,7 +69,7 @@ func sectionExamples(t *testing.T, page, section string) (found []example) {
 
 // Every example runs, and has rows unless its text says that none are expected.
 func TestExamplesOfTheDocumentationHaveRows(t *testing.T) {
-	d := newDialects(t, exampleDeployment(t))
+	d := newDialects(t, exampleDeployment(t).config())
 	for _, e := range examples(t) {
 		if answer := d.sqlite(t, e); len(answer.rows) == 0 && !e.empty {
 			t.Errorf("%s: there are no rows", e.name)
@@ -79,18 +79,26 @@ func TestExamplesOfTheDocumentationHaveRows(t *testing.T) {
 
 // exampleDeployment has the people whom the examples name.
 func exampleDeployment(t *testing.T) *deployment {
-	server, err := simulator.New(simulator.Options{Realms: 3, Users: 60, Sessions: 500, Seed: 1})
+	t.Helper()
+	sim, url := exampleServer(t)
+	user, password := sim.Admin()
+	return &deployment{environment: []string{"AM_URL=" + url, "AM_USERNAME=" + user, "AM_PASSWORD=" + password}}
+}
+
+func exampleServer(t *testing.T) (sim *simulator.Server, url string) {
+	t.Helper()
+	sim, err := simulator.New(simulator.Options{Realms: 3, Users: 60, Sessions: 500, Seed: 1})
 	must(t, err)
 	for _, name := range []string{"bjensen", "scarter"} {
 		for _, realm := range []string{"/alpha", "/bravo"} {
-			_ = server.AddUser(realm, name, "changeit") // some are there already
-			_, err := server.Login(realm, name)
+			_ = sim.AddUser(realm, name, "changeit") // some are there already
+			_, err := sim.Login(realm, name)
 			must(t, err)
 		}
 	}
-	web := httptest.NewServer(server)
+	web := httptest.NewServer(sim)
 	t.Cleanup(web.Close)
-	furnish(t, server, web.URL+server.ContextPath())
-	user, password := server.Admin()
-	return &deployment{environment: []string{"AM_URL=" + web.URL + server.ContextPath(), "AM_USERNAME=" + user, "AM_PASSWORD=" + password}}
+	url = web.URL + sim.ContextPath()
+	furnish(t, sim, url)
+	return sim, url
 }

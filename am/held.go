@@ -3,6 +3,9 @@ package am
 import (
 	"bytes"
 	"iter"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -32,8 +35,8 @@ func (h *heldRows[T]) give() iter.Seq[*T] {
 // one block, what rows share is kept once, and times are milliseconds, as AM has them.
 type heldSessions struct {
 	scan   *sessionScan
-	realms []string
-	realm  map[string]int32 // in realms
+	shared []string         // texts that many rows have
+	place  map[string]int32 // of each, in shared
 	blocks []*sessionBlock
 	text   []byte // of the last block
 }
@@ -43,14 +46,21 @@ const sessionsOfABlock = 1024
 type sessionBlock struct {
 	text       []byte
 	rows       []heldSession
+	signIns    []heldSignIn           // of the rows, where any has one
 	properties map[int]map[string]any // of the rows that have any
-	logins     map[int]string         // the same
+	logins     map[int]string         // of those where they are not the usernames
 }
 
 type heldSession struct {
-	username, universalID, handle     uint32 // where each begins; where the username does, the handle before it ends
-	realm                             int32  // in realms
+	username, universalID, handle     uint32 // where each begins; where the username does, the text of the row before ends
+	realm, identity                   int32  // in shared; the identity is what the universal identifier has behind the username
 	latestAccess, maxIdle, maxSession int64
+}
+
+type heldSignIn struct {
+	clientIP, trackingID                      uint32 // their lengths, at the end of the row's text
+	authType, service, sessionType, authLevel int32  // in shared
+	creation                                  int64
 }
 
 func (h *heldSessions) add(s *session) {
@@ -60,22 +70,59 @@ func (h *heldSessions) add(s *session) {
 	}
 	h.scan = s.scan // which all rows of a scan share
 	block := h.blocks[len(h.blocks)-1]
-	if s.Properties != nil {
+	if s.Properties != nil && s.scan.properties {
 		if block.properties == nil {
 			block.properties = map[int]map[string]any{}
 		}
 		block.properties[len(block.rows)] = s.Properties
 	}
-	if s.login != "" {
+	if s.login != s.Username {
 		if block.logins == nil {
 			block.logins = map[int]string{}
 		}
 		block.logins[len(block.rows)] = s.login
 	}
+	own, identity := parts(s.UniversalID, s.Username)
 	block.rows = append(block.rows, heldSession{
-		username: h.keep(s.Username), universalID: h.keep(s.UniversalID), handle: h.keep(s.Handle), realm: h.place(s.Realm),
+		username: h.keep(s.Username), universalID: h.keep(own), handle: h.keep(s.Handle), realm: h.share(s.Realm), identity: h.share(identity),
 		latestAccess: s.LatestAccess.UnixMilli(), maxIdle: s.MaxIdleExpiration.UnixMilli(), maxSession: s.MaxSessionExpiration.UnixMilli(),
 	})
+	h.addSignIn(block, &s.SignIn)
+}
+
+// parts of a universal identifier are what its row alone has, and what it shares with others: of most, id=NAME,ou=user,…, all
+// but the name.
+func parts(universalID, username string) (own, identity string) {
+	if identity, is := strings.CutPrefix(universalID, "id="+username); is && strings.HasPrefix(identity, ",") {
+		return "", identity
+	}
+	return universalID, ""
+}
+
+// addSignIn adds that of the last row, and none for those before where it is the first of the block.
+func (h *heldSessions) addSignIn(block *sessionBlock, s *rest.SignIn) {
+	if block.signIns == nil {
+		if *s == (rest.SignIn{}) {
+			return
+		}
+		none := h.signIn(&rest.SignIn{})
+		block.signIns = slices.Grow(slices.Repeat([]heldSignIn{none}, len(block.rows)-1), sessionsOfABlock)
+	}
+	block.signIns = append(block.signIns, h.signIn(s))
+}
+
+func (h *heldSessions) signIn(s *rest.SignIn) heldSignIn {
+	h.keep(s.ClientIP)
+	h.keep(s.TrackingID)
+	level := ""
+	if s.AuthLevel != nil {
+		level = strconv.Itoa(*s.AuthLevel)
+	}
+	return heldSignIn{
+		clientIP: uint32(len(s.ClientIP)), trackingID: uint32(len(s.TrackingID)),
+		authType: h.share(s.AuthType), service: h.share(s.Service), sessionType: h.share(s.SessionType), authLevel: h.share(level),
+		creation: s.CreationTime.UnixMilli(),
+	}
 }
 
 // keep adds a text to the block and returns where it begins.
@@ -85,15 +132,15 @@ func (h *heldSessions) keep(text string) (begin uint32) {
 	return begin
 }
 
-// place is the index of a realm.
-func (h *heldSessions) place(realm string) int32 {
-	i, known := h.realm[realm]
+// share returns where a text that many rows have is.
+func (h *heldSessions) share(text string) int32 {
+	i, known := h.place[text]
 	if !known {
-		if h.realm == nil {
-			h.realm = map[string]int32{}
+		if h.place == nil {
+			h.place = map[string]int32{}
 		}
-		i = int32(len(h.realms))
-		h.realm[realm], h.realms = i, append(h.realms, realm)
+		i = int32(len(h.shared))
+		h.place[text], h.shared = i, append(h.shared, text)
 	}
 	return i
 }
@@ -112,7 +159,12 @@ func (h *heldSessions) give() iter.Seq[*session] {
 		for i, block := range h.blocks {
 			h.blocks[i] = nil
 			for j := range block.rows {
-				if !yield(&session{h.session(block, j), h.scan, block.logins[j]}) {
+				row := h.session(block, j)
+				login, other := block.logins[j]
+				if !other {
+					login = row.Username
+				}
+				if !yield(&session{row, h.scan, login}) {
 					return
 				}
 			}
@@ -126,11 +178,33 @@ func (h *heldSessions) session(b *sessionBlock, i int) *rest.Session {
 		end = b.rows[i+1].username
 	}
 	text := string(b.text[row.username:end])
-	universalID, handle := row.universalID-row.username, row.handle-row.username
-	return &rest.Session{
-		Username: text[:universalID], UniversalID: text[universalID:handle], Handle: text[handle:], Realm: h.realms[row.realm],
-		LatestAccess: at(row.latestAccess), MaxIdleExpiration: at(row.maxIdle), MaxSessionExpiration: at(row.maxSession), Properties: b.properties[i],
+	signIn, end := h.signInOf(b, i, end)
+	part := func(begin, end uint32) string { return text[begin-row.username : end-row.username] }
+	username, universalID := part(row.username, row.universalID), part(row.universalID, row.handle)
+	if identity := h.shared[row.identity]; identity != "" {
+		universalID = "id=" + username + identity
 	}
+	return &rest.Session{
+		Username: username, UniversalID: universalID, Handle: part(row.handle, end), Realm: h.shared[row.realm],
+		LatestAccess: at(row.latestAccess), MaxIdleExpiration: at(row.maxIdle), MaxSessionExpiration: at(row.maxSession), Properties: b.properties[i],
+		SignIn: signIn,
+	}
+}
+
+// signInOf is that of a row, whose text ends before.
+func (h *heldSessions) signInOf(b *sessionBlock, i int, end uint32) (s rest.SignIn, before uint32) {
+	if b.signIns == nil {
+		return s, end
+	}
+	held := b.signIns[i]
+	trackingID := end - held.trackingID
+	clientIP := trackingID - held.clientIP
+	if level, err := strconv.Atoi(h.shared[held.authLevel]); err == nil {
+		s.AuthLevel = &level
+	}
+	s.CreationTime, s.AuthType, s.Service, s.SessionType = at(held.creation), h.shared[held.authType], h.shared[held.service], h.shared[held.sessionType]
+	s.ClientIP, s.TrackingID = string(b.text[clientIP:trackingID]), string(b.text[trackingID:end])
+	return s, clientIP
 }
 
 // at is the time that many milliseconds after 1970, and the zero time as it was.

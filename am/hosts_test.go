@@ -35,6 +35,7 @@ type question struct {
 	columns         []string            // nil: all of am_session
 	realm, username []string            // one: =, several: IN
 	keys            map[string][]string // those of other columns
+	conditions      []*proto.Qual       // more, as a plugin host sends them
 	limit           int64
 }
 
@@ -63,7 +64,8 @@ func (q question) wanted() []string {
 
 var allColumns = []string{
 	"username", "realm", "universal_id", "identity_type", "session_handle", "latest_access_time", "max_idle_expiration_time",
-	"max_session_expiration_time", "is_current", "is_expired", "properties", "login_name", "title", "base_url",
+	"max_session_expiration_time", "is_current", "is_expired", "creation_time", "auth_level", "auth_type", "service", "client_ip",
+	"tracking_id", "session_type", "properties", "login_name", "title", "base_url",
 }
 
 // server is a simulated AM and its address. It tells the time of its start for ever, so that rows stay as they are.
@@ -158,9 +160,13 @@ func (h pluginHost) ask(ctx context.Context, q question) ([]row, error) {
 func (q question) request() *proto.ExecuteRequest {
 	quals := map[string]*proto.Quals{}
 	for column, values := range q.quals() {
-		quals[column] = &proto.Quals{Quals: []*proto.Qual{{
-			FieldName: column, Operator: &proto.Qual_StringValue{StringValue: "="}, Value: qualValue(values),
-		}}}
+		quals[column] = &proto.Quals{Quals: []*proto.Qual{qual(column, "=", values...)}}
+	}
+	for _, c := range q.conditions {
+		if quals[c.GetFieldName()] == nil {
+			quals[c.GetFieldName()] = &proto.Quals{}
+		}
+		quals[c.GetFieldName()].Append(c)
 	}
 	data := &proto.ExecuteConnectionData{}
 	if q.limit > 0 {
@@ -171,6 +177,11 @@ func (q question) request() *proto.ExecuteRequest {
 		QueryContext:          &proto.QueryContext{Columns: q.wanted(), Quals: quals},
 		ExecuteConnectionData: map[string]*proto.ExecuteConnectionData{connectionName: data},
 	}
+}
+
+// qual is a condition, with the values of an IN list where there are several.
+func qual(column, operator string, values ...string) *proto.Qual {
+	return &proto.Qual{FieldName: column, Operator: &proto.Qual_StringValue{StringValue: operator}, Value: qualValue(values)}
 }
 
 func qualValue(values []string) *proto.QualValue {
@@ -211,6 +222,8 @@ func cellOf(c *proto.Column) any {
 		return v.BoolValue
 	case *proto.Column_IntValue:
 		return v.IntValue
+	case *proto.Column_DoubleValue:
+		return v.DoubleValue
 	case *proto.Column_TimestampValue:
 		return v.TimestampValue.AsTime()
 	case *proto.Column_JsonValue:
@@ -265,6 +278,9 @@ func (q question) sql() string {
 			list = append(list, "'"+strings.ReplaceAll(value, "'", "''")+"'")
 		}
 		conditions = append(conditions, column+" in ("+strings.Join(list, ", ")+")")
+	}
+	for _, c := range q.conditions {
+		conditions = append(conditions, fmt.Sprintf("%s %s '%s'", c.GetFieldName(), c.GetStringValue(), c.GetValue().GetStringValue()))
 	}
 	sql := "select " + strings.Join(q.wanted(), ", ") + " from " + cmp.Or(q.table, "am_session")
 	if conditions != nil {

@@ -17,7 +17,7 @@ import (
 // Lookups answers the lookups of one statement.
 func (b *bound[T]) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
 	t := b.tableOf
-	if t.lookups != nil && b.connection.Options().Shard.Shards() == 1 {
+	if options := b.connection.Options(); t.lookups != nil && options.Shard.Shards() == 1 && options.Store == nil { // a store finds users by an index
 		t.rows = t.lookups(t.rows)
 	}
 	return (&bound[T]{t, b.connection}).Rows

@@ -294,10 +294,10 @@ func (d *deployment) diagnosis(t *testing.T, environment []string) map[string]st
 	}
 	statuses := map[string]string{}
 	for line := range bytes.Lines(out) {
-		var row struct{ Step, Status, Detail, Mend string }
+		var row struct{ Step, Status, Detail, Fix string }
 		must(t, json.Unmarshal(line, &row))
 		statuses[row.Step] = row.Status
-		t.Logf("%s: %s: %s: %s", row.Step, row.Status, row.Detail, row.Mend)
+		t.Logf("%s: %s: %s: %s", row.Step, row.Status, row.Detail, row.Fix)
 	}
 	return statuses
 }

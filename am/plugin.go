@@ -13,6 +13,7 @@ import (
 	"github.com/turbot/steampipe-plugin-sdk/v5/plugin/transform"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -58,7 +59,7 @@ func (t tableOf[T]) plugin(open *pool) *plugin.Table {
 		// With the SDK's cache an answer of more than 1,000 rows can have some twice and lack others (5.14), and a list
 		// of sessions that is minutes old misleads.
 		Cache: &plugin.TableCacheOptions{Enabled: false},
-		List:  &plugin.ListConfig{Hydrate: t.hydrate(open)},
+		List:  &plugin.ListConfig{Hydrate: t.hydrate(open), Tags: map[string]string{"service": "am"}},
 	}
 	if open.host.keyColumns {
 		p.List.KeyColumns = plugin.OptionalColumns(t.keys)
@@ -117,10 +118,13 @@ func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (
 	if err != nil {
 		return nil, err
 	}
+	if !wants(d.QueryContext, open.host, c.BaseURL()) {
+		return found, ctx.Err()
+	}
 	defer c.begin()() //nolint:contextcheck // the sign-out outlives a query that is cancelled
 	var count atomic.Int64
 	defer logProgress(plugin.Logger(ctx), t.name, c.Connection, &count)()
-	for row, err := range t.rows(ctx, c.Connection, q) {
+	for row, err := range t.rows(limited(ctx, d), c.Connection, q) {
 		switch {
 		case err != nil:
 			return nil, err
@@ -138,6 +142,28 @@ func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (
 	return found, ctx.Err()
 }
 
+// limited makes each request of a scan count for the limiters that Steampipe's user has set. The SDK has waited for the first.
+func limited(ctx context.Context, d *plugin.QueryData) context.Context {
+	var sent atomic.Int64
+	return rest.Paced(ctx, func(ctx context.Context) {
+		if sent.Add(1) > 1 {
+			d.WaitForListRateLimit(ctx)
+		}
+	})
+}
+
+// wants reports whether a deployment can have rows that the host wants: a condition on base_url keeps the others of an
+// aggregator from being asked. The SDK would do that for base_url as a connection key column, which is a key column for the
+// FDW's planner, too, and its filter takes "?" for a value.
+func wants(asked *plugin.QueryContext, of host, baseURL string) bool {
+	for _, condition := range asked.UnsafeQuals["base_url"].GetQuals() {
+		if values := texts(condition, of); values != nil && slices.Contains(values, any(baseURL)) == (condition.GetStringValue() == "<>") {
+			return false
+		}
+	}
+	return true
+}
+
 // query is what the host asks, and whether any row can be the answer.
 func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, possible bool) {
 	q.Columns = slices.Clone(asked.Columns)
@@ -147,6 +173,8 @@ func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, p
 			values := texts(condition, of)
 			switch {
 			case values == nil:
+			case condition.GetStringValue() == "<>":
+				q.Except = append(q.Except, table.Qual{Column: key, Values: values})
 			case qual.Values == nil:
 				qual = table.Qual{Column: key, Values: values}
 			default: // both must hold
@@ -171,15 +199,14 @@ func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, p
 // join (its issue 52).
 const unknown = "?"
 
-// texts are the distinct values of `column = value` and `column IN (values…)`, or nil: then the condition is another one,
-// which is the host's to check.
+// texts are the distinct values of `column = value`, `column IN (values…)` and `column <> value`, or nil: then the condition
+// is another one, which is the host's to check. So is <> with several values: the FDW sends <> ANY as it does <> ALL.
 func texts(condition *proto.Qual, of host) (texts []any) {
-	if condition.GetStringValue() != "=" {
-		return nil
-	}
-	values := []*proto.QualValue{condition.GetValue()}
-	if list := condition.GetValue().GetListValue(); list != nil {
+	values, operator := []*proto.QualValue{condition.GetValue()}, condition.GetStringValue()
+	if list := condition.GetValue().GetListValue(); list != nil && operator == "=" {
 		values = list.GetValues()
+	} else if list != nil || operator != "=" && operator != "<>" {
+		return nil
 	}
 	for _, value := range values {
 		text, ok := value.GetValue().(*proto.QualValue_StringValue)

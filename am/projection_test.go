@@ -20,6 +20,9 @@ func TestStatementAsksForTheFieldsOfItsColumns(t *testing.T) {
 		{"select title from am_session where username = 'demo'", "sessionHandle,universalId,username sessionHandle,username"},
 		{"select realm from am_session where username = 'demo'", "sessionHandle,universalId,username sessionHandle,username"},
 		{"select properties from am_session", ""},
+		{"select creation_time from am_session", ""},
+		{"select client_ip, auth_level from am_session where username = 'demo'", ""},
+		{"select session_type from am_session", "sessionHandle,username"},
 		{"select * from am_session", ""},
 		// The last: it stops early, and a request that it abandons may reach the server's log late.
 		{"select exists (select 1 from am_session)", "sessionHandle,username"},

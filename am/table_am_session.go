@@ -27,7 +27,14 @@ var sessionTable = tableOf[session]{
 		{"max_session_expiration_time", table.Timestamp, "When the session ends, used or not.", func(s *session) any { return moment(s.MaxSessionExpiration) }},
 		{"is_current", table.Boolean, "Whether this is the session that the query itself runs in. NULL where the server does not tell.", (*session).isCurrent},
 		{"is_expired", table.Boolean, "Whether the session has ended by the server's clock and is only still listed, which takes AM up to a minute.", (*session).isExpired},
-		{"properties", table.JSON, "Session properties that the realm returns for queries (AM and PingAM: Session Property Whitelist Service). NULL where there are none.", (*session).properties},
+		{"creation_time", table.Timestamp, "When the user signed in, or the session was last upgraded (session property authInstant, or when the token store got the entry). NULL without a token store where the realm does not return it for queries.", func(s *session) any { return moment(s.CreationTime) }},
+		{"auth_level", table.Integer, "How strongly the user signed in (session property AuthLevel; of several, the highest). NULL where neither the realm returns it for queries nor token_store_objects is set.", func(s *session) any { return number(s.AuthLevel) }},
+		{"auth_type", table.Text, "The modules that signed the user in (session property AuthType). NULL where neither the realm returns it for queries nor token_store_objects is set, and where a journey leaves it empty.", func(s *session) any { return text(s.AuthType) }},
+		{"service", table.Text, "The journey or chain by which the user signed in (session property Service). NULL where neither the realm returns it for queries nor token_store_objects is set, or where there was none.", func(s *session) any { return text(s.Service) }},
+		{"client_ip", table.Text, "The client's address at sign-in, as AM saw it (session property Host). NULL where neither the realm returns it for queries nor token_store_objects is set.", func(s *session) any { return text(s.ClientIP) }},
+		{"tracking_id", table.Text, "The session's identifier in AM's audit log (session property AMCtxId). NULL where neither the realm returns it for queries nor token_store_objects is set.", func(s *session) any { return text(s.TrackingID) }},
+		{"session_type", table.Text, "USER, or APPLICATION for sessions of AM itself and of agents, as the token store has it. NULL without token_store_objects: AM's own lists do not report it.", func(s *session) any { return text(s.SessionType) }},
+		{"properties", table.JSON, "Session properties that the realm returns for queries (AM and PingAM: Session Property Whitelist Service). NULL where there are none, and from a token store.", (*session).properties},
 		{"login_name", table.Text, "The name that the user logs in with: username, except in Advanced Identity Cloud, where it is asked for, one request a user, if a statement reads this column. NULL for agents, and where no identity has the UUID.", func(s *session) any { return text(s.login) }},
 		{"title", table.Text, "The user's name and the realm.", (*session).title},
 		{"base_url", table.Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
@@ -61,6 +68,8 @@ type sessionScan struct {
 	now       time.Time // by the server's clock
 	ownHandle string
 	bearer    bool // the caller has no session
+
+	properties bool // the query wants all of them, not only what columns are made of
 }
 
 // sessionFields are AM's fields that a column is made of.
@@ -74,6 +83,13 @@ var sessionFields = map[string][]string{
 	"max_session_expiration_time": {rest.FieldMaxSessionExpiration},
 	"is_current":                  {rest.FieldHandle},
 	"is_expired":                  {rest.FieldMaxIdleExpiration, rest.FieldMaxSessionExpiration},
+	"creation_time":               {rest.FieldProperties, rest.FieldCreationTime},
+	"auth_level":                  {rest.FieldProperties, rest.FieldSignIn},
+	"auth_type":                   {rest.FieldProperties, rest.FieldSignIn},
+	"service":                     {rest.FieldProperties, rest.FieldSignIn},
+	"client_ip":                   {rest.FieldProperties, rest.FieldSignIn},
+	"tracking_id":                 {rest.FieldProperties, rest.FieldSignIn},
+	"session_type":                {rest.FieldSignIn},
 	"properties":                  {rest.FieldProperties},
 	"login_name":                  {rest.FieldUsername, rest.FieldUniversalID},
 	"title":                       {rest.FieldUsername},
@@ -116,7 +132,7 @@ func sessionQuery(q table.Query) inventory.Query {
 		}
 	}
 	realms, _ := names(q, "realm")
-	scanned := inventory.Query{Realms: realms, Fields: fields, Limit: q.Limit}
+	scanned := inventory.Query{Realms: realms, Except: q.ExceptTexts("realm"), Fields: fields, Limit: q.Limit}
 	usernames, known := names(q, "username")
 	if scanned.Usernames = usernames; !known {
 		scanned.Usernames, scanned.Limit = nil, 0
@@ -149,7 +165,7 @@ func listSessions(ctx context.Context, c *connection.Connection, q table.Query, 
 
 // listFields are the fields of rows that are found by user name; properties come only with all.
 func listFields(q table.Query) []string {
-	fields := append(sessionQuery(q).Fields, rest.FieldUsername)
+	fields := append(slices.DeleteFunc(sessionQuery(q).Fields, rest.IsStored), rest.FieldUsername)
 	if slices.Contains(fields, rest.FieldProperties) {
 		return nil
 	}
@@ -164,18 +180,21 @@ func (s *session) spelled(realm, username string) *session {
 }
 
 func newSessionScan(ctx context.Context, c *connection.Connection, q table.Query) (*sessionScan, error) {
-	scan := &sessionScan{baseURL: c.BaseURL()}
+	scan := &sessionScan{baseURL: c.BaseURL(), properties: q.Wants("properties")}
 	if !q.Wants("is_current") {
 		return scan, nil
 	}
-	own, err := c.Client().OwnSession(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if scan.bearer = own == nil; own != nil {
-		scan.ownHandle = own.Handle
-	}
-	return scan, nil
+	_, err := c.Inventory().AskAM(ctx, func(ctx context.Context) error {
+		own, err := c.Client().OwnSession(ctx)
+		if err != nil {
+			return err
+		}
+		if scan.bearer = own == nil; own != nil {
+			scan.ownHandle = own.Handle
+		}
+		return nil
+	})
+	return scan, err
 }
 
 func (s *session) isCurrent() any {

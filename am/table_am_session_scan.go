@@ -15,9 +15,10 @@ var sessionScanTable = tableOf[realmScan]{
 	keys:        []string{"realm"},
 	columns: []column[realmScan]{
 		{"realm", table.Text, "Full path of the realm.", func(r *realmScan) any { return r.Realm }},
+		{"source", table.Text, "Where the sessions were listed: AM, or token store.", func(r *realmScan) any { return text(string(r.Source)) }},
 		{"sessions", table.Integer, "Sessions found.", func(r *realmScan) any { return r.Rows }},
-		{"list_cap", table.Integer, "Maximum number of sessions in a list of AM.", func(r *realmScan) any { return int64(r.Cap) }},
-		{"list_cap_known", table.Boolean, "Whether the cap is configured or was read from the server; otherwise AM's default is shown, and a list of 20 sessions or more is in doubt.", func(r *realmScan) any { return r.CapKnown }},
+		{"list_cap", table.Integer, "Maximum number of sessions in a list of AM. NULL where the token store was asked, which has none.", (*realmScan).listCap},
+		{"list_cap_known", table.Boolean, "Whether the cap is configured or was read from the server; otherwise AM's default is shown, and a list of 20 sessions or more is in doubt. NULL where the token store was asked.", (*realmScan).listCapKnown},
 		{"completeness", table.Text, "whole: nothing cut the list. by user: it was cut, or may have been, and every identity known was asked. cut: sessions are missing, or may be.", func(r *realmScan) any { return string(r.Completeness) }},
 		{"identities", table.Integer, "Identities that were asked for by name.", func(r *realmScan) any { return r.Identities }},
 		{"identities_cut", table.Integer, "Identities whose own list was cut.", func(r *realmScan) any { return int64(r.UsersCut) }},
@@ -31,7 +32,7 @@ var sessionScanTable = tableOf[realmScan]{
 	},
 	rows: func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*realmScan, error] {
 		return func(yield func(*realmScan, error) bool) {
-			for r, err := range c.Inventory().Scan(ctx, inventory.Query{Realms: q.Texts("realm")}) {
+			for r, err := range c.Inventory().Scan(ctx, inventory.Query{Realms: q.Texts("realm"), Except: q.ExceptTexts("realm")}) {
 				if err != nil {
 					yield(nil, err)
 					return
@@ -48,6 +49,20 @@ var sessionScanTable = tableOf[realmScan]{
 type realmScan struct {
 	*inventory.RealmScan
 	baseURL string
+}
+
+func (r *realmScan) listCap() any {
+	if r.Source == inventory.FromStore {
+		return nil
+	}
+	return int64(r.Cap)
+}
+
+func (r *realmScan) listCapKnown() any {
+	if r.Source == inventory.FromStore {
+		return nil
+	}
+	return r.CapKnown
 }
 
 func (r *realmScan) failure() any {

@@ -2,15 +2,20 @@ package am_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	diff "github.com/google/go-cmp/cmp"
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -87,6 +92,46 @@ func (p product) expect(t *testing.T, statement string, want ...string) {
 }
 
 var productProfiles = []string{"openam", "am-5.5", "am-7", "pingam-8.1", "aic"}
+
+// The realm returns all properties that columns are made of, and its sub-realm's list does not hold for it.
+func TestSessionsSaySinceWhenAndFromWhereWhereTheRealmReturnsIt(t *testing.T) {
+	const columns = "creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type"
+	for _, profile := range productProfiles {
+		t.Run(profile, func(t *testing.T) {
+			sim, url := server(t, simulator.Options{Profile: profile, Realms: 2, Users: 20, Sessions: 40})
+			config := asAdministrator(t, sim, url)
+			send(t, sim, url+"/json/realms/root/realms/alpha/realm-config/services/amSessionPropertyWhitelist?_action=create", *config.SSOToken,
+				map[string]any{"sessionPropertyWhitelist": []string{}, "whitelistedQueryProperties": rest.SignInProperties})
+			if id, key := sim.ServiceAccount(); id != "" {
+				jwk := string(key)
+				config = connection.Config{BaseURL: &url, ServiceAccountID: &id, ServiceAccountJWK: &jwk}
+			}
+			p := product{newEngineHost(t, config), sim, url}
+			const unknown = "<nil> | <nil> | <nil> | <nil> | <nil> | <nil> | <nil>"
+			p.expect(t, "select distinct "+columns+" from am_session where realm = '/bravo'", unknown)
+			if profile == "openam" {
+				p.expect(t, "select distinct "+columns+" from am_session where realm = '/alpha'", unknown)
+				return
+			}
+			want := map[string]string{}
+			for _, s := range sim.Sessions() {
+				if s.Realm == "/alpha" {
+					want[s.Handle] = fmt.Sprintf("%s | %d | %s | %s | %s | %s | <nil>",
+						s.Created.Truncate(time.Second), s.AuthLevel, cmp.Or(s.AuthType, "<nil>"), s.Service, s.Host, s.ContextID)
+				}
+			}
+			got := map[string]string{}
+			for _, row := range p.rows(t, "select session_handle, "+columns+" from am_session where realm = '/alpha'") {
+				handle, rest, _ := strings.Cut(row, " | ")
+				got[handle] = rest
+			}
+			if d := diff.Diff(want, got); d != "" || len(want) == 0 {
+				t.Errorf("%d sessions: %s", len(want), d)
+			}
+			p.expect(t, "select count(*) from am_session where realm = '/alpha' and (creation_time > latest_access_time or tracking_id <> properties ->> 'AMCtxId')", "0")
+		})
+	}
+}
 
 func TestTablesOfTokensSpeakToEveryProduct(t *testing.T) {
 	for _, profile := range productProfiles {

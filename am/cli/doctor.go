@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -30,9 +29,9 @@ func newDoctor(streams terminal.Streams) *cobra.Command {
 	var o DoctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Try the connections and say how to mend them",
+		Short: "Try the connections and say how to fix them",
 		Long: "doctor tries each connection step by step: the host's name, the network, TLS, AM itself, its clock,\n" +
-			"the sign-in, and what the account may do. It says what it found and, where something failed, what to\n" +
+			"the sign-in, what the account may do, and the token store. It says what it found and, where something failed, what to\n" +
 			"do next. It ends no session but its own.",
 		Example: examples(
 			"the connections that amsql query would use", "amsql doctor",
@@ -72,19 +71,38 @@ func (o *DoctorOptions) run(ctx context.Context, streams terminal.Streams) error
 // findingColumns are those of what doctor prints.
 var findingColumns = []engine.ResultColumn{
 	{Name: "connection", Type: table.Text}, {Name: "step", Type: table.Text}, {Name: "status", Type: table.Text},
-	{Name: "detail", Type: table.Text}, {Name: "mend", Type: table.Text},
+	{Name: "detail", Type: table.Text}, {Name: "fix", Type: table.Text},
 }
 
-// examine prints what each step of each connection found. A step that failed makes an error.
+// A failure is a step of a connection that failed.
+type failure struct {
+	connection string
+	doctor.Finding
+}
+
+// Error names the step, and says what to do.
+func (f *failure) Error() string {
+	text := fmt.Sprintf("%s: %s: %s", f.connection, f.Step, f.Detail)
+	if f.Fix != "" {
+		text += ": " + f.Fix
+	}
+	return text
+}
+
+// examine prints what each step of each connection found, except those that were not tried. A step that failed makes an error,
+// a *failure.
 func examine(ctx context.Context, w *workspace.Workspace, output string) error {
 	f := render.NewFormat(output, render.ScreenOptions(w.Streams))
 	out := render.NewOutput(w.Streams, w.Progress)
 	f.Begin(&out.Buffer, findingColumns)
-	var failures []string
+	var failures []error
 	for _, c := range w.Connections {
-		for finding := range doctor.Examine(ctx, doctor.Patient{Client: c.Client(), Realms: c.Options().Realms, ListCap: c.Options().ListCap}) {
-			if finding.Status == doctor.Failed {
-				failures = append(failures, fmt.Sprintf("%s: %s failed", c.Name(), finding.Step))
+		for finding := range doctor.Examine(ctx, doctor.Target{Client: c.Client(), Realms: c.Options().Realms, ListCap: c.Options().ListCap, Store: c.TokenStore()}) {
+			switch finding.Status {
+			case doctor.Skipped:
+				continue
+			case doctor.Failed:
+				failures = append(failures, &failure{c.Name(), finding})
 			}
 			if err := cmp.Or(f.Row(&out.Buffer, findingRow(c, finding, output)), out.RowDone()); err != nil {
 				return err
@@ -92,23 +110,20 @@ func examine(ctx context.Context, w *workspace.Workspace, output string) error {
 		}
 	}
 	f.End(&out.Buffer)
-	if err := cmp.Or(ctx.Err(), out.Finish()); err != nil || len(failures) == 0 {
-		return err
-	}
-	return errors.New(strings.Join(failures, "; "))
+	return cmp.Or(ctx.Err(), out.Finish(), errors.Join(failures...))
 }
 
 // findingWidth is the width of the two columns of prose in a table.
 const findingWidth = 44
 
 func findingRow(c *connection.Connection, f doctor.Finding, output string) []any {
-	row := []any{c.Name(), f.Step, string(f.Status), f.Detail, f.Mend}
+	row := []any{c.Name(), f.Step, string(f.Status), f.Detail, f.Fix}
 	for i, text := range row {
 		if output == "table" {
 			row[i] = prettytext.WrapSoft(text.(string), findingWidth)
 		}
 	}
-	if f.Mend == "" && output != "table" {
+	if f.Fix == "" && output != "table" {
 		row[4] = nil
 	}
 	return row

@@ -132,6 +132,28 @@ func TestAnAnswerMayTakeLong(t *testing.T) {
 	}
 }
 
+func TestANumberIsNoNameOfWhoseSessionsEnd(t *testing.T) {
+	for _, args := range [][]string{
+		{"query", "--allow-writes", "--yes", "delete from am_session where username = 007"},
+		{"logout", "--yes", "--where", "username = 007"},
+	} {
+		server := connect(t, simulator.Options{Realms: 1, Users: 1, Sessions: 1, Seed: 1})
+		for _, name := range []string{"7", "007"} {
+			if err := server.AddUser("/alpha", name, "changeit"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := server.Login("/alpha", name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := len(server.Sessions())
+		_, err, status := invoke(t, terminal.Streams{}, args...)
+		if status == statusFine || !strings.Contains(err, "write '007' in quotes") || len(server.Sessions()) != before {
+			t.Errorf("%q: status %d, %s; %d of %d sessions are left", args, status, err, len(server.Sessions()), before)
+		}
+	}
+}
+
 // Names of digits are names: nobody else's session may end for them, however they are written.
 func TestANameOfDigitsMeansNobodyElse(t *testing.T) {
 	others := []string{"7", "1", "1000", "16", "1.5", "0", "1e+20"}

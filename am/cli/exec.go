@@ -117,7 +117,7 @@ func arguments(cmd *cobra.Command, args []string) (methods.Arguments, error) {
 		if !ok || name == "" {
 			return nil, misuse(cmd, "%q: it takes the form name=value", arg)
 		}
-		value, err := fromFile(value)
+		value, err := workspace.FromFile(value)
 		if err != nil {
 			return nil, workspace.Usage("%s: %v", name, err)
 		}

@@ -9,11 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/spf13/cobra"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
@@ -25,8 +24,13 @@ type InitOptions struct {
 	Config     string // the file to write; empty: the user's am.spc
 	Connection string
 	URL        string
+	Host       string // the name that AM is installed under, where URL has another
 	Account    string // a user name, or the ID of a service account
 	Secret     string // env:NAME or file:PATH; on a terminal also the password itself
+	TOTPSecret string // the same, of one-time passwords; empty: none are needed, or the account's owner types them
+
+	before []byte   // what the file holds; nil where there is none
+	taken  []string // the names of its connections
 }
 
 func newInit(streams terminal.Streams) *cobra.Command {
@@ -34,12 +38,14 @@ func newInit(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Set up a connection",
-		Long: "init asks for the address of AM and an account, tries them as amsql doctor does, and writes the connection to\n" +
-			"a file. It overwrites nothing. The file refers to the password and does not hold it: a password typed at the\n" +
-			"prompt goes to a file of its own beside it. Both can be read by their owner only.",
+		Long: "init asks for the address of AM and an account, tries them as amsql doctor does, and writes the connection to a file,\n" +
+			"after those that are there. The address may be copied from a browser. On a terminal it asks again for what was\n" +
+			"wrong, and for a second factor where AM wants one. The file refers to the password and does not hold it: a\n" +
+			"password typed at the prompt goes to a file of its own beside it, which its owner alone can read.",
 		Example: examples(
 			"on a terminal, which asks for the rest", "amsql init",
 			"in a script", "amsql init --url https://am.example.com/am --account amadmin --secret file:/run/secrets/am",
+			"a second connection in the same file", "amsql init --connection stage",
 			"a service account of Advanced Identity Cloud, in a file of its own",
 			"amsql init --url https://tenant.example.com/am --account 449d7e27-7889-47af-a736-83b6bbf97ec5 --secret file:key.jwk --config aic.spc",
 		),
@@ -50,8 +56,10 @@ func newInit(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.URL, "url", "", "the `address` of AM, with its context path")
+	flags.StringVar(&o.Host, "host", "", "the host `name` that AM is installed under, where --url has another")
 	flags.StringVar(&o.Account, "account", "", "a user `name`, or the ID of a service account")
 	flags.StringVar(&o.Secret, "secret", "", "`where` the password, or the service account's key, is: env:NAME or file:PATH")
+	flags.StringVar(&o.TOTPSecret, "totp-secret", "", "`where` the secret of one-time passwords is, if AM wants them: env:NAME or file:PATH")
 	flags.StringVar(&o.Connection, "connection", environmentConnection, "the `name` of the connection")
 	flags.StringVar(&o.Config, "config", "", "write this `file` (default ~/.steampipe/config/am.spc)")
 	return cmd
@@ -61,30 +69,39 @@ func newInit(streams terminal.Streams) *cobra.Command {
 var connectionName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 func (o *InitOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
-	if !connectionName.MatchString(o.Connection) {
-		return misuse(cmd, "--connection %q is no name of small letters, digits and underscores", o.Connection)
-	}
-	if o.Secret != "" && !isReference(o.Secret) {
-		return misuse(cmd, "--secret must be env:NAME or file:PATH: a password among the arguments is seen in the list of processes")
+	if err := o.check(cmd); err != nil {
+		return err
 	}
 	if err := o.locate(); err != nil {
 		return err
 	}
-	for _, path := range []string{o.Config, o.secretFile()} {
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return workspace.Usage("%s is there already, and init overwrites nothing: edit it, or name another file with --config; amsql doctor tries what is there", path)
+	if slices.Contains(o.taken, o.Connection) {
+		if err := o.rename(ctx, cmd, streams); err != nil {
+			return err
 		}
 	}
 	if err := o.ask(ctx, cmd, streams); err != nil {
 		return err
 	}
-	if err := o.try(ctx, streams); err != nil {
+	if err := o.succeed(ctx, streams); err != nil {
 		return err
 	}
 	return o.write(streams)
 }
 
-// locate settles which file to write.
+func (o *InitOptions) check(cmd *cobra.Command) error {
+	if !connectionName.MatchString(o.Connection) {
+		return misuse(cmd, "invalid --connection %q: must be a name of small letters, digits and underscores", o.Connection)
+	}
+	for _, f := range []struct{ flag, value string }{{"--secret", o.Secret}, {"--totp-secret", o.TOTPSecret}} {
+		if f.value != "" && !isReference(f.value) {
+			return misuse(cmd, "%s must be env:NAME or file:PATH: a password among the arguments is seen in the list of processes", f.flag)
+		}
+	}
+	return nil
+}
+
+// locate settles which file to write, and what is in it.
 func (o *InitOptions) locate() (err error) {
 	if o.Config == "" {
 		home, err := os.UserHomeDir()
@@ -93,49 +110,98 @@ func (o *InitOptions) locate() (err error) {
 		}
 		o.Config = filepath.Join(home, ".steampipe", "config", "am.spc")
 	}
-	o.Config, err = filepath.Abs(o.Config)
+	if o.Config, err = filepath.Abs(o.Config); err != nil {
+		return err
+	}
+	if o.before, err = os.ReadFile(o.Config); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return workspace.Usage("%v", err)
+	}
+	configs, err := connection.ReadConfig(o.Config)
+	for _, c := range configs {
+		o.taken = append(o.taken, c.Name)
+	}
 	return err
 }
 
-// secretFile is where a typed password goes.
-func (o *InitOptions) secretFile() string {
-	return strings.TrimSuffix(o.Config, ".spc") + ".password"
+// rename asks for another name where the connection's is taken.
+func (o *InitOptions) rename(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
+	if cmd.Flags().Changed("connection") || !streams.InIsTerminal {
+		return workspace.Usage("%s has a connection %q already: name another with --connection, or edit the file; amsql doctor tries what is there", o.Config, o.Connection)
+	}
+	for {
+		name, err := prompt(ctx, streams, fmt.Sprintf("%s has %s. Name of the new connection: ", o.Config, strings.Join(o.taken, ", ")), true)
+		switch {
+		case err != nil:
+			return err
+		case connectionName.MatchString(name) && !slices.Contains(o.taken, name):
+			o.Connection = name
+			return nil
+		}
+		fmt.Fprintln(streams.Err, "The name must be new, and of small letters, digits and underscores.")
+	}
 }
 
 func isReference(secret string) bool {
 	return strings.HasPrefix(secret, "env:") || strings.HasPrefix(secret, "file:")
 }
 
+const passwordQuestion = "Password, or where it is (env:NAME, file:PATH): "
+
 // questions are asked in this order for what the flags leave open.
 var questions = []struct {
 	flag, text string
 	secret     bool
 	answer     func(*InitOptions) *string
+	check      func(string) (string, error) // the answer as it is used
 }{
-	{"--url", "Address of AM, with its context path, such as https://am.example.com/am: ", false, func(o *InitOptions) *string { return &o.URL }},
-	{"--account", "User name of an administrator, or ID of a service account: ", false, func(o *InitOptions) *string { return &o.Account }},
-	{"--secret", "Password, or where it is (env:NAME, file:PATH): ", true, func(o *InitOptions) *string { return &o.Secret }},
+	{"--url", "Address of AM, such as https://am.example.com/am, or as the browser shows it: ", false, func(o *InitOptions) *string { return &o.URL }, baseURL},
+	{"--account", "User name of an administrator, or ID of a service account: ", false, func(o *InitOptions) *string { return &o.Account }, nil},
+	{"--secret", passwordQuestion, true, func(o *InitOptions) *string { return &o.Secret }, nil},
 }
 
 func (o *InitOptions) ask(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	for _, q := range questions {
 		answer := q.answer(o)
-		switch {
-		case *answer != "":
-			continue
-		case !streams.InIsTerminal:
-			return misuse(cmd, "%s is missing, and there is no terminal to ask on", q.flag)
-		}
-		fmt.Fprint(streams.Err, q.text)
-		text, err := streams.ReadLine(ctx, !q.secret)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if *answer = strings.TrimRight(text, "\r\n"); *answer == "" {
-			return misuse(cmd, "there is no answer")
+		for asked := *answer == ""; ; asked = true {
+			if asked && !streams.InIsTerminal {
+				return misuse(cmd, "%s is missing, and there is no terminal to ask on", q.flag)
+			}
+			var err error
+			if asked {
+				if *answer, err = prompt(ctx, streams, q.text, !q.secret); err != nil {
+					return err
+				}
+			}
+			if q.check != nil {
+				*answer, err = q.check(*answer)
+			}
+			if err == nil {
+				break
+			}
+			if !streams.InIsTerminal {
+				return workspace.Usage("%v", err)
+			}
+			fmt.Fprintf(streams.Err, "%v.\n", err)
 		}
 	}
 	return o.settle()
+}
+
+var errNoAnswer = workspace.Usage("there is no answer")
+
+// prompt asks one question.
+func prompt(ctx context.Context, streams terminal.Streams, question string, echo bool) (string, error) {
+	fmt.Fprint(streams.Err, question)
+	text, err := streams.ReadLine(ctx, echo)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if text = strings.TrimRight(text, "\r\n"); text == "" {
+		return "", errNoAnswer
+	}
+	return text, nil
 }
 
 // serviceAccountID is a UUID, as Advanced Identity Cloud names its service accounts.
@@ -143,81 +209,19 @@ var serviceAccountID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[
 
 func (o *InitOptions) isServiceAccount() bool { return serviceAccountID.MatchString(o.Account) }
 
-// settle makes a path absolute, for the connection is used from anywhere.
-func (o *InitOptions) settle() (err error) {
-	if path, isFile := strings.CutPrefix(o.Secret, "file:"); isFile {
-		if path, err = filepath.Abs(path); err != nil {
-			return err
+// settle makes paths absolute, for the connection is used from anywhere.
+func (o *InitOptions) settle() error {
+	for _, secret := range []*string{&o.Secret, &o.TOTPSecret} {
+		if path, isFile := strings.CutPrefix(*secret, "file:"); isFile {
+			path, err := filepath.Abs(path)
+			if err != nil {
+				return err
+			}
+			*secret = "file:" + path
 		}
-		o.Secret = "file:" + path
 	}
 	if o.isServiceAccount() && !isReference(o.Secret) {
 		return workspace.Usage("a service account's key is too long to be typed: give file:PATH, where PATH is the key that Advanced Identity Cloud handed out")
 	}
 	return nil
-}
-
-// try examines the connection as it would be written.
-func (o *InitOptions) try(ctx context.Context, streams terminal.Streams) error {
-	config := connection.Config{BaseURL: &o.URL, Username: &o.Account, Password: &o.Secret}
-	if o.isServiceAccount() {
-		config = connection.Config{BaseURL: &o.URL, ServiceAccountID: &o.Account, ServiceAccountJWK: &o.Secret}
-	}
-	w, err := openWorkspace(ctx, []connection.NamedConfig{{Name: o.Connection, Config: config}}, streams)
-	if err != nil {
-		return err
-	}
-	defer w.Close(ctx)
-	if err := examine(ctx, w, "table"); err != nil {
-		return fmt.Errorf("%w; nothing has been written", err)
-	}
-	return nil
-}
-
-func (o *InitOptions) write(streams terminal.Streams) error {
-	if err := os.MkdirAll(filepath.Dir(o.Config), 0o700); err != nil {
-		return err
-	}
-	reference := o.Secret
-	if !isReference(o.Secret) {
-		reference = "file:" + o.secretFile()
-		if err := writeNew(o.secretFile(), []byte(o.Secret+"\n")); err != nil {
-			return err
-		}
-		streams.Notice("the password is in " + o.secretFile() + ", for its owner's eyes")
-	}
-	if err := writeNew(o.Config, o.spc(reference)); err != nil {
-		if reference != o.Secret {
-			_ = os.Remove(o.secretFile()) // the error is the one to tell
-		}
-		return err
-	}
-	streams.Notice("the connection is in " + o.Config)
-	return nil
-}
-
-// spc is the connection as Steampipe and amsql read it.
-func (o *InitOptions) spc(reference string) []byte {
-	file := hclwrite.NewEmptyFile()
-	body := file.Body().AppendNewBlock("connection", []string{o.Connection}).Body()
-	account, secret := "username", "password"
-	if o.isServiceAccount() {
-		account, secret = "service_account_id", "service_account_jwk"
-	}
-	for _, a := range []struct{ name, value string }{
-		{"plugin", "amsql/am"}, {"base_url", o.URL}, {account, o.Account}, {secret, reference},
-	} {
-		body.SetAttributeValue(a.name, cty.StringVal(a.value))
-	}
-	return hclwrite.Format(file.Bytes())
-}
-
-// writeNew writes a file that is not there yet, for its owner only.
-func writeNew(path string, content []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	return errors.Join(err, file.Close())
 }

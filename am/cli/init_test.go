@@ -88,13 +88,14 @@ func TestInitAsksOnATerminalAndKeepsThePasswordApart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "am.spc")
 	cmd := process(t, "amsql", "init", "--config", path)
 	s := onTerminal(t, cmd)
-	s.answer("Address of AM", address+"\n")
+	s.answer("Address of AM", address+"/XUI/?realm=/#login/\n")
 	s.answer("User name", "amadmin\n")
 	s.answer("Password", "ampassword\n")
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("it ended with %v:\n%s", err, s.text())
 	}
 	s.await("the connection is in " + path)
+	s.await("Next: amsql query --config " + path)
 	if strings.Contains(s.text(), "ampassword") {
 		t.Errorf("the terminal shows the password:\n%s", s.text())
 	}
@@ -143,7 +144,119 @@ func TestAFileThatAppearsWhileInitAsksStaysAsItIs(t *testing.T) {
 	if content, _ := os.ReadFile(o.Config); string(content) != "mine" {
 		t.Errorf("the file holds %q", content)
 	}
-	if _, err := os.Lstat(o.secretFile()); !os.IsNotExist(err) {
-		t.Errorf("%s is left: %v", o.secretFile(), err)
+	if _, err := os.Lstat(o.secretFile("password")); !os.IsNotExist(err) {
+		t.Errorf("%s is left: %v", o.secretFile("password"), err)
+	}
+}
+
+// noConnection takes away what connect has set, and returns the address.
+func noConnection(t *testing.T) string {
+	address := os.Getenv("AM_URL")
+	for _, name := range []string{"AM_URL", "AM_USERNAME", "AM_PASSWORD"} {
+		t.Setenv(name, "")
+	}
+	return address
+}
+
+func TestInitOffersWhatItFoundAndAsksAgainForWhatWasWrong(t *testing.T) {
+	server := connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 2})
+	address := noConnection(t)
+	path := filepath.Join(t.TempDir(), "am.spc")
+	cmd := process(t, "amsql", "init", "--config", path)
+	s := onTerminal(t, cmd)
+	s.answer("Address of AM", "nonsense\n")
+	s.answer("the address must be one such as", strings.TrimSuffix(address, "/openam")+"/am/console\n")
+	s.answer("User name", "amadmin\n")
+	s.answer("Password", "wrong\n")
+	s.answer("Use "+address+" instead?", "yes\n")
+	s.answer("User name [amadmin]", "\n")
+	s.answer("check username and password", "") // the answer above is to the question behind it
+	for deadline := time.Now().Add(20 * time.Second); strings.Count(s.text(), "Password, or where") < 2 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	s.answer("Password", "ampassword\n")
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("it ended with %v:\n%s", err, s.text())
+	}
+	configs, err := connection.ReadConfig(path)
+	if err != nil || len(configs) != 1 || *configs[0].Config.BaseURL != address {
+		t.Fatalf("%+v, %v", configs, err)
+	}
+	if content, err := os.ReadFile(filepath.Join(filepath.Dir(path), "am.password")); string(content) != "ampassword\n" {
+		t.Errorf("the password file holds %q, %v", content, err)
+	}
+	if strings.Contains(s.text(), "ampassword") || strings.Contains(s.text(), "wrong") {
+		t.Errorf("the terminal shows a password:\n%s", s.text())
+	}
+	if n := administrators(server); n > 0 {
+		t.Errorf("%d sessions of amsql are left", n)
+	}
+}
+
+func TestInitAddsASecondConnectionAndLeavesTheFirstAsItIs(t *testing.T) {
+	connect(t, simulator.Options{Profile: "pingam-8.1", Realms: 1, Users: 2, Sessions: 3, Deployments: []string{"otp", "host-name"}})
+	address := noConnection(t)
+	path := filepath.Join(t.TempDir(), "am.spc")
+	const first = "# mine\nconnection \"am\" {\n  plugin   = \"am\" # as it was\n  base_url = \"https://am.example.com/am\"\n}\n"
+	if err := os.WriteFile(path, []byte(first), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := process(t, "amsql", "init", "--config", path)
+	s := onTerminal(t, cmd)
+	s.answer("Name of the new connection", "am\n")
+	s.answer("The name must be new", "stage\n")
+	s.answer("Address of AM", address+"\n")
+	s.answer("User name", "amadmin\n")
+	s.answer("Password", "ampassword\n")
+	s.answer("Host name that AM is installed under", "am.example.com\n")
+	s.answer("Secret of the account's one-time passwords", "JBSWY3DPEHPK3PXP\n")
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("it ended with %v:\n%s", err, s.text())
+	}
+	s.await("from stage.am_session group by realm")
+	content, err := os.ReadFile(path)
+	if err != nil || !strings.HasPrefix(string(content), first) {
+		t.Errorf("the file holds, %v:\n%s", err, content)
+	}
+	configs, err := connection.ReadConfig(path)
+	if err != nil || len(configs) != 2 || configs[1].Name != "stage" {
+		t.Fatalf("%+v, %v", configs, err)
+	}
+	folder := filepath.Dir(path)
+	if c := configs[1].Config; *c.Host != "am.example.com" || *c.Password != "file:"+filepath.Join(folder, "am.stage.password") || *c.TOTPSecret != "file:"+filepath.Join(folder, "am.stage.totp") {
+		t.Errorf("it wrote %s, %s, %s", *c.Host, *c.Password, *c.TOTPSecret)
+	}
+	checkSecret(t, filepath.Join(folder, "am.stage.totp"))
+	if strings.Contains(s.text(), "JBSWY3DPEHPK3PXP") {
+		t.Errorf("the terminal shows the secret:\n%s", s.text())
+	}
+}
+
+func TestAnAddressMayBeCopiedFromABrowser(t *testing.T) {
+	for pasted, want := range map[string]string{
+		"https://am.example.com/am":                                          "https://am.example.com/am",
+		"https://am.example.com/am/":                                         "https://am.example.com/am",
+		"http://openam.example.org:8080/openam/XUI/#login/":                  "http://openam.example.org:8080/openam",
+		"https://am.example.com/am/XUI/?realm=/alpha&goto=x#login":           "https://am.example.com/am",
+		"https://am.example.com/am/console":                                  "https://am.example.com/am",
+		"https://am.example.com/am/ui-admin/#realms/%2F/dashboard":           "https://am.example.com/am",
+		"https://am.example.com/openam/UI/Login?realm=a":                     "https://am.example.com/openam",
+		"https://am.example.com/am/json/realms/root/sessions?_queryFilter=x": "https://am.example.com/am",
+		"https://openam-x.forgeblocks.com/platform/?realm=alpha#/":           "https://openam-x.forgeblocks.com/am",
+		"https://openam-x.forgeblocks.com/am/XUI/?realm=/alpha":              "https://openam-x.forgeblocks.com/am",
+		" am.example.com/am ":                                                "https://am.example.com/am",
+		"openam.example.org:8080/openam":                                     "https://openam.example.org:8080/openam",
+		"https://user:pass@am.example.com/am":                                "https://am.example.com/am",
+		"https://am.example.com":                                             "https://am.example.com",
+		"https://am.example.com/console-of-ours/am":                          "https://am.example.com/console-of-ours/am",
+		"nonsense":                "",
+		"ftp://am.example.com/am": "",
+		"https://":                "",
+		"":                        "",
+	} {
+		got, err := baseURL(pasted)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q becomes %q, %v; want %q", pasted, got, err, want)
+		}
 	}
 }

@@ -266,6 +266,7 @@ func (o *LogoutOptions) sessionsWhere(ctx context.Context, cmd *cobra.Command, w
 	if err := o.load(ctx, cmd, alone); err != nil {
 		return nil, err
 	}
+	alone.DB.Changing()
 	rows, err := alone.DB.Query(ctx, "select session_handle, username, realm, latest_access_time, max_idle_expiration_time, max_session_expiration_time, identity_type from am_session where (\n"+o.Where+"\n)")
 	if err != nil {
 		return nil, whereError(err)

@@ -51,8 +51,9 @@ func newPrune(streams terminal.Streams) *cobra.Command {
 		Short: "Remove old snapshots from a history",
 		Long: "prune keeps, of each server, all snapshots that are younger than --keep-all, the first of each\n" +
 			"hour that are younger than --hourly, the first of each day that are younger than --daily, and\n" +
-			"the latest; it removes the others, all or none (from a Parquet dataset one by one, each whole).\n" +
-			"Hours and days are UTC's.",
+			"the latest (where that one lacks shards, also the latest that has all); it removes the others,\n" +
+			"all or none (from a Parquet dataset one by one, each completely). It keeps snapshots that are\n" +
+			"ahead of this machine's clock, and says so. Hours and days are UTC's.",
 		Example: examples(
 			"what would go", "amsql snapshot prune --keep-all 7d --hourly 30d --daily 2y --dry-run",
 			"every night by cron", "30 3 * * * amsql snapshot prune --to /var/lib/amsql/history.db --keep-all 7d --hourly 30d --daily 2y",
@@ -86,7 +87,7 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 	if o.From == "" {
 		folder, err := history.Folder()
 		if err != nil {
-			return workspace.Usage("%v", err)
+			return workspace.Usage("%v, or give --to", err)
 		}
 		o.From = filepath.Join(folder, "history.db")
 	}
@@ -101,6 +102,9 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 	pruned, err := history.Prune(ctx, store, retention, time.Now(), o.DryRun)
 	for _, p := range pruned {
 		streams.Notice(o.describe(p))
+		if !p.Ahead.IsZero() {
+			streams.Notice(history.DescribeAhead(p.Server, p.Ahead))
+		}
 	}
 	if len(pruned) == 0 && err == nil {
 		streams.Notice(fmt.Sprintf("there is no snapshot in %s", store))

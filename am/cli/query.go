@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/shell"
@@ -22,7 +23,7 @@ type QueryOptions struct {
 
 	AllowWrites bool
 	Attach      []string // name=file
-	History     string   // a file
+	History     string   // a target
 
 	SQL       string // empty: from File, or standard input
 	File      string
@@ -67,20 +68,54 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.File, "file", "f", "", "read the SQL from a `file` (- for standard input)")
+	flags.StringVar(&o.Export, "export", "", "write the rows to a `file` instead, by its name's ending: "+render.FileExtensions())
+	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
+	o.addFlags(flags)
+	return cmd
+}
+
+func newShell(streams terminal.Streams) *cobra.Command {
+	var o QueryOptions
+	cmd := &cobra.Command{
+		Use:   "shell",
+		Short: "Ask questions in SQL, with completion and a history",
+		Long: "shell reads SQL and dot commands from the terminal. Tab completes tables, columns and realms;\n" +
+			".help lists the commands. It is what amsql query is without SQL.",
+		Example: examples(
+			"", "amsql shell",
+			"beside a table of your own", "amsql shell --csv leavers=leavers.csv",
+			"that may end sessions", "amsql shell --allow-writes",
+		),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noArguments(cmd, args); err != nil {
+				return err
+			}
+			if err := o.take(cmd, nil); err != nil {
+				return err
+			}
+			if !o.interactive(streams) {
+				return misuse(cmd, "amsql shell needs a terminal; amsql query runs SQL from an argument, a file or standard input")
+			}
+			return o.run(cmd.Context(), cmd, streams)
+		},
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+// addFlags adds the flags that the shell has, too.
+func (o *QueryOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the rows in this `format`: "+render.FormatNames())
 	flags.BoolVar(&o.Header, "header", true, "print the columns' names (table, csv, markdown)")
 	flags.StringVar(&o.Separator, "separator", ",", "separate values with this `character` (csv)")
 	flags.BoolVar(&o.LocalTime, "local-time", false, "print times in this machine's time zone instead of UTC")
-	flags.StringVar(&o.Export, "export", "", "write the rows to a `file` instead, by its name's ending: "+render.FileExtensions())
 	flags.BoolVar(&o.Timing, "timing", false, "print the time taken, the requests sent and the completeness to standard error")
-	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
 	o.CSVOptions.addFlags(flags)
 	flags.StringArrayVar(&o.Attach, "attach", nil, "add the tables of an SQLite file, which is only read, as `name=file`: the schema of that name; repeatable")
-	flags.StringVar(&o.History, "history", "", "add the history in a `file` of amsql snapshot, as the schema history")
+	flags.StringVar(&o.History, "history", "", "add the history at a `target` of amsql snapshot --to, as the schema history; default is the one in the user's data folder")
 	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions, set properties and write SQLite files; the flags below bound the first")
 	addEndingFlags(flags, &o.EndingOptions)
 	o.ConnectionOptions.addFlags(flags)
-	return cmd
 }
 
 // take completes the options by the arguments and checks them.
@@ -140,7 +175,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 	if err := attachFiles(cmd, w, o.Attach); err != nil {
 		return err
 	}
-	if err := w.AttachHistory(ctx, o.History); err != nil {
+	if err := w.AttachHistory(ctx, o.History, sql); err != nil {
 		return err
 	}
 	defer w.Abandon()

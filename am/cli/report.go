@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -154,6 +155,10 @@ type ReportOptions struct {
 	Args           []string
 	Reports        string // a folder
 	Compare        string // an earlier run in JSON
+	Severity       string // of reports: this one and graver ones
+	Baseline       string // an earlier run in JSON
+	Exceptions     string // a file
+	Policy         string // a file
 	FailOnFindings bool
 }
 
@@ -169,6 +174,7 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 			"one report with other limits", "amsql report run idle --arg idle_minutes=30",
 			"what has changed since an earlier run", "amsql report run --all --format json --out today.json --compare yesterday.json",
 			"in a pipeline: exit status 3 where there are findings", "amsql report run over-quota disabled-users --fail-on-findings",
+			"only what is grave, new and not accepted", "amsql report run --all --severity high --baseline accepted.json --exceptions exceptions.hcl --fail-on-findings",
 		),
 		ValidArgsFunction: reportNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -178,11 +184,15 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.All, "all", false, "run all reports")
-	flags.StringVar(&o.Format, "format", "markdown", "write the answers in this `format`: "+strings.Join(render.ReportFormats, "|"))
+	flags.StringVar(&o.Severity, "severity", "", "run only the reports of this `severity` and graver ones: "+strings.Join(report.Severities, "|"))
+	flags.StringVar(&o.Format, "format", "", "write the answers in this `format`: "+strings.Join(render.ReportFormats, "|")+" (default by the ending of --out, else markdown)")
 	flags.StringVar(&o.Out, "out", "", "write to a `file`, which is there whole or not at all")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give a parameter of the reports its value, as `name=value`; repeatable")
 	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
 	flags.StringVar(&o.Compare, "compare", "", "say what has changed since the run in this `file`, written with --format json")
+	flags.StringVar(&o.Policy, "policy", "", policyUsage)
+	flags.StringVar(&o.Baseline, "baseline", "", "accept the findings of the run in this `file`, written with --format json")
+	flags.StringVar(&o.Exceptions, "exceptions", "", "accept the findings that this `file` lists with a reason and a day; docs/reports.md")
 	flags.BoolVar(&o.FailOnFindings, "fail-on-findings", false, "end with exit status 3 where a report has findings")
 	o.addFlags(flags)
 	return cmd
@@ -193,11 +203,9 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	if err != nil {
 		return err
 	}
-	var earlier *report.Run
-	if o.Compare != "" {
-		if earlier, err = report.Read(o.Compare); err != nil {
-			return workspace.Usage("--compare: %v", err)
-		}
+	files, err := o.read(order)
+	if err != nil {
+		return err
 	}
 	w, err := o.workspace(ctx, streams)
 	if err != nil {
@@ -205,17 +213,27 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	}
 	defer w.Close(ctx)
 	order.Tables = am.Census(false, w.Connections...)
-	run, err := order.Run(ctx)
-	if err != nil {
+	if err := order.Check(ctx, files.exceptions); err != nil {
 		return misusedParameter(err)
 	}
-	if earlier != nil {
-		if err := run.Compare(earlier); err != nil {
+	run, err := order.Run(ctx)
+	if err != nil {
+		return err
+	}
+	notices, err := run.Accept(files.baseline, files.exceptions)
+	if err != nil {
+		return err
+	}
+	if files.earlier != nil {
+		if err := run.Compare(files.earlier); err != nil {
 			return err
 		}
 	}
 	if err := o.write(run, streams); err != nil {
 		return err
+	}
+	for _, notice := range notices {
+		w.Notices.Add(notice)
 	}
 	if !run.Complete {
 		w.Notices.Add("sessions can be missing from the reports: their evidence says in which realms and why")
@@ -226,6 +244,38 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	return nil
 }
 
+// reportFiles are what a run is held against.
+type reportFiles struct {
+	earlier, baseline *report.Run // nil: none
+	exceptions        []*report.Exception
+}
+
+// read reads the files that flags name.
+func (o *ReportOptions) read(order report.Order) (files reportFiles, err error) {
+	for _, of := range []struct {
+		flag, path string
+		run        **report.Run
+	}{{"compare", o.Compare, &files.earlier}, {"baseline", o.Baseline, &files.baseline}} {
+		if of.path == "" {
+			continue
+		}
+		if *of.run, err = report.Read(of.path); err != nil {
+			return files, workspace.Usage("--%s: %v", of.flag, err)
+		}
+	}
+	if o.Exceptions == "" {
+		return files, nil
+	}
+	all, err := reports(o.Reports)
+	if err == nil {
+		files.exceptions, err = report.ReadExceptions(o.Exceptions, all)
+	}
+	if err != nil {
+		return files, workspace.Usage("--exceptions: %v", err)
+	}
+	return files, nil
+}
+
 // order is the reports and their parameters.
 func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error) {
 	switch {
@@ -233,8 +283,11 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 		return order, misuse(cmd, "there are names and --all: give one of them")
 	case !o.All && len(o.Names) == 0:
 		return order, misuse(cmd, "name reports, or give --all; amsql report list has them")
-	case !slices.Contains(render.ReportFormats, o.Format):
-		return order, misuse(cmd, "--format %q is none of %s", o.Format, strings.Join(render.ReportFormats, ", "))
+	case o.Severity != "" && !slices.Contains(report.Severities, o.Severity):
+		return order, misuse(cmd, "invalid --severity %q: must be one of %s", o.Severity, strings.Join(report.Severities, ", "))
+	}
+	if err := o.format(cmd); err != nil {
+		return order, err
 	}
 	if o.All {
 		order.Reports, err = reports(o.Reports)
@@ -244,10 +297,20 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 	if err != nil {
 		return order, err
 	}
+	if o.Severity != "" {
+		order.Reports = report.AtLeast(order.Reports, o.Severity)
+	}
+	if len(order.Reports) == 0 {
+		return order, misuse(cmd, "none of the reports is of severity %s or graver", o.Severity)
+	}
 	if o.Format == "csv" && len(order.Reports) > 1 {
 		return order, misuse(cmd, "csv takes the rows of one report, and there are %d: run them one by one, or take --format json", len(order.Reports))
 	}
-	order.Version, order.Values = version(), map[string]string{}
+	policy, err := readPolicy(o.Policy)
+	if err != nil {
+		return order, err
+	}
+	order.Version, order.Values = version(), policy.Values(order.Reports)
 	for _, arg := range o.Args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || name == "" {
@@ -256,6 +319,21 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 		order.Values[name] = value
 	}
 	return order, nil
+}
+
+// format is settled by --format, else by the ending of --out; the two must not contradict each other.
+func (o *ReportOptions) format(cmd *cobra.Command) error {
+	meant := render.ReportFormat(o.Out)
+	switch {
+	case o.Format != "" && !slices.Contains(render.ReportFormats, o.Format):
+		return misuse(cmd, "--format %q is none of %s", o.Format, strings.Join(render.ReportFormats, ", "))
+	case o.Format != "" && meant != "" && o.Format != meant:
+		return misuse(cmd, "--format is %s, and the name %s ends as %s does", o.Format, o.Out, meant)
+	case o.Format == "" && meant == "" && filepath.Ext(o.Out) != "":
+		return misuse(cmd, "the ending of --out %s means no format: give --format", o.Out)
+	}
+	o.Format = cmp.Or(o.Format, meant, "markdown")
+	return checkOut(o.Out)
 }
 
 // workspace opens the one connection, or the aggregator, that the reports ask.
@@ -296,21 +374,48 @@ func (o *ReportOptions) write(run *report.Run, streams terminal.Streams) error {
 		out.Buffer = b
 		return out.Finish()
 	}
-	if err := o.writeFile(b.Bytes()); err != nil {
-		return fmt.Errorf("--out: write %s: %w; nothing was changed there", o.Out, err)
+	if err := writeOut(o.Out, b.Bytes(), false); err != nil {
+		return err
 	}
 	streams.Notice(fmt.Sprintf("%s with %s written to %s", english.Plural(len(run.Results), "report", ""), english.Plural(run.Findings, "finding", ""), o.Out))
 	return nil
 }
 
-func (o *ReportOptions) writeFile(content []byte) error {
-	file, err := render.CreateWholeFile(o.Out)
+// checkOut finds before the scan that a file cannot be written.
+func checkOut(path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := render.CreateWholeFile(path)
 	if err != nil {
-		return err
+		return outError(path, err)
+	}
+	file.Discard()
+	return nil
+}
+
+func outError(path string, err error) error {
+	return fmt.Errorf("--out: write %s: %w; nothing was changed there", path, err)
+}
+
+// writeOut writes a file that has all of the content, or is as it was before. Only its owner can read it unless it is shared.
+func writeOut(path string, content []byte, shared bool) error {
+	file, err := render.CreateWholeFile(path)
+	if err != nil {
+		return outError(path, err)
 	}
 	defer file.Discard()
-	if _, err := file.Write(content); err != nil {
-		return err
+	if shared {
+		err = file.Share()
 	}
-	return file.Commit()
+	if err == nil {
+		_, err = file.Write(content)
+	}
+	if err == nil {
+		err = file.Commit()
+	}
+	if err != nil {
+		return outError(path, err)
+	}
+	return nil
 }

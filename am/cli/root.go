@@ -15,13 +15,19 @@ import (
 // commands in the order of the help.
 var commands = []func(terminal.Streams) *cobra.Command{
 	newQuery,
+	newShell,
+	newWho,
+	newTables,
 	newInit,
 	newDoctor,
 	newSnapshot,
+	newWatch,
 	newLogout,
 	newExec,
 	newMethods,
 	newReport,
+	newPolicy,
+	newMetrics,
 	newDemo,
 	newSimulate,
 	newCompletion,
@@ -45,10 +51,12 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 		Args:              noArguments,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return refuseEmpty(cmd) },
+		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	root.SetVersionTemplate(versionLine() + "\n")
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)

@@ -76,7 +76,7 @@ func simulators(ts *testscript.TestScript) *[]*simulator.Server {
 	return ts.Value(simulatorsKey{}).(*[]*simulator.Server)
 }
 
-// noon is the time on the clock of every simulated AM in the scripts, so that times can be compared.
+// noon is the time on the clock of the simulated AMs in the scripts that are not live, so that times can be compared.
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 123e6, time.UTC)
 
 func simulateCommand(ts *testscript.TestScript, _ bool, args []string) {
@@ -88,7 +88,11 @@ func simulateCommand(ts *testscript.TestScript, _ bool, args []string) {
 	flags.IntVar(&options.Users, "users", 6, "")
 	flags.IntVar(&options.Sessions, "sessions", 12, "")
 	flags.IntVar(&options.ListCap, "list-cap", 0, "")
+	live := flags.Bool("live", false, "") // by the clock of this machine
 	ts.Check(flags.Parse(args))
+	if *live {
+		options.Clock = nil
+	}
 	server, err := simulator.New(options)
 	ts.Check(err)
 	listening := httptest.NewServer(server)

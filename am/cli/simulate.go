@@ -15,8 +15,9 @@ import (
 
 // SimulateOptions are those of amsql simulate.
 type SimulateOptions struct {
-	Listen    string
-	Simulator simulator.Options
+	Listen     string
+	TokenStore string // address; empty: none
+	Simulator  simulator.Options
 }
 
 func newSimulate(streams terminal.Streams) *cobra.Command {
@@ -32,6 +33,7 @@ func newSimulate(streams terminal.Streams) *cobra.Command {
 			"in another, after the lines that it printed", `amsql query "select count(*) from am_session"`,
 			"a PingAM whose lists are cut at 50 rows", "amsql simulate --profile pingam-8.1 --list-cap 50",
 			"a token store that stops before AM's own cap", "amsql simulate --sessions 3000 --list-cap 5000 --deployment store-limit-1000",
+			"its token store besides, over LDAP", "amsql simulate --token-store 127.0.0.1:1636",
 			"a server as just installed", "amsql simulate --realms 0 --users 0 --sessions 0",
 		),
 		Args: noArguments,
@@ -39,6 +41,7 @@ func newSimulate(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "listen on this `address`; port 0 is any that is free")
+	flags.StringVar(&o.TokenStore, "token-store", "", "serve the token store, in which AM keeps the same sessions, over LDAP and LDAPS on this `address`")
 	flags.StringVar(&o.Simulator.Profile, "profile", "openam", "simulate this `product`: "+strings.Join(simulator.Profiles(), "|"))
 	flags.IntVar(&o.Simulator.Realms, "realms", 2, "the `number` of realms beside the root")
 	flags.IntVar(&o.Simulator.Users, "users", 50, "the `number` of users in all")
@@ -72,9 +75,15 @@ func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams t
 	if err != nil {
 		return misuse(cmd, "%s", strings.TrimPrefix(err.Error(), "simulator: "))
 	}
+	if o.TokenStore != "" && o.Simulator.Profile == "aic" {
+		return misuse(cmd, "--token-store: nobody outside of Advanced Identity Cloud reaches its token store: choose another --profile")
+	}
 	s, err := startSimulation(ctx, server, o.Listen)
 	if err != nil {
 		return workspace.Usage("%v", err)
+	}
+	if err := s.startTokenStore(ctx, o.TokenStore); err != nil {
+		return cmp.Or(workspace.Usage("%v", err), s.stop())
 	}
 	settings, forget, err := s.settings()
 	if err != nil {

@@ -3,6 +3,10 @@ package cli
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -10,12 +14,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-ldap/ldap/v3"
+
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // export is a line of standard output of amsql simulate.
-var export = regexp.MustCompile(`^export (\w+)=([\w:/.,-]+)$`)
+var export = regexp.MustCompile(`^export (\w+)=([\w:/.,=-]+)$`)
 
 // simulate runs amsql simulate and sets the environment as it prints, until the test ends.
 func simulate(t *testing.T, lines int, args ...string) (stop func() (stderr string, status int)) {
@@ -124,6 +130,39 @@ func TestASimulationMisbehavesAsTold(t *testing.T) {
 	}
 }
 
+func TestASimulationServesItsTokenStore(t *testing.T) {
+	for _, c := range []struct {
+		lines int
+		args  []string
+	}{{7, []string{"--profile", "pingam-8.1"}}, {6, []string{"--deployment", "token-store-plain"}}} {
+		stop := simulate(t, c.lines, append(c.args, "--token-store", "127.0.0.1:0", "--users", "9", "--sessions", "30")...)
+		pinned := &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(state tls.ConnectionState) error {
+			if shown := sha256.Sum256(state.PeerCertificates[0].Raw); hex.EncodeToString(shown[:]) != os.Getenv("AM_TOKEN_STORE_FINGERPRINT") {
+				return errors.New("another certificate")
+			}
+			return nil
+		}}
+		conn, err := ldap.DialURL(os.Getenv("AM_TOKEN_STORE_URL"), ldap.DialWithTLSConfig(pinned))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Bind(os.Getenv("AM_TOKEN_STORE_BIND_DN"), os.Getenv("AM_TOKEN_STORE_PASSWORD")); err != nil {
+			t.Error(err)
+		}
+		sessions := &ldap.SearchRequest{BaseDN: "ou=tokens", Scope: ldap.ScopeWholeSubtree, Filter: "(coreTokenType=SESSION)"}
+		if c.lines == 6 {
+			sessions.BaseDN = "ou=tokens,dc=openam,dc=example,dc=org"
+		}
+		if answer, err := conn.Search(sessions); err != nil || len(answer.Entries) < 31 {
+			t.Errorf("%v: %v", c.args, err)
+		}
+		if stderr, status := stop(); status != statusFine {
+			t.Errorf("status %d, standard error %q", status, stderr)
+		}
+		_ = conn.Close()
+	}
+}
+
 func TestDeploymentsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/cli.md")
 	if err != nil {
@@ -148,6 +187,8 @@ func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 	}{
 		{[]string{"--listen", taken.Addr().String()}, "the port is taken: choose another, or 127.0.0.1:0 for any that is free"},
 		{[]string{"--listen", "nonsense"}, "--listen nonsense: "},
+		{[]string{"--listen", "127.0.0.1:0", "--token-store", taken.Addr().String()}, "--token-store " + taken.Addr().String() + ": the port is taken"},
+		{[]string{"--token-store", "127.0.0.1:0", "--profile", "aic"}, "nobody outside of Advanced Identity Cloud reaches its token store"},
 		{[]string{"--profile", "other"}, `"other" is none of openam, am-5.5, am-7, pingam-8.1, aic; see amsql simulate --help`},
 		{[]string{"--users", "-1"}, "-1 is negative; see amsql simulate --help"},
 		{[]string{"--users", "many"}, "see amsql simulate --help"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -21,24 +22,58 @@ type simulation struct {
 	listener net.Listener
 	http     *http.Server
 	done     chan error
+
+	tokens   *simulator.TokenStore // nil: none listens
+	tokensAt netip.AddrPort
 }
 
-func startSimulation(ctx context.Context, server *simulator.Server, address string) (*simulation, error) {
+// listen takes the address that a flag names.
+func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("--listen %s: the port is taken: choose another, or 127.0.0.1:0 for any that is free", address)
+		return nil, fmt.Errorf("--%s %s: the port is taken: choose another, or 127.0.0.1:0 for any that is free", flag, address)
 	case err != nil:
-		return nil, fmt.Errorf("--listen %s: %w", address, err)
+		return nil, fmt.Errorf("--%s %s: %w", flag, address, err)
+	}
+	return listener, nil
+}
+
+func startSimulation(ctx context.Context, server *simulator.Server, address string) (*simulation, error) {
+	listener, err := listen(ctx, "listen", address)
+	if err != nil {
+		return nil, err
 	}
 	s := &simulation{
 		server:   server,
 		listener: listener,
 		http:     &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second},
-		done:     make(chan error, 1),
+		done:     make(chan error, 2),
 	}
 	go func() { s.done <- s.http.Serve(listener) }()
 	return s, nil
+}
+
+// startTokenStore serves the same sessions over LDAP, unless the address is empty.
+func (s *simulation) startTokenStore(ctx context.Context, address string) error {
+	if address == "" {
+		return nil
+	}
+	listener, err := listen(ctx, "token-store", address)
+	if err != nil {
+		return err
+	}
+	tokens, err := s.server.NewTokenStore()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	s.tokens, s.tokensAt = tokens, addressOf(listener)
+	go func() {
+		if err := tokens.Serve(listener); !errors.Is(err, net.ErrClosed) {
+			s.done <- fmt.Errorf("token store: %w", err)
+		}
+	}()
+	return nil
 }
 
 // wait ends with the context, or when the server cannot go on.
@@ -54,6 +89,9 @@ func (s *simulation) wait(ctx context.Context) error {
 // stop cuts off who is still connected: a simulation owes nobody an answer.
 func (s *simulation) stop() error {
 	err := s.http.Close()
+	if s.tokens != nil {
+		err = errors.Join(err, s.tokens.Close())
+	}
 	if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
 		return served
 	}
@@ -61,20 +99,21 @@ func (s *simulation) stop() error {
 }
 
 func (s *simulation) url() string {
-	return "http://" + s.reachable().String() + s.server.ContextPath()
+	return "http://" + reachable(s.address()).String() + s.server.ContextPath()
 }
 
 // reachable is the address for a client on this machine.
-func (s *simulation) reachable() netip.AddrPort {
-	address := s.address()
+func reachable(address netip.AddrPort) netip.AddrPort {
 	if !address.Addr().IsUnspecified() {
 		return address
 	}
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), address.Port())
 }
 
-func (s *simulation) address() netip.AddrPort {
-	address := s.listener.Addr().(*net.TCPAddr).AddrPort()
+func (s *simulation) address() netip.AddrPort { return addressOf(s.listener) }
+
+func addressOf(l net.Listener) netip.AddrPort {
+	address := l.Addr().(*net.TCPAddr).AddrPort()
 	return netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
 }
 
@@ -84,7 +123,7 @@ type setting struct{ name, value string }
 // settings are what connects amsql to the simulation. The key of a service account goes to a file that only its owner
 // can read; forget removes it.
 func (s *simulation) settings() (settings []setting, forget func(), err error) {
-	settings = []setting{{"AM_URL", s.url()}}
+	settings = append([]setting{{"AM_URL", s.url()}}, s.tokenStoreSettings()...)
 	forget = func() {}
 	id, key := s.server.ServiceAccount()
 	if id == "" {
@@ -106,6 +145,24 @@ func (s *simulation) settings() (settings []setting, forget func(), err error) {
 		setting{"AM_SERVICE_ACCOUNT_JWK", "file:" + file.Name()},
 		setting{"AM_REALMS", "/alpha,/bravo"},
 	), forget, nil
+}
+
+// tokenStoreSettings are what connects amsql to the token store, by the account that sees every session and no token.
+func (s *simulation) tokenStoreSettings() []setting {
+	if s.tokens == nil {
+		return nil
+	}
+	dn, password := s.tokens.Account("amsql-reader")
+	account := []setting{{"AM_TOKEN_STORE_BIND_DN", dn}, {"AM_TOKEN_STORE_PASSWORD", password}}
+	address := reachable(s.tokensAt).String()
+	certificate := s.tokens.Certificate()
+	if certificate == nil {
+		return append([]setting{{"AM_TOKEN_STORE_URL", "ldap://" + address}}, account...)
+	}
+	return append([]setting{
+		{"AM_TOKEN_STORE_URL", "ldaps://" + address},
+		{"AM_TOKEN_STORE_FINGERPRINT", fmt.Sprintf("%x", sha256.Sum256(certificate))},
+	}, account...)
 }
 
 // export is the shell's command for a setting.

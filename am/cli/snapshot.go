@@ -19,9 +19,6 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// clockSkew is how far another machine's clock may be ahead.
-const clockSkew = time.Minute
-
 // SnapshotOptions are those of amsql snapshot.
 type SnapshotOptions struct {
 	ConnectionOptions
@@ -110,7 +107,7 @@ func (o *SnapshotOptions) complete() error {
 	}
 	folder, err := history.Folder()
 	if err != nil {
-		return workspace.Usage("%v", err)
+		return workspace.Usage("%v, or give --to and --key-file", err)
 	}
 	o.To = cmp.Or(o.To, filepath.Join(folder, "history.db"))
 	o.KeyFile = cmp.Or(o.KeyFile, filepath.Join(folder, "fingerprint.key"))
@@ -132,7 +129,7 @@ func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock fun
 	if span, other := engine.ParseSpan(o.At); other == nil && span > 0 {
 		at, err = now.Truncate(span), nil
 	}
-	if err != nil || at.After(now.Add(clockSkew)) {
+	if err != nil || at.After(now.Add(history.Tolerance)) {
 		return shard, nil, workspace.Usage("--at: %q is neither a time, such as 2026-11-17T03:00:00Z, that is not to come, nor a span such as 1h", o.At)
 	}
 	return shard, func() time.Time { return at }, nil
@@ -195,6 +192,9 @@ func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.T
 		english.Plural(count, "realm", ""), cmp.Or(strings.Join(realms, ", "), "none listed"), store))
 	for _, missing := range t.Missing {
 		tell("the snapshot is without " + missing)
+	}
+	if !t.Ahead.IsZero() {
+		tell(history.DescribeAhead(t.Server, t.Ahead))
 	}
 	if t.NewKey {
 		tell("the fingerprints are of another key than those before, so that no session is known from earlier snapshots: " +

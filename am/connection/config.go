@@ -1,14 +1,22 @@
 package connection
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+
+	"github.com/amsql/steampipe-plugin-am/am/cts"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -17,6 +25,7 @@ import (
 type Config struct {
 	BaseURL   *string  `hcl:"base_url,optional" env:"AM_URL"`
 	Realms    []string `hcl:"realms,optional" env:"AM_REALMS"`
+	Host      *string  `hcl:"host,optional" env:"AM_HOST"`
 	API       *string  `hcl:"api,optional" env:"AM_API"`
 	ListCap   *int     `hcl:"list_cap,optional"`
 	UserCap   *int     `hcl:"user_list_cap,optional"`
@@ -35,6 +44,16 @@ type Config struct {
 	ServiceAccountJWK *string `hcl:"service_account_jwk,optional" env:"AM_SERVICE_ACCOUNT_JWK" kind:"service_account" secret:"yes"`
 	CookieName        *string `hcl:"cookie_name,optional" env:"AM_COOKIE_NAME"`
 
+	TokenStoreURL         *string `hcl:"token_store_url,optional" env:"AM_TOKEN_STORE_URL" store:"yes"`
+	TokenStoreBaseDN      *string `hcl:"token_store_base_dn,optional" env:"AM_TOKEN_STORE_BASE_DN" store:"yes"`
+	TokenStoreBindDN      *string `hcl:"token_store_bind_dn,optional" env:"AM_TOKEN_STORE_BIND_DN" store:"yes"`
+	TokenStorePassword    *string `hcl:"token_store_password,optional" env:"AM_TOKEN_STORE_PASSWORD" store:"yes" secret:"yes"`
+	TokenStoreCAFile      *string `hcl:"token_store_ca_file,optional" env:"AM_TOKEN_STORE_CA_FILE" store:"yes"`
+	TokenStoreFingerprint *string `hcl:"token_store_fingerprint,optional" env:"AM_TOKEN_STORE_FINGERPRINT" store:"yes"`
+	TokenStoreCertFile    *string `hcl:"token_store_client_cert_file,optional" store:"yes"`
+	TokenStoreKeyFile     *string `hcl:"token_store_client_key_file,optional" store:"yes"`
+	TokenStoreObjects     *bool   `hcl:"token_store_objects,optional" env:"AM_TOKEN_STORE_OBJECTS" store:"yes"`
+
 	MaxConcurrency *int     `hcl:"max_concurrency,optional"`
 	RateLimit      *float64 `hcl:"rate_limit,optional"`
 	MaxRetries     *int     `hcl:"max_retries,optional"`
@@ -52,10 +71,12 @@ func Environment() (Config, bool) {
 }
 
 // complete fills in what the environment has, reads secrets from where they are, and leaves c as it is. Credentials
-// in the environment count only where the configuration has none, or some of the same kind.
+// in the environment count only where the configuration has none, or some of the same kind; a token store, only where the
+// deployment or its store is the environment's as well: that of one deployment lists no sessions of another.
 func (c Config) complete() (Config, error) {
 	v := reflect.ValueOf(&c).Elem()
 	kinds := map[string]bool{}
+	store := c.BaseURL == nil || c.TokenStoreURL != nil
 	for i := range v.NumField() {
 		if kind := v.Type().Field(i).Tag.Get("kind"); kind != "" && !v.Field(i).IsZero() {
 			kinds[kind] = true
@@ -64,8 +85,10 @@ func (c Config) complete() (Config, error) {
 	for i := range v.NumField() {
 		field, tag := v.Field(i), v.Type().Field(i).Tag
 		kind := tag.Get("kind")
-		if kind == "" || len(kinds) == 0 || kinds[kind] {
-			fill(field, os.Getenv(tag.Get("env")))
+		if (kind == "" || len(kinds) == 0 || kinds[kind]) && (tag.Get("store") == "" || store) {
+			if err := fill(field, os.Getenv(tag.Get("env"))); err != nil {
+				return c, fmt.Errorf("%s: %w", tag.Get("env"), err)
+			}
 		}
 		if tag.Get("secret") == "" || field.IsNil() {
 			continue
@@ -80,7 +103,7 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-func fill(field reflect.Value, value string) {
+func fill(field reflect.Value, value string) error {
 	switch {
 	case value == "" || !field.IsZero():
 	case field.Kind() == reflect.Slice:
@@ -89,17 +112,31 @@ func fill(field reflect.Value, value string) {
 			list = append(list, strings.TrimSpace(element))
 		}
 		field.Set(reflect.ValueOf(list))
+	case field.Type() == reflect.TypeFor[*bool]():
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return fmt.Errorf("%q must be true or false", value)
+		}
+		field.Set(reflect.ValueOf(&b))
 	default:
 		field.Set(reflect.ValueOf(&value))
 	}
+	return nil
 }
 
 // Secret reads a secret that stands elsewhere: file:PATH, env:NAME. Line ends around it and a byte-order mark do not belong to
-// it. Anything else is the secret itself.
+// it; UTF-16 with a mark is read, as PowerShell writes it. Anything else is the secret itself.
 func Secret(value string) (string, error) {
 	if path, ok := strings.CutPrefix(value, "file:"); ok {
 		content, err := os.ReadFile(path)
-		return strings.Trim(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"), err
+		if err != nil {
+			return "", err
+		}
+		text, _, err := transform.Bytes(unicode.BOMOverride(encoding.Nop.NewDecoder()), content)
+		if err != nil || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
+			return "", fmt.Errorf("%s is not text in UTF-8: save it as such", path)
+		}
+		return strings.Trim(string(text), "\r\n"), nil
 	}
 	if name, ok := strings.CutPrefix(value, "env:"); ok {
 		if os.Getenv(name) == "" {
@@ -131,7 +168,7 @@ func (c Config) rest() (rest.Config, error) {
 		return rest.Config{}, err
 	}
 	return rest.Config{
-		BaseURL: value(c.BaseURL), Realm: RealmPath(value(c.LoginRealm)), CookieName: value(c.CookieName), API: value(c.API),
+		BaseURL: value(c.BaseURL), Host: value(c.Host), Realm: RealmPath(value(c.LoginRealm)), CookieName: value(c.CookieName), API: value(c.API),
 		MaxConcurrency: value(c.MaxConcurrency),
 		Credentials:    credentials,
 		Transport: rest.Transport{
@@ -186,6 +223,41 @@ func (c Config) inventory() (inventory.Options, error) {
 	return inventory.Options{
 		Realms: realms, ListCap: value(c.ListCap), UserListCap: value(c.UserCap), OnTruncation: truncation, OnRealmError: failure,
 	}, nil
+}
+
+// tokenStore is the store that the configuration names; nil where it names none.
+func (c Config) tokenStore(timeout time.Duration) (*cts.Config, error) {
+	named := ""
+	v := reflect.ValueOf(c)
+	for i := range v.NumField() {
+		if tag := v.Type().Field(i).Tag; tag.Get("store") != "" && !v.Field(i).IsZero() {
+			named, _, _ = strings.Cut(tag.Get("hcl"), ",")
+		}
+	}
+	if named == "" {
+		return nil, nil
+	}
+	if value(c.TokenStoreURL) == "" {
+		return nil, fmt.Errorf("token_store_url is missing, although there is %s", named)
+	}
+	var urls []string
+	for address := range strings.SplitSeq(*c.TokenStoreURL, ",") {
+		urls = append(urls, strings.TrimSpace(address))
+	}
+	store := &cts.Config{
+		URLs: urls, BaseDN: value(c.TokenStoreBaseDN), BindDN: value(c.TokenStoreBindDN), Timeout: timeout, Objects: value(c.TokenStoreObjects),
+		TLS: cts.TLS{
+			CAFile: value(c.TokenStoreCAFile), Fingerprint: value(c.TokenStoreFingerprint),
+			CertFile: value(c.TokenStoreCertFile), KeyFile: value(c.TokenStoreKeyFile),
+		},
+	}
+	return store, nil
+}
+
+// readTokenStorePassword reads the password again, from where the configuration as given says that it is.
+func (c Config) readTokenStorePassword() (string, error) {
+	full, err := c.complete()
+	return value(full.TokenStorePassword), err
 }
 
 // RealmPath is the full path of a realm as people write it in flags and configurations: alpha and /alpha/ are /alpha.

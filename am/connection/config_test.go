@@ -136,6 +136,7 @@ func TestConfigurationErrorsNameTheArgumentAndNoSecret(t *testing.T) {
 		`proxy "nowhere"`:               full(func(c *Config) { c.Proxy = pointer("nowhere") }),
 		"client_cert_file":              full(func(c *Config) { c.ClientCertFile = pointer("/none") }),
 		"service_account_id and servic": full(func(c *Config) { c.Username, c.Password, c.ServiceAccountID = nil, nil, pointer("id") }),
+		`host "https://am/x"`:           full(func(c *Config) { c.Host = pointer("https://am/x") }),
 		"white space":                   full(func(c *Config) { c.Username, c.Password, c.SSOToken = nil, nil, pointer("hunter2\nhunter2") }),
 	} {
 		clearEnvironment(t)
@@ -324,5 +325,40 @@ func TestARealmIsItsPathHoweverItIsWritten(t *testing.T) {
 	c, err := Open("am", Config{BaseURL: pointer("http://localhost/am"), Username: pointer("a"), Password: pointer("b")}, Host{})
 	if err != nil || !reflect.DeepEqual(c.Options().Realms, []string{"/alpha", "/bravo"}) {
 		t.Errorf("%v, %v", c.Options().Realms, err)
+	}
+}
+
+func TestASecretIsReadFromFilesOfOtherPlatforms(t *testing.T) {
+	for name, c := range map[string]struct {
+		content, want, err string
+	}{
+		"UTF-8":                {"päss\n", "päss", ""},
+		"a mark in front":      {"\ufeffpäss\r\n", "päss", ""},
+		"UTF-16 of PowerShell": {"\xff\xfep\x00\xe4\x00s\x00s\x00\r\x00\n\x00", "päss", ""},
+		"UTF-16 big-endian":    {"\xfe\xff\x00p\x00\xe4\x00s\x00s", "päss", ""},
+		"blanks are kept":      {" päss \n", " päss ", ""},
+		"Latin-1":              {"p\xe4ss\n", "", "is not text in UTF-8"},
+		"UTF-16 without mark":  {"p\x00s\x00", "", "is not text in UTF-8"},
+	} {
+		path := filepath.Join(t.TempDir(), "password")
+		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Secret("file:" + path)
+		if got != c.want || (err == nil) != (c.err == "") || err != nil && (!strings.Contains(err.Error(), c.err) || !strings.Contains(err.Error(), path)) {
+			t.Errorf("%s: %q, %v; want %q, %q", name, got, err, c.want, c.err)
+		}
+	}
+}
+
+func TestTheHostNameComesFromTheEnvironmentToo(t *testing.T) {
+	clearEnvironment(t)
+	t.Setenv("AM_HOST", "am.example.com")
+	full, err := Config{BaseURL: pointer("http://10.0.0.1/am"), SSOToken: pointer("x")}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := full.rest(); err != nil || c.Host != "am.example.com" {
+		t.Errorf("host %q, %v", c.Host, err)
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/amsql/steampipe-plugin-am/am/cts"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -25,6 +28,7 @@ type Host struct {
 type Connection struct {
 	name      string
 	client    *rest.Client
+	store     *cts.Store // nil: there is none
 	inventory *inventory.Inventory
 	options   inventory.Options
 }
@@ -52,12 +56,54 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	}
 	restConfig.Logger, restConfig.UserAgent, restConfig.Ask = host.Logger, host.UserAgent, attended(host.Ask)
 	restConfig.ReadCredentials = config.readCredentials
+	host.Notify = oneAtATime(host.Notify)
 	options.Notify, options.Progress, options.Shard = host.Notify, host.Progress, host.Shard
 	client, err := rest.New(shared(restConfig, host.Shard))
 	if err != nil {
 		return nil, &ConfigError{err}
 	}
-	return &Connection{name: name, client: client, inventory: inventory.New(client, options), options: options}, nil
+	store, err := openStore(config, full, restConfig.Transport.Timeout, client, host)
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	if store != nil {
+		options.Store, options.Patience = store, patience(restConfig.Transport.Timeout)
+	}
+	return &Connection{name: name, client: client, store: store, inventory: inventory.New(client, options), options: options}, nil
+}
+
+// patience is how long AM may take for what the token store can do without: with it, and a sign-in that is given up
+// some seconds later, amsql has ended within the timeout.
+func patience(timeout time.Duration) time.Duration {
+	if timeout == 0 {
+		return 0
+	}
+	return min(timeout/3, inventory.DefaultPatience)
+}
+
+// openStore opens the token store of a configuration; nil where it names none. The times in it are AM's, and so is its clock.
+func openStore(given, full Config, timeout time.Duration, client *rest.Client, host Host) (*cts.Store, error) {
+	store, err := full.tokenStore(timeout)
+	if store == nil || err != nil {
+		return nil, err
+	}
+	store.Now, store.Notify, store.Logger = client.Now, host.Notify, host.Logger
+	if full.TokenStorePassword != nil {
+		store.Password = given.readTokenStorePassword
+	}
+	return cts.New(*store)
+}
+
+// oneAtATime makes a function of any number of goroutines of one that takes a notice at a time.
+func oneAtATime(notify func(string)) func(string) {
+	var mu sync.Mutex
+	return func(notice string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if notify != nil {
+			notify(notice)
+		}
+	}
 }
 
 // unattended is the key of a context's value: nobody is asked.
@@ -96,6 +142,9 @@ func (c *Connection) BaseURL() string { return c.client.BaseURL() }
 // Client speaks to the connection's AM.
 func (c *Connection) Client() *rest.Client { return c.client }
 
+// TokenStore is the connection's token store; nil where it has none.
+func (c *Connection) TokenStore() *cts.Store { return c.store }
+
 // Inventory lists the connection's sessions.
 func (c *Connection) Inventory() *inventory.Inventory { return c.inventory }
 
@@ -110,6 +159,9 @@ func (c *Connection) Received() int64 { return c.client.Received() }
 
 // Close ends the session that the connection began. A connection that is used again begins another.
 func (c *Connection) Close(ctx context.Context) error {
+	if c.store != nil {
+		c.store.Close()
+	}
 	return c.client.Close(ctx)
 }
 

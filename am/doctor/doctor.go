@@ -7,14 +7,16 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/amsql/steampipe-plugin-am/am/cts"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Patient is a deployment and what its connection says of it.
-type Patient struct {
+// Target is a deployment and what its connection says of it.
+type Target struct {
 	Client  *rest.Client
-	Realms  []string // as configured; nil: all that the server lists
-	ListCap int      // as configured; 0: as the server says
+	Realms  []string   // as configured; nil: all that the server lists
+	ListCap int        // as configured; 0: as the server says
+	Store   *cts.Store // nil: there is none
 }
 
 // Status is what came of a step.
@@ -34,7 +36,10 @@ type Finding struct {
 	Step   string
 	Status Status
 	Detail string
-	Mend   string // what to do next; "" where there is nothing to do
+	Fix    string // what to do next; "" where there is nothing to do
+
+	Address string // where AM is instead of base_url; "" where it is not known
+	Err     error  // why the step failed, where an error says so
 }
 
 // step is one thing to try.
@@ -42,7 +47,7 @@ type step struct {
 	name  string
 	needs []string
 	try   func(*examination, context.Context) Finding
-	mend  string // where a failure does not tell by itself
+	fix   string // where a failure does not tell by itself
 }
 
 var steps = []step{
@@ -57,23 +62,36 @@ var steps = []step{
 	{"realms", []string{"sign-in"}, (*examination).realms, "name the realms in the connection (realms, AM_REALMS)"},
 	{"sessions", []string{"API", "realms"}, (*examination).sessions, "see docs/index.md#permissions"},
 	{"list cap", []string{"sign-in"}, (*examination).listCap, "name the cap as list_cap"},
+	{"quota", []string{"sign-in"}, (*examination).quota, ""},
 	{"identities", []string{"realms"}, (*examination).identities, "see docs/index.md#permissions"},
+	{"properties", []string{"realms"}, (*examination).properties, ""},
 	{"logout", []string{"API"}, (*examination).logout, "try again, and look into AM's logs"},
 }
 
-// examination is what the steps of one patient know from those before.
+// storeSteps follow where the connection names a token store.
+var storeSteps = []step{
+	{"token store", nil, (*examination).storeSignIn, "check host and port in token_store_url, and firewalls"},
+	{"stored sessions", []string{"token store"}, (*examination).storedSessions, "see docs/token-store.md"},
+	{"stored and listed", []string{"stored sessions", "sign-in"}, (*examination).storedAndListed, "see docs/token-store.md"},
+}
+
+// examination is what the steps of one target know from those before.
 type examination struct {
-	Patient
+	Target
 	way     *way
 	targets []string // the realms to ask
 }
 
 // Examine yields a finding for each step, in order. It signs in and leaves it to the client's owner to sign out.
-func Examine(ctx context.Context, p Patient) iter.Seq[Finding] {
+func Examine(ctx context.Context, t Target) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
-		e := &examination{Patient: p}
+		e := &examination{Target: t}
 		missing := map[string]bool{}
-		for _, s := range steps {
+		all := steps
+		if t.Store != nil {
+			all = slices.Concat(steps, storeSteps)
+		}
+		for _, s := range all {
 			f := s.run(ctx, e, missing)
 			missing[s.name] = f.Status == Failed || f.Status == Skipped
 			if ctx.Err() != nil || !yield(f) {
@@ -92,25 +110,34 @@ func (s step) run(ctx context.Context, e *examination, missing map[string]bool) 
 	}
 	f.Step = s.name
 	if f.Status == Failed {
-		f.Mend = cmp.Or(f.Mend, s.mend)
+		f.Fix = cmp.Or(f.Fix, s.fix)
 	}
 	return f
 }
 
 func ok(detail string) Finding { return Finding{Status: OK, Detail: detail} }
 
-func warning(detail, mend string) Finding {
-	return Finding{Status: Warning, Detail: detail, Mend: mend}
+func warning(detail, fix string) Finding {
+	return Finding{Status: Warning, Detail: detail, Fix: fix}
 }
 
 // failed sets apart what an error says to do.
 func failed(err error) Finding {
-	f := Finding{Status: Failed, Detail: err.Error()}
+	f := Finding{Status: Failed, Detail: err.Error(), Err: err}
 	var e *rest.Error
-	if errors.As(err, &e) {
+	var lacking *rest.UnsupportedError
+	var refused *cts.Error
+	switch {
+	case errors.As(err, &e):
 		plain := *e
 		plain.Hint = ""
-		f.Detail, f.Mend = plain.Error(), e.Hint
+		f.Detail, f.Fix = plain.Error(), e.Hint
+	case errors.As(err, &lacking):
+		f.Detail, f.Fix = lacking.What(), lacking.Workaround
+	case errors.As(err, &refused):
+		plain := *refused
+		plain.Hint = ""
+		f.Detail, f.Fix = plain.Error(), refused.Hint
 	}
 	return f
 }

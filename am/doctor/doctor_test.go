@@ -12,8 +12,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// patient is a client of a simulated AM.
-func patient(t *testing.T, options simulator.Options) (doctor.Patient, *simulator.Server) {
+// target is a client of a simulated AM.
+func target(t *testing.T, options simulator.Options) (doctor.Target, *simulator.Server) {
 	t.Helper()
 	options.Realms, options.Users, options.Sessions = 1, 2, 4
 	sim, err := simulator.New(options)
@@ -31,15 +31,15 @@ func patient(t *testing.T, options simulator.Options) (doctor.Patient, *simulato
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close(context.Background()) })
-	return doctor.Patient{Client: client}, sim
+	return doctor.Target{Client: client}, sim
 }
 
 func TestAStepIsNotTriedWhereOneThatItNeedsHasFailed(t *testing.T) {
-	p, _ := patient(t, simulator.Options{Faults: []string{"503"}})
+	p, _ := target(t, simulator.Options{Faults: []string{"503"}})
 	var skipped []string
 	for f := range doctor.Examine(t.Context(), p) {
 		switch {
-		case f.Step == "AM" && (f.Status != doctor.Failed || f.Mend == ""):
+		case f.Step == "AM" && (f.Status != doctor.Failed || f.Fix == ""):
 			t.Errorf("AM: %+v", f)
 		case f.Status == doctor.Skipped && !strings.HasPrefix(f.Detail, "not tried: it needs "):
 			t.Errorf("%s: %+v", f.Step, f)
@@ -48,14 +48,14 @@ func TestAStepIsNotTriedWhereOneThatItNeedsHasFailed(t *testing.T) {
 			skipped = append(skipped, f.Step)
 		}
 	}
-	want := []string{"clock", "sign-in", "API", "version", "realms", "sessions", "list cap", "identities", "logout"}
+	want := []string{"clock", "sign-in", "API", "version", "realms", "sessions", "list cap", "quota", "identities", "properties", "logout"}
 	if !slices.Equal(skipped, want) {
 		t.Errorf("skipped %q, want %q", skipped, want)
 	}
 }
 
 func TestNoStepIsTriedBehindTheOneThatItsReaderStopsAt(t *testing.T) {
-	p, sim := patient(t, simulator.Options{})
+	p, sim := target(t, simulator.Options{})
 	before := len(sim.Sessions())
 	for f := range doctor.Examine(t.Context(), p) {
 		if f.Step == "AM" {
@@ -68,7 +68,7 @@ func TestNoStepIsTriedBehindTheOneThatItsReaderStopsAt(t *testing.T) {
 }
 
 func TestAnInterruptedExaminationTellsNothingOfTheStepUnderWay(t *testing.T) {
-	p, _ := patient(t, simulator.Options{})
+	p, _ := target(t, simulator.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var steps []string
@@ -84,10 +84,37 @@ func TestAnInterruptedExaminationTellsNothingOfTheStepUnderWay(t *testing.T) {
 
 func TestARootRealmThatIsAlmostFullIsAWarning(t *testing.T) {
 	for listCap, want := range map[int]doctor.Status{0: doctor.OK, 2: doctor.Warning} {
-		p, _ := patient(t, simulator.Options{ListCap: listCap})
+		p, _ := target(t, simulator.Options{ListCap: listCap})
 		for f := range doctor.Examine(t.Context(), p) {
 			if f.Step == "list cap" && (f.Status != want || strings.Contains(f.Detail, "realm / has") != (want == doctor.Warning)) {
 				t.Errorf("list cap %d: %+v, want %s", listCap, f, want)
+			}
+		}
+	}
+}
+
+func TestPropertiesOfSignInsThatListsLackAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		profile string
+		listed  map[string][]string // by realm
+		status  doctor.Status
+		detail  string
+	}{
+		{"openam", nil, doctor.OK, "in the token store alone"},
+		{"am-7", nil, doctor.Warning, "lists of 2 realms (/, /alpha) lack authInstant, AuthLevel, AuthType, Service, Host, AMCtxId,"},
+		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties}, doctor.Warning, "lists of 1 realm (/alpha) lack authInstant,"},
+		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": rest.SignInProperties[1:]}, doctor.Warning, "lists of 1 realm (/alpha) lack authInstant, so that"},
+		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": append([]string{"place"}, rest.SignInProperties...)}, doctor.OK, "lists say when, from where"},
+	} {
+		p, sim := target(t, simulator.Options{Profile: c.profile})
+		for realm, names := range c.listed {
+			if err := sim.ReturnInQueries(realm, names...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for f := range doctor.Examine(t.Context(), p) {
+			if f.Step == "properties" && (f.Status != c.status || !strings.Contains(f.Detail, c.detail) || (f.Fix == "") != (c.status == doctor.OK)) {
+				t.Errorf("%s, %v: %+v", c.profile, c.listed, f)
 			}
 		}
 	}

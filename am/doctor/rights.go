@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/dustin/go-humanize/english"
 
@@ -37,7 +38,7 @@ func (e *examination) listCap(ctx context.Context) Finding {
 		return e.assumedCap(err)
 	case e.ListCap > rows:
 		f := failed(fmt.Errorf("list_cap is %d, but AM lists %d sessions at the most: a cut list would pass for a whole one", e.ListCap, rows))
-		f.Mend = "leave list_cap out: the account may read it"
+		f.Fix = "leave list_cap out: the account may read it"
 		return f
 	case e.ListCap > 0 && e.ListCap < rows:
 		return warning(fmt.Sprintf("list_cap is %d, but AM lists %d sessions: more requests are sent than needed", e.ListCap, rows), "leave list_cap out: the account may read it")
@@ -64,6 +65,21 @@ func (e *examination) rootIsFull(ctx context.Context, rows int) (f Finding, full
 	return warning(fmt.Sprintf("realm / has %d of the %d sessions that AM lists: at the limit its list is cut, and queries that need it fail", sessions, rows),
 			"end what administrators and tools have left behind there: select username, count(*) from am_session where realm = '/' group by username shows whose they are"),
 		10*sessions >= 9*rows
+}
+
+// quota warns where a user may have one session: each run with the account then ends the session of the run before.
+func (e *examination) quota(ctx context.Context) Finding {
+	limit, err := e.Client.SessionQuota(ctx)
+	switch {
+	case err != nil:
+		return Finding{Status: Skipped, Detail: "not known: " + failed(err).Detail}
+	case limit == 1:
+		return warning("a user may have 1 session: where that counts for this account, each run ends the session of the run before",
+			"give each host and each scheduled job an account of its own, or raise the quota (Configure, Global Services, Session)")
+	case limit == 0:
+		return ok("not enforced: a user may have any number of sessions")
+	}
+	return ok("a user may have " + english.Plural(limit, "session", ""))
 }
 
 // assumedCap is what follows where the server does not tell.
@@ -93,6 +109,34 @@ func (e *examination) identities(ctx context.Context) Finding {
 }
 
 const withoutIdentities = "give the account the right (Advanced Identity Cloud: the scope fr:idm:*), or raise the list cap above what any realm has"
+
+// properties looks for what rows say of the sign-in, realm by realm. OpenAM's say nothing.
+func (e *examination) properties(ctx context.Context) Finding {
+	if v, err := e.Client.ServerVersion(ctx); err == nil && v.Product() == "OpenAM" {
+		return ok("OpenAM lists sessions without: when, from where and how strongly they began is in the token store alone")
+	}
+	missing := map[string]bool{}
+	var realms []string
+	for _, realm := range e.targets {
+		listed, err := e.Client.QueryProperties(ctx, realm)
+		if err != nil {
+			return Finding{Status: Skipped, Detail: "not known: " + failed(err).Detail}
+		}
+		lacks := slices.DeleteFunc(slices.Clone(rest.SignInProperties), func(name string) bool { return slices.Contains(listed, name) })
+		for _, name := range lacks {
+			missing[name] = true
+		}
+		if len(lacks) > 0 {
+			realms = append(realms, realm)
+		}
+	}
+	if len(realms) == 0 {
+		return ok("lists say when, from where and how strongly sessions began")
+	}
+	names := slices.DeleteFunc(slices.Clone(rest.SignInProperties), func(name string) bool { return !missing[name] })
+	return warning(fmt.Sprintf("lists of %s (%s) lack %s, so that columns made of them are NULL", english.Plural(len(realms), "realm", ""), some(realms), strings.Join(names, ", ")),
+		"where they are wanted, name them in the realm's Session Property Whitelist Service: see docs/index.md#since-when-and-from-where")
+}
 
 // logout sends an empty list of handles. OpenAM answers {"result":{}} to who may end sessions and 403 to others (16.0.5
 // measured); nothing is named, so nothing can end.

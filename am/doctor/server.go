@@ -28,7 +28,7 @@ func (e *examination) am(ctx context.Context) Finding {
 	}
 	f := failed(err)
 	if found := e.elsewhere(ctx, err); found != "" {
-		f.Mend = fmt.Sprintf("AM is at %s: put that into base_url", found)
+		f.Address, f.Fix = found, fmt.Sprintf("AM is at %s: put that into base_url", found)
 	}
 	return f
 }
@@ -124,7 +124,7 @@ func (e *examination) realms(ctx context.Context) Finding {
 	for realm, err := range e.Client.Realms(ctx) {
 		switch {
 		case rest.IsForbidden(err):
-			return e.unlisted()
+			return e.unlisted(e.Client.Denied(err, "list realms"))
 		case err != nil:
 			return failed(err)
 		}
@@ -138,7 +138,7 @@ func (e *examination) realms(ctx context.Context) Finding {
 	for _, configured := range e.Realms {
 		if !containsFold(listed, configured) {
 			f := failed(fmt.Errorf("realms names %q, and AM has %s", configured, some(listed)))
-			f.Mend = "correct realms in the connection (AM_REALMS)"
+			f.Fix = "correct realms in the connection (AM_REALMS)"
 			return f
 		}
 	}
@@ -146,12 +146,12 @@ func (e *examination) realms(ctx context.Context) Finding {
 }
 
 // unlisted goes on with the realms that are known without a list.
-func (e *examination) unlisted() Finding {
+func (e *examination) unlisted(denied string) Finding {
 	if e.targets = e.Realms; e.targets != nil {
-		return ok(some(e.targets) + ", as realms says; the account may not list realms")
+		return ok(some(e.targets) + ", as realms says; " + denied)
 	}
 	e.targets = []string{e.Client.LoginRealm()}
-	return warning(fmt.Sprintf("the account may not list realms: only %s is asked", e.targets[0]), "name the others in the connection (realms, AM_REALMS)")
+	return warning(fmt.Sprintf("%s: only %s is asked", denied, e.targets[0]), "name the others in the connection (realms, AM_REALMS)")
 }
 
 func containsFold(list []string, s string) bool {

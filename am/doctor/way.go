@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"strings"
@@ -109,7 +110,7 @@ func (w *way) failed(err error) Finding {
 	f := failed(w.err)
 	f.Detail = err.Error()
 	if through := w.proxied(); through != "" {
-		f.Mend = "the way is" + through + ": check proxy, or HTTPS_PROXY and NO_PROXY in the environment"
+		f.Fix = "the way is" + through + ": check proxy, or HTTPS_PROXY and NO_PROXY in the environment"
 	}
 	return f
 }
@@ -123,7 +124,11 @@ func (e *examination) encryption(context.Context) Finding {
 	defer w.mu.Unlock()
 	switch {
 	case w.tlsErr != nil:
-		return failed(w.err)
+		f := failed(w.err)
+		if noTLS := (tls.RecordHeaderError{}); errors.As(w.err, &noTLS) || errors.Is(w.err, http.ErrSchemeMismatch) {
+			f.Address = "http" + strings.TrimPrefix(w.target.String(), "https")
+		}
+		return f
 	case w.tls == nil && w.isLocal():
 		return ok("not used, nor needed on this machine")
 	case w.tls == nil:

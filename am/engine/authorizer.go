@@ -15,6 +15,10 @@ func (e *RefusedError) Error() string {
 // temporary tables, and schemas in memory. What is written to attached tables is for their sources to decide.
 func (db *DB) AllowWrites() { db.writes = true }
 
+// Changing has numbers that could be taken for other texts than they are written as refused in every statement, as they are
+// in DELETE and UPDATE: what is found will be changed.
+func (db *DB) Changing() { db.changing = true }
+
 // authorize has SQLite ask, while it compiles a user's statement, whether it may do what the statement does. The schemas
 // of a DB are in memory or read-only, so it is enough that statements add no others.
 func (db *DB) authorize() error {

@@ -441,3 +441,42 @@ func TestAScanUnderWayIsLeftAloneByATransaction(t *testing.T) {
 		t.Errorf("%s left in the transaction", got)
 	}
 }
+
+// Beside a text, SQL takes 007 for the text 7: who writes it in a change means another row.
+func TestNumbersThatSQLWritesDifferentlyAreRefusedBesideTextsInChanges(t *testing.T) {
+	for _, c := range []struct {
+		sql     string
+		refused string // in a change; the rest of the line in the error
+	}{
+		{`delete from am_session where username = 007`, `007`},
+		{`delete from am_session where 007 = username and idle > 5`, `007`},
+		{`delete from am_session where idle = 1 or not (am_session.username <> (0x10))`, `0x10`},
+		{`delete from am_session where username in ('a', 1e3)`, `1e3`},
+		{`delete from am_session where username between 1.0 and 'z'`, `1.0`},
+		{`delete from am_session where username is not 12345678901234567890`, `12345678901234567890`},
+		{`delete from am_session where exists (select 1 from am_session s where s.username = 007)`, `007`},
+		{`delete from am_session where (realm, username) = ('/alpha', 007)`, `007`},
+		{`update am_session set idle = 1 where username = 007`, `007`},
+		{`update am_session set username = 007 where idle = 5`, `007`},
+		{`delete from am_session where username = '007'`, ``},
+		{`delete from am_session where username = 7`, ``},
+		{`delete from am_session where idle = 007`, ``},
+		{`delete from am_session where idle * 1.50 > length(username) + 007`, ``},
+		{`update am_session set idle = 010 where username = 'a'`, ``},
+	} {
+		db := open(t, &writableTable{fakeTable: sessions()})
+		err := runAll(t, db, c.sql)
+		want := c.refused + " is a number, which SQL may write differently, beside a text: write '" + c.refused + "' in quotes"
+		if (err != nil) != (c.refused != "") || err != nil && !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want an error for %q", c.sql, err, c.refused)
+		}
+	}
+	db := open(t, sessions())
+	const found = `select 1 from am_session where username = 007`
+	if err := runAll(t, db, found); err != nil {
+		t.Errorf("what only reads: %v", err)
+	}
+	if db.Changing(); runAll(t, db, found) == nil {
+		t.Error("what finds rows to change takes a number for a name")
+	}
+}

@@ -14,11 +14,16 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// LoadCSV makes a table of separated values (RFC 4180), all of them text. The first row names the columns; one without a name is
+// LoadCSV makes a table of separated values (RFC 4180). The first row names the columns; one without a name is
 // called column and its number. It is a table of its own and needs no schema; one of an attached schema with the same name then
 // needs one.
+//
+// The values are text. Those of a column that has the name of an attached table's compare as they do there: names, and where
+// all can be read, times and booleans, among which an empty value is NULL.
 //
 // The text is UTF-8, or UTF-16 with a byte-order mark; its lines end in LF, CRLF or CR. Where the separator is 0, it is the
 // comma, semicolon or tab of which the first row has most.
@@ -31,10 +36,10 @@ func (db *DB) LoadCSV(name string, values io.Reader, separator rune) error {
 	if err != nil {
 		return err
 	}
-	reader := csv.NewReader(bytes.NewReader(text))
-	if reader.Comma = separator; separator == 0 {
-		reader.Comma = findSeparator(text)
+	if separator == 0 {
+		separator = findSeparator(text)
 	}
+	reader := readCSV(text, separator)
 	header, err := reader.Read()
 	if errors.Is(err, io.EOF) {
 		err = errors.New("it is empty, and its first row must name the columns")
@@ -46,14 +51,21 @@ func (db *DB) LoadCSV(name string, values io.Reader, separator rune) error {
 	if err != nil {
 		return err
 	}
-	table := "temp." + sqlite3.QuoteIdentifier(name)
-	if err := db.conn.Exec("BEGIN; CREATE TABLE " + table + "(" + strings.Join(columns, ", ") + ")"); err != nil {
+	unreadable(columns, readCSV(text, separator))
+	target := "temp." + sqlite3.QuoteIdentifier(name)
+	if err := db.conn.Exec("BEGIN; CREATE TABLE " + target + "(" + strings.Join(declare(columns), ", ") + ")"); err != nil {
 		return errors.Join(err, db.rollback())
 	}
-	if err := db.insert(table, len(columns), reader); err != nil {
+	if err := db.insert(target, columns, reader); err != nil {
 		return errors.Join(err, db.rollback())
 	}
 	return db.conn.Exec("COMMIT")
+}
+
+func readCSV(text []byte, separator rune) *csv.Reader {
+	reader := csv.NewReader(bytes.NewReader(text))
+	reader.Comma = separator
+	return reader
 }
 
 func (db *DB) rollback() error {
@@ -140,8 +152,8 @@ func findSeparator(text []byte) rune {
 	return slices.MaxFunc([]rune{',', ';', '\t'}, func(a, b rune) int { return count[a] - count[b] })
 }
 
-// columnsOf declares the columns.
-func (db *DB) columnsOf(header []string) (columns []string, err error) {
+// columnsOf makes columns of the first row.
+func (db *DB) columnsOf(header []string) (columns []table.Column, err error) {
 	numbers := map[string]int{}
 	for i, name := range header {
 		if name = strings.TrimSpace(name); name == "" {
@@ -151,13 +163,57 @@ func (db *DB) columnsOf(header []string) (columns []string, err error) {
 			return nil, fmt.Errorf("columns %d and %d are both called %q", other, i+1, name)
 		}
 		numbers[strings.ToLower(name)] = i + 1
-		columns = append(columns, sqlite3.QuoteIdentifier(name)+" TEXT"+db.foldsAs(name))
+		c := table.Column{Name: name}
+		if known := db.known[strings.ToLower(name)]; kindOf(known.Type) != anyKind || known.Folded {
+			c.Type, c.Folded = known.Type, known.Folded
+		}
+		columns = append(columns, c)
 	}
 	return columns, nil
 }
 
-func (db *DB) insert(table string, columns int, reader *csv.Reader) error {
-	stmt, _, err := db.conn.Prepare("INSERT INTO " + table + " VALUES (" + strings.TrimSuffix(strings.Repeat("?, ", columns), ", ") + ")")
+// unreadable makes text of the columns that have a value which is not of their type.
+func unreadable(columns []table.Column, reader *csv.Reader) {
+	_, _ = reader.Read() // the header
+	for slices.ContainsFunc(columns, func(c table.Column) bool { return c.Type != table.Text }) {
+		row, err := reader.Read()
+		if err != nil {
+			return // the end, or an error that comes again where the rows are kept
+		}
+		for i, value := range row {
+			if _, can := readValue(value, columns[i].Type); !can {
+				columns[i].Type = table.Text
+			}
+		}
+	}
+}
+
+// readValue makes a cell of a value.
+func readValue(value string, as table.Type) (cell any, can bool) {
+	switch {
+	case as == table.Text:
+		return value, true
+	case value == "":
+		return nil, true
+	case as == table.Boolean:
+		return parseTruth(value)
+	}
+	return parseTimestamp([]byte(value))
+}
+
+func declare(columns []table.Column) (declared []string) {
+	for _, c := range columns {
+		collation := ""
+		if c.Folded {
+			collation = " COLLATE " + nameCollation
+		}
+		declared = append(declared, sqlite3.QuoteIdentifier(c.Name)+" "+declarations[c.Type]+collation)
+	}
+	return declared
+}
+
+func (db *DB) insert(target string, columns []table.Column, reader *csv.Reader) error {
+	stmt, _, err := db.conn.Prepare("INSERT INTO " + target + " VALUES (" + strings.TrimSuffix(strings.Repeat("?, ", len(columns)), ", ") + ")")
 	if err != nil {
 		return err
 	}
@@ -171,7 +227,8 @@ func (db *DB) insert(table string, columns int, reader *csv.Reader) error {
 			return err
 		}
 		for i, value := range row {
-			if err := stmt.BindText(i+1, value); err != nil {
+			cell, _ := readValue(value, columns[i].Type)
+			if err := bindValue(stmt, i+1, cell); err != nil {
 				return fmt.Errorf("row %v: %w", row, err)
 			}
 		}

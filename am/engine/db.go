@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"net/url"
-	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/ext/statement"
 
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -28,9 +26,8 @@ const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768; PRAG
 // A DB is an SQLite database in memory. Like a connection, it serves one goroutine at a time.
 //
 // Timestamps are text in SQLite's own form, UTC: `2026-11-22 03:16:30`, with a fraction of 3 (6, 9) digits where there
-// is one. Timestamp columns compare as instants with whatever else looks like one: `datetime('now', '-1 hour')`,
-// `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'2026-11-22'` (their collation INSTANT sees to that).
-// An expression such as max(time) is plain text.
+// is one. What is compared with a timestamp, a column or an expression such as max(time), is made one before the statement
+// runs (typing.go): `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'yesterday'`. What is no time is an error.
 //
 // Views of attached tables are temporary (CREATE TEMP VIEW) or stand in the same schema (CREATE VIEW am.idle AS …);
 // SQLite knows no others over several schemas.
@@ -43,6 +40,7 @@ type DB struct {
 
 	now     time.Time // when the last statement was begun, for now() and ago()
 	execute func(context.Context, Call) (Result, error)
+	show    func(context.Context, Show) (Result, error)
 
 	unchanged func(verb string) // told of an UPDATE or a DELETE that changes no row; nil: nobody listens
 
@@ -57,10 +55,13 @@ type DB struct {
 	// committed is what is to be done when the step under way is through.
 	committed []committed
 
-	writes  bool // statements may write to files
-	guarded bool // what runs is a statement of the user's
+	writes   bool // statements may write to files
+	guarded  bool // what runs is a statement of the user's
+	changing bool // what statements find will be changed
 
-	folded map[string]bool // names of columns that hold names of users and realms
+	known     map[string]table.Column  // columns of attached tables, by their names
+	derived   map[string][]typedColumn // columns of tables that were created from queries, by schema.table
+	canonical map[string]bool          // schemas whose times are all in the canonical form
 
 	// failure is the error of a source during the step under way: SQLite carries only its text.
 	failure error
@@ -75,8 +76,11 @@ func Open(ctx context.Context) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	db := &DB{conn: conn, memories: map[*memory]bool{}, room: maxKept, folded: map[string]bool{}}
-	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(instants, compareInstants), conn.CreateCollation(nameCollation, compareNames), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
+	db := &DB{
+		conn: conn, memories: map[*memory]bool{}, room: maxKept,
+		known: map[string]table.Column{}, derived: map[string][]typedColumn{}, canonical: map[string]bool{kept: true, "main": true, "temp": true},
+	}
+	if err := errors.Join(conn.Exec(setup), conn.CreateCollation(nameCollation, compareNames), db.createModule(), db.createFunctions(), db.authorize()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), conn.Close())
 	}
 	return db, nil
@@ -96,13 +100,21 @@ func (db *DB) Attach(schema string, tables ...table.Table) error {
 		return fmt.Errorf("attach schema %s: %w", schema, err)
 	}
 	for _, t := range tables {
-		db.fold(t.Columns())
+		db.Know(t.Columns())
 		if err := db.createTable(schema, t); err != nil {
 			return errors.Join(fmt.Errorf("attach table %s.%s: %w", schema, t.Name(), err), db.conn.Exec(`DETACH `+name))
 		}
 	}
 	db.schemas = append(db.schemas, schema)
+	db.TrustTimes(schema)
 	return nil
+}
+
+// Know notes columns: those of the same names in tables of files hold the same. Attach does so.
+func (db *DB) Know(columns []table.Column) {
+	for _, c := range columns {
+		db.known[c.Name] = c
+	}
 }
 
 // Prefer has names without schema mean the tables of this schema, which is attached. It is not for transactions. A table
@@ -131,35 +143,9 @@ func (db *DB) Prefer(schema string) error {
 	return nil
 }
 
-// lockPatience is how long a query waits for another process that writes to an attached file.
-const lockPatience = time.Minute
-
-// AttachFile adds the tables of an SQLite file, which are only read, under a schema of their own.
-func (db *DB) AttachFile(schema, path string) error {
-	uri := (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "mode=ro"}).String()
-	err := errors.Join(db.conn.BusyTimeout(lockPatience),
-		db.conn.Exec(`ATTACH `+sqlite3.Quote(uri)+` AS `+sqlite3.QuoteIdentifier(schema)))
-	if err != nil {
-		return fmt.Errorf("attach %s: %w", path, err)
-	}
-	if err := db.conn.Exec(`SELECT 1 FROM ` + sqlite3.QuoteIdentifier(schema) + `.sqlite_schema`); err != nil { // SQLite opens it now
-		return errors.Join(fmt.Errorf("attach %s: %w", path, err), db.conn.Exec(`DETACH `+sqlite3.QuoteIdentifier(schema)))
-	}
-	db.schemas = append(db.schemas, schema)
-	return nil
-}
-
-// Define adds a function that gives rows: those of a query, whose parameters (:moment) are the function's, in their order.
-func (db *DB) Define(name, query string) error {
-	err := statement.Register(db.conn) // again does no harm
-	if err == nil {
-		err = db.conn.Exec(`CREATE VIRTUAL TABLE temp.` + sqlite3.QuoteIdentifier(name) + ` USING statement((` + query + `))`)
-	}
-	if err != nil {
-		return fmt.Errorf("define %s: %w", name, err)
-	}
-	return nil
-}
+// TrustTimes says that all times in a file's tables are as amsql writes them. Those of other files are read again where they
+// are compared, so that no index of the file helps.
+func (db *DB) TrustTimes(schema string) { db.canonical[strings.ToLower(schema)] = true }
 
 // InTransaction reports whether a BEGIN waits for its COMMIT.
 func (db *DB) InTransaction() bool { return db.conn != nil && !db.conn.GetAutocommit() }

@@ -36,10 +36,10 @@ func (r *Rows) place(cause error) error {
 	}
 	e := &Error{Message: message(err), err: err}
 	e.Message += r.db.suggestion(e.Message)
-	if err.SQL() == "" {
+	at := len(r.sql) - len(err.SQL())
+	if err.SQL() == "" || at < 0 || r.sql[at:] != err.SQL() { // or it is in a statement that has been changed
 		return e
 	}
-	at := len(r.sql) - len(err.SQL())
 	before := r.sql[:at]
 	e.Line = 1 + strings.Count(before, "\n")
 	e.Column = 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])

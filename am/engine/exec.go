@@ -105,7 +105,7 @@ func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 	for ok := true; ok; ok = take(".") {
 		name := match(execName)
 		if name == "" {
-			return call, rest, r.execError(rest, "a name is missing")
+			return call, rest, r.errorAt(rest, "a name is missing")
 		}
 		path = append(path, unquote(name, '"'))
 	}
@@ -115,18 +115,18 @@ func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 	case 3:
 		call.Schema, call.Table, call.Method = path[0], path[1], path[2]
 	default:
-		return call, rest, r.execError(sql, "EXEC takes schema.table.method")
+		return call, rest, r.errorAt(sql, "EXEC takes schema.table.method")
 	}
 	for first := true; ; first = false {
 		if blanks(); rest == "" || rest[0] == ';' {
 			return call, rest, nil
 		}
 		if !first && !take(",") || !take("@") {
-			return call, rest, r.execError(rest, "EXEC takes @name = value, with commas between")
+			return call, rest, r.errorAt(rest, "EXEC takes @name = value, with commas between")
 		}
 		name := match(execName)
 		if name == "" || !take("=") {
-			return call, rest, r.execError(rest, "EXEC takes @name = value, with commas between")
+			return call, rest, r.errorAt(rest, "EXEC takes @name = value, with commas between")
 		}
 		blanks()
 		at := rest
@@ -136,7 +136,7 @@ func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 		}
 		text, err := r.execText(literal)
 		if err != nil {
-			return call, rest, r.execError(at, err.Error())
+			return call, rest, r.errorAt(at, err.Error())
 		}
 		call.Args = append(call.Args, CallArg{unquote(name, '"'), text})
 	}
@@ -186,8 +186,8 @@ func unquote(text string, quote byte) string {
 	return strings.ReplaceAll(text[1:len(text)-1], q+q, q)
 }
 
-// execError names the place, as an error of SQLite does.
-func (r *Rows) execError(rest, message string) error {
+// errorAt names the place, as an error of SQLite does.
+func (r *Rows) errorAt(rest, message string) error {
 	before := r.sql[:len(r.sql)-len(rest)]
 	return &Error{
 		Message: message,

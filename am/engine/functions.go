@@ -3,32 +3,60 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/regexp"
 )
 
-// functions are what auditors miss in SQLite: now(), ago('90 minutes'), utc('2026-11-22 04:16+01'). Times are timestamps in the
-// canonical form, and stay the same during a statement. An argument that is NULL gives NULL.
+// functions are what auditors miss in SQLite: now(), ago('90 minutes'), utc('2026-11-22 04:16+01'), truth('yes'),
+// within('10.1.2.3', '10.0.0.0/8,fd00::/8'). Times are in the canonical form, and stay the same during a statement. An argument that
+// is NULL gives NULL.
 var functions = []struct {
 	name      string
 	arguments int
-	result    func(db *DB, arg string) (time.Time, error)
+	result    func(db *DB, args []string) (any, error) // a text or a boolean
 }{
-	{"now", 0, func(db *DB, _ string) (time.Time, error) { return db.now, nil }},
-	{"ago", 1, func(db *DB, arg string) (time.Time, error) {
-		span, err := ParseSpan(arg)
-		return db.now.Add(-span), err
+	{"now", 0, func(db *DB, _ []string) (any, error) { return canonical(db.now), nil }},
+	{"ago", 1, func(db *DB, args []string) (any, error) {
+		span, err := ParseSpan(args[0])
+		return canonical(db.now.Add(-span)), err
 	}},
-	{"utc", 1, func(_ *DB, arg string) (time.Time, error) {
-		t, ok := parseTimestamp([]byte(arg))
+	{"utc", 1, func(db *DB, args []string) (any, error) {
+		t, _, ok := canonicalTime(args[0], db.now)
 		if !ok {
-			return t, fmt.Errorf("%q is no time such as '2026-11-22 03:16' or '2026-11-22T04:16:30+01:00' (without a zone it is UTC)", arg)
+			return nil, fmt.Errorf("%q is not a time %s", args[0], timeForms)
 		}
 		return t, nil
 	}},
+	{"truth", 1, func(_ *DB, args []string) (any, error) {
+		value, ok := parseTruth(args[0])
+		if !ok {
+			return nil, fmt.Errorf("%q is not a boolean: write %s", args[0], truthForms)
+		}
+		return value, nil
+	}},
+	{"within", 2, func(_ *DB, args []string) (any, error) { return within(args[0], args[1]) }},
 }
+
+// within reports whether an address is in one of the networks, which have commas between them. What is not an address is in none.
+func within(address, networks string) (bool, error) {
+	at, err := netip.ParseAddr(strings.TrimSpace(address))
+	at = at.Unmap().WithZone("")
+	found := false
+	for network := range strings.SplitSeq(networks, ",") {
+		prefix, bad := netip.ParsePrefix(strings.TrimSpace(network))
+		if bad != nil {
+			return false, fmt.Errorf("%q is not a network such as 10.0.0.0/8 or fd00::/8", network)
+		}
+		found = found || err == nil && prefix.Contains(at)
+	}
+	return found, nil
+}
+
+func canonical(t time.Time) string { return string(appendTimestamp(nil, t)) }
 
 // FunctionNames are the names of the functions that this package adds to SQLite's.
 func FunctionNames() (names []string) {
@@ -44,19 +72,23 @@ func (db *DB) createFunctions() error {
 	err := regexp.Register(db.conn)
 	for _, f := range functions {
 		err = errors.Join(err, db.conn.CreateFunction(f.name, f.arguments, constant, func(ctx sqlite3.Context, args ...sqlite3.Value) {
-			var arg string
-			if f.arguments > 0 {
-				if args[0].Type() == sqlite3.NULL {
+			texts := make([]string, len(args))
+			for i, arg := range args {
+				if arg.Type() == sqlite3.NULL {
 					return
 				}
-				arg = args[0].Text()
+				texts[i] = arg.Text()
 			}
-			t, err := f.result(db, arg)
+			result, err := f.result(db, texts)
+			switch v := result.(type) {
+			case string:
+				ctx.ResultText(v)
+			case bool:
+				ctx.ResultBool(v)
+			}
 			if err != nil {
 				ctx.ResultError(err)
-				return
 			}
-			ctx.ResultRawText(appendTimestamp(nil, t))
 		}))
 	}
 	return err

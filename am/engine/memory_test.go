@@ -86,10 +86,13 @@ func TestRowsAreFoundByWhateverTheyAreJoinedOn(t *testing.T) {
 	source.rows = append(source.rows, slices.Clone(source.rows[0]))
 	db := open(t, source)
 	all(t, db, `create temp table copy (realm text, username text, session_handle text, idle integer, score double, active boolean,
-		latest timestamp text collate instant, properties json text)`)
+		latest timestamp text, properties json text)`)
 	all(t, db, `insert into copy select * from am_session`)
 	for _, column := range sessionColumns {
 		for _, value := range []string{"b.%[1]s", "b.%[1]s || ''", "+b.%[1]s", "cast(b.%[1]s as text)", "b.%[1]s + 0"} {
+			if column.Type == table.Timestamp && strings.Contains(value, "+ 0") {
+				continue // times cannot be added
+			}
 			on := fmt.Sprintf("a.%[1]s = "+value, column.Name)
 			sql := `select count(*), sum(a.idle), sum(b.score) from copy b cross join %s a on ` + on
 			got, want := all(t, db, fmt.Sprintf(sql, "am_session")), all(t, db, fmt.Sprintf(sql, "copy"))

@@ -64,7 +64,7 @@ func (m *model) close(t *rapid.T) {
 // copy makes the real table of a virtual one.
 func (m *model) copy(t *rapid.T, table *fakeTable) {
 	m.mustRun(t, `CREATE TABLE `+table.name+`(realm TEXT, username TEXT, session_handle TEXT, idle INTEGER, score DOUBLE,
-		active BOOLEAN, latest TIMESTAMP TEXT COLLATE INSTANT, properties JSON TEXT)`)
+		active BOOLEAN, latest TIMESTAMP TEXT, properties JSON TEXT)`)
 	for _, row := range table.rows {
 		args := make([]engine.Arg, len(row))
 		for i, column := range table.columns {
@@ -190,14 +190,18 @@ var (
 		table.JSON:      {`'[]'`, `'{"a":1}'`, `'5'`},
 	}
 	odd = []string{
-		`NULL`, `'05'`, `'5.0'`, `' 5'`, `'5'`, `x'61'`, `5`, `5.0`, `0`, `cast(5 as text)`,
-		`datetime('2026-11-22 03:16:30')`, `'2026'`,
+		`NULL`, `'05'`, `'5.0'`, `' 5'`, `'5'`, `x'61'`, `5`, `5.0`, `0`, `cast(5 as text)`, `'2026'`,
+	}
+	oddOf = map[table.Type][]string{
+		table.Timestamp: {`NULL`, `datetime('2026-11-22 03:16:30')`, `'2026'`, `'soon'`, `5`, `1795317390`, `'1795317390123'`, `date('2026-11-22')`, `'epoch'`, `'infinity'`},
+		table.Boolean:   {`NULL`, `'true'`, `'f'`, `1`, `0`, `5`, `'maybe'`, `1 = 1`, `+'on'`},
 	}
 )
 
 func drawStatement(t *rapid.T) statement {
 	where := func(tables ...string) string { return " WHERE " + drawCondition(t, 3, tables...) }
 	column := drawColumn(t, "t")
+	like := drawLike(t, column, "u")
 	switch kind := rapid.IntRange(0, 11).Draw(t, "statement"); kind {
 	case 0:
 		return statement{sql: `SELECT * FROM t` + where("t"), limit: drawLimit(t)}
@@ -223,11 +227,11 @@ func drawStatement(t *rapid.T) statement {
 		return statement{sql: `SELECT t.*, ` + drawColumn(t, "u") + `, v.* FROM t` + join() + `u ON ` + drawEqual(t, "t", "u") +
 			join() + `t v ON ` + drawEqual(t, "u", "v") + ` AND ` + drawCondition(t, 1, "t", "u", "v") + where("t", "u", "v"), limit: drawLimit(t)}
 	case 9:
-		in := drawOne(t, `EXISTS (SELECT 1`, `NOT EXISTS (SELECT 1`, column+` IN (SELECT `+drawColumn(t, "u"), column+` NOT IN (SELECT `+drawColumn(t, "u"))
+		in := drawOne(t, `EXISTS (SELECT 1`, `NOT EXISTS (SELECT 1`, column+` IN (SELECT `+like, column+` NOT IN (SELECT `+like)
 		return statement{sql: `SELECT * FROM t WHERE ` + in + ` FROM u WHERE ` + drawOne(t, drawEqual(t, "t", "u")+` AND `, ``) + drawCondition(t, 1, "t", "u") + `)`, limit: drawLimit(t)}
 	case 10:
-		return statement{sql: `WITH RECURSIVE r(x, n) AS (SELECT ` + column + `, 1 FROM t UNION SELECT ` + drawColumn(t, "u") + `, n + 1 FROM r JOIN u ON u.` +
-			rapid.SampledFrom(sessionColumns).Draw(t, "column").Name + ` = r.x WHERE n < 3) SELECT * FROM r`}
+		return statement{sql: `WITH RECURSIVE r(x, n) AS (SELECT ` + column + `, 1 FROM t UNION SELECT ` + like + `, n + 1 FROM r JOIN u ON ` +
+			drawLike(t, column, "u") + ` = r.x WHERE n < 3) SELECT * FROM r`}
 	default:
 		return statement{sql: `SELECT *, (SELECT count(*) FROM u` + where("t", "u") + `) FROM (SELECT * FROM t ORDER BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT 5) t` + where("t")}
 	}
@@ -236,7 +240,7 @@ func drawStatement(t *rapid.T) statement {
 // drawEqual draws a condition by which tables are joined.
 func drawEqual(t *rapid.T, left, right string) string {
 	column := rapid.SampledFrom(sessionColumns).Draw(t, "column").Name
-	return drawOne(t, left+"."+column+" = "+right+"."+column, right+"."+column+" = "+left+"."+column, drawColumn(t, left)+" = "+drawColumn(t, right))
+	return drawOne(t, left+"."+column+" = "+right+"."+column, right+"."+column+" = "+left+"."+column, drawLike(t, left+"."+column, left)+" = "+drawLike(t, left+"."+column, right))
 }
 
 func drawLimit(t *rapid.T) string {
@@ -249,13 +253,36 @@ func drawColumn(t *rapid.T, tables ...string) string {
 	return drawOne(t, tables...) + "." + rapid.SampledFrom(sessionColumns).Draw(t, "column").Name
 }
 
+// drawLike draws a column whose values can be compared with those of the column: times and booleans with their like alone.
+func drawLike(t *rapid.T, column string, tables ...string) string {
+	return rapid.Custom(func(t *rapid.T) string { return drawColumn(t, tables...) }).Filter(func(other string) bool {
+		return ownKind(column) == ownKind(other)
+	}).Draw(t, "like")
+}
+
+func nameOf(column string) string {
+	_, name, _ := strings.Cut(column, ".")
+	return name
+}
+
+// ownKind is the type of a column whose values are made comparable, or text.
+func ownKind(column string) table.Type {
+	i := slices.IndexFunc(sessionColumns, func(c table.Column) bool { return c.Name == nameOf(column) })
+	if as := sessionColumns[i].Type; as == table.Timestamp || as == table.Boolean {
+		return as
+	}
+	return table.Text
+}
+
 // drawLiteral draws a value to compare a column with, mostly one that it can have.
 func drawLiteral(t *rapid.T, column string) string {
 	if rapid.IntRange(0, 3).Draw(t, "odd") == 0 {
+		if others := oddOf[ownKind(column)]; others != nil {
+			return drawOne(t, others...)
+		}
 		return drawOne(t, odd...)
 	}
-	_, name, _ := strings.Cut(column, ".")
-	i := slices.IndexFunc(sessionColumns, func(c table.Column) bool { return c.Name == name })
+	i := slices.IndexFunc(sessionColumns, func(c table.Column) bool { return c.Name == nameOf(column) })
 	return drawOne(t, fitting[sessionColumns[i].Type]...)
 }
 
@@ -282,22 +309,23 @@ func drawCondition(t *rapid.T, depth int, tables ...string) string {
 	case 3:
 		return column + " " + drawOne(t, "<>", "<", "<=", ">", ">=", "IS", "IS NOT") + " " + drawLiteral(t, column)
 	case 4:
-		return column + drawOne(t, " IS NULL", " IS NOT NULL", " LIKE 'a%'", " NOT IN "+drawList(t, column), " = 'a' COLLATE NOCASE", " BETWEEN 'a' AND 'b'")
+		return column + drawOne(t, " IS NULL", " IS NOT NULL", " LIKE 'a%'", " NOT IN "+drawList(t, column), " = "+drawLiteral(t, column)+" COLLATE NOCASE",
+			" BETWEEN "+drawLiteral(t, column)+" AND "+drawLiteral(t, column))
 	case 5:
-		return column + " = " + drawColumn(t, tables...)
+		return column + " = " + drawLike(t, column, tables...)
 	case 6:
-		return column + " IN (SELECT " + drawColumn(t, "x") + " FROM " + drawOne(t, "t", "u") + " x)"
+		return column + " IN (SELECT " + drawLike(t, column, "x") + " FROM " + drawOne(t, "t", "u") + " x)"
 	case 7:
 		return drawLiteral(t, column) + " = " + column
 	case 8:
 		other := drawColumn(t, tables...)
 		values := "(VALUES (" + drawLiteral(t, column) + ", " + drawLiteral(t, other) + "))"
 		if len(tables) > 1 { // SQLite (3.53) loses rows of virtual tables if a RIGHT JOIN has such a list
-			return "(" + column + ", " + other + ") = " + values
+			return "(" + column + ", " + other + ") = (" + drawLiteral(t, column) + ", " + drawLiteral(t, other) + ")"
 		}
-		return "(" + column + ", " + other + ") IN " + drawOne(t, values, "(SELECT realm, username FROM u)")
+		return "(" + column + ", " + other + ") IN " + drawOne(t, values, "(SELECT x."+nameOf(column)+", x."+nameOf(other)+" FROM u x)")
 	case 9:
-		return "EXISTS (SELECT 1 FROM u x WHERE x.username = " + column + ")"
+		return "EXISTS (SELECT 1 FROM u x WHERE " + drawLike(t, column, "x") + " = " + column + ")"
 	case 10:
 		return "NOT (" + drawCondition(t, depth-1, tables...) + ")"
 	case 11:

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
@@ -10,7 +9,7 @@ import (
 )
 
 // nameCollation is the collation of columns with names of users and realms, and of the columns of the same name in tables of
-// files, so that they compare as AM compares them in every form of a statement: joins, IN, NOT IN, GROUP BY, DISTINCT.
+// separated values, so that they compare as AM compares them in every form of a statement: joins, IN, NOT IN, GROUP BY, DISTINCT.
 const nameCollation = "NAME"
 
 // compareNames orders texts by their [crest.Fold]. Sorting compares often and most names are ASCII, whose letters fold one by
@@ -32,23 +31,6 @@ func lowerASCII(c byte) byte {
 		c += 'a' - 'A'
 	}
 	return c
-}
-
-// fold notes which columns of a table hold names.
-func (db *DB) fold(columns []table.Column) {
-	for _, c := range columns {
-		if c.Folded {
-			db.folded[c.Name] = true
-		}
-	}
-}
-
-// foldsAs is the clause that a column of that name has in a table of a file.
-func (db *DB) foldsAs(column string) string {
-	if db.folded[strings.ToLower(column)] {
-		return " COLLATE " + nameCollation
-	}
-	return ""
 }
 
 // isFolded reports whether the column holds names.

@@ -23,6 +23,7 @@ type planKey struct {
 	column int
 	list   bool
 	ours   bool
+	not    bool // it does not have the value
 }
 
 // planEnd ends a plan's text, which SQLite puts into that of the statement's.
@@ -32,7 +33,7 @@ func (p plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %x %t %t", p.table, p.used, p.limit, p.offset)
 	for _, k := range p.keys {
-		fmt.Fprintf(&b, " %d %t %t", k.column, k.list, k.ours)
+		fmt.Fprintf(&b, " %d %t %t %t", k.column, k.list, k.ours, k.not)
 	}
 	return b.String() + planEnd
 }
@@ -42,7 +43,7 @@ func parsePlan(text string) (p plan, err error) {
 	_, err = fmt.Fscanf(r, "%d %x %t %t", &p.table, &p.used, &p.limit, &p.offset)
 	for err == nil && r.Len() > 0 {
 		var k planKey
-		if _, err = fmt.Fscanf(r, " %d %t %t", &k.column, &k.list, &k.ours); err == nil {
+		if _, err = fmt.Fscanf(r, " %d %t %t %t", &k.column, &k.list, &k.ours, &k.not); err == nil {
 			p.keys = append(p.keys, k)
 		}
 	}
@@ -77,11 +78,17 @@ func (t *virtualTable) BestIndex(idx *sqlite3.IndexInfo) error {
 		p.keys = append(p.keys, planKey{column: idx.Constraint[rest[i]].Column, ours: true})
 		idx.ConstraintUsage[rest[i]].ArgvIndex = len(p.keys)
 	}
+	idx.EstimatedRows = keyedRows[min(len(p.keys), len(keyedRows)-1)]
+	for _, i := range rest {
+		if t.canExcept(idx, i) {
+			p.keys = append(p.keys, planKey{column: idx.Constraint[i].Column, not: true})
+			idx.ConstraintUsage[i].ArgvIndex = len(p.keys)
+		}
+	}
 	if len(rest) == 0 && len(idx.OrderBy) == 0 {
 		p.takeLimit(idx)
 	}
 	idx.IdxStr = p.String()
-	idx.EstimatedRows = keyedRows[min(len(p.keys), len(keyedRows)-1)]
 	return nil
 }
 
@@ -114,9 +121,25 @@ func (t *virtualTable) canTake(idx *sqlite3.IndexInfo, i int) bool {
 	return t.keys[idx.Constraint[i].Column] && t.isEqual(idx, i)
 }
 
+// comparesLikeFile tells whether a column has a collation that only SQLite knows.
+func (t *virtualTable) comparesLikeFile(column int) bool {
+	return !slices.Contains([]string{"BINARY", nameCollation}, t.collation(column))
+}
+
+// canExcept tells whether the source can leave out a value. One that is not the same for the whole statement, as that of another
+// table's row, would make a scan for each.
+func (t *virtualTable) canExcept(idx *sqlite3.IndexInfo, i int) bool {
+	c := idx.Constraint[i]
+	if !c.Usable || c.Op != sqlite3.INDEX_CONSTRAINT_NE || !t.keys[c.Column] {
+		return false
+	}
+	value, err := idx.RHSValue(i)
+	return err == nil && value.Type() == sqlite3.TEXT
+}
+
 // canIndex tells whether an index of ours can use the constraint. SQLite looks up a list itself, which takes one scan.
 func (t *virtualTable) canIndex(idx *sqlite3.IndexInfo, i int) bool {
-	return idx.Constraint[i].Column >= 0 && t.isEqual(idx, i) && !idx.In(i, askForList)
+	return idx.Constraint[i].Column >= 0 && t.isEqual(idx, i) && !idx.In(i, askForList) && !t.comparesLikeFile(idx.Constraint[i].Column)
 }
 
 // isEqual tells whether the constraint is = as a column compares: under NOCASE or RTRIM, it is another condition. Names that

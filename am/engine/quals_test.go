@@ -3,6 +3,8 @@ package engine_test
 import (
 	"fmt"
 	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
 func TestConditionsReachTheSource(t *testing.T) {
@@ -31,8 +33,15 @@ func TestConditionsReachTheSource(t *testing.T) {
 
 		// What no source could use.
 		{`select 1 from am_session where idle = 5`, `[{[idle] [] 0}]`},
-		{`select 1 from am_session where realm <> '/alpha'`, `[{[realm] [] 0}]`},
+		{`select 1 from am_session where realm <> '/alpha'`, `[{[realm] [] 0 except [{realm [/alpha]}]}]`},
 		{`select 1 from am_session where realm not in ('/alpha')`, `[{[realm] [] 0}]`},
+		{`select 1 from am_session where '/alpha' <> realm and realm <> '/b' and username = 'a'`,
+			`[{[realm username] [{username [a]}] 0 except [{realm [/b]} {realm [/alpha]}]}]`},
+		{`select 1 from am_session where realm not in ('/alpha', '/bravo')`, `[{[realm] [] 0}]`},
+		{`select 1 from am_session where realm <> 5`, `[{[realm] [] 0}]`},
+		{`select 1 from am_session where idle <> 5`, `[{[idle] [] 0}]`},
+		{`select count(*) from json_each('["/a","/b"]') j join am_session s on s.realm <> j.value`, `[{[realm] [] 0}]`},
+		{`select count(*) from json_each('["/a"]') j left join am_session s on s.realm <> '/alpha'`, `[{[realm] [] 0 except [{realm [/alpha]}]}]`},
 		{`select 1 from am_session where realm like '/alpha'`, `[{[realm] [] 0}]`},
 		{`select 1 from am_session where realm = '/ALPHA' collate nocase`, `[{[realm] [] 0}]`},
 		{`select 1 from am_session where upper(realm) = '/ALPHA'`, `[{[realm] [] 0}]`},
@@ -78,6 +87,9 @@ func TestLimitReachesTheSourceOnlyWhereItHolds(t *testing.T) {
 		{`select realm from am_session where realm = '/alpha' union all select realm from am_session where realm = '/bravo' limit 3`,
 			`[{[realm] [{realm [/alpha]}] 3} {[realm] [{realm [/bravo]}] 3}]`},
 
+		// Equal rows do not matter to one row.
+		{`select realm from am_session union select realm from am_session limit 1`, `[{[realm] [] 1}]`},
+
 		// A limit of none or nothing.
 		{`select realm from am_session limit -1`, `[{[realm] [] 0}]`},
 		{`select realm from am_session limit -1 offset 2`, `[{[realm] [] 0}]`},
@@ -98,7 +110,7 @@ func TestLimitReachesTheSourceOnlyWhereItHolds(t *testing.T) {
 		{`select count(*) from am_session limit 1`, `[{[] [] 0}]`},
 		{`select row_number() over (order by idle) from am_session limit 1`, `[{[idle] [] 0}]`},
 		{`select a.realm from am_session a, json_each('[1,2]') limit 2`, `[{[realm] [] 0}]`},
-		{`select realm from am_session union select realm from am_session limit 1`, `[{[realm] [] 0} {[realm] [] 0}]`},
+		{`select realm from am_session union select realm from am_session limit 2`, `[{[realm] [] 0} {[realm] [] 0}]`},
 	} {
 		check(t, test.sql, test.asked)
 	}
@@ -106,12 +118,24 @@ func TestLimitReachesTheSourceOnlyWhereItHolds(t *testing.T) {
 
 func check(t *testing.T, sql, asked string) {
 	t.Helper()
-	table := sessions()
-	db := open(t, table)
+	source := sessions()
+	db := open(t, source)
 	if err := runAll(t, db, sql); err != nil {
 		t.Errorf("%s: %v", sql, err)
 	}
-	if got := fmt.Sprint(table.asked); got != asked {
+	if got := printed(source.asked); got != asked {
 		t.Errorf("%s\nasks the source for %s\nnot               %s", sql, got, asked)
 	}
+}
+
+func printed(asked []table.Query) string {
+	texts := []string{}
+	for _, q := range asked {
+		text := fmt.Sprint(q.Columns, " ", q.Quals, " ", q.Limit)
+		if q.Except != nil {
+			text += fmt.Sprint(" except ", q.Except)
+		}
+		texts = append(texts, "{"+text+"}")
+	}
+	return fmt.Sprint(texts)
 }

@@ -14,8 +14,9 @@ import (
 type ResultColumn struct {
 	Name string
 
-	// Type is the declared one where the column is a table's, also through views and subqueries. That of an
-	// expression follows the value in the first row, so it is Text before Next, and for NULL.
+	// Type is the declared one where the column is a table's, also through views and subqueries, and that of a time where an
+	// expression gives times. That of another expression follows the value in the first row, so it is Text before Next,
+	// and for NULL.
 	Type table.Type
 
 	Declared bool // the type is not that of a value
@@ -39,6 +40,7 @@ type Rows struct {
 	result     *Result // of an EXEC, instead of a statement
 	failed     error   // what ends its rows
 
+	types   []typedColumn // of the statement's rows
 	columns []ResultColumn
 	started bool
 	values  []any
@@ -52,6 +54,9 @@ func (r *Rows) describe() {
 	for i := range n {
 		r.columns[i].Name = r.stmt.ColumnName(i)
 		r.columns[i].Type, r.columns[i].Declared = declaredType(r.stmt.ColumnDeclType(i))
+		if i < len(r.types) && r.types[i].exprType == (exprType{kind: timeKind}) {
+			r.columns[i].Type, r.columns[i].Declared = table.Timestamp, true
+		}
 	}
 }
 

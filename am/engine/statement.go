@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,18 +71,50 @@ func (r *Rows) prepare() bool {
 	if isExec(text) {
 		return r.prepareExec()
 	}
+	if isShow(text) {
+		return r.prepareShow()
+	}
 	r.err = r.guard(func() (err error) {
 		r.stmt, r.rest, err = r.db.conn.Prepare(text)
 		return err
 	})
 	if r.err == nil && r.stmt != nil {
-		r.err = r.args.bind(r.stmt, r.rest[blank(r.rest):] == "")
-		r.inspect(text[:len(text)-len(r.rest)])
+		r.err = r.compile(text[:len(text)-len(r.rest)])
 	}
 	if r.err != nil {
 		r.closeStatement()
 	}
 	return r.err == nil && r.stmt != nil
+}
+
+// compile makes the values of a statement comparable that SQLite has accepted, and readies it to run.
+func (r *Rows) compile(sql string) error {
+	typed, err := r.db.typed(sql)
+	if misplaced := new(misplaced); errors.As(err, &misplaced) {
+		return r.errorAt(r.sql[len(r.sql)-len(r.rest)-len(sql)+misplaced.at:], misplaced.message)
+	}
+	if err != nil {
+		return err
+	}
+	r.types = typed.columns
+	if typed.sql != sql {
+		err = r.guard(func() (err error) {
+			original := r.stmt
+			r.stmt, _, err = r.db.conn.Prepare(typed.sql)
+			return cmp.Or(err, original.Close())
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if typed.created != nil {
+		typed.created()
+	}
+	if err := r.args.bind(r.stmt, r.rest[blank(r.rest):] == ""); err != nil {
+		return err
+	}
+	r.inspect(typed.sql)
+	return nil
 }
 
 // inspect learns from the statement's query plan whether it asks for the ids of rows, to drop what it has read twice for

@@ -2,14 +2,14 @@ package engine
 
 import (
 	"bytes"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// instants is the name of the collation of timestamp columns.
-const instants = "INSTANT"
-
-// The canonical forms of a timestamp in SQL. The fraction is left out where it is zero, since datetime('now') has none:
-// so equal instants are equal text, and text order is the order in time.
+// The canonical form of a timestamp in SQL is one of these, in UTC. The fraction is left out where it is zero, since
+// datetime('now') has none: so equal instants are equal text, and text order is the order in time.
 const (
 	bySeconds = "2006-01-02 15:04:05"
 	byMillis  = bySeconds + ".000"
@@ -17,16 +17,15 @@ const (
 	byNanos   = bySeconds + ".000000000"
 )
 
-// readable are the forms that are understood besides, a space standing for T. Without a zone they are UTC.
-var readable = []string{
-	"2006-01-02T15:04:05Z07:00",
-	"2006-01-02T15:04:05Z0700",
-	"2006-01-02T15:04:05Z07",
-	"2006-01-02T15:04:05",
-	"2006-01-02T15:04Z07:00",
-	"2006-01-02T15:04",
-	"2006-01-02",
-}
+// The texts of what is after and before every instant, which sort as they should.
+const (
+	infinity      = "infinity"
+	minusInfinity = "-infinity"
+)
+
+// timeForms tells a reader of an error what is understood.
+const timeForms = "such as '2026-11-28 09:23:08', '2026-11-28T09:23:08.5+01:00', '2026-11-28', '20261128T092308Z', 'Sat, 28 Nov 2026 09:23:08 GMT', " +
+	"seconds or milliseconds since 1970, 'now', 'today' or 'yesterday' (without a zone it is UTC)"
 
 // appendTimestamp writes the canonical form, as time.AppendFormat would at several times the cost.
 func appendTimestamp(b []byte, t time.Time) []byte {
@@ -61,18 +60,126 @@ func appendDigits(b []byte, before string, n, digits int) []byte {
 	return b
 }
 
+// canonicalTime is the canonical form of a time in any form that is understood. A word such as yesterday is relative to now.
+func canonicalTime(text string, now time.Time) (time string, relative, ok bool) {
+	if _, is := parseCanonical([]byte(text)); is { // as most are
+		return text, false, true
+	}
+	text = strings.TrimSpace(text)
+	if word := timeWords[strings.ToLower(text)]; word != nil {
+		return word(now), true, true
+	}
+	switch strings.ToLower(text) {
+	case infinity, minusInfinity:
+		return strings.ToLower(text), false, true
+	case "epoch":
+		text = "1970-01-01"
+	}
+	t, ok := parseTimestamp([]byte(text))
+	return canonical(t), false, ok
+}
+
+var timeWords = map[string]func(now time.Time) string{
+	"now":       canonical,
+	"today":     func(now time.Time) string { return midnight(now, 0) },
+	"yesterday": func(now time.Time) string { return midnight(now, -1) },
+	"tomorrow":  func(now time.Time) string { return midnight(now, 1) },
+}
+
+func midnight(now time.Time, days int) string {
+	year, month, day := now.UTC().Date()
+	return canonical(time.Date(year, month, day+days, 0, 0, 0, 0, time.UTC))
+}
+
+// parseTimestamp reads an absolute time.
 func parseTimestamp(text []byte) (time.Time, bool) {
 	if t, ok := parseCanonical(text); ok {
 		return t, true
 	}
 	s := string(text)
-	if len(s) > 10 && s[10] == ' ' {
-		s = s[:10] + "T" + s[11:]
-	}
-	for _, layout := range readable {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), true
+	for _, parse := range []func(string) (time.Time, bool){parseISO, parseEpoch, parseNamed} {
+		if t, ok := parse(s); ok && 1 <= t.Year() && t.Year() <= 9999 {
+			return t, true
 		}
+	}
+	return time.Time{}, false
+}
+
+// isoForm takes ISO 8601, extended and basic, with slashes and with blanks before the zone. The year comes first: of other
+// orders nobody knows which number is the month.
+var isoForm = regexp.MustCompile(`(?i)^(?:(\d{4})-(\d\d?)-(\d\d?)|(\d{4})/(\d\d?)/(\d\d?)|(\d{4})(\d\d)(\d\d))` +
+	`(?:(?:t| +)(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d+))?)?|(\d\d)(\d\d)(?:(\d\d)(?:\.(\d+))?)?))?` +
+	` *(?:(z|utc|gmt)|([+-])(\d\d)(?::?(\d\d))?)?$`)
+
+func parseISO(text string) (time.Time, bool) {
+	found := isoForm.FindStringSubmatch(text)
+	if found == nil {
+		return time.Time{}, false
+	}
+	first := func(groups ...int) (n int) { // of those that have matched
+		for _, i := range groups {
+			if found[i] != "" {
+				n, _ = strconv.Atoi(found[i])
+			}
+		}
+		return n
+	}
+	year, month, day := first(1, 4, 7), first(2, 5, 8), first(3, 6, 9)
+	hour, minute, second := first(10, 14), first(11, 15), first(12, 16)
+	fraction, _ := strconv.Atoi((found[13] + found[17] + "000000000")[:9])
+	zone := time.Duration(first(20))*time.Hour + time.Duration(first(21))*time.Minute
+	if found[19] == "-" {
+		zone = -zone
+	}
+	// As in PostgreSQL, 24:00 is the next midnight and a 60th second that of the next minute.
+	inDay := hour < 24 && minute < 60 && second <= 60 || hour == 24 && minute == 0 && second == 0 && fraction == 0
+	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	if !inDay || year == 0 || month < 1 || month > 12 || date.Day() != day || first(20) > 15 || first(21) > 59 {
+		return time.Time{}, false
+	}
+	return time.Date(year, time.Month(month), day, hour, minute, second, fraction, time.UTC).Add(-zone), true
+}
+
+// epochForm takes the seconds since 1970, with a fraction, and the milliseconds: of the years 2001 to 2286, in which the number
+// of digits tells them apart and from a date.
+var epochForm = regexp.MustCompile(`^(\d{10})(?:\.(\d{1,9}))?$|^(\d{13})$`)
+
+func parseEpoch(text string) (time.Time, bool) {
+	found := epochForm.FindStringSubmatch(text)
+	if found == nil {
+		return time.Time{}, false
+	}
+	if found[3] != "" {
+		milliseconds, _ := strconv.ParseInt(found[3], 10, 64)
+		return time.UnixMilli(milliseconds).UTC(), true
+	}
+	seconds, _ := strconv.ParseInt(found[1], 10, 64)
+	fraction, _ := strconv.ParseInt((found[2] + "000000000")[:9], 10, 64)
+	return time.Unix(seconds, fraction).UTC(), true
+}
+
+// namedForms have names of months: those of HTTP and mail, and of date and git.
+var namedForms = []string{
+	"Mon, 2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05 -0700",
+	"Monday, 2-Jan-06 15:04:05 MST",
+	time.ANSIC, time.UnixDate, time.RubyDate, "Mon Jan _2 15:04:05 2006 -0700",
+}
+
+// commaFraction is what time.Parse takes for a fraction, and PostgreSQL does not.
+var commaFraction = regexp.MustCompile(`:\d\d,`)
+
+func parseNamed(text string) (time.Time, bool) {
+	if commaFraction.MatchString(text) {
+		return time.Time{}, false
+	}
+	for _, form := range namedForms {
+		t, err := time.ParseInLocation(form, text, time.UTC)
+		if err != nil {
+			continue
+		}
+		// time.Parse takes any letters for a zone, and makes UTC of those that it does not know.
+		zone, _ := t.Zone()
+		return t.UTC(), !strings.Contains(form, "MST") || zone == "UTC" || zone == "GMT"
 	}
 	return time.Time{}, false
 }
@@ -105,22 +212,6 @@ func parseCanonical(s []byte) (time.Time, bool) {
 	return t, valid && inRange
 }
 
-// compareInstants orders texts by the instants they name. What names none stands for itself, byte by byte.
-func compareInstants(a, b []byte) int {
-	return bytes.Compare(instant(a), instant(b))
-}
-
-// instant is the text as appendTimestamp would have written it.
-func instant(text []byte) []byte {
-	if isCanonical(text) {
-		return text
-	}
-	if t, ok := parseTimestamp(text); ok {
-		return appendTimestamp(nil, t)
-	}
-	return text
-}
-
 // isCanonical tells whether the text has the shape that appendTimestamp writes.
 func isCanonical(s []byte) bool {
 	if len(s) < len(bySeconds) || s[4] != '-' || s[7] != '-' || s[10] != ' ' || s[13] != ':' || s[16] != ':' {
@@ -130,7 +221,7 @@ func isCanonical(s []byte) bool {
 	case len(bySeconds):
 		return true
 	case len(byMillis), len(byMicros), len(byNanos):
-		return s[19] == '.' && areDigits(s[20:]) && string(s[len(s)-3:]) != "000"
+		return s[19] == '.' && areDigits(s[20:]) && !bytes.HasSuffix(s, []byte("000"))
 	}
 	return false
 }
@@ -142,4 +233,27 @@ func areDigits(s []byte) bool {
 		}
 	}
 	return true
+}
+
+// truths are the words for booleans, which PostgreSQL takes shortened, too.
+var truths = []struct {
+	word  string
+	least int
+	value bool
+}{
+	{"true", 1, true}, {"yes", 1, true}, {"on", 2, true}, {"1", 1, true},
+	{"false", 1, false}, {"no", 1, false}, {"off", 2, false}, {"0", 1, false},
+}
+
+// truthForms tells a reader of an error what is understood.
+const truthForms = "true or false (also yes, no, on, off, 1 and 0)"
+
+func parseTruth(text string) (value, ok bool) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	for _, t := range truths {
+		if len(text) >= t.least && strings.HasPrefix(t.word, text) {
+			return t.value, true
+		}
+	}
+	return false, false
 }

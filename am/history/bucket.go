@@ -135,20 +135,19 @@ func ofSnapshotFile(o object) (id snapshotID, shard inventory.Shard, is bool) {
 	return id, shard, is
 }
 
-func (s *bucketStore) list(ctx context.Context) (all []snapshotID, err error) {
+func (s *bucketStore) list(ctx context.Context) ([]listed, error) {
 	folders, err := s.folders(ctx)
 	if err != nil {
 		return nil, err
 	}
-	seen := map[snapshotID]bool{} // by one of its shards
+	kept := map[snapshotID][]inventory.Shard{}
 	for folder, objects := range folders {
-		id, _, _ := ofFolder(folder)
-		if exists(folder, objects) && !seen[id] {
-			seen[id] = true
-			all = append(all, id)
+		if exists(folder, objects) {
+			id, shard, _ := ofFolder(folder)
+			kept[id] = append(kept[id], shard)
 		}
 	}
-	return all, nil
+	return listOf(kept), nil
 }
 
 func (s *bucketStore) shards(ctx context.Context, server string, takenAt time.Time) (shards []inventory.Shard, err error) {
@@ -161,29 +160,35 @@ func (s *bucketStore) shards(ctx context.Context, server string, takenAt time.Ti
 	return shards, err
 }
 
-// lastKey goes back by days, so that it need not list all that a server has.
-func (s *bucketStore) lastKey(ctx context.Context, server string) (string, error) {
+// before goes back by days, so that it need not list all that a server has.
+func (s *bucketStore) before(ctx context.Context, server string, soon time.Time) (b before, err error) {
 	days, err := s.under(ctx, "server="+escaped(server)+"/", false)
 	if err != nil {
-		return "", err
+		return b, err
 	}
 	for _, day := range slices.Backward(days) {
 		objects, err := s.under(ctx, day.name, true)
 		if err != nil {
-			return "", err
+			return b, err
 		}
 		for _, o := range slices.Backward(objects) {
-			if _, _, is := ofSnapshotFile(o); !is {
+			id, _, is := ofSnapshotFile(o)
+			switch {
+			case !is:
+				continue
+			case id.at.After(soon):
+				b.ahead = latestTime(b.ahead, id.at)
 				continue
 			}
 			content, err := s.bucket.read(ctx, s.prefix+o.name)
 			if err != nil {
-				return "", fmt.Errorf("read %s: %w", o.name, err)
+				return b, fmt.Errorf("read %s: %w", o.name, err)
 			}
-			return readKeyName(o.name, content)
+			b.key, err = readKeyName(o.name, content)
+			return b, err
 		}
 	}
-	return "", nil
+	return b, nil
 }
 
 // remove removes snapshots, each whole or shard by shard, and what a kill has left of others: objects without the one that

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -16,25 +18,42 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
-	"github.com/fsouza/fake-gcs-server/fakestorage"
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// startGCS starts Google Cloud Storage for tests, and has the environment name it.
+// startGCS starts fake-gcs-server, an emulator of Google Cloud Storage, with a bucket, and has the environment name it.
 func startGCS(t *testing.T) {
 	t.Helper()
-	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{Scheme: "http", Host: "127.0.0.1", Port: 0, PublicHost: "127.0.0.1"})
+	emulator, err := filepath.Abs("../../build/fake-gcs-server")
 	must(t, err)
-	t.Cleanup(server.Stop)
-	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "audit"})
-	t.Setenv("STORAGE_EMULATOR_HOST", server.URL())
+	if _, err := os.Stat(emulator); err != nil {
+		t.Skip("there is no fake-gcs-server: GOBIN=$PWD/build go install github.com/fsouza/fake-gcs-server@v1.56.1")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	address := listener.Addr().(*net.TCPAddr)
+	must(t, listener.Close())
+	cmd := exec.CommandContext(t.Context(), emulator, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", strconv.Itoa(address.Port), "-public-host", address.String())
+	must(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Wait() }) // the context has killed it
+	server := "http://" + address.String()
+	for created := false; !created; time.Sleep(10 * time.Millisecond) {
+		response, err := http.Post(server+"/storage/v1/b", "application/json", strings.NewReader(`{"name": "audit"}`))
+		if err == nil {
+			must(t, response.Body.Close())
+			created = response.StatusCode == http.StatusOK
+		}
+		must(t, t.Context().Err())
+	}
+	t.Setenv("STORAGE_EMULATOR_HOST", server)
 }
 
 // startAzure starts Azurite, Microsoft's emulator, with a container, and has the environment name it.
@@ -117,37 +136,42 @@ func keepsSnapshots(t *testing.T, target string) {
 	store, err := Open(ctx, target)
 	must(t, err)
 	const server = "https://am.example.com:8443/am"
-	key, err := store.lastKey(ctx, server)
-	if err != nil || key != "" {
-		t.Errorf("of nothing, the key is %q, %v", key, err)
+	sees := func(want before) {
+		t.Helper()
+		if got, err := store.before(ctx, server, noon.Add(Tolerance)); err != nil || got != want {
+			t.Errorf("before, there is %+v, want %+v, %v", got, want, err)
+		}
 	}
-	var want []snapshotID
+	sees(before{})
+	var want []listed
 	for _, at := range []time.Time{noon.AddDate(0, 0, -1), noon, noon.Add(time.Minute)} {
 		must(t, writeMade(ctx, store, server, at, rowsPerSnapshot))
-		want = append(want, snapshotID{server, at.Truncate(time.Microsecond)})
+		want = append(want, listed{snapshotID{server, at.Truncate(time.Microsecond)}, true})
 	}
 	if err := writeMade(ctx, store, server, noon, 1); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("twice at one time: %v", err)
 	}
-	listed := func() []snapshotID {
+	list := func() []listed {
 		all, err := store.list(ctx)
 		must(t, err)
-		slices.SortFunc(all, func(a, b snapshotID) int { return a.at.Compare(b.at) })
+		slices.SortFunc(all, func(a, b listed) int { return a.at.Compare(b.at) })
 		return all
 	}
-	if got := listed(); !slices.Equal(got, want) {
+	if got := list(); !slices.Equal(got, want) {
 		t.Errorf("snapshots %v, want %v", got, want)
 	}
-	if key, err = store.lastKey(ctx, server); err != nil || key != "fingerprint_key 0" {
-		t.Errorf("the key is %q, %v", key, err)
+	sees(before{key: "fingerprint_key 0"})
+	copied, err := Copy(ctx, target, filepath.Join(t.TempDir(), "copy.db"), "select * from am_session_history")
+	if err != nil || copied.Snapshots != 3 || copied.Rows != 3*(rowsPerSnapshot+2) {
+		t.Errorf("copied are %+v, %v", copied, err)
 	}
 	bucket := store.(*bucketStore).bucket
 	must(t, bucket.remove(ctx, "history/"+want[2].folder(inventory.Shard{})+snapshotFile)) // as a removal does that is killed
 	must(t, bucket.remove(ctx, "history/nothing"))
-	if got := listed(); !slices.Equal(got, want[:2]) {
+	if got := list(); !slices.Equal(got, want[:2]) {
 		t.Errorf("snapshots %v, want %v", got, want[:2])
 	}
-	must(t, store.remove(ctx, want[:1], nil, time.Now().AddDate(0, 0, daysOpen+1)))
+	must(t, store.remove(ctx, []snapshotID{want[0].snapshotID}, nil, time.Now().AddDate(0, 0, daysOpen+1)))
 	left, err := bucket.list(ctx, "", true)
 	must(t, err)
 	var names []string

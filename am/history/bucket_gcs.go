@@ -9,50 +9,77 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"time"
 
-	"cloud.google.com/go/storage"
+	"github.com/hashicorp/go-retryablehttp"
 	"google.golang.org/api/googleapi"
-	"google.golang.org/api/iterator"
+	"google.golang.org/api/option"
+	"google.golang.org/api/storage/v1"
+	transport "google.golang.org/api/transport/http"
 )
 
-// gcsBucket is one of Google Cloud Storage.
-type gcsBucket struct{ handle *storage.BucketHandle }
+// gcsBucket is one of Google Cloud Storage, by its JSON API. The client for programs (cloud.google.com/go/storage) brings
+// gRPC and Arrow: 19 MB and half of the time that a first build takes.
+type gcsBucket struct {
+	name    string
+	objects *storage.ObjectsService
+}
 
-// openGCS takes Google's application default credentials.
+// openGCS takes Google's application default credentials. Like Google's tools it asks STORAGE_EMULATOR_HOST, without
+// credentials, if that is set.
 func openGCS(ctx context.Context, name string) (*bucket, error) {
-	client, err := storage.NewClient(ctx)
+	options := []option.ClientOption{option.WithScopes(storage.DevstorageReadWriteScope)}
+	if emulator := os.Getenv("STORAGE_EMULATOR_HOST"); emulator != "" {
+		options = []option.ClientOption{option.WithEndpoint(emulator + "/storage/v1/"), option.WithoutAuthentication()}
+	}
+	client, _, err := transport.NewClient(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("set GOOGLE_APPLICATION_CREDENTIALS, or run with a service account: %w", err)
 	}
-	// An upload or a removal that is done twice is as if it were done once.
-	b := &gcsBucket{client.Bucket(name).Retryer(storage.WithPolicy(storage.RetryAlways), storage.WithMaxAttempts(6))}
-	return &bucket{b.list, b.read, b.upload, b.create, b.remove}, nil
-}
-
-func (b *gcsBucket) list(ctx context.Context, prefix string, deep bool) (objects []object, err error) {
-	query := &storage.Query{Prefix: prefix, Projection: storage.ProjectionNoACL}
-	if !deep {
-		query.Delimiter = "/"
-	}
-	for found := b.handle.Objects(ctx, query); ; {
-		o, err := found.Next()
-		if errors.Is(err, iterator.Done) {
-			return objects, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, object{o.Prefix + o.Name, o.Updated})
-	}
-}
-
-func (b *gcsBucket) read(ctx context.Context, name string) ([]byte, error) {
-	r, err := b.handle.Object(name).NewReader(ctx)
+	service, err := storage.NewService(ctx, append(options, option.WithHTTPClient(repeating(client)))...)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = r.Close() }()
-	return io.ReadAll(r)
+	b := &gcsBucket{name, service.Objects}
+	return &bucket{b.list, b.read, b.upload, b.create, b.remove}, nil
+}
+
+// repeating repeats what fails for a moment. An upload or a removal that is done twice is as if it were done once.
+func repeating(client *http.Client) *http.Client {
+	return (&retryablehttp.Client{
+		HTTPClient: client, RetryMax: 5, RetryWaitMin: time.Second, RetryWaitMax: 30 * time.Second,
+		CheckRetry: retryablehttp.DefaultRetryPolicy, Backoff: retryablehttp.DefaultBackoff, ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}).StandardClient()
+}
+
+func (b *gcsBucket) list(ctx context.Context, prefix string, deep bool) (objects []object, err error) {
+	call := b.objects.List(b.name).Prefix(prefix).Projection("noAcl")
+	if !deep {
+		call.Delimiter("/")
+	}
+	err = call.Pages(ctx, func(page *storage.Objects) error {
+		for _, folder := range page.Prefixes {
+			objects = append(objects, object{name: folder})
+		}
+		for _, o := range page.Items {
+			written, err := time.Parse(time.RFC3339Nano, o.Updated)
+			if err != nil {
+				return fmt.Errorf("the time of object %s: %w", o.Name, err)
+			}
+			objects = append(objects, object{o.Name, written})
+		}
+		return nil
+	})
+	return objects, err
+}
+
+func (b *gcsBucket) read(ctx context.Context, name string) ([]byte, error) {
+	response, err := b.objects.Get(b.name, name).Context(ctx).Download()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	return io.ReadAll(response.Body)
 }
 
 func (b *gcsBucket) upload(ctx context.Context, name, path string) error {
@@ -61,35 +88,30 @@ func (b *gcsBucket) upload(ctx context.Context, name, path string) error {
 		return err
 	}
 	defer file.Close()
-	return write(ctx, b.handle.Object(name), file)
+	_, err = b.insert(ctx, name, file).Do()
+	return err
 }
 
 func (b *gcsBucket) create(ctx context.Context, name string, content []byte) error {
-	err := write(ctx, b.handle.Object(name).If(storage.Conditions{DoesNotExist: true}), bytes.NewReader(content))
-	if refused := new(googleapi.Error); errors.As(err, &refused) && refused.Code == http.StatusPreconditionFailed {
+	_, err := b.insert(ctx, name, bytes.NewReader(content)).IfGenerationMatch(0).Do()
+	if isStatus(err, http.StatusPreconditionFailed) {
 		return fs.ErrExist
 	}
 	return err
 }
 
-func write(ctx context.Context, object *storage.ObjectHandle, content io.Reader) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // without Close before it, nothing is there
-	w := object.NewWriter(ctx)
-	if _, err := io.Copy(writing(w.Write), content); err != nil {
-		return err
-	}
-	return w.Close()
+func (b *gcsBucket) insert(ctx context.Context, name string, content io.Reader) *storage.ObjectsInsertCall {
+	return b.objects.Insert(b.name, &storage.Object{Name: name}).Media(content).Context(ctx)
 }
 
-// writing is a writer that does not lead the linker to all that the client can do.
-type writing func([]byte) (int, error)
-
-func (w writing) Write(p []byte) (int, error) { return w(p) }
-
 func (b *gcsBucket) remove(ctx context.Context, name string) error {
-	if err := b.handle.Object(name).Delete(ctx); !errors.Is(err, storage.ErrObjectNotExist) {
+	if err := b.objects.Delete(b.name, name).Context(ctx).Do(); !isStatus(err, http.StatusNotFound) {
 		return err
 	}
 	return nil
+}
+
+func isStatus(err error, status int) bool {
+	var refused *googleapi.Error
+	return errors.As(err, &refused) && refused.Code == status
 }

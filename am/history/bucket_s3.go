@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -28,8 +29,8 @@ const awsEndpoint = "https://s3.amazonaws.com"
 
 func openS3(ctx context.Context, name string) (*bucket, error) {
 	endpoint, err := url.Parse(cmp.Or(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"), awsEndpoint))
-	if err != nil || endpoint.Host == "" || endpoint.User != nil {
-		return nil, errors.New("AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is no address as https://storage.example.com:9000")
+	if err != nil || endpoint.Host == "" || endpoint.User != nil || strings.Trim(endpoint.Path, "/") != "" || endpoint.RawQuery != "" || endpoint.Fragment != "" {
+		return nil, errors.New("AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL must be a host and a port and no more, as in https://storage.example.com:9000")
 	}
 	found, err := s3Credentials(ctx)
 	if err != nil {

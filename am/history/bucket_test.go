@@ -459,3 +459,16 @@ func TestFilesOfAKilledUploadAreClearedLater(t *testing.T) {
 		t.Errorf("there is %q, want %q", got, left[1:])
 	}
 }
+
+// An address of S3 has no path that could be used: it is refused rather than dropped.
+func TestAPathInAnEndpointIsRefused(t *testing.T) {
+	startS3(t, httptest.NewServer)
+	endpoint := os.Getenv("AWS_ENDPOINT_URL_S3")
+	for suffix, refused := range map[string]bool{"": false, "/": false, "/minio": true, "/?a=b": true, "?a": true, "#a": true} {
+		t.Setenv("AWS_ENDPOINT_URL_S3", endpoint+suffix)
+		_, err := Open(t.Context(), "s3://audit/amsql")
+		if (err != nil) != refused || refused && !strings.Contains(err.Error(), "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL must be a host and a port and no more") {
+			t.Errorf("with %q behind the address: %v", suffix, err)
+		}
+	}
+}

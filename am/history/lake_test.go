@@ -20,12 +20,13 @@ type lake struct {
 	create      string                          // of a view
 	table       func(l lake, r relation) string // the relation, from its files
 	far         string                          // a time after all others
+	soon        string                          // a minute from now
 	more        string
 }
 
 var lakes = []lake{
 	{
-		name: "duckdb", create: "create view", far: "timestamptz '9999-12-31 00:00:00+00'", table: duckdbTable,
+		name: "duckdb", create: "create view", far: "timestamptz '9999-12-31 00:00:00+00'", soon: "now() + interval 1 minute", table: duckdbTable,
 		types: map[table.Type]string{table.Text: "varchar", table.Integer: "bigint", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamptz", table.JSON: "varchar"},
 		about: "-- A history of amsql (--to parquet:DATASET) in DuckDB, from version 1.2 on:\n" +
 			"--   sed 's|DATASET|/var/lib/amsql/history|' duckdb.sql | duckdb history.duckdb\n" +
@@ -35,14 +36,14 @@ var lakes = []lake{
 			"select * exclude (valid_until)\nfrom am_session_seen\nwhere taken_at <= moment and (valid_until is null or valid_until > moment)",
 	},
 	{
-		name: "spark", create: "create temporary view", far: "timestamp '9999-12-31 00:00:00'", table: sparkTable,
+		name: "spark", create: "create temporary view", far: "timestamp '9999-12-31 00:00:00'", soon: "current_timestamp() + interval 1 minute", table: sparkTable,
 		about: "-- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on:\n" +
 			"--   spark-sql --conf spark.sql.session.timeZone=UTC -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)\n" +
 			"-- The views are of the session, and see the snapshots that were there when it began.\n",
 		types: map[table.Type]string{table.Text: "string", table.Integer: "bigint", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamp", table.JSON: "string"},
 	},
 	{
-		name: "trino", create: "create view", far: "timestamp '9999-12-31 00:00:00'", table: trinoTable,
+		name: "trino", create: "create view", far: "timestamp '9999-12-31 00:00:00'", soon: "cast(current_timestamp at time zone 'UTC' as timestamp(6)) + interval '1' minute", table: trinoTable,
 		about: "-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with\n" +
 			"-- hive.timestamp-precision = MICROSECONDS and hive.parquet.time-zone = UTC:\n" +
 			"--   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)\n" +
@@ -96,7 +97,9 @@ func trinoTable(l lake, r relation) string {
 
 // lakeLatest and lakeMerged are the views of the latest snapshot, and of shards as one, for engines that like to read a table once.
 const lakeLatest = `create view am_latest as
-select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at
+select
+  server as base_url,
+  coalesce(max(case when taken_at <= SOON then whole end), max(case when taken_at <= SOON then taken_at end), max(taken_at)) as taken_at
 from (
   select server, taken_at, case when count(*) = max(shards) and min(shards) = max(shards) then taken_at end as whole
   from snapshot
@@ -142,7 +145,7 @@ func (l lake) page() string {
 		statements = append(statements, l.more)
 	}
 	text := strings.Join(statements, ";\n\n") + ";\n"
-	text = strings.ReplaceAll(strings.ReplaceAll(text, "FAR", l.far), "create view", l.create)
+	text = strings.ReplaceAll(strings.NewReplacer("FAR", l.far, "SOON", l.soon).Replace(text), "create view", l.create)
 	return l.about + "\n" + text
 }
 

@@ -95,17 +95,18 @@ func ofFolder(folder string) (id snapshotID, shard inventory.Shard, is bool) {
 // parquetFile is a relation's, within the folder of a snapshot.
 func parquetFile(r relation) string { return path.Join("relation="+r.name, "rows.parquet") }
 
-func (s *parquetStore) list(context.Context) (all []snapshotID, err error) {
+func (s *parquetStore) list(context.Context) ([]listed, error) {
 	folders, err := fs.Glob(os.DirFS(s.dir), snapshotGlob)
 	if err != nil {
 		return nil, err
 	}
+	kept := map[snapshotID][]inventory.Shard{}
 	for _, folder := range folders {
-		if id, _, is := ofFolder(folder); is {
-			all = append(all, id)
+		if id, shard, is := ofFolder(folder); is {
+			kept[id] = append(kept[id], shard)
 		}
 	}
-	return slices.Compact(all), nil // in the order of names
+	return listOf(kept), nil
 }
 
 func (s *parquetStore) shards(_ context.Context, server string, takenAt time.Time) (shards []inventory.Shard, err error) {
@@ -118,27 +119,39 @@ func (s *parquetStore) shards(_ context.Context, server string, takenAt time.Tim
 	return shards, err
 }
 
-func (s *parquetStore) lastKey(ctx context.Context, server string) (string, error) {
+func (s *parquetStore) before(ctx context.Context, server string, soon time.Time) (b before, err error) {
 	all, err := s.list(ctx)
 	if err != nil {
-		return "", err
+		return b, err
 	}
 	var last snapshotID
-	for _, id := range all {
-		if id.server == server && id.at.After(last.at) {
-			last = id
+	for _, l := range all {
+		switch {
+		case l.server != server:
+		case l.at.After(soon):
+			b.ahead = latestTime(b.ahead, l.at)
+		case l.at.After(last.at):
+			last = l.snapshotID
 		}
 	}
 	shards, err := s.shards(ctx, last.server, last.at)
 	if err != nil || len(shards) == 0 {
-		return "", err
+		return b, err
 	}
 	name := filepath.Join(s.dir, last.folder(shards[0]), parquetFile(snapshots))
 	content, err := os.ReadFile(name)
 	if err != nil {
-		return "", err
+		return b, err
 	}
-	return readKeyName(name, content)
+	b.key, err = readKeyName(name, content)
+	return b, err
+}
+
+func latestTime(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // remove hides each snapshot, a shard in one step, and then deletes it. One that is killed has removed some of them.

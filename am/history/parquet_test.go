@@ -158,14 +158,14 @@ func TestStrayFoldersStopNothing(t *testing.T) {
 				must(t, os.WriteFile(filepath.Join(folder, stray+snapshotFile), []byte("stray"), 0o600))
 			}
 		}
-		if all, err := store.list(t.Context()); err != nil || !slices.Equal(all, []snapshotID{whole}) {
+		if all, err := store.list(t.Context()); err != nil || !slices.Equal(all, []listed{{whole, true}}) {
 			t.Errorf("%s: snapshots %v, %v", target, all, err)
 		}
 		if shards, err := store.shards(t.Context(), "server", noon); err != nil || len(shards) != 1 {
 			t.Errorf("%s: shards %v, %v", target, shards, err)
 		}
-		if key, err := store.lastKey(t.Context(), "server"); err != nil || key != "fingerprint_key 0" {
-			t.Errorf("%s: the key is %q, %v", target, key, err)
+		if b, err := store.before(t.Context(), "server", noon); err != nil || b.key != "fingerprint_key 0" {
+			t.Errorf("%s: before, there is %+v, %v", target, b, err)
 		}
 		must(t, writeMade(t.Context(), store, "server", noon.AddDate(0, 0, 1), 3))
 		pruned, err := Prune(t.Context(), store, Retention{}, noon.AddDate(0, 0, 2), false)

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/redact"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -41,6 +42,7 @@ var postgresDialect = dialect{
 		}
 		return ""
 	},
+	soon:  "now() + interval '1 minute'",
 	views: viewsPostgres,
 }
 
@@ -58,26 +60,43 @@ type postgresStore struct {
 // out comes from libpq's variables and files (PGPASSWORD, PGPASSFILE, PGSSLMODE, …); a password env:NAME or file:PATH
 // in the URL says where it is.
 func OpenPostgres(ctx context.Context, url string) (Store, error) {
-	config, err := pgconn.ParseConfig(url)
+	s, err := dialPostgres(ctx, url)
 	if err != nil {
-		return nil, err // which shows no password
+		return nil, err
 	}
-	if config.Password, err = connection.Secret(config.Password); err != nil {
-		return nil, fmt.Errorf("the password of the URL: %w", err)
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("make the schema %s in %s: %w", postgresSchema, s, advisePostgres(err)), s.conn.Close(ctx))
+	}
+	return s, nil
+}
+
+func dialPostgres(ctx context.Context, url string) (*postgresStore, error) {
+	config, err := parsePostgres(url)
+	if err != nil {
+		return nil, err
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "amsql"
 	}
 	config.RuntimeParams["search_path"] = postgresSchema
+	names := map[string]string{} // of hosts, by their addresses
+	lookUp := config.LookupFunc
+	config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
+		addresses, err := lookUp(ctx, host)
+		for _, address := range addresses {
+			names[address] = host
+		}
+		return addresses, err
+	}
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, err // as above
+		return nil, redact.Error(err, config.Password)
 	}
-	s := &postgresStore{conn, "postgres://" + net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database}
-	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("make the schema %s in %s: %w", postgresSchema, s, advisePostgres(err)), conn.Close(ctx))
+	host, port := config.Host, strconv.Itoa(int(config.Port))
+	if address, is := conn.Conn().RemoteAddr().(*net.TCPAddr); is { // else a socket of this machine
+		host, port = cmp.Or(names[address.IP.String()], address.IP.String()), strconv.Itoa(address.Port)
 	}
-	return s, nil
+	return &postgresStore{conn, "postgres://" + net.JoinHostPort(host, port) + "/" + config.Database}, nil
 }
 
 func (s *postgresStore) String() string { return s.name }
@@ -136,6 +155,16 @@ func (s *postgresStore) version(ctx context.Context) (version int, err error) {
 	return strconv.Atoi(text)
 }
 
+// usable is an error where the account may not use the schema: to it, nothing is there.
+func (s *postgresStore) usable(ctx context.Context) error {
+	account, err := s.text(ctx, "select quote_ident(current_user) from pg_namespace where nspname = $1 and not has_schema_privilege(oid, 'usage')", postgresSchema)
+	if err != nil || account == "" {
+		return err
+	}
+	return fmt.Errorf(`the account "%s" may not use the schema %s: its owner grants that and more by docs/history/writer.sql (grant usage on schema %[2]s to "%[1]s")`,
+		strings.Trim(account, `"`), postgresSchema)
+}
+
 // has reports whether a table is there. It reads the catalog, since to_regclass() may not have heard of what another
 // process made during the transaction.
 func (s *postgresStore) has(ctx context.Context, table string) (there bool, err error) {
@@ -145,6 +174,9 @@ func (s *postgresStore) has(ctx context.Context, table string) (there bool, err 
 
 // migrate makes or completes tables and views, all or nothing. An account that may only add rows needs no more.
 func (s *postgresStore) migrate(ctx context.Context) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
 	if version, err := s.version(ctx); err != nil || version == schemaVersion {
 		return err
 	}
@@ -231,8 +263,17 @@ func (s *postgresStore) create(ctx context.Context) error {
 	return s.exec(ctx, strings.Join(statements, ";\n"))
 }
 
-func (s *postgresStore) lastKey(ctx context.Context, server string) (string, error) {
-	return s.text(ctx, "select fingerprint_key from snapshot where server = $1 order by taken_at desc limit 1", server)
+func (s *postgresStore) before(ctx context.Context, server string, soon time.Time) (b before, err error) {
+	limit := soon.Format(time.RFC3339Nano)
+	b.key, err = s.text(ctx, "select fingerprint_key from snapshot where server = $1 and taken_at <= $2 order by taken_at desc limit 1", server, limit)
+	if err != nil {
+		return b, err
+	}
+	ahead, err := s.text(ctx, "select "+inMicros+" from snapshot where server = $1 and taken_at > $2 order by taken_at desc limit 1", server, limit)
+	if err == nil && ahead != "" {
+		b.ahead, err = ofMicros(ahead)
+	}
+	return b, err
 }
 
 func (s *postgresStore) shards(ctx context.Context, server string, takenAt time.Time) ([]inventory.Shard, error) {

@@ -8,21 +8,40 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
 // daysOpen is how long the partitions of a day are left alone: a scan that began on it may still write to them.
 const daysOpen = 2
 
-func (s *postgresStore) list(ctx context.Context) (all []snapshotID, err error) {
-	rows, err := s.texts(ctx, "select distinct server, (extract(epoch from taken_at) * 1000000)::bigint from snapshot")
+// inMicros is the time of a snapshot as a number, which reads the same whatever the client's settings; [ofMicros] undoes it.
+const inMicros = "(extract(epoch from taken_at) * 1000000)::bigint"
+
+func ofMicros(text string) (time.Time, error) {
+	micros, err := strconv.ParseInt(text, 10, 64)
+	return time.UnixMicro(micros).UTC(), err
+}
+
+func (s *postgresStore) list(ctx context.Context) ([]listed, error) {
+	rows, err := s.texts(ctx, "select server, "+inMicros+", shard || '/' || shards from snapshot")
+	if err != nil {
+		return nil, err
+	}
+	kept := map[snapshotID][]inventory.Shard{}
 	for _, row := range rows {
-		micros, err := strconv.ParseInt(row[1], 10, 64)
+		at, err := ofMicros(row[1])
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, snapshotID{server: row[0], at: time.UnixMicro(micros).UTC()})
+		shards, err := parseShards(row[2:], nil)
+		if err != nil {
+			return nil, err
+		}
+		id := snapshotID{row[0], at}
+		kept[id] = append(kept[id], shards...)
 	}
-	return all, err
+	return listOf(kept), nil
 }
 
 // remove drops the partitions of days that nothing is kept of, and deletes the rest, in one transaction.

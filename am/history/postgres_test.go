@@ -132,3 +132,39 @@ func whoMayReadMayStillAfterAnUpgrade(t *testing.T, k kept) {
 		t.Errorf("an upgrade that fails leaves %q", got)
 	}
 }
+
+func anAccountWithoutUsageIsToldSo(t *testing.T, k kept) {
+	_, err := connectPostgres(t, k.target).Exec(t.Context(), "create role stranger login password 'stranger'")
+	must(t, err)
+	_, address, _ := strings.Cut(k.target, "@")
+	_, err = Open(t.Context(), "postgres://stranger:stranger@"+address)
+	if want := `the account "stranger" may not use the schema amsql: its owner grants that and more by docs/history/writer.sql (grant usage on schema amsql to "stranger")`; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// theHostThatIsConnectedToIsNamed: of several, the one that is written to.
+func theHostThatIsConnectedToIsNamed(t *testing.T, k kept) {
+	address, err := url.Parse(k.target)
+	must(t, err)
+	live := address.Host
+	address.Host = "127.0.0.1:1," + live
+	store, err := Open(t.Context(), address.String())
+	must(t, err)
+	defer func() { must(t, store.Close()) }()
+	if got, want := store.String(), "postgres://"+live+address.Path; got != want {
+		t.Errorf("it calls itself %s, want %s", got, want)
+	}
+}
+
+// aPasswordMayBeInAFile, whose path is written as it is.
+func aPasswordMayBeInAFile(t *testing.T, k kept) {
+	address, err := url.Parse(k.target)
+	must(t, err)
+	password, _ := address.User.Password()
+	file := filepath.Join(t.TempDir(), "a password")
+	must(t, os.WriteFile(file, []byte(password+"\n"), 0o600))
+	store, err := Open(t.Context(), "postgres://"+address.User.Username()+":file:"+file+"@"+address.Host+address.Path+"?"+address.RawQuery)
+	must(t, err)
+	must(t, store.Close())
+}

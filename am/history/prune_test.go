@@ -14,9 +14,18 @@ import (
 // keptOf is the plain model of a retention: what is kept of one server's snapshots, given in the order of their times.
 func keptOf(all []modelSnapshot, r Retention, now time.Time) (kept []modelSnapshot) {
 	hours, days := map[string]bool{}, map[string]bool{}
+	last, complete := -1, -1
+	for i, s := range all {
+		if s.at.After(now.Add(Tolerance)) {
+			break
+		}
+		if last = i; len(s.kept) == s.of {
+			complete = i
+		}
+	}
 	for i, s := range all {
 		hour, day, age := s.at.Format("2006-01-02 15"), s.at.Format(time.DateOnly), now.Sub(s.at)
-		if i == len(all)-1 || age < r.All || age < r.Hourly && !hours[hour] || age < r.Daily && !days[day] {
+		if i == last || i == complete || s.at.After(now.Add(Tolerance)) || age < r.All || age < r.Hourly && !hours[hour] || age < r.Daily && !days[day] {
 			kept = append(kept, s)
 		}
 		hours[hour], days[day] = true, true
@@ -68,6 +77,37 @@ func whatIsPrunedIsAsIfItHadNeverBeenTaken(t *testing.T, k kept) {
 			}
 		}
 	})
+}
+
+// aSnapshotOfTheFutureIsNotTheLatest: one that was taken while the clock was a day ahead hides no later one, and prune
+// removes neither.
+func aSnapshotOfTheFutureIsNotTheLatest(t *testing.T, k kept) {
+	now := time.Now().UTC().Truncate(time.Second)
+	old, latest, future := now.Add(-2*time.Hour), now.Add(-time.Hour), now.Add(24*time.Hour)
+	for i, at := range []time.Time{future, old, latest} {
+		must(t, writeMade(t.Context(), k, "server", at, i+1))
+	}
+	must(t, writeMade(t.Context(), k, "only ahead", future, 4))
+	seen := func() []string { return k.ask(t, "select base_url, taken_at from am_latest order by base_url") }
+	want := []string{"only ahead | " + timestamp(future), "server | " + timestamp(latest)}
+	if got := seen(); !slices.Equal(got, want) {
+		t.Errorf("the latest are %q, want %q", got, want)
+	}
+	if got := k.ask(t, "select count(*) from am_session where base_url = 'server'"); got[0] != "3" {
+		t.Errorf("the latest snapshot has %s sessions, want 3", got[0])
+	}
+	if b, err := k.before(t.Context(), "server", now.Add(Tolerance)); err != nil || !b.ahead.Equal(future) || b.key != "fingerprint_key 0" {
+		t.Errorf("before a snapshot, the store has %+v, %v", b, err)
+	}
+	pruned, err := Prune(t.Context(), k, Retention{All: time.Minute}, now, false)
+	must(t, err)
+	wantPruned := []Pruned{{Server: "only ahead", Kept: 1, Ahead: future}, {Server: "server", Kept: 2, Removed: 1, First: old, Last: old, Ahead: future}}
+	if !slices.Equal(pruned, wantPruned) {
+		t.Errorf("pruned are %+v, want %+v", pruned, wantPruned)
+	}
+	if got := seen(); !slices.Equal(got, want) {
+		t.Errorf("the latest after pruning are %q, want %q", got, want)
+	}
 }
 
 func TestPruningGivesSpaceBack(t *testing.T) {

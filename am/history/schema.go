@@ -12,7 +12,7 @@ import (
 
 // schemaVersion is raised when tables or views change, so that stores are brought up to them: tables get the columns that
 // they lack, views are made anew.
-const schemaVersion = 2
+const schemaVersion = 3
 
 var (
 	//go:embed views.sql
@@ -28,10 +28,19 @@ var (
 	SessionAt string
 )
 
+// KnownAt is the query for what am_session_at(moment) goes by: of each server the snapshot before, NULL where there is none,
+// the first snapshot, and the time.
+const KnownAt = `select server, max(case when taken_at <= t then taken_at end), min(taken_at), t
+from "history file".snapshot, (select coalesce(utc(:moment), now()) as t) group by server order by server`
+
+// Ahead is the query for the servers that have snapshots ahead of the clock, and the latest of these.
+const Ahead = `select server, max(taken_at) from "history file".snapshot where taken_at > strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 minute') group by server`
+
 // A dialect is what stores write differently.
 type dialect struct {
 	types  map[table.Type]string
 	suffix func(r relation) string // of CREATE TABLE
+	soon   string                  // the time of now and [Tolerance]: a snapshot after it is ahead of the store's clock
 	views  string                  // besides those that do not depend on the dialect
 }
 
@@ -67,17 +76,19 @@ func (r relation) createIndex() string {
 	return fmt.Sprintf("create index if not exists %s_snapshot on %[1]s (server, taken_at)", r.name)
 }
 
-// latest are the snapshots that the views of the product's tables show: one whose shards are not all there only where there
-// is no other. PostgreSQL has an idea of how few they are, as long as what is grouped is the table itself.
+// latest are the snapshots that the views of the product's tables show: one whose shards are not all there, or one that is
+// ahead of the store's clock (SOON), only where there is no other. PostgreSQL has an idea of how few they are, as long as what
+// is grouped is the table itself.
 const latest = `create view am_latest as
 select
   server as base_url,
   coalesce(
-    max(case when s.shards = 1 or s.shards = (
+    max(case when s.taken_at <= SOON and (s.shards = 1 or s.shards = (
       select case when min(o.shards) = max(o.shards) then count(*) end
       from snapshot o
       where o.server = s.server and o.taken_at = s.taken_at
-    ) then s.taken_at end),
+    )) then s.taken_at end),
+    max(case when s.taken_at <= SOON then s.taken_at end),
     max(s.taken_at)
   ) as taken_at
 from snapshot s
@@ -126,7 +137,7 @@ func (r relation) createView() string {
 
 // createViews makes all views.
 func (d dialect) createViews() string {
-	statements := []string{latest}
+	statements := []string{strings.ReplaceAll(latest, "SOON", d.soon)}
 	for _, r := range relations() {
 		if r.merged != nil {
 			statements = append(statements, r.createMerged())

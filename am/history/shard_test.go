@@ -113,10 +113,10 @@ func aShardIsKeptOnce(t *testing.T, k kept, c *connection.Connection, o Options,
 // overtaken is a store in which somebody else is quicker.
 type overtaken struct {
 	kept
-	before func()
+	first func()
 }
 
 func (s overtaken) begin(ctx context.Context, server string, at time.Time, shard inventory.Shard) (draft, error) {
-	s.before()
+	s.first()
 	return s.Store.begin(ctx, server, at, shard)
 }

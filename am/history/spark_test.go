@@ -71,7 +71,7 @@ func readsOnlyPart(t *testing.T, sqlite, k kept, p part) {
 	all, err := k.list(t.Context())
 	must(t, err)
 	for _, id := range all {
-		if p.has(id) {
+		if p.has(id.snapshotID) {
 			continue
 		}
 		files, err := filepath.Glob(filepath.Join(k.target[len(parquetScheme):], id.folder(inventory.Shard{})+"*", "*", "*")) // of all shards

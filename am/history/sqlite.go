@@ -37,6 +37,7 @@ var sqliteDialect = dialect{
 		}
 		return ""
 	},
+	soon:  "strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 minute')",
 	views: viewsSQLite,
 }
 
@@ -266,12 +267,19 @@ func (s *sqliteStore) texts(sql string, args ...string) (texts []string, err err
 	return texts, stmt.Err()
 }
 
-func (s *sqliteStore) lastKey(_ context.Context, server string) (string, error) {
-	names, err := s.texts("select fingerprint_key from snapshot where server = ? order by taken_at desc limit 1", server)
-	if len(names) == 0 {
-		return "", err
+func (s *sqliteStore) before(_ context.Context, server string, soon time.Time) (b before, err error) {
+	names, err := s.texts("select fingerprint_key from snapshot where server = ? and taken_at <= ? order by taken_at desc limit 1", server, timestamp(soon))
+	if err != nil {
+		return b, err
 	}
-	return names[0], err
+	times, err := s.texts("select taken_at from snapshot where server = ? and taken_at > ? order by taken_at desc limit 1", server, timestamp(soon))
+	if len(names) > 0 {
+		b.key = names[0]
+	}
+	if len(times) > 0 {
+		b.ahead, err = parseTimestamp(times[0])
+	}
+	return b, err
 }
 
 func (s *sqliteStore) shards(_ context.Context, server string, takenAt time.Time) ([]inventory.Shard, error) {
@@ -380,6 +388,11 @@ func bind(stmt *sqlite3.Stmt, i int, cell any) error {
 		return err
 	}
 	return stmt.BindText(i, string(encoded))
+}
+
+// parseTimestamp undoes timestamp.
+func parseTimestamp(text string) (time.Time, error) {
+	return time.Parse(time.DateTime, text) // which takes a fraction, too
 }
 
 // timestamp is the form that SQLite's functions and amsql query have: UTC, with a fraction of 3 or 6 digits where there is

@@ -4,22 +4,26 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-func (s *sqliteStore) list(context.Context) (all []snapshotID, err error) {
-	stmt, _, err := s.conn.Prepare("select distinct server, taken_at from snapshot")
+func (s *sqliteStore) list(context.Context) ([]listed, error) {
+	stmt, _, err := s.conn.Prepare("select server, taken_at, shard, shards from snapshot")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+	kept := map[snapshotID][]inventory.Shard{}
 	for stmt.Step() {
-		at, err := time.Parse(time.DateTime, stmt.ColumnText(1)) // which takes a fraction, too
+		at, err := parseTimestamp(stmt.ColumnText(1))
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, snapshotID{stmt.ColumnText(0), at})
+		id := snapshotID{stmt.ColumnText(0), at}
+		kept[id] = append(kept[id], inventory.Shard{Index: stmt.ColumnInt(2), Count: stmt.ColumnInt(3)})
 	}
-	return all, stmt.Err()
+	return listOf(kept), stmt.Err()
 }
 
 // remove deletes in one transaction. The file is then written anew without what is free in it, during which nobody else

@@ -16,11 +16,11 @@ type Store interface {
 	// shards are those that are kept of a snapshot.
 	shards(ctx context.Context, server string, takenAt time.Time) ([]inventory.Shard, error)
 
-	// lastKey is the name of the key of the server's latest snapshot, "" where there is none.
-	lastKey(ctx context.Context, server string) (string, error)
+	// before reports what is there of the server. Snapshots after soon are ahead of the clock.
+	before(ctx context.Context, server string, soon time.Time) (before, error)
 
 	// list names all snapshots, each once, however many shards it has.
-	list(ctx context.Context) ([]snapshotID, error)
+	list(ctx context.Context) ([]listed, error)
 
 	// remove removes snapshots and gives their space back: all or none, where the store has transactions, else each whole.
 	// What is kept is the rest of them.
@@ -37,4 +37,28 @@ type draft interface {
 	write(ctx context.Context, r relation, rows iter.Seq2[[]any, error]) error
 	commit(ctx context.Context) error
 	abandon(ctx context.Context) // does nothing after commit
+}
+
+// before is what a store has of a server before a snapshot is taken.
+type before struct {
+	key   string    // the name of the key of the latest snapshot that is not ahead of the clock, "" where there is none
+	ahead time.Time // of the latest that is, the zero time where none is
+}
+
+// listed is a snapshot of a store.
+type listed struct {
+	snapshotID
+	complete bool // all its shards are there
+}
+
+// listOf makes the list of the shards that are kept of each snapshot.
+func listOf(kept map[snapshotID][]inventory.Shard) (all []listed) {
+	for id, shards := range kept {
+		complete := len(shards) == shards[0].Shards()
+		for _, shard := range shards {
+			complete = complete && shard.Shards() == shards[0].Shards()
+		}
+		all = append(all, listed{id, complete})
+	}
+	return all
 }

@@ -32,6 +32,8 @@ var everyStore = []storeTest{
 	{"equals the plain model", equalsThePlainModel},
 	{"three shards are one snapshot", threeShardsAreOneSnapshot},
 	{"columns that are added later are kept by name", columnsThatAreAddedLaterAreKeptByName},
+	{"a copy answers as the store does", aCopyAnswersAsTheStoreDoes},
+	{"a snapshot of the future is not the latest", aSnapshotOfTheFutureIsNotTheLatest},
 	{"what is pruned is as if it had never been taken", whatIsPrunedIsAsIfItHadNeverBeenTaken},
 }
 
@@ -41,6 +43,9 @@ var postgresAlone = []storeTest{
 	{"texts with NUL are kept", textsWithNULAreKept},
 	{"an older schema gets what it lacks", anOlderSchemaGetsWhatItLacks},
 	{"an account that only adds rows", anAccountThatOnlyAddsRows},
+	{"an account without usage is told so", anAccountWithoutUsageIsToldSo},
+	{"the host that is connected to is named", theHostThatIsConnectedToIsNamed},
+	{"a password may be in a file", aPasswordMayBeInAFile},
 	{"who may read may still after an upgrade", whoMayReadMayStillAfterAnUpgrade},
 }
 

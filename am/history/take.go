@@ -36,6 +36,8 @@ type Taken struct {
 	Lacking  []string // realms that are cut or failed, and why
 	Missing  []string // small tables that could not be read, and why
 	NewKey   bool     // the server's snapshots before have fingerprints of another key
+
+	Ahead time.Time // the store's latest snapshot of the server that is ahead of this machine's clock, the zero time where none is
 }
 
 // Take scans the connection, or its shard, once and keeps what it finds. Where the store has less than the server, because
@@ -50,11 +52,11 @@ func Take(ctx context.Context, c *connection.Connection, store Store, o Options)
 	if err = cmp.Or(err, t.clash(kept)); err != nil {
 		return nil, fmt.Errorf("%s: %w", store, err)
 	}
-	before, err := store.lastKey(ctx, t.Server)
+	before, err := store.before(ctx, t.Server, time.Now().Add(Tolerance))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", store, err)
 	}
-	t.NewKey = before != "" && before != o.Key.Name()
+	t.NewKey, t.Ahead = before.key != "" && before.key != o.Key.Name(), before.ahead
 	if err := t.keep(ctx, store); err != nil {
 		kept, _ := store.shards(ctx, t.Server, t.At) // since another process may have been quicker
 		if clash := t.clash(kept); clash != nil {

@@ -6,37 +6,76 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 )
 
 // parquetScheme begins the target that is a folder with a Parquet dataset.
 const parquetScheme = "parquet:"
 
+// targetsSay ends each error about a target.
+const targetsSay = "must be postgres://USER@HOST/DATABASE, s3://, gs:// or azblob://BUCKET/PREFIX, parquet:FOLDER, or the path of an SQLite file"
+
+// schemed is a target that is not a path. A drive of Windows has one letter.
+var schemed = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+:(?://)?)(?s:(.*))$`)
+
+// foreignEndings are of files that other programs make, and that SQLite would make anew.
+var foreignEndings = []string{".parquet", ".duckdb", ".csv", ".tsv", ".json", ".jsonl", ".xlsx", ".html"}
+
+// split divides a target into its scheme, in lower case and with what follows it ("s3://", "parquet:"), and the rest. The path
+// of an SQLite file has the scheme "".
+func split(target string) (scheme, rest string) {
+	if found := schemed.FindStringSubmatch(target); found != nil {
+		return strings.ToLower(found[1]), found[2]
+	}
+	return "", target
+}
+
 // Open opens the store at a target: postgres://… or postgresql://…, parquet:FOLDER, a bucket such as s3://BUCKET/PREFIX, else
 // the path of an SQLite file.
 func Open(ctx context.Context, target string) (Store, error) {
-	scheme, _, remote := strings.Cut(target, "://")
-	switch {
-	case strings.HasPrefix(target, parquetScheme):
-		return OpenParquet(LocalPath(target))
-	case !remote:
-		return OpenSQLite(ctx, target)
-	case scheme == "postgres" || scheme == "postgresql":
-		return OpenPostgres(ctx, target)
-	case buckets[scheme] != nil:
-		return OpenBucket(ctx, target)
+	if err := checkTarget(target); err != nil {
+		return nil, err
 	}
-	// The rest may hold a password.
-	return nil, fmt.Errorf("invalid target %s://…: must be postgres://, s3://, gs:// or azblob://, parquet:FOLDER, or the path of an SQLite file", scheme)
+	switch scheme, rest := split(target); {
+	case scheme == "":
+		return OpenSQLite(ctx, target)
+	case scheme == "postgres://" || scheme == "postgresql://":
+		return OpenPostgres(ctx, scheme+rest)
+	case buckets[strings.TrimSuffix(scheme, "://")] != nil:
+		return OpenBucket(ctx, scheme+rest)
+	}
+	return OpenParquet(LocalPath(target))
+}
+
+// checkTarget reports what is no target. All behind an unknown scheme may be a password.
+func checkTarget(target string) error {
+	scheme, _ := split(target)
+	bucket, isURL := strings.CutSuffix(scheme, "://")
+	switch {
+	case target == "":
+		return errors.New("the target is empty: it " + targetsSay)
+	case strings.HasPrefix(scheme, parquetScheme), scheme == "postgres://", scheme == "postgresql://", isURL && buckets[bucket] != nil:
+		return nil
+	case scheme != "":
+		return fmt.Errorf("invalid target %s…: it %s", scheme, targetsSay)
+	case target == ":memory:":
+		return errors.New("invalid target :memory:, which would be gone at once: it " + targetsSay)
+	case slices.Contains(foreignEndings, strings.ToLower(filepath.Ext(target))):
+		return fmt.Errorf("invalid target %q: the name ends as that of another kind of file: it %s", target, targetsSay)
+	}
+	return nil
 }
 
 // LocalPath is the file or folder of this machine that a target names, "" where it names none.
 func LocalPath(target string) string {
-	if dir, is := strings.CutPrefix(target, parquetScheme); is {
-		return dir
-	}
-	if strings.Contains(target, "://") {
+	scheme, rest := split(target)
+	switch {
+	case strings.HasPrefix(scheme, parquetScheme):
+		return strings.TrimPrefix(scheme, parquetScheme) + rest
+	case scheme != "":
 		return ""
 	}
 	return target
@@ -53,7 +92,7 @@ func Folder() (string, error) {
 	home, err := os.UserHomeDir()
 	switch {
 	case err != nil:
-		return "", errors.Join(errors.New("there is no folder for the user's data: set XDG_DATA_HOME"), err)
+		return "", fmt.Errorf("there is no folder for the user's data (%w): set HOME or XDG_DATA_HOME", err)
 	case runtime.GOOS == "darwin":
 		return filepath.Join(home, "Library", "Application Support", "amsql"), nil
 	}

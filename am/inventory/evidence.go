@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // Completeness is how much of a realm's sessions a scan has.
 type Completeness string
 
-// Whole: the list was shorter than the cap. ByUser: the list was cut, so that every identity known was asked by name,
+// Whole: the list was shorter than the cap, or the token store's, which has none. ByUser: the list was cut, so that every identity known was asked by name,
 // and no answer was cut; sessions of identities that no listing knows may be missing. Cut: sessions are missing, or may be.
 const (
 	Whole  Completeness = "whole"
@@ -21,11 +22,20 @@ const (
 	Cut    Completeness = "cut"
 )
 
+// Source is where the sessions of a realm were listed.
+type Source string
+
+const (
+	FromAM    Source = "AM"
+	FromStore Source = "token store"
+)
+
 // RealmScan is the evidence of one realm's scan.
 type RealmScan struct {
 	Realm        string
+	Source       Source
 	Rows         int64
-	Cap          int  // maximum number of sessions in a list
+	Cap          int  // maximum number of sessions in a list of AM; 0 where AM was not asked
 	CapKnown     bool // whether the cap is configured or read, not assumed
 	Completeness Completeness
 	Identities   int64  // asked by name
@@ -35,6 +45,8 @@ type RealmScan struct {
 	Started      time.Time
 	Elapsed      time.Duration
 	Err          error
+
+	cutUsers []string // some of those identities
 
 	byName  bool   // the realm was not listed: the query names users
 	doubted string // why the realm's list may be cut below the cap
@@ -64,11 +76,11 @@ func (r *RealmScan) describe() string {
 	list := cmp.Or(r.doubted, fmt.Sprintf("the list is cut at %d of an unknown number", r.Cap))
 	switch {
 	case r.byName && r.UsersCut > 0:
-		return fmt.Sprintf("realm %s: the list of %s is cut at %d", r.Realm, english.Plural(r.UsersCut, "user", ""), r.Cap)
+		return fmt.Sprintf("realm %s: the list of %s is cut at %d", r.Realm, r.whoIsCut(), r.Cap)
 	case r.byName:
 		return fmt.Sprintf("realm %s: %s", r.Realm, r.Reason)
 	case r.UsersCut > 0:
-		return fmt.Sprintf("realm %s: %s, and %s %d sessions or more", r.Realm, list, have(r.UsersCut), r.Cap)
+		return fmt.Sprintf("realm %s: %s, and %s %s %d sessions or more", r.Realm, list, r.whoIsCut(), english.PluralWord(r.UsersCut, "has", "have"), r.Cap)
 	case r.Completeness == ByUser:
 		return fmt.Sprintf("realm %s: %s, and what %d known identities have (%d sessions) is not proven to be all", r.Realm, list, r.Identities, r.Rows)
 	}
@@ -97,8 +109,24 @@ func (e *TruncatedError) wayOut() string {
 	return raise + ", narrow the query by realm and username, or take what there is (on_truncation = \"warn\")"
 }
 
-func have(n int) string {
-	return english.Plural(n, "user", "") + " " + english.PluralWord(n, "has", "have")
+// namedUsers is how many users an error names.
+const namedUsers = 3
+
+// cutUser notes an identity whose own list is cut.
+func (r *RealmScan) cutUser(name string) {
+	if r.UsersCut++; len(r.cutUsers) < namedUsers {
+		r.cutUsers = append(r.cutUsers, strconv.Quote(name))
+	}
+	r.cut(fmt.Sprintf("the list of user %q is cut, too", name))
+}
+
+// whoIsCut are the identities whose own list is cut: user "anna", or users "anna", "bert", "carla" and 5 more.
+func (r *RealmScan) whoIsCut() string {
+	names := strings.Join(slices.Sorted(slices.Values(r.cutUsers)), ", ")
+	if more := r.UsersCut - len(r.cutUsers); more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return english.PluralWord(r.UsersCut, "user", "users") + " " + names
 }
 
 // Progress is how far a scan is.

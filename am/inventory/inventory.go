@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -16,6 +17,7 @@ import (
 // Query asks for sessions.
 type Query struct {
 	Realms    []string // full paths; nil: the connection's, else all that the server lists
+	Except    []string // realms that are not wanted, spelled as rows have them
 	Usernames []string // nil: all. An empty, non-nil list has no sessions, as in SQL
 	Fields    []string // rest.Field… that rows shall hold; realm comes always; nil: all
 	Limit     int64    // stop after so many; 0: none
@@ -34,6 +36,9 @@ type Options struct {
 
 	OnTruncation Policy // Fail, Warn or Strict
 	OnRealmError Policy // Fail or Warn
+
+	Store    TokenStore    // lists sessions in AM's place; nil: AM does
+	Patience time.Duration // how long AM may take to answer what the store can do without; 0: DefaultPatience
 
 	Notify   func(notice string) // one line for the user; one call at a time
 	Progress func(Progress)      // called now and then, and at the end
@@ -71,6 +76,8 @@ type Inventory struct {
 	cap       listCap
 	capRead   time.Time
 
+	silence    atomic.Int64      // until when AM is taken not to answer, in Unix nanoseconds
+	paths      memo[[]string]    // of realms that AM lists, for scans of the token store
 	listable   memo[bool]        // by realm: whether the account is known to see identities
 	named      memo[[]rest.User] // by realm, name and whether with the status
 	limits     memo[Limits]      // by realm
@@ -81,6 +88,7 @@ type Inventory struct {
 func New(client *rest.Client, options Options) *Inventory {
 	options.OnTruncation = cmp.Or(options.OnTruncation, Fail)
 	options.OnRealmError = cmp.Or(options.OnRealmError, Fail)
+	options.Patience = cmp.Or(options.Patience, DefaultPatience)
 	var notifying sync.Mutex
 	notify := options.Notify
 	options.Notify = func(notice string) {

@@ -3,11 +3,14 @@ package inventory_test
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -33,13 +36,18 @@ var (
 // Each case is a random population and some random statements over it. Through the engine each must give what the same
 // statement gives over a plain table of the sessions that the model says are visible, or the error, or the notice,
 // exactly when the model says so.
-func TestInventoryEqualsAPlainModel(t *testing.T) {
+func TestInventoryEqualsAPlainModel(t *testing.T) { eachModelCase(t, runModelCase) }
+
+// With a token store, the model is simple: what AM has is what a statement gets, whatever the caps.
+func TestInventoryOfATokenStoreEqualsAPlainModel(t *testing.T) { eachModelCase(t, runStoreCase) }
+
+func eachModelCase(t *testing.T, runCase func(*testing.T, uint64)) {
 	seed := *modelSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
 	for i := range uint64(*modelCases) {
-		if !t.Run(fmt.Sprintf("seed=%d", seed+i), func(t *testing.T) { runModelCase(t, seed+i) }) {
+		if !t.Run(fmt.Sprintf("seed=%d", seed+i), func(t *testing.T) { runCase(t, seed+i) }) {
 			t.Fatalf("run again with -model.seed=%d -model.cases=1", seed+i)
 		}
 	}
@@ -501,6 +509,54 @@ func runModelCase(t *testing.T, seed uint64) {
 		must(t, err)
 		if !slices.Equal(got, wantRows) {
 			t.Fatalf("%s\n%s", context, diff.Diff(wantRows, got))
+		}
+	}
+}
+
+func runStoreCase(t *testing.T, seed uint64) {
+	p := newPopulation(t, seed)
+	web := httptest.NewServer(store{server: p.server, secret: p.secret, stops: p.stops})
+	defer web.Close()
+	directory, err := p.server.NewTokenStore()
+	must(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	go func() { _ = directory.Serve(l) }()
+	defer func() { must(t, directory.Close()) }()
+	user, password := p.server.Admin()
+	reader, secret := directory.Account([]string{"amsql-reader", "ordinary"}[seed%2])
+	certificate := sha256.Sum256(directory.Certificate())
+	fingerprint := hex.EncodeToString(certificate[:])
+	var notices []string
+	address, policy, ldap := web.URL+p.server.ContextPath(), string(inventory.Strict), "ldaps://"+l.Addr().String()
+	conn, err := connection.Open("am", connection.Config{
+		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy,
+		TokenStoreURL: &ldap, TokenStoreBindDN: &reader, TokenStorePassword: &secret, TokenStoreFingerprint: &fingerprint,
+	}, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
+	must(t, err)
+	defer func() { must(t, conn.Close(context.Background())) }()
+
+	must(t, conn.Client().SignIn(t.Context())) // a session that is there from the first statement
+	source := am.Tables(conn)[0]
+	for range 6 {
+		statement := p.statement()
+		var asked []table.Query
+		notices = nil
+		got, err := run(t, recorder{source, &asked}, statement)
+		must(t, err)
+		unknown := false
+		for _, q := range asked {
+			realms, _ := quals(q, "realm")
+			users, byName := quals(q, "username")
+			unknown = unknown || (!byName || len(users) > 0) && slices.ContainsFunc(realms, func(realm string) bool { return !slices.Contains(p.realms, realm) })
+		}
+		if (len(notices) > 0) != unknown {
+			t.Errorf("%s\nasked %+v: notices %q, want some: %v", statement, asked, notices, unknown)
+		}
+		want, err := run(t, plain{source, p.server.Sessions()}, statement)
+		must(t, err)
+		if !slices.Equal(got, want) {
+			t.Fatalf("%s\nasked %+v\n%s", statement, asked, diff.Diff(want, got))
 		}
 	}
 }

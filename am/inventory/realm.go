@@ -188,7 +188,9 @@ func (r *realmScan) fields(overlapping bool) []string {
 	if r.query.Fields == nil || slices.Contains(r.query.Fields, rest.FieldProperties) {
 		return nil
 	}
-	fields := slices.DeleteFunc(slices.Clone(r.query.Fields), func(field string) bool { return field == rest.FieldRealm })
+	fields := slices.DeleteFunc(slices.Clone(r.query.Fields), func(field string) bool {
+		return field == rest.FieldRealm || rest.IsStored(field)
+	})
 	if overlapping {
 		fields = append(fields, rest.FieldUsername, rest.FieldHandle)
 	}
@@ -300,8 +302,7 @@ func (r *realmScan) askUser(ctx context.Context, name string, fields []string, w
 	}
 	if r.limit.reached(rows) {
 		r.mu.Lock()
-		r.UsersCut++
-		r.cut(fmt.Sprintf("the list of user %q is cut, too", name))
+		r.cutUser(name)
 		r.mu.Unlock()
 	}
 	return rows, out.flush(ctx)

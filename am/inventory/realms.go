@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -48,7 +49,7 @@ func (inv *Inventory) realms(ctx context.Context) iter.Seq2[Realm, error] {
 		for r, err := range inv.client.Realms(ctx) {
 			switch {
 			case rest.IsForbidden(err):
-				inv.unlisted(yield)
+				inv.unlisted(err, yield)
 				return
 			case err != nil:
 				yield(Realm{}, err)
@@ -62,12 +63,12 @@ func (inv *Inventory) realms(ctx context.Context) iter.Seq2[Realm, error] {
 }
 
 // unlisted yields the realms known without a list.
-func (inv *Inventory) unlisted(yield func(Realm, error) bool) {
+func (inv *Inventory) unlisted(denied error, yield func(Realm, error) bool) {
 	paths := distinct(inv.options.Realms)
 	if paths == nil {
 		paths = []string{inv.client.LoginRealm()}
 	}
-	inv.options.Notify(fmt.Sprintf("%s may not list realms: only those known to the connection are shown (%s)", inv.client.Account(), strings.Join(paths, ", ")))
+	inv.options.Notify(fmt.Sprintf("%s: only those known to the connection are shown (%s)", inv.client.Denied(denied, "list realms"), strings.Join(paths, ", ")))
 	for _, path := range paths {
 		if !yield(Realm{Path: path}, nil) {
 			return
@@ -82,8 +83,15 @@ type target struct {
 	notice string // to say once its sessions are listed
 }
 
-// realms are those that the query asks for, else the connection's, else all that the server lists.
+// realms are those to scan. One that is not wanted stays where it takes the place of others that cannot be listed, so that
+// its notice is given.
 func (s *scan) realms(ctx context.Context) ([]target, error) {
+	targets, err := s.candidates(ctx)
+	return slices.DeleteFunc(targets, func(t target) bool { return t.notice == "" && slices.Contains(s.query.Except, t.path) }), err
+}
+
+// candidates are the realms that the query asks for, else the connection's, else all that the server lists.
+func (s *scan) candidates(ctx context.Context) ([]target, error) {
 	if s.query.Realms != nil {
 		return s.askedRealms(ctx), nil
 	}
@@ -100,7 +108,7 @@ func (s *scan) realms(ctx context.Context) ([]target, error) {
 	paths, err := s.listRealms(ctx)
 	if rest.IsForbidden(err) {
 		own := s.client.LoginRealm()
-		return []target{{path: own, notice: fmt.Sprintf("%s may not list realms: only realm %s is asked; name others in the query or as realms in the connection", s.client.Account(), own)}}, nil
+		return []target{{path: own, notice: fmt.Sprintf("%s: only realm %s is asked; name others in the query or as realms in the connection", s.client.Denied(err, "list realms"), own)}}, nil
 	}
 	targets := make([]target, len(paths))
 	for i, path := range paths {
@@ -127,7 +135,24 @@ func wellFormed(path string) bool {
 	return path == "/" || strings.HasPrefix(path, "/") && !strings.HasSuffix(path, "/") && !strings.Contains(path, "//")
 }
 
-func (s *scan) listRealms(ctx context.Context) (paths []string, err error) {
+// listRealms asks AM for its realms; errSilent where a token store does without.
+func (s *scan) listRealms(ctx context.Context) ([]string, error) {
+	if s.inventory.options.Store == nil {
+		return s.askRealms(ctx)
+	}
+	return s.inventory.paths.get("", func() (paths []string, err error) {
+		answered, err := s.inventory.AskAM(ctx, func(ctx context.Context) (err error) {
+			paths, err = s.askRealms(ctx)
+			return err
+		})
+		if err == nil && !answered {
+			err = errSilent
+		}
+		return paths, err
+	})
+}
+
+func (s *scan) askRealms(ctx context.Context) (paths []string, err error) {
 	s.progress.requests.Add(1)
 	for realm, err := range s.client.Realms(ctx) {
 		if err != nil {

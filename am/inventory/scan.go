@@ -3,12 +3,14 @@ package inventory
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
@@ -27,6 +29,11 @@ type scan struct {
 	failed   []*RealmScan
 	progress progress
 	longest  atomic.Int64 // list so far
+
+	unreadable struct { // times
+		count atomic.Int64
+		first atomic.Pointer[string]
+	}
 }
 
 type progress struct {
@@ -100,6 +107,9 @@ func (s *scan) scanRealms(ctx context.Context) error {
 	if s.query.Usernames != nil && len(s.query.Usernames) == 0 {
 		return nil
 	}
+	if s.inventory.options.Store != nil {
+		return s.scanStore(ctx)
+	}
 	realms, err := s.realms(ctx)
 	if err != nil || len(realms) == 0 {
 		return err
@@ -111,7 +121,7 @@ func (s *scan) scanRealms(ctx context.Context) error {
 	s.progress.realms.Store(int64(len(realms)))
 	scans := make([]*realmScan, len(realms))
 	for i, realm := range realms {
-		scans[i] = &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
+		scans[i] = &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Source: FromAM, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
 	}
 	err = s.each(ctx, realms, func(ctx context.Context, i int) error {
 		err := scans[i].run(ctx)
@@ -178,6 +188,9 @@ func (s *scan) file(r *RealmScan, failed bool) {
 
 // verdict says, after all rows, what is missing: an error, or a notice where the policy has it so.
 func (s *scan) verdict() error {
+	if n := s.unreadable.count.Load(); n > 0 {
+		s.inventory.options.Notify(fmt.Sprintf("%s with a time that cannot be read, such as %s: it is NULL", english.Plural(int(n), "session has come", "sessions have come"), *s.unreadable.first.Load()))
+	}
 	if s.query.Limit > 0 && s.progress.sessions.Load() >= s.query.Limit {
 		return nil // whatever else there may be, so many were asked for
 	}
@@ -213,12 +226,24 @@ func (s *scan) verdict() error {
 // batchSize is how many rows travel together; a batch goes on when its answer ends.
 const batchSize = 256
 
+// noteUnreadable counts the sessions with times that could not be read, for a notice.
+func (s *scan) noteUnreadable(batch []*rest.Session) {
+	for _, session := range batch {
+		if session.Unreadable != "" {
+			s.unreadable.count.Add(1)
+			text := fmt.Sprintf("%s in realm %s", session.Unreadable, session.Realm)
+			s.unreadable.first.CompareAndSwap(nil, &text)
+		}
+	}
+}
+
 // emit hands rows to the consumer.
 func (s *scan) emit(ctx context.Context, batch []*rest.Session) error {
 	if len(batch) == 0 {
 		return nil
 	}
 	s.progress.sessions.Add(int64(len(batch)))
+	s.noteUnreadable(batch)
 	select {
 	case s.rows <- batch:
 		return nil

@@ -131,3 +131,10 @@ func (o jsonObject) write(out *bytes.Buffer, values []any) {
 	}
 	out.WriteByte('}')
 }
+
+// Object is a row as a JSON object, its members in the order of the columns.
+func Object(columns []engine.ResultColumn, row []any) json.RawMessage {
+	var object bytes.Buffer
+	newJSONObject(jsonColumns(columns)).write(&object, row)
+	return object.Bytes()
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,21 @@ var ReportFormats = []string{"html", "markdown", "csv", "json"}
 
 var reportWriters = map[string]func(*bytes.Buffer, *report.Run) error{
 	"html": writeReportHTML, "markdown": writeReportMarkdown, "csv": writeReportCSV, "json": writeReportJSON,
+}
+
+// reportExtensions are the endings of names that mean another format than the one of that name.
+var reportExtensions = map[string]string{"md": "markdown", "htm": "html"}
+
+// ReportFormat is the format that a file's name ends in; "" where it means none.
+func ReportFormat(path string) string {
+	extension := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
+	if name, ok := reportExtensions[extension]; ok {
+		extension = name
+	}
+	if !slices.Contains(ReportFormats, extension) {
+		return ""
+	}
+	return extension
 }
 
 // WriteReport writes a run in the format of that name.
@@ -92,6 +108,9 @@ func writeResult(b *bytes.Buffer, run *report.Run, r *report.Result) error {
 	b.WriteString("\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
 		fmt.Fprintf(b, "\n- %s = %s\n", name, literal.Replace(fmt.Sprint(r.Parameters[name])))
+	}
+	for _, accepted := range r.Accepted {
+		fmt.Fprintf(b, "\n- %s\n", literal.Replace(accepted.String()))
 	}
 	if change := run.Change(r.Name); change != nil {
 		fmt.Fprintf(b, "\nSince %s: %s.\n", run.Comparison.With.Format(time.RFC3339), change)

@@ -92,6 +92,9 @@ func (f *WholeFile) Write(text []byte) (int, error) {
 	return n, withoutPath(err)
 }
 
+// Share lets everybody on the machine read the file.
+func (f *WholeFile) Share() error { return withoutPath(f.file.Chmod(0o644)) }
+
 // Commit gives the file its name.
 func (f *WholeFile) Commit() error {
 	if f.into != nil {

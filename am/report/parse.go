@@ -11,6 +11,7 @@ import (
 
 var (
 	headerLine = regexp.MustCompile(`^--\s*([a-z]+)(?:\s+([^:]*?))?\s*:\s*(.*?)\s*$`)
+	valueLine  = regexp.MustCompile(`^--\s*(parameter)\s+(.*?)\s*:\s+(.*?)\s*$`) // a default may have colons, as addresses do
 	dialect    = regexp.MustCompile(`(?m)^--\s*dialect\s*:\s*(.*?)\s*$`)
 	parameter  = regexp.MustCompile(`^([a-z][a-z0-9_]*)\s+(\w+)\s+(\S.*)$`)
 )
@@ -54,7 +55,10 @@ func Parse(file, text string) (*Report, error) {
 
 // field takes a line of the header.
 func (r *Report) field(line string) error {
-	match := headerLine.FindStringSubmatch(line)
+	match := valueLine.FindStringSubmatch(line)
+	if match == nil {
+		match = headerLine.FindStringSubmatch(line)
+	}
 	if match == nil {
 		return fmt.Errorf("%q is not of the form -- field: value", line)
 	}

@@ -91,6 +91,16 @@ func bySeverity(reports []*Report) []*Report {
 	return reports
 }
 
+// AtLeast are the reports whose severity is this one or graver.
+func AtLeast(reports []*Report, severity string) (chosen []*Report) {
+	for _, r := range reports {
+		if slices.Index(Severities, r.Severity) <= slices.Index(Severities, severity) {
+			chosen = append(chosen, r)
+		}
+	}
+	return chosen
+}
+
 func read(files fs.FS, folder string) (reports []*Report, err error) {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {

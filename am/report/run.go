@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"runtime"
 	"slices"
@@ -53,8 +54,9 @@ type Result struct {
 	Note       string         `json:"note,omitempty"`
 	SQL        string         `json:"sql"`
 	Columns    []Column       `json:"columns"`
-	Findings   int            `json:"findings"`
-	Digest     string         `json:"sha256"` // of rows, as compact JSON
+	Findings   int            `json:"findings"`           // that are not accepted
+	Accepted   []Accepted     `json:"accepted,omitempty"` // findings that do not count
+	Digest     string         `json:"sha256"`             // of rows, as compact JSON
 	Rows       []Row          `json:"rows"`
 
 	columns []engine.ResultColumn // the same as Columns
@@ -81,6 +83,10 @@ type Order struct {
 	Values  map[string]string // of parameters; those that are missing have their defaults
 	Tables  []table.Table     // as am.Census has them; those that the reports name are each read once
 	Version string            // of amsql
+
+	// Also asks the tables that are kept, after the reports; Statements are what it asks.
+	Also       func(ctx context.Context, kept *engine.Kept) error
+	Statements []string
 }
 
 // Run reads the tables and asks the reports.
@@ -102,6 +108,11 @@ func (o Order) Run(ctx context.Context) (*Run, error) {
 	if err := o.ask(ctx, kept, run.Results); err != nil {
 		return nil, err
 	}
+	if o.Also != nil {
+		if err := o.Also(ctx, kept); err != nil {
+			return nil, err
+		}
+	}
 	var digests strings.Builder
 	for _, result := range run.Results {
 		run.Findings += result.Findings
@@ -112,7 +123,43 @@ func (o Order) Run(ctx context.Context) (*Run, error) {
 	return run, nil
 }
 
-// check finds values that are nobody's.
+// Check finds, before anything is read, what of the order cannot be done: values that are nobody's, values of another type, SQL
+// that is wrong, and exceptions with columns that a report does not have.
+func (o Order) Check(ctx context.Context, exceptions []*Exception) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	empty := o
+	empty.Also = nil
+	empty.Tables = nil
+	for _, t := range o.Tables {
+		empty.Tables = append(empty.Tables, emptied{t})
+	}
+	run, err := empty.Run(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range exceptions {
+		for _, r := range run.Results {
+			if r.Name != e.Report {
+				continue
+			}
+			if err := e.check(r.Columns); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// emptied is a table without its rows.
+type emptied struct{ table.Table }
+
+func (emptied) Rows(context.Context, table.Query) iter.Seq2[any, error] {
+	return func(func(any, error) bool) {}
+}
+
+// check finds values that are nobody's or of another type.
 func (o Order) check() error {
 	var known []string
 	for _, r := range o.Reports {
@@ -123,6 +170,11 @@ func (o Order) check() error {
 	for name := range o.Values {
 		if !slices.Contains(known, name) {
 			return &ParameterError{fmt.Sprintf("none of the reports has a parameter %q; they have: %s", name, cmp.Or(strings.Join(known, ", "), "none"))}
+		}
+	}
+	for _, r := range o.Reports {
+		if _, err := r.values(o.Values); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -136,13 +188,21 @@ func (e *ParameterError) Error() string { return e.message }
 // used are the tables that the reports name, among other words of their SQL, and those of the evidence.
 func (o Order) used() map[string]bool {
 	used := map[string]bool{"am_server": true}
-	for _, r := range o.Reports {
-		for _, word := range words.FindAllString(strings.ToLower(r.SQL), -1) {
+	for _, sql := range o.statements() {
+		for _, word := range words.FindAllString(strings.ToLower(sql), -1) {
 			used[word] = true
 		}
 	}
 	used["am_session_scan"] = used["am_session_scan"] || used["am_session"]
 	return used
+}
+
+// statements are those of the reports and of Also.
+func (o Order) statements() (statements []string) {
+	for _, r := range o.Reports {
+		statements = append(statements, r.SQL)
+	}
+	return append(statements, o.Statements...)
 }
 
 var words = regexp.MustCompile(`\w+`)
@@ -153,10 +213,7 @@ func (o Order) keep(ctx context.Context, used map[string]bool) (*engine.Kept, er
 	if used["am_session_scan"] {
 		statements = append(statements, realmEvidence)
 	}
-	for _, r := range o.Reports {
-		statements = append(statements, r.SQL)
-	}
-	return engine.Keep(ctx, statements, slices.DeleteFunc(slices.Clone(o.Tables), func(t table.Table) bool { return !used[t.Name()] })...)
+	return engine.Keep(ctx, append(statements, o.statements()...), slices.DeleteFunc(slices.Clone(o.Tables), func(t table.Table) bool { return !used[t.Name()] })...)
 }
 
 // The columns of the evidence, of am_server and am_session_scan.

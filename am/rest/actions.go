@@ -17,17 +17,20 @@ type action struct {
 	has        func(api) bool
 }
 
+// sinceAM5 is what to do about an old server. There are two families of OpenAM, and the numbers of their releases overlap.
+const sinceAM5 = "AM 5 and later have it, and OpenAM of the Open Identity Platform from 14 on; OpenAM 13 and earlier and the OpenAM of openam-jp do not"
+
 var (
-	getSessionInfo      = action{name: "getSessionInfo", safe: true, has: func(a api) bool { return a.query }, workaround: "use validate, or AM 5, OpenAM 14 or later"}
+	getSessionInfo      = action{name: "getSessionInfo", safe: true, has: func(a api) bool { return a.query }, workaround: sinceAM5}
 	getAndResetIdleTime = action{name: "getSessionInfoAndResetIdleTime", has: func(a api) bool { return a.resetIdle }, workaround: "use refresh"}
 	validate            = action{name: "validate", safe: true, has: func(a api) bool { return a.validate }, workaround: "use getSessionInfo, whose answer has valid"}
-	refresh             = action{name: "refresh", has: func(a api) bool { return a.query }, workaround: "use validate, which resets the idle time, too"}
+	refresh             = action{name: "refresh", has: func(a api) bool { return a.query }, workaround: sinceAM5}
 	logout              = action{name: "logout", has: func(api) bool { return true }}
 	logoutByHandle      = action{name: "logoutByHandle", has: func(a api) bool { return a.query }, workaround: "use logout with each token"}
 	logoutByUser        = action{name: "logoutByUser", version: logoutByUserVersion, has: func(a api) bool { return a.token == inBody }, workaround: "query the user's sessions and use logoutByHandle"}
-	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, workaround: "use AM 5, OpenAM 14 or later"}
+	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, workaround: sinceAM5}
 	getProperty         = action{name: "getProperty", safe: true, has: func(a api) bool { return a.token == inPath }}
-	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, workaround: "use AM 5, OpenAM 14 or later"}
+	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, workaround: sinceAM5}
 )
 
 // actions are all of them.
@@ -37,16 +40,13 @@ var actions = []*action{
 
 // Versions are the resource versions of sessions, newest first, at which the client sends an action; "query" is the list.
 func Versions(name string) (versions []string) {
-	has := func(a api) bool { return name == "query" && a.query }
+	what := action{name: name, has: func(a api) bool { return name == "query" && a.query }}
 	if i := slices.IndexFunc(actions, func(a *action) bool { return a.name == name }); i >= 0 {
-		if actions[i].version != "" {
-			return []string{actions[i].version}
-		}
-		has = actions[i].has
+		what = *actions[i]
 	}
 	for _, a := range apis {
-		if has(a) {
-			versions = append(versions, a.version)
+		if version := what.versionFor(a); what.has(a) && !slices.Contains(versions, version) {
+			versions = append(versions, version)
 		}
 	}
 	return versions
@@ -95,6 +95,7 @@ func (c *Client) sessionInfo(ctx context.Context, a action, token string) (*Sess
 	if err := c.act(ctx, a, "/", token, nil, &reply); err != nil {
 		return nil, err
 	}
+	reply.SignIn = SignInOf(reply.Properties)
 	valid := reply.Valid == nil || *reply.Valid
 	return &SessionInfo{Valid: valid, Session: reply.Session}, nil
 }

@@ -17,7 +17,11 @@ func TestTheBaseURLIsAnAddressAndNothingElse(t *testing.T) {
 		"https://am.example.com/am//":            "https://am.example.com/am",
 		"http://localhost:8080/openam":           "http://localhost:8080/openam",
 		"https://[2001:db8::1]:8443/a/b/am":      "https://[2001:db8::1]:8443/a/b/am",
-		"HTTPS://AM.example.com":                 "HTTPS://AM.example.com",
+		"HTTPS://AM.example.com":                 "https://am.example.com",
+		"HTTP://LOCALHOST:80/openam/":            "http://localhost/openam",
+		"https://am.example.com:443/AM":          "https://am.example.com/AM",
+		"http://am.example.com:443/am":           "http://am.example.com:443/am",
+		"https://[2001:DB8::1]:443/a%2Fb":        "https://[2001:db8::1]/a%2Fb",
 		"":                                       "",
 		"am.example.com/am":                      "",
 		"/am":                                    "",
@@ -97,12 +101,12 @@ func newClient(t *testing.T, base string, credentials Credentials) *Client {
 
 func TestTheIdentityServiceStandsBesideAM(t *testing.T) {
 	for base, want := range map[string]string{
-		"https://tenant.example.com/am":     "https://tenant.example.com/openidm/managed/alpha_user",
-		"https://tenant.example.com/am/":    "https://tenant.example.com/openidm/managed/alpha_user",
-		"https://tenant.example.com:443/am": "https://tenant.example.com:443/openidm/managed/alpha_user",
-		"https://tenant.example.com":        "https://tenant.example.com/openidm/managed/alpha_user",
-		"https://tenant.example.com/x/am":   "https://tenant.example.com/x/openidm/managed/alpha_user",
-		"https://[::1]":                     "https://[::1]/openidm/managed/alpha_user",
+		"https://tenant.example.com/am":      "https://tenant.example.com/openidm/managed/alpha_user",
+		"https://tenant.example.com/am/":     "https://tenant.example.com/openidm/managed/alpha_user",
+		"https://tenant.example.com:8443/am": "https://tenant.example.com:8443/openidm/managed/alpha_user",
+		"https://tenant.example.com":         "https://tenant.example.com/openidm/managed/alpha_user",
+		"https://tenant.example.com/x/am":    "https://tenant.example.com/x/openidm/managed/alpha_user",
+		"https://[::1]":                      "https://[::1]/openidm/managed/alpha_user",
 	} {
 		c := newClient(t, base, AccessToken("token"))
 		if got := c.target(managedUsersPath("/alpha")); got != want {

@@ -23,6 +23,7 @@ type answer struct {
 	cancel  context.CancelCauseFunc
 	client  *Client
 	status  *http.Response
+	peer    string // the address that answered: AM's, a balancer's or a proxy's
 	failure *Error
 }
 
@@ -60,6 +61,7 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 	kind, _, _ := strings.Cut(a.status.Header.Get("Content-Type"), ";")
 	isJSON := strings.EqualFold(strings.TrimSpace(kind), "application/json")
 	if status/100 == 2 && (isJSON || a.status.ContentLength == 0) {
+		c.found.Store(c.found.Load() || isJSON)
 		return a, nil
 	}
 	defer a.Close()
@@ -74,16 +76,29 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 			e.Err = fmt.Errorf("invalid error body: %w", err)
 		}
 		e.explain(said)
-	case status/100 == 2:
-		e.Hint = fmt.Sprintf("that is %s, not AM's JSON: base_url must name AM with its context path (…/openam or …/am)", cmp.Or(kind, "no content type"))
-	default:
-		e.explain(refusal{})
-		if status == http.StatusNotFound {
-			e.Hint = "base_url must name AM with its context path (…/openam or …/am)"
+		if e.hostRefused = refusesHost(e, a.status.Request.Host); e.hostRefused {
+			e.Hint = fmt.Sprintf("AM does not know itself by the name %s: set host (AM_HOST) to the name that it is installed under, such as am.example.com", a.status.Request.Host)
 		}
+	default:
+		if kind != "" || status/100 == 2 {
+			e.Intermediary = a.from(kind)
+		}
+		c.explainIntermediary(e, r)
 	}
 	e.Reason, e.Message = redact.Values(e.Reason, r.secrets...), redact.Values(e.Message, r.secrets...)
 	return nil, e
+}
+
+// explainIntermediary says what to do about an answer without AM's JSON. Where AM has not been found yet, it may be elsewhere.
+func (c *Client) explainIntermediary(e *Error, r call) {
+	switch {
+	case e.Status/100 == 2, e.Status == http.StatusNotFound && !c.found.Load():
+		e.Hint = cmp.Or(r.hints[e.Status], wrongContextPath)
+	case e.Intermediary != "" && intermediaryHints[e.Status] != "":
+		e.Hint = intermediaryHints[e.Status]
+	default:
+		e.explain(refusal{})
+	}
 }
 
 func redirectTarget(response *http.Response) string {
@@ -106,7 +121,10 @@ func (e *Error) unreached(ctx context.Context, r call, err error) error {
 	var host x509.HostnameError
 	var certificate x509.CertificateInvalidError
 	var noTLS tls.RecordHeaderError
+	var proxy *proxyError
 	switch {
+	case errors.As(err, &proxy):
+		e.Hint = "check proxy, or HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment"
 	case errors.As(err, &authority):
 		e.Hint = "name the certificate's authority as ca_file, in PEM"
 	case errors.As(err, &host):
@@ -115,6 +133,8 @@ func (e *Error) unreached(ctx context.Context, r call, err error) error {
 		e.Hint = "renew the server's certificate, or set this machine's clock"
 	case errors.As(err, &noTLS), errors.Is(err, http.ErrSchemeMismatch):
 		e.Hint = "the server does not speak TLS at that port: correct the port in base_url, or begin it with http://"
+	case strings.Contains(err.Error(), http.StatusText(http.StatusProxyAuthRequired)): // net/http has no type for it
+		e.Hint = proxyWantsPassword
 	case errors.As(err, &dns):
 		e.Hint = "check the host name in base_url"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
@@ -26,16 +27,24 @@ type api struct {
 	query      bool   // lists sessions by filter, and has getSessionInfo
 	validate   bool   // without resetting the idle time: below 4.0 it may, whatever refresh=false says (OPENAM-12436, whose fixing release is not known)
 	resetIdle  bool   // has getSessionInfoAndResetIdleTime
+	named      bool   // used only where the configuration names it
 }
 
 // apis are the resource versions of sessions, newest first. Where the token goes and the version are one decision:
 // OpenAM at 2.0 ignores a token in the body and acts on the caller instead.
 //
-// Sources: PingAM 8.1, Manage sessions over REST; ForgeRock knowledge base a28446787; OpenAM 16.0.5 measured (1.2, 2.0).
+// 5.1, 5.0 and 2.1 are not tried: of 5.1 documents show logoutByUser alone, of 5.0 nothing but the number (AM 7.2), and
+// servers that have 2.1 have a later one as well.
+//
+// Sources: PingAM 8.1, Manage sessions over REST; Amster entity references 7.2 to 8.1, Sessions; ForgeRock knowledge base
+// a28446787; AM's own consoles (2.1); OpenAM 16.0.5 measured (1.2, 2.0).
 var apis = []api{
+	{version: "5.1", token: inBody, properties: "3.1", query: true, validate: true, resetIdle: true, named: true},
+	{version: "5.0", token: inBody, properties: "3.1", query: true, validate: true, resetIdle: true, named: true},
 	{version: "4.0", token: inBody, properties: "3.1", query: true, validate: true, resetIdle: true},
 	{version: "3.1", token: inBody, query: true},
 	{version: "3.0", token: inBody, query: true},
+	{version: "2.1", token: inURL, query: true, named: true},
 	{version: "2.0", token: inURL, query: true},
 	{version: "1.2", token: inPath},
 }
@@ -43,15 +52,20 @@ var apis = []api{
 // logoutByUserVersion is the only version that documents show for logoutByUser (PingAM 8.1 Amster reference, Sessions).
 const logoutByUserVersion = "5.1"
 
-func apiOf(version string) (api, error) {
-	known := make([]string, len(apis))
-	for i, a := range apis {
-		if a.version == version {
-			return a, nil
-		}
-		known[i] = a.version
+// APIs are the resource versions of sessions that a configuration may name, newest first.
+func APIs() (versions []string) {
+	for _, a := range apis {
+		versions = append(versions, a.version)
 	}
-	return api{}, fmt.Errorf("api %q is not a resource version of sessions that amsql knows: %s", version, strings.Join(known, ", "))
+	return versions
+}
+
+func apiOf(version string) (api, error) {
+	i := slices.IndexFunc(apis, func(a api) bool { return a.version == version })
+	if i < 0 {
+		return api{}, fmt.Errorf("api %q is not a resource version of sessions that amsql knows: must be one of %s", version, strings.Join(APIs(), ", "))
+	}
+	return apis[i], nil
 }
 
 // API is the resource version of sessions that the server and the client have settled on.
@@ -80,6 +94,9 @@ func (c *Client) negotiate(ctx context.Context) (api, error) {
 			return apiOf(c.config.API)
 		}
 		for _, a := range apis {
+			if a.named {
+				continue
+			}
 			err := c.send(ctx, c.probe(a.version), nil)
 			switch {
 			case IsNotFound(err):
@@ -91,7 +108,7 @@ func (c *Client) negotiate(ctx context.Context) (api, error) {
 				return api{}, err
 			}
 		}
-		return api{}, fmt.Errorf("%s has no sessions at any version that amsql knows: base_url must name AM with its context path (…/openam or …/am)", c.base)
+		return api{}, fmt.Errorf("%s has no sessions at any version that amsql knows: %s", c.base, wrongContextPath)
 	})
 }
 
@@ -121,6 +138,9 @@ type UnsupportedError struct {
 	Workaround string
 }
 
-func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("this AM (sessions %s) has no %s: %s", e.Version, e.Action, e.Workaround)
+func (e *UnsupportedError) Error() string { return e.What() + ": " + e.Workaround }
+
+// What is the error without its workaround.
+func (e *UnsupportedError) What() string {
+	return fmt.Sprintf("this AM (sessions %s) has no %s", e.Version, e.Action)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ type Config struct {
 	Credentials Credentials // one of Password, SSOToken, AccessToken, ServiceAccount
 	Realm       string      // where the account lives; the root by default
 	CookieName  string      // asked of the server by default
+	Host        string      // the name that AM is installed under, with its port if any; that of BaseURL by default
 	API         string      // a resource version of sessions instead of negotiating one
 
 	// ReadCredentials reads the credentials again, for each sign-in after the first; nil: they do not change.
@@ -47,7 +49,7 @@ const DefaultMaxConcurrency = 16
 // Client is one AM deployment. It is safe for concurrent use and signs in when first asked for something.
 type Client struct {
 	config Config
-	base   string // BaseURL without a trailing slash
+	base   string // BaseURL in its one spelling
 	log    hclog.Logger
 
 	retrying    *retryablehttp.Client // for what may be sent twice
@@ -59,10 +61,12 @@ type Client struct {
 	directories directories
 	credentials credentialCache
 
-	sticky      atomic.Pointer[string] // the load balancer's cookie
+	carrier     carrier
+	found       atomic.Bool // AM has answered
+	stickiness  stickiness
 	date        atomic.Pointer[string] // of the last answer
 	skew        atomic.Int64           // the server's clock less ours, in nanoseconds
-	decoders    sync.Pool              // of *jsontext.Decoder
+	decoders    sync.Pool              // of *decoder
 	notListing  map[int]string         // hints on a query of sessions
 	transaction string
 	calls       atomic.Int64
@@ -76,6 +80,9 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if strings.ContainsAny(config.Host, "/@?# \t\r\n") {
+		return nil, fmt.Errorf("host %q must be a host name such as am.example.com, with AM's port if that is not the usual one", redact.Address(config.Host))
+	}
 	if config.API != "" {
 		if _, err := apiOf(config.API); err != nil {
 			return nil, err
@@ -87,6 +94,7 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		config: config, base: base, log: config.Logger, transaction: "amsql-" + rand.Text()[:12],
 		api: newLazy[api](), cookieName: newLazy[string](), directories: directories{users: newLazy[directory]()}, credentials: credentialCache{mu: newMutex()},
+		decoders: sync.Pool{New: func() any { return newDecoder() }},
 	}
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()
@@ -104,6 +112,7 @@ func (c *Client) At(baseURL string) (*Client, error) {
 	return New(config)
 }
 
+// checkBaseURL makes one of the spellings that an address can have: a server is known by it, in histories for years.
 func checkBaseURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -112,10 +121,15 @@ func checkBaseURL(s string) (string, error) {
 	if u.User != nil || strings.ContainsAny(s, "?#") {
 		return "", fmt.Errorf("base_url %q must hold no credentials, parameters or fragment: the account goes into username and password", redact.Address(s))
 	}
-	return strings.TrimRight(s, "/"), nil
+	host := strings.TrimSuffix(strings.ToLower(u.Host), defaultPorts[u.Scheme])
+	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/"), nil
 }
 
-// BaseURL is the deployment's address with its context path, without a trailing slash.
+// defaultPorts are those that an address need not name.
+var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
+
+// BaseURL is the deployment's address with its context path: in its one spelling, with scheme and host in lower case, without
+// a default port and without a trailing slash.
 func (c *Client) BaseURL() string { return c.base }
 
 // MaxConcurrency is the most requests that the client has under way at once.
@@ -185,7 +199,10 @@ func (c *Client) send(ctx context.Context, r call, reply any) error {
 	if reply == nil {
 		return nil
 	}
-	if err := json.NewDecoder(answer).Decode(reply); err != nil {
+	d := c.decoders.Get().(*decoder)
+	defer c.decoders.Put(d)
+	d.reset(answer)
+	if err := d.decode(reply); err != nil {
 		return answer.broken(err)
 	}
 	return nil
@@ -205,9 +222,12 @@ func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 	if err != nil {
 		return nil, duringSignIn(err)
 	}
-	a, err := c.attempt(ctx, r, payload, contentType, used)
+	a, err := c.carry(ctx, r, payload, contentType, used)
 	if !IsUnauthorized(err) {
 		return a, err
+	}
+	if name := c.otherCookieName(ctx, used); name != "" {
+		return nil, c.misnamed(ctx, err, used, name)
 	}
 	renewed, failure := c.credential(ctx, used)
 	if failure != nil {
@@ -217,7 +237,7 @@ func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 		return nil, err // there is no other
 	}
 	c.log.Debug("credential not accepted and renewed", "what", r.what)
-	return c.attempt(ctx, r, payload, contentType, renewed)
+	return c.carry(ctx, r, payload, contentType, renewed)
 }
 
 func encode(body any) (payload []byte, contentType string, err error) {
@@ -273,6 +293,8 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	if used != nil {
 		r.secrets = append(r.secrets, strings.TrimPrefix(used.value, "Bearer "))
 	}
+	var peer string
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { peer = i.Conn.RemoteAddr().String() }})
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, latencyClass{}, r.latencyClass))
 	var body any // nil where there is none, for net/http looks into an empty one
 	if payload != nil {
@@ -284,6 +306,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		failure.Err = redact.URL(err)
 		return nil, failure
 	}
+	request.Host = cmp.Or(c.config.Host, request.Host)
 	failure.TransactionID = c.dress(request.Request, r, contentType, used)
 	client := c.nonRetrying
 	if r.safe {
@@ -306,7 +329,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		c.log.Trace("request", "method", r.method, "url", failure.URL, "action", r.what, "status", response.StatusCode,
 			"elapsed", time.Since(start), "transaction", failure.TransactionID)
 	}
-	return c.judge(&answer{ctx: ctx, cancel: cancel, client: c, status: response, failure: failure}, r)
+	return c.judge(&answer{ctx: ctx, cancel: cancel, client: c, status: response, peer: peer, failure: failure}, r)
 }
 
 // dress adds the headers and returns the transaction id. Accept-API-Version always goes along: without it AM behaves
@@ -326,14 +349,19 @@ func (c *Client) dress(request *http.Request, r call, contentType string, used *
 		id = c.NewTransaction()
 	}
 	h.Set("X-ForgeRock-TransactionId", id)
-	if sticky := c.sticky.Load(); sticky != nil {
-		h.Set("Cookie", *sticky)
-	}
 	for name, values := range r.header {
 		h[name] = values
 	}
-	if used != nil {
+	token := ""
+	switch {
+	case used == nil:
+	case used.cookie:
+		token = used.header + "=" + used.value
+	default:
 		h.Set(used.header, used.value)
+	}
+	if cookies := c.stickiness.header(token); cookies != "" {
+		h.Set("Cookie", cookies)
 	}
 	return id
 }
@@ -350,10 +378,6 @@ func WithTransaction(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, transaction{}, id)
 }
 
-// stickyCookie is the cookie by which AM's load balancers find the server again. It is the only one kept, for a Cookie
-// header beats the session header in AM.
-const stickyCookie = "amlbcookie"
-
 // latencyClass is the key of a context's value: that of its request.
 type latencyClass struct{}
 
@@ -366,11 +390,9 @@ func (c *Client) observe(ctx context.Context, response *http.Response, sent time
 	if class, _ := ctx.Value(latencyClass{}).(string); class != "" && response.StatusCode/100 == 2 {
 		c.gate.observe(class, time.Since(sent))
 	}
-	for _, cookie := range response.Cookies() {
-		if cookie.Name == stickyCookie && cookie.Value != "" {
-			value := stickyCookie + "=" + cookie.Value
-			c.sticky.Store(&value)
-		}
+	if cookies := response.Cookies(); len(cookies) > 0 {
+		asked, _ := c.cookieName.peek()
+		c.stickiness.keep(cookies, asked, c.config.CookieName)
 	}
 	date := response.Header.Get("Date")
 	if last := c.date.Swap(&date); last != nil && *last == date {

@@ -145,7 +145,7 @@ func theVersionSettlesOn20(w *world) {
 			w.Errorf("the version is %q, %v; want 2.0", version, err)
 		}
 	}
-	if _, err := rest.New(rest.Config{BaseURL: w.address, API: "2.1", Credentials: rest.SSOToken("x")}); err == nil {
+	if _, err := rest.New(rest.Config{BaseURL: w.address, API: "2.7", Credentials: rest.SSOToken("x")}); err == nil {
 		w.Error("a version that amsql does not know is taken")
 	}
 	// serverinfo, authenticate, then 4.0, 3.1, 3.0, 2.0

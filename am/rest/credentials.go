@@ -61,21 +61,30 @@ func checkToken(token string) error {
 // credential is what a request carries.
 type credential struct {
 	header, value string
+	cookie        bool      // goes as a cookie of that name, not as a header
 	session       bool      // a session that the client began and must end
 	given         bool      // a token of the configuration, not one that the client got
 	expires       time.Time // zero: when the server says so
 }
 
+const authorization = "Authorization"
+
 // bearerToken is the credential of an access token.
 func bearerToken(token string) *credential {
-	return &credential{header: "Authorization", value: "Bearer " + token}
+	return &credential{header: authorization, value: "Bearer " + token}
 }
+
+// isToken reports whether the credential is a session's token, whose header has the session cookie's name.
+func (k *credential) isToken() bool { return k.header != authorization }
 
 // credentialCache holds the credential in use. Who holds mu may be signing in.
 type credentialCache struct {
 	mu      *semaphore.Weighted
 	source  Credentials // what the last sign-in was made with; nil before the first
 	current *credential
+	began   time.Time // when current was got
+	lost    int       // sessions in a row that AM ended soon after they began
+	counted *credential
 }
 
 // signInGrace is how long a sign-in may go on that nobody waits for any more. AM may have begun the session already,
@@ -93,6 +102,10 @@ func (c *Client) credential(ctx context.Context, refused *credential) (*credenti
 		c.credentials.mu.Release(1)
 		return k, nil
 	}
+	if err := c.countLost(refused); err != nil {
+		c.credentials.mu.Release(1)
+		return nil, err
+	}
 	var err error
 	done := make(chan struct{})
 	go func() { // Close waits for mu
@@ -102,7 +115,7 @@ func (c *Client) credential(ctx context.Context, refused *credential) (*credenti
 		defer cancel()
 		defer context.AfterFunc(ctx, func() { time.AfterFunc(signInGrace, cancel) })()
 		if k, err = c.signIn(lasting); err == nil {
-			c.credentials.current = k
+			c.credentials.current, c.credentials.began = k, time.Now()
 		}
 	}()
 	select {
@@ -110,6 +123,33 @@ func (c *Client) credential(ctx context.Context, refused *credential) (*credenti
 		return k, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// A session that AM ends within shortLife of its beginning was ended by somebody, as idle times are minutes. With a quota of one
+// session a user, two runs by the same account would end each other's for ever: after maxLost of them one gives up.
+const (
+	shortLife = time.Minute
+	maxLost   = 3
+)
+
+// countLost is an error where sessions are lost as fast as they begin. Its caller holds mu.
+func (c *Client) countLost(refused *credential) error {
+	k := c.credentials.current
+	if k == nil || k != refused || !k.session || !c.carrier.arrived.Load() || time.Since(c.credentials.began) > shortLife {
+		c.credentials.lost = 0
+		return nil
+	}
+	if c.credentials.counted != k {
+		c.credentials.lost, c.credentials.counted = c.credentials.lost+1, k
+	}
+	if c.credentials.lost < maxLost {
+		return nil
+	}
+	return &Error{
+		What: fmt.Sprintf("the sign-in of %q in realm %s", c.Account(), realmName(c.config.Realm)), Method: http.MethodPost, URL: c.base + realmPath(c.config.Realm) + "/authenticate",
+		Err:  fmt.Errorf("AM ended %d sessions of this run within a minute of their beginning", maxLost),
+		Hint: "somebody else signs in with the same account, and AM lets it have no more sessions (its quota may be 1): use an account of its own for each run, or raise the quota",
 	}
 }
 
@@ -192,7 +232,7 @@ func (c *Client) endOwnSession(ctx context.Context, k *credential) error {
 	var err error
 	for _, a := range slices.Backward(candidates) {
 		var done *answer
-		done, err = c.attempt(ctx, call{
+		done, err = c.carry(ctx, call{
 			what: "the sign-out", method: http.MethodPost, path: sessionsPath("/"), query: param("_action", "logout"), version: a.version,
 		}, []byte("{}"), "application/json", k)
 		if err == nil {
@@ -202,8 +242,39 @@ func (c *Client) endOwnSession(ctx context.Context, k *credential) error {
 			break
 		}
 	}
-	if IsUnauthorized(err) { // it has ended by itself
-		return nil
+	if !IsUnauthorized(err) {
+		return err
 	}
-	return err
+	if name := c.otherCookieName(ctx, k); name != "" {
+		return c.endOwnSession(ctx, &credential{header: name, value: k.value})
+	}
+	return nil // it has ended by itself
+}
+
+// otherCookieName is what the server calls its session cookie, where cookie_name has another name and no token has arrived by
+// it; else "".
+func (c *Client) otherCookieName(ctx context.Context, k *credential) string {
+	if c.config.CookieName == "" || !k.isToken() || c.carrier.arrived.Load() {
+		return ""
+	}
+	info, err := c.ServerInfo(ctx)
+	if err != nil || strings.EqualFold(info.CookieName, k.header) {
+		return ""
+	}
+	return info.CookieName
+}
+
+// misnamed is the error of a token that did not arrive because cookie_name is wrong. A session that the client began is ended.
+func (c *Client) misnamed(ctx context.Context, err error, k *credential, name string) error {
+	if e, ok := asError(err); ok {
+		e.Hint = wrongCookieName(name)
+	}
+	if !k.session {
+		return err
+	}
+	return errors.Join(err, c.endOwnSession(ctx, &credential{header: name, value: k.value}))
+}
+
+func wrongCookieName(name string) string {
+	return fmt.Sprintf("set cookie_name to %q, or leave it out", name)
 }

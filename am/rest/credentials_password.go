@@ -3,6 +3,7 @@ package rest
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"mime"
@@ -60,12 +61,12 @@ func (p Password) authenticate(ctx context.Context, c *Client, cookieName string
 		what: fmt.Sprintf("the sign-in of %q in realm %s", p.Username, realmName(c.config.Realm)), method: http.MethodPost,
 		path: realmPath(c.config.Realm) + "/authenticate", version: "2.0", body: struct{}{}, anonymous: true,
 		header: http.Header{
-			"X-Openam-Username": {mime.BEncoding.Encode("utf-8", p.Username)},
-			"X-Openam-Password": {mime.BEncoding.Encode("utf-8", p.Password)},
+			"X-Openam-Username": {headerText(p.Username)},
+			"X-Openam-Password": {headerText(p.Password)},
 		},
-		secrets: []string{p.Password, p.OTP, p.TOTPSecret, mime.BEncoding.Encode("utf-8", p.Password)},
+		secrets: []string{p.Password, p.OTP, p.TOTPSecret, headerText(p.Password)},
 		hints: map[int]string{
-			http.StatusUnauthorized: "check username and password (AM_USERNAME, AM_PASSWORD) and the realm that the account lives in (login_realm)",
+			http.StatusUnauthorized: p.ifRefused(),
 			http.StatusNotFound:     "check base_url (it ends in AM's context path, /openam or /am) and login_realm",
 		},
 	}
@@ -86,6 +87,24 @@ func (p Password) authenticate(ctx context.Context, c *Client, cookieName string
 	}
 	c.log.Debug("signed in", "account", p.Username, "realm", realmName(c.config.Realm))
 	return token, nil
+}
+
+// headerText makes a header of a name or password: of what is not ASCII MIME words, and of blanks at its ends, which HTTP drops.
+func headerText(s string) string {
+	if strings.Trim(s, " \t") != s {
+		return "=?utf-8?b?" + base64.StdEncoding.EncodeToString([]byte(s)) + "?="
+	}
+	return mime.BEncoding.Encode("utf-8", s)
+}
+
+// ifRefused is what to do where AM does not take the account. A blank at an end is sent along, since it may belong there.
+func (p Password) ifRefused() string {
+	for _, part := range []struct{ name, value string }{{"password", p.Password}, {"username", p.Username}} {
+		if strings.TrimSpace(part.value) != part.value {
+			return fmt.Sprintf("%s begins or ends with a blank, which was sent along: remove it where it is kept, unless it belongs there", part.name)
+		}
+	}
+	return "check username and password (AM_USERNAME, AM_PASSWORD) and the realm that the account lives in (login_realm)"
 }
 
 // cookieOf is the value of a cookie among those that an answer sets, and not of one that it takes back. AM matches the name
@@ -116,7 +135,7 @@ func (c *Client) noToken(ctx context.Context, r call, cookies []*http.Cookie, co
 		return failure
 	}
 	if token := cookieOf(cookies, info.CookieName); token != "" {
-		failure.Hint = fmt.Sprintf("set cookie_name to %q, or leave it out", info.CookieName)
+		failure.Hint = wrongCookieName(info.CookieName)
 		if err := c.endOwnSession(ctx, &credential{header: info.CookieName, value: token}); err != nil {
 			return errors.Join(failure, err)
 		}

@@ -1,21 +1,27 @@
 package rest
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
 
-// ServiceAccount is one of Advanced Identity Cloud, with its private key, a JWK. The client gets access tokens with it.
+// ServiceAccount is one of Advanced Identity Cloud, with its private key, a JWK or PEM. The client gets access tokens with it.
 type ServiceAccount struct {
 	ID  string
 	JWK string
@@ -29,7 +35,8 @@ func (a ServiceAccount) check() error {
 	if a.ID == "" || a.JWK == "" {
 		return errors.New("service_account_id and service_account_jwk go together, and one of them is empty")
 	}
-	return nil
+	_, err := a.key()
+	return err
 }
 
 // The token endpoint of Advanced Identity Cloud gives tokens for 899 seconds whatever is asked (Authenticate to the
@@ -37,6 +44,12 @@ func (a ServiceAccount) check() error {
 const (
 	assertionLife = 3 * time.Minute
 	renewEarly    = 30 * time.Second
+)
+
+const (
+	assertionRefused = "check service_account_id and service_account_jwk, the account's scopes (fr:am:*), this machine's clock, and that base_url is " +
+		"the tenant's own address and not a custom domain"
+	notTheTenant = "base_url must be the tenant's own address, such as https://openam-….forgeblocks.com/am: access tokens are given at no custom domain"
 )
 
 // serviceScopes are what a service account may be given, most first: some may have no access to identities (IDM).
@@ -75,10 +88,13 @@ func (a ServiceAccount) requestAccessToken(ctx context.Context, c *Client, scope
 		},
 		secrets: []string{assertion},
 		hints: map[int]string{
-			http.StatusBadRequest:   "check service_account_id and service_account_jwk, the account's scopes (fr:am:*) and this machine's clock",
-			http.StatusUnauthorized: "check service_account_id and service_account_jwk, the account's scopes (fr:am:*) and this machine's clock",
+			http.StatusBadRequest:   assertionRefused,
+			http.StatusUnauthorized: assertionRefused,
 		},
 	}, &reply)
+	if e, ok := asError(err); ok && strings.Contains(strings.ToLower(e.Message), "audience") {
+		e.Hint = notTheTenant
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,23 +108,72 @@ func (a ServiceAccount) requestAccessToken(ctx context.Context, c *Client, scope
 	return k, nil
 }
 
+// key is the account's private key: a JWK, as Advanced Identity Cloud hands it out, the one private key of a set of them, or a
+// key in PEM. Errors hold nothing of it.
+func (a ServiceAccount) key() (*rsa.PrivateKey, error) {
+	text := []byte(strings.TrimSpace(a.JWK))
+	var set jose.JSONWebKeySet
+	switch {
+	case bytes.HasPrefix(text, []byte("-----BEGIN ")):
+		return keyOfPEM(text)
+	case json.Unmarshal(text, &set) != nil || set.Keys == nil:
+		var key jose.JSONWebKey
+		if json.Unmarshal(text, &key) != nil {
+			return nil, errors.New("service_account_jwk is not a private key in JWK form, as Advanced Identity Cloud hands it out")
+		}
+		set.Keys = []jose.JSONWebKey{key}
+	}
+	private := slices.DeleteFunc(set.Keys, func(k jose.JSONWebKey) bool { return k.IsPublic() || !k.Valid() })
+	switch len(private) {
+	case 0:
+		return nil, errors.New("service_account_jwk holds no private key: it must be the file that Advanced Identity Cloud handed out when the account was made")
+	case 1:
+		return rsaKey(private[0].Key)
+	}
+	return nil, fmt.Errorf("service_account_jwk is a set of %d private keys: it must hold the account's alone", len(private))
+}
+
+func keyOfPEM(text []byte) (*rsa.PrivateKey, error) {
+	if isEncryptedPEM(text) {
+		return nil, errors.New("service_account_jwk " + whatInsteadOfPEM(text, ""))
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("service_account_jwk begins as PEM does, and is none: it must be the whole file")
+	}
+	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+		return rsaKey(key)
+	}
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("service_account_jwk holds a %s in PEM, and no private key", strings.ToLower(block.Type))
+	}
+	return key, nil
+}
+
+func rsaKey(key any) (*rsa.PrivateKey, error) {
+	k, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("service_account_jwk is not an RSA key, and Advanced Identity Cloud takes no other")
+	}
+	return k, nil
+}
+
 // assertion is the JWT that stands for the service account. Its audience has the port, even the default one.
 func (a ServiceAccount) assertion(c *Client) (string, error) {
-	var key jose.JSONWebKey
-	if err := json.Unmarshal([]byte(a.JWK), &key); err != nil {
-		return "", errors.New("service_account_jwk is not a private key in JWK form, as Advanced Identity Cloud hands it out")
-	}
-	if key.IsPublic() || !key.Valid() {
-		return "", errors.New("service_account_jwk holds no private key")
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key.Key}, nil)
+	key, err := a.key()
 	if err != nil {
-		return "", fmt.Errorf("service_account_jwk is not an RSA key: %w", err)
+		return "", err
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, nil)
+	if err != nil {
+		return "", fmt.Errorf("service_account_jwk: %w", err)
 	}
 	audience, err := url.Parse(c.base + "/oauth2/access_token")
 	if err != nil {
 		return "", err
 	}
+	audience.Host = cmp.Or(c.config.Host, audience.Host)
 	if audience.Port() == "" {
 		audience.Host += map[string]string{"http": ":80", "https": ":443"}[audience.Scheme]
 	}

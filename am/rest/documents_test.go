@@ -64,6 +64,7 @@ func cloudSession(access, idle, end string) rest.Session {
 func cloudInfo(access, idle, end string) *rest.SessionInfo {
 	s := cloudSession(access, idle, end)
 	s.Properties = map[string]any{"AMCtxId": contextID, "AuthType": ""}
+	s.TrackingID = contextID
 	return &rest.SessionInfo{Valid: true, Session: s}
 }
 
@@ -377,24 +378,6 @@ func TestEveryActionOfTheReferenceHasAnExample(t *testing.T) {
 		if !slices.ContainsFunc(examples, func(e example) bool { return e.query["_action"] == action }) {
 			t.Errorf("%s has no example", action)
 		}
-	}
-}
-
-func TestACookieOfTheServerIsNotKeptButItsStickiness(t *testing.T) {
-	server := can(t, func(w http.ResponseWriter, s *seen) {
-		for _, cookie := range []string{"iPlanetDirectoryPro=stolen; Path=/", "amlbcookie=01; Path=/; HttpOnly", "JSESSIONID=1", "AMAuthCookie=LOGOUT; Max-Age=0"} {
-			w.Header().Add("Set-Cookie", cookie)
-		}
-		well(w, s)
-	})
-	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: "cangetinam"}})
-	for range 2 {
-		if _, err := client.ServerVersion(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := server.last().Header.Values("Cookie"); !slices.Equal(got, []string{"amlbcookie=01"}) {
-		t.Errorf("the cookies are %q, want the load balancer's alone", got)
 	}
 }
 

@@ -17,10 +17,13 @@ type Error struct {
 	Status        int    // 0 where no answer came
 	Reason        string // AM's reason, or the status text
 	Message       string // AM's message, unescaped
+	Intermediary  string // what came instead of AM's JSON, and from where; "" where AM answered
 	Hint          string // what to do
 	TransactionID string // as AM's audit log shows it
 	SignIn        bool   // what failed is the sign-in that the request needs, and not the request
 	Err           error  // what broke below HTTP
+
+	hostRefused bool
 }
 
 func (e *Error) Error() string {
@@ -29,7 +32,10 @@ func (e *Error) Error() string {
 	switch {
 	case e.Status != 0:
 		fmt.Fprintf(&b, " answered %d %s", e.Status, e.Reason)
-		if e.Message != "" && e.Message != e.Reason {
+		switch {
+		case e.Intermediary != "":
+			fmt.Fprintf(&b, " (%s, not AM's JSON)", e.Intermediary)
+		case e.Message != "" && e.Message != e.Reason:
 			fmt.Fprintf(&b, " (%s)", e.Message)
 		}
 	case e.Err != nil:
@@ -56,10 +62,10 @@ func asError(err error) (*Error, bool) {
 }
 
 // hasStatus leaves sign-ins out, except for 401: that no realm is found to sign in to does not mean that there is none to
-// query, and that its service is not there.
+// query, and that its service is not there. It also leaves out what AM has not answered itself.
 func hasStatus(err error, status int) bool {
 	e, ok := asError(err)
-	return ok && e.Status == status && (!e.SignIn || status == http.StatusUnauthorized)
+	return ok && e.Status == status && e.Intermediary == "" && (!e.SignIn || status == http.StatusUnauthorized)
 }
 
 // duringSignIn marks what failed before a request.
@@ -81,8 +87,9 @@ func signInFailed(err error) bool {
 // IsUnauthorized reports whether AM did not accept the credentials (401).
 func IsUnauthorized(err error) bool { return hasStatus(err, http.StatusUnauthorized) }
 
-// IsForbidden reports whether the account lacks the right (403).
-func IsForbidden(err error) bool { return hasStatus(err, http.StatusForbidden) }
+// IsForbidden reports whether the account lacks the right (403), or something in front of AM keeps the request from it (403,
+// 404 or 407 without AM's JSON).
+func IsForbidden(err error) bool { return hasStatus(err, http.StatusForbidden) || isKeptFrom(err) }
 
 // IsNotFound reports whether the realm, the service or the version does not exist (404).
 func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }

@@ -71,7 +71,7 @@ var faults = []fault{
 	{name: "a body that ends too early", says: "unexpected EOF", spoil: func(w http.ResponseWriter, s *seen) { reply(w, 200, half(s)) }},
 	{name: "no body", says: "unexpected EOF", spoil: func(w http.ResponseWriter, _ *seen) { reply(w, 200, "") }},
 	{name: "an empty answer with no type", says: "unexpected EOF", spoil: func(w http.ResponseWriter, _ *seen) { w.WriteHeader(200) }},
-	{name: "HTML instead of JSON", status: 200, says: "text/html, not AM's JSON", spoil: func(w http.ResponseWriter, _ *seen) {
+	{name: "HTML instead of JSON", status: 200, says: "not AM's JSON): base_url must name AM", spoil: func(w http.ResponseWriter, _ *seen) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<html><form>Log in</form></html>")
 	}},
@@ -150,7 +150,7 @@ func checkFault(t *testing.T, f *fault, i int) {
 	}
 	most := 1
 	if f.status == http.StatusUnauthorized {
-		most = 2 // the second with a new session
+		most = 4 // in both ways that a token can travel, and again with a new session
 	}
 	if sent := server.times(c.action); c.once && sent > most {
 		t.Errorf("%s was sent %d times, want %d at the most", c.name, sent, most)
@@ -189,9 +189,12 @@ func TestAnEndedSessionIsRenewedOnceForAll(t *testing.T) {
 }
 
 func TestATokenThatEndsIsSaidAndNotRenewed(t *testing.T) {
-	for name, credentials := range map[string]rest.Credentials{
-		"sso_token":    rest.SSOToken(fixedToken),
-		"access_token": rest.AccessToken(fixedToken),
+	for name, sent := range map[string]struct {
+		credentials rest.Credentials
+		times       int
+	}{
+		"sso_token":    {rest.SSOToken(fixedToken), 2}, // in a header and as a cookie
+		"access_token": {rest.AccessToken(fixedToken), 1},
 	} {
 		for _, c := range calls {
 			server := can(t, func(w http.ResponseWriter, s *seen) {
@@ -201,12 +204,12 @@ func TestATokenThatEndsIsSaidAndNotRenewed(t *testing.T) {
 				}
 				well(w, s)
 			})
-			_, err := c.call(t.Context(), server.client(t, rest.Config{API: "4.0", Credentials: credentials}))
+			_, err := c.call(t.Context(), server.client(t, rest.Config{API: "4.0", Credentials: sent.credentials}))
 			if !rest.IsUnauthorized(err) || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s with an ended %s: %v, want a 401 that names it", c.name, name, err)
 			}
-			if n := server.times(c.action); n != 1 && c.name != "Users" { // which tries one place after the other
-				t.Errorf("%s with an ended %s was sent %d times, want once", c.name, name, n)
+			if n := server.times(c.action); n != sent.times && c.name != "Users" { // which tries one place after the other
+				t.Errorf("%s with an ended %s was sent %d times, want %d", c.name, name, n, sent.times)
 			}
 		}
 	}
@@ -291,6 +294,30 @@ func TestACancelledCallEndsAtOnceAndSaysWhy(t *testing.T) {
 		}
 		if n := server.times(c.action); n != 1 {
 			t.Errorf("%s was sent %d times, want once", c.name, n)
+		}
+	}
+}
+
+// A proxy that is down is named as the proxy, whether it would have passed on TLS or read it.
+func TestADeadProxyIsNamed(t *testing.T) {
+	dead := can(t, well)
+	proxy := dead.URL
+	dead.Close()
+	retries := 0
+	for _, base := range []string{"http://am.example.com/am", "https://am.example.com/am"} {
+		for address, want := range map[string]string{
+			"http://me:s3cret@" + strings.TrimPrefix(proxy, "http://"): "cannot reach the proxy " + strings.TrimPrefix(proxy, "http://") + ": ",
+			"http://me:s3cret@no-such-host.invalid:3128":               "cannot reach the proxy no-such-host.invalid:3128: ",
+		} {
+			client, err := rest.New(rest.Config{BaseURL: base, Credentials: rest.SSOToken(fixedToken), Transport: rest.Transport{MaxRetries: &retries, Proxy: address}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = client.ServerInfo(t.Context())
+			var e *rest.Error
+			if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || !strings.HasPrefix(e.Hint, "check proxy") || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%s through %s: %v", base, address, err)
+			}
 		}
 	}
 }

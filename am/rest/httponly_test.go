@@ -79,7 +79,7 @@ func TestASignInByAWrongCookieNameLeavesNoSession(t *testing.T) {
 	}
 }
 
-func TestNoCookieOfASignInIsSentBack(t *testing.T) {
+func TestTheSessionCookieOfASignInIsNotSentBack(t *testing.T) {
 	server := can(t, setsCookies("iPlanetDirectoryPro="+newToken+"; HttpOnly", "amlbcookie=01", "other=1"))
 	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: adminPassword}})
 	_, err := client.SessionInfo(t.Context(), targetToken)
@@ -88,7 +88,27 @@ func TestNoCookieOfASignInIsSentBack(t *testing.T) {
 	if got := s.Header.Get("iPlanetDirectoryPro"); got != newToken {
 		t.Errorf("the session header is %q, want %q", got, newToken)
 	}
-	if got := s.Header.Get("Cookie"); got != "amlbcookie=01" {
-		t.Errorf("the cookies are %q, want only the load balancer's", got)
+	if got := s.Header.Get("Cookie"); got != "amlbcookie=01; other=1" {
+		t.Errorf("the cookies are %q, want those that are no credentials", got)
+	}
+}
+
+// Where the answer has the token, a wrong cookie_name shows with the first request, or only with the sign-out.
+func TestATokenUnderAWrongCookieNameLeavesNoSession(t *testing.T) {
+	for _, ask := range []bool{true, false} {
+		server, err := simulator.New(simulator.Options{})
+		check(t, err)
+		before := len(server.Sessions())
+		client := clientOf(t, server, rest.Config{CookieName: "amSession"})
+		check(t, client.SignIn(t.Context()))
+		if ask {
+			if _, err := client.ListCap(t.Context()); err == nil || !strings.Contains(err.Error(), `set cookie_name to "iPlanetDirectoryPro"`) {
+				t.Errorf("%v, want an error that names the cookie", err)
+			}
+		}
+		check(t, client.Close(t.Context()))
+		if after := len(server.Sessions()); after != before {
+			t.Errorf("%d sessions before and %d after", before, after)
+		}
 	}
 }

@@ -102,9 +102,10 @@ var (
 var (
 	errPasswordExpired = errors.New("the password has expired or must be changed")
 	errNotAccepted     = errors.New("it has asked for that before, so it did not accept the account")
-	errNoCode          = errors.New("that is a one-time password, and none is configured")
-	errCodeRefused     = errors.New("it did not accept the one-time password that it was given")
-	errCannotAnswer    = errors.New("amsql cannot answer that")
+	// ErrNoCode means that a sign-in needs a one-time password, and there is none.
+	ErrNoCode       = errors.New("that is a one-time password, and none is configured")
+	errCodeRefused  = errors.New("it did not accept the one-time password that it was given")
+	errCannotAnswer = errors.New("amsql cannot answer that")
 )
 
 const (
@@ -122,7 +123,7 @@ var waysOut = []struct {
 }{
 	{errPasswordExpired, "sign in to AM in a browser once and change it"},
 	{errNotAccepted, "check username and password (AM_USERNAME, AM_PASSWORD)"},
-	{errNoCode, "set totp_secret (AM_TOTP_SECRET) or otp (AM_OTP), or name a journey for automation as login_service"},
+	{ErrNoCode, "set totp_secret (AM_TOTP_SECRET) or otp (AM_OTP), or name a journey for automation as login_service"},
 	{errCodeRefused, codeRefused},
 	{errCannotAnswer, wayOut},
 }
@@ -164,7 +165,7 @@ func (j *journey) code(b *callback) error {
 		return errCodeRefused
 	}
 	code, err := j.oneTimePassword(j.client.Now())
-	if errors.Is(err, errNoCode) && j.ask != nil {
+	if errors.Is(err, ErrNoCode) && j.ask != nil {
 		code, err = j.askForCode(b)
 	}
 	if err != nil {
@@ -183,7 +184,7 @@ func (j *journey) askForCode(b *callback) (string, error) {
 		return "", err
 	}
 	if text = strings.TrimSpace(text); text == "" {
-		return "", errNoCode
+		return "", ErrNoCode
 	}
 	return text, nil
 }
@@ -192,7 +193,7 @@ func (j *journey) askForCode(b *callback) (string, error) {
 func (p Password) oneTimePassword(at time.Time) (string, error) {
 	if p.TOTPSecret == "" {
 		if p.OTP == "" {
-			return "", errNoCode
+			return "", ErrNoCode
 		}
 		return p.OTP, nil
 	}

@@ -1,7 +1,9 @@
 package rest_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // tokenEndpoint is Advanced Identity Cloud's: it takes assertions signed by the account's key, each once, and gives the
@@ -176,8 +179,8 @@ func TestAScopeThatIsNotGrantedIsDoneWithout(t *testing.T) {
 	expectStatus(t, err, http.StatusBadRequest, "fr:am:*")
 }
 
-func TestAKeyThatCannotSignIsSaid(t *testing.T) {
-	_, jwk := newKey()
+func TestAKeyThatCannotSignIsSaidBeforeAnythingIsSent(t *testing.T) {
+	key, jwk := newKey()
 	var public map[string]any
 	if err := json.Unmarshal([]byte(jwk), &public); err != nil {
 		t.Fatal(err)
@@ -186,20 +189,55 @@ func TestAKeyThatCannotSignIsSaid(t *testing.T) {
 		delete(public, secret)
 	}
 	publicKey, _ := json.Marshal(public)
+	publicPEM, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	check(t, err)
 	for name, c := range map[string]struct{ jwk, says string }{
-		"no JSON":  {"not a key", "is not a private key in JWK form"},
-		"no key":   {`{"kty":"nothing"}`, "is not a private key in JWK form"},
-		"public":   {string(publicKey), "holds no private key"},
-		"elliptic": {`{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}`, "is not an RSA key"},
+		"no JSON":               {"not a key", "is not a private key in JWK form"},
+		"no key":                {`{"kty":"nothing"}`, "is not a private key in JWK form"},
+		"public":                {string(publicKey), "holds no private key"},
+		"elliptic":              {`{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}`, "is not an RSA key"},
+		"a set of public keys":  {`{"keys":[` + string(publicKey) + `]}`, "holds no private key"},
+		"an empty set":          {`{"keys":[]}`, "holds no private key"},
+		"a set of two":          {`{"keys":[` + jwk + `,` + jwk + `]}`, "is a set of 2 private keys"},
+		"a public key in PEM":   {pemOf("PUBLIC KEY", publicPEM), "holds a public key in PEM"},
+		"an encrypted key":      {pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), "is encrypted with a passphrase"},
+		"half of a file in PEM": {"-----BEGIN PRIVATE KEY-----\nMII", "it must be the whole file"},
 	} {
-		server, _, _ := cloud(t, 899, "fr:am:*")
-		client := server.client(t, rest.Config{API: "4.0", Credentials: rest.ServiceAccount{ID: accountID, JWK: c.jwk}})
-		_, err := client.SessionInfo(t.Context(), targetToken)
-		if err == nil || !strings.Contains(err.Error(), "service_account_jwk "+c.says) {
+		_, err := rest.New(rest.Config{BaseURL: "https://tenant.example.com/am", Credentials: rest.ServiceAccount{ID: accountID, JWK: c.jwk}})
+		if err == nil || !strings.HasPrefix(err.Error(), "service_account_jwk ") || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "MII") {
 			t.Errorf("%s: %v, want an error that says %q", name, err, c.says)
 		}
-		if len(server.requests()) != 0 {
-			t.Errorf("%s: something was sent", name)
+	}
+}
+
+func pemOf(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+func TestAKeySignsInTheFormsThatPeopleHaveItIn(t *testing.T) {
+	key, jwk := newKey()
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	check(t, err)
+	for name, text := range map[string]string{
+		"a set of one":      `{"keys":[` + jwk + `]}`,
+		"PEM":               pemOf("PRIVATE KEY", pkcs8),
+		"PEM of OpenSSL":    "\n" + pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)),
+		"blanks at the end": jwk + " \t\n",
+	} {
+		server, endpoint, _ := cloud(t, 899, "fr:am:*", "fr:idm:*")
+		ask(t, server.client(t, rest.Config{API: "4.0", Credentials: rest.ServiceAccount{ID: accountID, JWK: text}}))
+		if endpoint.tokens != 1 {
+			t.Errorf("%s: %d tokens, want 1", name, endpoint.tokens)
 		}
+	}
+}
+
+func TestACustomDomainIsSaidWhereAdvancedIdentityCloudRefusesIt(t *testing.T) {
+	server, err := simulator.New(simulator.Options{Profile: "aic", Deployments: []string{"custom-domain"}})
+	check(t, err)
+	id, jwk := server.ServiceAccount()
+	client := clientOf(t, server, rest.Config{Credentials: rest.ServiceAccount{ID: id, JWK: string(jwk)}})
+	if err := client.SignIn(t.Context()); err == nil || !strings.Contains(err.Error(), "base_url must be the tenant's own address") {
+		t.Errorf("%v, want an error that names the tenant's own address", err)
 	}
 }

@@ -19,6 +19,28 @@ func (c *Client) ListCap(ctx context.Context) (int, error) {
 	return reply.Search.MaxSessionListSize, err
 }
 
+// SessionQuota is how many sessions a user may have, 0 where AM does not enforce quotas. A realm can set another number.
+// Needs an administrator of the deployment.
+//
+// Source: PingAM 8, Session quotas; OpenAM 16.0.5 measured.
+func (c *Client) SessionQuota(ctx context.Context) (int, error) {
+	var reply struct {
+		Quotas struct {
+			Enforced string `json:"iplanet-am-session-enable-session-constraint"`
+		} `json:"quotas"`
+		Dynamic struct {
+			Limit int `json:"quotaLimit"`
+		} `json:"dynamic"`
+	}
+	err := c.send(ctx, call{
+		what: "reading the session quota", method: http.MethodGet, path: "/json/global-config/services/session", version: "1.0", safe: true,
+	}, &reply)
+	if reply.Quotas.Enforced != "ON" {
+		return 0, err
+	}
+	return reply.Dynamic.Limit, err
+}
+
 // SessionService is a realm's session limits. A value that the realm does not set is nil.
 type SessionService struct {
 	MaxSessionMinutes *int `json:"maxSessionTime"`
@@ -76,4 +98,22 @@ func (c *Client) ClientSideSessions(ctx context.Context, realm string) (*bool, e
 		path: realmPath(realm) + "/realm-config/authentication", version: "1.0", safe: true,
 	}, &reply)
 	return reply.General.StatelessSessionsEnabled, err
+}
+
+// QueryProperties are the session properties that the rows of a query have in a realm: none where its Session Property
+// Whitelist has no such list, or where it has no whitelist, which is what OpenAM and a realm as created say.
+//
+// Source: PingAM 8.1, Entity reference, SessionPropertyWhiteList.
+func (c *Client) QueryProperties(ctx context.Context, realm string) ([]string, error) {
+	var reply struct {
+		InQueries []string `json:"whitelistedQueryProperties"`
+	}
+	err := c.send(ctx, call{
+		what: "reading the Session Property Whitelist of realm " + realmName(realm), method: http.MethodGet,
+		path: realmPath(realm) + "/realm-config/services/amSessionPropertyWhitelist", version: "1.0", safe: true,
+	}, &reply)
+	if IsNotFound(err) {
+		return nil, nil
+	}
+	return reply.InQueries, err
 }

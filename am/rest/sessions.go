@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
@@ -29,7 +28,14 @@ type Session struct {
 	MaxIdleExpiration    time.Time      `json:"maxIdleExpirationTime"`
 	MaxSessionExpiration time.Time      `json:"maxSessionExpirationTime"`
 	Properties           map[string]any `json:"properties"`
+
+	SignIn `json:"-"`
+
+	// Unreadable is a time that could not be read, with its name as AM has it; the time itself is zero. "" where all could.
+	Unreadable string `json:"-"`
 }
+
+func (s *Session) noteUnreadable(what string) { s.Unreadable = what }
 
 // The members of Session by their JSON names, for SessionQuery.Fields.
 const (
@@ -42,6 +48,15 @@ const (
 	FieldMaxSessionExpiration = "maxSessionExpirationTime"
 	FieldProperties           = "properties"
 )
+
+// What a token store keeps apart, for those who read it. In AM's rows it is part of the properties.
+const (
+	FieldCreationTime = "creationTime"
+	FieldSignIn       = "signIn" // the other members of SignIn
+)
+
+// IsStored reports whether a field is one that AM does not list by that name.
+func IsStored(field string) bool { return field == FieldCreationTime || field == FieldSignIn }
 
 // SessionQuery selects sessions. AM's filter takes a realm, which it does not extend to sub-realms, and optionally a
 // user name, which it compares without regard to case; nothing else (OpenAM measured, seed documents agree).
@@ -69,7 +84,12 @@ func (c *Client) Sessions(ctx context.Context, q SessionQuery) iter.Seq2[*Sessio
 			return
 		}
 		defer answer.Close()
-		streamResult(answer, yield)
+		streamResult(answer, func(s *Session, err error) bool {
+			if s != nil {
+				s.SignIn = SignInOf(s.Properties)
+			}
+			return yield(s, err)
+		})
 	}
 }
 
@@ -79,7 +99,7 @@ func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error)
 		return call{}, err
 	}
 	if !a.query {
-		return call{}, &UnsupportedError{Action: "query of sessions by realm", Version: a.version, Workaround: "use AM 5, OpenAM 14 or later"}
+		return call{}, &UnsupportedError{Action: "query of sessions by realm", Version: a.version, Workaround: sinceAM5}
 	}
 	filter := crest.Eq(FieldRealm, realmName(q.Realm))
 	r := call{
@@ -102,19 +122,13 @@ func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error)
 // realmName spells a realm as AM's filter takes it: a leading slash, none behind, / for the root.
 func realmName(realm string) string { return "/" + strings.Trim(realm, "/") }
 
-// lenient decodes what servers in the field send, however odd the strings in it.
-var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-
 // streamResult yields the rows of a CREST query answer as they are decoded, and returns the cookie of the next page. An
 // answer that breaks off, lacks its list or announces another number of rows is an error: no rows means that there are none.
 func streamResult[T any](answer *answer, yield func(*T, error) bool) (cookie string) {
-	decoder, _ := answer.client.decoders.Get().(*jsontext.Decoder)
-	if decoder == nil {
-		decoder = new(jsontext.Decoder)
-	}
-	decoder.Reset(answer, lenient)
-	e, more, err := readEnvelope(decoder, yield)
-	answer.client.decoders.Put(decoder)
+	d := answer.client.decoders.Get().(*decoder)
+	d.reset(answer)
+	e, more, err := readEnvelope(d, yield)
+	answer.client.decoders.Put(d)
 	switch {
 	case err != nil:
 	case !more:
@@ -139,7 +153,7 @@ type envelope struct {
 }
 
 // readEnvelope reads an answer to its end, so that its connection serves again; more is false where the consumer has had enough.
-func readEnvelope[T any](decoder *jsontext.Decoder, yield func(*T, error) bool) (e envelope, more bool, err error) {
+func readEnvelope[T any](decoder *decoder, yield func(*T, error) bool) (e envelope, more bool, err error) {
 	more = true
 	for err = expect(decoder, '{'); err == nil && more && decoder.PeekKind() != '}'; {
 		var name jsontext.Token
@@ -151,9 +165,9 @@ func readEnvelope[T any](decoder *jsontext.Decoder, yield func(*T, error) bool) 
 			e.listed = true
 			more, err = streamRows(decoder, &e.rows, yield)
 		case "resultCount":
-			err = json.UnmarshalDecode(decoder, &e.count)
+			err = decoder.decode(&e.count)
 		case "pagedResultsCookie":
-			err = json.UnmarshalDecode(decoder, &e.cookie) // null leaves it empty
+			err = decoder.decode(&e.cookie) // null leaves it empty
 		default:
 			err = decoder.SkipValue()
 		}
@@ -165,13 +179,13 @@ func readEnvelope[T any](decoder *jsontext.Decoder, yield func(*T, error) bool) 
 }
 
 // streamRows yields the elements of an array and counts them; more is false where the consumer has had enough.
-func streamRows[T any](decoder *jsontext.Decoder, rows *int, yield func(*T, error) bool) (more bool, err error) {
+func streamRows[T any](decoder *decoder, rows *int, yield func(*T, error) bool) (more bool, err error) {
 	if err := expect(decoder, '['); err != nil {
 		return true, err
 	}
 	for ; decoder.PeekKind() != ']'; *rows++ {
 		row := new(T)
-		if err := json.UnmarshalDecode(decoder, row); err != nil {
+		if err := decoder.decode(row); err != nil {
 			return true, err
 		}
 		if !yield(row, nil) {
@@ -183,7 +197,7 @@ func streamRows[T any](decoder *jsontext.Decoder, rows *int, yield func(*T, erro
 }
 
 // expectEnd reads the end of the object, and that of the answer.
-func expectEnd(decoder *jsontext.Decoder) error {
+func expectEnd(decoder *decoder) error {
 	if err := expect(decoder, '}'); err != nil {
 		return err
 	}
@@ -196,7 +210,7 @@ func expectEnd(decoder *jsontext.Decoder) error {
 	return nil
 }
 
-func expect(decoder *jsontext.Decoder, kind jsontext.Kind) error {
+func expect(decoder *decoder, kind jsontext.Kind) error {
 	token, err := decoder.ReadToken()
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

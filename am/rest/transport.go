@@ -101,17 +101,12 @@ func (t Transport) tls() (*tls.Config, error) {
 			config.RootCAs = x509.NewCertPool()
 		}
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca_file %s holds no certificate in PEM", t.CAFile)
+			return nil, fmt.Errorf("ca_file %s %s", t.CAFile, whatInsteadOfPEM(pem, "it holds no certificate in PEM"))
 		}
 	}
-	if t.CertFile != "" || t.KeyFile != "" {
-		certificate, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("client_cert_file and client_key_file: %w", err)
-		}
-		config.Certificates = []tls.Certificate{certificate}
-	}
-	return config, nil
+	certificates, err := t.clientCertificates()
+	config.Certificates = certificates
+	return config, err
 }
 
 // watcher is told of each request on the wire, repetitions included.
@@ -133,13 +128,19 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err := w.limiter.Wait(request.Context()); err != nil {
 		return nil, err
 	}
+	if wait, ok := request.Context().Value(paced{}).(func(context.Context)); ok {
+		wait(request.Context())
+		if err := request.Context().Err(); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithCancelCause(request.Context())
 	w.watch.sent()
 	start := time.Now()
 	response, err := w.Transport.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		cancel(nil)
-		return nil, err
+		return nil, w.throughProxy(request, err)
 	}
 	w.watch.observe(ctx, response, start)
 	b := &body{ReadCloser: response.Body, timeout: w.timeout, ctx: ctx, cancel: cancel}
@@ -147,6 +148,27 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	b.silence.Stop()
 	response.Body = b
 	return response, nil
+}
+
+// A proxyError is the failure to reach the proxy, which stands between this machine and the server.
+type proxyError struct {
+	address string
+	err     error
+}
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("cannot reach the proxy %s: %v", e.address, e.err)
+}
+func (e *proxyError) Unwrap() error { return e.err }
+
+// throughProxy names the proxy, if there is one, in an error of the connection to it.
+func (w *wire) throughProxy(request *http.Request, err error) error {
+	proxy, unknown := w.Proxy(request)
+	var failed *net.OpError
+	if unknown != nil || proxy == nil || !errors.As(err, &failed) || failed.Op != "dial" && failed.Op != "proxyconnect" {
+		return err
+	}
+	return &proxyError{proxy.Host, failed}
 }
 
 // body is that of an answer, whose every read is bounded.
@@ -174,6 +196,15 @@ func (b *body) Close() error {
 	b.silence.Stop()
 	b.cancel(nil)
 	return b.ReadCloser.Close()
+}
+
+// paced is the key of a context whose requests wait for a limit of the caller's.
+type paced struct{}
+
+// Paced makes each request of the context, repetitions included, wait for a limit of the caller's before it is sent. The wait
+// ends when its context does.
+func Paced(ctx context.Context, wait func(context.Context)) context.Context {
+	return context.WithValue(ctx, paced{}, wait)
 }
 
 // withoutRetries is the key of a context whose requests are not repeated.

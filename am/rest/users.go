@@ -143,7 +143,7 @@ func (c *Client) directory(ctx context.Context, realm string) (directory, error)
 			}
 			refused = err
 		}
-		return directory{}, fmt.Errorf("the account may list identities nowhere: %w", refused)
+		return directory{}, fmt.Errorf("identities are listed nowhere that the account may ask: %w", refused)
 	})
 }
 

@@ -24,6 +24,7 @@ type shell struct {
 	pager    *pager
 	printing workspace.Printing // how rows are wanted; its arguments are for the statements that name them
 	once     string             // the file for the rows of the next SQL
+	last     string             // SQL, for .edit
 	realms   realmNames
 	ended    bool
 }
@@ -43,7 +44,7 @@ func Run(ctx context.Context, w *workspace.Workspace, p workspace.Printing) erro
 	s.editor = newEditor(w.Streams, s.complete)
 	w.Ask = s.editor.ask
 	defer s.realms.stop()
-	fmt.Fprintf(w.Streams.Err, "amsql %s: SQL ends with a semicolon, .help lists commands, Ctrl-D ends\n", w.Version)
+	fmt.Fprintf(w.Streams.Err, "amsql %s: end SQL with a semicolon; .help lists the commands, .exit ends\n", w.Version)
 	return s.loop(ctx)
 }
 
@@ -127,6 +128,7 @@ func (s *shell) do(ctx context.Context, text string) error {
 
 // sql runs SQL; its rows go where .once says, once.
 func (s *shell) sql(ctx context.Context, sql string) error {
+	s.last = sql
 	p := s.printing
 	p.SQL, p.Export, s.once = sql, s.once, ""
 	p.Args = named(sql, p.Args)

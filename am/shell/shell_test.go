@@ -41,6 +41,10 @@ func TestSQLIsWholeAtItsSemicolonOutsideOfQuotesAndComments(t *testing.T) {
 		"/* not yet":                 false,
 		"select 'a\nb;\nc' as text;": true,
 		".tables":                    true,
+		"help":                       true,
+		"EXIT;":                      true,
+		`\d am_session`:              true,
+		"help me":                    false,
 		"  .mode csv":                true,
 		"'":                          false,
 		"-":                          false,
@@ -57,6 +61,8 @@ func TestATextIsDotCommandsAndTheSQLBetweenThem(t *testing.T) {
 		want []string
 	}{
 		{"select 1; select 2;", []string{"select 1; select 2;"}},
+		{"help\nquit;\n\\d\n\\d am_session;\n\\x\n", []string{".help", ".exit", ".tables", ".inspect am_session", ".mode line"}},
+		{"select\nexit\nfrom t;", []string{"select\nexit\nfrom t;"}},
 		{"  .mode csv  \nselect 1;\n", []string{".mode csv", "select 1;\n"}},
 		{"select\n.5;\n.tables\nselect '\n.x\n';", []string{"select\n.5;\n", ".tables", "select '\n.x\n';"}},
 		{"\n\n", nil},

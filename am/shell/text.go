@@ -2,11 +2,33 @@ package shell
 
 import "strings"
 
-// isWhole tells whether what has been typed can be run: a dot command, or SQL up to its semicolon.
-func isWhole(text string) bool {
-	trimmed := strings.TrimSpace(text)
-	return strings.HasPrefix(trimmed, ".") || isEnded(text)
+// foreignWords are commands of other shells (psql, mysql, sqlite3), and ours for them.
+var foreignWords = map[string]string{
+	"help": ".help", `\?`: ".help", `\h`: ".help",
+	"exit": ".exit", "quit": ".exit", `\q`: ".exit", ".quit": ".exit",
+	`\d`: ".inspect", `\dt`: ".tables", `\l`: ".connections", `\c`: ".use", `\x`: ".mode line",
+	`\i`: ".read", `\timing`: ".timing", `\watch`: ".watch", `\!`: ".shell", `\e`: ".edit",
 }
+
+// asCommand is the dot command that a line is, or one of another shell stands for; "" for SQL.
+func asCommand(line string) string {
+	line = strings.TrimSpace(line)
+	word, argument, _ := strings.Cut(line, " ")
+	word = strings.TrimSuffix(word, ";")
+	command, foreign := foreignWords[strings.ToLower(word)]
+	switch {
+	case foreign && word == `\d` && strings.TrimSpace(argument) == "":
+		return ".tables"
+	case foreign && (word[0] == '\\' || strings.TrimSpace(argument) == ""):
+		return strings.TrimSpace(command + " " + strings.TrimSuffix(argument, ";"))
+	case strings.HasPrefix(line, "."):
+		return line
+	}
+	return ""
+}
+
+// isWhole tells whether what has been typed can be run: a dot command, or SQL up to its semicolon.
+func isWhole(text string) bool { return asCommand(text) != "" || isEnded(text) }
 
 // isEnded tells whether no statement of the SQL waits for its semicolon.
 func isEnded(sql string) bool {
@@ -77,7 +99,7 @@ func parts(text string) (parts []string) {
 	}
 	statement := "" // the lines since the last one's end
 	for line := range strings.Lines(text) {
-		if command := strings.TrimSpace(line); strings.HasPrefix(command, ".") && statement == "" {
+		if command := asCommand(line); command != "" && statement == "" {
 			flush()
 			parts = append(parts, command)
 			continue

@@ -158,6 +158,9 @@ func (x *exchange) isAudience(claim any) bool {
 	if !strings.Contains(host[strings.LastIndexByte(host, ']')+1:], ":") {
 		host += map[bool]string{true: ":443", false: ":80"}[x.r.TLS != nil]
 	}
+	if x.tenant != "" {
+		host = x.tenant + ":443"
+	}
 	here := "://" + host + x.profile.context + "/oauth2/access_token"
 	one := func(v any) bool { return v == "https"+here || v == "http"+here }
 	if list, ok := claim.([]any); ok {

@@ -16,7 +16,7 @@ type action struct {
 var (
 	v1, v1end = version{1, 0}, version{1, 9}
 	v2, v3    = version{2, 0}, version{3, 0}
-	v4, v5    = version{4, 0}, version{5, 0}
+	v4, v51   = version{4, 0}, version{5, 1}
 	newer     = version{9, 9}
 )
 
@@ -28,7 +28,7 @@ var actions = []action{
 	{"refresh", v2, newer, ownersButOpenAM, about(invalid, (*exchange).refresh)},
 	{"logout", v1, newer, callers, about(object{{"result", "Token has expired"}}, (*exchange).logout)},
 	{"logoutByHandle", v2, newer, admins, (*exchange).logoutByHandle},
-	{"logoutByUser", v5, newer, callers, (*exchange).logoutByUser},
+	{"logoutByUser", v51, newer, callers, (*exchange).logoutByUser},
 	{"getSessionProperties", v2, newer, owners, about(nil, (*exchange).getProperties)},
 	{"updateSessionProperties", v2, newer, owners, (*exchange).updateProperties},
 

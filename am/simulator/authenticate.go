@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -160,7 +161,7 @@ func (x *exchange) logIn(name, password string, noSession bool) error {
 		x.authHeaders(x.cookies(authCookie, x.pendingToken())...)
 		return x.ok(append(object{{"message", "Authentication Successful"}}, x.welcome()...))
 	}
-	s, err := x.login(x.realm, name, &password)
+	s, err := x.login(x.realm, name, &password, x.address())
 	if err != nil {
 		return err
 	}
@@ -174,6 +175,15 @@ func (x *exchange) logIn(name, password string, noSession bool) error {
 	}
 	x.authHeaders(x.cookies(cookie, token)...)
 	return x.ok(append(object{{"tokenId", token}}, x.welcome()...))
+}
+
+// address is the client's, whatever a proxy says (measured on OpenAM 16.0.5).
+func (x *exchange) address() string {
+	host, _, err := net.SplitHostPort(x.r.RemoteAddr)
+	if err != nil {
+		return loopback
+	}
+	return host
 }
 
 // welcome is what a successful sign-in says beside the token.

@@ -2,6 +2,8 @@ package simulator
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -43,6 +45,90 @@ var deployments = []Deployment{
 		Name:        "otp",
 		Description: "sign-ins need a one-time password, made from the secret " + otpSecret,
 		apply:       func(s *Server) { s.otp = true },
+	},
+	{
+		Name:        "nginx",
+		Description: "the session cookie is called corpSSO_prod, and a proxy drops headers with an underscore in their names: nginx's default",
+		apply:       func(s *Server) { s.cookie, s.front.dropsHeaders = "corpSSO_prod", true },
+	},
+	{
+		Name:        "sticky",
+		Description: "a balancer finds the server of a sign-in by the cookie " + stickyCookie + ", and the other server does not know the session",
+		apply:       func(s *Server) { s.front.sticky = true },
+	},
+	{
+		Name:        "host-name",
+		Description: "AM knows itself by the host name am.example.com alone, and refuses requests to any other (400 FQDN … is not valid)",
+		apply:       func(s *Server) { s.front.host = "am.example.com" },
+	},
+	{
+		Name:        "proxy-403",
+		Description: "a proxy answers requests for the global configuration and for users with a page of HTML, status 403",
+		apply:       func(s *Server) { s.front.refuses = http.StatusForbidden },
+	},
+	{
+		Name:        "proxy-404",
+		Description: "the same with status 404",
+		apply:       func(s *Server) { s.front.refuses = http.StatusNotFound },
+	},
+	{
+		Name:        "proxy-407",
+		Description: "the same with status 407",
+		apply:       func(s *Server) { s.front.refuses = http.StatusProxyAuthRequired },
+	},
+	{
+		Name:        "quota-1",
+		Description: "a user may have one session, administrators too: a sign-in ends the session before",
+		apply: func(s *Server) {
+			s.quotaOfAll = true
+			s.service.set("quotas", "iplanet-am-session-enable-session-constraint", "ON")
+			s.service.set("dynamic", "quotaLimit", 1)
+		},
+	},
+	{
+		Name:        "sessions-1.2",
+		Description: "sessions has the resource version 1.2 alone, as in AM before 5 and in the OpenAM of openam-jp: it cannot list sessions",
+		apply: func(s *Server) {
+			old := *s.profile
+			old.versions = maps.Clone(old.versions)
+			old.versions["sessions"] = []version{{1, 2}}
+			s.profile = &old
+		},
+	},
+	{
+		Name:        "endless",
+		Description: "every third session never ends, which Java writes as a year of nine digits: amsql cannot read that time",
+		apply:       func(s *Server) { s.endless = true },
+	},
+	{
+		Name:        "custom-domain",
+		Description: "Advanced Identity Cloud gives access tokens at the tenant's own address alone, and not at the one that is asked",
+		apply:       func(s *Server) { s.tenant = "openam-example.forgeblocks.com" },
+	},
+	{
+		Name:        "token-store-openam",
+		Description: "the token store is laid out as by OpenAM 14 to 16, whatever the product",
+		apply:       func(s *Server) { s.directoryHas.layout = openAMTokens },
+	},
+	{
+		Name:        "token-store-openam-13",
+		Description: "the token store is laid out as by OpenAM 13, which keeps neither the realm nor the times when sessions end",
+		apply:       func(s *Server) { s.directoryHas.layout = openAM13Tokens },
+	},
+	{
+		Name:        "token-store-ping",
+		Description: "the token store is laid out as by ForgeRock AM 6.5 to PingAM 8.1, whatever the product",
+		apply:       func(s *Server) { s.directoryHas.layout = pingTokenLayout },
+	},
+	{
+		Name:        "token-store-encrypted",
+		Description: "AM encrypts the objects in the token store, so that addresses and levels cannot be read from them",
+		apply:       func(s *Server) { s.directoryHas.sealedObjects = true },
+	},
+	{
+		Name:        "token-store-plain",
+		Description: "the token store speaks no TLS, as one that is embedded in OpenAM",
+		apply:       func(s *Server) { s.directoryHas.plain = true },
 	},
 }
 

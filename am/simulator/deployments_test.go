@@ -190,3 +190,77 @@ func TestAnUnknownDeploymentIsRefusedWithTheNames(t *testing.T) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
+
+func TestAFrontDropsRefusesAndBalances(t *testing.T) {
+	cookieOnly := []string{"Cookie", "corpSSO_prod=" + "TOKEN", "Accept-API-Version", "resource=2.0"}
+	for name, c := range map[string]struct {
+		deployment, method, path string
+		headers                  []string
+		host                     string
+		status                   int
+		says                     string
+	}{
+		"a header with an underscore is dropped": {"nginx", "POST", "/sessions?_action=getSessionInfo", []string{"corpSSO_prod", "TOKEN"}, "", 401, "Access Denied"},
+		"a cookie with an underscore arrives":    {"nginx", "POST", "/sessions?_action=getSessionInfo", cookieOnly, "", 200, adminName},
+		"a page for the configuration":           {"proxy-404", "GET", "/global-config/realms?_queryFilter=true", nil, "", 404, "<center>nginx</center>"},
+		"a page for users":                       {"proxy-403", "GET", "/realms/root/users?_queryFilter=true", nil, "", 403, "<center>nginx</center>"},
+		"nothing for sessions":                   {"proxy-407", "POST", "/sessions?_action=getSessionInfo", []string{"iPlanetDirectoryPro", "TOKEN"}, "", 200, adminName},
+		"another server without the cookie":      {"sticky", "POST", "/sessions?_action=getSessionInfo", []string{"iPlanetDirectoryPro", "TOKEN"}, "", 401, "Access Denied"},
+		"the same server with it":                {"sticky", "POST", "/sessions?_action=getSessionInfo", []string{"iPlanetDirectoryPro", "TOKEN", "Cookie", "AWSALB=one"}, "", 200, adminName},
+		"another host name":                      {"host-name", "GET", "/serverinfo/*", nil, "10.0.0.7:8080", 400, "FQDN &quot;10.0.0.7&quot; is not valid."},
+		"another host name in a realm's path":    {"host-name", "POST", "/realms/root/authenticate", nil, "10.0.0.7", 400, "Realm &quot;10.0.0.7&quot; not found"},
+		"the host name":                          {"host-name", "GET", "/serverinfo/*", []string{"Accept-API-Version", "resource=1.1"}, "am.example.com", 200, "cookieName"},
+	} {
+		sim := start(t, Options{Deployments: []string{c.deployment}})
+		s, err := sim.sim.Login("/", adminName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, h := range c.headers {
+			c.headers[i] = strings.ReplaceAll(h, "TOKEN", s.Token)
+		}
+		sim.host = c.host
+		r := sim.do(c.method, c.path, "{}", c.headers...)
+		if r.status != c.status || !strings.Contains(r.body, c.says) {
+			t.Errorf("%s: %d %s, want %d with %s", name, r.status, r.body, c.status, c.says)
+		}
+	}
+}
+
+func TestASecondSessionEndsTheFirstWhereTheQuotaIsOne(t *testing.T) {
+	sim := start(t, Options{Deployments: []string{"quota-1"}})
+	var tokens []string
+	for range 2 {
+		s, err := sim.sim.Login("/", adminName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens = append(tokens, s.Token)
+	}
+	for i, want := range []int{401, 200} {
+		sim.token = tokens[i]
+		if r := sim.action("getSessionInfo", "", "{}"); r.status != want {
+			t.Errorf("session %d: %d %s, want %d", i+1, r.status, r.body, want)
+		}
+	}
+}
+
+func TestAnOldServerHasSessions12Alone(t *testing.T) {
+	sim := start(t, Options{Deployments: []string{"sessions-1.2"}}).asAdmin()
+	for version, want := range map[string]int{"1.2": 501, "2.0": 404} {
+		if r := sim.do("POST", "/sessions?_action=getSessionInfo", "{}", "Accept-API-Version", "resource="+version); r.status != want {
+			t.Errorf("%s: %d %s, want %d", version, r.status, r.body, want)
+		}
+	}
+	if other := start(t, Options{}).asAdmin().query(`realm eq "/"`); other.status != 200 {
+		t.Errorf("a server without the deployment: %d %s", other.status, other.body)
+	}
+}
+
+func TestEndlessSessionsEndInTheYear292278994(t *testing.T) {
+	sim := start(t, Options{Realms: 1, Users: 10, Sessions: 30, Deployments: []string{"endless"}}).asAdmin()
+	body := sim.query(`realm eq "/alpha"`).body
+	if n := strings.Count(body, `"maxSessionExpirationTime":"+292278994-08-17T07:12:55Z"`); n == 0 || n == 30 {
+		t.Errorf("%d of 30 sessions are endless, want some", n)
+	}
+}

@@ -18,8 +18,8 @@ var (
 	errNoUser = errors.New("no such user")
 )
 
-// login makes a session for a user. A password is checked where one is given.
-func (s *Server) login(r *realm, name string, password *string) (*session, error) {
+// login makes a session for a user, whose client is at an address. A password is checked where one is given.
+func (s *Server) login(r *realm, name string, password *string, from string) (*session, error) {
 	who, err := s.recognise(r, name, password)
 	if err != nil {
 		return nil, err
@@ -32,9 +32,9 @@ func (s *Server) login(r *realm, name string, password *string) (*session, error
 	var inToken bool
 	s.directory.read(func() { inToken = r.clientSide })
 	if inToken {
-		return s.store.clientSide(who, maxTime, maxIdle, now, s.clientSideToken), nil
+		return s.store.clientSide(who, maxTime, maxIdle, now, from, s.clientSideToken), nil
 	}
-	return s.store.create(who, maxTime, maxIdle, now, now), nil
+	return s.store.create(who, maxTime, maxIdle, now, from), nil
 }
 
 // recognise finds the identity behind a name. Names match without regard to case, and the session keeps the spelling.
@@ -83,7 +83,7 @@ var quotaPicks = map[string]func([]*session) []*session{
 
 // keepQuota applies the session quota of the global service, which is off by default.
 func (s *Server) keepQuota(who *identity, quota int) error {
-	if s.service.value("quotas", "iplanet-am-session-enable-session-constraint") != "ON" || who.admin {
+	if s.service.value("quotas", "iplanet-am-session-enable-session-constraint") != "ON" || who.admin && !s.quotaOfAll {
 		return nil
 	}
 	now := s.now()

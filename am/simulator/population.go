@@ -53,8 +53,7 @@ func (s *Server) addInternalSession() {
 // lasting makes a session that ends in 42 years, as those of AM and of agents do.
 func (s *Server) lasting(who *identity) *session {
 	const forever, idle = 22_075_200, 50 // minutes
-	now := s.now()
-	x := s.store.create(who, forever, idle, now, now)
+	x := s.store.create(who, forever, idle, s.now(), loopback)
 	x.internal = true
 	return x
 }

@@ -83,7 +83,7 @@ var profiles = []*profile{
 		whitelist: []string{"AMCtxId"},
 		versions: map[string][]version{
 			"authenticate":       {{1, 2}, {2, 1}},
-			"sessions":           {{1, 2}, {2, 1}, {3, 1}, {4, 0}},
+			"sessions":           {{1, 2}, {2, 1}, {3, 1}, {4, 0}, {5, 0}},
 			"users":              {{1, 2}, {2, 1}, {3, 0}, {4, 1}},
 			"realms":             {{1, 0}},
 			"services":           {{1, 0}},

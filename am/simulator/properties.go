@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -30,8 +31,16 @@ func (s *Server) value(x *session, name string) string {
 	switch name {
 	case "AMCtxId":
 		return s.contextID(x)
+	case "authInstant":
+		return timeText(x.created)
 	case "AuthLevel":
-		return "0"
+		return strconv.Itoa(s.origin(x).level)
+	case "AuthType":
+		return s.origin(x).authType
+	case "Service":
+		return s.origin(x).service
+	case "Host", "HostName":
+		return s.origin(x).host
 	case "UserToken", "UserId":
 		return x.who.name
 	case "Organization":

@@ -126,7 +126,7 @@ func (w *world) fillUpByUser(e *recorded) {
 	now := w.clock.at.UnixMilli()
 	for _, r := range doc.Result {
 		if have[r.UserID]--; r.UserID != "" && have[r.UserID] < 0 {
-			st.create(st.identity(r.UserID, "/alpha", false), 120, 30, now, now)
+			st.create(st.identity(r.UserID, "/alpha", false), 120, 30, now, loopback)
 			w.unrecorded++
 		}
 	}
@@ -185,7 +185,8 @@ func (w *world) ensure(id string, r row) {
 		}
 		created = r.MaxSessionExpirationTime.UnixMilli() - int64(maxTime)*minute
 	}
-	s := st.create(st.identity(who.name, who.realm, admin), maxTime, maxIdle, created, at)
+	s := st.create(st.identity(who.name, who.realm, admin), maxTime, maxIdle, created, loopback)
+	s.touch(at, true)
 	s.internal = who.name == "dsameuser"
 	w.live[id], w.label4[s.key] = s, id
 	if w.known.token[id] == "" {

@@ -13,6 +13,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.options.Latency > 0 && !pause(r, s.options.Latency) {
 		return
 	}
+	if !s.front.pass(w, r) {
+		return
+	}
 	w, done := s.disturb(w, r)
 	if w == nil {
 		return
@@ -106,6 +109,9 @@ func (x *exchange) allow() error {
 
 // route finds the realm and the endpoint of a path below /json.
 func (x *exchange) route(path string, params []param) error {
+	if err := x.refusesHost(path); err != nil {
+		return err
+	}
 	segs, err := segments(path)
 	if err != nil || len(segs) == 0 {
 		return errUncaught

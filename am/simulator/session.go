@@ -95,14 +95,21 @@ type Session struct {
 	IdleEnd      time.Time // when it expires unless used
 	End          time.Time // when it expires in any case
 	ClientSide   bool
+
+	Host      string // the client's address
+	AuthType  string
+	Service   string // the journey or chain
+	AuthLevel int
+	ContextID string // AMCtxId
 }
 
 func (s *Server) export(x *session) Session {
-	latest := x.latest.Load()
+	latest, from := x.latest.Load(), s.origin(x)
 	out := Session{
 		Token: x.token, Username: x.who.name, UniversalID: x.who.uid, Realm: x.who.realm,
 		Created: time.UnixMilli(x.created).UTC(), LatestAccess: time.UnixMilli(latest).UTC(),
 		IdleEnd: time.UnixMilli(x.idleEnd(latest)).UTC(), End: time.UnixMilli(x.timeEnd()).UTC(), ClientSide: x.token != "",
+		Host: from.host, AuthType: from.authType, Service: from.service, AuthLevel: from.level, ContextID: s.contextID(x),
 	}
 	if !out.ClientSide {
 		out.Token, out.Handle = s.token(x), s.handle(x)

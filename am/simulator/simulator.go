@@ -50,10 +50,16 @@ type Server struct {
 	account   *serviceAccount // of the cloud
 	bearers   bearers
 
-	storeLimit int  // sessions that the token store gives AM for a query; 0: all
-	httpOnly   bool // tokens of new sessions are in a cookie alone
-	noZeroPage bool // headers with name and password are not looked at
-	otp        bool // a one-time password is the second factor
+	directoryHas directoryHas
+
+	storeLimit int    // sessions that the token store gives AM for a query; 0: all
+	httpOnly   bool   // tokens of new sessions are in a cookie alone
+	noZeroPage bool   // headers with name and password are not looked at
+	otp        bool   // a one-time password is the second factor
+	quotaOfAll bool   // quotas count administrators' sessions, too
+	endless    bool   // every third session never ends
+	tenant     string // the only host name at which the token endpoint answers; empty: any
+	front      front
 	agents     bool // agents have sessions in all realms but the root
 
 	log    requestLog
@@ -246,7 +252,7 @@ func (s *Server) Login(realm, name string) (Session, error) {
 	if r == nil {
 		return Session{}, fmt.Errorf("simulator: login of %s: no realm %s", name, realm)
 	}
-	x, err := s.login(r, name, nil)
+	x, err := s.login(r, name, nil, "")
 	if err != nil {
 		return Session{}, fmt.Errorf("simulator: login of %s in realm %s: %w", name, realm, err)
 	}

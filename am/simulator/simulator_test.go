@@ -19,6 +19,7 @@ type client struct {
 	http  *http.Client
 	token string
 	api   string
+	host  string // of requests; empty: that of base
 }
 
 // fakeClock is a clock that tests move.
@@ -64,6 +65,9 @@ func (c *client) do(method, path, body string, header ...string) response {
 	req, err := http.NewRequest(method, c.base+path, strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
+	}
+	if c.host != "" {
+		req.Host = c.host
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if c.api != "" {

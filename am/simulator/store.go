@@ -24,6 +24,7 @@ type session struct {
 	gone     atomic.Bool
 	props    atomic.Pointer[map[string]string]
 	token    string // of a client-side session, which no store has
+	from     string // the address that a client signed in from; empty: made up
 }
 
 // An identity is a user, or an agent, in a realm, spelled as at login.
@@ -80,11 +81,12 @@ func newStore(p *profile, secret uint64, sessions int) *store {
 	}
 }
 
-// create adds a session of the identity.
-func (st *store) create(who *identity, maxTime, maxIdle int, created, latest int64) *session {
+// create adds a session of the identity, of a client at an address.
+func (st *store) create(who *identity, maxTime, maxIdle int, created int64, from string) *session {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	s := st.blank(who, maxTime, maxIdle, created, latest)
+	s := st.blank(who, maxTime, maxIdle, created, created)
+	s.from = from
 	st.add(s)
 	if len(st.byKey) >= st.sweepAt {
 		st.sweep(created)
@@ -160,10 +162,11 @@ func newIdentity(p *profile, kind, name, realm string, admin bool) *identity {
 func (who *identity) display() (string, bool) { return displayName(who.name) }
 
 // clientSide adds a session that only its token holds: no query lists it, no logout ends it.
-func (st *store) clientSide(who *identity, maxTime, maxIdle int, now int64, token func(*session) string) *session {
+func (st *store) clientSide(who *identity, maxTime, maxIdle int, now int64, from string, token func(*session) string) *session {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	s := st.blank(who, maxTime, maxIdle, now, now)
+	s.from = from
 	s.token = token(s)
 	st.tokens[s.token] = s
 	return s

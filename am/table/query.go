@@ -10,6 +10,9 @@ type Query struct {
 	// Quals all hold for every row wanted; no two are of the same column.
 	Quals []Qual
 
+	// Except are conditions `column <> value`, which hold for every row wanted, too: a table need not look for such rows.
+	Except []Qual
+
 	// Limit is 0, or the number of rows that match all Quals after which a table may stop.
 	// Rows that do not match do not count. It includes those that an OFFSET skips.
 	Limit int64
@@ -28,18 +31,24 @@ func (q Query) Wants(columns ...string) bool {
 }
 
 // Texts are the values that a text column must equal: nil where there is no such qual.
-func (q Query) Texts(column string) []string {
-	for _, qual := range q.Quals {
+func (q Query) Texts(column string) (list []string) { return texts(q.Quals, column) }
+
+// ExceptTexts are the values that a text column must not have.
+func (q Query) ExceptTexts(column string) (list []string) { return texts(q.Except, column) }
+
+func texts(quals []Qual, column string) (list []string) {
+	for _, qual := range quals {
 		if qual.Column != column {
 			continue
 		}
-		texts := make([]string, 0, len(qual.Values))
+		if list == nil {
+			list = []string{} // not nil, which is no condition
+		}
 		for _, value := range qual.Values {
 			if text, ok := value.(string); ok {
-				texts = append(texts, text)
+				list = append(list, text)
 			}
 		}
-		return texts
 	}
-	return nil
+	return list
 }

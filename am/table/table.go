@@ -14,7 +14,7 @@ type Table interface {
 	Description() string
 	Columns() []Column
 
-	// Keys names the columns whose = and IN the table uses. It may still return rows that do not match.
+	// Keys names the columns whose =, IN and <> the table uses. It may still return rows that do not match.
 	Keys() []string
 
 	// Rows yields the rows that q asks for, and a row or an error with each step; after an error it is not asked again.

@@ -54,12 +54,19 @@ from read_parquet(
     'max_session_expiration_time': {name: 'max_session_expiration_time', type: 'timestamptz', default_value: null},
     'is_current': {name: 'is_current', type: 'boolean', default_value: null},
     'is_expired': {name: 'is_expired', type: 'boolean', default_value: null},
+    'creation_time': {name: 'creation_time', type: 'timestamptz', default_value: null},
+    'auth_level': {name: 'auth_level', type: 'bigint', default_value: null},
+    'auth_type': {name: 'auth_type', type: 'varchar', default_value: null},
+    'service': {name: 'service', type: 'varchar', default_value: null},
+    'client_ip': {name: 'client_ip', type: 'varchar', default_value: null},
+    'tracking_id': {name: 'tracking_id', type: 'varchar', default_value: null},
+    'session_type': {name: 'session_type', type: 'varchar', default_value: null},
     'properties': {name: 'properties', type: 'varchar', default_value: null}
   }
 );
 
 create view session as
-select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
+select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
 from session_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session';
@@ -80,6 +87,7 @@ from read_parquet(
     'shard': {name: 'shard', type: 'bigint', default_value: null},
     'shards': {name: 'shards', type: 'bigint', default_value: null},
     'realm': {name: 'realm', type: 'varchar', default_value: null},
+    'source': {name: 'source', type: 'varchar', default_value: null},
     'sessions': {name: 'sessions', type: 'bigint', default_value: null},
     'list_cap': {name: 'list_cap', type: 'bigint', default_value: null},
     'list_cap_known': {name: 'list_cap_known', type: 'boolean', default_value: null},
@@ -95,7 +103,7 @@ from read_parquet(
 );
 
 create view session_scan as
-select date, server, taken_at, shard, shards, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
+select date, server, taken_at, shard, shards, realm, source, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
 from session_scan_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session_scan';
@@ -223,7 +231,9 @@ from deployment_files
 where relation = 'deployment';
 
 create view am_latest as
-select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at
+select
+  server as base_url,
+  coalesce(max(case when taken_at <= now() + interval 1 minute then whole end), max(case when taken_at <= now() + interval 1 minute then taken_at end), max(taken_at)) as taken_at
 from (
   select server, taken_at, case when count(*) = max(shards) and min(shards) = max(shards) then taken_at end as whole
   from snapshot
@@ -231,13 +241,14 @@ from (
 ) s
 group by server;
 
-create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create view merged_session_scan as
 select
   server,
   taken_at,
   realm,
+  min_by(source, shard) as source,
   cast(sum(sessions) as bigint) as sessions,
   min_by(list_cap, shard) as list_cap,
   min_by(list_cap_known, shard) as list_cap_known,
@@ -252,7 +263,7 @@ select
 from session_scan
 group by server, taken_at, realm;
 
-create view am_session_scan as select realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session_scan as select realm, source, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 

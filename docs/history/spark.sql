@@ -10,20 +10,20 @@ select date, server, taken_at, shard, shards, connection, amsql_version, elapsed
 from snapshot_files
 where relation = 'snapshot';
 
-create temporary view session_files (taken_at timestamp, session string, username string, realm string, universal_id string, session_handle string, latest_access_time timestamp, max_idle_expiration_time timestamp, max_session_expiration_time timestamp, is_current boolean, is_expired boolean, properties string, server string, date date, snapshot string, relation string)
+create temporary view session_files (taken_at timestamp, session string, username string, realm string, universal_id string, session_handle string, latest_access_time timestamp, max_idle_expiration_time timestamp, max_session_expiration_time timestamp, is_current boolean, is_expired boolean, creation_time timestamp, auth_level bigint, auth_type string, service string, client_ip string, tracking_id string, session_type string, properties string, server string, date date, snapshot string, relation string)
 using parquet options (path 'DATASET');
 
 create temporary view session as
-select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
+select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
 from session_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session';
 
-create temporary view session_scan_files (taken_at timestamp, shard bigint, shards bigint, realm string, sessions bigint, list_cap bigint, list_cap_known boolean, completeness string, identities bigint, identities_cut bigint, reason string, requests bigint, started_at timestamp, elapsed_ms double, error string, server string, date date, snapshot string, relation string)
+create temporary view session_scan_files (taken_at timestamp, shard bigint, shards bigint, realm string, source string, sessions bigint, list_cap bigint, list_cap_known boolean, completeness string, identities bigint, identities_cut bigint, reason string, requests bigint, started_at timestamp, elapsed_ms double, error string, server string, date date, snapshot string, relation string)
 using parquet options (path 'DATASET');
 
 create temporary view session_scan as
-select date, server, taken_at, shard, shards, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
+select date, server, taken_at, shard, shards, realm, source, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
 from session_scan_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session_scan';
@@ -65,7 +65,9 @@ from deployment_files
 where relation = 'deployment';
 
 create temporary view am_latest as
-select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at
+select
+  server as base_url,
+  coalesce(max(case when taken_at <= current_timestamp() + interval 1 minute then whole end), max(case when taken_at <= current_timestamp() + interval 1 minute then taken_at end), max(taken_at)) as taken_at
 from (
   select server, taken_at, case when count(*) = max(shards) and min(shards) = max(shards) then taken_at end as whole
   from snapshot
@@ -73,13 +75,14 @@ from (
 ) s
 group by server;
 
-create temporary view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create temporary view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create temporary view merged_session_scan as
 select
   server,
   taken_at,
   realm,
+  min_by(source, shard) as source,
   cast(sum(sessions) as bigint) as sessions,
   min_by(list_cap, shard) as list_cap,
   min_by(list_cap_known, shard) as list_cap_known,
@@ -94,7 +97,7 @@ select
 from session_scan
 group by server, taken_at, realm;
 
-create temporary view am_session_scan as select realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create temporary view am_session_scan as select realm, source, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create temporary view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 

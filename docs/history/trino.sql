@@ -13,24 +13,24 @@ select date, server, taken_at, shard, shards, connection, amsql_version, elapsed
 from snapshot_files
 where relation = 'snapshot';
 
-create table session_files (taken_at timestamp(6), session varchar, username varchar, realm varchar, universal_id varchar, session_handle varchar, latest_access_time timestamp(6), max_idle_expiration_time timestamp(6), max_session_expiration_time timestamp(6), is_current boolean, is_expired boolean, properties varchar, server varchar, date date, snapshot varchar, relation varchar)
+create table session_files (taken_at timestamp(6), session varchar, username varchar, realm varchar, universal_id varchar, session_handle varchar, latest_access_time timestamp(6), max_idle_expiration_time timestamp(6), max_session_expiration_time timestamp(6), is_current boolean, is_expired boolean, creation_time timestamp(6), auth_level bigint, auth_type varchar, service varchar, client_ip varchar, tracking_id varchar, session_type varchar, properties varchar, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'session_files', 'ADD');
 
 create view session as
-select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties
+select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
 from session_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session';
 
-create table session_scan_files (taken_at timestamp(6), shard bigint, shards bigint, realm varchar, sessions bigint, list_cap bigint, list_cap_known boolean, completeness varchar, identities bigint, identities_cut bigint, reason varchar, requests bigint, started_at timestamp(6), elapsed_ms double, error varchar, server varchar, date date, snapshot varchar, relation varchar)
+create table session_scan_files (taken_at timestamp(6), shard bigint, shards bigint, realm varchar, source varchar, sessions bigint, list_cap bigint, list_cap_known boolean, completeness varchar, identities bigint, identities_cut bigint, reason varchar, requests bigint, started_at timestamp(6), elapsed_ms double, error varchar, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'session_scan_files', 'ADD');
 
 create view session_scan as
-select date, server, taken_at, shard, shards, realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
+select date, server, taken_at, shard, shards, realm, source, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
 from session_scan_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session_scan';
@@ -80,7 +80,9 @@ from deployment_files
 where relation = 'deployment';
 
 create view am_latest as
-select server as base_url, coalesce(max(whole), max(taken_at)) as taken_at
+select
+  server as base_url,
+  coalesce(max(case when taken_at <= cast(current_timestamp at time zone 'UTC' as timestamp(6)) + interval '1' minute then whole end), max(case when taken_at <= cast(current_timestamp at time zone 'UTC' as timestamp(6)) + interval '1' minute then taken_at end), max(taken_at)) as taken_at
 from (
   select server, taken_at, case when count(*) = max(shards) and min(shards) = max(shards) then taken_at end as whole
   from snapshot
@@ -88,13 +90,14 @@ from (
 ) s
 group by server;
 
-create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create view merged_session_scan as
 select
   server,
   taken_at,
   realm,
+  min_by(source, shard) as source,
   cast(sum(sessions) as bigint) as sessions,
   min_by(list_cap, shard) as list_cap,
   min_by(list_cap_known, shard) as list_cap_known,
@@ -109,7 +112,7 @@ select
 from session_scan
 group by server, taken_at, realm;
 
-create view am_session_scan as select realm, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session_scan as select realm, source, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error, realm as title, server as base_url from (select r.* from merged_session_scan r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create view am_realm as select path, name, parent_path, active, aliases, id, path as title, akas, server as base_url from (select r.* from realm r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 

@@ -31,7 +31,7 @@ func (i *instance) configure(ctx context.Context) error {
 // form is the installation form: embedded stores, and the root suffix that OpenAM's own documentation uses.
 func (i *instance) form() url.Values {
 	secret := func() string { return (rand.Text() + rand.Text())[:32] }
-	agent, directory := secret(), secret() // OpenAM wants the agent's password to differ from the administrator's
+	agent := secret() // OpenAM wants the agent's password to differ from the administrator's
 	form := url.Values{}
 	for name, value := range map[string]string{
 		"SERVER_URL":               strings.TrimSuffix(i.url(), "/am"),
@@ -49,9 +49,9 @@ func (i *instance) form() url.Values {
 		"DIRECTORY_PORT":           strconv.Itoa(i.ldap),
 		"DIRECTORY_ADMIN_PORT":     strconv.Itoa(i.ldapAdmin),
 		"DIRECTORY_JMX_PORT":       strconv.Itoa(i.ldapJMX),
-		"ROOT_SUFFIX":              "dc=openam,dc=example,dc=org",
-		"DS_DIRMGRDN":              "cn=Directory Manager",
-		"DS_DIRMGRPASSWD":          directory,
+		"ROOT_SUFFIX":              RootSuffix,
+		"DS_DIRMGRDN":              DirectoryManager,
+		"DS_DIRMGRPASSWD":          Password,
 		"locale":                   "en",
 		"PLATFORM_LOCALE":          "en",
 		"acceptLicense":            "true",

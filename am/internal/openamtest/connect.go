@@ -12,11 +12,12 @@ const (
 	urlVariable      = "AMSQL_OPENAM_URL"
 	usernameVariable = "AMSQL_OPENAM_USERNAME"
 	passwordVariable = "AMSQL_OPENAM_PASSWORD"
+	ldapVariable     = "AMSQL_OPENAM_LDAP"
 )
 
 // Environment is what makes Connect find the server, as NAME=value.
 func (s *Server) Environment() []string {
-	return []string{urlVariable + "=" + s.URL, usernameVariable + "=" + s.Username, passwordVariable + "=" + s.Password}
+	return []string{urlVariable + "=" + s.URL, usernameVariable + "=" + s.Username, passwordVariable + "=" + s.Password, ldapVariable + "=" + s.LDAP}
 }
 
 // Connect returns an administrator of the real server, signed in until the test ends. It skips the test where there is no server.

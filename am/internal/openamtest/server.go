@@ -16,6 +16,13 @@ const (
 	Password = "ampassword"
 )
 
+// The embedded directory of a server that Start configured: its administrator, who has the same password, and the suffix of
+// all stores.
+const (
+	DirectoryManager = "cn=Directory Manager"
+	RootSuffix       = "dc=openam,dc=example,dc=org"
+)
+
 // Every wait ends: an embedded token store has been seen to hang for minutes.
 const (
 	downloadLimit  = 15 * time.Minute
@@ -35,6 +42,7 @@ type Server struct {
 	URL      string
 	Username string
 	Password string
+	LDAP     string // address of the embedded directory
 	PID      int    // leads its own process group
 	Dir      string // the instance's folder: configuration, data, log
 }
@@ -57,7 +65,7 @@ func start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{URL: i.url(), Username: Username, Password: Password, Dir: i.dir}
+	s := &Server{URL: i.url(), Username: Username, Password: Password, LDAP: fmt.Sprintf("ldap://localhost:%d", i.ldap), Dir: i.dir}
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	fmt.Fprintln(o.Progress, "starting OpenAM at", s.URL, "in", s.Dir)

@@ -5,21 +5,25 @@
 -- finding: none
 -- key: age
 -- chart: columns
--- note: The age is an estimate: AM does not tell when a session began, so that it is taken to have begun its realm's longest session time before its end. Sessions of agents and of AM itself are left out.
+-- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. Sessions of agents, of AM itself and of amsql are left out.
 with bands (age, low, high) as (
   values
     ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
-    ('8–24 h', 480, 1440), ('over 24 h', 1440, 525600000)
+    ('8–24 h', 480, 1440), ('over 24 h', 1440, 525600000), ('not known', null, null)
 ),
 ages as materialized (
   select
-    l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60 as minutes,
+    coalesce(
+      (unixepoch() - unixepoch(s.creation_time)) / 60,
+      l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60
+    ) as minutes,
     count(*) as sessions
   from
     am_session as s
-    join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+    left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
   group by
     minutes
 )
@@ -28,27 +32,31 @@ select
   coalesce(sum(a.sessions), 0) as sessions
 from
   bands as b
-  left join ages as a on a.minutes >= b.low and a.minutes < b.high
+  left join ages as a on a.minutes >= b.low and a.minutes < b.high or a.minutes is null and b.low is null
 group by
   b.age,
   b.low
 order by
-  b.low;
+  b.low nulls last;
 -- dialect: postgres
 with bands (age, low, high) as (
   values
     ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
-    ('8–24 h', 480, 1440), ('over 24 h', 1440, 525600000)
+    ('8–24 h', 480, 1440), ('over 24 h', 1440, 525600000), ('not known', null, null)
 ),
 ages as materialized (
   select
-    l.max_session_minutes - trunc(extract(epoch from s.max_session_expiration_time - now()) / 60) as minutes,
+    coalesce(
+      trunc(extract(epoch from now() - s.creation_time) / 60),
+      l.max_session_minutes - trunc(extract(epoch from s.max_session_expiration_time - now()) / 60)
+    ) as minutes,
     count(*) as sessions
   from
     am_session as s
-    join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+    left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
   group by
     minutes
 )
@@ -57,9 +65,9 @@ select
   coalesce(sum(a.sessions), 0) as sessions
 from
   bands as b
-  left join ages as a on a.minutes >= b.low and a.minutes < b.high
+  left join ages as a on a.minutes >= b.low and a.minutes < b.high or a.minutes is null and b.low is null
 group by
   b.age,
   b.low
 order by
-  b.low;
+  b.low nulls last;

@@ -3,45 +3,119 @@
 -- severity: medium
 -- controls: NIST 800-53 AC-12
 -- parameter age_minutes integer 720: age in minutes that the policy allows
--- finding: rows
+-- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
--- note: The age is an estimate: AM does not tell when a session began, so that it is taken to have begun its realm's longest session time before its end. A session that began under other limits is misjudged: see the report differing-limits. Sessions of agents and of AM itself are left out.
+-- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. One that began under other limits is then misjudged: see the report differing-limits. Sessions of agents, of AM itself and of amsql are left out.
+with ages as (
+  select
+    s.username,
+    s.realm,
+    s.creation_time,
+    s.max_session_expiration_time,
+    s.base_url,
+    l.max_session_minutes,
+    coalesce(
+      (unixepoch() - unixepoch(s.creation_time)) / 60.0,
+      l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60.0
+    ) as age
+  from
+    am_session as s
+    left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  where
+    not coalesce(s.is_expired, false)
+    and coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
+)
 select
-  s.username,
-  s.realm,
-  l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60 as age_minutes_estimate,
-  l.max_session_minutes,
-  s.max_session_expiration_time,
-  s.base_url
+  username,
+  realm,
+  cast(age as integer) as age_minutes,
+  creation_time is null as is_estimate,
+  max_session_minutes,
+  max_session_expiration_time,
+  base_url,
+  true as finding
 from
-  am_session as s
-  join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  ages
 where
-  l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60.0 > :age_minutes
-  and not coalesce(s.is_expired, false)
-  and coalesce(s.identity_type, 'user') = 'user'
+  age > :age_minutes
+union all
+select
+  'not known: ' || (count(*) - count(age)) || ' of ' || count(*) || ' sessions have no creation_time, and the realm no longest session time',
+  realm,
+  null,
+  null,
+  null,
+  null,
+  base_url,
+  false
+from
+  ages
+group by
+  realm,
+  base_url
+having
+  count(age) < count(*)
 order by
-  age_minutes_estimate desc,
-  s.username,
-  s.realm,
-  s.max_session_expiration_time;
+  finding desc,
+  age_minutes desc,
+  username,
+  realm,
+  max_session_expiration_time;
 -- dialect: postgres
+with ages as (
+  select
+    s.username,
+    s.realm,
+    s.creation_time,
+    s.max_session_expiration_time,
+    s.base_url,
+    l.max_session_minutes,
+    coalesce(
+      extract(epoch from now() - s.creation_time) / 60,
+      l.max_session_minutes - extract(epoch from s.max_session_expiration_time - now()) / 60
+    ) as age
+  from
+    am_session as s
+    left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  where
+    not coalesce(s.is_expired, false)
+    and coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
+)
 select
-  s.username,
-  s.realm,
-  (l.max_session_minutes - trunc(extract(epoch from s.max_session_expiration_time - now()) / 60))::int as age_minutes_estimate,
-  l.max_session_minutes,
-  s.max_session_expiration_time,
-  s.base_url
+  username,
+  realm,
+  trunc(age)::int as age_minutes,
+  creation_time is null as is_estimate,
+  max_session_minutes,
+  max_session_expiration_time,
+  base_url,
+  true as finding
 from
-  am_session as s
-  join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  ages
 where
-  l.max_session_minutes - extract(epoch from s.max_session_expiration_time - now()) / 60 > :age_minutes
-  and not coalesce(s.is_expired, false)
-  and coalesce(s.identity_type, 'user') = 'user'
+  age > :age_minutes
+union all
+select
+  'not known: ' || (count(*) - count(age)) || ' of ' || count(*) || ' sessions have no creation_time, and the realm no longest session time',
+  realm,
+  null,
+  null,
+  null,
+  null,
+  base_url,
+  false
+from
+  ages
+group by
+  realm,
+  base_url
+having
+  count(age) < count(*)
 order by
-  age_minutes_estimate desc,
-  s.username,
-  s.realm,
-  s.max_session_expiration_time;
+  finding desc,
+  age_minutes desc nulls last,
+  username,
+  realm,
+  max_session_expiration_time;

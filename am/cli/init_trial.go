@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+)
+
+// pages are where the paths of AM's own pages begin, behind the context path, and what stands there instead.
+var pages = []struct {
+	path    *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`(?i)/(XUI|UI|console|ui-admin|json|oauth2|isAlive\.jsp|index\.(html|jsp))(/.*)?$`), ""},
+	{regexp.MustCompile(`(?i)^/(platform|admin|login|enduser|openidm)(/.*)?$`), "/am"}, // of Advanced Identity Cloud
+}
+
+// baseURL is the address of AM behind one that was copied from a browser, which leaves out https:// where there is none.
+func baseURL(pasted string) (string, error) {
+	text := strings.TrimSpace(pasted)
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || !strings.Contains(pasted, "://") && !isHost(u.Hostname()) {
+		return "", errors.New("the address must be one such as https://am.example.com/am")
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment = nil, "", false, ""
+	for _, page := range pages {
+		u.Path = page.path.ReplaceAllString(u.Path, page.instead)
+	}
+	u.RawPath = ""
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+// isHost reports whether a name without a scheme is meant for a host: it has a dot, or is this machine.
+func isHost(name string) bool {
+	return strings.Contains(name, ".") || net.ParseIP(name) != nil || name == "localhost"
+}
+
+// succeed tries the connection until it works. On a terminal it asks for what was wrong.
+func (o *InitOptions) succeed(ctx context.Context, streams terminal.Streams) error {
+	trial := connection.Unattended(ctx) // the secret of one-time passwords is asked for before a password is
+	for {
+		err := o.try(trial, streams)
+		if err == nil {
+			return nil
+		}
+		var f *failure
+		if !errors.As(err, &f) || !streams.InIsTerminal {
+			return fmt.Errorf("%w; nothing has been written", err)
+		}
+		fmt.Fprintf(streams.Err, "%v\n", f)
+		switch corrected, askErr := o.correct(ctx, streams, f); {
+		case errors.Is(askErr, errTypesCodes):
+			trial = ctx
+		case askErr != nil && !errors.Is(askErr, errNoAnswer):
+			return askErr
+		case !corrected:
+			return errors.New("nothing has been written")
+		}
+		if err := o.settle(); err != nil {
+			return err
+		}
+	}
+}
+
+// errTypesCodes means that one-time passwords are typed at each sign-in.
+var errTypesCodes = errors.New("one-time passwords are typed")
+
+// correct asks for what may make a failed step succeed, and reports whether something has changed.
+func (o *InitOptions) correct(ctx context.Context, streams terminal.Streams, f *failure) (corrected bool, err error) {
+	switch {
+	case f.Address != "":
+		answer, err := prompt(ctx, streams, fmt.Sprintf("Use %s instead? (yes or no) ", f.Address), true)
+		if !strings.HasPrefix(strings.ToLower(answer), "y") {
+			return false, err
+		}
+		o.URL = f.Address
+		return true, err
+	case rest.IsHostRefused(f.Err):
+		o.Host, err = prompt(ctx, streams, "Host name that AM is installed under: ", true)
+		return err == nil, err
+	case errors.Is(f.Err, rest.ErrNoCode):
+		o.TOTPSecret, err = prompt(ctx, streams, "Secret of the account's one-time passwords, or where it is (env:NAME, file:PATH); empty to type a code each time: ", false)
+		if errors.Is(err, errNoAnswer) {
+			return false, errTypesCodes
+		}
+		return err == nil, err
+	case f.Step == "sign-in":
+		return o.correctAccount(ctx, streams)
+	}
+	return false, nil
+}
+
+// correctAccount asks for name and password again; an empty name keeps the one that was given.
+func (o *InitOptions) correctAccount(ctx context.Context, streams terminal.Streams) (bool, error) {
+	account, err := prompt(ctx, streams, fmt.Sprintf("User name [%s]: ", o.Account), true)
+	switch {
+	case err == nil:
+		o.Account = account
+	case !errors.Is(err, errNoAnswer):
+		return false, err
+	}
+	secret, err := prompt(ctx, streams, passwordQuestion, false)
+	if err != nil {
+		return false, err
+	}
+	o.Secret, o.TOTPSecret = secret, ""
+	return true, nil
+}
+
+// try examines the connection as it would be written.
+func (o *InitOptions) try(ctx context.Context, streams terminal.Streams) error {
+	config := connection.Config{BaseURL: &o.URL, Username: &o.Account, Password: &o.Secret}
+	if o.isServiceAccount() {
+		config = connection.Config{BaseURL: &o.URL, ServiceAccountID: &o.Account, ServiceAccountJWK: &o.Secret}
+	}
+	if o.Host != "" {
+		config.Host = &o.Host
+	}
+	if o.TOTPSecret != "" {
+		config.TOTPSecret = &o.TOTPSecret
+	}
+	w, err := openWorkspace(ctx, []connection.NamedConfig{{Name: o.Connection, Config: config}}, streams)
+	if err != nil {
+		return err
+	}
+	defer w.Close(ctx)
+	return examine(ctx, w, "table")
+}

@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/metrics"
+	"github.com/amsql/steampipe-plugin-am/am/render"
+	"github.com/amsql/steampipe-plugin-am/am/report"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/watch"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
+)
+
+// MetricsOptions are those of amsql metrics.
+type MetricsOptions struct {
+	ConnectionOptions
+
+	Names    []string // of reports; empty: all
+	Reports  string   // a folder
+	Policy   string   // a file
+	Out      string
+	Listen   string
+	Interval string // a span
+}
+
+func newMetrics(streams terminal.Streams) *cobra.Command {
+	var o MetricsOptions
+	cmd := &cobra.Command{
+		Use:   "metrics [REPORT…]",
+		Short: "Count sessions for Prometheus",
+		Long: "metrics scans the sessions and writes what it counts as OpenMetrics text: sessions by realm and server,\n" +
+			"idle times and ages, completeness, the time of the scan, and the findings of all reports, or of those\n" +
+			"named. Once, for the textfile collector of the node exporter, or with --listen on http://ADDRESS/metrics,\n" +
+			"where it scans again and again over one session and counts logins and ends, too.",
+		Example: examples(
+			"once", "amsql metrics",
+			"for the textfile collector", "amsql metrics --out /var/lib/node_exporter/amsql.prom",
+			"for Prometheus on this machine, from a scan every five minutes", "amsql metrics --listen 9464 --interval 5m",
+			"for other machines, with the findings of two reports", "amsql metrics over-quota disabled-users --listen 0.0.0.0:9464",
+		),
+		ValidArgsFunction: reportNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Names = args
+			return o.run(cmd.Context(), cmd, streams)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Out, "out", "", "write once to a `file`, atomically")
+	flags.StringVar(&o.Listen, "listen", "", "serve on this `address`: a port is one of 127.0.0.1")
+	flags.StringVar(&o.Interval, "interval", "5m", "with --listen, scan again after this `time`, and later where scans take long or fail")
+	flags.StringVar(&o.Policy, "policy", "", policyUsage)
+	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
+	o.addFlags(flags)
+	return cmd
+}
+
+func (o *MetricsOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
+	every, err := interval(cmd, o.Interval)
+	if err != nil {
+		return err
+	}
+	order := report.Order{Version: version()}
+	switch {
+	case o.Out != "" && o.Listen != "":
+		return misuse(cmd, "give only one of --out and --listen")
+	case len(o.Names) > 0:
+		order.Reports, err = namedReports(o.Reports, o.Names)
+	default:
+		order.Reports, err = reports(o.Reports)
+	}
+	if err != nil {
+		return err
+	}
+	policy, err := readPolicy(o.Policy)
+	if err != nil {
+		return err
+	}
+	order.Values = policy.Values(order.Reports)
+	if err := checkOut(o.Out); err != nil {
+		return err
+	}
+	var listener net.Listener
+	if o.Listen != "" {
+		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", loopback(o.Listen)); err != nil {
+			return workspace.Usage("--listen: %v", err)
+		}
+		defer func() { _ = listener.Close() }() // the server has closed it, or it was not used
+	}
+	w, err := o.openDistinct(ctx, streams)
+	if err != nil {
+		return err
+	}
+	defer w.Close(ctx)
+	order.Tables = am.Census(true, w.Connections...)
+	if listener != nil {
+		return serveMetrics(ctx, w, order, listener, every)
+	}
+	return o.once(ctx, streams, order)
+}
+
+// loopback is an address with a host: this machine alone, unless there is one.
+func loopback(address string) string {
+	if !strings.Contains(address, ":") {
+		address = ":" + address
+	}
+	if strings.HasPrefix(address, ":") {
+		address = "127.0.0.1" + address
+	}
+	return address
+}
+
+// once scans once and writes to the file or standard output.
+func (o *MetricsOptions) once(ctx context.Context, streams terminal.Streams, order report.Order) error {
+	e := metrics.New(order, nil)
+	if err := e.Scan(ctx); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := e.Write(&b); err != nil {
+		return err
+	}
+	if o.Out == "" {
+		out := render.NewOutput(streams, nil)
+		out.Buffer = b
+		return out.Finish()
+	}
+	return writeOut(o.Out, b.Bytes(), true) // for the exporter, which is somebody else, and it names nobody
+}
+
+// serveMetrics serves until the context ends, from a scan now and then.
+func serveMetrics(ctx context.Context, w *workspace.Workspace, order report.Order, listener net.Listener, every time.Duration) (err error) {
+	watcher, err := watch.New(ctx, am.Census(true, w.Connections...), am.Census(true, w.Connections...), metrics.WatchedSQL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, watcher.Close()) }()
+	e := metrics.New(order, watcher)
+	paths := http.NewServeMux()
+	paths.Handle("GET /metrics", e)
+	server := &http.Server{Handler: paths, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() {
+		defer close(served)
+		served <- server.Serve(listener)
+	}()
+	defer func() {
+		_ = server.Close() // whoever scrapes tries again
+		for range served { // until it has ended
+		}
+	}()
+	if at, err := netip.ParseAddrPort(listener.Addr().String()); err == nil && !at.Addr().IsLoopback() {
+		w.Notices.Add(fmt.Sprintf("%s can be reached from other machines", at))
+	}
+	w.Notices.Add(fmt.Sprintf("http://%s/metrics is served until it is interrupted", listener.Addr()))
+	failures := 0
+	for first := true; ctx.Err() == nil; first = false {
+		began := time.Now()
+		switch err := e.Scan(ctx); {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && (first || rest.IsUnauthorized(err)):
+			return err
+		case err != nil:
+			failures++
+			w.Notices.Add(fmt.Sprintf("the scan failed: %v", err))
+		default:
+			failures = 0
+		}
+		select {
+		case <-ctx.Done():
+		case err := <-served:
+			return fmt.Errorf("serve metrics: %w", err)
+		case <-time.After(watch.Pause(every, time.Since(began), failures)):
+		}
+	}
+	return nil // that is how it ends
+}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/watch"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
+)
+
+// WatchOptions are those of amsql watch.
+type WatchOptions struct {
+	ConnectionOptions
+
+	SQL      string
+	Interval string // a span
+}
+
+func newWatch(streams terminal.Streams) *cobra.Command {
+	var o WatchOptions
+	cmd := &cobra.Command{
+		Use:   "watch [SQL]",
+		Short: "Watch sessions begin and end",
+		Long: "watch looks at the sessions of all connections again and again, with one session of its own, and shows\n" +
+			"what began, changed and ended between two looks. On a terminal it redraws the screen; otherwise it\n" +
+			"writes a JSON object a line: login, logout, expired, changed. The SQL selects the sessions and the\n" +
+			"columns; it must return session_handle. What AM does not list completely is reported as incomplete,\n" +
+			"and never as a logout. Ctrl-C ends it.",
+		Example: examples(
+			"everybody", "amsql watch",
+			"logins to a realm, for another program", `amsql watch "select username, session_handle from am_session where realm = '/alpha'" | jq 'select(.event == "login")'`,
+			"every minute", "amsql watch --interval 1m",
+		),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return misuse(cmd, "the SQL must be one argument, but there are %d: put it in quotes", len(args))
+			}
+			if o.SQL = strings.Join(args, ""); len(args) == 1 && strings.TrimSpace(o.SQL) == "" {
+				return misuse(cmd, "the SQL is empty")
+			}
+			return o.run(cmd.Context(), cmd, streams)
+		},
+	}
+	cmd.Flags().StringVar(&o.Interval, "interval", watch.DefaultInterval.String(), "look again after this `time`, and later where looks take long or fail: 30s, 5 minutes")
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+// interval reads a span between two looks or scans.
+func interval(cmd *cobra.Command, text string) (time.Duration, error) {
+	every, err := engine.ParseSpan(text)
+	if err != nil || every < watch.LeastInterval {
+		return 0, misuse(cmd, "--interval %q must be a time of a second or longer, such as 30s or '5 minutes'", text)
+	}
+	return every, nil
+}
+
+func (o *WatchOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
+	every, err := interval(cmd, o.Interval)
+	if err != nil {
+		return err
+	}
+	w, err := o.openDistinct(ctx, streams)
+	if err != nil {
+		return err
+	}
+	defer w.Close(ctx)
+	err = w.Watch(ctx, w.Connections, o.SQL, every)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // that is how a watch ends
+	}
+	return err
+}
+
+// openDistinct opens the connections, which must have a server each.
+func (o *ConnectionOptions) openDistinct(ctx context.Context, streams terminal.Streams) (*workspace.Workspace, error) {
+	configs, err := o.configs()
+	if err != nil {
+		return nil, err
+	}
+	if len(configs) == 0 {
+		return nil, workspace.ErrNoConnection
+	}
+	w, err := openWorkspace(ctx, configs, streams)
+	if err != nil {
+		return nil, err
+	}
+	if err := distinctServers(w.Connections); err != nil {
+		w.Close(ctx)
+		return nil, err
+	}
+	return w, nil
+}

@@ -1,0 +1,109 @@
+package cts
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// Error is what a token store refuses, or what keeps it from being reached, with what to do.
+type Error struct {
+	Address string // of the directory
+	What    string // what was tried: cannot sign in as uid=…
+	Err     error
+	Hint    string // what to do; "" where nothing is known
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("token store %s: %s: %v", e.Address, e.What, e.Err)
+	if e.Hint != "" {
+		text += ": " + e.Hint
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// hints say what to do about a result code of LDAP. ACCOUNT is the account's name; docs/token-store.md has the whole LDIF.
+var hints = map[uint16]string{
+	ldap.LDAPResultTimeLimitExceeded: "the server stops searches after a time: lift the account's limit, by ldapmodify: " + modify("ds-rlim-time-limit", "0"),
+	ldap.LDAPResultSizeLimitExceeded: "the server stops searches after a number of entries, in pages of 500 too: lift the account's limit, by ldapmodify: " + modify("ds-rlim-size-limit", "0"),
+	ldap.LDAPResultAdminLimitExceeded: "the server refuses to look through so many entries for this account: lift its limit, by ldapmodify: " +
+		modify("ds-rlim-lookthrough-limit", "0"),
+	ldap.LDAPResultInsufficientAccessRights: "too many sessions expire about the same time to be listed by their index: give the account the privilege, by ldapmodify: " +
+		modify("ds-privilege-name", "unindexed-search"),
+	ldap.LDAPResultUnavailableCriticalExtension: "the server refuses pages to this account: allow it the control 1.2.840.113556.1.4.319 (targetcontrol, see docs/token-store.md)",
+	ldap.LDAPResultConfidentialityRequired:      "the server wants TLS: use an ldaps:// address in token_store_url",
+	ldap.LDAPResultNoSuchObject: "there is no such entry: leave token_store_base_dn out, or name the root suffix that AM has " +
+		"(Configure, Server Defaults, CTS, External Store Configuration), such as " + container,
+	ldap.LDAPResultInvalidCredentials: "check token_store_bind_dn and token_store_password",
+	ldap.LDAPResultInappropriateAuthentication: "the account has no password, or the server maps the client certificate to no account: " +
+		"check token_store_bind_dn, or the certificate mapping of the directory",
+	ldap.LDAPResultUnavailable: "the server offers no StartTLS, and nothing is sent over a network in clear text: use an ldaps:// address " +
+		"(the store embedded in OpenAM has one in its administration connector, port 4444) with token_store_fingerprint, or run amsql on the same machine",
+	ldap.LDAPResultUnwillingToPerform: "the server refuses this: look into its access log",
+}
+
+func modify(attribute, value string) string {
+	return fmt.Sprintf("dn: ACCOUNT | changetype: modify | add: %s | %s: %s", attribute, attribute, value)
+}
+
+// failed is an error with the server and what to do.
+func (s *Store) failed(server server, what string, err error) error {
+	var known *Error
+	if errors.As(err, &known) {
+		return err
+	}
+	return &Error{Address: server.url, What: what, Err: short(err), Hint: s.hint(server, err)}
+}
+
+// short leaves out what go-ldap says about the codes of its own.
+func short(err error) error {
+	var e *ldap.Error
+	if errors.As(err, &e) && e.ResultCode >= ldap.ErrorNetwork && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
+func (s *Store) hint(server server, err error) string {
+	var (
+		e        *ldap.Error
+		pinned   *fingerprintError
+		untaken  *tls.CertificateVerificationError
+		outdated x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &pinned):
+		return "make sure that it is the right server, and set token_store_fingerprint to that of its certificate"
+	case errors.As(err, &outdated) && outdated.Reason == x509.Expired:
+		return "renew the server's certificate, or take this one alone by token_store_fingerprint = \"" + fingerprintOf(outdated.Cert) + "\""
+	case errors.As(err, &untaken):
+		return "name its authority in token_store_ca_file, or take this certificate alone, once the server's administrator has confirmed it: " +
+			"token_store_fingerprint = \"" + fingerprintOf(untaken.UnverifiedCertificates[0]) + "\""
+	case errors.As(err, &e):
+		return strings.ReplaceAll(hints[e.ResultCode], "ACCOUNT", cmp.Or(s.config.BindDN, "the account of the certificate"))
+	}
+	return ""
+}
+
+func fingerprintOf(certificate *x509.Certificate) string {
+	sum := sha256.Sum256(certificate.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// code is the result code of LDAP that an error holds; 0 where the server has not answered.
+func code(err error) uint16 {
+	var e *ldap.Error
+	if errors.As(err, &e) && e.ResultCode < ldap.ErrorNetwork {
+		return e.ResultCode
+	}
+	return 0
+}

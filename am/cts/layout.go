@@ -1,0 +1,213 @@
+package cts
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// sessionsOnly leaves out what else AM keeps in the store.
+const sessionsOnly = "(coreTokenType=SESSION)"
+
+// attribute is one of a session's attributes that hold no token.
+type attribute struct {
+	name   string
+	fields []string // of a row that are made of it
+	set    func(e *entry, value string) error
+}
+
+// entry is a session while its attributes are read.
+type entry struct {
+	rest.Session
+	created                 time.Time // as an attribute has it
+	idleMinutes, maxMinutes *int
+}
+
+// layout is how a family of versions uses the attributes, which all share. What one keeps in an attribute can be the token in
+// another: coreTokenString02 in OpenAM, coreTokenString05 in AM and PingAM. Neither stands in any layout.
+//
+// Sources: OpenAM 16.0.5 measured; PingAM 8.1, CTS token types; OpenAM's SessionTokenField (13).
+type layout struct {
+	name       string
+	attributes []attribute
+	realm      string   // the attribute that holds it; "" where only the user's name does
+	always     []string // attributes without which it cannot be told whether a session has ended
+	alive      []string // attributes that hold the times of sessions that have not
+}
+
+var (
+	user   = attribute{"coreTokenUserId", []string{rest.FieldUsername, rest.FieldUniversalID}, (*entry).setUser}
+	openAM = &layout{
+		name: "OpenAM 14 and later", realm: "coreTokenString11", alive: []string{"coreTokenDate01", "coreTokenDate02"},
+		attributes: []attribute{
+			user,
+			{"coreTokenString03", []string{rest.FieldHandle}, (*entry).setHandle},
+			{"coreTokenString11", []string{rest.FieldRealm}, (*entry).setRealm},
+			{"coreTokenString01", []string{rest.FieldLatestAccess}, instant(time.Second, func(e *entry) *time.Time { return &e.LatestAccess })},
+			{"coreTokenDate02", []string{rest.FieldMaxIdleExpiration}, date(func(e *entry) *time.Time { return &e.MaxIdleExpiration })},
+			{"coreTokenDate01", []string{rest.FieldMaxSessionExpiration}, date(func(e *entry) *time.Time { return &e.MaxSessionExpiration })},
+			{"createTimestamp", []string{rest.FieldCreationTime}, date(func(e *entry) *time.Time { return &e.created })},
+		},
+	}
+	pingAM = &layout{
+		name: "AM 6.5, PingAM and later", realm: "coreTokenString11", alive: []string{"coreTokenExpirationDate"},
+		always: []string{"coreTokenString04", "coreTokenString12", "coreTokenInteger06", "coreTokenInteger07"},
+		attributes: []attribute{
+			user,
+			{"coreTokenString06", []string{rest.FieldHandle}, (*entry).setHandle},
+			{"coreTokenString11", []string{rest.FieldRealm}, (*entry).setRealm},
+			{"coreTokenString04", []string{rest.FieldLatestAccess}, instant(time.Millisecond, func(e *entry) *time.Time { return &e.LatestAccess })},
+			{"coreTokenString12", []string{rest.FieldCreationTime}, instant(time.Millisecond, func(e *entry) *time.Time { return &e.created })},
+			{"coreTokenInteger06", nil, minutes(func(e *entry) **int { return &e.maxMinutes })},
+			{"coreTokenInteger07", nil, minutes(func(e *entry) **int { return &e.idleMinutes })},
+		},
+	}
+	openAM13 = &layout{
+		name: "OpenAM 13", alive: []string{"coreTokenExpirationDate"},
+		attributes: []attribute{
+			{"coreTokenUserId", []string{rest.FieldUsername, rest.FieldUniversalID, rest.FieldRealm}, (*entry).setUserAndRealm},
+			{"coreTokenString03", []string{rest.FieldHandle}, (*entry).setHandle},
+			{"coreTokenString01", []string{rest.FieldLatestAccess}, instant(time.Second, func(e *entry) *time.Time { return &e.LatestAccess })},
+			{"createTimestamp", []string{rest.FieldCreationTime}, date(func(e *entry) *time.Time { return &e.created })},
+		},
+	}
+)
+
+// tellTale are attributes that tell the layouts apart, and hold a token in none.
+var tellTale = []string{"coreTokenDate01", "coreTokenString13", "coreTokenInteger06", "coreTokenString12"}
+
+// layoutOf tells an entry's layout by the attributes that it has.
+func layoutOf(e *ldap.Entry) *layout {
+	has := func(name string) bool { return e.GetEqualFoldAttributeValue(name) != "" }
+	switch {
+	case has("coreTokenInteger06") || has("coreTokenString12"):
+		return pingAM
+	case has("coreTokenDate01"):
+		return openAM
+	}
+	return openAM13
+}
+
+// live is the filter of sessions that have not ended, or of some more where the directory has no times to compare.
+func (l *layout) live(now time.Time) (filter string) {
+	for _, attribute := range l.alive {
+		filter += "(" + attribute + ">=" + now.UTC().Format(generalized) + "Z)"
+	}
+	return filter
+}
+
+// ended reports whether one of an entry's times is past.
+func (e *entry) ended(now time.Time) bool {
+	past := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	return past(e.MaxIdleExpiration) || past(e.MaxSessionExpiration)
+}
+
+// generalized is a time of LDAP without its zone and fraction. RFC 4517, section 3.3.13.
+const generalized = "20060102150405"
+
+func date(of func(*entry) *time.Time) func(*entry, string) error {
+	return func(e *entry, value string) (err error) {
+		*of(e), err = time.Parse(generalized+"Z0700", value)
+		return err
+	}
+}
+
+// instant reads a number of units since 1970.
+func instant(unit time.Duration, of func(*entry) *time.Time) func(*entry, string) error {
+	return func(e *entry, value string) error {
+		n, err := strconv.ParseInt(value, 10, 64)
+		*of(e) = time.UnixMilli(n * int64(unit/time.Millisecond)).UTC()
+		return err
+	}
+}
+
+func minutes(of func(*entry) **int) func(*entry, string) error {
+	return func(e *entry, value string) error {
+		n, err := strconv.Atoi(value)
+		*of(e) = &n
+		return err
+	}
+}
+
+// setHandle takes what is a handle, and nothing that another layout may keep there.
+func (e *entry) setHandle(value string) error {
+	if strings.HasPrefix(value, "shandle:") {
+		e.Handle = value
+	}
+	return nil
+}
+
+func (e *entry) setRealm(value string) error {
+	e.Realm = "/" + strings.Trim(value, "/")
+	return nil
+}
+
+func (e *entry) setUser(value string) error {
+	e.UniversalID, e.Username = value, usernameOf(value)
+	return nil
+}
+
+func (e *entry) setUserAndRealm(value string) error {
+	e.Realm = realmOf(value)
+	return e.setUser(value)
+}
+
+// decoder makes rows of entries.
+type decoder struct {
+	wanted     []attribute
+	unreadable int // objects
+}
+
+// decoder reads what rows with these fields are made of, the realm, and what tells whether a session has ended; nil: all.
+// Objects says whether the object may be read, which holds the session's token.
+func (l *layout) decoder(fields []string, objects bool) *decoder {
+	d := &decoder{}
+	if objects && (fields == nil || slices.Contains(fields, rest.FieldSignIn)) {
+		d.wanted = append(d.wanted, attribute{name: objectAttribute, set: d.setSignIn})
+	}
+	for _, a := range l.attributes {
+		made := func(field string) bool { return slices.Contains(a.fields, field) }
+		if fields == nil || made(rest.FieldRealm) || slices.ContainsFunc(fields, made) || slices.Contains(l.always, a.name) {
+			d.wanted = append(d.wanted, a)
+		}
+	}
+	return d
+}
+
+// attributes are what the directory is asked for.
+func (d *decoder) attributes() (names []string) {
+	for _, a := range d.wanted {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+// session reads an entry. An attribute that cannot be read is an error: it may be of a layout that nobody knows yet.
+func (d *decoder) session(from *ldap.Entry) (*entry, error) {
+	e := &entry{}
+	for _, found := range from.Attributes {
+		for i := range d.wanted {
+			if a := &d.wanted[i]; len(found.Values) > 0 && strings.EqualFold(found.Name, a.name) {
+				if err := a.set(e, found.Values[0]); err != nil {
+					return nil, fmt.Errorf("%s of %s is not what AM writes there: %w", a.name, from.DN, err)
+				}
+			}
+		}
+	}
+	if e.idleMinutes != nil && !e.LatestAccess.IsZero() {
+		e.MaxIdleExpiration = e.LatestAccess.Add(time.Duration(*e.idleMinutes) * time.Minute)
+	}
+	if e.maxMinutes != nil && !e.created.IsZero() {
+		e.MaxSessionExpiration = e.created.Add(time.Duration(*e.maxMinutes) * time.Minute)
+	}
+	if e.CreationTime.IsZero() { // else it is from the object, as AM's rows have it
+		e.CreationTime = e.created
+	}
+	return e, nil
+}

@@ -1,0 +1,119 @@
+package cts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// container is the entry above the sessions, below AM's root suffix or as that itself.
+const container = "ou=famrecords,ou=openam-session,ou=tokens"
+
+// probe is where the sessions are, and how they are laid out.
+type probe struct {
+	base   string
+	layout *layout
+	empty  bool // and the account could see a session if there was one
+}
+
+// probeLife is how long a probe is taken as true: a join may ask thousands of times.
+const probeLife = 10 * time.Second
+
+// probe finds the sessions, and looks at one of them. It makes sure that the account may: a directory says of what is hidden
+// that it does not exist, by an empty answer.
+func (s *Store) probe(ctx context.Context) (probe, error) {
+	if err := s.probing.Acquire(ctx, 1); err != nil {
+		return probe{}, err
+	}
+	defer s.probing.Release(1)
+	if time.Since(s.probedAt) < probeLife {
+		return s.probed, nil
+	}
+	p := probe{base: s.config.BaseDN}
+	var err error
+	if p.base == "" {
+		if p.base, err = s.find(ctx); err != nil {
+			return p, err
+		}
+	}
+	look := &listing{store: s, base: p.base, filters: []string{sessionsOnly}, attributes: tellTale, each: func(e *ldap.Entry) error {
+		p.layout = layoutOf(e)
+		return errEnough
+	}}
+	if err := look.run(ctx); err != nil && !errors.Is(err, errEnough) {
+		return p, err
+	}
+	if p.layout == nil {
+		if p.empty, err = s.isEmpty(ctx, p.base); err == nil && !p.empty {
+			err = s.nothingShown(p.base)
+		}
+		if err != nil {
+			return p, err
+		}
+	}
+	s.probed, s.probedAt = p, time.Now()
+	return p, nil
+}
+
+// find looks for the container below the naming contexts of the server.
+func (s *Store) find(ctx context.Context) (base string, err error) {
+	root, err := s.entry(ctx, "", "namingContexts")
+	if err != nil {
+		return "", err
+	}
+	var tried []string
+	if root != nil {
+		for _, suffix := range root.GetEqualFoldAttributeValues("namingContexts") {
+			base := below(suffix)
+			_, err := s.entry(ctx, base, "1.1")
+			switch {
+			case err == nil:
+				return base, nil
+			case code(err) != ldap.LDAPResultNoSuchObject:
+				return "", err
+			}
+			tried = append(tried, base)
+		}
+	}
+	return "", &Error{
+		Address: s.Address(), What: "cannot find the sessions", Err: fmt.Errorf("there is no %s", strings.Join(append(tried, container)[:max(len(tried), 1)], ", nor ")),
+		Hint: "set token_store_base_dn to the entry " + container + " of the directory, with its suffix",
+	}
+}
+
+// below is the container in a naming context, which may be a part of it.
+func below(suffix string) string {
+	for rest := container; rest != ""; _, rest, _ = strings.Cut(rest, ",") {
+		if strings.EqualFold(suffix, rest) || len(suffix) > len(rest) && strings.EqualFold(suffix[:len(rest)+1], rest+",") {
+			return container[:len(container)-len(rest)] + suffix
+		}
+	}
+	return container + "," + suffix
+}
+
+// entry reads one entry: nil where it exists, and nothing of it may be seen.
+func (s *Store) entry(ctx context.Context, dn string, attributes ...string) (found *ldap.Entry, err error) {
+	request := &ldap.SearchRequest{BaseDN: dn, Scope: ldap.ScopeBaseObject, Filter: "(objectClass=*)", Attributes: attributes}
+	_, err = s.search(ctx, request, func(e *ldap.Entry) error {
+		found = e
+		return nil
+	})
+	return found, err
+}
+
+// isEmpty reports whether the directory says of the container that it has no entries, of sessions or other tokens.
+func (s *Store) isEmpty(ctx context.Context, base string) (bool, error) {
+	e, err := s.entry(ctx, base, "numSubordinates")
+	return e != nil && e.GetEqualFoldAttributeValue("numSubordinates") == "0", err
+}
+
+func (s *Store) nothingShown(base string) error {
+	return &Error{
+		Address: s.Address(), What: "cannot list sessions", Err: fmt.Errorf("%s shows %s no session, and AM has one of its own", base, s.Account()),
+		Hint: "give the account the right to read them (the aci in docs/token-store.md), or correct token_store_base_dn",
+	}
+}

@@ -1,0 +1,79 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+func (e *examination) storeSignIn(ctx context.Context) Finding {
+	how, err := e.Store.SignIn(ctx)
+	if err != nil {
+		return failed(err)
+	}
+	return ok(how)
+}
+
+func (e *examination) storedSessions(ctx context.Context) Finding {
+	survey, err := e.Store.Survey(ctx)
+	if err != nil {
+		return failed(err)
+	}
+	detail := fmt.Sprintf("%s below %s, in %s (layout of %s)", english.Plural(survey.Sessions, "session", ""), survey.BaseDN,
+		survey.Elapsed.Round(time.Millisecond), survey.Layout)
+	if survey.Searches > 1 {
+		return warning(fmt.Sprintf("%s, by %d searches: limits of the account keep one from listing all", detail, survey.Searches),
+			"none needed for complete answers; for faster ones, lift the account's limits (docs/token-store.md)")
+	}
+	return ok(detail)
+}
+
+// storeDelay is how long a session may take to get from the AM that began it to the directory that is read.
+const storeDelay = 5 * time.Second
+
+// storedAndListed looks in the store for the session that AM says is ours: a replica may lag, and a store may be another AM's.
+func (e *examination) storedAndListed(ctx context.Context) Finding {
+	own, err := e.Client.OwnSession(ctx)
+	switch {
+	case err != nil:
+		return failed(err)
+	case own == nil || own.Handle == "" || own.Username == "":
+		return ok("not compared: AM does not name the session that amsql runs in")
+	}
+	for began := time.Now(); ; {
+		found, err := e.stores(ctx, own.Username, own.Handle)
+		waited := time.Since(began)
+		switch {
+		case err != nil:
+			return failed(err)
+		case found && waited < time.Second:
+			return ok("the session of this account is in the store at once")
+		case found:
+			return warning(fmt.Sprintf("the session of this account is in the store after %s", waited.Round(100*time.Millisecond)),
+				"name in token_store_url the directory that AM writes to: this one gets sessions late")
+		case waited > storeDelay:
+			f := failed(fmt.Errorf("AM has a session of %s that is not in the store after %s", own.Username, storeDelay))
+			f.Fix = "name the token store of this AM in token_store_url: this one is another's, or lags; client-side sessions are in no store"
+			return f
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return failed(errors.New("interrupted"))
+		}
+	}
+}
+
+func (e *examination) stores(ctx context.Context, username, handle string) (bool, error) {
+	for s, err := range e.Store.SessionsOf(ctx, []string{username}, []string{rest.FieldHandle}) {
+		if err != nil || s.Handle == handle {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}

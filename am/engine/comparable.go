@@ -1,0 +1,250 @@
+package engine
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// passing are the functions that give one of their arguments, from the first to the last of those numbers.
+var passing = map[string]struct{ first, last int }{
+	"max": {0, 99}, "min": {0, 99}, "coalesce": {0, 99}, "ifnull": {0, 1}, "iif": {1, 99}, "if": {1, 99}, "first_value": {0, 0}, "last_value": {0, 0},
+	"nth_value": {0, 0}, "lag": {0, 0}, "lead": {0, 0}, "likely": {0, 0}, "unlikely": {0, 0}, "likelihood": {0, 0},
+}
+
+// timeFunctions give times, not all of them in the canonical form.
+var timeFunctions = map[string]exprType{
+	"now": {kind: timeKind}, "ago": {kind: timeKind}, "utc": {kind: timeKind}, "date": {kind: timeKind, raw: true}, "datetime": {kind: timeKind, raw: true},
+}
+
+// expr finds the type of an expression, and makes what is compared in it comparable.
+func (a *typing) expr(e *expr, s *scope) {
+	a.exprs(e.kids, s)
+	a.exprs(e.also, s)
+	var columns []typedColumn
+	if e.query != nil {
+		columns = a.query(e.query, s)
+	}
+	switch e.op {
+	case sameExpr:
+		e.typ = e.kids[0].typ
+	case columnExpr:
+		e.typ = s.find(e.of, e.text)
+	case databaseTime:
+		e.typ = exprType{kind: timeKind}
+	case queryExpr:
+		if len(columns) > 0 {
+			e.typ = columns[0].exprType
+		}
+	case caseExpr:
+		e.typ = a.pass(e.kids)
+	case callExpr:
+		a.call(e)
+	case castExpr:
+		a.cast(e)
+	case compareExpr:
+		a.compare(e.kids)
+	case inExpr:
+		a.in(e, columns)
+	case sumExpr:
+		for _, kid := range e.kids {
+			if kid.typ.kind == timeKind && !kid.typ.raw {
+				a.fail(kid.from, "times cannot be added or subtracted: write ago('90 minutes'), datetime(%s, '-90 minutes'), or unixepoch(%[1]s) for seconds", a.sql[kid.from:kid.to])
+			}
+		}
+	}
+}
+
+func (a *typing) call(e *expr) {
+	if t, is := timeFunctions[e.text]; is {
+		e.typ = t
+		return
+	}
+	if e.text == "truth" {
+		e.typ = exprType{kind: truthKind}
+		return
+	}
+	if e.text == "nullif" && len(e.kids) == 2 {
+		a.compare(e.kids)
+		e.typ = e.kids[0].typ
+		return
+	}
+	which, is := passing[e.text]
+	if !is || len(e.kids) <= which.first {
+		return
+	}
+	var kids []*expr
+	for i, kid := range e.kids {
+		isCondition := which.first == 1 && i%2 == 0 && i != len(e.kids)-1 // of iif(condition, value, …)
+		if which.first <= i && i <= which.last && !isCondition || i == 2 && (e.text == "lag" || e.text == "lead") {
+			kids = append(kids, kid)
+		}
+	}
+	e.typ = a.pass(kids)
+}
+
+// pass makes values comparable of which an expression has one, and is the type of that one.
+func (a *typing) pass(kids []*expr) exprType {
+	var types []exprType
+	raw, all := anyKind, true
+	for _, kid := range kids {
+		types = append(types, kid.typ)
+		if raw = max(raw, kid.typ.kind); kid.typ.kind == anyKind && kid.op != nullExpr {
+			_, _, is := canonicalTime(kid.text, a.db.now)
+			all = all && kid.op == stringExpr && is
+		}
+	}
+	k := a.common(types, kids[0].from)
+	switch {
+	case k != anyKind:
+		a.coerceAll(kids, k)
+		return exprType{kind: k}
+	case raw != anyKind && all:
+		return exprType{kind: raw, raw: true}
+	}
+	return exprType{}
+}
+
+// compare makes values comparable.
+func (a *typing) compare(kids []*expr) {
+	if rows := rowsOf(kids); rows != nil {
+		for i := range rows[0].kids {
+			var column []*expr
+			for _, row := range rows {
+				if i < len(row.kids) {
+					column = append(column, row.kids[i])
+				}
+			}
+			a.compare(column)
+		}
+		return
+	}
+	for _, kid := range kids {
+		if kid.op == rowExpr {
+			a.compareRowWithQuery(kids)
+			return
+		}
+	}
+	a.refuseNumbers(kids)
+	k := anyKind
+	for _, kid := range kids {
+		if kid.typ.kind != anyKind && k != anyKind && kid.typ.kind != k {
+			a.fail(kid.from, "%s and %s cannot be compared", kinds[k].name, kinds[kid.typ.kind].name)
+		}
+		k = max(k, kid.typ.kind)
+	}
+	if k != anyKind {
+		a.coerceAll(kids, k)
+	}
+}
+
+// refuseNumbers keeps a change from another row than that which was meant: beside a text, 007 is the text 7.
+func (a *typing) refuseNumbers(kids []*expr) {
+	if !a.changes || !slices.ContainsFunc(kids, func(e *expr) bool { return e.typ.text }) {
+		return
+	}
+	for _, kid := range kids {
+		for kid.op == sameExpr {
+			kid = kid.kids[0]
+		}
+		if kid.op != numberExpr {
+			continue
+		}
+		if n, err := strconv.ParseInt(kid.text, 10, 64); err != nil || strconv.FormatInt(n, 10) != kid.text {
+			a.fail(kid.from, "%[1]s is a number, which SQL may write differently, beside a text: write '%[1]s' in quotes", a.sql[kid.from:kid.to])
+		}
+	}
+}
+
+// rowsOf are the kids if all are rows, without parentheses around them.
+func rowsOf(kids []*expr) (rows []*expr) {
+	for _, kid := range kids {
+		if kid.op != rowExpr {
+			return nil
+		}
+		rows = append(rows, kid)
+	}
+	return rows
+}
+
+// compareRowWithQuery checks (a, b) = (SELECT …), where nothing can be wrapped.
+func (a *typing) compareRowWithQuery(kids []*expr) {
+	for _, kid := range kids {
+		for _, value := range kid.kids {
+			if kid.op == rowExpr && value.typ.kind != anyKind {
+				a.fail(kid.from, "%s stands in a list of values that is compared with a query: compare one by one", kinds[value.typ.kind].name)
+			}
+		}
+	}
+}
+
+// in makes x IN (SELECT …) and (x, y) IN (SELECT …) comparable.
+func (a *typing) in(e *expr, columns []typedColumn) {
+	left := []*expr{e.kids[0]}
+	if left[0].op == rowExpr {
+		left = left[0].kids
+	}
+	of := make([]kind, len(left))
+	for i, value := range left {
+		if of[i] = value.typ.kind; i < len(columns) {
+			of[i] = max(of[i], columns[i].kind)
+		}
+		if value.typ.kind != of[i] && value.typ.kind != anyKind {
+			a.fail(e.from, "%s and %s cannot be compared", kinds[of[i]].name, kinds[value.typ.kind].name)
+		}
+		if of[i] != anyKind {
+			a.coerceAll(left[i:i+1], of[i])
+		}
+	}
+	a.makeLike(e.query, columns, of, e.text)
+}
+
+func (a *typing) coerceAll(kids []*expr, k kind) {
+	for _, kid := range kids {
+		a.coerce(kid, k)
+		kid.typ = exprType{kind: k}
+	}
+}
+
+// coerce makes a value one of the kind: a literal now, all else when the statement runs.
+func (a *typing) coerce(e *expr, k kind) {
+	switch {
+	case e.op == nullExpr, e.typ.kind == k && !e.typ.raw:
+	case e.op == sameExpr && e.typ.kind == anyKind && a.sql[e.from] == '(':
+		a.coerce(e.kids[0], k)
+	case e.op == rowExpr:
+		a.fail(e.from, "%s is compared with a list of values", kinds[k].name)
+	case e.op == stringExpr && k == timeKind, e.op == numberExpr && k == timeKind:
+		canonical, relative, ok := canonicalTime(e.text, a.db.now)
+		switch {
+		case !ok:
+			a.fail(e.from, "%q is not a time %s", e.text, timeForms)
+		case relative:
+			a.edits.wrap(e.from, e.to, "utc(", ")")
+		default:
+			a.edits.replace(e.from, e.to, sqlite3.Quote(canonical))
+		}
+	case e.op == stringExpr && k == truthKind:
+		value, ok := parseTruth(e.text)
+		if !ok {
+			a.fail(e.from, "%q is not a boolean: write %s", e.text, truthForms)
+		}
+		a.edits.replace(e.from, e.to, map[bool]string{true: "1", false: "0"}[value])
+	case e.op == numberExpr: // of booleans, which are numbers
+	default:
+		a.edits.wrap(e.from, e.to, kinds[k].function+"(", ")")
+	}
+}
+
+// cast makes CAST(x AS TIMESTAMP) what it is in PostgreSQL: to SQLite, the type is one of numbers.
+func (a *typing) cast(e *expr) {
+	name := strings.ToUpper(e.text)
+	if !strings.HasPrefix(name, "TIMESTAMP") && name != "DATETIME" {
+		return
+	}
+	e.typ = exprType{kind: timeKind}
+	a.edits.replace(e.from, e.kids[0].from, "utc(")
+	a.edits.replace(e.kids[0].to, e.to, ")")
+}

@@ -1,0 +1,491 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/table"
+)
+
+// SQLite compares a time with a text letter by letter, whatever the text means. So before a statement runs, each value that
+// stands beside a time, or in a list or a column with one, is made a time as well: what PostgreSQL does with the types of
+// values, and as there an error where a value means none. Booleans, which are 0 and 1 in SQLite, likewise.
+
+// An exprType is what is known of the values of an expression before it is worked out.
+type exprType struct {
+	kind kind
+	raw  bool // not in the canonical form, or perhaps not
+	text bool // of a column of texts
+}
+
+type kind int
+
+const (
+	anyKind kind = iota
+	timeKind
+	truthKind
+)
+
+// kinds are what the values of a kind are made by, and what is understood. A function takes its own results, too.
+var kinds = [...]struct{ name, function, forms string }{
+	timeKind:  {"a time", "utc", timeForms},
+	truthKind: {"a boolean", "truth", truthForms},
+}
+
+func kindOf(t table.Type) kind {
+	switch t {
+	case table.Timestamp:
+		return timeKind
+	case table.Boolean:
+		return truthKind
+	}
+	return anyKind
+}
+
+// A typedColumn is a column of a table or a query.
+type typedColumn struct {
+	name string
+	exprType
+	results []*expr // that it consists of; nil where it is a table's
+}
+
+// A typing is what is found out of a statement's types, and the changes to its text that follow.
+type typing struct {
+	db     *DB
+	schema string // of the view that is read, whose tables are those of its schema; else ""
+	sql    string
+	edits  edits
+	err    error
+
+	changes bool // what is found is changed, or ended
+}
+
+// typed is a statement whose values have been made comparable.
+type typed struct {
+	sql     string
+	columns []typedColumn // of its rows
+	created func()        // to be called once SQLite has accepted it
+}
+
+// typed makes the values of a statement comparable that SQLite has accepted as it is.
+func (db *DB) typed(sql string) (typed, error) {
+	p, err := parse(sql)
+	if err != nil {
+		return typed{}, err
+	}
+	a := &typing{db: db, sql: sql, changes: db.changing || p.begins == "DELETE" || p.begins == "UPDATE"}
+	columns := a.statement(p, nil)
+	if a.err != nil {
+		return typed{}, a.err
+	}
+	t := typed{sql: a.edits.apply(sql), columns: columns}
+	if p.begins == "TABLE" {
+		t.columns, t.created = nil, func() { db.derive(p.schema, p.name, columns) }
+	}
+	return t, nil
+}
+
+// derive remembers the types of a table's columns that a query has filled: SQLite keeps only whether they are text.
+func (db *DB) derive(schema, name string, columns []typedColumn) {
+	db.derived[strings.ToLower(schema+"."+name)] = columns
+}
+
+// assign makes the values of SET those of the columns' kinds, so that all times that are stored are in the canonical form.
+func (a *typing) assign(set assignment, table, s *scope) {
+	a.expr(set.value, s)
+	values := []*expr{set.value}
+	if set.value.op == rowExpr {
+		values = set.value.kids
+	}
+	for i, name := range set.names {
+		if column, _ := table.own("", name); len(values) == len(set.names) {
+			a.refuseNumbers([]*expr{{typ: column.exprType}, values[i]})
+		}
+	}
+	for i, k := range table.kindsOf(set.names) {
+		switch {
+		case k == anyKind:
+		case len(values) != len(set.names):
+			a.fail(set.value.from, "column %s is %s: set it by itself", set.names[i], kinds[k].name)
+		default:
+			a.coerceAll(values[i:i+1], k)
+		}
+	}
+}
+
+// kindsOf are the kinds of the first table's columns; of all where none is named.
+func (s *scope) kindsOf(names []string) (of []kind) {
+	first := &scope{tables: s.tables[:1]}
+	if names == nil {
+		for _, c := range first.star("") {
+			of = append(of, c.kind)
+		}
+	}
+	for _, name := range names {
+		c, _ := first.own("", name)
+		of = append(of, c.kind)
+	}
+	return of
+}
+
+// makeLike makes the columns of a query those kinds. What stands for the query is text, or else it itself.
+func (a *typing) makeLike(q *query, columns []typedColumn, of []kind, text string) {
+	names, values := make([]string, len(columns)), make([]string, len(columns))
+	wrap := false
+	for i, c := range columns {
+		names[i] = fmt.Sprintf("c%d", i+1)
+		values[i] = names[i]
+		if i >= len(of) || of[i] == anyKind || c.exprType == (exprType{kind: of[i]}) {
+			continue
+		}
+		if c.kind != anyKind && c.kind != of[i] {
+			a.fail(q.from, "%s and %s cannot be compared", kinds[c.kind].name, kinds[of[i]].name)
+		}
+		if a.coerceAll(c.results, of[i]); c.results == nil {
+			wrap, values[i] = true, kinds[of[i]].function+"("+names[i]+")"
+		}
+	}
+	if !wrap {
+		return
+	}
+	begin := "with amsql_made(" + strings.Join(names, ", ") + ") as ("
+	end := ") select " + strings.Join(values, ", ") + " from amsql_made"
+	if text == "table" {
+		begin, end = "("+begin+"select * from ", end+")"
+	}
+	a.edits.wrap(q.from, q.to, begin, end)
+}
+
+// virtualNames are other names of a statement's table.
+var virtualNames = map[string][]string{"INSERT": {"excluded"}, "TRIGGER": {"new", "old"}}
+
+func (db *DB) isDerived(schema, name string) bool {
+	for _, in := range []string{"temp", "main", schema} {
+		if db.derived[strings.ToLower(in+"."+name)] != nil && (schema == "" || strings.EqualFold(schema, in)) {
+			return true
+		}
+	}
+	return false
+}
+
+// A scope is where names of columns and tables are looked up, and the scope around it.
+type scope struct {
+	outer   *scope
+	tables  []*scopedTable
+	aliases []typedColumn // of results
+	common  map[string][]typedColumn
+}
+
+type scopedTable struct {
+	name    string
+	columns []typedColumn
+	merged  map[string]bool // by USING, so that * shows them once
+}
+
+func (a *typing) fail(at int, format string, values ...any) {
+	if a.err == nil {
+		a.err = &misplaced{at, fmt.Sprintf(format, values...)}
+	}
+}
+
+// A misplaced error has its place in a statement.
+type misplaced struct {
+	at      int
+	message string
+}
+
+func (e *misplaced) Error() string { return e.message }
+
+// statement types a statement and returns the columns of its rows. What is around it is the scope of a trigger.
+func (a *typing) statement(p parsed, outer *scope) []typedColumn {
+	s := &scope{outer: outer}
+	a.with(p.with, s)
+	switch p.begins {
+	case "SELECT", "VIEW", "TABLE":
+		return a.query(p.query, s)
+	case "RENAME":
+		if a.db.isDerived(p.schema, p.name) {
+			a.fail(0, "a table that was created from a query keeps its names: create another from it (CREATE TABLE … AS SELECT …)")
+		}
+		return nil
+	}
+	inner := a.sources(p.from, s, s)
+	if p.begins == "INSERT" && p.query != nil {
+		a.makeLike(p.query, a.query(p.query, s), inner.kindsOf(p.names), "")
+	}
+	also := &scope{outer: inner}
+	for _, name := range virtualNames[p.begins] {
+		also.tables = append(also.tables, &scopedTable{name: name, columns: inner.tables[0].columns})
+	}
+	for _, set := range p.sets {
+		a.assign(set, inner, also)
+	}
+	a.exprs(p.exprs, also)
+	for _, statement := range p.body {
+		a.statement(statement, also)
+	}
+	columns := a.results(p.returning, inner)
+	a.name(p.returning)
+	return columns
+}
+
+func (a *typing) with(tables []*common, s *scope) {
+	for _, c := range tables {
+		if s.common == nil {
+			s.common = map[string][]typedColumn{}
+		}
+		name := strings.ToLower(c.name)
+		note := func(columns []typedColumn) { s.common[name] = rename(columns, c.names) }
+		note(a.queryNoting(c.query, s, note))
+	}
+}
+
+// rename gives the columns the names, where there are any.
+func rename(columns []typedColumn, names []string) []typedColumn {
+	columns = slices.Clone(columns)
+	for i := range min(len(columns), len(names)) {
+		columns[i].name = names[i]
+	}
+	return columns
+}
+
+func (a *typing) query(q *query, outer *scope) []typedColumn {
+	return a.queryNoting(q, outer, func([]typedColumn) {})
+}
+
+// queryNoting tells the columns of the first arm before it reads the others, which may refer to them.
+func (a *typing) queryNoting(q *query, outer *scope, note func([]typedColumn)) []typedColumn {
+	s := &scope{outer: outer}
+	a.with(q.with, s)
+	var arms [][]typedColumn
+	ordered := &scope{outer: s}
+	for i, arm := range q.arms {
+		inner := a.sources(arm.sources, s, s)
+		columns := a.results(arm.results, inner)
+		if inner.aliases = columns; !arm.values {
+			a.name(arm.results)
+		}
+		a.exprs(arm.exprs, inner)
+		if ordered.aliases = columns; i == 0 {
+			ordered = inner
+			note(columns)
+		}
+		arms = append(arms, columns)
+	}
+	columns := a.merge(q, arms)
+	a.exprs(q.order, ordered)
+	return columns
+}
+
+// merge makes the columns of arms comparable with each other.
+func (a *typing) merge(q *query, arms [][]typedColumn) []typedColumn {
+	columns := slices.Clone(arms[0])
+	if len(arms) == 1 {
+		return columns
+	}
+	for i := range columns {
+		var types []exprType
+		var results []*expr
+		known := true
+		for _, arm := range arms {
+			types = append(types, arm[i].exprType)
+			results = append(results, arm[i].results...)
+			known = known && arm[i].results != nil
+		}
+		if columns[i].results = results; !known {
+			columns[i].results = nil
+		}
+		k := a.common(types, q.from)
+		columns[i].exprType = exprType{kind: k}
+		if k == anyKind {
+			columns[i].exprType = slices.MaxFunc(types, func(a, b exprType) int { return cmp.Compare(a.kind, b.kind) })
+			continue
+		}
+		for _, arm := range arms {
+			if arm[i].results == nil && arm[i].exprType != columns[i].exprType {
+				a.fail(q.from, "column %s is %s in one SELECT of the UNION and not in another: name the columns and write %s(%[1]s)", columns[i].name, kinds[k].name, kinds[k].function)
+			}
+			a.coerceAll(arm[i].results, k)
+		}
+	}
+	return columns
+}
+
+// common is the kind that values of the types have in common; none where none is in its canonical form.
+func (a *typing) common(types []exprType, at int) (k kind) {
+	for _, t := range types {
+		if t.kind == anyKind || t.raw {
+			continue
+		}
+		if k != anyKind && k != t.kind {
+			a.fail(at, "%s and %s cannot be compared", kinds[k].name, kinds[t.kind].name)
+		}
+		k = t.kind
+	}
+	return k
+}
+
+// sources makes a scope of FROM. Queries in it do not see its tables, the arguments of functions and conditions do.
+func (a *typing) sources(sources []*source, outer, common *scope) *scope {
+	s := &scope{outer: outer}
+	for _, f := range sources {
+		a.source(f, s, common)
+	}
+	return s
+}
+
+func (a *typing) source(f *source, s, outer *scope) {
+	var added []*scopedTable
+	switch {
+	case f.query != nil:
+		added = []*scopedTable{{f.alias, a.query(f.query, outer), nil}}
+	case f.nested != nil:
+		added = a.sources(f.nested, outer, outer).tables
+		if f.alias != "" {
+			added = []*scopedTable{{f.alias, (&scope{tables: added}).star(""), nil}}
+		}
+	default:
+		name := f.name
+		if f.alias != "" {
+			name = f.alias
+		}
+		added = []*scopedTable{{name, a.table(f, outer), nil}}
+	}
+	a.using(f, s, added)
+	s.tables = append(s.tables, added...)
+	a.exprs(f.exprs, s)
+}
+
+// using checks that columns which are compared by their names can be.
+func (a *typing) using(f *source, s *scope, added []*scopedTable) {
+	right := &scope{tables: added}
+	names := f.using
+	if f.natural {
+		for _, c := range right.star("") {
+			if _, found := s.own("", c.name); found {
+				names = append(names, c.name)
+			}
+		}
+	}
+	for _, name := range names {
+		l, _ := s.own("", name)
+		r, _ := right.own("", name)
+		if l.exprType != r.exprType || l.raw {
+			if k := max(l.kind, r.kind); k != anyKind {
+				a.fail(f.at, "column %s is %s in one table and may not be in the other: write ON and compare the columns there", name, kinds[k].name)
+			}
+		}
+		for _, t := range added {
+			if t.merged == nil {
+				t.merged = map[string]bool{}
+			}
+			t.merged[strings.ToLower(name)] = true
+		}
+	}
+}
+
+// table finds the columns of a table, a view or a function.
+func (a *typing) table(f *source, s *scope) []typedColumn {
+	if f.schema == "" {
+		for ; s != nil; s = s.outer {
+			if columns, found := s.common[strings.ToLower(f.name)]; found {
+				return columns
+			}
+		}
+	}
+	columns, err := a.db.columnsOfTable(cmp.Or(f.schema, a.schema), f.name)
+	if err != nil && a.err == nil {
+		a.err = err
+	}
+	return columns
+}
+
+// star is the columns that * stands for, or t.*.
+func (s *scope) star(of string) (columns []typedColumn) {
+	for _, t := range s.tables {
+		if of != "" && !strings.EqualFold(t.name, of) {
+			continue
+		}
+		for _, c := range t.columns {
+			if of != "" || !t.merged[strings.ToLower(c.name)] {
+				c.results = nil
+				columns = append(columns, c)
+			}
+		}
+	}
+	return columns
+}
+
+// own finds a column among the scope's own tables.
+func (s *scope) own(of, name string) (typedColumn, bool) {
+	for _, t := range s.tables {
+		if of != "" && !strings.EqualFold(t.name, of) {
+			continue
+		}
+		for _, c := range t.columns {
+			if strings.EqualFold(c.name, name) {
+				return c, true
+			}
+		}
+	}
+	return typedColumn{}, false
+}
+
+// find finds a column as SQLite does: among the tables, then among the results, then around.
+func (s *scope) find(of, name string) exprType {
+	for ; s != nil; s = s.outer {
+		if c, found := s.own(of, name); found {
+			return c.exprType
+		}
+		for _, c := range s.aliases {
+			if of == "" && strings.EqualFold(c.name, name) {
+				return c.exprType
+			}
+		}
+	}
+	return exprType{}
+}
+
+func (a *typing) results(results []*result, s *scope) (columns []typedColumn) {
+	for _, r := range results {
+		if r.expr == nil {
+			columns = append(columns, s.star(r.of)...)
+			continue
+		}
+		a.expr(r.expr, s)
+		c := typedColumn{name: r.alias, exprType: r.expr.typ, results: []*expr{r.expr}}
+		if c.name == "" {
+			c.name = nameOf(a.sql, r.expr)
+		}
+		columns = append(columns, c)
+	}
+	return columns
+}
+
+// name notes results that have no name.
+func (a *typing) name(results []*result) {
+	for _, r := range results {
+		if r.expr != nil && r.alias == "" {
+			a.edits.results = append(a.edits.results, r)
+		}
+	}
+}
+
+// nameOf is the name that SQLite gives a result without one.
+func nameOf(sql string, e *expr) string {
+	for e.op == sameExpr && sql[e.from] == '(' && sql[e.to-1] == ')' {
+		e = e.kids[0]
+	}
+	if e.op == columnExpr {
+		return e.text
+	}
+	return sql[e.from:e.to]
+}
+
+func (a *typing) exprs(exprs []*expr, s *scope) {
+	for _, e := range exprs {
+		a.expr(e, s)
+	}
+}

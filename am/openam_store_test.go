@@ -1,0 +1,147 @@
+package am_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+var storeSessions = flag.Int("store.sessions", 300, "sessions that a token store and AM's own lists are compared over")
+
+// tokenStore is a deployment, and what makes amsql read its token store.
+type tokenStore struct {
+	*deployment
+	store []string
+}
+
+func realTokenStore(t *testing.T) tokenStore {
+	d := realOpenAM(t)
+	address := os.Getenv("AMSQL_OPENAM_LDAP")
+	if address == "" {
+		t.Skip("needs an OpenAM that make openam-test has started: the directory of another is not known")
+	}
+	return tokenStore{d, []string{"AM_TOKEN_STORE_URL=" + address, "AM_TOKEN_STORE_BIND_DN=" + openamtest.DirectoryManager, "AM_TOKEN_STORE_PASSWORD=" + openamtest.Password}}
+}
+
+func simulatedTokenStore(t *testing.T, options simulator.Options) (tokenStore, *simulator.TokenStore) {
+	t.Helper()
+	server, err := simulator.New(options)
+	must(t, err)
+	web := httptest.NewServer(server)
+	t.Cleanup(web.Close)
+	user, password := server.Admin()
+	address := web.URL + server.ContextPath()
+	store, err := server.NewTokenStore()
+	must(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	go func() { _ = store.Serve(l) }()
+	t.Cleanup(func() { must(t, store.Close()) })
+	account, secret := store.Account("amsql-reader")
+	fingerprint := sha256.Sum256(store.Certificate())
+	return tokenStore{
+		&deployment{openamtest.ConnectTo(t, address, user, password), []string{"AM_URL=" + address, "AM_USERNAME=" + user, "AM_PASSWORD=" + password}},
+		[]string{
+			"AM_TOKEN_STORE_URL=ldap://" + l.Addr().String(), "AM_TOKEN_STORE_BIND_DN=" + account, "AM_TOKEN_STORE_PASSWORD=" + secret,
+			"AM_TOKEN_STORE_FINGERPRINT=" + hex.EncodeToString(fingerprint[:]),
+		},
+	}, store
+}
+
+// stored is the deployment as amsql sees it with the token store.
+func (s tokenStore) stored() *deployment {
+	return &deployment{s.admin, append(slices.Clone(s.environment), s.store...)}
+}
+
+func TestOpenAMTokenStoreEqualsAMsOwnLists(t *testing.T) { storeEqualsLists(t, realTokenStore(t)) }
+
+func TestTokenStoreEqualsAMsOwnLists(t *testing.T) {
+	s, _ := simulatedTokenStore(t, simulator.Options{})
+	storeEqualsLists(t, s)
+}
+
+// storeEqualsLists: AM's lists with a cap that cuts none, the token store's with AM's default.
+func storeEqualsLists(t *testing.T, s tokenStore) {
+	ctx := t.Context()
+	realms := []string{"/store-one", "/store-one/nested", "/StoreMixed"}
+	listCap, err := s.admin.ListCap(ctx)
+	must(t, err)
+	t.Cleanup(func() { must(t, s.admin.SetListCap(context.Background(), listCap)) })
+	names := slices.Concat(people, []string{"STOREUPPER", "user@example.com", "sla/sh", "ünï", "leaver"})
+	for i := range *storeSessions / 5 {
+		names = append(names, fmt.Sprintf("store%04d", i))
+	}
+	var logins []string // most in the first realm, more than AM lists
+	for i := range *storeSessions {
+		logins = append(logins, names[i%len(names)])
+	}
+	var tokens []string
+	for i, part := range [][]string{logins[:len(logins)*3/5], logins[len(logins)*3/5 : len(logins)*4/5], logins[len(logins)*4/5:]} {
+		must(t, s.admin.CreateRealm(ctx, realms[i]))
+		must(t, s.admin.CreateUsers(ctx, realms[i], "changeit", names...))
+		of, err := s.admin.LoginMany(ctx, realms[i], "changeit", part...)
+		must(t, err)
+		tokens = append(tokens, of...)
+	}
+	t.Cleanup(func() { must(t, s.admin.LogoutMany(context.Background(), tokens...)) })
+
+	statement := "select " + serverColumns + ", is_expired from am_session where realm in (" + quotedList(realms) + ") order by session_handle"
+	same := func(when string) (rows []map[string]any) {
+		t.Helper()
+		must(t, s.admin.SetListCap(ctx, 5**storeSessions))
+		want := s.query(t, statement)
+		must(t, s.admin.SetListCap(ctx, 120))
+		start := time.Now()
+		rows = s.stored().query(t, statement)
+		t.Logf("%s: %d sessions, in %v from the token store", when, len(rows), time.Since(start).Round(time.Millisecond))
+		if d := cmp.Diff(want, rows); d != "" {
+			t.Errorf("%s (-AM +token store):\n%.3000s", when, d)
+		}
+		return rows
+	}
+	rows := same("after the logins")
+	if len(rows) != *storeSessions {
+		t.Fatalf("%d sessions, want %d", len(rows), *storeSessions)
+	}
+	scan := s.stored().query(t, "select distinct source, completeness, list_cap from am_session_scan where realm in ("+quotedList(realms)+")")
+	if d := cmp.Diff([]map[string]any{{"source": "token store", "completeness": "whole", "list_cap": nil}}, scan); d != "" {
+		t.Error(d)
+	}
+	for _, name := range append(slices.Clone(people), "storeupper", "nobody") {
+		where := "where username = " + quotedList([]string{name}) + " and realm in (" + quotedList(realms) + ") order by session_handle"
+		columns := "select " + serverColumns + " from am_session "
+		if d := cmp.Diff(s.query(t, columns+where), s.stored().query(t, columns+where)); d != "" {
+			t.Errorf("%q (-AM +token store):\n%s", name, d)
+		}
+	}
+
+	must(t, s.admin.LogoutMany(ctx, tokens[:10]...))
+	same("after logout")
+	handles := filepath.Join(t.TempDir(), "handles")
+	var some []string
+	for _, row := range s.stored().query(t, statement)[:5] {
+		some = append(some, row["session_handle"].(string))
+	}
+	must(t, os.WriteFile(handles, []byte(strings.Join(some, "\n")), 0o600))
+	s.stored().amsql(t, "logout", "--yes", "--from", handles)
+	if left := same("after logoutByHandle"); len(left) != *storeSessions-15 {
+		t.Errorf("%d sessions, want %d", len(left), *storeSessions-15)
+	}
+	must(t, s.admin.DeleteUser(ctx, realms[0], "leaver"))
+	same("after the deletion of a user")
+}

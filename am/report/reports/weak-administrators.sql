@@ -1,0 +1,63 @@
+-- title: Administrators who signed in weakly
+-- question: Which administrators signed in by less than the policy asks of them?
+-- severity: high
+-- controls: NIST 800-53 IA-2(1), ISO 27001 A.8.5
+-- parameter administrators text amadmin: names of administrators in lower case, with commas between
+-- parameter least_level integer 1: the auth level that administrators must have
+-- finding: column
+-- key: username, realm, creation_time, base_url
+-- note: What a level means is for the journeys that set it to say: the one of a password alone is mostly 0. The session of amsql itself is shown and is no finding. A row that begins with "not known" counts sessions whose auth_level is NULL: "Since when, and from where" in docs/index.md says how to switch it on.
+with alive as (
+  select
+    username,
+    realm,
+    auth_level,
+    service,
+    auth_type,
+    client_ip,
+    creation_time,
+    is_current,
+    base_url
+  from
+    am_session
+  where
+    replace(',' || :administrators || ',', ',' || lower(username) || ',', '') <> ',' || :administrators || ','
+    and not coalesce(is_expired, false)
+)
+select
+  username,
+  realm,
+  auth_level,
+  service,
+  auth_type,
+  client_ip,
+  creation_time,
+  base_url,
+  not coalesce(is_current, false) as finding
+from
+  alive
+where
+  auth_level < :least_level
+union all
+select
+  'not known: ' || (count(*) - count(auth_level)) || ' of ' || count(*) || ' sessions have no auth_level',
+  realm,
+  null,
+  null,
+  null,
+  null,
+  null,
+  base_url,
+  false
+from
+  alive
+group by
+  realm,
+  base_url
+having
+  count(auth_level) < count(*)
+order by
+  finding desc,
+  username,
+  realm,
+  creation_time;

@@ -1,0 +1,55 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/table"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
+)
+
+// loadCSV makes a table of a file.
+func (s *shell) loadCSV(ctx context.Context, argument string) error {
+	name, path, _ := strings.Cut(argument, "=")
+	if name == "" || path == "" {
+		return errors.New(".csv must be .csv NAME=FILE, such as .csv leavers=leavers.csv")
+	}
+	return s.LoadCSV(ctx, name, path, 0)
+}
+
+func (s *shell) attachHistory(ctx context.Context, path string) error {
+	return s.AttachHistory(ctx, path, "")
+}
+
+// param sets a parameter of the SQL that follows, forgets it, or lists all.
+func (s *shell) param(_ context.Context, argument string) error {
+	if argument == "" {
+		return s.listParams()
+	}
+	name, _, sets := strings.Cut(argument, "=")
+	s.printing.Args = slices.DeleteFunc(s.printing.Args, func(a engine.Arg) bool { return a.Name == name })
+	if !sets {
+		return nil
+	}
+	arg, err := workspace.ParseArg(argument)
+	if err != nil {
+		return fmt.Errorf(".param %w", err)
+	}
+	s.printing.Args = append(s.printing.Args, arg)
+	return nil
+}
+
+func (s *shell) listParams() error {
+	var rows [][]any
+	for _, arg := range s.printing.Args {
+		rows = append(rows, []any{":" + arg.Name, fmt.Sprint(arg.Value)})
+	}
+	if rows == nil {
+		return s.tell("no parameter is set; .param who=bjensen sets :who")
+	}
+	return s.PrintCells([]table.Column{{Name: "parameter"}, {Name: "value"}}, rows, "table")
+}

@@ -1,0 +1,285 @@
+package watch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/table"
+)
+
+// DefaultSQL is what is watched unless there is other SQL: all sessions except the one of amsql itself.
+const DefaultSQL = `select username, realm, latest_access_time, max_idle_expiration_time, max_session_expiration_time, base_url, session_handle
+from am_session where is_current is not true order by realm, username, max_session_expiration_time, session_handle`
+
+// handleColumn tells sessions apart.
+const handleColumn = "session_handle"
+
+// A Watcher knows the sessions of its earlier looks. It serves one goroutine at a time.
+type Watcher struct {
+	tables []table.Table // each read once a look
+	named  *engine.DB    // over tables of their own, to ask for sessions and users by name
+	sql    string
+
+	known map[string]*session // by handle; nil before the first look
+	bases map[Realm]base
+}
+
+// New makes a Watcher of two tolerant am.Census: one to read completely, and one to ask by name, as each has the evidence of
+// what was last read of it. The SQL, which must return session_handle, selects the sessions and columns to watch; empty is
+// [DefaultSQL]. The caller closes it.
+func New(ctx context.Context, census, named []table.Table, sql string) (*Watcher, error) {
+	db, err := engine.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Attach("am", named...); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Watcher{tables: census, named: db, sql: cmp.Or(sql, DefaultSQL), bases: map[Realm]base{}}, nil
+}
+
+// Close frees what the Watcher knows.
+func (w *Watcher) Close() error { return w.named.Close() }
+
+// A Realm is one of a server.
+type Realm struct{ Server, Path string }
+
+// base is how much the Watcher has known of a realm's sessions at some look. What is new since then has begun since then:
+// any session where the look was complete, and those of users in the directory where each of them was asked by name.
+type base int
+
+const (
+	unknown base = iota
+	byUser
+	complete
+)
+
+// session is what the last look that saw it knows of a session.
+type session struct {
+	realm    Realm
+	username string
+	end      time.Time // unless it is used
+	row      []any     // of the SQL; nil where it does not select the session
+}
+
+// A Kind is what has happened to a session.
+type Kind string
+
+// Seen is a session that is new to the Watcher and may be older than the look before, which was not complete. Expired is
+// a session that is gone and had reached its end, by the times that AM last listed; Logout one that had not.
+const (
+	Login   Kind = "login"
+	Seen    Kind = "seen"
+	Changed Kind = "changed"
+	Logout  Kind = "logout"
+	Expired Kind = "expired"
+)
+
+// An Event is what has happened to one session between two looks.
+type Event struct {
+	Kind   Kind
+	Row    []any // of the SQL, the last one of a session that has ended; nil where the SQL no longer selects it
+	Before []any // the row at the look before, where it has changed; nil where the SQL did not select it
+}
+
+// A Look is what one look has seen.
+type Look struct {
+	At       time.Time
+	First    bool // nothing to compare with: no events
+	Sessions int
+	Realms   map[inventory.Completeness]int
+	Columns  []engine.ResultColumn
+	Rows     [][]any // of the SQL
+	Events   []Event
+
+	Incomplete []Gap         // what could not be seen, and was compared with nothing
+	Failure    error         // the look failed, and has nothing else
+	Next       time.Duration // until the next look
+}
+
+// A Gap is a realm that a look could not see completely.
+type Gap struct {
+	Realm
+
+	Reason string
+}
+
+// The statements of every look, beside the SQL.
+const (
+	sessionsSQL = `select session_handle, username, realm, base_url, max_idle_expiration_time, max_session_expiration_time from am_session`
+	realmsSQL   = `select realm, base_url, completeness, reason, error from am_session_scan order by base_url, realm`
+	clocksSQL   = `select base_url, clock_skew_seconds from am_server`
+)
+
+// uses reports whether a look reads the table: one that the SQL names, or am_session, am_session_scan and am_server.
+func (w *Watcher) uses(name string) bool {
+	return slices.ContainsFunc(w.Statements(), func(sql string) bool {
+		return slices.Contains(words.FindAllString(strings.ToLower(sql), -1), name)
+	})
+}
+
+var words = regexp.MustCompile(`\w+`)
+
+// Statements are those that [Watcher.Compare] asks.
+func (w *Watcher) Statements() []string { return []string{sessionsSQL, realmsSQL, clocksSQL, w.sql} }
+
+// Look reads the tables and compares them with what the Watcher knows.
+func (w *Watcher) Look(ctx context.Context) (*Look, error) {
+	at := time.Now()
+	used := slices.DeleteFunc(slices.Clone(w.tables), func(t table.Table) bool { return !w.uses(t.Name()) })
+	kept, err := engine.Keep(ctx, w.Statements(), used...)
+	if err != nil {
+		return nil, err
+	}
+	defer kept.Close()
+	return w.Compare(ctx, kept, at)
+}
+
+// seen is what a look has read.
+type seen struct {
+	sessions map[string]*session
+	order    []string // handles of the SQL's rows
+	realms   map[Realm]evidence
+	clocks   map[string]time.Time // by server
+}
+
+type evidence struct {
+	completeness inventory.Completeness
+	reason       string
+	failed       bool
+}
+
+// Compare says what has happened since the last look, by tables that were read at a time. After an error the Watcher
+// knows what it knew before.
+func (w *Watcher) Compare(ctx context.Context, kept *engine.Kept, at time.Time) (_ *Look, err error) {
+	db, err := kept.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	look := &Look{At: at.UTC(), First: w.known == nil, Realms: map[inventory.Completeness]int{}}
+	now, err := w.see(ctx, db, look)
+	if err != nil {
+		return nil, err
+	}
+	look.Incomplete = w.gaps(now)
+	ended := map[string]bool{}
+	if !look.First {
+		if ended, err = w.compare(ctx, now, look); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(look.Incomplete, func(a, b Gap) int { return strings.Compare(a.Server+a.Path, b.Server+b.Path) })
+	w.remember(now, ended)
+	return look, nil
+}
+
+// see reads what there is now.
+func (w *Watcher) see(ctx context.Context, db *engine.DB, look *Look) (*seen, error) {
+	now := &seen{sessions: map[string]*session{}, realms: map[Realm]evidence{}, clocks: map[string]time.Time{}}
+	for _, of := range []struct {
+		sql string
+		row func(row []any) error
+	}{{clocksSQL, func(row []any) error { return now.clock(look.At, row) }}, {realmsSQL, now.realm}, {sessionsSQL, now.session}} {
+		_, found, err := query(ctx, db, of.sql)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range found {
+			if err := of.row(row); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, e := range now.realms {
+		look.Realms[e.completeness]++
+	}
+	look.Sessions = len(now.sessions)
+	return now, w.selected(ctx, db, now, look)
+}
+
+func (now *seen) clock(at time.Time, row []any) error {
+	skew, _ := row[1].(int64)
+	now.clocks[text(row[0])] = at.Add(time.Duration(skew) * time.Second)
+	return nil
+}
+
+func (now *seen) realm(row []any) error {
+	now.realms[Realm{text(row[1]), text(row[0])}] = evidence{
+		inventory.Completeness(text(row[2])), cmp.Or(text(row[4]), text(row[3])), row[4] != nil,
+	}
+	return nil
+}
+
+func (now *seen) session(row []any) error {
+	handle := text(row[0])
+	if handle == "" {
+		return fmt.Errorf("AM lists a session of %q in realm %s without a handle, by which to know it again", text(row[1]), text(row[2]))
+	}
+	s := &session{realm: Realm{text(row[3]), text(row[2])}, username: text(row[1])}
+	for _, cell := range row[4:] {
+		if end, ok := cell.(time.Time); ok && (s.end.IsZero() || end.Before(s.end)) {
+			s.end = end
+		}
+	}
+	now.sessions[handle] = s
+	return nil
+}
+
+// A SelectError is SQL that cannot be watched.
+type SelectError struct{ message string }
+
+func (e *SelectError) Error() string { return e.message }
+
+// selected reads the rows of the SQL.
+func (w *Watcher) selected(ctx context.Context, db *engine.DB, now *seen, look *Look) (err error) {
+	if look.Columns, look.Rows, err = query(ctx, db, w.sql); err != nil {
+		return err
+	}
+	column := slices.IndexFunc(look.Columns, func(c engine.ResultColumn) bool { return c.Name == handleColumn })
+	if column < 0 {
+		return &SelectError{"sessions are told apart by session_handle: add it to the columns of the SQL"}
+	}
+	for _, row := range look.Rows {
+		s := now.sessions[text(row[column])]
+		switch {
+		case s == nil:
+			return &SelectError{"the column session_handle of the SQL must be that of am_session"}
+		case s.row != nil:
+			return &SelectError{"the SQL returns more than one row for a session"}
+		}
+		s.row = row
+		now.order = append(now.order, text(row[column]))
+	}
+	return nil
+}
+
+// query reads the rows of one statement.
+func query(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) (columns []engine.ResultColumn, found [][]any, err error) {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }() //nolint:contextcheck // the rows have theirs
+	for rows.Next() {                                       //nolint:contextcheck // as above
+		found = append(found, slices.Clone(rows.Values()))
+	}
+	columns = rows.Columns()
+	if rows.Err() == nil && rows.NextResultSet() { //nolint:contextcheck // as above
+		return nil, nil, &SelectError{"the SQL is more than one statement that returns rows"}
+	}
+	return columns, found, rows.Err()
+}
+
+func text(cell any) string {
+	s, _ := cell.(string)
+	return s
+}
