@@ -48,7 +48,7 @@ type sessionBlock struct {
 	rows       []heldSession
 	signIns    []heldSignIn           // of the rows, where any has one
 	properties map[int]map[string]any // of the rows that have any
-	logins     map[int]string         // the same
+	logins     map[int]string         // of those where they are not the usernames
 }
 
 type heldSession struct {
@@ -76,7 +76,7 @@ func (h *heldSessions) add(s *session) {
 		}
 		block.properties[len(block.rows)] = s.Properties
 	}
-	if s.login != "" {
+	if s.login != s.Username {
 		if block.logins == nil {
 			block.logins = map[int]string{}
 		}
@@ -159,7 +159,12 @@ func (h *heldSessions) give() iter.Seq[*session] {
 		for i, block := range h.blocks {
 			h.blocks[i] = nil
 			for j := range block.rows {
-				if !yield(&session{h.session(block, j), h.scan, block.logins[j]}) {
+				row := h.session(block, j)
+				login, other := block.logins[j]
+				if !other {
+					login = row.Username
+				}
+				if !yield(&session{row, h.scan, login}) {
 					return
 				}
 			}

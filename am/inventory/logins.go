@@ -52,16 +52,20 @@ func (inv *Inventory) UsersByLogin(ctx context.Context, realm, login string) (us
 
 // noteLogins says which of the names that lead to no session are those that users log in with: their sessions have others.
 func (r *realmScan) noteLogins(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	differ, err := r.client.LoginsDiffer(ctx, r.Realm)
+	if !differ || err != nil {
+		return unlessRefused(err)
+	}
 	if r.query.Agents.names.Add(int64(len(names))) > fewNames {
 		return nil
 	}
 	for _, name := range names {
 		users, err := r.inventory.UsersByLogin(ctx, r.Realm, name)
-		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
-			return nil
-		}
 		if err != nil {
-			return err
+			return unlessRefused(err)
 		}
 		for _, user := range users {
 			r.inventory.options.Notify(fmt.Sprintf("realm %s: %q is a login name, and sessions call the user %s: ask for login_name = '%s', not username",
@@ -69,4 +73,12 @@ func (r *realmScan) noteLogins(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
+}
+
+// unlessRefused is an error, unless it says that the account may not ask.
+func unlessRefused(err error) error {
+	if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
