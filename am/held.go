@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -47,11 +48,12 @@ type sessionBlock struct {
 	rows       []heldSession
 	signIns    []heldSignIn           // of the rows, where any has one
 	properties map[int]map[string]any // of the rows that have any
+	logins     map[int]string         // the same
 }
 
 type heldSession struct {
 	username, universalID, handle     uint32 // where each begins; where the username does, the text of the row before ends
-	realm                             int32  // in shared
+	realm, identity                   int32  // in shared; the identity is what the universal identifier has behind the username
 	latestAccess, maxIdle, maxSession int64
 }
 
@@ -74,11 +76,27 @@ func (h *heldSessions) add(s *session) {
 		}
 		block.properties[len(block.rows)] = s.Properties
 	}
+	if s.login != "" {
+		if block.logins == nil {
+			block.logins = map[int]string{}
+		}
+		block.logins[len(block.rows)] = s.login
+	}
+	own, identity := parts(s.UniversalID, s.Username)
 	block.rows = append(block.rows, heldSession{
-		username: h.keep(s.Username), universalID: h.keep(s.UniversalID), handle: h.keep(s.Handle), realm: h.share(s.Realm),
+		username: h.keep(s.Username), universalID: h.keep(own), handle: h.keep(s.Handle), realm: h.share(s.Realm), identity: h.share(identity),
 		latestAccess: s.LatestAccess.UnixMilli(), maxIdle: s.MaxIdleExpiration.UnixMilli(), maxSession: s.MaxSessionExpiration.UnixMilli(),
 	})
 	h.addSignIn(block, &s.SignIn)
+}
+
+// parts of a universal identifier are what its row alone has, and what it shares with others: of most, id=NAME,ou=user,…, all
+// but the name.
+func parts(universalID, username string) (own, identity string) {
+	if identity, is := strings.CutPrefix(universalID, "id="+username); is && strings.HasPrefix(identity, ",") {
+		return "", identity
+	}
+	return universalID, ""
 }
 
 // addSignIn adds that of the last row, and none for those before where it is the first of the block.
@@ -141,7 +159,7 @@ func (h *heldSessions) give() iter.Seq[*session] {
 		for i, block := range h.blocks {
 			h.blocks[i] = nil
 			for j := range block.rows {
-				if !yield(&session{h.session(block, j), h.scan}) {
+				if !yield(&session{h.session(block, j), h.scan, block.logins[j]}) {
 					return
 				}
 			}
@@ -157,8 +175,12 @@ func (h *heldSessions) session(b *sessionBlock, i int) *rest.Session {
 	text := string(b.text[row.username:end])
 	signIn, end := h.signInOf(b, i, end)
 	part := func(begin, end uint32) string { return text[begin-row.username : end-row.username] }
+	username, universalID := part(row.username, row.universalID), part(row.universalID, row.handle)
+	if identity := h.shared[row.identity]; identity != "" {
+		universalID = "id=" + username + identity
+	}
 	return &rest.Session{
-		Username: part(row.username, row.universalID), UniversalID: part(row.universalID, row.handle), Handle: part(row.handle, end), Realm: h.shared[row.realm],
+		Username: username, UniversalID: universalID, Handle: part(row.handle, end), Realm: h.shared[row.realm],
 		LatestAccess: at(row.latestAccess), MaxIdleExpiration: at(row.maxIdle), MaxSessionExpiration: at(row.maxSession), Properties: b.properties[i],
 		SignIn: signIn,
 	}

@@ -20,6 +20,9 @@ func TestHeldSessionsComeBackAsTheyWere(t *testing.T) {
 			s := &rest.Session{Realm: fmt.Sprint("/realm", i/700%3)}
 			if i%3 > 0 { // else it has what a scan of few columns has
 				s.Username, s.UniversalID, s.Handle = fmt.Sprint("user", i), "id=日本,ou=user", fmt.Sprint("shandle:", i*i)
+				if i%4 > 0 {
+					s.UniversalID = fmt.Sprint("id=user", i, []string{"", "x,ou=user", ",ou=user,o=realm"}[i%4-1])
+				}
 				s.LatestAccess = time.Date(2026, 11, 28, 7, 47, 17, i%1000*1e6, time.UTC)
 				s.MaxIdleExpiration = s.LatestAccess.Add(30 * time.Minute)
 				s.MaxSessionExpiration = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -40,12 +43,15 @@ func TestHeldSessionsComeBackAsTheyWere(t *testing.T) {
 				}
 			}
 			want = append(want, s)
-			rows.add(&session{s, of})
+			rows.add(&session{s, of, s.Username})
 		}
 		var got []*rest.Session
 		for row := range rows.give() {
 			if row.scan != of {
 				t.Error("a row has another scan")
+			}
+			if row.login != row.Username {
+				t.Errorf("the login name of %s is %q", row.Username, row.login)
 			}
 			got = append(got, row.Session)
 		}

@@ -3,7 +3,6 @@ package am
 import (
 	"context"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
@@ -91,9 +90,5 @@ func (s *server) product() any {
 	if s.version.Version == "" {
 		return nil
 	}
-	name, _, found := strings.Cut(s.version.FullVersion, " "+s.version.Version)
-	if !found {
-		return "OpenAM"
-	}
-	return name
+	return s.version.Product()
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -76,6 +77,11 @@ func TestDoctorTellsTheTruthOfEverySimulatedDeployment(t *testing.T) {
 		for _, c := range cases {
 			t.Run(strings.TrimSuffix(deployment.Name+"/"+c.step, "/"), func(t *testing.T) {
 				server := connect(t, simulator.Options{Profile: c.profile, Realms: 2, Users: 6, Sessions: 12, Deployments: []string{deployment.Name}})
+				for _, realm := range []string{"/", "/alpha", "/bravo"} {
+					if err := server.ReturnInQueries(realm, rest.SignInProperties...); err != nil {
+						t.Fatal(err)
+					}
+				}
 				useServiceAccount(t, server)
 				for name, value := range c.env {
 					t.Setenv(name, value)

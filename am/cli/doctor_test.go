@@ -57,7 +57,7 @@ func diagnose(t *testing.T, args ...string) diagnosis {
 	return d
 }
 
-var doctorsSteps = []string{"host name", "network", "TLS", "AM", "clock", "sign-in", "API", "version", "realms", "sessions", "list cap", "quota", "identities", "logout"}
+var doctorsSteps = []string{"host name", "network", "TLS", "AM", "clock", "sign-in", "API", "version", "realms", "sessions", "list cap", "quota", "identities", "properties", "logout"}
 
 func TestDoctorFindsEveryProductHealthy(t *testing.T) {
 	for _, c := range []struct {
@@ -66,10 +66,10 @@ func TestDoctorFindsEveryProductHealthy(t *testing.T) {
 		but          map[string]string
 	}{
 		{profile: "openam", api: "sessions 2.0", lines: 3},
-		{profile: "am-5.5", api: "sessions 3.0", lines: 3},
-		{profile: "am-7", api: "sessions 4.0", lines: 3},
-		{profile: "pingam-8.1", api: "sessions 4.0", lines: 3},
-		{profile: "aic", api: "sessions 4.0", lines: 4, but: map[string]string{"list cap": "warning", "quota": "not tried"}},
+		{profile: "am-5.5", api: "sessions 3.0", lines: 3, but: map[string]string{"properties": "warning"}},
+		{profile: "am-7", api: "sessions 4.0", lines: 3, but: map[string]string{"properties": "warning"}},
+		{profile: "pingam-8.1", api: "sessions 4.0", lines: 3, but: map[string]string{"properties": "warning"}},
+		{profile: "aic", api: "sessions 4.0", lines: 4, but: map[string]string{"list cap": "warning", "quota": "not tried", "properties": "warning"}},
 	} {
 		t.Run(c.profile, func(t *testing.T) {
 			stop := simulate(t, c.lines, "--profile", c.profile, "--users", "5", "--sessions", "9")

@@ -29,6 +29,7 @@ type MetricsOptions struct {
 
 	Names    []string // of reports; empty: all
 	Reports  string   // a folder
+	Policy   string   // a file
 	Out      string
 	Listen   string
 	Interval string // a span
@@ -59,6 +60,7 @@ func newMetrics(streams terminal.Streams) *cobra.Command {
 	flags.StringVar(&o.Out, "out", "", "write once to a `file`, atomically")
 	flags.StringVar(&o.Listen, "listen", "", "serve on this `address`: a port is one of 127.0.0.1")
 	flags.StringVar(&o.Interval, "interval", "5m", "with --listen, scan again after this `time`, and later where scans take long or fail")
+	flags.StringVar(&o.Policy, "policy", "", policyUsage)
 	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
 	o.addFlags(flags)
 	return cmd
@@ -81,6 +83,11 @@ func (o *MetricsOptions) run(ctx context.Context, cmd *cobra.Command, streams te
 	if err != nil {
 		return err
 	}
+	policy, err := readPolicy(o.Policy)
+	if err != nil {
+		return err
+	}
+	order.Values = policy.Values(order.Reports)
 	if err := checkOut(o.Out); err != nil {
 		return err
 	}
@@ -144,10 +151,14 @@ func serveMetrics(ctx context.Context, w *workspace.Workspace, order report.Orde
 	paths.Handle("GET /metrics", e)
 	server := &http.Server{Handler: paths, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() {
+		defer close(served)
+		served <- server.Serve(listener)
+	}()
 	defer func() {
 		_ = server.Close() // whoever scrapes tries again
-		<-served
+		for range served { // until it has ended
+		}
 	}()
 	if at, err := netip.ParseAddrPort(listener.Addr().String()); err == nil && !at.Addr().IsLoopback() {
 		w.Notices.Add(fmt.Sprintf("%s can be reached from other machines", at))
@@ -169,6 +180,8 @@ func serveMetrics(ctx context.Context, w *workspace.Workspace, order report.Orde
 		}
 		select {
 		case <-ctx.Done():
+		case err := <-served:
+			return fmt.Errorf("serve metrics: %w", err)
 		case <-time.After(watch.Pause(every, time.Since(began), failures)):
 		}
 	}

@@ -103,7 +103,7 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 	for _, p := range pruned {
 		streams.Notice(o.describe(p))
 		if !p.Ahead.IsZero() {
-			streams.Notice(aheadOfClock(p.Server, p.Ahead))
+			streams.Notice(history.DescribeAhead(p.Server, p.Ahead))
 		}
 	}
 	if len(pruned) == 0 && err == nil {

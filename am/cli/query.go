@@ -23,7 +23,7 @@ type QueryOptions struct {
 
 	AllowWrites bool
 	Attach      []string // name=file
-	History     string   // a file
+	History     string   // a target
 
 	SQL       string // empty: from File, or standard input
 	File      string
@@ -112,7 +112,7 @@ func (o *QueryOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Timing, "timing", false, "print the time taken, the requests sent and the completeness to standard error")
 	o.CSVOptions.addFlags(flags)
 	flags.StringArrayVar(&o.Attach, "attach", nil, "add the tables of an SQLite file, which is only read, as `name=file`: the schema of that name; repeatable")
-	flags.StringVar(&o.History, "history", "", "add the history in a `file` of amsql snapshot, as the schema history")
+	flags.StringVar(&o.History, "history", "", "add the history at a `target` of amsql snapshot --to, as the schema history; default is the one in the user's data folder")
 	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions, set properties and write SQLite files; the flags below bound the first")
 	addEndingFlags(flags, &o.EndingOptions)
 	o.ConnectionOptions.addFlags(flags)
@@ -175,7 +175,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 	if err := attachFiles(cmd, w, o.Attach); err != nil {
 		return err
 	}
-	if err := w.AttachHistory(ctx, o.History); err != nil {
+	if err := w.AttachHistory(ctx, o.History, sql); err != nil {
 		return err
 	}
 	defer w.Abandon()

@@ -158,6 +158,7 @@ type ReportOptions struct {
 	Severity       string // of reports: this one and graver ones
 	Baseline       string // an earlier run in JSON
 	Exceptions     string // a file
+	Policy         string // a file
 	FailOnFindings bool
 }
 
@@ -189,6 +190,7 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 	flags.StringArrayVar(&o.Args, "arg", nil, "give a parameter of the reports its value, as `name=value`; repeatable")
 	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
 	flags.StringVar(&o.Compare, "compare", "", "say what has changed since the run in this `file`, written with --format json")
+	flags.StringVar(&o.Policy, "policy", "", policyUsage)
 	flags.StringVar(&o.Baseline, "baseline", "", "accept the findings of the run in this `file`, written with --format json")
 	flags.StringVar(&o.Exceptions, "exceptions", "", "accept the findings that this `file` lists with a reason and a day; docs/reports.md")
 	flags.BoolVar(&o.FailOnFindings, "fail-on-findings", false, "end with exit status 3 where a report has findings")
@@ -304,7 +306,11 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 	if o.Format == "csv" && len(order.Reports) > 1 {
 		return order, misuse(cmd, "csv takes the rows of one report, and there are %d: run them one by one, or take --format json", len(order.Reports))
 	}
-	order.Version, order.Values = version(), map[string]string{}
+	policy, err := readPolicy(o.Policy)
+	if err != nil {
+		return order, err
+	}
+	order.Version, order.Values = version(), policy.Values(order.Reports)
 	for _, arg := range o.Args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || name == "" {

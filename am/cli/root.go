@@ -26,6 +26,7 @@ var commands = []func(terminal.Streams) *cobra.Command{
 	newExec,
 	newMethods,
 	newReport,
+	newPolicy,
 	newMetrics,
 	newDemo,
 	newSimulate,

@@ -22,6 +22,7 @@ const sessionsPage = "../../docs/sessions.md"
 func TestTheMethodsOfTheDocumentationAreTheData(t *testing.T) {
 	rewrite(t, sessionsPage, func(page []byte) []byte {
 		text := section(t, string(page), "methods", methodsTable())
+		text = section(t, text, "answers", answersTable(t))
 		return []byte(section(t, text, "parameters", parametersTable()))
 	})
 }
@@ -65,6 +66,31 @@ func parametersTable() string {
 	b.WriteString("| Name | Datatype | Description |\n|---|---|---|\n")
 	for _, p := range methods.Parameters {
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", p.Name, p.Type, p.Description)
+	}
+	return b.String()
+}
+
+// answersTable has the columns that methods answer with; those of the same columns stand together.
+func answersTable(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("| Method | Column | Datatype | Description |\n|---|---|---|---|\n")
+	var answers []string
+	of := map[string][]string{}
+	for _, m := range methods.Methods {
+		var rows strings.Builder
+		for _, c := range m.Columns() {
+			if c.Description == "" {
+				t.Errorf("the column %s of %s has no description", c.Name, m.Name)
+			}
+			fmt.Fprintf(&rows, "| | `%s` | `%s` | %s |\n", c.Name, c.Type, c.Description)
+		}
+		if of[rows.String()] == nil {
+			answers = append(answers, rows.String())
+		}
+		of[rows.String()] = append(of[rows.String()], "`"+m.Name+"`")
+	}
+	for _, answer := range answers {
+		b.WriteString("| " + strings.Join(of[answer], ", ") + answer[1:])
 	}
 	return b.String()
 }

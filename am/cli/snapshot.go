@@ -194,18 +194,12 @@ func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.T
 		tell("the snapshot is without " + missing)
 	}
 	if !t.Ahead.IsZero() {
-		tell(aheadOfClock(t.Server, t.Ahead))
+		tell(history.DescribeAhead(t.Server, t.Ahead))
 	}
 	if t.NewKey {
 		tell("the fingerprints are of another key than those before, so that no session is known from earlier snapshots: " +
 			"let all that write to one history have one key (--key-file)")
 	}
-}
-
-// aheadOfClock is what to know of a snapshot of the future.
-func aheadOfClock(server string, at time.Time) string {
-	return fmt.Sprintf("%s: the history has a snapshot of %s, which is ahead of this machine's clock: it was taken where the clock was wrong, "+
-		"or the clock here is; until that time it is not the latest snapshot, and prune keeps it", server, at.UTC().Format(time.DateTime))
 }
 
 // lacks is the error of a snapshot that has less than the server.

@@ -64,6 +64,7 @@ var steps = []step{
 	{"list cap", []string{"sign-in"}, (*examination).listCap, "name the cap as list_cap"},
 	{"quota", []string{"sign-in"}, (*examination).quota, ""},
 	{"identities", []string{"realms"}, (*examination).identities, "see docs/index.md#permissions"},
+	{"properties", []string{"realms"}, (*examination).properties, ""},
 	{"logout", []string{"API"}, (*examination).logout, "try again, and look into AM's logs"},
 }
 

@@ -48,7 +48,7 @@ func TestAStepIsNotTriedWhereOneThatItNeedsHasFailed(t *testing.T) {
 			skipped = append(skipped, f.Step)
 		}
 	}
-	want := []string{"clock", "sign-in", "API", "version", "realms", "sessions", "list cap", "quota", "identities", "logout"}
+	want := []string{"clock", "sign-in", "API", "version", "realms", "sessions", "list cap", "quota", "identities", "properties", "logout"}
 	if !slices.Equal(skipped, want) {
 		t.Errorf("skipped %q, want %q", skipped, want)
 	}
@@ -88,6 +88,33 @@ func TestARootRealmThatIsAlmostFullIsAWarning(t *testing.T) {
 		for f := range doctor.Examine(t.Context(), p) {
 			if f.Step == "list cap" && (f.Status != want || strings.Contains(f.Detail, "realm / has") != (want == doctor.Warning)) {
 				t.Errorf("list cap %d: %+v, want %s", listCap, f, want)
+			}
+		}
+	}
+}
+
+func TestPropertiesOfSignInsThatListsLackAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		profile string
+		listed  map[string][]string // by realm
+		status  doctor.Status
+		detail  string
+	}{
+		{"openam", nil, doctor.OK, "in the token store alone"},
+		{"am-7", nil, doctor.Warning, "lists of 2 realms (/, /alpha) lack authInstant, AuthLevel, AuthType, Service, Host, AMCtxId,"},
+		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties}, doctor.Warning, "lists of 1 realm (/alpha) lack authInstant,"},
+		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": rest.SignInProperties[1:]}, doctor.Warning, "lists of 1 realm (/alpha) lack authInstant, so that"},
+		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": append([]string{"place"}, rest.SignInProperties...)}, doctor.OK, "lists say when, from where"},
+	} {
+		p, sim := target(t, simulator.Options{Profile: c.profile})
+		for realm, names := range c.listed {
+			if err := sim.ReturnInQueries(realm, names...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for f := range doctor.Examine(t.Context(), p) {
+			if f.Step == "properties" && (f.Status != c.status || !strings.Contains(f.Detail, c.detail) || (f.Fix == "") != (c.status == doctor.OK)) {
+				t.Errorf("%s, %v: %+v", c.profile, c.listed, f)
 			}
 		}
 	}

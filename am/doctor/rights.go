@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/dustin/go-humanize/english"
 
@@ -108,6 +109,34 @@ func (e *examination) identities(ctx context.Context) Finding {
 }
 
 const withoutIdentities = "give the account the right (Advanced Identity Cloud: the scope fr:idm:*), or raise the list cap above what any realm has"
+
+// properties looks for what rows say of the sign-in, realm by realm. OpenAM's say nothing.
+func (e *examination) properties(ctx context.Context) Finding {
+	if v, err := e.Client.ServerVersion(ctx); err == nil && v.Product() == "OpenAM" {
+		return ok("OpenAM lists sessions without: when, from where and how strongly they began is in the token store alone")
+	}
+	missing := map[string]bool{}
+	var realms []string
+	for _, realm := range e.targets {
+		listed, err := e.Client.QueryProperties(ctx, realm)
+		if err != nil {
+			return Finding{Status: Skipped, Detail: "not known: " + failed(err).Detail}
+		}
+		lacks := slices.DeleteFunc(slices.Clone(rest.SignInProperties), func(name string) bool { return slices.Contains(listed, name) })
+		for _, name := range lacks {
+			missing[name] = true
+		}
+		if len(lacks) > 0 {
+			realms = append(realms, realm)
+		}
+	}
+	if len(realms) == 0 {
+		return ok("lists say when, from where and how strongly sessions began")
+	}
+	names := slices.DeleteFunc(slices.Clone(rest.SignInProperties), func(name string) bool { return !missing[name] })
+	return warning(fmt.Sprintf("lists of %s (%s) lack %s, so that columns made of them are NULL", english.Plural(len(realms), "realm", ""), some(realms), strings.Join(names, ", ")),
+		"where they are wanted, name them in the realm's Session Property Whitelist Service: see docs/index.md#since-when-and-from-where")
+}
 
 // logout sends an empty list of handles. OpenAM answers {"result":{}} to who may end sessions and 403 to others (16.0.5
 // measured); nothing is named, so nothing can end.

@@ -133,6 +133,9 @@ func (c *cursor) Close() (err error) {
 // RowID tells rows apart where SQLite scans a table more than once for an OR. For an OR within an OR it asks twice.
 func (c *cursor) RowID() (id int64, err error) {
 	defer c.rescue(&err)
+	if file := c.table.file; file != nil && file.rowid {
+		return c.row.(*fileRow).id, nil
+	}
 	if c.id == nil {
 		id = c.ids.of(c)
 		c.id = &id
@@ -155,6 +158,10 @@ func (c *cursor) Column(ctx sqlite3.Context, n int) (err error) {
 	cell := c.table.cell(c.row, n)
 	if cell == nil {
 		return nil // SQLite's default is NULL
+	}
+	if c.table.file != nil {
+		setResult(ctx, cell)
+		return nil
 	}
 	if !c.result(ctx, c.table.columns[n].Type, cell) {
 		column := c.table.columns[n]

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/ext/statement"
 
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -43,6 +40,7 @@ type DB struct {
 
 	now     time.Time // when the last statement was begun, for now() and ago()
 	execute func(context.Context, Call) (Result, error)
+	show    func(context.Context, Show) (Result, error)
 
 	unchanged func(verb string) // told of an UPDATE or a DELETE that changes no row; nil: nobody listens
 
@@ -102,9 +100,7 @@ func (db *DB) Attach(schema string, tables ...table.Table) error {
 		return fmt.Errorf("attach schema %s: %w", schema, err)
 	}
 	for _, t := range tables {
-		for _, c := range t.Columns() {
-			db.known[c.Name] = c
-		}
+		db.Know(t.Columns())
 		if err := db.createTable(schema, t); err != nil {
 			return errors.Join(fmt.Errorf("attach table %s.%s: %w", schema, t.Name(), err), db.conn.Exec(`DETACH `+name))
 		}
@@ -112,6 +108,13 @@ func (db *DB) Attach(schema string, tables ...table.Table) error {
 	db.schemas = append(db.schemas, schema)
 	db.TrustTimes(schema)
 	return nil
+}
+
+// Know notes columns: those of the same names in tables of files hold the same. Attach does so.
+func (db *DB) Know(columns []table.Column) {
+	for _, c := range columns {
+		db.known[c.Name] = c
+	}
 }
 
 // Prefer has names without schema mean the tables of this schema, which is attached. It is not for transactions. A table
@@ -140,39 +143,9 @@ func (db *DB) Prefer(schema string) error {
 	return nil
 }
 
-// lockPatience is how long a query waits for another process that writes to an attached file.
-const lockPatience = time.Minute
-
-// AttachFile adds the tables of an SQLite file, which are only read, under a schema of their own.
-func (db *DB) AttachFile(schema, path string) error {
-	uri := (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "mode=ro"}).String()
-	err := errors.Join(db.conn.BusyTimeout(lockPatience),
-		db.conn.Exec(`ATTACH `+sqlite3.Quote(uri)+` AS `+sqlite3.QuoteIdentifier(schema)))
-	if err != nil {
-		return fmt.Errorf("attach %s: %w", path, err)
-	}
-	if err := db.conn.Exec(`SELECT 1 FROM ` + sqlite3.QuoteIdentifier(schema) + `.sqlite_schema`); err != nil { // SQLite opens it now
-		return errors.Join(fmt.Errorf("attach %s: %w", path, err), db.conn.Exec(`DETACH `+sqlite3.QuoteIdentifier(schema)))
-	}
-	db.schemas = append(db.schemas, schema)
-	return nil
-}
-
 // TrustTimes says that all times in a file's tables are as amsql writes them. Those of other files are read again where they
 // are compared, so that no index of the file helps.
 func (db *DB) TrustTimes(schema string) { db.canonical[strings.ToLower(schema)] = true }
-
-// Define adds a function that gives rows: those of a query, whose parameters (:moment) are the function's, in their order.
-func (db *DB) Define(name, query string) error {
-	err := statement.Register(db.conn) // again does no harm
-	if err == nil {
-		err = db.conn.Exec(`CREATE VIRTUAL TABLE temp.` + sqlite3.QuoteIdentifier(name) + ` USING statement((` + query + `))`)
-	}
-	if err != nil {
-		return fmt.Errorf("define %s: %w", name, err)
-	}
-	return nil
-}
 
 // InTransaction reports whether a BEGIN waits for its COMMIT.
 func (db *DB) InTransaction() bool { return db.conn != nil && !db.conn.GetAutocommit() }

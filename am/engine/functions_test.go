@@ -115,20 +115,20 @@ func TestUTCReadsTimesInAnyForm(t *testing.T) {
 
 func TestADefinedFunctionHasTheRowsOfItsQuery(t *testing.T) {
 	db := open(t, sessions())
-	if err := db.Define("of_user", `select username, latest from am_session where username = :name order by realm`); err != nil {
+	if err := db.Define("of_user", `select username, latest from am_session where username = :name order by realm`, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	want := fmt.Sprint(all(t, db, "select username, latest from am_session where username = 'bjensen' order by realm"))
 	if got := fmt.Sprint(all(t, db, "select * from of_user('bjensen')")); got != want || got == "[]" {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if err := db.Define("of_realm", "select username from am_session where realm = :realm"); err != nil {
+	if err := db.Define("of_realm", "select username from am_session where realm = :realm", "", nil); err != nil {
 		t.Errorf("a second function: %v", err)
 	}
 	if got := fmt.Sprint(all(t, db, "select (select count(*) from of_realm('/bravo')), (select count(*) from of_user('bjensen'))")); got != "[[2 2]]" {
 		t.Errorf("of both functions: %s", got)
 	}
-	if err := db.Define("broken", "select nothing from nowhere"); err == nil {
+	if err := db.Define("broken", "select nothing from nowhere", "", nil); err == nil {
 		t.Error("a query of no table is defined")
 	}
 }

@@ -121,6 +121,11 @@ func (t *virtualTable) canTake(idx *sqlite3.IndexInfo, i int) bool {
 	return t.keys[idx.Constraint[i].Column] && t.isEqual(idx, i)
 }
 
+// comparesLikeFile tells whether a column has a collation that only SQLite knows.
+func (t *virtualTable) comparesLikeFile(column int) bool {
+	return !slices.Contains([]string{"BINARY", nameCollation}, t.collation(column))
+}
+
 // canExcept tells whether the source can leave out a value. One that is not the same for the whole statement, as that of another
 // table's row, would make a scan for each.
 func (t *virtualTable) canExcept(idx *sqlite3.IndexInfo, i int) bool {
@@ -134,7 +139,7 @@ func (t *virtualTable) canExcept(idx *sqlite3.IndexInfo, i int) bool {
 
 // canIndex tells whether an index of ours can use the constraint. SQLite looks up a list itself, which takes one scan.
 func (t *virtualTable) canIndex(idx *sqlite3.IndexInfo, i int) bool {
-	return idx.Constraint[i].Column >= 0 && t.isEqual(idx, i) && !idx.In(i, askForList)
+	return idx.Constraint[i].Column >= 0 && t.isEqual(idx, i) && !idx.In(i, askForList) && !t.comparesLikeFile(idx.Constraint[i].Column)
 }
 
 // isEqual tells whether the constraint is = as a column compares: under NOCASE or RTRIM, it is another condition. Names that

@@ -71,6 +71,9 @@ func (r *Rows) prepare() bool {
 	if isExec(text) {
 		return r.prepareExec()
 	}
+	if isShow(text) {
+		return r.prepareShow()
+	}
 	r.err = r.guard(func() (err error) {
 		r.stmt, r.rest, err = r.db.conn.Prepare(text)
 		return err

@@ -33,7 +33,7 @@ func (t *virtualTable) question(p plan, arg []sqlite3.Value) (q question, err er
 			q.Except = append(q.Except, table.Qual{Column: column.Name, Values: []any{arg[i].Text()}})
 			continue
 		}
-		values, all, err := equals(key, arg[i], column.Type)
+		values, all, err := t.equals(key, arg[i])
 		switch {
 		case err != nil:
 			return q, err
@@ -66,8 +66,13 @@ func limit(p plan, arg []sqlite3.Value) int64 {
 	return max(0, n)
 }
 
-// equals lists what a column of the type can hold that a condition means, unless it cannot tell all.
-func equals(key planKey, arg sqlite3.Value, as table.Type) (values []any, all bool, err error) {
+// equals lists what the column can hold that a condition means, unless it cannot tell all.
+func (t *virtualTable) equals(key planKey, arg sqlite3.Value) (values []any, all bool, err error) {
+	as := t.columns[key.column].Type
+	equal := equal
+	if t.file != nil {
+		equal = equalInFile
+	}
 	if !key.list {
 		value, can := equal(arg, as)
 		return appendValue(nil, value), can, nil
@@ -111,6 +116,20 @@ func equal(v sqlite3.Value, as table.Type) (value any, can bool) {
 		return nil, true
 	}
 	return fromNumber(v, as), true
+}
+
+// equalInFile is the same for a column of a file, which may hold anything: texts among numbers, and numbers among texts. What
+// it does not tell, SQLite finds among all rows.
+func equalInFile(v sqlite3.Value, as table.Type) (value any, can bool) {
+	switch kind := v.Type(); {
+	case kind == sqlite3.NULL:
+		return nil, true
+	case kind == sqlite3.TEXT && as == table.Text:
+		return v.Text(), true
+	case kind == sqlite3.INTEGER && as == table.Integer:
+		return v.Int64(), true
+	}
+	return nil, false
 }
 
 func fromText(v sqlite3.Value, as table.Type) any {

@@ -28,6 +28,7 @@ type virtualTable struct {
 	primary uint64       // the columns of the primary key, as bits; 0 where rows have none
 	needed  uint64       // the columns that changes need beside them
 	changes *transaction // nil while none is under way
+	file    *fileTable   // the source, where it is one
 }
 
 func (db *DB) createModule() error {
@@ -58,6 +59,7 @@ func (db *DB) createModule() error {
 
 func (db *DB) createTable(schema string, source table.Table) error {
 	t := &virtualTable{db: db, number: len(db.tables), schema: schema, source: source, columns: source.Columns(), keys: map[int]bool{}}
+	t.file, _ = source.(*fileTable)
 	for _, key := range source.Keys() {
 		i := t.column(key)
 		if i < 0 {
@@ -115,12 +117,19 @@ func (t *virtualTable) declaration() string { return "CREATE TABLE x" + t.column
 func (t *virtualTable) columnList() string {
 	declared := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		declared[i] = sqlite3.QuoteIdentifier(c.Name) + " " + declarations[c.Type] + " COLLATE " + t.collation(i)
+		kind := declarations[c.Type]
+		if t.file != nil {
+			kind = t.file.declared[i]
+		}
+		declared[i] = sqlite3.QuoteIdentifier(c.Name) + " " + kind + " COLLATE " + t.collation(i)
 	}
 	return "(" + strings.Join(declared, ", ") + ")"
 }
 
 func (t *virtualTable) collation(column int) string {
+	if t.file != nil && column >= 0 {
+		return t.file.collates[column]
+	}
 	if t.isFolded(column) {
 		return nameCollation
 	}
@@ -160,5 +169,8 @@ func (t *virtualTable) Open() (sqlite3.VTabCursor, error) {
 
 // cell is a row's cell as SQL has it.
 func (t *virtualTable) cell(row any, column int) any {
+	if t.file != nil {
+		return t.file.Cell(row, column)
+	}
 	return t.columns[column].Encode(t.source.Cell(row, column))
 }

@@ -161,6 +161,10 @@ func keepsSnapshots(t *testing.T, target string) {
 		t.Errorf("snapshots %v, want %v", got, want)
 	}
 	sees(before{key: "fingerprint_key 0"})
+	copied, err := Copy(ctx, target, filepath.Join(t.TempDir(), "copy.db"), "select * from am_session_history")
+	if err != nil || copied.Snapshots != 3 || copied.Rows != 3*(rowsPerSnapshot+2) {
+		t.Errorf("copied are %+v, %v", copied, err)
+	}
 	bucket := store.(*bucketStore).bucket
 	must(t, bucket.remove(ctx, "history/"+want[2].folder(inventory.Shard{})+snapshotFile)) // as a removal does that is killed
 	must(t, bucket.remove(ctx, "history/nothing"))

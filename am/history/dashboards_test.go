@@ -40,6 +40,10 @@ func TestDashboards(t *testing.T) {
 	must(t, err)
 	foreign := newPostgres(t, server, "fdw")
 	asForeign(t, database, foreign)
+	for _, k := range []kept{database, foreign} {
+		_, err := connectPostgres(t, k.target).Exec(t.Context(), readFile(t, dashboards+"findings.sql"))
+		must(t, err)
+	}
 	for _, k := range []struct {
 		name string
 		kept
@@ -88,7 +92,7 @@ func plant(t *testing.T, k kept) (findings map[string]string) {
 	must(t, err)
 	return map[string]string{
 		"whole": "error /bravo", "quota": "alarm /alpha", "idle": "alarm /alpha", "administrators": "alarm /", "disabled": "alarm /alpha", "deleted": "alarm /alpha", "several_realms": "alarm /alpha",
-		"services": "alarm /alpha", "limits": "ok /alpha", "client_side": "ok /alpha",
+		"services": "alarm /alpha", "limits": "alarm /alpha", "client_side": "ok /alpha",
 	}
 }
 

@@ -43,7 +43,10 @@ func simulated(t *testing.T, o simulator.Options, config connection.Config) (*si
 	o.Clock = func() time.Time { return noon }
 	server, err := simulator.New(o)
 	must(t, err)
-	listening := httptest.NewServer(server)
+	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", noon.UTC().Format(http.TimeFormat))
+		server.ServeHTTP(w, r)
+	}))
 	t.Cleanup(listening.Close)
 	admin, _ := server.Admin()
 	session, err := server.Login("/", admin)
@@ -172,8 +175,11 @@ func askEngine(t testing.TB, path, sql string) (lines []string) {
 	must(t, err)
 	defer func() { must(t, db.Close()) }()
 	db.TrustTimes("history")
+	for _, source := range am.Tables(nil) {
+		db.Know(source.Columns())
+	}
 	must(t, db.AttachFile("history", path))
-	must(t, db.Define("am_session_at", SessionAt))
+	must(t, db.Define("am_session_at", SessionAt, "", nil))
 	rows, err := db.Query(t.Context(), sql)
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)

@@ -30,11 +30,22 @@ type Pruned struct {
 	Ahead         time.Time // the latest of those kept that are ahead of the clock, the zero time where none is
 }
 
+// compareIDs orders snapshots by their servers and times.
+func compareIDs(a, b snapshotID) int {
+	return cmp.Or(cmp.Compare(a.server, b.server), a.at.Compare(b.at))
+}
+
 // Tolerance is how far ahead of the clock a snapshot may be, as the clocks of several machines differ.
 const Tolerance = time.Minute
 
 // ahead reports whether a snapshot is of the future: it was taken where a clock was ahead.
 func (id snapshotID) ahead(now time.Time) bool { return id.at.After(now.Add(Tolerance)) }
+
+// DescribeAhead is what to know of a snapshot of the future.
+func DescribeAhead(server string, at time.Time) string {
+	return fmt.Sprintf("%s: the history has a snapshot of %s, which is ahead of this machine's clock: it was taken where the clock was wrong, "+
+		"or the clock here is; until that time it is not the latest snapshot, and prune keeps it", server, at.UTC().Format(time.DateTime))
+}
 
 // Prune removes the snapshots that the retention does not keep and gives their space back: all of them or none, except from a
 // Parquet dataset, where they go one by one. On a dry run it only reports which. These stay, whatever their age: the latest
@@ -56,7 +67,7 @@ func Prune(ctx context.Context, store Store, r Retention, now time.Time, dryRun 
 // split divides snapshots. What is the first of its hour or day stays the first when others go, so that it does not matter
 // how often a history is pruned.
 func (r Retention) split(all []listed, now time.Time) (kept, removed []snapshotID) {
-	slices.SortFunc(all, func(a, b listed) int { return cmp.Or(cmp.Compare(a.server, b.server), a.at.Compare(b.at)) })
+	slices.SortFunc(all, func(a, b listed) int { return compareIDs(a.snapshotID, b.snapshotID) })
 	latest := map[snapshotID]bool{}
 	for _, s := range latestSnapshots(all, now) {
 		latest[s] = true

@@ -28,6 +28,14 @@ var (
 	SessionAt string
 )
 
+// KnownAt is the query for what am_session_at(moment) goes by: of each server the snapshot before, NULL where there is none,
+// the first snapshot, and the time.
+const KnownAt = `select server, max(case when taken_at <= t then taken_at end), min(taken_at), t
+from "history file".snapshot, (select coalesce(utc(:moment), now()) as t) group by server order by server`
+
+// Ahead is the query for the servers that have snapshots ahead of the clock, and the latest of these.
+const Ahead = `select server, max(taken_at) from "history file".snapshot where taken_at > strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 minute') group by server`
+
 // A dialect is what stores write differently.
 type dialect struct {
 	types  map[table.Type]string

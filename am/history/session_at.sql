@@ -11,13 +11,13 @@ from (
   select s.server, s.session, max(s.taken_at) as taken_at
   from (
     select server, realm, max(case when completeness <> 'cut' then taken_at end) as proven
-    from history.merged_session_scan
+    from "history file".merged_session_scan
     where taken_at <= coalesce(utc(:moment), now())
     group by server, realm
   ) p
-    join history.session s on s.server = p.server and s.realm = p.realm
+    join "history file".session s on s.server = p.server and s.realm = p.realm
       and s.taken_at >= coalesce(p.proven, '') and s.taken_at <= coalesce(utc(:moment), now())
   where s.max_session_expiration_time is null or s.max_session_expiration_time > coalesce(utc(:moment), now())
   group by s.server, s.session
 ) l
-  join history.session s on s.server = l.server and s.taken_at = l.taken_at and s.session = l.session
+  join "history file".session s on s.server = l.server and s.taken_at = l.taken_at and s.session = l.session

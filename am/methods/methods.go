@@ -13,27 +13,28 @@ import (
 )
 
 var sessionColumns = []table.Column{
-	{Name: "username", Type: table.Text},
-	{Name: "realm", Type: table.Text},
-	{Name: "universal_id", Type: table.Text},
-	{Name: "session_handle", Type: table.Text},
-	{Name: "latest_access_time", Type: table.Timestamp},
-	{Name: "max_idle_expiration_time", Type: table.Timestamp},
-	{Name: "max_session_expiration_time", Type: table.Timestamp},
-	{Name: "properties", Type: table.JSON},
+	{Name: "username", Type: table.Text, Description: "Name of the user, as am_session shows it."},
+	{Name: "realm", Type: table.Text, Description: "Full path of the realm."},
+	{Name: "universal_id", Type: table.Text, Description: "AM's universal identifier of the user (a DN)."},
+	{Name: "session_handle", Type: table.Text, Description: "Handle by which an administrator ends the session."},
+	{Name: "latest_access_time", Type: table.Timestamp, Description: "When the session was last used, in UTC."},
+	{Name: "max_idle_expiration_time", Type: table.Timestamp, Description: "When the session ends unless it is used before, in UTC."},
+	{Name: "max_session_expiration_time", Type: table.Timestamp, Description: "When the session ends at the latest, in UTC."},
+	{Name: "properties", Type: table.JSON, Description: "Properties of the session: an object of strings."},
 }
 
-var propertyColumns = []table.Column{{Name: "name", Type: table.Text}, {Name: "value", Type: table.Text}}
+var propertyColumns = []table.Column{{Name: "name", Type: table.Text, Description: "Name of the property."},
+	{Name: "value", Type: table.Text, Description: "Value of the property; NULL where it is not set."}}
 
 // OutcomeColumns are those of [OutcomeRows].
 var OutcomeColumns = []table.Column{
-	{Name: "username", Type: table.Text},
-	{Name: "realm", Type: table.Text},
-	{Name: "outcome", Type: table.Text},
-	{Name: "reason", Type: table.Text},
-	{Name: "session_handle", Type: table.Text},
-	{Name: "connection", Type: table.Text},
-	{Name: "base_url", Type: table.Text},
+	{Name: "username", Type: table.Text, Description: "Name of the user, as am_session shows it."},
+	{Name: "realm", Type: table.Text, Description: "Full path of the realm."},
+	{Name: "outcome", Type: table.Text, Description: "What became of the session: `ended`, `already gone`, `not found`, `still listed`, `refused` or `unknown`; `planned` in a dry run."},
+	{Name: "reason", Type: table.Text, Description: "Why, where the session was not ended."},
+	{Name: "session_handle", Type: table.Text, Description: "Handle by which an administrator ends the session."},
+	{Name: "connection", Type: table.Text, Description: "Name of the connection."},
+	{Name: "base_url", Type: table.Text, Description: "Address of the server."},
 }
 
 // Methods are all methods, in the order of the documentation.
@@ -75,7 +76,10 @@ var Methods = []*Method{
 		Description: "Tells whether a token is valid, and its session's UID. Where AM cannot do so without resetting the idle time, getSessionInfo answers, without a UID.",
 		Effects:     "none: it goes with refresh=false",
 		columns: []table.Column{
-			{Name: "valid", Type: table.Boolean}, {Name: "session_uid", Type: table.Text}, {Name: "username", Type: table.Text}, {Name: "realm", Type: table.Text},
+			{Name: "valid", Type: table.Boolean, Description: "Whether the token is that of a live session."},
+			{Name: "session_uid", Type: table.Text, Description: "Identifier of the session that AM gives to validate; NULL where the version has none."},
+			{Name: "username", Type: table.Text, Description: "Name of the user, as am_session shows it."},
+			{Name: "realm", Type: table.Text, Description: "Full path of the realm."},
 		}, run: validate,
 	},
 	{
@@ -83,8 +87,13 @@ var Methods = []*Method{
 		Description: "Resets the idle time of a session and tells its limits. AM obeys once a minute (Latest Access Time Update Frequency).",
 		Effects:     "resets the session's idle time",
 		columns: []table.Column{
-			{Name: "valid", Type: table.Boolean}, {Name: "username", Type: table.Text}, {Name: "realm", Type: table.Text}, {Name: "idle_time", Type: table.Integer},
-			{Name: "max_idle_minutes", Type: table.Integer}, {Name: "max_session_minutes", Type: table.Integer}, {Name: "seconds_left", Type: table.Integer},
+			{Name: "valid", Type: table.Boolean, Description: "Whether the token is that of a live session."},
+			{Name: "username", Type: table.Text, Description: "Name of the user, as am_session shows it."},
+			{Name: "realm", Type: table.Text, Description: "Full path of the realm."},
+			{Name: "idle_seconds", Type: table.Integer, Description: "How long the session has been idle, in seconds."},
+			{Name: "max_idle_minutes", Type: table.Integer, Description: "How long the session may be idle, in minutes."},
+			{Name: "max_session_minutes", Type: table.Integer, Description: "How long the session may last, in minutes."},
+			{Name: "seconds_left", Type: table.Integer, Description: "How long the session lasts unless it idles, in seconds."},
 		}, run: refresh,
 	},
 	{
@@ -139,7 +148,7 @@ func sessionRow(s *rest.Session) []any {
 	return row
 }
 
-var infoColumns = append([]table.Column{{Name: "valid", Type: table.Boolean}}, sessionColumns...)
+var infoColumns = append([]table.Column{{Name: "valid", Type: table.Boolean, Description: "Whether the token is that of a live session."}}, sessionColumns...)
 
 func sessionInfo(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
 	info, err := e.Client.SessionInfo(ctx, args.one("token_id"))

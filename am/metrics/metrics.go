@@ -220,9 +220,9 @@ func (d distribution) histogram(cells []any) prometheus.Metric {
 	}
 	buckets := map[float64]uint64{}
 	for i, bound := range d.bounds {
-		buckets[bound] = uint64(number(cells[4+i])) //nolint:gosec // a count
+		buckets[bound] = uint64(number(cells[4+i]))
 	}
-	return prometheus.MustNewConstHistogram(d.desc, uint64(number(cells[2])), float64(number(cells[3])), buckets, fmt.Sprint(cells[0]), fmt.Sprint(cells[1])) //nolint:gosec // as above
+	return prometheus.MustNewConstHistogram(d.desc, uint64(number(cells[2])), float64(number(cells[3])), buckets, fmt.Sprint(cells[0]), fmt.Sprint(cells[1]))
 }
 
 // counted are metrics that were counted once.

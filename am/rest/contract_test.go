@@ -77,6 +77,7 @@ var contract = []struct {
 	{name: "a token that the server fails at is invalid", check: aTokenThatTheServerFailsAtIsInvalid},
 	{name: "properties by name at 1.2", check: propertiesByNameAt12},
 	{name: "a realm without a session service has the global limits", check: aRealmWithoutASessionServiceHasTheGlobalLimits, apart: true},
+	{name: "a cookie beats a header", check: aCookieBeatsAHeader, apart: true},
 }
 
 func TestContractOnTheSimulator(t *testing.T) {

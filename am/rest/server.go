@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"strings"
 )
 
 // ServerInfo is what AM reports without a login.
@@ -29,6 +30,15 @@ type ServerVersion struct {
 	FullVersion string `json:"fullVersion"` // AM and PingAM
 	Revision    string `json:"revision"`
 	Date        string `json:"date"`
+}
+
+// Product is what the server calls itself. OpenAM gives no name, and is known by that.
+func (v *ServerVersion) Product() string {
+	name, _, found := strings.Cut(v.FullVersion, " "+v.Version)
+	if !found {
+		return "OpenAM"
+	}
+	return name
 }
 
 // ServerVersion asks serverinfo/version. Needs an administrator.

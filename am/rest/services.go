@@ -99,3 +99,21 @@ func (c *Client) ClientSideSessions(ctx context.Context, realm string) (*bool, e
 	}, &reply)
 	return reply.General.StatelessSessionsEnabled, err
 }
+
+// QueryProperties are the session properties that the rows of a query have in a realm: none where its Session Property
+// Whitelist has no such list, or where it has no whitelist, which is what OpenAM and a realm as created say.
+//
+// Source: PingAM 8.1, Entity reference, SessionPropertyWhiteList.
+func (c *Client) QueryProperties(ctx context.Context, realm string) ([]string, error) {
+	var reply struct {
+		InQueries []string `json:"whitelistedQueryProperties"`
+	}
+	err := c.send(ctx, call{
+		what: "reading the Session Property Whitelist of realm " + realmName(realm), method: http.MethodGet,
+		path: realmPath(realm) + "/realm-config/services/amSessionPropertyWhitelist", version: "1.0", safe: true,
+	}, &reply)
+	if IsNotFound(err) {
+		return nil, nil
+	}
+	return reply.InQueries, err
+}

@@ -104,12 +104,12 @@ func connectionChoices(s *shell, _ string) (choices []choice) {
 }
 
 func inspectChoices(s *shell, begin string) (choices []choice) {
-	for _, t := range s.catalog(context.Background()) {
+	for _, t := range s.Catalog(context.Background()) {
 		switch {
-		case strings.Contains(begin, ".") && t.schema != "":
-			choices = append(choices, choice{t.schema + "." + t.name, t.description, "tables"})
-		case t.schema == s.First || t.schema == "":
-			choices = append(choices, choice{t.name, t.description, "tables"})
+		case strings.Contains(begin, ".") && t.Schema != "":
+			choices = append(choices, choice{t.Schema + "." + t.Name, t.Description, "tables"})
+		case t.Schema == s.First || t.Schema == "":
+			choices = append(choices, choice{t.Name, t.Description, "tables"})
 		}
 	}
 	return choices
@@ -123,59 +123,35 @@ func helpChoices(*shell, string) (choices []choice) {
 }
 
 func (s *shell) listTables(ctx context.Context, connection string) error {
-	var rows [][]any
-	for _, t := range s.catalog(ctx) {
-		if connection == "" || strings.EqualFold(t.schema, connection) {
-			rows = append(rows, []any{t.schema, t.name, t.description})
-		}
+	tables, err := s.ListTables(ctx, connection)
+	if err != nil {
+		return err
 	}
-	if rows == nil {
-		return s.noConnection(connection)
-	}
-	return s.PrintCells([]table.Column{{Name: "connection"}, {Name: "table"}, {Name: "description"}}, rows, "table")
-}
-
-func (s *shell) noConnection(name string) error {
-	if len(s.Schemas) == 0 {
-		return workspace.Usage("%s", "there is no connection: "+workspace.HowToConnect)
-	}
-	var names []string
-	for _, schema := range s.Schemas {
-		names = append(names, schema.Name)
-	}
-	return fmt.Errorf("there is no connection %s, only %s", name, strings.Join(names, ", "))
+	return s.PrintCells(tables.Columns, tables.Rows, "table")
 }
 
 func (s *shell) inspect(ctx context.Context, name string) error {
-	t, ok := s.find(ctx, name)
-	if !ok {
-		return fmt.Errorf("there is no table %s; .tables lists them", name)
+	t, columns, err := s.Describe(ctx, name)
+	if err != nil {
+		return err
 	}
-	var rows [][]any
-	for _, c := range t.columns {
-		key := ""
-		if slices.Contains(t.keys, c.Name) {
-			key = "=, in"
-		}
-		rows = append(rows, []any{c.Name, c.Type.String(), key, c.Description})
+	if t.Description != "" {
+		fmt.Fprintf(s.Streams.Out, "%s\n", t.Description)
 	}
-	if t.description != "" {
-		fmt.Fprintf(s.Streams.Out, "%s\n", t.description)
-	}
-	return s.PrintCells([]table.Column{{Name: "column"}, {Name: "type"}, {Name: "key"}, {Name: "description"}}, rows, "table")
+	return s.PrintCells(columns.Columns, columns.Rows, "table")
 }
 
 func (s *shell) showSchema(ctx context.Context, name string) error {
-	tables := s.catalog(ctx)
+	tables := s.Catalog(ctx)
 	if name != "" {
-		t, ok := s.find(ctx, name)
+		t, ok := s.Find(ctx, name)
 		if !ok {
 			return fmt.Errorf("there is no table %s; .tables lists them", name)
 		}
-		tables = []describedTable{t}
+		tables = []workspace.DescribedTable{t}
 	}
 	for _, t := range tables {
-		if name != "" || t.schema == s.First || t.schema == "" {
+		if name != "" || t.Schema == s.First || t.Schema == "" {
 			fmt.Fprintf(s.Streams.Out, "%s\n", createTable(t))
 		}
 	}
@@ -183,14 +159,14 @@ func (s *shell) showSchema(ctx context.Context, name string) error {
 }
 
 // createTable is the table as a statement that would make one like it.
-func createTable(t describedTable) string {
-	columns := make([]string, len(t.columns))
-	for i, c := range t.columns {
+func createTable(t workspace.DescribedTable) string {
+	columns := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
 		columns[i] = "  " + terminal.Visible(c.Name) + " " + c.Type.String()
 	}
-	name := t.name
-	if t.schema != "" {
-		name = t.schema + "." + name
+	name := t.Name
+	if t.Schema != "" {
+		name = t.Schema + "." + name
 	}
 	return "create table " + terminal.Visible(name) + " (\n" + strings.Join(columns, ",\n") + "\n);"
 }
@@ -261,7 +237,7 @@ func (s *shell) listConnections(context.Context, string) error {
 		rows = append(rows, []any{schema.Name, strings.Join(addresses, ", "), schema.Name == s.First})
 	}
 	if rows == nil {
-		return s.noConnection("")
+		return s.NoConnection("")
 	}
 	return s.PrintCells([]table.Column{{Name: "connection"}, {Name: "address"}, {Name: "in_use", Type: table.Boolean}}, rows, "table")
 }
@@ -269,7 +245,7 @@ func (s *shell) listConnections(context.Context, string) error {
 func (s *shell) use(_ context.Context, name string) error {
 	i := slices.IndexFunc(s.Schemas, func(c workspace.Schema) bool { return strings.EqualFold(c.Name, name) })
 	if i < 0 {
-		return s.noConnection(name)
+		return s.NoConnection(name)
 	}
 	name = s.Schemas[i].Name
 	if err := s.AttachNamed(name); err != nil {

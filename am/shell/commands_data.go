@@ -22,7 +22,7 @@ func (s *shell) loadCSV(ctx context.Context, argument string) error {
 }
 
 func (s *shell) attachHistory(ctx context.Context, path string) error {
-	return s.AttachHistory(ctx, path)
+	return s.AttachHistory(ctx, path, "")
 }
 
 // param sets a parameter of the SQL that follows, forgets it, or lists all.

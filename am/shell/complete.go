@@ -162,17 +162,17 @@ func parameterChoices(method string) (choices []choice) {
 
 // completeMember completes behind a dot: the tables of a schema, the columns of a table or of an alias.
 func (s *shell) completeMember(name, statement string) (choices []choice) {
-	for _, t := range s.catalog(context.Background()) {
-		if strings.EqualFold(t.schema, name) {
-			choices = append(choices, choice{t.name, t.description, "tables"})
+	for _, t := range s.Catalog(context.Background()) {
+		if strings.EqualFold(t.Schema, name) {
+			choices = append(choices, choice{t.Name, t.Description, "tables"})
 		}
 	}
 	if choices != nil {
 		return choices
 	}
 	for _, t := range s.named(statement) {
-		alias := regexp.MustCompile(`(?i)\b` + t.name + `\s+(as\s+)?` + regexp.QuoteMeta(name) + `\b`)
-		if strings.EqualFold(t.name, name) || alias.MatchString(statement) {
+		alias := regexp.MustCompile(`(?i)\b` + t.Name + `\s+(as\s+)?` + regexp.QuoteMeta(name) + `\b`)
+		if strings.EqualFold(t.Name, name) || alias.MatchString(statement) {
 			choices = append(choices, columnChoices(t)...)
 		}
 	}
@@ -180,18 +180,18 @@ func (s *shell) completeMember(name, statement string) (choices []choice) {
 }
 
 // named are the tables that the statement names, one of a name.
-func (s *shell) named(statement string) (tables []describedTable) {
-	for _, t := range s.catalog(context.Background()) {
-		known := slices.ContainsFunc(tables, func(other describedTable) bool { return other.name == t.name })
-		if !known && workspace.IsWordOf(statement, t.name) {
+func (s *shell) named(statement string) (tables []workspace.DescribedTable) {
+	for _, t := range s.Catalog(context.Background()) {
+		known := slices.ContainsFunc(tables, func(other workspace.DescribedTable) bool { return other.Name == t.Name })
+		if !known && workspace.IsWordOf(statement, t.Name) {
 			tables = append(tables, t)
 		}
 	}
 	return tables
 }
 
-func columnChoices(t describedTable) (choices []choice) {
-	for _, c := range t.columns {
+func columnChoices(t workspace.DescribedTable) (choices []choice) {
+	for _, c := range t.Columns {
 		choices = append(choices, choice{c.Name, c.Type.String(), "columns"})
 	}
 	return choices
@@ -199,9 +199,9 @@ func columnChoices(t describedTable) (choices []choice) {
 
 // tableChoices are the tables that need no schema, and the schemas.
 func (s *shell) tableChoices() (choices []choice) {
-	for _, t := range s.catalog(context.Background()) {
-		if t.schema == s.First || t.schema == "" {
-			choices = append(choices, choice{t.name, t.description, "tables"})
+	for _, t := range s.Catalog(context.Background()) {
+		if t.Schema == s.First || t.Schema == "" {
+			choices = append(choices, choice{t.Name, t.Description, "tables"})
 		}
 	}
 	for _, schema := range s.Schemas {

@@ -25,7 +25,7 @@ func (s *shell) watch(ctx context.Context, argument string) error {
 	}
 	i := slices.IndexFunc(s.Schemas, func(c workspace.Schema) bool { return c.Name == s.First })
 	if i < 0 {
-		return s.noConnection("")
+		return s.NoConnection("")
 	}
 	paged := s.Streams.Out
 	s.Streams.Out = s.pager.screen.Out

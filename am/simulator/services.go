@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -232,6 +233,23 @@ var realmWhitelist = realmService{
 		return nil
 	},
 	drop: func(_ *exchange, r *realm) { r.whitelist = nil },
+}
+
+// ReturnInQueries makes the rows of a realm's lists have session properties, as a PUT to its whitelist service does. OpenAM's never have any.
+func (s *Server) ReturnInQueries(path string, names ...string) error {
+	r := s.directory.realm(path)
+	if r == nil {
+		return fmt.Errorf("simulator: no realm %s", path)
+	}
+	s.directory.change(func() {
+		if r.whitelist == nil {
+			r.whitelist = &whitelist{names: s.profile.whitelist}
+		}
+		if s.profile.allSessions {
+			r.whitelist.inQueries = append([]string{}, names...)
+		}
+	})
+	return nil
 }
 
 // authenticationConfig answers at /realm-config/authentication, of which only the place of sessions is simulated.

@@ -51,7 +51,7 @@ func newWorld(t *testing.T, o simulator.Options, config connection.Config, sql s
 	w.LogRequests(false)
 	listening := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		answer.Header().Set("Date", o.Clock().UTC().Format(http.TimeFormat))
-		w.Server.ServeHTTP(answer, r)
+		w.ServeHTTP(answer, r)
 	}))
 	t.Cleanup(listening.Close)
 	url := listening.URL + w.ContextPath()

@@ -3,26 +3,124 @@ package workspace
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/amsql/steampipe-plugin-am/am/history"
 )
 
-// AttachHistory adds a history under a schema of its name, to be read.
-func (w *Workspace) AttachHistory(ctx context.Context, path string) error {
-	if path == "" {
+// DefaultHistory stands for the history that amsql snapshot makes where it is told no other.
+const DefaultHistory = "default"
+
+// AttachHistory adds the history at a target under a schema of its name, to be read: an SQLite file as it is, of others a copy
+// of what the SQL needs; of no SQL, "", everything.
+func (w *Workspace) AttachHistory(ctx context.Context, target, sql string) error {
+	if target == "" {
 		return nil
 	}
-	if _, err := os.Stat(path); err != nil {
-		return Usage("--history: %v; amsql snapshot makes one", err)
-	}
-	err := history.CheckSQLite(ctx, path)
+	path, err := w.historyFile(ctx, target, sql)
 	if err == nil {
 		w.DB.TrustTimes("history")
-		err = cmp.Or(w.DB.AttachFile("history", path), w.DB.Define("am_session_at", history.SessionAt))
+		err = cmp.Or(history.CheckSQLite(ctx, path), w.DB.AttachFile("history", path),
+			w.DB.Define("am_session_at", history.SessionAt, history.KnownAt, w.tellKnown))
 	}
-	if err != nil {
+	if err == nil {
+		err = w.tellAhead(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
 		return Usage("--history: %v", err)
 	}
-	return nil
+	return err
+}
+
+// historyFile is the SQLite file that has the history.
+func (w *Workspace) historyFile(ctx context.Context, target, sql string) (path string, err error) {
+	if target == DefaultHistory {
+		folder, err := history.Folder()
+		if err != nil {
+			return "", fmt.Errorf("%w, or give a target", err)
+		}
+		target = filepath.Join(folder, "history.db")
+	}
+	if local := history.LocalPath(target); local != "" {
+		if _, err := os.Stat(local); errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%w; amsql snapshot makes one", err)
+		}
+	}
+	if !history.IsCopied(target) {
+		return target, nil
+	}
+	if w.copied != "" {
+		return "", errors.New("there is a history already")
+	}
+	if w.copied, err = os.MkdirTemp("", "amsql-history-*"); err != nil {
+		return "", fmt.Errorf("make a folder for a copy of the history (TMPDIR says where): %w", err)
+	}
+	start := time.Now()
+	path = filepath.Join(w.copied, "history.db")
+	copied, err := history.Copy(ctx, target, path, sql)
+	if err == nil {
+		w.Notices.Add(fmt.Sprintf("%s of the history copied to be asked: %s rows, %s, in %s", english.Plural(copied.Snapshots, "snapshot", ""),
+			humanize.Comma(copied.Rows), humanize.Bytes(uint64(copied.Bytes)), time.Since(start).Round(100*time.Millisecond)))
+	}
+	return path, err
+}
+
+// tellKnown says which snapshots answer a question about a time, and how old they were then. Before the first there is no answer.
+func (w *Workspace) tellKnown(servers [][]string) error {
+	const server, before, first, moment = 0, 1, 2, 3
+	answered := false
+	for _, s := range servers {
+		if s[before] == "" {
+			w.Notices.Add(fmt.Sprintf("am_session_at: nothing is known of %s at %s: its first snapshot is of %s", s[server], s[moment], s[first]))
+			continue
+		}
+		answered = true
+		w.Notices.Add(fmt.Sprintf("am_session_at: %s by the snapshot of %s, %s before", s[server], s[before], apart(s[before], s[moment])))
+	}
+	switch {
+	case answered:
+		return nil
+	case len(servers) == 0:
+		return errors.New("am_session_at: the history has no snapshot: amsql snapshot takes one")
+	}
+	earliest := servers[0]
+	for _, s := range servers {
+		if s[first] < earliest[first] {
+			earliest = s
+		}
+	}
+	return fmt.Errorf("am_session_at: nothing is known of %s: the first snapshot is of %s", earliest[moment], earliest[first])
+}
+
+// apart is the time between two times of SQL.
+func apart(a, b string) time.Duration {
+	from, _ := time.Parse(time.DateTime, a) // which takes a fraction, too
+	to, _ := time.Parse(time.DateTime, b)
+	return to.Sub(from).Round(time.Second)
+}
+
+// tellAhead names snapshots of the future.
+func (w *Workspace) tellAhead(ctx context.Context) error {
+	rows, err := w.DB.Query(ctx, history.Ahead)
+	if err != nil {
+		return err
+	}
+	for rows.Next() { //nolint:contextcheck // the rows have theirs
+		server, _ := rows.Values()[0].(string)
+		at, _ := rows.Values()[1].(string)
+		ahead, err := time.Parse(time.DateTime, at)
+		if err != nil {
+			return cmp.Or(rows.Close(), err) //nolint:contextcheck // as above
+		}
+		w.Notices.Add(history.DescribeAhead(server, ahead))
+	}
+	return cmp.Or(rows.Err(), rows.Close()) //nolint:contextcheck // as above
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
@@ -39,6 +41,7 @@ type Workspace struct {
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
 	files   []string // names of schemas
+	copied  string   // the folder with the copy of a history, which goes with the workspace
 	asking  sync.Mutex
 	waiting []Schema // more than SQLite has room for, until a statement names them
 	cost    cost
@@ -67,11 +70,15 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	if w.DB, err = engine.Open(ctx); err != nil {
 		return nil, err
 	}
+	for _, t := range am.Tables(nil) {
+		w.DB.Know(t.Columns())
+	}
 	w.Ask = w.askLine
 	host := w.host()
 	host.Shard = o.Shard
 	w.DB.HandleExec(w.exec)
 	w.DB.OnUnchanged(func(verb string) { w.Notices.Add(verb + " changed nothing: no row meets its condition") })
+	w.DB.HandleShow(w.show)
 	for i, c := range configs {
 		if i == 0 {
 			w.First = c.Name
@@ -226,6 +233,11 @@ func (w *Workspace) Close(ctx context.Context) {
 			w.Streams.Notice(err.Error())
 		}
 	}
+	if w.copied != "" {
+		if err := os.RemoveAll(w.copied); err != nil {
+			w.Streams.Notice(err.Error())
+		}
+	}
 	if err := w.journal.Close(); err != nil {
 		w.Streams.Notice(err.Error())
 	}
@@ -254,6 +266,9 @@ func (w *Workspace) Explain(err error) error {
 		return Usage("%v, unless amsql query has --allow-writes", err)
 	}
 	var sql *engine.Error
+	if errors.As(err, &sql) && strings.Contains(sql.Message, "RETURNING is not available on virtual tables") {
+		return Usage("a table of AM has no RETURNING: amsql logout --where \"…\" prints what became of each session, and --journal FILE keeps it; properties are read by a SELECT")
+	}
 	if len(w.Connections) > 0 || !errors.As(err, &sql) || !strings.HasPrefix(sql.Message, "no such table") {
 		return err
 	}

@@ -5,7 +5,7 @@
 -- finding: none
 -- key: age
 -- chart: columns
--- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. Sessions of agents and of AM itself are left out.
+-- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. Sessions of agents, of AM itself and of amsql are left out.
 with bands (age, low, high) as (
   values
     ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
@@ -23,6 +23,7 @@ ages as materialized (
     left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
   group by
     minutes
 )
@@ -55,6 +56,7 @@ ages as materialized (
     left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
   group by
     minutes
 )

@@ -5,7 +5,7 @@
 -- parameter tolerance_minutes integer 1: minutes by which limits may differ
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
--- note: New limits hold for new sessions: those from before keep theirs. Limits can also belong to a user or a role. Sessions of agents and of AM itself are left out.
+-- note: New limits hold for new sessions: those from before keep theirs. Limits can also belong to a user or a role. Sessions of agents, of AM itself and of amsql are left out.
 select
   s.username,
   s.realm,
@@ -25,6 +25,7 @@ where
   )
   and not coalesce(s.is_expired, false)
   and coalesce(s.identity_type, 'user') = 'user'
+  and s.is_current is not true
 order by
   s.username,
   s.realm,
@@ -49,6 +50,7 @@ where
   )
   and not coalesce(s.is_expired, false)
   and coalesce(s.identity_type, 'user') = 'user'
+  and s.is_current is not true
 order by
   s.username,
   s.realm,

@@ -5,7 +5,7 @@
 -- parameter system_accounts text amadmin,dsameuser: accounts of AM itself, which no directory lists, with commas between
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
--- note: Disabling an account keeps its user from signing in and ends no session. A user whom the realm's directory neither lists nor finds by name is taken for deleted, and can be one whose sign-in needs no account there. Sessions of agents and of AM itself are left out.
+-- note: Disabling an account keeps its user from signing in and ends no session. A user whom the realm's directory neither lists nor finds by name is taken for deleted, and can be one whose sign-in needs no account there. Sessions of agents, of AM itself and of amsql are left out.
 with users as materialized (
   select lower(username) as name, realm, is_active, base_url from am_user
 ),
@@ -24,6 +24,7 @@ found as materialized (
     (u.name is null or not u.is_active)
     and s.username is not null
     and coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
     and not coalesce(s.is_expired, false)
 )
 select

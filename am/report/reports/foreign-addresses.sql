@@ -5,7 +5,7 @@
 -- parameter networks text 10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,127.0.0.0/8,fc00::/7,::1/128: networks, with commas between
 -- finding: column
 -- key: username, realm, client_ip, base_url
--- note: By default these are the private networks. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents and of AM itself are left out.
+-- note: By default these are the private networks. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
 with alive as (
   select
     username,
@@ -18,6 +18,7 @@ with alive as (
   where
     not coalesce(is_expired, false)
     and coalesce(identity_type, 'user') = 'user'
+    and is_current is not true
 )
 select
   username,
@@ -71,6 +72,7 @@ with alive as (
   where
     not coalesce(is_expired, false)
     and coalesce(identity_type, 'user') = 'user'
+    and is_current is not true
 )
 select
   username,

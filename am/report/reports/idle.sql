@@ -5,7 +5,7 @@
 -- parameter idle_minutes integer 15: minutes without use that the policy allows
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
--- note: AM writes the time of the last use down to a minute late. Sessions of agents and of AM itself are left out.
+-- note: AM writes the time of the last use down to a minute late. Sessions of agents, of AM itself and of amsql are left out.
 select
   username,
   realm,
@@ -20,6 +20,7 @@ where
   latest_access_time < ago(:idle_minutes || ' minutes')
   and not coalesce(is_expired, false)
   and coalesce(identity_type, 'user') = 'user'
+  and is_current is not true
 order by
   latest_access_time,
   username,
@@ -40,6 +41,7 @@ where
   latest_access_time < now() - :idle_minutes * interval '1 minute'
   and not coalesce(is_expired, false)
   and coalesce(identity_type, 'user') = 'user'
+  and is_current is not true
 order by
   latest_access_time,
   username,

@@ -5,7 +5,7 @@
 -- parameter age_minutes integer 720: age in minutes that the policy allows
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
--- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. One that began under other limits is then misjudged: see the report differing-limits. Sessions of agents and of AM itself are left out.
+-- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. One that began under other limits is then misjudged: see the report differing-limits. Sessions of agents, of AM itself and of amsql are left out.
 with ages as (
   select
     s.username,
@@ -24,6 +24,7 @@ with ages as (
   where
     not coalesce(s.is_expired, false)
     and coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
 )
 select
   username,
@@ -80,6 +81,7 @@ with ages as (
   where
     not coalesce(s.is_expired, false)
     and coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
 )
 select
   username,

@@ -8,7 +8,7 @@
 -- parameter utc_offset_minutes integer 0: minutes by which the place of work is ahead of UTC
 -- finding: column
 -- key: username, realm, creation_time, base_url
--- note: Only sessions that are alive are looked at. A row that begins with "not known" counts those whose creation_time is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents and of AM itself are left out.
+-- note: Only sessions that are alive are looked at. A row that begins with "not known" counts those whose creation_time is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
 with sign_ins as (
   select
     username,
@@ -23,6 +23,7 @@ with sign_ins as (
   where
     not coalesce(is_expired, false)
     and coalesce(identity_type, 'user') = 'user'
+    and is_current is not true
 )
 select
   username,
@@ -81,6 +82,7 @@ with sign_ins as (
   where
     not coalesce(is_expired, false)
     and coalesce(identity_type, 'user') = 'user'
+    and is_current is not true
 )
 select
   username,

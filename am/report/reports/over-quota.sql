@@ -5,7 +5,7 @@
 -- parameter quota integer 0: sessions that a user may have; 0 stands for each realm's own quota_limit
 -- finding: rows
 -- key: username, realm, base_url
--- note: AM keeps to quota_limit only where quotas are switched on. Sessions that have ended and are still listed do not count.
+-- note: AM keeps to quota_limit only where quotas are switched on. Sessions that have ended and are still listed do not count, nor does that of amsql.
 with held as materialized (
   select
     min(username) as username,
@@ -18,6 +18,7 @@ with held as materialized (
     username is not null
     and not coalesce(is_expired, false)
     and coalesce(identity_type, 'user') = 'user'
+    and is_current is not true
   group by
     lower(username),
     realm,

@@ -5,6 +5,7 @@
 -- parameter service_pattern text svc%: the names of service accounts in lower case, as LIKE has it: % for any letters, _ for one
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
+-- note: The session of amsql itself is left out.
 select
   username,
   realm,
@@ -16,6 +17,7 @@ from
 where
   lower(username) like :service_pattern
   and not coalesce(is_expired, false)
+  and is_current is not true
 order by
   username,
   realm,

@@ -5,7 +5,7 @@
 -- finding: none
 -- key: journey, realm, base_url
 -- chart: bars
--- note: "none" is a sign-in by a module alone. Of sessions that are "not known" AM returns no session properties for queries: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents and of AM itself are left out.
+-- note: "none" is a sign-in by a module alone. Of sessions that are "not known" AM returns no session properties for queries: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
 select
   journey,
   count(*) as sessions,
@@ -31,6 +31,7 @@ from
     where
       not coalesce(is_expired, false)
       and coalesce(identity_type, 'user') = 'user'
+      and is_current is not true
   ) as alive
 group by
   journey,

@@ -5,7 +5,7 @@
 -- parameter addresses integer 1: how many addresses one person may have
 -- finding: column
 -- key: username, realm, base_url
--- note: People are told apart by name and realm. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents and of AM itself are left out.
+-- note: People are told apart by name and realm. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
 with alive as (
   select
     lower(username) as username,
@@ -17,6 +17,7 @@ with alive as (
   where
     not coalesce(is_expired, false)
     and coalesce(identity_type, 'user') = 'user'
+    and is_current is not true
 ),
 places as (
   select

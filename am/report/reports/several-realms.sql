@@ -4,7 +4,7 @@
 -- controls: NIST 800-53 AC-10
 -- finding: rows
 -- key: username, base_url
--- note: People are told apart by their names. In Advanced Identity Cloud these are identifiers that differ by realm.
+-- note: The session of amsql itself is left out. People are told apart by their names. In Advanced Identity Cloud these are identifiers that differ by realm.
 select
   username,
   count(*) as realms,
@@ -24,6 +24,7 @@ from
       username is not null
       and not coalesce(is_expired, false)
       and coalesce(identity_type, 'user') = 'user'
+      and is_current is not true
     group by
       lower(username),
       realm,

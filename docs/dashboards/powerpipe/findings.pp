@@ -1,6 +1,6 @@
 benchmark "findings" {
   title       = "AM sessions: findings"
-  description = "Sessions, users and limits that need somebody to look at them. Every control has a row for each realm; where a realm could not be listed, its row says info instead of ok."
+  description = "What the reports of amsql find, by the policy that amsql policy --sql brought into the database. Every control has a row for each realm; where a realm could not be listed, its row says info instead of ok."
   tags        = { service = "AM", type = "Benchmark" }
   children = [
     control.whole,
@@ -44,29 +44,23 @@ control "whole" {
 control "quota" {
   title       = "Nobody has more sessions than the quota"
   description = "The quota of a realm counts where quotas are switched on, and not for sessions that were there before."
-  severity    = "medium"
+  severity    = "high"
   tags        = { nist_800_53_rev_5 = "ac_10" }
 
   sql = <<-EOQ
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(f.username) > 0 then 'alarm'
+        when count(f.report) > 0 then 'alarm'
         when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(f.username) || ' users have more sessions than the quota' || coalesce(': ' || left(string_agg(f.username, ', ' order by f.username), 200), '')
+      count(f.report) || ' users have more sessions than the quota' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      left join (
-        select s.base_url, s.realm, s.username
-        from amsql.am_session s
-          join amsql.am_session_service v on v.base_url = s.base_url and v.realm = s.realm
-        group by s.base_url, s.realm, s.username, v.quota_limit
-        having count(*) > v.quota_limit
-      ) f on f.base_url = c.base_url and f.realm = c.realm
+      left join amsql.am_findings('over-quota') f on f.base_url = c.base_url and f.realm = c.realm
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ
@@ -74,7 +68,7 @@ control "quota" {
 
 control "idle" {
   title       = "No session is idle for long"
-  description = "Sessions that have not been used for longer than the parameter says."
+  description = "Sessions that have not been used for longer than the policy allows."
   severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_11" }
 
@@ -82,25 +76,19 @@ control "idle" {
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(*) filter (where l.taken_at - s.latest_access_time > make_interval(mins => $1::int)) > 0 then 'alarm'
+        when count(f.report) > 0 then 'alarm'
         when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(*) filter (where l.taken_at - s.latest_access_time > make_interval(mins => $1::int)) || ' of ' || count(s.realm) || ' sessions are idle for longer'
+      count(f.report) || ' sessions are idle for longer than the policy allows' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      join amsql.am_latest l using (base_url)
-      left join amsql.am_session s on s.base_url = c.base_url and s.realm = c.realm
+      left join amsql.am_findings('idle') f on f.base_url = c.base_url and f.realm = c.realm
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ
-
-  param "minutes" {
-    description = "How long a session may be idle, in minutes."
-    default     = 60
-  }
 }
 
 control "old" {
@@ -113,57 +101,44 @@ control "old" {
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(*) filter (where l.taken_at - (s.max_session_expiration_time - make_interval(mins => v.max_session_minutes::int)) > make_interval(hours => $1::int)) > 0 then 'alarm'
+        when count(f.report) > 0 then 'alarm'
         when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(*) filter (where l.taken_at - (s.max_session_expiration_time - make_interval(mins => v.max_session_minutes::int)) > make_interval(hours => $1::int)) || ' of ' || count(s.realm) || ' sessions are older'
+      count(f.report) || ' sessions are older than the policy allows' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      join amsql.am_latest l using (base_url)
-      left join amsql.am_session s on s.base_url = c.base_url and s.realm = c.realm
-      left join amsql.am_session_service v on v.base_url = c.base_url and v.realm = c.realm
+      left join amsql.am_findings('old') f on f.base_url = c.base_url and f.realm = c.realm
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ
-
-  param "hours" {
-    description = "How old a session may be, in hours."
-    default     = 12
-  }
 }
 
 control "administrators" {
   title       = "No administrator is logged in"
-  description = "Sessions of the accounts that the parameter names, with commas between. That of amsql itself is one of them while it scans, and does not count."
-  severity    = "high"
+  description = "Sessions of the policy's administrators, except the one of amsql itself."
+  severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_6" }
 
   sql = <<-EOQ
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(*) filter (where lower(s.username) = any (string_to_array($1, ',')) and s.is_current is not true) > 0 then 'alarm'
+        when count(f.report) > 0 then 'alarm'
         when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(*) filter (where lower(s.username) = any (string_to_array($1, ',')) and s.is_current is not true) || ' of ' || count(s.realm) || ' sessions are of administrators'
+      count(f.report) || ' sessions are of administrators' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      join amsql.am_latest l using (base_url)
-      left join amsql.am_session s on s.base_url = c.base_url and s.realm = c.realm
+      left join amsql.am_findings('administrators') f on f.base_url = c.base_url and f.realm = c.realm
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ
-
-  param "names" {
-    description = "Names of accounts, with commas between."
-    default     = "amadmin,dsameuser"
-  }
 }
 
 control "disabled" {
@@ -176,25 +151,18 @@ control "disabled" {
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(f.username) > 0 then 'alarm'
-        when c.completeness = 'cut' or not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then 'info'
+        when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then 'info'
+        when count(f.report) > 0 then 'alarm'
+        when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(f.username) || ' users are disabled and have sessions' || coalesce(': ' || left(string_agg(f.username, ', ' order by f.username), 200), '')
+      count(f.report) || ' sessions are of disabled users' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case
-          when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then '; the directory is not known'
-          when c.completeness = 'cut' then '; others are not known'
-          else ''
-        end as reason,
+          when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then '; the directory is not known' when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      left join (
-        select distinct s.base_url, s.realm, s.username
-        from amsql.am_session s
-          join amsql.am_user u on u.base_url = s.base_url and u.realm = s.realm and u.username = s.username
-        where not u.is_active
-      ) f on f.base_url = c.base_url and f.realm = c.realm
+      left join amsql.am_findings('disabled-users') f on f.base_url = c.base_url and f.realm = c.realm and f.finding ->> 'account' = 'disabled'
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ
@@ -210,25 +178,18 @@ control "deleted" {
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(f.username) > 0 then 'alarm'
-        when c.completeness = 'cut' or not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then 'info'
+        when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then 'info'
+        when count(f.report) > 0 then 'alarm'
+        when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(f.username) || ' users are in no directory and have sessions' || coalesce(': ' || left(string_agg(f.username, ', ' order by f.username), 200), '')
+      count(f.report) || ' sessions are of users in no directory' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case
-          when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then '; the directory is not known'
-          when c.completeness = 'cut' then '; others are not known'
-          else ''
-        end as reason,
+          when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then '; the directory is not known' when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      left join (
-        select distinct s.base_url, s.realm, s.username
-        from amsql.am_session s
-        where exists (select from amsql.am_user u where u.base_url = s.base_url and u.realm = s.realm)
-          and not exists (select from amsql.am_user u where u.base_url = s.base_url and u.realm = s.realm and u.username = s.username)
-      ) f on f.base_url = c.base_url and f.realm = c.realm
+      left join amsql.am_findings('disabled-users') f on f.base_url = c.base_url and f.realm = c.realm and f.finding ->> 'account' = 'deleted'
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ
@@ -244,23 +205,16 @@ control "several_realms" {
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(f.username) > 0 then 'alarm'
+        when count(f.report) > 0 then 'alarm'
         when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(f.username) || ' users have sessions in other realms, too' || coalesce(': ' || left(string_agg(f.username, ', ' order by f.username), 200), '')
+      count(f.report) || ' users have sessions in other realms, too' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      left join (
-        select distinct s.base_url, s.realm, s.username
-        from amsql.am_session s
-        where exists (
-          select from amsql.am_session o
-          where o.base_url = s.base_url and o.username = s.username and o.realm <> s.realm
-        )
-      ) f on f.base_url = c.base_url and f.realm = c.realm
+      left join amsql.am_findings('several-realms') f on f.base_url = c.base_url and c.realm = any (string_to_array(f.finding ->> 'realm_list', ', '))
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ
@@ -268,7 +222,7 @@ control "several_realms" {
 
 control "services" {
   title       = "No service account has a session"
-  description = "Accounts whose names are like the parameter (SQL)."
+  description = "Accounts whose names are like the policy's pattern, except the session of amsql itself."
   severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_2" }
 
@@ -276,65 +230,44 @@ control "services" {
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(f.username) > 0 then 'alarm'
+        when count(f.report) > 0 then 'alarm'
         when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(f.username) || ' users are service accounts and have sessions' || coalesce(': ' || left(string_agg(f.username, ', ' order by f.username), 200), '')
+      count(f.report) || ' sessions are of service accounts' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      left join (
-        select distinct base_url, realm, username
-        from amsql.am_session
-        where username like $1
-      ) f on f.base_url = c.base_url and f.realm = c.realm
+      left join amsql.am_findings('service-accounts') f on f.base_url = c.base_url and f.realm = c.realm
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ
-
-  param "pattern" {
-    description = "A pattern of SQL's like."
-    default     = "svc-%"
-  }
 }
 
 control "limits" {
   title       = "The limits of realms are within the policy"
-  description = "Limits that are longer than the parameters say, or that are not set."
+  description = "Limits that are longer, or more, than the policy allows."
   severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_12" }
 
   sql = <<-EOQ
     select
-      base_url || ' ' || realm as resource,
+      c.base_url || ' ' || c.realm as resource,
       case
-        when max_session_minutes <= $1::int and max_idle_minutes <= $2::int and quota_limit <= $3::int then 'ok'
-        else 'alarm'
+        when count(f.report) > 0 then 'alarm'
+        when c.completeness = 'cut' then 'info'
+        else 'ok'
       end as status,
-      'At most ' || coalesce(max_session_minutes::text, 'unknown') || ' minutes, ' || coalesce(max_idle_minutes::text, 'unknown')
-        || ' of them idle, and ' || coalesce(quota_limit::text, 'unknown') || ' sessions; the limits are the ' || source || '''s' as reason,
-      realm,
-      base_url
-    from amsql.am_session_service
-    order by base_url, realm;
+      count(f.report) || ' limits are wider than the policy' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
+        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+      c.realm,
+      c.base_url
+    from (select distinct base_url, realm, 'whole' as completeness from amsql.am_session_service) c
+      left join amsql.am_findings('lax-realms') f on f.base_url = c.base_url and f.realm = c.realm
+    group by c.base_url, c.realm, c.completeness
+    order by c.base_url, c.realm;
   EOQ
-
-  param "max_session_minutes" {
-    description = "How long a session may last, in minutes."
-    default     = 480
-  }
-
-  param "max_idle_minutes" {
-    description = "How long a session may be idle, in minutes."
-    default     = 30
-  }
-
-  param "quota" {
-    description = "How many sessions a user may have."
-    default     = 5
-  }
 }
 
 control "client_side" {
@@ -345,17 +278,20 @@ control "client_side" {
 
   sql = <<-EOQ
     select
-      base_url || ' ' || realm as resource,
-      case client_side_sessions when true then 'alarm' when false then 'ok' else 'info' end as status,
-      case client_side_sessions
-        when true then 'Clients keep the sessions, which AM can neither list nor end'
-        when false then 'AM keeps the sessions'
-        else 'AM does not say who keeps the sessions'
-      end as reason,
-      realm,
-      base_url
-    from amsql.am_session_service
-    order by base_url, realm;
+      c.base_url || ' ' || c.realm as resource,
+      case
+        when count(f.report) > 0 then 'alarm'
+        when c.completeness = 'cut' then 'info'
+        else 'ok'
+      end as status,
+      count(f.report) || ' realms give clients their sessions to keep' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
+        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+      c.realm,
+      c.base_url
+    from (select distinct base_url, realm, 'whole' as completeness from amsql.am_session_service) c
+      left join amsql.am_findings('client-side-sessions') f on f.base_url = c.base_url and f.realm = c.realm
+    group by c.base_url, c.realm, c.completeness
+    order by c.base_url, c.realm;
   EOQ
 }
 
@@ -369,17 +305,16 @@ control "expired" {
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(*) filter (where s.is_expired) > 0 then 'alarm'
+        when count(f.report) > 0 then 'alarm'
         when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(*) filter (where s.is_expired) || ' of ' || count(s.realm) || ' sessions have ended and are still listed'
+      count(f.report) || ' sessions have ended and are still listed' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      join amsql.am_latest l using (base_url)
-      left join amsql.am_session s on s.base_url = c.base_url and s.realm = c.realm
+      left join amsql.am_findings('expired-listed') f on f.base_url = c.base_url and f.realm = c.realm
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ
@@ -387,7 +322,7 @@ control "expired" {
 
 control "other_limits" {
   title       = "Sessions have the limits of their realm"
-  description = "Limits that are changed hold for new sessions. A session that may be idle for another time than its realm says is older than the change, or its user has limits of its own."
+  description = "Limits that are changed hold for new sessions. A session with wider limits than its realm is older than the change, or its user has limits of its own."
   severity    = "low"
   tags        = { nist_800_53_rev_5 = "ac_12" }
 
@@ -395,18 +330,16 @@ control "other_limits" {
     select
       c.base_url || ' ' || c.realm as resource,
       case
-        when count(*) filter (where abs(extract(epoch from s.max_idle_expiration_time - s.latest_access_time) / 60 - v.max_idle_minutes) > 1) > 0 then 'alarm'
+        when count(f.report) > 0 then 'alarm'
         when c.completeness = 'cut' then 'info'
         else 'ok'
       end as status,
-      count(*) filter (where abs(extract(epoch from s.max_idle_expiration_time - s.latest_access_time) / 60 - v.max_idle_minutes) > 1) || ' of ' || count(s.realm) || ' sessions have other limits'
+      count(f.report) || ' sessions have other limits' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
-      join amsql.am_latest l using (base_url)
-      left join amsql.am_session s on s.base_url = c.base_url and s.realm = c.realm
-      left join amsql.am_session_service v on v.base_url = c.base_url and v.realm = c.realm
+      left join amsql.am_findings('differing-limits') f on f.base_url = c.base_url and f.realm = c.realm
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
   EOQ

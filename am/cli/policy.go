@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/amsql/steampipe-plugin-am/am/report"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
+)
+
+func newPolicy(streams terminal.Streams) *cobra.Command {
+	var file, folder string
+	var sql bool
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Print the policy that reports and dashboards share",
+		Long: "policy prints what the reports hold sessions against: how long they may be idle or last, who are\n" +
+			"administrators. Edit it, and give it to amsql report run and amsql metrics with --policy. With --sql it\n" +
+			"prints SQL that gives a PostgreSQL database of snapshots the same findings, for the dashboards.",
+		Example: examples(
+			"a file to edit", "amsql policy > policy.hcl",
+			"the reports by it", "amsql report run --all --policy policy.hcl",
+			"the dashboards by it", "amsql policy --policy policy.hcl --sql | psql audit",
+		),
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := readPolicy(file)
+			if err != nil {
+				return err
+			}
+			text := p.String()
+			if sql {
+				all, err := reports(folder)
+				if err != nil {
+					return err
+				}
+				if text, err = p.Postgres(all); err != nil {
+					return workspace.Usage("%v", err)
+				}
+			}
+			_, err = streams.Out.Write([]byte(text))
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&file, "policy", "", policyUsage)
+	cmd.Flags().StringVar(&folder, "reports", "", reportsUsage)
+	cmd.Flags().BoolVar(&sql, "sql", false, "print SQL for PostgreSQL that defines amsql.am_findings, which the dashboards ask")
+	return cmd
+}
+
+const policyUsage = "take the policy in this `file`; amsql policy prints the default one"
+
+// readPolicy is the policy of a file, or the default.
+func readPolicy(path string) (report.Policy, error) {
+	if path == "" {
+		return report.DefaultPolicy(), nil
+	}
+	p, err := report.ReadPolicy(path)
+	if err != nil {
+		return p, workspace.Usage("--policy: %v", err)
+	}
+	return p, nil
+}
