@@ -48,6 +48,7 @@ from read_parquet(
     'username': {name: 'username', type: 'varchar', default_value: null},
     'realm': {name: 'realm', type: 'varchar', default_value: null},
     'universal_id': {name: 'universal_id', type: 'varchar', default_value: null},
+    'identity_type': {name: 'identity_type', type: 'varchar', default_value: null},
     'session_handle': {name: 'session_handle', type: 'varchar', default_value: null},
     'latest_access_time': {name: 'latest_access_time', type: 'timestamptz', default_value: null},
     'max_idle_expiration_time': {name: 'max_idle_expiration_time', type: 'timestamptz', default_value: null},
@@ -66,7 +67,7 @@ from read_parquet(
 );
 
 create view session as
-select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
+select date, server, taken_at, session, username, realm, universal_id, identity_type, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
 from session_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session';
@@ -241,7 +242,7 @@ from (
 ) s
 group by server;
 
-create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session as select username, realm, universal_id, identity_type, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create view merged_session_scan as
 select

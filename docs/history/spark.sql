@@ -10,11 +10,11 @@ select date, server, taken_at, shard, shards, connection, amsql_version, elapsed
 from snapshot_files
 where relation = 'snapshot';
 
-create temporary view session_files (taken_at timestamp, session string, username string, realm string, universal_id string, session_handle string, latest_access_time timestamp, max_idle_expiration_time timestamp, max_session_expiration_time timestamp, is_current boolean, is_expired boolean, creation_time timestamp, auth_level bigint, auth_type string, service string, client_ip string, tracking_id string, session_type string, properties string, server string, date date, snapshot string, relation string)
+create temporary view session_files (taken_at timestamp, session string, username string, realm string, universal_id string, identity_type string, session_handle string, latest_access_time timestamp, max_idle_expiration_time timestamp, max_session_expiration_time timestamp, is_current boolean, is_expired boolean, creation_time timestamp, auth_level bigint, auth_type string, service string, client_ip string, tracking_id string, session_type string, properties string, server string, date date, snapshot string, relation string)
 using parquet options (path 'DATASET');
 
 create temporary view session as
-select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
+select date, server, taken_at, session, username, realm, universal_id, identity_type, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
 from session_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session';
@@ -75,7 +75,7 @@ from (
 ) s
 group by server;
 
-create temporary view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create temporary view am_session as select username, realm, universal_id, identity_type, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create temporary view merged_session_scan as
 select

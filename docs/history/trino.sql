@@ -13,13 +13,13 @@ select date, server, taken_at, shard, shards, connection, amsql_version, elapsed
 from snapshot_files
 where relation = 'snapshot';
 
-create table session_files (taken_at timestamp(6), session varchar, username varchar, realm varchar, universal_id varchar, session_handle varchar, latest_access_time timestamp(6), max_idle_expiration_time timestamp(6), max_session_expiration_time timestamp(6), is_current boolean, is_expired boolean, creation_time timestamp(6), auth_level bigint, auth_type varchar, service varchar, client_ip varchar, tracking_id varchar, session_type varchar, properties varchar, server varchar, date date, snapshot varchar, relation varchar)
+create table session_files (taken_at timestamp(6), session varchar, username varchar, realm varchar, universal_id varchar, identity_type varchar, session_handle varchar, latest_access_time timestamp(6), max_idle_expiration_time timestamp(6), max_session_expiration_time timestamp(6), is_current boolean, is_expired boolean, creation_time timestamp(6), auth_level bigint, auth_type varchar, service varchar, client_ip varchar, tracking_id varchar, session_type varchar, properties varchar, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
 
 call system.sync_partition_metadata('amsql', 'session_files', 'ADD');
 
 create view session as
-select date, server, taken_at, session, username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
+select date, server, taken_at, session, username, realm, universal_id, identity_type, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties
 from session_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session';
@@ -90,7 +90,7 @@ from (
 ) s
 group by server;
 
-create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session as select username, realm, universal_id, identity_type, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 
 create view merged_session_scan as
 select

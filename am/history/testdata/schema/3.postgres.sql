@@ -1,5 +1,5 @@
 create table if not exists snapshot (server text not null, taken_at timestamptz not null, shard int8, shards int8, connection text, amsql_version text, elapsed_ms float8, fingerprint_key text, missing text, clock_skew_seconds int8, primary key (server, taken_at, shard));
-create table if not exists session (server text not null, taken_at timestamptz not null, session text, username text, realm text, universal_id text, session_handle text, latest_access_time timestamptz, max_idle_expiration_time timestamptz, max_session_expiration_time timestamptz, is_current bool, is_expired bool, creation_time timestamptz, auth_level int8, auth_type text, service text, client_ip text, tracking_id text, session_type text, properties jsonb, primary key (server, taken_at, session)) partition by range (taken_at);
+create table if not exists session (server text not null, taken_at timestamptz not null, session text, username text, realm text, universal_id text, identity_type text, session_handle text, latest_access_time timestamptz, max_idle_expiration_time timestamptz, max_session_expiration_time timestamptz, is_current bool, is_expired bool, creation_time timestamptz, auth_level int8, auth_type text, service text, client_ip text, tracking_id text, session_type text, properties jsonb, primary key (server, taken_at, session)) partition by range (taken_at);
 create table if not exists session_scan (server text not null, taken_at timestamptz not null, shard int8, shards int8, realm text, source text, sessions int8, list_cap int8, list_cap_known bool, completeness text, identities int8, identities_cut int8, reason text, requests int8, started_at timestamptz, elapsed_ms float8, error text, primary key (server, taken_at, realm, shard));
 create table if not exists realm (server text not null, taken_at timestamptz not null, path text, name text, parent_path text, active bool, aliases jsonb, id text, akas jsonb);
 create index if not exists realm_snapshot on realm (server, taken_at);
@@ -23,7 +23,7 @@ select
   ) as taken_at
 from snapshot s
 group by server;
-create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session as select username, realm, universal_id, identity_type, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view merged_session_scan as
 select
   c.server,

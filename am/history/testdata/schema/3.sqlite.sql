@@ -1,5 +1,5 @@
 create table if not exists snapshot (server TEXT not null, taken_at TIMESTAMP TEXT not null, shard INTEGER, shards INTEGER, connection TEXT, amsql_version TEXT, elapsed_ms DOUBLE, fingerprint_key TEXT, missing TEXT, clock_skew_seconds INTEGER, primary key (server, taken_at, shard)) without rowid;
-create table if not exists session (server TEXT not null, taken_at TIMESTAMP TEXT not null, session TEXT, username TEXT, realm TEXT, universal_id TEXT, session_handle TEXT, latest_access_time TIMESTAMP TEXT, max_idle_expiration_time TIMESTAMP TEXT, max_session_expiration_time TIMESTAMP TEXT, is_current BOOLEAN, is_expired BOOLEAN, creation_time TIMESTAMP TEXT, auth_level INTEGER, auth_type TEXT, service TEXT, client_ip TEXT, tracking_id TEXT, session_type TEXT, properties JSON TEXT, primary key (server, taken_at, session)) without rowid;
+create table if not exists session (server TEXT not null, taken_at TIMESTAMP TEXT not null, session TEXT, username TEXT, realm TEXT, universal_id TEXT, identity_type TEXT, session_handle TEXT, latest_access_time TIMESTAMP TEXT, max_idle_expiration_time TIMESTAMP TEXT, max_session_expiration_time TIMESTAMP TEXT, is_current BOOLEAN, is_expired BOOLEAN, creation_time TIMESTAMP TEXT, auth_level INTEGER, auth_type TEXT, service TEXT, client_ip TEXT, tracking_id TEXT, session_type TEXT, properties JSON TEXT, primary key (server, taken_at, session)) without rowid;
 create table if not exists session_scan (server TEXT not null, taken_at TIMESTAMP TEXT not null, shard INTEGER, shards INTEGER, realm TEXT, source TEXT, sessions INTEGER, list_cap INTEGER, list_cap_known BOOLEAN, completeness TEXT, identities INTEGER, identities_cut INTEGER, reason TEXT, requests INTEGER, started_at TIMESTAMP TEXT, elapsed_ms DOUBLE, error TEXT, primary key (server, taken_at, realm, shard)) without rowid;
 create table if not exists realm (server TEXT not null, taken_at TIMESTAMP TEXT not null, path TEXT, name TEXT, parent_path TEXT, active BOOLEAN, aliases JSON TEXT, id TEXT, akas JSON TEXT);
 create index if not exists realm_snapshot on realm (server, taken_at);
@@ -23,7 +23,7 @@ select
   ) as taken_at
 from snapshot s
 group by server;
-create view am_session as select username, realm, universal_id, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
+create view am_session as select username, realm, universal_id, identity_type, session_handle, latest_access_time, max_idle_expiration_time, max_session_expiration_time, is_current, is_expired, creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type, properties, username || ' @ ' || realm as title, server as base_url, session from (select r.* from session r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view merged_session_scan as
 select
   c.server,
