@@ -15,11 +15,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
-// timeForms write an instant of a whole number of units.
-var timeForms = []struct {
+type timeForm struct {
 	unit  time.Duration
 	write func(time.Time) string
-}{
+}
+
+// timeForms write an instant of a whole number of units.
+var timeForms = []timeForm{
 	{time.Millisecond, layout("2006-01-02 15:04:05.999999999")},
 	{time.Millisecond, layout("2006-01-02 15:04:05.000")},
 	{time.Millisecond, layout(time.RFC3339Nano)},

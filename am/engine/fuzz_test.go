@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+)
+
+// What is read as a time has one canonical text, which is read as the same time.
+func FuzzTimeLiterals(f *testing.F) {
+	for _, seed := range []string{
+		"2026-11-28 09:23:08 +0100", "20261128T092308.5Z", "2026/1/2", "2026-11-28 24:00", "Sat, 28 Nov 2026 09:23:08 GMT", "Saturday, 28-Nov-26 09:23:08 UTC",
+		"Sat Nov 28 09:23:08 2026 +0100", "1795858988.5", "1795858988000", "yesterday", "infinity", "0001-01-01 00:00:00+15", "9999-12-31T23:59:60Z", "2026-02-29", "",
+	} {
+		f.Add(seed)
+	}
+	now := time.Date(2026, 11, 28, 9, 23, 8, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		written, _, ok := canonicalTime(text, now)
+		if !ok || written == infinity || written == minusInfinity {
+			return
+		}
+		at, isCanonical := parseCanonical([]byte(written))
+		if !isCanonical || canonical(at) != written {
+			t.Errorf("%q is %q, which is %v", text, written, at)
+		}
+		if again, _, ok := canonicalTime(written, now); !ok || again != written {
+			t.Errorf("%q is %q, and that is %q", text, written, again)
+		}
+	})
+}
+
+// Whatever the file holds, it is a table with a row for each record, or an error that leaves nothing.
+func FuzzLoadCSV(f *testing.F) {
+	for _, seed := range []string{"a,b\n1,2\n", "a;b\r1;2", "\xff\xfea\x00,\x00b\x00\n\x00", "latest,active\n2026-11-28,t\n,\n", "a,a\n", "\"a\nb\",c\n1,\"x\"\"y\"", "", "\ufeff", "PK\x03\x04"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		db, err := Open(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		if err := db.LoadCSV("list", bytes.NewReader(file), 0); err != nil {
+			if _, again := db.Query(context.Background(), `select * from list`); again == nil || db.InTransaction() {
+				t.Errorf("after %v there is a table or a transaction", err)
+			}
+			return
+		}
+		rows, err := db.Query(context.Background(), `select * from list`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+		}
+		if rows.Err() != nil || rows.Close() != nil {
+			t.Error(rows.Err())
+		}
+	})
+}
+
+// A statement that SQLite accepts is read, or is an error; what is changed in it is still accepted.
+func FuzzStatements(f *testing.F) {
+	for _, seed := range []string{
+		`select max(t) < '2026-11-28T09:00Z' from x group by 1 having t in ('today', 'epoch')`, `select t from x union select '2026/11/28'`,
+		`with a(b) as (values ('20261128')) select * from a join x on t = b`, `delete from x where t between 'now' and 1795858988 returning *`,
+		`select case t when '2026-11-28' then 1 end, (t, b) in (select '2026-11-28', 'yes') from x`, `insert into x values ('2026-11-28', 'on')`,
+	} {
+		f.Add(seed)
+	}
+	db, err := Open(context.Background())
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := db.conn.Exec(`create table x (t timestamp text, b boolean)`); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, sql string) {
+		stmt, tail, err := db.conn.Prepare(sql)
+		if err != nil || stmt == nil {
+			return
+		}
+		_ = stmt.Close()
+		sql = sql[:len(sql)-len(tail)]
+		typed, err := db.typed(sql)
+		if err != nil || typed.sql == sql {
+			return
+		}
+		changed, _, err := db.conn.Prepare(typed.sql)
+		if err != nil {
+			t.Fatalf("%s\nbecomes %s: %v", sql, typed.sql, err)
+		}
+		_ = changed.Close()
+	})
+}
