@@ -38,7 +38,7 @@ func shardsAreTheWhole(t *testing.T, d *deployment) {
 	if d := cmp.Diff(want, kept(path)); d != "" {
 		t.Error(d)
 	}
-	if !strings.Contains(want, fmt.Sprintf("%s,%d,by user,", realm, len(people))) {
+	if !strings.Contains(want, fmt.Sprintf("%s,%d,by_user,", realm, len(people))) {
 		t.Errorf("one scan has %s", want)
 	}
 }

@@ -119,7 +119,7 @@ func storeEqualsLists(t *testing.T, s tokenStore) {
 		t.Fatalf("%d sessions, want %d", len(rows), *storeSessions)
 	}
 	scan := s.stored().query(t, "select distinct source, completeness, list_cap from am_session_scan where realm in ("+quotedList(realms)+")")
-	if d := cmp.Diff([]map[string]any{{"source": "token store", "completeness": "whole", "list_cap": nil}}, scan); d != "" {
+	if d := cmp.Diff([]map[string]any{{"source": "token store", "completeness": "complete", "list_cap": nil}}, scan); d != "" {
 		t.Error(d)
 	}
 	for _, name := range append(slices.Clone(people), "storeupper", "nobody") {

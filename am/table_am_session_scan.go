@@ -19,7 +19,7 @@ var sessionScanTable = tableOf[realmScan]{
 		{"sessions", table.Integer, "Sessions found.", func(r *realmScan) any { return r.Rows }},
 		{"list_cap", table.Integer, "Maximum number of sessions in a list of AM. NULL where the token store was asked, which has none.", (*realmScan).listCap},
 		{"list_cap_known", table.Boolean, "Whether the cap is configured or was read from the server; otherwise AM's default is shown, and a list of 20 sessions or more is in doubt. NULL where the token store was asked.", (*realmScan).listCapKnown},
-		{"completeness", table.Text, "whole: nothing cut the list. by user: it was cut, or may have been, and every identity known was asked. cut: sessions are missing, or may be.", func(r *realmScan) any { return string(r.Completeness) }},
+		{"completeness", table.Text, "complete: nothing cut the list. by_user: it was cut, or may have been, and every identity known was asked. truncated: sessions are missing, or may be.", func(r *realmScan) any { return string(r.Completeness) }},
 		{"identities", table.Integer, "Identities that were asked for by name.", func(r *realmScan) any { return r.Identities }},
 		{"identities_cut", table.Integer, "Identities whose own list was cut.", func(r *realmScan) any { return int64(r.UsersCut) }},
 		{"reason", table.Text, "Why the list is not complete, or what spoke against it. NULL where nothing did.", func(r *realmScan) any { return text(r.Reason) }},

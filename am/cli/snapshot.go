@@ -178,7 +178,7 @@ func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.T
 	}
 	var realms []string
 	count := 0
-	for _, completeness := range []inventory.Completeness{inventory.Whole, inventory.ByUser, inventory.Cut} {
+	for _, completeness := range []inventory.Completeness{inventory.Complete, inventory.ByUser, inventory.Truncated} {
 		if n := t.Realms[completeness]; n > 0 {
 			count += n
 			realms = append(realms, fmt.Sprintf("%d %s", n, completeness))

@@ -85,7 +85,7 @@ func TestWatchRedrawsATerminal(t *testing.T) {
 	server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
 	s := startShell(t, 140, 30)
 	s.send(".watch 1", enter)
-	s.await("14 sessions, realms: 3 whole", "0 + login", "| username  ")
+	s.await("14 sessions, realms: 3 complete", "0 + login", "| username  ")
 	if _, err := server.Login("/", "demo"); err != nil {
 		t.Fatal(err)
 	}

@@ -340,7 +340,7 @@ func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
 		t.Errorf("with a realm that fails: %+v", failed)
 	}
 	of := " where base_url = '" + whole.Server + "' and realm = '/alpha'"
-	if got := k.ask(t, "select completeness, error is null from am_session_scan"+of); !slices.Equal(got, []string{"cut | 0"}) {
+	if got := k.ask(t, "select completeness, error is null from am_session_scan"+of); !slices.Equal(got, []string{"truncated | 0"}) {
 		t.Errorf("its evidence: %q", got)
 	}
 	if got := k.ask(t, "select count(*) from am_session_history"+of+" and gone_by is not null"); got[0] != "0" {

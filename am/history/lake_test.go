@@ -77,13 +77,23 @@ func (l lake) declared(r relation) string {
 	return strings.Join(append(parts, "server "+text, "date date", "snapshot "+text, "relation "+text), ", ")
 }
 
-// overFiles has the rows of snapshots that are there: those that have their own file.
+// overFiles has the rows of snapshots that are there: those that have their own file. Words of an earlier amsql are those of now.
 func (l lake) overFiles(r relation) string {
 	whole := ""
 	if r.name != snapshots.name {
 		whole = "\n  join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)"
 	}
-	return fmt.Sprintf("create view %s as\nselect date, %s\nfrom %[1]s_files%[3]s\nwhere relation = '%[1]s'", r.name, strings.Join(r.names(), ", "), whole)
+	columns := r.names()
+	for i, name := range columns {
+		if words := r.renamed[name]; words != nil {
+			columns[i] = "case " + name
+			for _, w := range words {
+				columns[i] += fmt.Sprintf(" when '%s' then '%s'", w.was, w.is)
+			}
+			columns[i] += " else " + name + " end as " + name
+		}
+	}
+	return fmt.Sprintf("create view %s as\nselect date, %s\nfrom %[1]s_files%[3]s\nwhere relation = '%[1]s'", r.name, strings.Join(columns, ", "), whole)
 }
 
 func sparkTable(l lake, r relation) string {

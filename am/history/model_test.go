@@ -143,7 +143,7 @@ func (s modelSnapshot) rows(r relation, shard modelShard) iter.Seq2[[]any, error
 			return
 		}
 		for realm, found := range shard.realms {
-			completeness := map[bool]string{true: "cut", false: "whole"}[found.cut]
+			completeness := map[bool]string{true: "truncated", false: "complete"}[found.cut]
 			if r.name == "session_scan" && !yield(row(map[string]any{"realm": realm, "sessions": int64(len(found.sessions)), "completeness": completeness}), nil) {
 				return
 			}
@@ -268,7 +268,7 @@ func (k kept) agrees(t *testing.T, rt *rapid.T, server string, all []modelSnapsh
 				cut++
 			}
 			if i == latest {
-				scans = append(scans, fmt.Sprintf("%s | %s | %s", realm, n, map[bool]string{true: "cut", false: "whole"}[found.cut]))
+				scans = append(scans, fmt.Sprintf("%s | %s | %s", realm, n, map[bool]string{true: "truncated", false: "complete"}[found.cut]))
 				for session := range found.sessions {
 					now = append(now, session+" | "+realm)
 				}

@@ -80,8 +80,13 @@ func readParquet(from io.ReaderAt, size int64, r relation, id snapshotID, yield 
 				row := make([]any, len(columns))
 				row[0] = id.server
 				for _, value := range found {
-					if i := at[value.Column()]; i >= 0 {
-						row[i] = cellOf(value, columns[i].Type)
+					i := at[value.Column()]
+					if i < 0 {
+						continue
+					}
+					row[i] = cellOf(value, columns[i].Type)
+					if text, is := row[i].(string); is {
+						row[i] = r.word(columns[i].Name, text)
 					}
 				}
 				if !yield(row) {

@@ -255,6 +255,7 @@ func (s *postgresStore) create(ctx context.Context) error {
 		for _, c := range r.columns {
 			statements = append(statements, fmt.Sprintf("alter table %s add column if not exists %s %s", r.name, c.Name, postgresDialect.types[c.Type]))
 		}
+		statements = append(statements, r.rename()...)
 	}
 	statements = append(statements, postgresDialect.createViews())
 	statements = append(statements, slices.Concat(grants...)...)

@@ -1,9 +1,11 @@
 package history
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -22,8 +24,13 @@ type relation struct {
 	beside string   // a column that the view has besides
 	omits  []string // columns that neither a snapshot keeps nor its view has
 
+	renamed map[string][]renamed // of columns: the words that an earlier amsql has kept
+
 	merged map[string]string // where shards have a row each: how one is made of them; other columns are the first shard's
 }
+
+// renamed is a word of a column that was another one.
+type renamed struct{ was, is string }
 
 // The columns that every relation has first.
 var snapshotKey = []table.Column{{Name: "server", Type: table.Text}, {Name: "taken_at", Type: table.Timestamp}}
@@ -53,6 +60,9 @@ var keptAs = map[string]relation{
 	},
 	"am_session_scan": {
 		name: "session_scan", key: []string{"realm", "shard"}, columns: shardColumns, merged: mergedScan,
+		renamed: map[string][]renamed{"completeness": { // since version 3 of the schema
+			{"whole", string(inventory.Complete)}, {"by user", string(inventory.ByUser)}, {"cut", string(inventory.Truncated)},
+		}},
 		shown: map[string]string{"base_url": "server", "title": "realm"},
 	},
 	"am_realm":           {name: "realm", once: true, shown: map[string]string{"base_url": "server", "title": "path"}},
@@ -65,8 +75,8 @@ var keptAs = map[string]relation{
 // as where a list is cut.
 var mergedScan = map[string]string{
 	"sessions": "cast(sum(sessions) as bigint)",
-	"completeness": "case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'cut' then 1 end) > 0" +
-		" then 'cut' else min(completeness) end", // 'by user' comes before 'whole'
+	"completeness": "case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'truncated' then 1 end) > 0" +
+		" then 'truncated' else min(completeness) end", // 'by_user' comes before 'complete'
 	"identities":     "cast(sum(identities) as bigint)",
 	"identities_cut": "cast(sum(identities_cut) as bigint)",
 	"reason": "coalesce(min(reason), case when min(shards) < max(shards) then 'its shards are of several numbers' when count(*) < max(shards)" +
@@ -124,6 +134,26 @@ func (r relation) names() []string {
 // column is where the relation has the column with the name.
 func (r relation) column(name string) int {
 	return slices.IndexFunc(r.columns, func(c table.Column) bool { return c.Name == name })
+}
+
+// word is a kept text of a column as it is written now.
+func (r relation) word(column, kept string) string {
+	for _, w := range r.renamed[column] {
+		if kept == w.was {
+			return w.is
+		}
+	}
+	return kept
+}
+
+// rename are the statements that make what is kept as it is written now.
+func (r relation) rename() (statements []string) {
+	for column, words := range r.renamed {
+		for _, w := range words {
+			statements = append(statements, fmt.Sprintf("update %s set %s = '%s' where %[2]s = '%[4]s'", r.name, column, w.is, w.was))
+		}
+	}
+	return statements
 }
 
 // cells are those of the relation's columns of a row of the product's table; those of columns that the table lacks are NULL.

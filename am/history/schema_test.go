@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -192,6 +193,63 @@ func columnsThatAreAddedLaterAreKeptByName(t *testing.T, k kept) {
 	}
 }
 
+// wordsThatWereKeptEarlierAreThoseOfNow: a store that an amsql with other words has made, or files of it, one of them a shard
+// of a snapshot whose other shard is of now.
+func wordsThatWereKeptEarlierAreThoseOfNow(t *testing.T, k kept) {
+	at := noon.Truncate(time.Second)
+	keep := func(shard int, words map[string]string) {
+		d, err := k.begin(t.Context(), "server", at, inventory.Shard{Index: shard, Count: 2})
+		must(t, err)
+		defer d.abandon(t.Context())
+		row := func(r relation, realm string) []any {
+			cells := make([]any, len(r.columns))
+			for i, c := range r.columns {
+				cells[i] = map[string]any{"shard": int64(shard), "shards": int64(2), "realm": realm, "completeness": words[realm]}[c.Name]
+			}
+			return cells
+		}
+		for _, r := range relations() {
+			switch r.name {
+			case snapshots.name:
+				must(t, d.write(t.Context(), r, one(row(r, ""))))
+			case "session_scan":
+				must(t, d.write(t.Context(), r, func(yield func([]any, error) bool) {
+					for realm := range words {
+						if !yield(row(r, realm), nil) {
+							return
+						}
+					}
+				}))
+			}
+		}
+		must(t, d.commit(t.Context()))
+	}
+	keep(0, map[string]string{"/a": "whole", "/b": "whole", "/c": "by user", "/d": "cut"})
+	if k.age != nil {
+		k.age(t, func(r relation) relation { return r })
+	}
+	k.Store = k.reopen(t)
+	keep(1, map[string]string{"/a": "complete", "/b": "truncated", "/c": "complete", "/d": "complete"})
+	ask := map[string]func(sql string) []string{k.name: func(sql string) []string { return k.ask(t, sql) }}
+	if IsCopied(k.target) {
+		path := filepath.Join(t.TempDir(), "copy.db")
+		_, err := Copy(t.Context(), k.target, path, "")
+		must(t, err)
+		ask["its copy"] = func(sql string) []string { return askSQLite(t, path, sql) }
+	}
+	for name, ask := range ask {
+		for sql, want := range map[string][]string{
+			"select realm, completeness from session_scan where shard = 0 order by realm": {"/a | complete", "/b | complete", "/c | by_user", "/d | truncated"},
+			"select realm, completeness from am_session_scan order by realm":              {"/a | complete", "/b | truncated", "/c | by_user", "/d | truncated"},
+			"select realms, realms_cut from am_snapshot":                                  {"4 | 2"},
+		} {
+			if got := ask(sql); !slices.Equal(got, want) {
+				t.Errorf("%s: %s: %q, want %q", name, sql, got, want)
+			}
+		}
+	}
+}
+
 // versions are those of the schema that histories may have, with what they were made with.
 func versions(t *testing.T, dialect string) (all map[int]string) {
 	t.Helper()
@@ -212,7 +270,7 @@ func TestAFileOfEachVersionIsBroughtUpToDate(t *testing.T) {
 			must(t, k.Close())
 			must(t, os.Remove(k.target))
 			edit(t, k.target, sql+fmt.Sprintf("; pragma application_id = %d; pragma user_version = %d", applicationID, version))
-			outlastsUpgrade(t, k, func(insert string) { edit(t, k.target, insert) })
+			outlastsUpgrade(t, k, version, func(insert string) { edit(t, k.target, insert) })
 		})
 	}
 }
@@ -231,13 +289,13 @@ func TestASchemaOfEachVersionIsBroughtUpToDate(t *testing.T) {
 			for _, r := range []string{"session", "identity"} {
 				exec(fmt.Sprintf("create table %s_20261122 partition of %[1]s for values from ('2026-11-22 00:00+00') to ('2026-11-23 00:00+00')", r))
 			}
-			outlastsUpgrade(t, k, exec)
+			outlastsUpgrade(t, k, version, exec)
 		})
 	}
 }
 
-// outlastsUpgrade inserts a row into each table, in the columns that the older table has.
-func outlastsUpgrade(t *testing.T, k kept, insert func(sql string)) {
+// outlastsUpgrade inserts a row into each table, in the columns that the older table has, and scans with the words of then.
+func outlastsUpgrade(t *testing.T, k kept, version int, insert func(sql string)) {
 	at, later := noon.Truncate(time.Second), noon.Truncate(time.Second).AddDate(0, 0, 1)
 	older := map[string]relation{}
 	for _, r := range relations() {
@@ -252,7 +310,21 @@ func outlastsUpgrade(t *testing.T, k kept, insert func(sql string)) {
 		}
 		insert(fmt.Sprintf("insert into %s (%s) values (%s)", r.name, strings.Join(as.names(), ", "), strings.Join(values, ", ")))
 	}
+	words := [][2]string{{"complete", "complete"}, {"by_user", "by_user"}, {"truncated", "truncated"}}
+	if version < 3 {
+		words = [][2]string{{"whole", "complete"}, {"by user", "by_user"}, {"cut", "truncated"}}
+	}
+	scanned := k.moment(later.AddDate(0, 0, 1))
+	for _, w := range words {
+		insert(fmt.Sprintf("insert into session_scan (server, taken_at, shard, shards, realm, completeness) values ('server', '%s', 0, 1, '%s', '%s')", scanned, w[1], w[0]))
+	}
 	k.Store = k.reopen(t)
+	for _, view := range []string{"session_scan", "am_concurrency"} {
+		got := k.ask(t, fmt.Sprintf("select realm, completeness from %s where taken_at = '%s' order by realm", view, scanned))
+		if want := []string{"by_user | by_user", "complete | complete", "truncated | truncated"}; !slices.Equal(got, want) {
+			t.Errorf("%s has %q, want %q", view, got, want)
+		}
+	}
 	keepTelling(t, k, later, 2, func(r relation) relation { return r })
 	hasTelling(t, k, at, 1, func(r relation) relation { return older[r.name] })
 	hasTelling(t, k, later, 2, func(r relation) relation { return r })

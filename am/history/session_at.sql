@@ -10,7 +10,7 @@ select
 from (
   select s.server, s.session, max(s.taken_at) as taken_at
   from (
-    select server, realm, max(case when completeness <> 'cut' then taken_at end) as proven
+    select server, realm, max(case when completeness <> 'truncated' then taken_at end) as proven
     from "history file".merged_session_scan
     where taken_at <= coalesce(utc(:moment), now())
     group by server, realm

@@ -224,6 +224,7 @@ func (s *sqliteStore) create() error {
 				statements = append(statements, fmt.Sprintf("alter table %s add column %s %s", r.name, c.Name, sqliteDialect.types[c.Type]))
 			}
 		}
+		statements = append(statements, r.rename()...)
 	}
 	statements = append(statements, sqliteDialect.createViews(),
 		fmt.Sprintf("pragma application_id = %d; pragma user_version = %d", applicationID, schemaVersion))

@@ -32,6 +32,7 @@ var everyStore = []storeTest{
 	{"equals the plain model", equalsThePlainModel},
 	{"three shards are one snapshot", threeShardsAreOneSnapshot},
 	{"columns that are added later are kept by name", columnsThatAreAddedLaterAreKeptByName},
+	{"words that were kept earlier are those of now", wordsThatWereKeptEarlierAreThoseOfNow},
 	{"a copy answers as the store does", aCopyAnswersAsTheStoreDoes},
 	{"a snapshot of the future is not the latest", aSnapshotOfTheFutureIsNotTheLatest},
 	{"what is pruned is as if it had never been taken", whatIsPrunedIsAsIfItHadNeverBeenTaken},

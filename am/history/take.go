@@ -225,7 +225,7 @@ func (t *taking) count(r relation, cells []any) {
 	switch failure := cell("error"); {
 	case failure != "":
 		t.Lacking = append(t.Lacking, fmt.Sprintf("realm %s failed (%s)", cell("realm"), failure))
-	case completeness == inventory.Cut:
+	case completeness == inventory.Truncated:
 		t.Lacking = append(t.Lacking, fmt.Sprintf("realm %s is cut (%s)", cell("realm"), cell("reason")))
 	}
 }

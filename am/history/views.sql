@@ -1,4 +1,4 @@
--- The views that SQLite and PostgreSQL have alike. A scan whose completeness is not 'cut' is proof: what it did not find
+-- The views that SQLite and PostgreSQL have alike. A scan whose completeness is not 'truncated' is proof: what it did not find
 -- of its realm is gone. Scans of shards are merged, so that a shard that is missing leaves the realm cut.
 
 create view am_snapshot as
@@ -8,7 +8,7 @@ select
   s.connection,
   cast(coalesce(sum(c.sessions), 0) as bigint) as sessions,
   count(c.realm) as realms,
-  count(case when c.completeness = 'cut' then 1 end) as realms_cut,
+  count(case when c.completeness = 'truncated' then 1 end) as realms_cut,
   count(c.error) as realms_failed,
   s.missing,
   s.elapsed_ms,
@@ -46,7 +46,7 @@ select
   (
     select min(c.taken_at)
     from merged_session_scan c
-    where c.server = h.server and c.realm = h.realm and c.taken_at > h.last_seen and c.completeness <> 'cut'
+    where c.server = h.server and c.realm = h.realm and c.taken_at > h.last_seen and c.completeness <> 'truncated'
   ) as gone_by,
   h.snapshots,
   h.last_access,
@@ -76,7 +76,7 @@ select
   server as base_url,
   taken_at,
   realm,
-  case when completeness <> 'cut' then sessions end as sessions,
+  case when completeness <> 'truncated' then sessions end as sessions,
   sessions as at_least,
   completeness,
   error

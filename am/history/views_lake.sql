@@ -4,7 +4,7 @@ select
   server,
   realm,
   taken_at,
-  min(case when completeness <> 'cut' then taken_at end) over (
+  min(case when completeness <> 'truncated' then taken_at end) over (
     partition by server, realm order by taken_at rows between 1 following and unbounded following
   ) as next_proof
 from merged_session_scan;

@@ -8,7 +8,7 @@ select
     (
       select min(c.taken_at)
       from merged_session_scan c
-      where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'cut'
+      where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'truncated'
     ),
     s.max_session_expiration_time
   ) as valid_until,
@@ -47,7 +47,7 @@ begin atomic
     left join (
       select c.server, c.realm, max(c.taken_at) as proven
       from merged_session_scan c
-      where c.taken_at <= moment and c.completeness <> 'cut'
+      where c.taken_at <= moment and c.completeness <> 'truncated'
       group by c.server, c.realm
     ) p on p.server = s.server and p.realm = s.realm
   where s.taken_at <= moment

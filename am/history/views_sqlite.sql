@@ -9,7 +9,7 @@ select
     coalesce((
       select min(c.taken_at)
       from merged_session_scan c
-      where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'cut'
+      where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'truncated'
     ), '9999'),
     coalesce(s.max_session_expiration_time, '9999')
   ), '9999') as valid_until,

@@ -111,12 +111,12 @@ func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, non
 	}
 	for _, name := range names {
 		if list.sessions[crest.Fold(name)] != nil {
-			r.cut(fmt.Sprintf("%s, and that list alone shows sessions of agents such as %q", why, name))
+			r.truncate(fmt.Sprintf("%s, and that list alone shows sessions of agents such as %q", why, name))
 			return nil
 		}
 	}
 	unknown, err := r.unknown(ctx, none)
-	if err == nil && len(unknown) > 0 && r.Completeness == Whole {
+	if err == nil && len(unknown) > 0 && r.Completeness == Complete {
 		r.Completeness = ByUser
 		r.Reason = fmt.Sprintf("%s, and that list alone shows sessions of agents: if %q is one, its sessions can be missing", why, slices.Min(unknown))
 	}

@@ -20,17 +20,17 @@ func TestSessionsOfAgentsAreFoundWhetherNamedOrNot(t *testing.T) {
 		reason          string
 		requests        int64 // of sessions
 	}{
-		"an agent":                              {listCap: 120, ask: []string{"WebAgent"}, found: 2, want: inventory.Whole, requests: 2},
-		"an agent and a user of one name":       {listCap: 120, ask: []string{"both"}, found: 3, want: inventory.Whole, requests: 2},
-		"several":                               {listCap: 120, ask: []string{"webagent", "both", "demo", "nobody"}, found: 6, want: inventory.Whole, requests: 5},
-		"nobody":                                {listCap: 120, ask: []string{"nobody"}, found: 0, want: inventory.Whole, requests: 2},
+		"an agent":                              {listCap: 120, ask: []string{"WebAgent"}, found: 2, want: inventory.Complete, requests: 2},
+		"an agent and a user of one name":       {listCap: 120, ask: []string{"both"}, found: 3, want: inventory.Complete, requests: 2},
+		"several":                               {listCap: 120, ask: []string{"webagent", "both", "demo", "nobody"}, found: 6, want: inventory.Complete, requests: 5},
+		"nobody":                                {listCap: 120, ask: []string{"nobody"}, found: 0, want: inventory.Complete, requests: 2},
 		"nobody, as far as a cut list shows":    {listCap: 9, others: 9, ask: []string{"nobody"}, found: 0, want: inventory.ByUser, reason: `if "nobody" is one`, requests: 2},
-		"a user without sessions, and cut":      {listCap: 9, others: 9, ask: []string{"idle"}, found: 0, want: inventory.Whole, requests: 2},
-		"an agent in a cut list":                {listCap: 9, others: 9, ask: []string{"webagent"}, found: 2, want: inventory.Cut, reason: `agents such as "webagent"`, requests: 2},
-		"a user of the list, and cut":           {listCap: 9, others: 9, ask: []string{"demo"}, found: 1, want: inventory.Whole, requests: 2},
-		"a user, where lists may be long":       {listCap: 50_000, ask: []string{"demo", "idle"}, found: 1, want: inventory.Whole, requests: 2},
-		"an agent, where lists may be long":     {listCap: 50_000, ask: []string{"webagent"}, found: 2, want: inventory.Whole, requests: 2},
-		"no user, where lists may be long":      {listCap: 50_000, ask: []string{"nobody"}, found: 0, want: inventory.Whole, requests: 2},
+		"a user without sessions, and cut":      {listCap: 9, others: 9, ask: []string{"idle"}, found: 0, want: inventory.Complete, requests: 2},
+		"an agent in a cut list":                {listCap: 9, others: 9, ask: []string{"webagent"}, found: 2, want: inventory.Truncated, reason: `agents such as "webagent"`, requests: 2},
+		"a user of the list, and cut":           {listCap: 9, others: 9, ask: []string{"demo"}, found: 1, want: inventory.Complete, requests: 2},
+		"a user, where lists may be long":       {listCap: 50_000, ask: []string{"demo", "idle"}, found: 1, want: inventory.Complete, requests: 2},
+		"an agent, where lists may be long":     {listCap: 50_000, ask: []string{"webagent"}, found: 2, want: inventory.Complete, requests: 2},
+		"no user, where lists may be long":      {listCap: 50_000, ask: []string{"nobody"}, found: 0, want: inventory.Complete, requests: 2},
 		"a realm that holds as many as a store": {listCap: 5000, others: 94, ask: []string{"nobody"}, found: 0, want: inventory.ByUser, reason: `if "nobody" is one`, requests: 2},
 	} {
 		server, err := simulator.New(simulator.Options{ListCap: c.listCap, Seed: 1})
@@ -68,7 +68,7 @@ func TestAgentsThatFillTheListLeaveTheRealmCut(t *testing.T) {
 	_, err := server.Login("/alpha", "anna")
 	must(t, err)
 	realms, err := evidenceOf(t, store{server: server}, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}})
-	if r := realms["/alpha"]; err == nil || r.Completeness != inventory.Cut || r.Rows != 121 || !strings.Contains(err.Error(), "but not by name") {
+	if r := realms["/alpha"]; err == nil || r.Completeness != inventory.Truncated || r.Rows != 121 || !strings.Contains(err.Error(), "but not by name") {
 		t.Errorf("%d sessions, %s: %v", r.Rows, r.Completeness, err)
 	}
 }

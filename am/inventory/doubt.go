@@ -64,7 +64,7 @@ func (r *realmScan) doubtUsers(ctx context.Context, lists []userList) error {
 			}
 		}
 		if realm <= list.rows {
-			r.cut(fmt.Sprintf("of user %q %s", list.name, doubt))
+			r.truncate(fmt.Sprintf("of user %q %s", list.name, doubt))
 		}
 	}
 	return nil
@@ -120,7 +120,7 @@ func (r *realmScan) unfound(ctx context.Context, sent *handles) error {
 	}
 	return r.again(ctx, func(session *rest.Session) {
 		if session.Username != "" && sent.unfound(session) {
-			r.cut(fmt.Sprintf("AM lists %q in the realm, but not by name", session.Username))
+			r.truncate(fmt.Sprintf("AM lists %q in the realm, but not by name", session.Username))
 		}
 	})
 }

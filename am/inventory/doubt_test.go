@@ -115,7 +115,7 @@ func TestAListAtAnUnknownCapIsNotComplete(t *testing.T) {
 		listCap, sessions, found int
 		want                     inventory.Completeness
 	}{
-		{listCap: 120, sessions: 19, want: inventory.Whole}, // nobody sets a cap as low
+		{listCap: 120, sessions: 19, want: inventory.Complete}, // nobody sets a cap as low
 		{listCap: 120, sessions: 20, want: inventory.ByUser},
 		{listCap: 30, sessions: 40, want: inventory.ByUser},
 		{listCap: 120, sessions: 50, want: inventory.ByUser},
@@ -133,10 +133,10 @@ func TestAListAtAnUnknownCapIsNotComplete(t *testing.T) {
 		realms, err := evidenceOf(t, s, options, inventory.Query{Realms: []string{"/alpha"}})
 		must(t, err)
 		r := realms["/alpha"]
-		if r.Completeness != c.want || r.Rows != int64(c.sessions) || (r.Reason == "") != (c.want == inventory.Whole) || (len(said) == 0) != (c.want == inventory.Whole) {
+		if r.Completeness != c.want || r.Rows != int64(c.sessions) || (r.Reason == "") != (c.want == inventory.Complete) || (len(said) == 0) != (c.want == inventory.Complete) {
 			t.Errorf("%+v: %d sessions, %s, %q, notices %q", c, r.Rows, r.Completeness, r.Reason, said)
 		}
-		if c.want == inventory.Whole && r.Requests != 1 {
+		if c.want == inventory.Complete && r.Requests != 1 {
 			t.Errorf("%+v: %d requests, want 1", c, r.Requests)
 		}
 	}
@@ -147,8 +147,8 @@ func TestALongerListShowsThatAnUnknownCapIsHigher(t *testing.T) {
 	s := store{server: populated(t, 90, 1, map[string]int{"/alpha": 45, "/bravo": 46, "/charlie": 80, "/delta": 19}), secret: true}
 	realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha", "/bravo", "/charlie", "/delta"}})
 	must(t, err)
-	for realm, want := range map[string]inventory.Completeness{"/alpha": inventory.Whole, "/bravo": inventory.Whole, "/charlie": inventory.ByUser, "/delta": inventory.Whole} {
-		if r := realms[realm]; r.Completeness != want || want == inventory.Whole && r.Requests != 1 {
+	for realm, want := range map[string]inventory.Completeness{"/alpha": inventory.Complete, "/bravo": inventory.Complete, "/charlie": inventory.ByUser, "/delta": inventory.Complete} {
+		if r := realms[realm]; r.Completeness != want || want == inventory.Complete && r.Requests != 1 {
 			t.Errorf("realm %s is %s after %d requests, want %s", realm, r.Completeness, r.Requests, want)
 		}
 	}
@@ -166,7 +166,7 @@ func TestAStoreThatStopsBelowTheCapIsNoticed(t *testing.T) {
 		{stops: 1000, sessions: 2600, fields: []string{}, want: inventory.ByUser, found: 2600},
 		{stops: 100, sessions: 260, want: inventory.ByUser, found: 260},
 		{stops: 500, sessions: 500, want: inventory.ByUser, found: 500}, // it may be more, for all that the list shows
-		{stops: 500, sessions: 499, want: inventory.Whole, found: 499},
+		{stops: 500, sessions: 499, want: inventory.Complete, found: 499},
 	} {
 		s := store{server: populated(t, 5000, 1, map[string]int{"/alpha": c.sessions}), stops: c.stops}
 		realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}, Fields: c.fields})
@@ -215,7 +215,7 @@ func TestANameThatIsListedAndNotFoundLeavesTheRealmCut(t *testing.T) {
 	s := store{server: populated(t, 10, 1, map[string]int{"/alpha": 15}), hidden: []string{"alpha-3"}}
 	realms, err := evidenceOf(t, s, inventory.Options{OnTruncation: inventory.Warn}, inventory.Query{Realms: []string{"/alpha"}})
 	must(t, err)
-	if r := realms["/alpha"]; r.Completeness != inventory.Cut || !strings.Contains(r.Reason, `"alpha-3"`) {
+	if r := realms["/alpha"]; r.Completeness != inventory.Truncated || !strings.Contains(r.Reason, `"alpha-3"`) {
 		t.Errorf("%s, %q", r.Completeness, r.Reason)
 	}
 }
@@ -240,9 +240,9 @@ func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
 		want     inventory.Completeness
 		requests int64
 	}{
-		"all of it":                   {sessions: 40, want: inventory.Whole, requests: 1 + 8},
+		"all of it":                   {sessions: 40, want: inventory.Complete, requests: 1 + 8},
 		"a part of it":                {stops: 31, sessions: 70, want: inventory.ByUser, requests: 1 + 8 + 1 + 36}, // demo is an identity, too
-		"all, and one more meanwhile": {sessions: 4, logins: 1, want: inventory.Whole, requests: 1 + 2 + 1},
+		"all, and one more meanwhile": {sessions: 4, logins: 1, want: inventory.Complete, requests: 1 + 2 + 1},
 		"none of it":                  {sessions: 0, want: inventory.ByUser, requests: 1 + 1},
 	} {
 		server := populated(t, 5000, 2, map[string]int{"/alpha": c.sessions})

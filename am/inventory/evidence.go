@@ -14,12 +14,12 @@ import (
 // Completeness is how much of a realm's sessions a scan has.
 type Completeness string
 
-// Whole: the list was shorter than the cap, or the token store's, which has none. ByUser: the list was cut, so that every identity known was asked by name,
-// and no answer was cut; sessions of identities that no listing knows may be missing. Cut: sessions are missing, or may be.
+// Complete: the list was shorter than the cap, or the token store's, which has none. ByUser: the list was cut, so that every identity known was asked by name,
+// and no answer was cut; sessions of identities that no listing knows may be missing. Truncated: sessions are missing, or may be.
 const (
-	Whole  Completeness = "whole"
-	ByUser Completeness = "by user"
-	Cut    Completeness = "cut"
+	Complete  Completeness = "complete"
+	ByUser    Completeness = "by_user"
+	Truncated Completeness = "truncated"
 )
 
 // Source is where the sessions of a realm were listed.
@@ -53,10 +53,10 @@ type RealmScan struct {
 	doubted string // why the realm's list may be cut below the cap
 }
 
-// cut notes why sessions may be missing; the first reason stays.
-func (r *RealmScan) cut(reason string) {
-	if r.Completeness != Cut {
-		r.Completeness, r.Reason = Cut, reason
+// truncate notes why sessions may be missing; the first reason stays.
+func (r *RealmScan) truncate(reason string) {
+	if r.Completeness != Truncated {
+		r.Completeness, r.Reason = Truncated, reason
 	}
 }
 
@@ -118,7 +118,7 @@ func (r *RealmScan) cutUser(name string) {
 	if r.UsersCut++; len(r.cutUsers) < namedUsers {
 		r.cutUsers = append(r.cutUsers, strconv.Quote(name))
 	}
-	r.cut(fmt.Sprintf("the list of user %q is cut, too", name))
+	r.truncate(fmt.Sprintf("the list of user %q is cut, too", name))
 }
 
 // whoIsCut are the identities whose own list is cut: user "anna", or users "anna", "bert", "carla" and 5 more.

@@ -90,5 +90,5 @@ func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<
 func (r *realmScan) cutSafely(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.cut(reason)
+	r.truncate(reason)
 }

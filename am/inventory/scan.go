@@ -121,7 +121,7 @@ func (s *scan) scanRealms(ctx context.Context) error {
 	s.progress.realms.Store(int64(len(realms)))
 	scans := make([]*realmScan, len(realms))
 	for i, realm := range realms {
-		scans[i] = &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Source: FromAM, Cap: limit.rows, CapKnown: limit.known, Completeness: Whole}, limit: limit}
+		scans[i] = &realmScan{scan: s, RealmScan: &RealmScan{Realm: realm.path, Source: FromAM, Cap: limit.rows, CapKnown: limit.known, Completeness: Complete}, limit: limit}
 	}
 	err = s.each(ctx, realms, func(ctx context.Context, i int) error {
 		err := scans[i].run(ctx)
@@ -167,7 +167,7 @@ func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan
 	if err = s.fault(ctx, realm, err); err == nil {
 		return nil // and no evidence of a realm that does not exist
 	}
-	r.cut("it failed")
+	r.truncate("it failed")
 	tolerated := !s.query.Tolerant && s.tolerates(err, "sessions")
 	s.file(r.RealmScan, tolerated)
 	if tolerated || s.query.Tolerant {
@@ -198,7 +198,7 @@ func (s *scan) verdict() error {
 	for _, r := range s.evidence {
 		switch {
 		case slices.Contains(s.failed, r):
-		case r.Completeness == Cut:
+		case r.Completeness == Truncated:
 			cut = append(cut, r)
 		case r.Completeness == ByUser:
 			byUser = append(byUser, r)

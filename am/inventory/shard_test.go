@@ -124,7 +124,7 @@ func TestShardsTogetherAreTheWhole(t *testing.T) {
 }
 
 func worse(a, b inventory.Completeness) inventory.Completeness {
-	order := []inventory.Completeness{"", inventory.Whole, inventory.ByUser, inventory.Cut}
+	order := []inventory.Completeness{"", inventory.Complete, inventory.ByUser, inventory.Truncated}
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }
 

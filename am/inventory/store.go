@@ -141,7 +141,7 @@ func (p *storeScan) listed(ctx context.Context) (targets []target, err error) {
 }
 
 func (p *storeScan) add(t target) *realmScan {
-	r := &realmScan{scan: p.scan, RealmScan: &RealmScan{Realm: t.path, Source: FromStore, Completeness: Whole, Started: p.started}}
+	r := &realmScan{scan: p.scan, RealmScan: &RealmScan{Realm: t.path, Source: FromStore, Completeness: Complete, Started: p.started}}
 	p.realms, p.byFold[crest.Fold(t.path)], p.targets[r] = append(p.realms, r), r, t
 	return r
 }

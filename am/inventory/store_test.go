@@ -129,7 +129,7 @@ func TestTheTokenStoreProvesThatAnInventoryIsWhole(t *testing.T) {
 		must(t, err)
 		got[r.Realm] = fmt.Sprint(r.Rows, " ", r.Completeness, " ", r.Source)
 	}
-	want := map[string]string{"/": "4 whole token store", "/Alpha": "3 whole token store", "/Alpha/nested": "3 whole token store", "/empty": "0 whole token store"}
+	want := map[string]string{"/": "4 complete token store", "/Alpha": "3 complete token store", "/Alpha/nested": "3 complete token store", "/empty": "0 complete token store"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

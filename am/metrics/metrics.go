@@ -73,7 +73,7 @@ var (
 )
 
 // The states of a realm's completeness; a realm that failed is no other one.
-var states = []string{"whole", "by user", "cut", "failed"}
+var states = []string{"complete", "by_user", "truncated", "failed"}
 
 // A distribution is a histogram of seconds.
 type distribution struct {

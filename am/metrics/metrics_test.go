@@ -115,7 +115,7 @@ func TestAScanIsCounted(t *testing.T) {
 		{second, at("session_idle_seconds_count", "/alpha"), in["/alpha"] + 2},
 		{second, at("session_idle_seconds_bucket", "/alpha", `,le="+Inf"`), in["/alpha"] + 2},
 		{second, at("session_age_seconds_count", "/alpha"), in["/alpha"] + 2},
-		{second, `amsql_realm_completeness{completeness="whole",realm="/alpha",server="AM"}`, 1},
+		{second, `amsql_realm_completeness{completeness="complete",realm="/alpha",server="AM"}`, 1},
 		{second, `amsql_realm_completeness{completeness="failed",realm="/alpha",server="AM"}`, 0},
 		{second, `amsql_report_findings{report="lax-realms",severity="medium"}`, 3},
 		{second, `amsql_scan_success`, 1},

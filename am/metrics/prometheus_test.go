@@ -74,7 +74,7 @@ func TestTheRulesNameMetricsThatThereAre(t *testing.T) {
 			t.Errorf("there is no metric %s", name)
 		}
 	}
-	for label := range map[string]bool{`severity="high"`: true, `completeness="cut"`: true, `completeness="failed"`: true} {
+	for label := range map[string]bool{`severity="high"`: true, `completeness="truncated"`: true, `completeness="failed"`: true} {
 		there := false
 		for sample := range samples {
 			there = there || strings.Contains(sample, label)

@@ -119,7 +119,7 @@ func population(t *testing.T) []*planted {
 	scan := func(realm, completeness string, failure any) map[string]any {
 		return map[string]any{"realm": realm, "completeness": completeness, "error": failure, "sessions": 1, "list_cap": 120, "list_cap_known": true, "identities": 0, "base_url": server}
 	}
-	scans := []map[string]any{scan("/", "whole", nil), scan("/alpha", "by user", nil), scan("/bravo", "whole", nil), scan("/charlie", "cut", "AM is away")}
+	scans := []map[string]any{scan("/", "complete", nil), scan("/alpha", "by_user", nil), scan("/bravo", "complete", nil), scan("/charlie", "truncated", "AM is away")}
 	rows := map[string][]map[string]any{
 		"am_session": sessions, "am_session_service": services, "am_user": users, "am_session_scan": scans,
 		"am_server": {{"base_url": server, "version": "8.1"}},

@@ -242,7 +242,7 @@ func (run *Run) gather(ctx context.Context, kept *engine.Kept, scanned bool) (er
 		return err
 	}
 	_, run.Evidence.Realms, err = query(ctx, db, realmEvidence)
-	run.Complete = !slices.ContainsFunc(run.Evidence.Realms, func(realm Row) bool { return realm["completeness"] != "whole" || realm["error"] != nil })
+	run.Complete = !slices.ContainsFunc(run.Evidence.Realms, func(realm Row) bool { return realm["completeness"] != "complete" || realm["error"] != nil })
 	return err
 }
 

@@ -118,7 +118,7 @@ func (w *Watcher) alive(ctx context.Context, realm Realm, users []string) (map[s
 		return nil, errors.New("AM does not list the realm")
 	case evidence[0][1] != nil:
 		return nil, errors.New(text(evidence[0][1]))
-	case evidence[0][0] != string(inventory.Whole):
+	case evidence[0][0] != string(inventory.Complete):
 		return nil, errCut
 	}
 	return handles, nil
@@ -141,7 +141,7 @@ func (w *Watcher) ended(ctx context.Context, now *seen) (ended map[string]bool, 
 	for handle, s := range w.known {
 		switch e, listed := now.realms[s.realm]; {
 		case now.sessions[handle] != nil || !listed || e.failed:
-		case e.completeness == inventory.Whole:
+		case e.completeness == inventory.Complete:
 			ended[handle] = true
 		case s.username != "":
 			add(missing, s, handle)
@@ -186,7 +186,7 @@ func (w *Watcher) gone(ctx context.Context, realm Realm, missing map[string][]st
 // gaps are the realms that a look could not see completely.
 func (w *Watcher) gaps(now *seen) (gaps []Gap) {
 	for realm, e := range now.realms {
-		if e.failed || e.completeness == inventory.Cut {
+		if e.failed || e.completeness == inventory.Truncated {
 			gaps = append(gaps, Gap{realm, e.reason})
 		}
 	}
@@ -207,7 +207,7 @@ func (w *Watcher) remember(now *seen, ended map[string]bool) {
 	maps.Copy(w.known, now.sessions)
 	for realm, e := range now.realms {
 		switch {
-		case e.failed || e.completeness == inventory.Cut:
+		case e.failed || e.completeness == inventory.Truncated:
 			w.bases[realm] = max(w.bases[realm], unknown)
 		case e.completeness == inventory.ByUser:
 			w.bases[realm] = max(w.bases[realm], byUser)

@@ -33,7 +33,7 @@ func (w *Watcher) Run(ctx context.Context, every time.Duration, show func(*Look)
 		case err != nil:
 			look = &Look{At: began.UTC(), Failure: err}
 			failures++
-		case len(look.Realms) == 1 && look.Realms[inventory.Cut] > 0: // no realm could be listed
+		case len(look.Realms) == 1 && look.Realms[inventory.Truncated] > 0: // no realm could be listed
 			failures++
 		default:
 			failures = 0

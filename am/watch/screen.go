@@ -84,7 +84,7 @@ func (s *Screen) text(look *Look) (string, error) {
 
 func (s *Screen) summary(look *Look) []string {
 	var realms []string
-	for _, completeness := range []inventory.Completeness{inventory.Whole, inventory.ByUser, inventory.Cut} {
+	for _, completeness := range []inventory.Completeness{inventory.Complete, inventory.ByUser, inventory.Truncated} {
 		if n := s.last.Realms[completeness]; n > 0 {
 			realms = append(realms, fmt.Sprintf("%d %s", n, completeness))
 		}

@@ -230,7 +230,7 @@ func TestAListThatIsCutEndsOnlyWhatAMSays(t *testing.T) {
 		}
 	}
 	first := w.look()
-	if first.Realms[inventory.Cut] != 1 || len(first.Incomplete) != 1 || first.Events != nil {
+	if first.Realms[inventory.Truncated] != 1 || len(first.Incomplete) != 1 || first.Events != nil {
 		t.Fatalf("realms %v, incomplete %+v, events %v", first.Realms, first.Incomplete, first.Events)
 	}
 	w.logout(of["hoarder"][0]) // one that the list has, for which another comes
@@ -249,7 +249,7 @@ func TestAListThatIsCutEndsOnlyWhatAMSays(t *testing.T) {
 		w.logout(s)
 	}
 	third := w.look()
-	if got := handles(third, watch.Logout); third.Realms[inventory.Whole] != 2 || !slices.Contains(got, of["hoarder"][0].Handle) || slices.Contains(got, of["other"][0].Handle) || len(third.Incomplete) != 0 {
+	if got := handles(third, watch.Logout); third.Realms[inventory.Complete] != 2 || !slices.Contains(got, of["hoarder"][0].Handle) || slices.Contains(got, of["other"][0].Handle) || len(third.Incomplete) != 0 {
 		t.Errorf("when the list is complete again: realms %v, ended %v, incomplete %+v", third.Realms, got, third.Incomplete)
 	}
 }

@@ -57,7 +57,7 @@ func (c *cost) tell(connections []*connection.Connection) (told string) {
 		told = fmt.Sprintf(" Requests: %s.", humanize.Comma(requests))
 	}
 	var realms []string
-	for _, completeness := range []inventory.Completeness{inventory.Whole, inventory.ByUser, inventory.Cut} {
+	for _, completeness := range []inventory.Completeness{inventory.Complete, inventory.ByUser, inventory.Truncated} {
 		if n := c.completeness[completeness]; n > 0 {
 			realms = append(realms, fmt.Sprintf("%s %s", humanize.Comma(int64(n)), completeness))
 		}

@@ -38,7 +38,7 @@ select
   base_url,
   taken_at,
   realm,
-  case when completeness <> 'cut' then sessions end as sessions,
+  case when completeness <> 'truncated' then sessions end as sessions,
   sessions as at_least,
   completeness,
   error
@@ -51,7 +51,7 @@ select
   null::text as connection,
   sum(sessions)::bigint as sessions,
   count(*) as realms,
-  count(*) filter (where completeness = 'cut') as realms_cut,
+  count(*) filter (where completeness = 'truncated') as realms_cut,
   count(error) as realms_failed,
   null::text as missing
 from amsql.refreshed

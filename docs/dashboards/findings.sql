@@ -32,7 +32,7 @@ select
   reason,
   error,
   base_url,
-  completeness <> 'whole' or error is not null as finding
+  completeness <> 'complete' or error is not null as finding
 from
   am_session_scan
 order by

@@ -30,7 +30,7 @@ with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array[
 call system.sync_partition_metadata('amsql', 'session_scan_files', 'ADD');
 
 create view session_scan as
-select date, server, taken_at, shard, shards, realm, source, sessions, list_cap, list_cap_known, completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
+select date, server, taken_at, shard, shards, realm, source, sessions, list_cap, list_cap_known, case completeness when 'whole' then 'complete' when 'by user' then 'by_user' when 'cut' then 'truncated' else completeness end as completeness, identities, identities_cut, reason, requests, started_at, elapsed_ms, error
 from session_scan_files
   join (select server, date, snapshot from snapshot_files where relation = 'snapshot') s using (server, date, snapshot)
 where relation = 'session_scan';
@@ -101,7 +101,7 @@ select
   cast(sum(sessions) as bigint) as sessions,
   min_by(list_cap, shard) as list_cap,
   min_by(list_cap_known, shard) as list_cap_known,
-  case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'cut' then 1 end) > 0 then 'cut' else min(completeness) end as completeness,
+  case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'truncated' then 1 end) > 0 then 'truncated' else min(completeness) end as completeness,
   cast(sum(identities) as bigint) as identities,
   cast(sum(identities_cut) as bigint) as identities_cut,
   coalesce(min(reason), case when min(shards) < max(shards) then 'its shards are of several numbers' when count(*) < max(shards) then 'only ' || cast(count(*) as varchar(20)) || ' of ' || cast(max(shards) as varchar(20)) || ' shards are kept' end) as reason,
@@ -129,7 +129,7 @@ select
   s.connection,
   cast(coalesce(sum(c.sessions), 0) as bigint) as sessions,
   count(c.realm) as realms,
-  count(case when c.completeness = 'cut' then 1 end) as realms_cut,
+  count(case when c.completeness = 'truncated' then 1 end) as realms_cut,
   count(c.error) as realms_failed,
   s.missing,
   s.elapsed_ms,
@@ -162,7 +162,7 @@ select
   server,
   realm,
   taken_at,
-  min(case when completeness <> 'cut' then taken_at end) over (
+  min(case when completeness <> 'truncated' then taken_at end) over (
     partition by server, realm order by taken_at rows between 1 following and unbounded following
   ) as next_proof
 from merged_session_scan;
@@ -225,7 +225,7 @@ select
   server as base_url,
   taken_at,
   realm,
-  case when completeness <> 'cut' then sessions end as sessions,
+  case when completeness <> 'truncated' then sessions end as sessions,
   sessions as at_least,
   completeness,
   error

@@ -4,7 +4,7 @@
 -- controls: NIST 800-53 AC-10, NIST 800-53 AC-12
 -- finding: column
 -- key: realm, base_url
--- note: whole: the list was shorter than the cap. by user: it was cut, and every identity known was asked. cut: sessions are missing, or may be.
+-- note: complete: the list was shorter than the cap. by_user: it was cut, and every identity known was asked. truncated: sessions are missing, or may be.
 select
   realm,
   sessions,
@@ -15,7 +15,7 @@ select
   reason,
   error,
   base_url,
-  completeness <> 'whole' or error is not null as finding
+  completeness <> 'complete' or error is not null as finding
 from
   am_session_scan
 order by

@@ -28,10 +28,10 @@ control "whole" {
   sql = <<-EOQ
     select
       base_url || ' ' || realm as resource,
-      case when error is not null then 'error' when completeness = 'cut' then 'alarm' else 'ok' end as status,
+      case when error is not null then 'error' when completeness = 'truncated' then 'alarm' else 'ok' end as status,
       case
         when error is not null then 'The realm could not be listed: ' || error
-        when completeness = 'cut' then 'The list is cut: ' || coalesce(reason, 'sessions may be missing')
+        when completeness = 'truncated' then 'The list is cut: ' || coalesce(reason, 'sessions may be missing')
         else sessions || ' sessions, listed ' || completeness
       end as reason,
       realm,
@@ -52,11 +52,11 @@ control "quota" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' users have more sessions than the quota' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
@@ -77,11 +77,11 @@ control "idle" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' sessions are idle for longer than the policy allows' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
@@ -102,11 +102,11 @@ control "old" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' sessions are older than the policy allows' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
@@ -127,11 +127,11 @@ control "administrators" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' sessions are of administrators' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
@@ -153,12 +153,12 @@ control "disabled" {
       case
         when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then 'info'
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' sessions are of disabled users' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case
-          when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then '; the directory is not known' when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+          when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then '; the directory is not known' when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
@@ -180,12 +180,12 @@ control "deleted" {
       case
         when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then 'info'
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' sessions are of users in no directory' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case
-          when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then '; the directory is not known' when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+          when not exists (select from amsql.am_user u where u.base_url = c.base_url and u.realm = c.realm) then '; the directory is not known' when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
@@ -206,11 +206,11 @@ control "several_realms" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' users have sessions in other realms, too' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
@@ -231,11 +231,11 @@ control "services" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' sessions are of service accounts' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
@@ -256,14 +256,14 @@ control "limits" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' limits are wider than the policy' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
-    from (select distinct base_url, realm, 'whole' as completeness from amsql.am_session_service) c
+    from (select distinct base_url, realm, 'complete' as completeness from amsql.am_session_service) c
       left join amsql.am_findings('lax-realms') f on f.base_url = c.base_url and f.realm = c.realm
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
@@ -281,14 +281,14 @@ control "client_side" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' realms give clients their sessions to keep' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
-    from (select distinct base_url, realm, 'whole' as completeness from amsql.am_session_service) c
+    from (select distinct base_url, realm, 'complete' as completeness from amsql.am_session_service) c
       left join amsql.am_findings('client-side-sessions') f on f.base_url = c.base_url and f.realm = c.realm
     group by c.base_url, c.realm, c.completeness
     order by c.base_url, c.realm;
@@ -306,11 +306,11 @@ control "expired" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' sessions have ended and are still listed' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c
@@ -331,11 +331,11 @@ control "other_limits" {
       c.base_url || ' ' || c.realm as resource,
       case
         when count(f.report) > 0 then 'alarm'
-        when c.completeness = 'cut' then 'info'
+        when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
       count(f.report) || ' sessions have other limits' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
-        || case when c.completeness = 'cut' then '; others are not known' else '' end as reason,
+        || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
     from amsql.am_session_scan c

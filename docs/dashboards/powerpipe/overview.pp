@@ -91,7 +91,7 @@ query "overview_not_whole" {
       count(*) as value,
       case when count(*) > 0 then 'alert' else 'ok' end as type
     from amsql.am_session_scan
-    where completeness = 'cut';
+    where completeness = 'truncated';
   EOQ
 }
 

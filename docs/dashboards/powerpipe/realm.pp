@@ -105,7 +105,7 @@ query "realm_listed" {
     select
       'Listed' as label,
       completeness as value,
-      case completeness when 'cut' then 'alert' when 'whole' then 'ok' else 'info' end as type
+      case completeness when 'truncated' then 'alert' when 'complete' then 'ok' else 'info' end as type
     from amsql.am_session_scan
     where base_url = $1 and realm = $2;
   EOQ

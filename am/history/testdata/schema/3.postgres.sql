@@ -33,7 +33,7 @@ select
   case when c.shards = 1 then c.sessions else (select cast(sum(sessions) as bigint) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as sessions,
   c.list_cap,
   c.list_cap_known,
-  case when c.shards = 1 then c.completeness else (select case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'cut' then 1 end) > 0 then 'cut' else min(completeness) end from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as completeness,
+  case when c.shards = 1 then c.completeness else (select case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'truncated' then 1 end) > 0 then 'truncated' else min(completeness) end from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as completeness,
   case when c.shards = 1 then c.identities else (select cast(sum(identities) as bigint) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as identities,
   case when c.shards = 1 then c.identities_cut else (select cast(sum(identities_cut) as bigint) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as identities_cut,
   case when c.shards = 1 then c.reason else (select coalesce(min(reason), case when min(shards) < max(shards) then 'its shards are of several numbers' when count(*) < max(shards) then 'only ' || cast(count(*) as varchar(20)) || ' of ' || cast(max(shards) as varchar(20)) || ' shards are kept' end) from session_scan o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm) end as reason,
@@ -48,7 +48,7 @@ create view am_realm as select path, name, parent_path, active, aliases, id, pat
 create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_server as select server as base_url, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds, server as title from (select r.* from deployment r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
--- The views that SQLite and PostgreSQL have alike. A scan whose completeness is not 'cut' is proof: what it did not find
+-- The views that SQLite and PostgreSQL have alike. A scan whose completeness is not 'truncated' is proof: what it did not find
 -- of its realm is gone. Scans of shards are merged, so that a shard that is missing leaves the realm cut.
 
 create view am_snapshot as
@@ -58,7 +58,7 @@ select
   s.connection,
   cast(coalesce(sum(c.sessions), 0) as bigint) as sessions,
   count(c.realm) as realms,
-  count(case when c.completeness = 'cut' then 1 end) as realms_cut,
+  count(case when c.completeness = 'truncated' then 1 end) as realms_cut,
   count(c.error) as realms_failed,
   s.missing,
   s.elapsed_ms,
@@ -96,7 +96,7 @@ select
   (
     select min(c.taken_at)
     from merged_session_scan c
-    where c.server = h.server and c.realm = h.realm and c.taken_at > h.last_seen and c.completeness <> 'cut'
+    where c.server = h.server and c.realm = h.realm and c.taken_at > h.last_seen and c.completeness <> 'truncated'
   ) as gone_by,
   h.snapshots,
   h.last_access,
@@ -126,7 +126,7 @@ select
   server as base_url,
   taken_at,
   realm,
-  case when completeness <> 'cut' then sessions end as sessions,
+  case when completeness <> 'truncated' then sessions end as sessions,
   sessions as at_least,
   completeness,
   error
@@ -141,7 +141,7 @@ select
     (
       select min(c.taken_at)
       from merged_session_scan c
-      where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'cut'
+      where c.server = s.server and c.realm = s.realm and c.taken_at > s.taken_at and c.completeness <> 'truncated'
     ),
     s.max_session_expiration_time
   ) as valid_until,
@@ -180,7 +180,7 @@ begin atomic
     left join (
       select c.server, c.realm, max(c.taken_at) as proven
       from merged_session_scan c
-      where c.taken_at <= moment and c.completeness <> 'cut'
+      where c.taken_at <= moment and c.completeness <> 'truncated'
       group by c.server, c.realm
     ) p on p.server = s.server and p.realm = s.realm
   where s.taken_at <= moment
