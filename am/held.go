@@ -48,6 +48,7 @@ type sessionBlock struct {
 	rows       []heldSession
 	signIns    []heldSignIn           // of the rows, where any has one
 	properties map[int]map[string]any // of the rows that have any
+	logins     map[int]string         // of those where they are not the usernames
 }
 
 type heldSession struct {
@@ -74,6 +75,12 @@ func (h *heldSessions) add(s *session) {
 			block.properties = map[int]map[string]any{}
 		}
 		block.properties[len(block.rows)] = s.Properties
+	}
+	if s.login != s.Username {
+		if block.logins == nil {
+			block.logins = map[int]string{}
+		}
+		block.logins[len(block.rows)] = s.login
 	}
 	own, identity := parts(s.UniversalID, s.Username)
 	block.rows = append(block.rows, heldSession{
@@ -152,7 +159,12 @@ func (h *heldSessions) give() iter.Seq[*session] {
 		for i, block := range h.blocks {
 			h.blocks[i] = nil
 			for j := range block.rows {
-				if !yield(&session{h.session(block, j), h.scan}) {
+				row := h.session(block, j)
+				login, other := block.logins[j]
+				if !other {
+					login = row.Username
+				}
+				if !yield(&session{row, h.scan, login}) {
 					return
 				}
 			}

@@ -43,12 +43,15 @@ func TestHeldSessionsComeBackAsTheyWere(t *testing.T) {
 				}
 			}
 			want = append(want, s)
-			rows.add(&session{s, of})
+			rows.add(&session{s, of, s.Username})
 		}
 		var got []*rest.Session
 		for row := range rows.give() {
 			if row.scan != of {
 				t.Error("a row has another scan")
+			}
+			if row.login != row.Username {
+				t.Errorf("the login name of %s is %q", row.Username, row.login)
 			}
 			got = append(got, row.Session)
 		}

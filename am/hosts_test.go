@@ -65,7 +65,7 @@ func (q question) wanted() []string {
 var allColumns = []string{
 	"username", "realm", "universal_id", "identity_type", "session_handle", "latest_access_time", "max_idle_expiration_time",
 	"max_session_expiration_time", "is_current", "is_expired", "creation_time", "auth_level", "auth_type", "service", "client_ip",
-	"tracking_id", "session_type", "properties", "title", "base_url",
+	"tracking_id", "session_type", "properties", "login_name", "title", "base_url",
 }
 
 // server is a simulated AM and its address. It tells the time of its start for ever, so that rows stay as they are.

@@ -55,7 +55,7 @@ func TestSessionsAreListedWhileAMHangs(t *testing.T) {
 	want := s.stored().query(t, "select username, lower(realm) as realm, session_handle, max_session_expiration_time from am_session where username <> 'amadmin' order by session_handle")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	hanging := s.stored()
 	hanging.environment = append(hanging.environment, "AM_URL=http://"+l.Addr().String()+"/am")
 	config := filepath.Join(t.TempDir(), "am.spc")

@@ -62,7 +62,7 @@ func (b *bound[T]) Description() string { return b.description }
 func (b *bound[T]) Keys() []string      { return b.keys }
 
 // foldedColumns hold names of users and realms, in whichever table.
-var foldedColumns = []string{"username", "realm", "path"}
+var foldedColumns = []string{"username", "login_name", "realm", "path"}
 
 func (b *bound[T]) Columns() []table.Column {
 	columns := make([]table.Column, len(b.columns))

@@ -15,7 +15,7 @@ import (
 var sessionTable = tableOf[session]{
 	name:        "am_session",
 	description: "A login session that AM keeps on the server: who is logged in, where, since when, until when.",
-	keys:        []string{"realm", "username"},
+	keys:        []string{"realm", "username", "login_name"},
 	columns: []column[session]{
 		{"username", table.Text, "The user's name, in lower case as OpenAM lists it; the UUID of the user in Advanced Identity Cloud.", func(s *session) any { return text(s.Username) }},
 		{"realm", table.Text, "Full path of the session's realm, with a leading slash; / is the root.", func(s *session) any { return text(s.Realm) }},
@@ -35,6 +35,7 @@ var sessionTable = tableOf[session]{
 		{"tracking_id", table.Text, "The session's identifier in AM's audit log (session property AMCtxId). NULL where neither the realm returns it for queries nor token_store_objects is set.", func(s *session) any { return text(s.TrackingID) }},
 		{"session_type", table.Text, "USER, or APPLICATION for sessions of AM itself and of agents, as the token store has it. NULL without token_store_objects: AM's own lists do not report it.", func(s *session) any { return text(s.SessionType) }},
 		{"properties", table.JSON, "Session properties that the realm returns for queries (AM and PingAM: Session Property Whitelist Service). NULL where there are none, and from a token store.", (*session).properties},
+		{"login_name", table.Text, "The name that the user logs in with: username, except in Advanced Identity Cloud, where it is asked for, one request a user, if a statement reads this column. NULL for agents, and where no identity has the UUID.", func(s *session) any { return text(s.login) }},
 		{"title", table.Text, "The user's name and the realm.", (*session).title},
 		{"base_url", table.Text, "Address of the deployment.", func(s *session) any { return s.scan.baseURL }},
 	},
@@ -47,7 +48,9 @@ var sessionTable = tableOf[session]{
 			return sessionRows(ctx, c, q, scanned)
 		}
 		l := byUser[session]{lookup: rows, list: listSessions, name: func(s *session) string { return s.Username }, spell: (*session).spelled}
-		return l.rows
+		return func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
+			return withLogins(ctx, c, q, l.rows(ctx, c, q))
+		}
 	},
 	hold: func() held[session] { return &heldSessions{} },
 }
@@ -55,7 +58,8 @@ var sessionTable = tableOf[session]{
 // session is a row of am_session.
 type session struct {
 	*rest.Session
-	scan *sessionScan
+	scan  *sessionScan
+	login string
 }
 
 // sessionScan is what all rows of one scan share.
@@ -87,6 +91,7 @@ var sessionFields = map[string][]string{
 	"tracking_id":                 {rest.FieldProperties, rest.FieldSignIn},
 	"session_type":                {rest.FieldSignIn},
 	"properties":                  {rest.FieldProperties},
+	"login_name":                  {rest.FieldUsername, rest.FieldUniversalID},
 	"title":                       {rest.FieldUsername},
 }
 
@@ -95,8 +100,11 @@ func sessions(ctx context.Context, c *connection.Connection, q table.Query) iter
 }
 
 func sessionRows(ctx context.Context, c *connection.Connection, q table.Query, scanned inventory.Query) iter.Seq2[*session, error] {
-	return func(yield func(*session, error) bool) {
+	return withLogins(ctx, c, q, func(yield func(*session, error) bool) {
 		scan, err := newSessionScan(ctx, c, q)
+		if err == nil {
+			scanned, err = byLogin(ctx, c, q, scanned)
+		}
 		if err != nil {
 			yield(nil, err)
 			return
@@ -109,11 +117,11 @@ func sessionRows(ctx context.Context, c *connection.Connection, q table.Query, s
 			if scan.now.IsZero() {
 				scan.now = c.Client().Now() // the server has answered by now
 			}
-			if !yield(&session{s, scan}, nil) {
+			if !yield(&session{Session: s, scan: scan}, nil) {
 				return
 			}
 		}
-	}
+	})
 }
 
 func sessionQuery(q table.Query) inventory.Query {
@@ -149,7 +157,7 @@ func listSessions(ctx context.Context, c *connection.Connection, q table.Query, 
 	}
 	scan.now = c.Client().Now()
 	for _, s := range sessions {
-		l.rows = append(l.rows, &session{s, scan})
+		l.rows = append(l.rows, &session{Session: s, scan: scan})
 	}
 	l.complete = true
 	return l, nil
@@ -168,7 +176,7 @@ func listFields(q table.Query) []string {
 func (s *session) spelled(realm, username string) *session {
 	copied := *s.Session
 	copied.Realm, copied.Username = realm, username
-	return &session{&copied, s.scan}
+	return &session{&copied, s.scan, s.login}
 }
 
 func newSessionScan(ctx context.Context, c *connection.Connection, q table.Query) (*sessionScan, error) {

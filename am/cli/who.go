@@ -47,7 +47,7 @@ func newWho(streams terminal.Streams) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the rows in this `format`: "+render.FormatNames())
 	flags.BoolVar(&o.LocalTime, "local-time", false, "print times in this machine's time zone instead of UTC")
-	o.ConnectionOptions.addFlags(flags)
+	o.addFlags(flags)
 	return cmd
 }
 

@@ -20,8 +20,9 @@ type listing struct {
 	attributes []string
 	each       func(*ldap.Entry) error // of each entry once
 
-	seen  map[[2]uint64]bool // nil where too many have been seen to remember
-	whole bool               // one search is under way that may find all
+	seen   map[[2]uint64]bool // nil where too many have been seen to remember
+	whole  bool               // one search is under way that may find all, and has each once
+	listed [][2]uint64        // by that search
 }
 
 // remembered is how many entries are remembered in case that the server stops a search and another has to follow.
@@ -43,10 +44,10 @@ func (l *listing) run(ctx context.Context) error {
 func (l *listing) all(ctx context.Context, filter string) error {
 	l.whole = len(l.filters) == 1
 	err := l.search(ctx, filter)
-	l.whole = false
 	if !narrower[code(err)] || l.seen == nil {
 		return err
 	}
+	l.recall()
 	return l.windows(ctx, filter, beginning, end)
 }
 
@@ -94,6 +95,7 @@ func (l *listing) search(ctx context.Context, filter string) error {
 		}
 		l.store.paged.Store(true)
 	}
+	l.recall()
 	paging := ldap.NewControlPaging(pageSize)
 	request.Controls = []ldap.Control{paging}
 	return l.store.using(ctx, func(c *connection) error {
@@ -118,17 +120,31 @@ var seed = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
 // once hands on an entry that has not come before.
 func (l *listing) once(e *ldap.Entry) error {
-	if l.whole && len(l.seen) == remembered {
-		l.seen = nil
+	if l.seen == nil {
+		return l.each(e)
 	}
-	if l.seen != nil {
-		key := [2]uint64{maphash.String(seed[0], e.DN), maphash.String(seed[1], e.DN)}
+	key := [2]uint64{maphash.String(seed[0], e.DN), maphash.String(seed[1], e.DN)}
+	switch {
+	case !l.whole:
 		if l.seen[key] {
 			return nil
 		}
 		l.seen[key] = true
+	case len(l.listed) == remembered:
+		l.seen, l.listed = nil, nil
+	default:
+		l.listed = append(l.listed, key)
 	}
 	return l.each(e)
+}
+
+// recall ends the search that may find all: another may follow.
+func (l *listing) recall() {
+	l.whole = false
+	for _, key := range l.listed {
+		l.seen[key] = true
+	}
+	l.listed = nil
 }
 
 // and joins filters, of which some may be empty.

@@ -24,7 +24,7 @@ type object struct {
 		AuthType    string `json:"AuthType"`
 		Service     string `json:"Service"`
 		Host        string `json:"Host"`
-		AMCtxId     string `json:"AMCtxId"` //nolint:revive // AM's name
+		TrackingID  string `json:"AMCtxId"`
 	} `json:"sessionProperties"`
 }
 
@@ -34,11 +34,11 @@ func (d *decoder) setSignIn(e *entry, value string) error {
 	err := json.Unmarshal([]byte(value), &o, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if err != nil || o.Properties == nil {
 		d.unreadable++
-		return nil
+		return nil //nolint:nilerr // an error would keep the session out of the list, and quote its token
 	}
 	p := o.Properties
 	e.SignIn = rest.SignInOf(map[string]any{
-		"authInstant": p.AuthInstant, "AuthLevel": p.AuthLevel, "AuthType": p.AuthType, "Service": p.Service, "Host": p.Host, "AMCtxId": p.AMCtxId,
+		"authInstant": p.AuthInstant, "AuthLevel": p.AuthLevel, "AuthType": p.AuthType, "Service": p.Service, "Host": p.Host, "AMCtxId": p.TrackingID,
 	})
 	e.SessionType = o.SessionType
 	return nil

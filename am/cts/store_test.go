@@ -375,7 +375,7 @@ func TestAnAnswerThatBreaksOffIsAnError(t *testing.T) {
 func startProxy(t *testing.T, to string, most int64) (address string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
 			client, err := l.Accept()
@@ -384,16 +384,16 @@ func startProxy(t *testing.T, to string, most int64) (address string) {
 			}
 			server, err := net.Dial("tcp", strings.TrimPrefix(to, "ldap://"))
 			if err != nil {
-				client.Close()
+				_ = client.Close()
 				return
 			}
 			go func() {
-				defer server.Close()
+				defer func() { _ = server.Close() }()
 				_, _ = server.(*net.TCPConn).ReadFrom(client)
 			}()
 			go func() {
-				defer client.Close()
-				defer server.Close()
+				defer func() { _ = client.Close() }()
+				defer func() { _ = server.Close() }()
 				buffer := make([]byte, 1024)
 				for sent := int64(0); sent < most; {
 					n, err := server.Read(buffer)
@@ -412,7 +412,7 @@ func startProxy(t *testing.T, to string, most int64) (address string) {
 func TestASilentServerIsAnErrorInTime(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	d := &directory{address: "ldap://" + l.Addr().String()}
 	s := d.store(t, func(c *Config) { c.Timeout = 200 * time.Millisecond })
 	start := time.Now()

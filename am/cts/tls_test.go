@@ -98,7 +98,7 @@ func TestNothingGoesOverANetworkInClearText(t *testing.T) {
 	d := startDirectory(t, nil)
 	raw, err := net.Dial("tcp", strings.TrimPrefix(d.address, "ldap://"))
 	must(t, err)
-	defer raw.Close()
+	defer func() { _ = raw.Close() }()
 	s := d.store(t)
 	if _, err = s.secure(t.Context(), s.servers[0], raw); err == nil || !strings.Contains(err.Error(), "the server offers no StartTLS") {
 		t.Errorf("a server that refuses StartTLS: %v", err)

@@ -43,7 +43,7 @@ func checkStatements(t *testing.T, postgres *pgx.Conn) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, u := drawAgreed(t, "s"), drawAgreed(t, "u")
 		db := mustOpen(t)
-		defer db.Close()
+		defer func() { _ = db.Close() }()
 		if err := db.Attach("am", s, u); err != nil {
 			t.Fatal(err)
 		}
@@ -290,9 +290,8 @@ func drawIn(t *rapid.T, name string, left operand) condition {
 			}
 			if result := or(found...); !negative {
 				return result
-			} else {
-				return not(result)
 			}
+			return not(or(found...))
 		}}
 }
 

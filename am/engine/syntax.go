@@ -551,7 +551,8 @@ func (s *parser) alias() string {
 		return s.name()
 	}
 	l := s.peek()
-	if l.kind == stringLexeme || l.isName() && !(l.kind == wordLexeme && joins[strings.ToUpper(l.text)]) && !(s.sees("WINDOW") && s.peekAt(2).is("AS")) {
+	begins := l.kind == wordLexeme && joins[strings.ToUpper(l.text)] || s.sees("WINDOW") && s.peekAt(2).is("AS") // a join or a clause
+	if l.kind == stringLexeme || l.isName() && !begins {
 		return s.next().text
 	}
 	return ""

@@ -49,7 +49,7 @@ var snapshots = relation{
 var keptAs = map[string]relation{
 	"am_session": {
 		name: "session", key: []string{"session"}, columns: []table.Column{{Name: "session", Type: table.Text}}, beside: "session",
-		shown: map[string]string{"base_url": "server", "title": "username || ' @ ' || realm"}, omits: []string{"identity_type"},
+		shown: map[string]string{"base_url": "server", "title": "username || ' @ ' || realm"}, omits: []string{"identity_type", "login_name"},
 	},
 	"am_session_scan": {
 		name: "session_scan", key: []string{"realm", "shard"}, columns: shardColumns, merged: mergedScan,

@@ -157,7 +157,13 @@ func one(row []any) iter.Seq2[[]any, error] {
 // rows are those of the product's table that the relation keeps.
 func (t *taking) rows(ctx context.Context, r relation) iter.Seq2[any, error] {
 	i := slices.IndexFunc(t.tables, func(table table.Table) bool { return table.Name() == r.of.Name() })
-	return t.tables[i].Rows(ctx, table.Query{})
+	columns := []string{}
+	for _, c := range r.of.Columns() {
+		if r.has(c) {
+			columns = append(columns, c.Name)
+		}
+	}
+	return t.tables[i].Rows(ctx, table.Query{Columns: columns})
 }
 
 // sessions are the rows of the scan.

@@ -25,6 +25,7 @@ const (
 // Source is where the sessions of a realm were listed.
 type Source string
 
+// FromAM is AM's own list, FromStore the directory in which AM keeps its sessions.
 const (
 	FromAM    Source = "AM"
 	FromStore Source = "token store"

@@ -194,7 +194,7 @@ func silentAM(t *testing.T) *rest.Client {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	client, err := rest.New(rest.Config{BaseURL: "http://" + l.Addr().String() + "/am", Credentials: rest.Password{Username: "amadmin", Password: "p"}})
 	must(t, err)
 	return client

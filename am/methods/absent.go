@@ -8,6 +8,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
 // A NotFoundError is a user or a realm that the servers do not have. Nothing has been sent that changes anything.
@@ -59,6 +60,33 @@ func (e *Ending) findUser(ctx context.Context, realms []string, username string)
 		return e.notFound("user %q in realm %s", username, realms[0])
 	}
 	return e.notFound("user %q", username)
+}
+
+// person is whom a name means: the users whose sessions have it, in all realms, or else the one who logs in with it. That several
+// do is an error.
+func (e *Ending) person(ctx context.Context, realms []string, name string) ([]string, string, error) {
+	var realm, id string
+	var whose []string
+	for _, r := range realms {
+		users, err := e.Inventory.UsersByLogin(ctx, r, name)
+		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
+			continue // the name is taken for that of sessions, and is not found where it is none
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("find out whose login name %q is in realm %s: %w", name, r, err)
+		}
+		for _, user := range users {
+			realm, id, whose = r, user.ID, append(whose, fmt.Sprintf("%s in realm %s", user.ID, r))
+		}
+	}
+	switch len(whose) {
+	case 0:
+		return realms, name, nil
+	case 1:
+		e.notify("%q is the login name of %s", name, whose[0])
+		return []string{realm}, id, nil
+	}
+	return nil, "", guarded("%q is the login name of %s: name one of them, or a realm; nothing was ended", name, strings.Join(whose, " and of "))
 }
 
 func isNotFound(err error) bool {

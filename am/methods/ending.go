@@ -256,6 +256,9 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 	if err != nil {
 		return nil, err
 	}
+	if realms, username, err = e.person(ctx, realms, username); err != nil {
+		return nil, err
+	}
 	unlisted, err := e.unlisted(ctx, realms, username)
 	if err != nil {
 		return nil, err

@@ -1171,3 +1171,42 @@ func TestSessionsOfAgentsEnd(t *testing.T) {
 		}
 	}
 }
+
+// In Advanced Identity Cloud sessions have UUIDs, and whoever ends those of a person knows the name that the person types.
+func TestSessionsEndByLoginName(t *testing.T) {
+	for name, c := range map[string]struct {
+		realm, user string
+		ended       int
+		fails       string
+	}{
+		"in one realm":               {user: "Anna", ended: 2},
+		"in two realms":              {user: "both", fails: `"both" is the login name of `},
+		"in the realm that is named": {user: "both", realm: "/bravo", ended: 1},
+		"nobody's":                   {user: "nobody", fails: "not found"},
+	} {
+		server, err := simulator.New(simulator.Options{Profile: "aic", Seed: 1})
+		must(t, err)
+		web := httptest.NewServer(server)
+		id, key := server.ServiceAccount()
+		client, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), Credentials: rest.ServiceAccount{ID: id, JWK: string(key)}})
+		must(t, err)
+		for _, at := range [][2]string{{"/alpha", "Anna"}, {"/alpha", "both"}, {"/bravo", "both"}} {
+			must(t, server.AddUser(at[0], at[1], "changeit"))
+			_, err := server.Login(at[0], at[1])
+			must(t, err)
+		}
+		_, err = server.Login("/alpha", "Anna")
+		must(t, err)
+		e := &methods.Ending{Client: client, Inventory: inventory.New(client, inventory.Options{}), Max: 100, Connection: "am"}
+		before := len(server.Sessions())
+		outcomes, err := e.User(t.Context(), c.realm, c.user)
+		if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) || states(outcomes)[methods.Ended] != c.ended {
+			t.Errorf("%s: %v, %v", name, states(outcomes), err)
+		}
+		if ended := before - len(server.Sessions()); ended != c.ended {
+			t.Errorf("%s: %d sessions have ended, want %d", name, ended, c.ended)
+		}
+		must(t, client.Close(t.Context()))
+		web.Close()
+	}
+}

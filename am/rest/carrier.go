@@ -8,7 +8,7 @@ import (
 )
 
 // carrier is how a session token reaches AM: in a header with the name of the session cookie, or as that cookie. AM takes
-// both, and a request that has both is refused unless they agree (OpenAM 16.0.5 measured), so that a request has one.
+// both, and a request that has both may be refused (OpenAM 16.0.5 measured), so that a request has one.
 //
 // Proxies drop some of either. nginx drops headers whose names have other characters than letters, digits and hyphens
 // (ngx_http_core_module, underscores_in_headers), so that a name such as corpSSO_prod goes as a cookie first.

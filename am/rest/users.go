@@ -24,6 +24,7 @@ type User struct {
 type UserQuery struct {
 	Realm   string
 	ID      string   // one identity by its name, without regard to case
+	Login   string   // one by the name that it logs in with
 	Prefix  string   // names that begin so, without regard to case
 	Except  []string // but not so
 	With    []string // and that contain each of these
@@ -82,6 +83,12 @@ const userPageSize = 1000
 func (c *Client) ListsAllUsers(ctx context.Context, realm string) (bool, error) {
 	d, err := c.directory(ctx, realm)
 	return d.whole, err
+}
+
+// LoginsDiffer reports whether users of a realm may log in with another name than that by which sessions know them.
+func (c *Client) LoginsDiffer(ctx context.Context, realm string) (bool, error) {
+	d, err := c.directory(ctx, realm)
+	return err == nil && d.id != d.fields[1], err
 }
 
 // Users lists identities. Needs an administrator; OpenAM answers others with an empty list.
@@ -173,6 +180,9 @@ func (d directory) call(q UserQuery) call {
 	var terms []crest.Filter
 	if q.ID != "" {
 		terms = append(terms, crest.Eq(d.id, q.ID))
+	}
+	if q.Login != "" {
+		terms = append(terms, crest.Eq(d.fields[1], q.Login))
 	}
 	if q.Prefix != "" {
 		terms = append(terms, crest.StartsWith(d.id, q.Prefix))

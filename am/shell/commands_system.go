@@ -17,7 +17,7 @@ func (s *shell) system(ctx context.Context, command string) error {
 	if runtime.GOOS == "windows" {
 		program, flag = cmp.Or(os.Getenv("ComSpec"), "cmd.exe"), "/c"
 	}
-	return s.attended(exec.CommandContext(ctx, program, flag, command))
+	return s.attended(exec.CommandContext(ctx, program, flag, command)) //nolint:gosec // what the user types is to be run
 }
 
 // attended runs a program that has the terminal.
@@ -41,7 +41,7 @@ func (s *shell) edit(ctx context.Context, _ string) (err error) {
 	if err := cmp.Or(err, file.Close()); err != nil {
 		return err
 	}
-	if err := s.attended(exec.CommandContext(ctx, editor[0], append(editor[1:], file.Name())...)); err != nil {
+	if err := s.attended(exec.CommandContext(ctx, editor[0], append(editor[1:], file.Name())...)); err != nil { //nolint:gosec // the editor of the user
 		return fmt.Errorf("%w; set EDITOR to another editor", err)
 	}
 	sql, err := os.ReadFile(file.Name())

@@ -509,7 +509,7 @@ func TestATokenStoreSpeaksTLSWithACertificateThatNamesNoHost(t *testing.T) {
 	anything := &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{certificateOf(t, "amsql-reader")}}
 	secure, err := ldap.DialURL("ldaps://"+d.address, ldap.DialWithTLSConfig(anything))
 	must(t, err)
-	defer secure.Close()
+	defer func() { _ = secure.Close() }()
 	upgraded := d.as(t, "")
 	must(t, upgraded.StartTLS(anything))
 	if state, encrypted := upgraded.TLSConnectionState(); !encrypted || !certificate.Equal(state.PeerCertificates[0]) {
@@ -524,7 +524,7 @@ func TestATokenStoreSpeaksTLSWithACertificateThatNamesNoHost(t *testing.T) {
 	}
 	stranger, err := ldap.DialURL("ldaps://"+d.address, ldap.DialWithTLSConfig(&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{certificateOf(t, "nobody")}}))
 	must(t, err)
-	defer stranger.Close()
+	defer func() { _ = stranger.Close() }()
 	if err := stranger.ExternalBind(); code(err) != ldap.LDAPResultInvalidCredentials {
 		t.Errorf("the certificate of no account: %v", err)
 	}

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -155,7 +156,9 @@ func (b buffered) Read(p []byte) (int, error) { return b.in.Read(p) }
 // encrypt answers a TLS handshake.
 func (c *ldapConn) encrypt() bool {
 	c.secure = tls.Server(buffered{c.conn, c.in}, c.store.wire.tls)
-	if c.secure.Handshake() != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if c.secure.HandshakeContext(ctx) != nil {
 		return false
 	}
 	c.use(c.secure)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,8 @@ func run(m *testing.M) int {
 // A server is a simulated AM in a process of its own.
 type server struct {
 	url, user, password string
+
+	storeURL, storeReader, storePassword, storeFingerprint string // where simulate is given --token-store
 }
 
 // simulate starts a server with one realm, /alpha, until the benchmark ends.
@@ -63,10 +66,14 @@ func simulate(b *testing.B, arguments ...string) server {
 	})
 	var s server
 	settings := map[string]*string{"AM_URL": &s.url, "AM_USERNAME": &s.user, "AM_PASSWORD": &s.password}
+	if slices.Contains(arguments, "--token-store") {
+		settings["AM_TOKEN_STORE_URL"], settings["AM_TOKEN_STORE_BIND_DN"] = &s.storeURL, &s.storeReader
+		settings["AM_TOKEN_STORE_PASSWORD"], settings["AM_TOKEN_STORE_FINGERPRINT"] = &s.storePassword, &s.storeFingerprint
+	}
 	for lines := bufio.NewScanner(output); len(settings) > 0 && lines.Scan(); {
 		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
 		if setting := settings[name]; setting != nil {
-			*setting = value
+			*setting = strings.Trim(value, "'")
 			delete(settings, name)
 		}
 	}

@@ -1,0 +1,135 @@
+package am
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/crest"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/table"
+)
+
+// byLogin makes a condition on login_name one on the names that sessions have. One that AM may take for another name is left to
+// the host.
+func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scanned inventory.Query) (inventory.Query, error) {
+	logins, known := names(q, "login_name")
+	if logins == nil || !known || scanned.Usernames != nil {
+		return scanned, nil
+	}
+	realms := scanned.Realms
+	if realms == nil {
+		var err error
+		if realms, err = c.Inventory().RealmPaths(ctx); err != nil {
+			return scanned, err
+		}
+	}
+	scanned.Usernames, scanned.Limit = []string{}, 0
+	for _, login := range logins {
+		found := false
+		for _, realm := range realms {
+			users, err := c.Inventory().UsersByLogin(ctx, realm, login)
+			if err != nil {
+				return scanned, fmt.Errorf("realm %s: cannot tell whose login name %q is: %w", realm, login, err)
+			}
+			for _, user := range users {
+				found, scanned.Usernames = true, append(scanned.Usernames, user.ID)
+			}
+		}
+		if !found { // sessions have the name itself
+			scanned.Usernames = append(scanned.Usernames, login)
+		}
+	}
+	return scanned, nil
+}
+
+// loginsAtOnce is how many sessions wait for the login names of all of them.
+const loginsAtOnce = 256
+
+// withLogins fills in login names where they are asked for.
+func withLogins(ctx context.Context, c *connection.Connection, q table.Query, sessions iter.Seq2[*session, error]) iter.Seq2[*session, error] {
+	if !q.Wants("login_name") {
+		return sessions
+	}
+	return func(yield func(*session, error) bool) {
+		l := logins{c, q.Texts("login_name"), map[string]map[string]string{}}
+		var waiting []*session
+		send := func() (more bool) {
+			if err := l.fill(ctx, waiting); err != nil {
+				yield(nil, err)
+				return false
+			}
+			for _, s := range waiting {
+				if !yield(s, nil) {
+					return false
+				}
+			}
+			waiting = nil
+			return true
+		}
+		for s, err := range sessions {
+			if err != nil {
+				if send() {
+					yield(nil, err)
+				}
+				return
+			}
+			if waiting = append(waiting, s); len(waiting) == loginsAtOnce && !send() {
+				return
+			}
+		}
+		send()
+	}
+}
+
+// logins are the login names that have been found.
+type logins struct {
+	connection *connection.Connection
+	asked      []string                     // as the query spells them
+	known      map[string]map[string]string // by realm and the Fold of the name that sessions have; "" for nobody's
+}
+
+func (l logins) fill(ctx context.Context, sessions []*session) error {
+	missing := map[string][]string{}
+	for _, s := range sessions {
+		if l.known[s.Realm] == nil {
+			l.known[s.Realm] = map[string]string{}
+		}
+		key := crest.Fold(s.Username)
+		if _, known := l.known[s.Realm][key]; known || !s.FoundByName() || !inventory.HasOtherLogin(s.Username) {
+			continue
+		}
+		l.known[s.Realm][key] = ""
+		missing[s.Realm] = append(missing[s.Realm], s.Username)
+	}
+	for realm, usernames := range missing {
+		found, err := l.connection.Inventory().LoginNames(ctx, realm, usernames)
+		if err != nil {
+			return fmt.Errorf("realm %s: login names: %w", realm, err)
+		}
+		for key, login := range found {
+			l.known[realm][key] = login
+		}
+	}
+	for _, s := range sessions {
+		s.login = l.of(s)
+	}
+	return nil
+}
+
+// of is a session's login name, spelled as the query spells it. Agents have none.
+func (l logins) of(s *session) string {
+	login := s.Username
+	switch {
+	case !s.FoundByName():
+		return ""
+	case inventory.HasOtherLogin(s.Username):
+		login = l.known[s.Realm][crest.Fold(s.Username)]
+	}
+	if i := slices.IndexFunc(l.asked, func(asked string) bool { return crest.Same(asked, login) }); i >= 0 {
+		return l.asked[i]
+	}
+	return login
+}

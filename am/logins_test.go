@@ -1,0 +1,117 @@
+package am_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+// In Advanced Identity Cloud sessions have UUIDs, and people have names. The same rows come whether a condition can be sent to AM
+// or not.
+func TestSessionsAreFoundByLoginName(t *testing.T) {
+	for _, profile := range productProfiles {
+		t.Run(profile, func(t *testing.T) {
+			p := newProduct(t, profile) // Anna and bert in /alpha
+			for _, realm := range []string{"/alpha", "/bravo"} {
+				if err := p.sim.AddUser(realm, "both", "changeit"); profile != "openam" || realm == "/alpha" { // where realms share a store
+					must(t, err)
+				}
+				logIn(t, p.sim, realm, "both")
+			}
+			_, err := p.sim.LoginAgent("/alpha", "WebAgent")
+			must(t, err)
+			must(t, p.sim.AddUser("/alpha", "leaver", "changeit"))
+			logIn(t, p.sim, "/alpha", "Anna", "Anna", "bert", "leaver")
+			must(t, p.sim.DeleteUser("/alpha", "leaver"))
+			leaver, inCloud := "leaver 1", profile == "aic"
+			if inCloud {
+				leaver = "<nil> 2" // with the agent: nobody knows the name of a UUID that is no identity's
+			}
+			all := []string{"<nil> 1", "anna 2", "bert 1", "both 2", leaver}
+			if inCloud {
+				all = []string{leaver, "anna 2", "bert 1", "both 2"}
+			}
+			spell := func(want ...string) (spelled []string) {
+				for _, w := range want {
+					spelled = append(spelled, strings.ReplaceAll(w, " ", " | "))
+				}
+				return spelled
+			}
+			p.expect(t, "select lower(login_name), count(*) from am_session where realm <> '/' group by 1 order by 1", spell(all...)...)
+			for condition, want := range map[string][]string{
+				"login_name = 'Anna'":                       {"anna 2"},
+				"login_name = 'anna' and realm = '/alpha'":  {"anna 2"},
+				"lower(login_name) = 'anna'":                {"anna 2"},
+				"login_name in ('anna', 'both', 'nobody')":  {"anna 2", "both 2"},
+				"login_name = 'both' and realm = '/bravo'":  {"both 1"},
+				"login_name = 'WebAgent'":                   {},
+				"login_name = 'nobody'":                     {},
+				"login_name = 'anna' and username = 'bert'": {},
+			} {
+				p.expect(t, "select lower(login_name), count(*) from am_session where "+condition+" group by 1 order by 1", spell(want...)...)
+			}
+			p.expect(t, "select lower(n.column1), count(s.session_handle) from (values ('anna'), ('both'), ('nobody')) n left join am_session s on s.login_name = n.column1 group by 1 order by 1",
+				spell("anna 2", "both 2", "nobody 0")...)
+			p.expect(t, "select count(*) from am_session s join am_user u on u.realm = s.realm and u.username = s.username where u.login_name = 'Anna' and s.login_name = 'Anna'", "2")
+		})
+	}
+}
+
+// A name that people type is none of a session there. No rows would be taken for nobody's being signed in.
+func TestALoginNameForAUsernameIsNoticed(t *testing.T) {
+	for profile, want := range map[string]int{"aic": 1, "pingam-8.1": 0, "openam": 0} {
+		p := newProduct(t, profile)
+		logIn(t, p.sim, "/alpha", "bert")
+		user, password := p.sim.Admin()
+		config := connection.Config{BaseURL: &p.url, Username: &user, Password: &password}
+		if id, key := p.sim.ServiceAccount(); id != "" {
+			jwk := string(key)
+			config = connection.Config{BaseURL: &p.url, ServiceAccountID: &id, ServiceAccountJWK: &jwk}
+		}
+		var notices []string
+		c, err := connection.Open("am", config, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
+		must(t, err)
+		db, err := engine.Open(t.Context())
+		must(t, err)
+		must(t, db.Attach("am", am.Tables(c)...))
+		for _, sql := range []string{"select * from am_session where username = 'bert'", "select * from am_session where username = 'nobody'"} {
+			values(t, db, sql)
+		}
+		if len(notices) != want || want > 0 && !strings.Contains(notices[0], `"bert" is a login name`) {
+			t.Errorf("%s: notices %q, want %d", profile, notices, want)
+		}
+		must(t, db.Close())
+		must(t, c.Close(t.Context()))
+	}
+}
+
+// Only who asks for login names pays for them, and no more than once a user.
+func TestLoginNamesAreAskedForWhereTheyAreRead(t *testing.T) {
+	sim, url := server(t, simulator.Options{Profile: "aic", Users: 10, Sessions: 15})
+	id, key := sim.ServiceAccount()
+	jwk := string(key)
+	config := connection.Config{BaseURL: &url, ServiceAccountID: &id, ServiceAccountJWK: &jwk}
+	for sql, most := range map[string]int{
+		"select username, realm from am_session":                          0,
+		"select count(login_name) from am_session":                        10 + 2,
+		"select username from am_session where login_name = 'nobody'":     3 + 4,
+		"select count(*) from am_session where login_name like '%jensen'": 10 + 2,
+	} {
+		h := newEngineHost(t, config)
+		sim.ResetRequests()
+		values(t, h.db, sql)
+		managed := 0
+		for _, r := range sim.Requests() {
+			if strings.Contains(r.Path, "/managed/") {
+				managed++
+			}
+		}
+		if managed > most {
+			t.Errorf("%s: %d requests about identities, want %d at most", sql, managed, most)
+		}
+	}
+}
