@@ -38,10 +38,19 @@ type emulated struct {
 	cmd    *exec.Cmd
 	keys   *os.File
 	screen vt10x.Terminal
+	ended  chan struct{} // closed when the command has ended and all that it wrote is on the screen
 }
 
-// startShell starts amsql query on a terminal of that size, with a history of its own and no pager unless there is one.
+// startShell starts amsql query on a terminal of that size and waits for its prompt.
 func startShell(t *testing.T, columns, rows int, args ...string) *emulated {
+	t.Helper()
+	s := startOnTerminal(t, columns, rows, append([]string{"query"}, args...)...)
+	s.ran()
+	return s
+}
+
+// startOnTerminal starts amsql on a terminal of that size, with a history of its own and no pager unless there is one.
+func startOnTerminal(t *testing.T, columns, rows int, args ...string) *emulated {
 	t.Helper()
 	t.Setenv("TERM", "xterm")
 	t.Setenv("INPUTRC", os.DevNull)
@@ -51,22 +60,20 @@ func startShell(t *testing.T, columns, rows int, args ...string) *emulated {
 	if os.Getenv("XDG_CONFIG_HOME") == "" {
 		ownConfiguration(t)
 	}
-	cmd := process(t, "amsql", append([]string{"query"}, args...)...)
+	cmd := process(t, "amsql", args...)
 	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &emulated{t: t, cmd: cmd, keys: keys, screen: vt10x.New(vt10x.WithSize(columns, rows), vt10x.WithWriter(keys))}
-	done := make(chan struct{})
+	s := &emulated{t: t, cmd: cmd, keys: keys, screen: vt10x.New(vt10x.WithSize(columns, rows), vt10x.WithWriter(keys)), ended: make(chan struct{})}
 	go func() {
-		defer close(done)
-		_, _ = io.Copy(s.screen, keys) // it ends with an error when the shell has ended
+		defer close(s.ended)
+		_, _ = io.Copy(s.screen, keys) // it ends with an error when the command has ended
 	}()
 	t.Cleanup(func() {
-		_ = keys.Close() // the shell has ended, or the test has failed
-		<-done
+		_ = keys.Close() // the command has ended, or the test has failed
+		<-s.ended
 	})
-	s.ran()
 	return s
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/amsql/steampipe-plugin-am/am/internal/browsertest"
 	"github.com/amsql/steampipe-plugin-am/am/report"
 )
 
@@ -77,7 +77,7 @@ func TestAPageOfManySessionsStaysSmallAndOpens(t *testing.T) {
 	if info.Size() > 5<<20 {
 		t.Errorf("the page has %d bytes", info.Size())
 	}
-	ctx := browser(t)
+	ctx := browsertest.Chromium(t)
 	if err := chromedp.Do(ctx, chromedp.Navigate("file://"+path)); err != nil {
 		t.Fatal(err)
 	}
@@ -87,24 +87,8 @@ func TestAPageOfManySessionsStaysSmallAndOpens(t *testing.T) {
 	}
 }
 
-// browser is Chromium; where there is none, the test ends here.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Skip("there is no chromium")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func TestThePageWorksInABrowser(t *testing.T) {
-	ctx := browser(t)
+	ctx := browsertest.Chromium(t)
 	path := written(t, idlers(5))
 	var mu sync.Mutex
 	var complaints, requests []string
