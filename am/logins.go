@@ -45,7 +45,7 @@ func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scann
 	return scanned, nil
 }
 
-// loginsAtOnce is how many sessions wait for the login names of all of them.
+// loginsAtOnce is how many sessions, at most, wait for login names that are asked for together.
 const loginsAtOnce = 256
 
 // withLogins fills in login names where they are asked for.
@@ -76,6 +76,12 @@ func withLogins(ctx context.Context, c *connection.Connection, q table.Query, se
 				}
 				return
 			}
+			if !l.missing(s) { // others go on at once
+				if s.login = l.of(s); !yield(s, nil) {
+					return
+				}
+				continue
+			}
 			if waiting = append(waiting, s); len(waiting) == loginsAtOnce && !send() {
 				return
 			}
@@ -91,17 +97,22 @@ type logins struct {
 	known      map[string]map[string]string // by realm and the Fold of the name that sessions have; "" for nobody's
 }
 
+// missing reports whether a session's login name has to be asked for.
+func (l logins) missing(s *session) bool {
+	_, known := l.known[s.Realm][crest.Fold(s.Username)]
+	return !known && s.FoundByName() && inventory.HasOtherLogin(s.Username)
+}
+
 func (l logins) fill(ctx context.Context, sessions []*session) error {
 	missing := map[string][]string{}
 	for _, s := range sessions {
+		if !l.missing(s) {
+			continue
+		}
 		if l.known[s.Realm] == nil {
 			l.known[s.Realm] = map[string]string{}
 		}
-		key := crest.Fold(s.Username)
-		if _, known := l.known[s.Realm][key]; known || !s.FoundByName() || !inventory.HasOtherLogin(s.Username) {
-			continue
-		}
-		l.known[s.Realm][key] = ""
+		l.known[s.Realm][crest.Fold(s.Username)] = ""
 		missing[s.Realm] = append(missing[s.Realm], s.Username)
 	}
 	for realm, usernames := range missing {
