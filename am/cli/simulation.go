@@ -68,7 +68,7 @@ func (s *simulation) startTokenStore(ctx context.Context, address string) error 
 		return errors.Join(err, listener.Close())
 	}
 	s.tokens, s.tokensAt = tokens, addressOf(listener)
-	go func() {
+	go func() { //nolint:contextcheck // Close ends its connections
 		if err := tokens.Serve(listener); !errors.Is(err, net.ErrClosed) {
 			s.done <- fmt.Errorf("token store: %w", err)
 		}
