@@ -198,10 +198,12 @@ func matches(pattern string, all []spcConnection) (matching []spcConnection, err
 	return matching, nil
 }
 
-// isThisPlugin knows the forms in which Steampipe takes a plugin's name: am, amsql/am, am@latest, local/am.
+// isThisPlugin knows the forms in which Steampipe takes a plugin's name: am, amsql/am, am@latest, am:0.1, local/am.
 func isThisPlugin(name string) bool {
 	name = name[strings.LastIndexByte(name, '/')+1:]
-	name, _, _ = strings.Cut(name, "@")
+	if version := strings.IndexAny(name, "@:"); version >= 0 {
+		name = name[:version]
+	}
 	return name == "am"
 }
 
@@ -211,10 +213,22 @@ func spcError(file string, diagnostics hcl.Diagnostics) error {
 		if d.Severity != hcl.DiagError {
 			continue
 		}
-		if d.Subject != nil {
-			return &ConfigError{fmt.Errorf("%s:%d: %s %s", d.Subject.Filename, d.Subject.Start.Line, d.Summary+".", d.Detail)}
+		detail := d.Detail
+		if hint, ok := spcHints[d.Summary]; ok {
+			detail = hint
 		}
-		return &ConfigError{fmt.Errorf("%s: %s %s", file, d.Summary+".", d.Detail)}
+		if d.Subject != nil {
+			return &ConfigError{fmt.Errorf("%s:%d: %s %s", d.Subject.Filename, d.Subject.Start.Line, d.Summary+".", detail)}
+		}
+		return &ConfigError{fmt.Errorf("%s: %s %s", file, d.Summary+".", detail)}
 	}
 	return &ConfigError{fmt.Errorf("%s: %w", file, diagnostics)}
+}
+
+// spcHints stand for details that quote a string, or that do not say what is wrong with a password of such characters.
+var spcHints = map[string]string{
+	"Invalid template control keyword": "In a string, write %%{ for %{.",
+	"Variables not allowed":            "Quote values; in a string, write $${ for ${.",
+	"Function calls not allowed":       "In a string, write $${ for ${.",
+	"Invalid escape sequence":          `In a string, write \\ for \.`,
 }
