@@ -52,10 +52,20 @@ func (a *Admin) SignOut(ctx context.Context) error {
 
 // Login returns the token of a new session.
 func (a *Admin) Login(ctx context.Context, realm, user, password string) (token string, err error) {
+	return a.login(ctx, realm, user, password, nil)
+}
+
+// LoginAgent returns the token of a new session of an agent, by the module that agents sign in with.
+func (a *Admin) LoginAgent(ctx context.Context, realm, name, password string) (token string, err error) {
+	return a.login(ctx, realm, name, password, url.Values{"authIndexType": {"module"}, "authIndexValue": {"Application"}})
+}
+
+func (a *Admin) login(ctx context.Context, realm, user, password string, by url.Values) (token string, err error) {
 	var reply struct{ TokenID string }
 	err = a.do(ctx, request{
 		method: http.MethodPost,
 		path:   realmPath(realm) + "/authenticate",
+		query:  by,
 		header: map[string]string{
 			"Accept-API-Version": "protocol=1.0,resource=2.1",
 			"X-OpenAM-Username":  headerText(user),

@@ -63,6 +63,19 @@ func (a *Admin) CreateUsers(ctx context.Context, realm, password string, names .
 	return each(ctx, len(names), func(ctx context.Context, i int) error { return a.CreateUser(ctx, realm, names[i], password) })
 }
 
+// CreateAgent creates the profile of a web agent.
+func (a *Admin) CreateAgent(ctx context.Context, realm, name, password string) error {
+	return unlessThere(a.admin(ctx, usersAPI, request{
+		method: http.MethodPost,
+		path:   realmPath(realm) + "/agents/",
+		query:  url.Values{"_action": {"create"}},
+		body: map[string]any{
+			"username": name, "userpassword": password, "agenttype": []string{"WebAgent"},
+			"serverurl": "http://am.example.com:8080/am", "agenturl": "http://agent.example.com:80",
+		},
+	}, nil))
+}
+
 // DisableUser keeps a user from logging in. Their sessions stay valid and listed. Names as for DeleteUser.
 func (a *Admin) DisableUser(ctx context.Context, realm, name string) error {
 	return a.admin(ctx, usersAPI, request{
