@@ -22,14 +22,11 @@ type listing struct {
 
 	seen   map[[2]uint64]bool // nil where too many have been seen to remember
 	whole  bool               // one search is under way that may find all, and has each once
-	listed [][][2]uint64      // by that search, in full chunks but for the last: one slice would be copied as it grows
+	listed [][2]uint64        // by that search
 }
 
 // remembered is how many entries are remembered in case that the server stops a search and another has to follow.
 const remembered = 1 << 20
-
-// chunk is how many of them are kept together.
-const chunk = 1 << 12
 
 func (l *listing) run(ctx context.Context) error {
 	l.seen = map[[2]uint64]bool{}
@@ -133,33 +130,19 @@ func (l *listing) once(e *ldap.Entry) error {
 			return nil
 		}
 		l.seen[key] = true
+	case len(l.listed) == remembered:
+		l.seen, l.listed = nil, nil
 	default:
-		l.remember(key)
+		l.listed = append(l.listed, key)
 	}
 	return l.each(e)
-}
-
-// remember keeps what the search that may find all has listed, until that is too much.
-func (l *listing) remember(key [2]uint64) {
-	last := len(l.listed) - 1
-	if last < 0 || len(l.listed[last]) == chunk {
-		if len(l.listed) == remembered/chunk {
-			l.seen, l.listed = nil, nil
-			return
-		}
-		l.listed = append(l.listed, make([][2]uint64, 0, chunk))
-		last++
-	}
-	l.listed[last] = append(l.listed[last], key)
 }
 
 // recall ends the search that may find all: another may follow.
 func (l *listing) recall() {
 	l.whole = false
-	for _, keys := range l.listed {
-		for _, key := range keys {
-			l.seen[key] = true
-		}
+	for _, key := range l.listed {
+		l.seen[key] = true
 	}
 	l.listed = nil
 }

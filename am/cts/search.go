@@ -9,8 +9,8 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// ahead is how many entries may wait to be decoded. The library takes some 10 kB for each.
-const ahead = 32
+// ahead is how many entries may wait to be decoded.
+const ahead = 256
 
 // using does something on a connection of its own, and once more where that one had been idle for too long.
 func (s *Store) using(ctx context.Context, do func(*connection) error) error {
