@@ -88,8 +88,12 @@ type credentialCache struct {
 }
 
 // signInGrace is how long a sign-in may go on that nobody waits for any more. AM may have begun the session already,
-// and what is not known cannot be ended.
+// and what is not known cannot be ended. A client that gives the server less time than that has a third of it to spare.
 const signInGrace = 2 * time.Second
+
+func (c *Client) signInGrace() time.Duration {
+	return min(signInGrace, c.config.Transport.timeout()/3)
+}
 
 // credential returns the credential to use: the current one, or a new one where there is none, where it has expired, or where
 // it is the refused one.
@@ -113,7 +117,7 @@ func (c *Client) credential(ctx context.Context, refused *credential) (*credenti
 		defer c.credentials.mu.Release(1)
 		lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		defer cancel()
-		defer context.AfterFunc(ctx, func() { time.AfterFunc(signInGrace, cancel) })()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(c.signInGrace(), cancel) })()
 		if k, err = c.signIn(lasting); err == nil {
 			c.credentials.current, c.credentials.began = k, time.Now()
 		}
