@@ -98,7 +98,7 @@ func openEnding(ctx context.Context, method *methods.Method, connections Connect
 	if configs[0].Members != nil {
 		return nil, nil, workspace.Usage("connection %s is an aggregator: choose the connection whose sessions shall end with --connection", configs[0].Name)
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := connections.open(ctx, configs, streams)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -118,7 +118,7 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	if err != nil {
 		return err
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := o.open(ctx, configs, streams)
 	if err != nil {
 		return err
 	}

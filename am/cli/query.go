@@ -158,7 +158,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 	if err != nil {
 		return err
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := o.open(ctx, configs, streams)
 	if err != nil {
 		return err
 	}

@@ -352,7 +352,7 @@ func (o *ReportOptions) workspace(ctx context.Context, streams terminal.Streams)
 		}
 		return nil, workspace.Usage("there are %s, and reports are of one connection or aggregator: choose it with --connection", strings.Join(names, ", "))
 	}
-	return openWorkspace(ctx, configs, streams)
+	return o.open(ctx, configs, streams)
 }
 
 func misusedParameter(err error) error {

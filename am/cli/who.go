@@ -56,7 +56,7 @@ func (o *WhoOptions) run(ctx context.Context, streams terminal.Streams) error {
 	if err != nil {
 		return err
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := o.open(ctx, configs, streams)
 	if err != nil {
 		return err
 	}

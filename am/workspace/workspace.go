@@ -40,8 +40,9 @@ type Workspace struct {
 	Shown    func()                                                                // where set, shows the rows of a statement that wait for its end
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
-	files   []string // names of schemas
-	copied  string   // the folder with the copy of a history, which goes with the workspace
+	byUser  sync.Once // says byUserNotice
+	files   []string  // names of schemas
+	copied  string    // the folder with the copy of a history, which goes with the workspace
 	asking  sync.Mutex
 	waiting []Schema // more than SQLite has room for, until a statement names them
 	cost    cost
@@ -50,9 +51,14 @@ type Workspace struct {
 	in      *bufio.Reader // of what is typed
 }
 
+// byUserNotice is said once a run, whatever the realms, statements and connections: am_session_scan has the details.
+const byUserNotice = "AM truncates some session lists, or may do so, and amsql asked for each user it knows there: sessions of agents and " +
+	"of users deleted from the directory may be missing (am_session_scan shows where; --quiet hides this notice)"
+
 // Options are what a workspace needs to know beside its connections.
 type Options struct {
 	Version string          // of amsql, for the server's log and for files
+	Quiet   bool            // leaves out byUserNotice, and nothing else
 	Shard   inventory.Shard // of the sessions and identities; the zero value has all
 }
 
@@ -76,6 +82,11 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	w.Ask = w.askLine
 	host := w.host()
 	host.Shard = o.Shard
+	host.NotifyByUser = func(string) {
+		if !o.Quiet {
+			w.byUser.Do(func() { w.Notices.Add(byUserNotice) })
+		}
+	}
 	w.DB.HandleExec(w.exec)
 	w.DB.OnUnchanged(func(verb string) { w.Notices.Add(verb + " changed nothing: no row meets its condition") })
 	w.DB.HandleShow(w.show)
