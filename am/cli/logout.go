@@ -104,7 +104,7 @@ func (o *LogoutOptions) check(cmd *cobra.Command) error {
 	case o.Realm != "" && o.Username == "":
 		return misuse(cmd, "--realm goes with --username")
 	case render.NewFormat(o.Output, render.Options{}) == nil:
-		return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
+		return mustBeOneOf(cmd, "output", o.Output, strings.Split(render.FormatNames(), "|"))
 	}
 	return nil
 }

@@ -94,6 +94,11 @@ func misuse(cmd *cobra.Command, format string, args ...any) error {
 	return workspace.Usage("%s; see %s --help", fmt.Sprintf(format, args...), cmd.CommandPath())
 }
 
+// mustBeOneOf is the error of a flag whose value is not among its choices.
+func mustBeOneOf(cmd *cobra.Command, flag, value string, choices []string) error {
+	return misuse(cmd, "--%s must be one of %s, not %q", flag, strings.Join(choices, ", "), value)
+}
+
 func noArguments(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:

@@ -365,7 +365,7 @@ connection "west" {
 		{".tabels", "the nearest is .tables"},
 		{".use", ".use takes an argument: .use CONNECTION"},
 		{".clear now", ".clear takes no argument, but there is \"now\""},
-		{".once out.xlsx", "ends in none of .json"},
+		{".once out.xlsx", "must end in one of .json"},
 		{".once " + dir + "/once.csv", "west> "},
 		{"select 'file' as a;", "1 row written to"},
 		{"select 'screen' as a;", "| screen |"},

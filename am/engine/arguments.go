@@ -106,5 +106,5 @@ func bindValue(stmt *sqlite3.Stmt, i int, value any) error {
 	case []byte:
 		return stmt.BindBlob(i, v)
 	}
-	return fmt.Errorf("%T is no value for SQL", value)
+	return fmt.Errorf("%T is not a value for SQL", value)
 }

@@ -67,7 +67,7 @@ func TestAttachLeavesNothingBehindWhenItFails(t *testing.T) {
 		want   string
 	}{
 		{"am", sessions(), "attach schema am: "},
-		{"other", wrong, "attach table other.am_wrong: key nope is no column"},
+		{"other", wrong, "attach table other.am_wrong: key nope is not a column"},
 	} {
 		err := db.Attach(test.schema, test.table)
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
@@ -175,7 +175,7 @@ func TestWrongArgumentsAreNamed(t *testing.T) {
 		{`select 1; select :a -- end`, args("a", 1, "b", 1), "the SQL has no parameter :b"},
 		{`select ?`, nil, "parameter 1 has no name: write :name instead of ?"},
 		{`select ?2`, nil, "parameter 1 has no name: write :name instead of ?"},
-		{`select :a`, args("a", struct{}{}), "parameter :a: struct {} is no value for SQL"},
+		{`select :a`, args("a", struct{}{}), "parameter :a: struct {} is not a value for SQL"},
 	} {
 		rows, err := open(t).Query(t.Context(), test.sql, test.args...)
 		if err == nil {

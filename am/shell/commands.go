@@ -180,7 +180,7 @@ func (s *shell) setOutput(_ context.Context, format string) error {
 		return s.tell("output is " + s.printing.Output)
 	}
 	if render.NewFormat(format, render.Options{}) == nil {
-		return fmt.Errorf("%q is none of %s", format, render.FormatNames())
+		return fmt.Errorf("the format must be one of %s, not %q", strings.ReplaceAll(render.FormatNames(), "|", ", "), format)
 	}
 	s.printing.Output = format
 	return nil
@@ -206,7 +206,7 @@ func (s *shell) setFlag(name string, flag *bool, value string) error {
 	case value == "":
 		return s.tell(name + " is off")
 	case value != "on" && value != "off":
-		return fmt.Errorf("%q is neither on nor off", value)
+		return fmt.Errorf("%s must be on or off, not %q", name, value)
 	}
 	*flag = value == "on"
 	return nil
