@@ -362,7 +362,7 @@ connection "west" {
 		{"select 'realms: ' || group_concat(distinct realm) as r from am_session;", "| realms: /bravo |"},
 		{"select 'all: ' || count(distinct realm) as n from east.am_session;", "| all: 3 |"},
 		{".use north", "there is no connection north, only east, west"},
-		{".tabels", "the nearest is .tables"},
+		{".tabels", "did you mean .tables?"},
 		{".use", ".use takes an argument: .use CONNECTION"},
 		{".clear now", ".clear takes no argument, but there is \"now\""},
 		{".once out.xlsx", "must end in one of .json"},

@@ -10,8 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
-
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -84,16 +83,11 @@ func (s *shell) command(ctx context.Context, line string) error {
 }
 
 func unknownCommand(name string) error {
-	nearest, least := "", len(name)
+	var names []string
 	for _, c := range dotCommands() {
-		if d := levenshtein.Distance(strings.ToLower(name), c.name, nil); d < least {
-			nearest, least = c.name, d
-		}
+		names = append(names, c.name)
 	}
-	if nearest == "" || least > 2 {
-		return fmt.Errorf("there is no command %s; .help lists them", name)
-	}
-	return fmt.Errorf("there is no command %s; the nearest is %s", name, nearest)
+	return fmt.Errorf("there is no command %s%s; .help lists them", name, engine.DidYouMean(name, names))
 }
 
 func connectionChoices(s *shell, _ string) (choices []choice) {
