@@ -23,10 +23,12 @@ const environmentConnection = "am"
 type ConnectionOptions struct {
 	Config      string   // an .spc file; empty: the environment, else the user's am.spc
 	Connections []string // only these; empty: all
+	Quiet       bool
 }
 
 func (o *ConnectionOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Config, "config", "", "read connections from this `file` (default the AM_ variables, else ~/.steampipe/config/am.spc)")
+	flags.BoolVar(&o.Quiet, "quiet", os.Getenv("AMSQL_QUIET") != "", "hide the notice that lists were completed user by user; AMSQL_QUIET=1 does so, too")
 	flags.StringArrayVar(&o.Connections, "connection", nil, "use only the connection or aggregator of this `name`; repeatable")
 }
 
@@ -76,7 +78,7 @@ func (o *ConnectionOptions) all() ([]connection.NamedConfig, error) {
 	return connection.ReadConfig(path)
 }
 
-// openWorkspace opens the connections for a command.
-func openWorkspace(ctx context.Context, configs []connection.NamedConfig, streams terminal.Streams) (*workspace.Workspace, error) {
-	return workspace.Open(ctx, configs, streams, workspace.Options{Version: version()})
+// open opens the connections for a command.
+func (o *ConnectionOptions) open(ctx context.Context, configs []connection.NamedConfig, streams terminal.Streams) (*workspace.Workspace, error) {
+	return workspace.Open(ctx, configs, streams, workspace.Options{Version: version(), Quiet: o.Quiet})
 }

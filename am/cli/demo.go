@@ -79,7 +79,7 @@ func demonstrate(ctx context.Context, streams terminal.Streams) error {
 		return err
 	}
 	defer func() { _ = s.stop() }() // it ends with the process anyway
-	w, err := openWorkspace(ctx, []connection.NamedConfig{{Name: environmentConnection, Config: s.config()}}, streams)
+	w, err := new(ConnectionOptions).open(ctx, []connection.NamedConfig{{Name: environmentConnection, Config: s.config()}}, streams)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ func newDoctor(streams terminal.Streams) *cobra.Command {
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if render.NewFormat(o.Output, render.Options{}) == nil {
-				return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
+				return mustBeOneOf(cmd, "output", o.Output, strings.Split(render.FormatNames(), "|"))
 			}
 			return o.run(cmd.Context(), streams)
 		},
@@ -60,7 +61,7 @@ func (o *DoctorOptions) run(ctx context.Context, streams terminal.Streams) error
 	if len(configs) == 0 {
 		return workspace.Usage("there is no connection to try: %s", workspace.HowToConnect)
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := o.open(ctx, configs, streams)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string
 		return misuse(cmd, "name a method; amsql methods lists them")
 	}
 	if render.NewFormat(o.Output, render.Options{}) == nil {
-		return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
+		return mustBeOneOf(cmd, "output", o.Output, strings.Split(render.FormatNames(), "|"))
 	}
 	method, err := methods.Named(args[0])
 	if err != nil {
@@ -98,7 +98,7 @@ func openEnding(ctx context.Context, method *methods.Method, connections Connect
 	if configs[0].Members != nil {
 		return nil, nil, workspace.Usage("connection %s is an aggregator: choose the connection whose sessions shall end with --connection", configs[0].Name)
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := connections.open(ctx, configs, streams)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,7 +169,7 @@ func newMethods(streams terminal.Streams) *cobra.Command {
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if render.NewFormat(output, render.Options{}) == nil {
-				return misuse(cmd, "--output %q is none of %s", output, render.FormatNames())
+				return mustBeOneOf(cmd, "output", output, strings.Split(render.FormatNames(), "|"))
 			}
 			return render.PrintCells(render.NewOutput(streams, nil), methods.ListColumns, methods.ListRows(), output, render.ScreenOptions(streams))
 		},

@@ -130,7 +130,7 @@ func (o *InitOptions) try(ctx context.Context, streams terminal.Streams) error {
 	if o.TOTPSecret != "" {
 		config.TOTPSecret = &o.TOTPSecret
 	}
-	w, err := openWorkspace(ctx, []connection.NamedConfig{{Name: o.Connection, Config: config}}, streams)
+	w, err := new(ConnectionOptions).open(ctx, []connection.NamedConfig{{Name: o.Connection, Config: config}}, streams)
 	if err != nil {
 		return err
 	}

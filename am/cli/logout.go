@@ -104,7 +104,7 @@ func (o *LogoutOptions) check(cmd *cobra.Command) error {
 	case o.Realm != "" && o.Username == "":
 		return misuse(cmd, "--realm goes with --username")
 	case render.NewFormat(o.Output, render.Options{}) == nil:
-		return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
+		return mustBeOneOf(cmd, "output", o.Output, strings.Split(render.FormatNames(), "|"))
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	if err != nil {
 		return err
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := o.open(ctx, configs, streams)
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func (o *QueryOptions) take(cmd *cobra.Command, args []string) error {
 	case o.Export != "" && render.CheckExport(o.Export) != nil:
 		return misuse(cmd, "--export %v", render.CheckExport(o.Export))
 	case render.NewFormat(o.Output, render.Options{}) == nil:
-		return misuse(cmd, "--output %q is none of %s", o.Output, render.FormatNames())
+		return mustBeOneOf(cmd, "output", o.Output, strings.Split(render.FormatNames(), "|"))
 	case !isSeparator:
 		return misuse(cmd, "--separator %q is not one character that can separate values", o.Separator)
 	case len(args) == 1:
@@ -158,7 +158,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 	if err != nil {
 		return err
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := o.open(ctx, configs, streams)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func newReportList(streams terminal.Streams) *cobra.Command {
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if render.NewFormat(output, render.Options{}) == nil {
-				return misuse(cmd, "--output %q is none of %s", output, render.FormatNames())
+				return mustBeOneOf(cmd, "output", output, strings.Split(render.FormatNames(), "|"))
 			}
 			all, err := reports(folder)
 			if err != nil {
@@ -326,7 +326,7 @@ func (o *ReportOptions) format(cmd *cobra.Command) error {
 	meant := render.ReportFormat(o.Out)
 	switch {
 	case o.Format != "" && !slices.Contains(render.ReportFormats, o.Format):
-		return misuse(cmd, "--format %q is none of %s", o.Format, strings.Join(render.ReportFormats, ", "))
+		return mustBeOneOf(cmd, "format", o.Format, render.ReportFormats)
 	case o.Format != "" && meant != "" && o.Format != meant:
 		return misuse(cmd, "--format is %s, and the name %s ends as %s does", o.Format, o.Out, meant)
 	case o.Format == "" && meant == "" && filepath.Ext(o.Out) != "":
@@ -352,7 +352,7 @@ func (o *ReportOptions) workspace(ctx context.Context, streams terminal.Streams)
 		}
 		return nil, workspace.Usage("there are %s, and reports are of one connection or aggregator: choose it with --connection", strings.Join(names, ", "))
 	}
-	return openWorkspace(ctx, configs, streams)
+	return o.open(ctx, configs, streams)
 }
 
 func misusedParameter(err error) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
@@ -61,7 +63,7 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return misuse(cmd, "%v", err)
+		return misuse(cmd, "%v%s", err, nearestFlag(cmd, err))
 	})
 	cobra.EnableCommandSorting = false
 	for _, command := range commands {
@@ -90,21 +92,38 @@ func refuseEmpty(cmd *cobra.Command) (err error) {
 	return err
 }
 
+// nearestFlag is the flag that was meant, where the error is about one that does not exist.
+func nearestFlag(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return engine.DidYouMean("--"+unknown.GetSpecifiedName(), names)
+}
+
 func misuse(cmd *cobra.Command, format string, args ...any) error {
 	return workspace.Usage("%s; see %s --help", fmt.Sprintf(format, args...), cmd.CommandPath())
+}
+
+// mustBeOneOf is the error of a flag whose value is not among its choices.
+func mustBeOneOf(cmd *cobra.Command, flag, value string, choices []string) error {
+	return misuse(cmd, "--%s must be one of %s, not %q", flag, strings.Join(choices, ", "), value)
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
 		return nil
-	case cmd.HasParent():
+	case cmd.HasParent() && !cmd.HasSubCommands():
 		return misuse(cmd, "%s takes no argument, but there is %q", cmd.CommandPath(), args[0])
 	}
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return misuse(cmd, "no command %q; there is %s", args[0], strings.Join(near, ", "))
+	var names []string
+	for _, sub := range cmd.Commands() {
+		names = append(names, sub.Name())
 	}
-	return misuse(cmd, "no command %q", args[0])
+	return misuse(cmd, "no command %q%s", args[0], engine.DidYouMean(args[0], names))
 }
 
 // examples lays out pairs of a comment, which may be empty, and a command line.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -71,6 +72,9 @@ func deploymentChoices() (choices []string) {
 }
 
 func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
+	if profiles := simulator.Profiles(); !slices.Contains(profiles, o.Simulator.Profile) {
+		return mustBeOneOf(cmd, "profile", o.Simulator.Profile, profiles)
+	}
 	server, err := simulator.New(o.Simulator)
 	if err != nil {
 		return misuse(cmd, "%s", strings.TrimPrefix(err.Error(), "simulator: "))

@@ -189,7 +189,7 @@ func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 		{[]string{"--listen", "nonsense"}, "--listen nonsense: "},
 		{[]string{"--listen", "127.0.0.1:0", "--token-store", taken.Addr().String()}, "--token-store " + taken.Addr().String() + ": the port is taken"},
 		{[]string{"--token-store", "127.0.0.1:0", "--profile", "aic"}, "nobody outside of Advanced Identity Cloud reaches its token store"},
-		{[]string{"--profile", "other"}, `"other" is none of openam, am-5.5, am-7, pingam-8.1, aic; see amsql simulate --help`},
+		{[]string{"--profile", "other"}, `must be one of openam, am-5.5, am-7, pingam-8.1, aic, not "other"; see amsql simulate --help`},
 		{[]string{"--users", "-1"}, "-1 is negative; see amsql simulate --help"},
 		{[]string{"--users", "many"}, "see amsql simulate --help"},
 		{[]string{"--faults", "nonsense"}, "see amsql simulate --help"},

@@ -85,7 +85,7 @@ func (o *SnapshotOptions) run(ctx context.Context, streams terminal.Streams) err
 	if err != nil {
 		return workspace.Usage("--key-file: %v", err)
 	}
-	w, err := workspace.Open(ctx, configs, streams, workspace.Options{Version: version(), Shard: shard})
+	w, err := workspace.Open(ctx, configs, streams, workspace.Options{Version: version(), Quiet: o.Quiet, Shard: shard})
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func newTables(streams terminal.Streams) *cobra.Command {
 			case len(args) > 1:
 				return misuse(cmd, "%s takes one table, but there are %d", cmd.CommandPath(), len(args))
 			case render.NewFormat(output, render.Options{}) == nil:
-				return misuse(cmd, "invalid --output %q: must be one of %s", output, render.FormatNames())
+				return mustBeOneOf(cmd, "output", output, strings.Split(render.FormatNames(), "|"))
 			}
 			columns, rows := listOfTables()
 			if len(args) == 1 {

@@ -87,7 +87,7 @@ func (o *ConnectionOptions) openDistinct(ctx context.Context, streams terminal.S
 	if len(configs) == 0 {
 		return nil, workspace.ErrNoConnection
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := o.open(ctx, configs, streams)
 	if err != nil {
 		return nil, err
 	}

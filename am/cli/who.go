@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +40,7 @@ func newWho(streams terminal.Streams) *cobra.Command {
 				o.User = args[0]
 			}
 			if render.NewFormat(o.Output, render.Options{}) == nil {
-				return misuse(cmd, "invalid --output %q: must be one of %s", o.Output, render.FormatNames())
+				return mustBeOneOf(cmd, "output", o.Output, strings.Split(render.FormatNames(), "|"))
 			}
 			return o.run(cmd.Context(), streams)
 		},
@@ -56,7 +57,7 @@ func (o *WhoOptions) run(ctx context.Context, streams terminal.Streams) error {
 	if err != nil {
 		return err
 	}
-	w, err := openWorkspace(ctx, configs, streams)
+	w, err := o.open(ctx, configs, streams)
 	if err != nil {
 		return err
 	}

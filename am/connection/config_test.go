@@ -248,7 +248,7 @@ func TestReadConfigTakesThisPluginsConnections(t *testing.T) {
 		{content: aggregator(`["b", "aws"]`), err: "aws is a connection of the plugin turbot/aws"},
 		{content: aggregator(`["aw*"]`), err: `no connection of the plugin am is among connections = ["aw*"]`},
 		{content: aggregator(`[]`), err: "no connection of the plugin am is among connections = []"},
-		{content: aggregator(`["[b"]`), err: `"[b" is no pattern`},
+		{content: aggregator(`["[b"]`), err: `"[b" is not a pattern`},
 		{content: aggregator("[\"b\"]\n base_url = \"hunter2\""), err: "am.spc:7: Unsupported argument."},
 		{content: "connection \"b\" {\n plugin = \"am\"\n}\nconnection \"B\" {\n plugin = \"am\"\n}", err: "there is another of this name"},
 		{content: "connection \"b\" {\n plugin = \"am\"\n connections = [\"*\"]\n}", err: "connections is an argument of aggregators"},

@@ -16,12 +16,14 @@ import (
 
 // Host is what a connection needs of the program around it. The zero value is silent.
 type Host struct {
-	Logger    hclog.Logger
-	Notify    func(notice string) // one line for the user
-	Progress  func(inventory.Progress)
-	Ask       func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal; nil where nobody does
-	UserAgent string
-	Shard     inventory.Shard // of sessions and identities; it takes its part of the concurrency and the rate
+	Logger hclog.Logger
+	Notify func(notice string) // one line for the user
+	// NotifyByUser is Notify for realms whose lists AM cut and the inventory completed user by user; nil: Notify.
+	NotifyByUser func(notice string)
+	Progress     func(inventory.Progress)
+	Ask          func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal; nil where nobody does
+	UserAgent    string
+	Shard        inventory.Shard // of sessions and identities; it takes its part of the concurrency and the rate
 }
 
 // Connection is one AM with its tables. It is safe for concurrent use.
@@ -57,6 +59,9 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	restConfig.Logger, restConfig.UserAgent, restConfig.Ask = host.Logger, host.UserAgent, attended(host.Ask)
 	restConfig.ReadCredentials = config.readCredentials
 	host.Notify = oneAtATime(host.Notify)
+	if host.NotifyByUser != nil {
+		options.NotifyByUser = oneAtATime(host.NotifyByUser)
+	}
 	options.Notify, options.Progress, options.Shard = host.Notify, host.Progress, host.Shard
 	client, err := rest.New(shared(restConfig, host.Shard))
 	if err != nil {

@@ -189,7 +189,7 @@ func matches(pattern string, all []spcConnection) (matching []spcConnection, err
 	for _, c := range all {
 		match, err := path.Match(pattern, c.name)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no pattern: %w", pattern, err)
+			return nil, fmt.Errorf("%q is not a pattern: %w", pattern, err)
 		}
 		if match && isThisPlugin(c.Plugin) && !c.isAggregator() {
 			matching = append(matching, c)

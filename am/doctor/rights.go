@@ -37,7 +37,7 @@ func (e *examination) listCap(ctx context.Context) Finding {
 	case err != nil || rows <= 0:
 		return e.assumedCap(err)
 	case e.ListCap > rows:
-		f := failed(fmt.Errorf("list_cap is %d, but AM lists %d sessions at the most: a cut list would pass for a whole one", e.ListCap, rows))
+		f := failed(fmt.Errorf("list_cap is %d, but AM returns at most %d sessions: a truncated list would pass for a complete one", e.ListCap, rows))
 		f.Fix = "leave list_cap out: the account may read it"
 		return f
 	case e.ListCap > 0 && e.ListCap < rows:

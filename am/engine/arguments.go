@@ -17,6 +17,16 @@ type Arg struct {
 	Value any
 }
 
+// An UnsetError is a parameter that has no value.
+type UnsetError struct {
+	Parameter string // with its sign
+	known     string
+}
+
+func (e *UnsetError) Error() string {
+	return fmt.Sprintf("parameter %s has no value%s", e.Parameter, e.known)
+}
+
 type arguments struct {
 	values map[string]any
 	unused map[string]bool
@@ -56,7 +66,7 @@ func (a arguments) bind(stmt *sqlite3.Stmt, last bool) error {
 func (a arguments) value(parameter string) (any, error) {
 	value, ok := a.values[parameter[1:]]
 	if !ok {
-		return nil, fmt.Errorf("parameter %s has no value%s", parameter, a.known())
+		return nil, &UnsetError{Parameter: parameter, known: a.known()}
 	}
 	delete(a.unused, parameter[1:])
 	return value, nil
@@ -106,5 +116,5 @@ func bindValue(stmt *sqlite3.Stmt, i int, value any) error {
 	case []byte:
 		return stmt.BindBlob(i, v)
 	}
-	return fmt.Errorf("%T is no value for SQL", value)
+	return fmt.Errorf("%T is not a value for SQL", value)
 }

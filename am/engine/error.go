@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/agext/levenshtein"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -44,6 +43,7 @@ func (r *Rows) place(cause error) error {
 	e.Line = 1 + strings.Count(before, "\n")
 	e.Column = 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 	e.Near = shorten(err.SQL())
+	e.Message += postgresHint(before, err.SQL())
 	return e
 }
 
@@ -62,16 +62,7 @@ func (db *DB) suggestion(message string) string {
 			}
 		}
 	}
-	nearest, least := "", 1+len(missing)/3
-	for _, name := range names {
-		if d := levenshtein.Distance(missing, name, nil); d > 0 && d < least {
-			nearest, least = name, d
-		}
-	}
-	if nearest == "" {
-		return ""
-	}
-	return "; is it " + nearest + "?"
+	return DidYouMean(missing, names)
 }
 
 // message is what SQLite says without what kind of error it is.

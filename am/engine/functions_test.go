@@ -40,7 +40,7 @@ func TestAgoRefusesWhatIsNoSpan(t *testing.T) {
 		for rows.Next() {
 			t.Errorf("ago(%q) is %v", span, rows.Values())
 		}
-		if err := errors.Join(rows.Err(), rows.Close()); err == nil || !strings.Contains(err.Error(), "is no span of time such as '90 minutes'") {
+		if err := errors.Join(rows.Err(), rows.Close()); err == nil || !strings.Contains(err.Error(), "is not a duration such as '90 minutes'") {
 			t.Errorf("ago(%q): %v", span, err)
 		}
 	}

@@ -25,7 +25,7 @@ const longestSpan = 100 * 365 * 24 * time.Hour
 
 // ParseSpan reads a span of time, numbers with their units: 90 minutes, 1 day 12 hours, 1.5h, 30d, 2y, 500ms.
 func ParseSpan(text string) (total time.Duration, err error) {
-	wrong := fmt.Errorf("%q is no span of time such as '90 minutes', '1 day 12 hours' or '2h' (seconds, minutes, hours, days, weeks, years)", text)
+	wrong := fmt.Errorf("%q is not a duration such as '90 minutes', '1 day 12 hours' or '2h' (seconds, minutes, hours, days, weeks, years)", text)
 	rest := strings.TrimSpace(text)
 	switch rest {
 	case "0":

@@ -67,7 +67,7 @@ func TestAttachLeavesNothingBehindWhenItFails(t *testing.T) {
 		want   string
 	}{
 		{"am", sessions(), "attach schema am: "},
-		{"other", wrong, "attach table other.am_wrong: key nope is no column"},
+		{"other", wrong, "attach table other.am_wrong: key nope is not a column"},
 	} {
 		err := db.Attach(test.schema, test.table)
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
@@ -175,7 +175,7 @@ func TestWrongArgumentsAreNamed(t *testing.T) {
 		{`select 1; select :a -- end`, args("a", 1, "b", 1), "the SQL has no parameter :b"},
 		{`select ?`, nil, "parameter 1 has no name: write :name instead of ?"},
 		{`select ?2`, nil, "parameter 1 has no name: write :name instead of ?"},
-		{`select :a`, args("a", struct{}{}), "parameter :a: struct {} is no value for SQL"},
+		{`select :a`, args("a", struct{}{}), "parameter :a: struct {} is not a value for SQL"},
 	} {
 		rows, err := open(t).Query(t.Context(), test.sql, test.args...)
 		if err == nil {
@@ -197,8 +197,8 @@ func TestAnSQLErrorShowsItsPlace(t *testing.T) {
 		{`select nope(1), '` + strings.Repeat("x", 50) + `'`, `line 1, column 8, at "nope(1), 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…": no such function: nope`},
 		{`select (`, `incomplete input`},
 		{`select * from nope`, `no such table: nope`},
-		{`select * from am_sessions`, `no such table: am_sessions; is it am_session?`},
-		{`select s.usrname from am_session s`, `line 1, column 8, at "s.usrname from am_session s": no such column: s.usrname; is it username?`},
+		{`select * from am_sessions`, `no such table: am_sessions (did you mean am_session?)`},
+		{`select s.usrname from am_session s`, `line 1, column 8, at "s.usrname from am_session s": no such column: s.usrname (did you mean username?)`},
 		{`delete from am_session`, `table am_session may not be modified`},
 		{`update am_session set realm = 1`, `table am_session may not be modified`},
 		{`insert into am_session (realm) values (1)`, `table am_session may not be modified`},

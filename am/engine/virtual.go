@@ -63,7 +63,7 @@ func (db *DB) createTable(schema string, source table.Table) error {
 	for _, key := range source.Keys() {
 		i := t.column(key)
 		if i < 0 {
-			return fmt.Errorf("key %s is no column", key)
+			return fmt.Errorf("key %s is not a column", key)
 		}
 		t.keys[i] = true
 	}
@@ -95,7 +95,7 @@ func (t *virtualTable) bits(columns []string) (bits uint64, err error) {
 	for _, name := range columns {
 		i := t.column(name)
 		if i < 0 || i > 62 {
-			return 0, fmt.Errorf("%s is none of the first 63 columns", name)
+			return 0, fmt.Errorf("%s is not among the first 63 columns", name)
 		}
 		bits |= 1 << i
 	}

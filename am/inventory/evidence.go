@@ -88,14 +88,22 @@ func (r *RealmScan) describe() string {
 	return fmt.Sprintf("realm %s: %s (%d sessions found), and %s", r.Realm, list, r.Rows, r.Reason)
 }
 
-// notice says what a realm that was listed identity by identity may lack.
-func (r *RealmScan) notice() string {
-	if r.byName {
-		return fmt.Sprintf("realm %s: %s (on_truncation = \"strict\" makes that an error)", r.Realm, r.Reason)
+// namedRealms is how many realms a notice names.
+const namedRealms = 3
+
+// byUserNotice says of realms that were listed identity by identity what they may lack.
+func byUserNotice(realms []*RealmScan) string {
+	var paths []string
+	for _, r := range realms {
+		paths = append(paths, r.Realm)
 	}
-	list := cmp.Or(r.doubted, fmt.Sprintf("AM cuts its list at %d", r.Cap))
-	return fmt.Sprintf("realm %s: %s, so that %d identities were asked by name: %d sessions; those of identities that no listing knows can be missing "+
-		"(on_truncation = \"strict\" makes that an error)", r.Realm, list, r.Identities, r.Rows)
+	slices.Sort(paths)
+	names := english.OxfordWordSeries(paths[:min(len(paths), namedRealms)], "and")
+	if more := len(paths) - namedRealms; more > 0 {
+		names = fmt.Sprintf("%s and %d more", strings.Join(paths[:namedRealms], ", "), more)
+	}
+	return fmt.Sprintf("AM truncates the session list of %s %s, or may do so, and amsql asked for each user it knows there: "+
+		"sessions of agents and of users deleted from the directory may be missing", english.PluralWord(len(paths), "realm", "realms"), names)
 }
 
 func (e *TruncatedError) wayOut() string {

@@ -40,8 +40,10 @@ type Options struct {
 	Store    TokenStore    // lists sessions in AM's place; nil: AM does
 	Patience time.Duration // how long AM may take to answer what the store can do without; 0: DefaultPatience
 
-	Notify   func(notice string) // one line for the user; one call at a time
-	Progress func(Progress)      // called now and then, and at the end
+	Notify func(notice string) // one line for the user; one call at a time
+	// NotifyByUser is Notify for realms that are ByUser; nil: Notify.
+	NotifyByUser func(notice string)
+	Progress     func(Progress) // called now and then, and at the end
 }
 
 // Policy is what becomes of an answer that may lack sessions.
@@ -97,6 +99,9 @@ func New(client *rest.Client, options Options) *Inventory {
 		if notify != nil {
 			notify(notice)
 		}
+	}
+	if options.NotifyByUser == nil {
+		options.NotifyByUser = options.Notify
 	}
 	return &Inventory{client: client, options: options, timeLimit: storeTimeLimit, capAsking: semaphore.NewWeighted(1)}
 }

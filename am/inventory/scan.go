@@ -209,8 +209,8 @@ func (s *scan) verdict() error {
 		cut = append(cut, byUser...)
 		byUser = nil
 	}
-	for _, r := range byUser {
-		options.Notify(r.notice())
+	if len(byUser) > 0 {
+		options.NotifyByUser(byUserNotice(byUser))
 	}
 	if len(cut) == 0 {
 		return nil

@@ -115,7 +115,7 @@ func isNumber(c engine.ResultColumn) bool {
 // CheckExport tells whether the file's name tells a format.
 func CheckExport(path string) error {
 	if NewFileFormat(path, Options{}) == nil {
-		return fmt.Errorf("%q ends in none of %s", path, FileExtensions())
+		return fmt.Errorf("%q must end in one of %s", path, FileExtensions())
 	}
 	return nil
 }

@@ -152,7 +152,7 @@ func TestAnOrderIsCheckedBeforeAnythingIsRead(t *testing.T) {
 		exceptions []*report.Exception
 		want       string
 	}{
-		{"a value of another type", func(o *report.Order) { o.Values = map[string]string{"idle_minutes": "abc"} }, nil, `parameter idle_minutes: "abc" is no integer`},
+		{"a value of another type", func(o *report.Order) { o.Values = map[string]string{"idle_minutes": "abc"} }, nil, `parameter idle_minutes must be a whole number, not "abc"`},
 		{"a value that is nobody's", func(o *report.Order) { o.Values = map[string]string{"nosuch": "1"} }, nil, `none of the reports has a parameter "nosuch"`},
 		{"SQL that is wrong", func(o *report.Order) { o.Reports = append(o.Reports, wrong) }, nil, "wrong.sql:4: column 8"},
 		{"a column that is not there", func(*report.Order) {}, unknown, `exception "idle": the report has no column user`},

@@ -42,8 +42,8 @@ func TestHeadersAreChecked(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{good + "select 1", ""},
 		{"-- title: T\n-- severity: low\nselect 1", "x/r.sql:1: the header has no line -- question: …"},
-		{good + "-- sevrity: low\nselect 1", `x/r.sql:4: "sevrity" is no field`},
-		{good + "-- parameter n integer ten: N\nselect :n", `x/r.sql:4: parameter n: "ten" is no integer`},
+		{good + "-- sevrity: low\nselect 1", `x/r.sql:4: "sevrity" is not a field`},
+		{good + "-- parameter n integer ten: N\nselect :n", `x/r.sql:4: parameter n must be a whole number, not "ten"`},
 		{good + "-- parameter n\nselect :n", `x/r.sql:4: "-- parameter n" is not of the form`},
 		{good, "x/r.sql:4: there is no SQL after the header"},
 		{good + "select 1\n-- dialect: oracle\nselect 1", `x/r.sql:5: the dialect "oracle" is not postgres`},

@@ -81,13 +81,13 @@ func (r *Report) field(line string) error {
 	case lists[name] != nil:
 		*lists[name] = commas(value)
 	case isChoice && !slices.Contains(choice.of, value):
-		return fmt.Errorf("%s %q is none of %s", name, value, strings.Join(choice.of, ", "))
+		return fmt.Errorf("%s must be one of %s, not %q", name, strings.Join(choice.of, ", "), value)
 	case isChoice:
 		*choice.field = value
 	case name == "parameter":
 		return r.parameter(more, value)
 	default:
-		return fmt.Errorf("%q is no field: there are title, question, severity, controls, parameter, finding, key, chart, note", name)
+		return fmt.Errorf("%q is not a field: the fields are title, question, severity, controls, parameter, finding, key, chart, note", name)
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (p Parameter) value(text string) (any, error) {
 	case "integer":
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("parameter %s: %q is no integer", p.Name, text)
+			return nil, fmt.Errorf("parameter %s must be a whole number, not %q", p.Name, text)
 		}
 		return n, nil
 	}

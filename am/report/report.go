@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
 // A Report is a question to the tables, and what its answer means.
@@ -133,7 +135,7 @@ func Named(all []*Report, names []string) (chosen []*Report, err error) {
 			for _, r := range all {
 				there = append(there, r.Name)
 			}
-			return nil, fmt.Errorf("there is no report %q; there are %s", name, strings.Join(there, ", "))
+			return nil, fmt.Errorf("there is no report %q%s; there are %s", name, engine.DidYouMean(name, there), strings.Join(there, ", "))
 		case !slices.Contains(chosen, all[i]):
 			chosen = append(chosen, all[i])
 		}

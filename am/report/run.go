@@ -327,7 +327,7 @@ func (r *Result) judge(finding string) error {
 	}
 	for _, key := range r.Key {
 		if !column(key) {
-			return fmt.Errorf("the key %s is no column of the SQL", key)
+			return fmt.Errorf("the key %s is not a column of the SQL", key)
 		}
 	}
 	switch {

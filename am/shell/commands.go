@@ -10,8 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
-
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -84,16 +83,11 @@ func (s *shell) command(ctx context.Context, line string) error {
 }
 
 func unknownCommand(name string) error {
-	nearest, least := "", len(name)
+	var names []string
 	for _, c := range dotCommands() {
-		if d := levenshtein.Distance(strings.ToLower(name), c.name, nil); d < least {
-			nearest, least = c.name, d
-		}
+		names = append(names, c.name)
 	}
-	if nearest == "" || least > 2 {
-		return fmt.Errorf("there is no command %s; .help lists them", name)
-	}
-	return fmt.Errorf("there is no command %s; the nearest is %s", name, nearest)
+	return fmt.Errorf("there is no command %s%s; .help lists them", name, engine.DidYouMean(name, names))
 }
 
 func connectionChoices(s *shell, _ string) (choices []choice) {
@@ -180,7 +174,7 @@ func (s *shell) setOutput(_ context.Context, format string) error {
 		return s.tell("output is " + s.printing.Output)
 	}
 	if render.NewFormat(format, render.Options{}) == nil {
-		return fmt.Errorf("%q is none of %s", format, render.FormatNames())
+		return fmt.Errorf("the format must be one of %s, not %q", strings.ReplaceAll(render.FormatNames(), "|", ", "), format)
 	}
 	s.printing.Output = format
 	return nil
@@ -206,7 +200,7 @@ func (s *shell) setFlag(name string, flag *bool, value string) error {
 	case value == "":
 		return s.tell(name + " is off")
 	case value != "on" && value != "off":
-		return fmt.Errorf("%q is neither on nor off", value)
+		return fmt.Errorf("%s must be on or off, not %q", name, value)
 	}
 	*flag = value == "on"
 	return nil

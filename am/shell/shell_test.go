@@ -178,7 +178,7 @@ func TestTheDocumentationHasEveryDotCommand(t *testing.T) {
 
 func TestAnUnknownDotCommandIsToldTheNearest(t *testing.T) {
 	for name, want := range map[string]string{
-		".tabels": "there is no command .tabels; the nearest is .tables",
+		".tabels": "there is no command .tabels (did you mean .tables?); .help lists them",
 		".pragma": "there is no command .pragma; .help lists them",
 		".":       "there is no command .; .help lists them",
 	} {

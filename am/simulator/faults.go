@@ -119,7 +119,7 @@ func (f *Fault) setKind(text string) error {
 	}
 	status, err := strconv.Atoi(text)
 	if err != nil || status < 400 || status > 599 {
-		return fmt.Errorf("%q is none of 400 to 599, reset, cut, html, slow=DURATION, redirect=URL (conditions: %s)", text, strings.Join(conditions, ", "))
+		return fmt.Errorf("a fault must be one of 400 to 599, reset, cut, html, slow=DURATION, redirect=URL (conditions: %s), not %q", strings.Join(conditions, ", "), text)
 	}
 	f.status = status
 	return nil

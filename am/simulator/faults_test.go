@@ -20,15 +20,15 @@ func TestAFaultRuleIsReadOrRefusedClearly(t *testing.T) {
 		}
 	}
 	for rule, want := range map[string]string{
-		"":                    "is none of",
-		"200":                 "is none of",
-		"tea":                 "is none of",
+		"":                    "must be one of",
+		"200":                 "must be one of",
+		"tea":                 "must be one of",
 		"slow=soon":           "wants a duration",
 		"slow=2s:every=x":     "wants a number from 1",
 		"redirect=here":       "wants a URL",
 		"reset:retry-after=1": "goes with a status only",
 		"503:path=":           "wants a value",
-		"503:often=2":         "is none of",
+		"503:often=2":         "must be one of",
 	} {
 		if _, err := ParseFault(rule); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "fault ") {
 			t.Errorf("%q: %v, want an error that says %q", rule, err, want)

@@ -73,7 +73,7 @@ type Server struct {
 func New(options Options) (*Server, error) {
 	p := profileNamed(options.Profile)
 	if p == nil {
-		return nil, fmt.Errorf("simulator: Profile: %q is none of %s", options.Profile, strings.Join(Profiles(), ", "))
+		return nil, fmt.Errorf("simulator: Profile: must be one of %s, not %q", strings.Join(Profiles(), ", "), options.Profile)
 	}
 	for _, o := range []struct {
 		name  string

@@ -32,6 +32,7 @@ func (w *Workspace) AttachHistory(ctx context.Context, target, sql string) error
 			w.DB.Define("am_session_at", history.SessionAt, history.KnownAt, w.tellKnown))
 	}
 	if err == nil {
+		w.hasHistory = true
 		err = w.tellAhead(ctx)
 	}
 	if err != nil && ctx.Err() == nil {

@@ -40,19 +40,26 @@ type Workspace struct {
 	Shown    func()                                                                // where set, shows the rows of a statement that wait for its end
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
-	files   []string // names of schemas
-	copied  string   // the folder with the copy of a history, which goes with the workspace
-	asking  sync.Mutex
-	waiting []Schema // more than SQLite has room for, until a statement names them
-	cost    cost
-	ends    map[string]*methods.Ending // by connection; nil where statements only read
-	journal *methods.Journal
-	in      *bufio.Reader // of what is typed
+	byUser     sync.Once // says byUserNotice
+	hasHistory bool
+	files      []string // names of schemas
+	copied     string   // the folder with the copy of a history, which goes with the workspace
+	asking     sync.Mutex
+	waiting    []Schema // more than SQLite has room for, until a statement names them
+	cost       cost
+	ends       map[string]*methods.Ending // by connection; nil where statements only read
+	journal    *methods.Journal
+	in         *bufio.Reader // of what is typed
 }
+
+// byUserNotice is said once a run, whatever the realms, statements and connections: am_session_scan has the details.
+const byUserNotice = "AM truncates some session lists, or may do so, and amsql asked for each user it knows there: sessions of agents and " +
+	"of users deleted from the directory may be missing (am_session_scan shows where; --quiet hides this notice)"
 
 // Options are what a workspace needs to know beside its connections.
 type Options struct {
 	Version string          // of amsql, for the server's log and for files
+	Quiet   bool            // leaves out byUserNotice, and nothing else
 	Shard   inventory.Shard // of the sessions and identities; the zero value has all
 }
 
@@ -76,6 +83,11 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	w.Ask = w.askLine
 	host := w.host()
 	host.Shard = o.Shard
+	host.NotifyByUser = func(string) {
+		if !o.Quiet {
+			w.byUser.Do(func() { w.Notices.Add(byUserNotice) })
+		}
+	}
 	w.DB.HandleExec(w.exec)
 	w.DB.OnUnchanged(func(verb string) { w.Notices.Add(verb + " changed nothing: no row meets its condition") })
 	w.DB.HandleShow(w.show)
@@ -259,13 +271,26 @@ const HowToConnect = "set AM_URL, AM_USERNAME and AM_PASSWORD, or write ~/.steam
 // ErrNoConnection is a statement or a command that needs a connection where there is none.
 var ErrNoConnection = Usage("there is no connection: %s", HowToConnect)
 
+// ofHistory is SQLite's message about a table or a function that a history alone has.
+var ofHistory = regexp.MustCompile(`^no such (?:table|function): (?:history\.|(?:main\.)?am_(?:session_history|session_at|snapshot)\b)`)
+
 // Explain says why there is no table where there is no connection, and which flag allows what was refused.
 func (w *Workspace) Explain(err error) error {
 	var refused *engine.RefusedError
 	if errors.As(err, &refused) {
 		return Usage("%v, unless amsql query has --allow-writes", err)
 	}
+	var unset *engine.UnsetError
+	if errors.As(err, &unset) {
+		name := unset.Parameter[1:]
+		return fmt.Errorf("%w: give it one with --arg %s=VALUE (in the shell: .param %s=VALUE)", err, name, name)
+	}
 	var sql *engine.Error
+	if errors.As(err, &sql) && ofHistory.MatchString(sql.Message) && !w.hasHistory {
+		plain := *sql
+		plain.Message, _, _ = strings.Cut(sql.Message, " (did you mean") // a table of the present, which is no help
+		return fmt.Errorf("%w; it belongs to a history, which --history adds (in the shell: .history FILE) and amsql snapshot makes", &plain)
+	}
 	if errors.As(err, &sql) && strings.Contains(sql.Message, "RETURNING is not available on virtual tables") {
 		return Usage("a table of AM has no RETURNING: amsql logout --where \"…\" prints what became of each session, and --journal FILE keeps it; properties are read by a SELECT")
 	}

@@ -1,0 +1,28 @@
+package engine
+
+import "regexp"
+
+// postgresForms are forms of PostgreSQL that SQLite refuses, and what to write here. The pattern is for the place at which SQLite
+// stumbled, with the word before it.
+var postgresForms = []struct {
+	at   *regexp.Regexp
+	hint string
+}{
+	{regexp.MustCompile(`(?i)^(?:\w*\s+)?interval\s*'`), "write ago('1 hour') in place of now() - interval '1 hour'"},
+	{regexp.MustCompile(`(?i)^\s*ilike\b`), "write like, which ignores the case of A to Z here, in place of ilike"},
+	{regexp.MustCompile(`^\w*\s*::`), "write cast(x as integer) in place of x::integer, and date(x) in place of x::date"},
+	{regexp.MustCompile(`(?i)^(?:\w*\s+)?date_trunc\b`), "write strftime('%Y-%m-%d %H:00', x) in place of date_trunc('hour', x)"},
+}
+
+var wordBefore = regexp.MustCompile(`\w*\s*$`)
+
+// postgresHint ends an error about a form of PostgreSQL with how it is written here; it is "" where the error is about something else.
+func postgresHint(before, from string) string {
+	place := wordBefore.FindString(before) + from
+	for _, form := range postgresForms {
+		if form.at.MatchString(place) {
+			return "; in amsql, " + form.hint
+		}
+	}
+	return ""
+}
