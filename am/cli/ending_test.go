@@ -3,16 +3,26 @@
 package cli
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
@@ -76,6 +86,103 @@ func TestOneQuestionIsAskedForAllConnections(t *testing.T) {
 	for _, server := range []*simulator.Server{east, west} {
 		if slices.ContainsFunc(server.Sessions(), func(s simulator.Session) bool { return s.Realm == "/alpha" }) {
 			t.Error("a session is left")
+		}
+	}
+}
+
+// A loggedServer notes which sessions it is told to end, as AM's audit log does.
+type loggedServer struct {
+	*simulator.Server
+
+	mu    sync.Mutex
+	ended map[string]bool // fingerprints of handles
+}
+
+func (s *loggedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("_action") == "logoutByHandle" {
+		body, err := io.ReadAll(r.Body)
+		var told struct{ SessionHandles []string }
+		if err = errors.Join(err, json.Unmarshal(body, &told)); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.mu.Lock()
+		for _, handle := range told.SessionHandles {
+			sum := sha256.Sum256([]byte(handle))
+			s.ended["sha256:"+hex.EncodeToString(sum[:12])] = true
+		}
+		s.mu.Unlock()
+	}
+	s.Server.ServeHTTP(w, r)
+}
+
+func (s *loggedServer) of(user string) (n int) {
+	for _, session := range s.Sessions() {
+		if session.Username == user {
+			n++
+		}
+	}
+	return n
+}
+
+// A user's sessions end on both servers, and the proof has of each what that server's own log has.
+func TestAProofAgreesWithTheLogOfEachServer(t *testing.T) {
+	servers, text := map[string]*loggedServer{}, ""
+	for i, name := range []string{"prod", "stage"} {
+		server, err := simulator.New(simulator.Options{Realms: 2, Users: 8, Sessions: 40, Seed: uint64(i + 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, realm := range []string{"/alpha", "/bravo"}[i:] {
+			_ = server.AddUser(realm, "leaver", "changeit") // realms may share their users
+			for range 60 {                                  // more than one request takes
+				if _, err := server.Login(realm, "leaver"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		servers[name] = &loggedServer{Server: server, ended: map[string]bool{}}
+		listening := httptest.NewServer(servers[name])
+		t.Cleanup(listening.Close)
+		user, password := server.Admin()
+		text += fmt.Sprintf("connection %q {\n  plugin = \"am\"\n  base_url = %q\n  username = %q\n  password = %q\n}\n", name, listening.URL+server.ContextPath(), user, password)
+	}
+	dir := t.TempDir()
+	estate, file := filepath.Join(dir, "estate.spc"), filepath.Join(dir, "proof.json")
+	if err := os.WriteFile(estate, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, others := map[string]int{}, map[string]int{}
+	for name, s := range servers {
+		before[name] = s.of("leaver")
+		others[name] = len(s.Sessions()) - before[name]
+	}
+	if _, err, status := invoke(t, terminal.Streams{}, "logout", "--config", estate, "--all-connections", "--username", "leaver", "--yes", "--max", "200", "--proof", file); status != statusFine {
+		t.Fatalf("status %d: %s", status, err)
+	}
+	var proof struct{ Proof methods.Proof }
+	read, err := os.ReadFile(file)
+	if err = errors.Join(err, json.Unmarshal(read, &proof)); err != nil {
+		t.Fatal(err)
+	}
+	if len(proof.Proof.Servers) != len(servers) {
+		t.Fatalf("the proof is of %d servers", len(proof.Proof.Servers))
+	}
+	for _, told := range proof.Proof.Servers {
+		s := servers[told.Connection]
+		if told.Before != before[told.Connection] || told.After != s.of("leaver") || told.After != 0 || told.Unknown != 0 {
+			t.Errorf("%s: the proof has %d, then %d; the server had %d, and has %d", told.Connection, told.Before, told.After, before[told.Connection], s.of("leaver"))
+		}
+		ended := map[string]bool{}
+		for _, o := range told.Outcomes {
+			ended[o.Session] = o.Outcome == methods.Ended
+		}
+		if !maps.Equal(ended, s.ended) {
+			t.Errorf("%s: the proof has %v, the server's log %v", told.Connection, ended, s.ended)
+		}
+		if n := len(s.Sessions()); n != others[told.Connection] {
+			t.Errorf("%s: others had %d sessions, and have %d", told.Connection, others[told.Connection], n)
 		}
 	}
 }

@@ -57,6 +57,9 @@ func (db *DB) columnsOfView(schema, sql string) ([]typedColumn, error) {
 	return rename(a.statement(p, nil), p.names), nil
 }
 
+// realmColumns hold paths of realms in AM's tables.
+var realmColumns = []string{"realm", "path"}
+
 func (db *DB) declaredColumns(schema, name string) (columns []typedColumn, err error) {
 	pragma := "PRAGMA "
 	if schema != "" {
@@ -68,7 +71,7 @@ func (db *DB) declaredColumns(schema, name string) (columns []typedColumn, err e
 		c := typedColumn{name: stmt.ColumnText(1)}
 		if t, ours := declaredType(stmt.ColumnText(2)); ours {
 			k := kindOf(t)
-			c.exprType = exprType{kind: k, raw: k != anyKind && !canonical, text: t == table.Text}
+			c.exprType = exprType{kind: k, raw: k != anyKind && !canonical, text: t == table.Text, realm: canonical && t == table.Text && slices.Contains(realmColumns, strings.ToLower(c.name))}
 		}
 		if i := slices.IndexFunc(derived, func(d typedColumn) bool { return strings.EqualFold(d.name, c.name) }); i >= 0 && c.kind == anyKind {
 			c.exprType = exprType{kind: derived[i].kind}

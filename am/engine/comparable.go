@@ -128,6 +128,7 @@ func (a *typing) compare(kids []*expr) {
 		}
 	}
 	a.refuseNumbers(kids)
+	a.completeRealms(kids)
 	k := anyKind
 	for _, kid := range kids {
 		if kid.typ.kind != anyKind && k != anyKind && kid.typ.kind != k {
@@ -154,6 +155,22 @@ func (a *typing) refuseNumbers(kids []*expr) {
 		}
 		if n, err := strconv.ParseInt(kid.text, 10, 64); err != nil || strconv.FormatInt(n, 10) != kid.text {
 			a.fail(kid.from, "%[1]s is a number, which SQL may write differently, beside a text: write '%[1]s' in quotes", a.sql[kid.from:kid.to])
+		}
+	}
+}
+
+// completeRealms gives a path that is written beside a realm its leading slash: no realm is without one, so that 'alpha' would
+// silently be none.
+func (a *typing) completeRealms(kids []*expr) {
+	if !slices.ContainsFunc(kids, func(e *expr) bool { return e.typ.realm }) {
+		return
+	}
+	for _, kid := range kids {
+		for kid.op == sameExpr {
+			kid = kid.kids[0]
+		}
+		if kid.op == stringExpr && kid.text != "" && !strings.HasPrefix(kid.text, "/") {
+			a.edits.replace(kid.from, kid.to, sqlite3.Quote("/"+kid.text))
 		}
 	}
 }

@@ -22,8 +22,8 @@ import (
 // called column and its number. It is a table of its own and needs no schema; one of an attached schema with the same name then
 // needs one.
 //
-// The values are text. Those of a column that has the name of an attached table's compare as they do there: names, and where
-// all can be read, times and booleans, among which an empty value is NULL.
+// The values are text. Those of a column that has the name of an attached table's compare as they do there: names, without the
+// blanks around them, and where all can be read, times and booleans, among which an empty value is NULL.
 //
 // The text is UTF-8, or UTF-16 with a byte-order mark; its lines end in LF, CRLF or CR. Where the separator is 0, it is the
 // comma, semicolon or tab of which the first row has most.
@@ -227,6 +227,9 @@ func (db *DB) insert(target string, columns []table.Column, reader *csv.Reader) 
 			return err
 		}
 		for i, value := range row {
+			if columns[i].Folded {
+				value = strings.TrimSpace(value)
+			}
 			cell, _ := readValue(value, columns[i].Type)
 			if err := bindValue(stmt, i+1, cell); err != nil {
 				return fmt.Errorf("row %v: %w", row, err)

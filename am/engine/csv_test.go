@@ -158,3 +158,14 @@ func FuzzCSV(f *testing.F) {
 		}
 	})
 }
+
+// Spreadsheets keep a blank that nobody sees, and AM compares names without those at their ends.
+func TestNamesInSeparatedValuesLoseTheBlanksAroundThem(t *testing.T) {
+	db := openFolding(t)
+	if err := db.LoadCSV("leavers", strings.NewReader("username,note\n Ann ,  kept \n\u00a0BOB\t, \n"), ','); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprintf("%q", all(t, db, `select username, note from leavers order by 1`)), `[["Ann" "  kept "] ["BOB" " "]]`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

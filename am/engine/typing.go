@@ -18,6 +18,8 @@ type exprType struct {
 	kind kind
 	raw  bool // not in the canonical form, or perhaps not
 	text bool // of a column of texts
+
+	realm bool // of a column of AM's paths of realms
 }
 
 type kind int

@@ -340,14 +340,15 @@ type grafanaDashboard struct {
 	SchemaVersion int
 	Templating    struct {
 		List []struct {
-			Name, Query, AllValue string
-			Datasource            grafanaSource
+			Name, Type, Query, AllValue string
+			Datasource                  grafanaSource
 		}
 	}
 	Panels []struct {
 		ID          int
 		Type, Title string
 		GridPos     struct{ X, Y, W, H int }
+		Links       []struct{ URL string }
 		Datasource  grafanaSource
 		Targets     []struct {
 			Datasource grafanaSource
@@ -360,15 +361,18 @@ type grafanaDashboard struct {
 type grafanaSource struct{ Type, UID string }
 
 func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
-	source := grafanaSource{"grafana-postgresql-datasource", "amsql"}
-	if yaml := readFile(t, dashboards+"grafana/datasource.yaml"); !strings.Contains(yaml, "uid: "+source.UID+"\n") || !strings.Contains(yaml, "type: "+source.Type+"\n") {
+	source := grafanaSource{"grafana-postgresql-datasource", "${datasource}"} // whatever it is called where the dashboard is imported
+	if yaml := readFile(t, dashboards+"grafana/datasource.yaml"); !strings.Contains(yaml, "uid: amsql\n") || !strings.Contains(yaml, "type: "+source.Type+"\n") {
 		t.Errorf("the data source that is provisioned is not the dashboards'")
 	}
 	if !strings.HasPrefix(d.UID, "amsql-") || d.Title == "" || d.SchemaVersion < 36 || len(d.Panels) < 5 {
 		t.Errorf("uid %q, title %q, schema version %d, %d panels", d.UID, d.Title, d.SchemaVersion, len(d.Panels))
 	}
 	variables := map[string]string{}
-	for i, v := range d.Templating.List {
+	if first := d.Templating.List[0]; first.Name != "datasource" || first.Type != "datasource" || first.Query != source.Type {
+		t.Errorf("the first variable is %+v", first)
+	}
+	for i, v := range d.Templating.List[1:] {
 		if order := []string{"server", "realm", "user"}; i >= len(order) || v.Name != order[i] || v.Datasource != source {
 			t.Errorf("variable %d is %s from %v", i, v.Name, v.Datasource)
 		}
@@ -389,6 +393,14 @@ func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
 			t.Errorf("panel %s: id %d, place %+v, from %v", p.Title, p.ID, g, p.Datasource)
 		}
 		ids[p.ID] = true
+		for _, link := range p.Links {
+			if !regexp.MustCompile(`^/d/amsql-(capacity|security)\?\$\{__url_time_range\}&\$\{datasource:queryparam\}&`).MatchString(link.URL) {
+				t.Errorf("panel %s leads to %s", p.Title, link.URL)
+			}
+		}
+		if d.UID == "amsql-overview" && p.Type == "stat" && len(p.Links) != 1 {
+			t.Errorf("panel %s leads nowhere", p.Title)
+		}
 		for x := range p.GridPos.W {
 			for y := range p.GridPos.H {
 				at := [2]int{p.GridPos.X + x, p.GridPos.Y + y}
@@ -402,6 +414,10 @@ func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
 			rows := askWith(t, conn, "panel "+p.Title, expand(t, target.RawSQL, variables))
 			if _, isTime := rows[0]["time"].(time.Time); target.Datasource != source || (p.Type == "timeseries") != isTime || isTime != (target.Format == "time_series") {
 				t.Errorf("panel %s: a %s in format %s of %v", p.Title, p.Type, target.Format, rows[0])
+			}
+			// Servers have times of their own: a series of several would rise and fall with whose turn it is.
+			if metric, _ := rows[0]["metric"].(string); p.Type == "timeseries" && !strings.HasPrefix(metric, "http") {
+				t.Errorf("panel %s: the series %q is not of one server", p.Title, metric)
 			}
 		}
 	}

@@ -27,6 +27,7 @@ type Ending struct {
 	DryRun  bool                               // plan only
 	Confirm func(context.Context, *Plan) error // its error stops the operation before anything is sent; it may take long; nil: go on
 	Notify  func(notice string)                // nil: nobody listens
+	Label   string                             // begins the notices that do not name the connection
 
 	Journal    *Journal // nil: none
 	Connection string   // for the journal: the connection's name,
@@ -157,7 +158,7 @@ func (e *Ending) guard(ctx context.Context, p *Plan, before int) error {
 	case n > e.Max && before > 0:
 		return guarded("%s have appeared since, and with the %d ended they are more than %d: raise --max", p, n-len(p.Sessions), e.Max)
 	case n > e.Max && e.DryRun:
-		e.notify("%s are more than %d and would be refused: narrow the condition or raise --max", p, e.Max)
+		e.announce("%s are more than %d and would be refused: narrow the condition or raise --max", p, e.Max)
 		return nil
 	case n > e.Max:
 		return guarded("%s are more than %d: nothing was ended; narrow the condition or raise --max", p, e.Max)
@@ -183,6 +184,11 @@ func (e *Ending) recheck(ctx context.Context, targets []*target) {
 }
 
 func (e *Ending) notify(format string, args ...any) {
+	e.announce("%s"+format, append([]any{e.Label}, args...)...)
+}
+
+// announce gives a notice that names its connections itself.
+func (e *Ending) announce(format string, args ...any) {
 	if e.Notify != nil {
 		e.Notify(fmt.Sprintf(format, args...))
 	}

@@ -78,7 +78,7 @@ func (all Endings) failure(failures []error) error {
 		return &NotFoundError{absent.What, where}
 	}
 	for _, place := range where {
-		all[0].notify("%s not found in %s", absent.What, place)
+		all[0].announce("%s not found in %s", absent.What, place)
 	}
 	return errors.Join(others...)
 }

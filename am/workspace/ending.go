@@ -35,13 +35,13 @@ func (w *Workspace) AllowWrites(o EndingOptions) (err error) {
 	}
 	w.ends = map[string]*methods.Ending{}
 	for _, c := range w.Connections {
-		notify := w.Notices.Add
+		label := ""
 		if w.Several {
-			notify = func(notice string) { w.Notices.Add(fmt.Sprintf("connection %s: %s", c.Name(), notice)) }
+			label = fmt.Sprintf("connection %s: ", c.Name())
 		}
 		w.ends[c.Name()] = &methods.Ending{
 			Client: c.Client(), Inventory: c.Inventory(), Max: o.Max, DryRun: o.DryRun, Confirm: w.confirmation(o),
-			Notify: notify, Journal: w.journal, Connection: c.Name(), Who: who(c), Reason: o.Reason,
+			Notify: w.Notices.Add, Label: label, Journal: w.journal, Connection: c.Name(), Who: who(c), Reason: o.Reason,
 		}
 	}
 	return nil

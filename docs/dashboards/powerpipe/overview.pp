@@ -124,10 +124,10 @@ query "overview_by_realm" {
 
 query "overview_over_time" {
   sql = <<-EOQ
-    select taken_at, realm, sum(sessions) as sessions
+    select taken_at, base_url || ' ' || realm as series, sum(sessions) as sessions
     from amsql.am_concurrency
     where taken_at > (select max(taken_at) from amsql.am_latest) - interval '7 days'
-    group by taken_at, realm
+    group by taken_at, base_url, realm
     order by taken_at;
   EOQ
 }
