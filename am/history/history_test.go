@@ -156,8 +156,12 @@ func askSQLite(t testing.TB, path, sql string) (rows []string) {
 	for stmt.Step() {
 		cells := make([]string, stmt.ColumnCount())
 		for i := range cells {
-			cells[i] = "NULL"
-			if stmt.ColumnType(i) != sqlite3.NULL {
+			switch stmt.ColumnType(i) {
+			case sqlite3.NULL:
+				cells[i] = shown(nil)
+			case sqlite3.FLOAT:
+				cells[i] = shown(stmt.ColumnFloat(i)) // SQLite's text has a point where the number is whole
+			default:
 				cells[i] = stmt.ColumnText(i)
 			}
 		}
