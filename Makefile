@@ -8,6 +8,10 @@ STEAMPIPE_INSTALL_DIR ?= $(HOME)/.steampipe
 PLUGIN_DIR = $(STEAMPIPE_INSTALL_DIR)/plugins/hub.steampipe.io/plugins/amsql/am@latest
 BENCHTIME ?= 1s
 FUZZTIME ?= 30s
+SOAKTIME ?= 1h
+# What make test-mutation changes: crest is a minute, each of the others an hour or more.
+MUTATED ?= crest methods engine inventory rest
+GREMLINS = go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 # The newest that Go 1.26 builds.
 GORELEASER = go run github.com/goreleaser/goreleaser/v2@v2.16.0
 # At the end it lists the tests that were skipped, each with what it lacks.
@@ -15,7 +19,7 @@ GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # GOGC lets the compiler take more memory and less time: a first build has a database to compile.
 .PHONY: build
@@ -34,6 +38,15 @@ test: build ## vet, then every test that needs no OpenAM
 .PHONY: test-race
 test-race: ## the tests of make test under the race detector (needs a C compiler)
 	$(GOTESTSUM) -- -race -timeout 60m ./...
+
+# A mutant's tests may take ten times as long as the tests do without it (.gremlins.yaml): one that hangs is killed by that.
+.PHONY: test-mutation
+test-mutation: ## change the code of each package in MUTATED, and list the changes that no test notices (LIVED)
+	@for package in $(MUTATED); do $(GREMLINS) unleash ./am/$$package || exit 1; done
+
+.PHONY: soak
+soak: ## run commands against a simulated AM with faults for SOAKTIME, two at a time: nothing may be left
+	AMSQL_TEST_SOAK=$(SOAKTIME) go test -count=1 -v -timeout 0 -run TestSoak ./am/cli
 
 # The command is built, not run by "go run", so that a signal to make reaches it and it stops the server.
 .PHONY: bin/openam

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // programs is the folder of an amsql that is a process of its own: this test's binary, which TestMain makes amsql by its
@@ -136,5 +138,33 @@ func TestAnInterruptedSimulationIsFine(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
+	}
+}
+
+// A server that does not answer takes all the time there is for signing out, and must not take that of the others.
+func TestAServerThatHangsKeepsNoOtherFromSigningOut(t *testing.T) {
+	var servers []*simulator.Server
+	var config strings.Builder
+	for _, name := range []string{"east", "west"} { // west would sign out after east
+		server, err := simulator.New(simulator.Options{Sessions: 3, Users: 3, Faults: map[string][]string{"east": {"slow=12s:action=logout"}}[name]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		listening := httptest.NewServer(server)
+		t.Cleanup(listening.Close)
+		user, password := server.Admin()
+		fmt.Fprintf(&config, "connection %q {\n  plugin   = \"am\"\n  base_url = %q\n  username = %q\n  password = %q\n}\n", name, listening.URL+server.ContextPath(), user, password)
+		servers = append(servers, server)
+	}
+	path := filepath.Join(t.TempDir(), "am.spc")
+	if err := os.WriteFile(path, []byte(config.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, errs, status := invoke(t, terminal.Streams{}, "query", "--config", path, "select count(*) from east.am_session union all select count(*) from west.am_session")
+	if status != statusFine || !strings.Contains(errs, "connection east: the session of amsql lives on") || strings.Contains(errs, "connection west") {
+		t.Errorf("status %d, %s", status, errs)
+	}
+	if n := administrators(servers[1]); n > 0 {
+		t.Errorf("%d sessions of amsql are left on the server that answers", n)
 	}
 }

@@ -66,7 +66,7 @@ func TestDashboards(t *testing.T) {
 // plant takes some snapshots of a population in which there is something to find for everybody.
 func plant(t *testing.T, k kept) (findings map[string]string) {
 	t.Helper()
-	at, key := noon.Add(-3*time.Hour), newKey(t)
+	at, key := time.Now().Add(-4*time.Hour), newKey(t) // the last one is of now, which is noon by AM's clock
 	server, c := simulated(t, simulator.Options{Realms: 2, Users: 12, Sessions: 40, Seed: 3}, connection.Config{})
 	for _, name := range []string{"quitter", "leaver", "hoarder", "svc-backup"} {
 		must(t, server.AddUser("/alpha", name, "changeit"))

@@ -85,15 +85,15 @@ type distribution struct {
 var distributions = []distribution{
 	{
 		desc("session_idle_seconds", "Sessions by time without use. Not cumulative over scans: it is of the sessions that there are.", "server", "realm"),
-		"unixepoch() - unixepoch(s.latest_access_time)", []float64{60, 300, 900, 1800, 3600, 14400, 86400},
+		"clock.now - unixepoch(s.latest_access_time)", []float64{60, 300, 900, 1800, 3600, 14400, 86400},
 	},
 	{
 		desc("session_age_seconds", "Sessions by estimated age: their realm's longest time less what is left of it. Not cumulative over scans.", "server", "realm"),
-		"60 * l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch())", []float64{900, 3600, 7200, 14400, 28800, 43200, 86400},
+		"60 * l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - clock.now)", []float64{900, 3600, 7200, 14400, 28800, 43200, 86400},
 	},
 }
 
-// sql counts the sessions of each realm up to each bound. AM's own session, which never ends, is left out.
+// sql counts the sessions of each realm up to each bound, by the server's clock. AM's own session, which never ends, is left out.
 func (d distribution) sql() string {
 	var counts strings.Builder
 	for _, bound := range d.bounds {
@@ -102,6 +102,7 @@ func (d distribution) sql() string {
 	return `select base_url, realm, count(seconds), coalesce(sum(seconds), 0)` + counts.String() + ` from (
 	select c.base_url, c.realm, max(0, ` + d.seconds + `) as seconds
 	from am_session_scan as c
+	join (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url) as clock on clock.base_url = c.base_url
 	left join am_session as s on s.base_url = c.base_url and s.realm = c.realm and coalesce(s.username, '') <> 'dsameuser'
 	left join am_session_service as l on l.base_url = s.base_url and l.realm = s.realm
 ) group by base_url, realm`

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -129,6 +131,36 @@ func TestAScanIsCounted(t *testing.T) {
 			if strings.Contains(name, user.Username) {
 				t.Errorf("%s has the name of a user", name)
 			}
+		}
+	}
+}
+
+// The server tells the time in its answers' Date; its sessions' times are by that clock.
+func TestTimeWithoutUseIsByTheServersClock(t *testing.T) {
+	idle := func(ahead time.Duration) float64 {
+		server, err := simulator.New(simulator.Options{Realms: 1, Users: 10, Sessions: 30, Seed: 1, Clock: func() time.Time { return time.Now().Add(ahead) }})
+		must(t, err)
+		listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+			server.ServeHTTP(w, r)
+		}))
+		t.Cleanup(listening.Close)
+		url := listening.URL + server.ContextPath()
+		user, password := server.Admin()
+		c, err := connection.Open("am", connection.Config{BaseURL: &url, Username: &user, Password: &password}, connection.Host{})
+		must(t, err)
+		t.Cleanup(func() { must(t, c.Close(context.Background())) })
+		samples := scan(t, metrics.New(report.Order{Tables: am.Census(true, c)}, nil), c.BaseURL())
+		total, sessions := samples[`amsql_session_idle_seconds_sum{realm="/alpha",server="AM"}`], samples[`amsql_session_idle_seconds_count{realm="/alpha",server="AM"}`]
+		if sessions == 0 {
+			t.Fatal("no session is counted")
+		}
+		return total / sessions
+	}
+	want := idle(0)
+	for _, ahead := range []time.Duration{3 * time.Hour, -3 * time.Hour} {
+		if got := idle(ahead); math.Abs(got-want) > 30 {
+			t.Errorf("with a server ahead by %s, sessions are idle for %.0f seconds on average, want about %.0f", ahead, got, want)
 		}
 	}
 }

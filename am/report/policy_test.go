@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
@@ -111,7 +112,8 @@ func TestAPolicyFindsTheSameEverywhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = transaction.Rollback(context.WithoutCancel(t.Context())) }()
-			tables := population(t)
+			ahead := map[string]time.Duration{"other": 3 * time.Hour}[name]
+			tables := populationOf(t, ahead)
 			d := differential{t: t, tx: transaction}
 			d.execute("create schema amsql; set local search_path = amsql")
 			for _, source := range tables {

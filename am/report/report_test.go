@@ -53,7 +53,13 @@ func (t *planted) Cell(row any, column int) any { return row.(map[string]any)[t.
 // population has, for every report, who must be found and who must not.
 func population(t *testing.T) []*planted {
 	t.Helper()
-	now := time.Now().UTC().Truncate(time.Second)
+	return populationOf(t, 0)
+}
+
+// populationOf is the population of a server whose clock is ahead of this machine's.
+func populationOf(t *testing.T, ahead time.Duration) []*planted {
+	t.Helper()
+	now := time.Now().Add(ahead).UTC().Truncate(time.Second)
 	at := func(minutes float64) time.Time { return now.Add(time.Duration(minutes * float64(time.Minute))) }
 	// Times are half a minute off the limits, so that they stay what they are while the test runs.
 	session := func(user, realm string, idle, left float64, more map[string]any) map[string]any {
@@ -122,7 +128,7 @@ func population(t *testing.T) []*planted {
 	scans := []map[string]any{scan("/", "complete", nil), scan("/alpha", "by_user", nil), scan("/bravo", "complete", nil), scan("/charlie", "truncated", "AM is away")}
 	rows := map[string][]map[string]any{
 		"am_session": sessions, "am_session_service": services, "am_user": users, "am_session_scan": scans,
-		"am_server": {{"base_url": server, "version": "8.1"}},
+		"am_server": {{"base_url": server, "version": "8.1", "clock_skew_seconds": int64(ahead / time.Second)}},
 	}
 	return tables(t, rows)
 }
@@ -188,10 +194,10 @@ func found(r *report.Result) (names []string) {
 
 // signIns is the population with sessions besides of which it is known when and how they began, in the realm /delta but for
 // two.
-func signIns(t *testing.T) []*planted {
+func signIns(t *testing.T, ahead time.Duration) []*planted {
 	t.Helper()
-	all := population(t)
-	now := time.Now().UTC().Truncate(time.Second)
+	all := populationOf(t, ahead)
+	now := time.Now().Add(ahead).UTC().Truncate(time.Second)
 	plant := func(user, realm, created, host, service string, level any) {
 		row := map[string]any{
 			"username": user, "realm": realm, "latest_access_time": now, "max_idle_expiration_time": now.Add(30 * time.Minute),
@@ -237,7 +243,7 @@ func TestReportsOfSignInsFindWhatIsPlantedAndNothingElse(t *testing.T) {
 		"weak-administrators": {"amadmin", "/ 2 of 2 have no auth_level"},
 		"sessions-by-journey": {"not known 10, not known 7, strong 6, login 5, not known 2, not known 1, login 1, not known 1, none 1"},
 	}
-	for _, r := range run(t, order(t, signIns(t))).Results {
+	for _, r := range run(t, order(t, signIns(t, 0))).Results {
 		expected, tested := want[r.Name]
 		if !tested {
 			continue
@@ -293,7 +299,7 @@ func TestOutsideHoursGoByThePlaceOfWork(t *testing.T) {
 		{map[string]string{"working_days": "0,1,2,3,4,5,6"}, "owl, owl"},
 		{map[string]string{"from_hour": "18", "to_hour": "7"}, "weekender, Roamer, abroad, amadmin, amadmin, proxied, roamer, roamer, lark"},
 	} {
-		o := order(t, signIns(t))
+		o := order(t, signIns(t, 0))
 		o.Reports = slices.DeleteFunc(o.Reports, func(r *report.Report) bool { return r.Name != "outside-hours" })
 		o.Values = c.values
 		names := slices.DeleteFunc(found(run(t, o).Results[0]), func(name string) bool { return name == "newcomer" })
@@ -329,21 +335,52 @@ func TestEachReportFindsWhatIsPlantedAndNothingElse(t *testing.T) {
 		"sessions-by-journey":  "not known 10, not known 7, not known 2, not known 1",
 		"top-users":            "many 3, quotafull 3, AMAdmin 2, Everywhere 2, almost 1, disabled 1, dsameuser 1, ended 1, fresh 1, gone 1, idler 1, justended 1, leaving 1, lenient 1, longer 1",
 	}
-	done := run(t, order(t, population(t)))
-	for _, r := range done.Results {
-		got := strings.Join(found(r), ", ")
-		if expected, ok := want[r.Name]; !ok || got != expected {
-			t.Errorf("%s: found %q, want %q", r.Name, got, expected)
+	// What is found does not depend on how far the server's clock is from this machine's.
+	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
+		done := run(t, order(t, populationOf(t, ahead)))
+		for _, r := range done.Results {
+			got := strings.Join(found(r), ", ")
+			if expected, ok := want[r.Name]; !ok || got != expected {
+				t.Errorf("%s, with a server ahead by %s: found %q, want %q", r.Name, ahead, got, expected)
+			}
+			if r.Finds && r.Findings != len(found(r)) {
+				t.Errorf("%s: %d findings, but %d are marked", r.Name, r.Findings, len(found(r)))
+			}
 		}
-		if r.Finds && r.Findings != len(found(r)) {
-			t.Errorf("%s: %d findings, but %d are marked", r.Name, r.Findings, len(found(r)))
+		if len(done.Results) != len(want) {
+			t.Errorf("there are %d reports, and %d are tested", len(done.Results), len(want))
+		}
+		if done.Complete {
+			t.Error("the run says that it is complete, and a realm was cut")
 		}
 	}
-	if len(done.Results) != len(want) {
-		t.Errorf("there are %d reports, and %d are tested", len(done.Results), len(want))
+}
+
+// Each session's times are held against the clock of its own server, and a server that two connections reach counts once.
+func TestReportsGoByTheClockOfEachServer(t *testing.T) {
+	const other = "https://ahead.example.com/am"
+	all, ahead := signIns(t, 0), signIns(t, 2*time.Hour)
+	for i, of := range ahead {
+		for _, row := range of.rows {
+			row["base_url"] = other
+		}
+		if of.name == "am_server" {
+			of.rows = append(of.rows, of.rows[0])
+		}
+		all[i].rows = append(all[i].rows, of.rows...)
 	}
-	if done.Complete {
-		t.Error("the run says that it is complete, and a realm was cut")
+	alone := map[string]int{}
+	for _, r := range run(t, order(t, signIns(t, 0))).Results {
+		alone[r.Name] = len(found(r))
+	}
+	for _, r := range run(t, order(t, all)).Results {
+		// These group by age or name alone.
+		if r.Chart != "" || r.Name == "several-realms" || r.Name == "top-users" || r.Name == "outside-hours" {
+			continue
+		}
+		if got := len(found(r)); got != 2*alone[r.Name] {
+			t.Errorf("%s: %d are found on two servers, and %d on one", r.Name, got, alone[r.Name])
+		}
 	}
 }
 
@@ -365,7 +402,7 @@ var parameter = regexp.MustCompile(`([^:\w]):([a-z_]+)\b`)
 
 // Every report gives the same rows in the engine and in PostgreSQL.
 func TestReportsGiveTheSameRowsInBothDialects(t *testing.T) {
-	for name, of := range map[string][]*planted{"with sign-ins": signIns(t), "without": population(t)} {
+	for name, of := range map[string][]*planted{"with sign-ins": signIns(t, 0), "without": population(t)} {
 		t.Run(name, func(t *testing.T) { sameInBothDialects(t, of) })
 	}
 }

@@ -2,7 +2,7 @@
 -- a change of the policy or of amsql. select * from amsql.am_findings('idle') has the findings of the report idle at the time of
 -- each server's last scan.
 
--- The time of the scan, which the reports take for now: pg_catalog comes after this schema where they are asked.
+-- The time of the scan by the server's clock, which the reports take for now: pg_catalog comes after this schema where they are asked.
 create or replace function amsql.now() returns timestamptz stable language sql as $now$
   select current_setting('amsql.now')::timestamptz;
 $now$;
@@ -16,8 +16,11 @@ as $findings$
 declare
   server record;
 begin
-  for server in select l.base_url, l.taken_at from am_latest as l loop
-    perform set_config('amsql.now', server.taken_at::text, true);
+  for server in
+    select l.base_url, l.taken_at + coalesce(s.clock_skew_seconds, 0) * interval '1 second' as now
+    from am_latest as l left join am_server as s on s.base_url = l.base_url
+  loop
+    perform set_config('amsql.now', server.now::text, true);
     case which
       when 'completeness' then
         return query select 'completeness', 'high', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'

@@ -11,15 +11,17 @@ with bands (age, low, high) as (
     ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),
     ('8–24 h', 480, 1440), ('over 24 h', 1440, 525600000), ('not known', null, null)
 ),
+clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url),
 ages as materialized (
   select
     coalesce(
-      (unixepoch() - unixepoch(s.creation_time)) / 60,
-      l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60
+      (clock.now - unixepoch(s.creation_time)) / 60,
+      l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - clock.now) / 60
     ) as minutes,
     count(*) as sessions
   from
     am_session as s
+    join clock on clock.base_url = s.base_url
     left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     coalesce(s.identity_type, 'user') = 'user'

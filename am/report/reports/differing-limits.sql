@@ -6,22 +6,24 @@
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: New limits hold for new sessions: those from before keep theirs. Limits can also belong to a user or a role. Sessions of agents, of AM itself and of amsql are left out.
+with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
 select
   s.username,
   s.realm,
   (unixepoch(s.max_idle_expiration_time) - unixepoch(s.latest_access_time)) / 60 as idle_minutes_allowed,
   l.max_idle_minutes,
-  (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60 as minutes_left,
+  (unixepoch(s.max_session_expiration_time) - clock.now) / 60 as minutes_left,
   l.max_session_minutes,
   s.max_session_expiration_time,
   s.base_url
 from
   am_session as s
+  join clock on clock.base_url = s.base_url
   join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
 where
   (
     (unixepoch(s.max_idle_expiration_time) - unixepoch(s.latest_access_time)) / 60.0 > l.max_idle_minutes + :tolerance_minutes
-    or (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60.0 > l.max_session_minutes + :tolerance_minutes
+    or (unixepoch(s.max_session_expiration_time) - clock.now) / 60.0 > l.max_session_minutes + :tolerance_minutes
   )
   and not coalesce(s.is_expired, false)
   and coalesce(s.identity_type, 'user') = 'user'

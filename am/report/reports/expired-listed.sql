@@ -6,16 +6,18 @@
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: AM takes up to a minute to forget a session. One that is listed for longer can be a sign that the token store is not cleaned up.
+with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
 select
   username,
   realm,
   max_idle_expiration_time,
   max_session_expiration_time,
   base_url,
-  max_idle_expiration_time < ago(:expired_minutes || ' minutes')
-    or max_session_expiration_time < ago(:expired_minutes || ' minutes') as finding
+  unixepoch(max_idle_expiration_time) < clock.now - 60 * :expired_minutes
+    or unixepoch(max_session_expiration_time) < clock.now - 60 * :expired_minutes as finding
 from
   am_session
+  join clock using (base_url)
 where
   is_expired
 order by

@@ -10,8 +10,9 @@ with bands (ends_within, low, high) as (
     ('ended', -30000000, 0), ('1 h', 0, 60), ('2 h', 60, 120), ('3 h', 120, 180), ('4 h', 180, 240), ('6 h', 240, 360),
     ('8 h', 360, 480), ('12 h', 480, 720), ('24 h', 720, 1440), ('later', 1440, 30000000)
 ),
+clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url),
 ends as materialized (
-  select unixepoch(max_session_expiration_time) - unixepoch() as seconds, count(*) as sessions from am_session group by seconds
+  select unixepoch(max_session_expiration_time) - clock.now as seconds, count(*) as sessions from am_session join clock using (base_url) group by seconds
 )
 select
   b.ends_within,

@@ -10,8 +10,9 @@ with bands (idle, low, high) as (
     ('0–1 min', -525600, 1), ('1–5 min', 1, 5), ('5–15 min', 5, 15), ('15–30 min', 15, 30), ('30–60 min', 30, 60),
     ('1–4 h', 60, 240), ('4–24 h', 240, 1440), ('over 24 h', 1440, 525600000)
 ),
+clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url),
 idle as materialized (
-  select (unixepoch() - unixepoch(latest_access_time)) / 60 as minutes, count(*) as sessions from am_session group by minutes
+  select (clock.now - unixepoch(latest_access_time)) / 60 as minutes, count(*) as sessions from am_session join clock using (base_url) group by minutes
 )
 select
   b.idle,

@@ -6,18 +6,20 @@
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: AM writes the time of the last use down to a minute late. Sessions of agents, of AM itself and of amsql are left out.
+with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
 select
   username,
   realm,
   latest_access_time,
-  (unixepoch() - unixepoch(latest_access_time)) / 60 as minutes_idle,
+  (clock.now - unixepoch(latest_access_time)) / 60 as minutes_idle,
   max_idle_expiration_time,
   max_session_expiration_time,
   base_url
 from
   am_session
+  join clock using (base_url)
 where
-  latest_access_time < ago(:idle_minutes || ' minutes')
+  unixepoch(latest_access_time) < clock.now - 60 * :idle_minutes
   and not coalesce(is_expired, false)
   and coalesce(identity_type, 'user') = 'user'
   and is_current is not true

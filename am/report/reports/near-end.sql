@@ -5,16 +5,18 @@
 -- parameter end_minutes integer 10: minutes until the end
 -- finding: none
 -- key: username, realm, max_session_expiration_time, base_url
+with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
 select
   username,
   realm,
   max_session_expiration_time,
-  (unixepoch(max_session_expiration_time) - unixepoch()) / 60 as minutes_left,
+  (unixepoch(max_session_expiration_time) - clock.now) / 60 as minutes_left,
   base_url
 from
   am_session
+  join clock using (base_url)
 where
-  max_session_expiration_time < datetime('now', '+' || :end_minutes || ' minutes')
+  unixepoch(max_session_expiration_time) < clock.now + 60 * :end_minutes
   and not coalesce(is_expired, false)
 order by
   max_session_expiration_time,

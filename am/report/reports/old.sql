@@ -6,7 +6,8 @@
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. One that began under other limits is then misjudged: see the report differing-limits. Sessions of agents, of AM itself and of amsql are left out.
-with ages as (
+with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url),
+ages as (
   select
     s.username,
     s.realm,
@@ -15,11 +16,12 @@ with ages as (
     s.base_url,
     l.max_session_minutes,
     coalesce(
-      (unixepoch() - unixepoch(s.creation_time)) / 60.0,
-      l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - unixepoch()) / 60.0
+      (clock.now - unixepoch(s.creation_time)) / 60.0,
+      l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - clock.now) / 60.0
     ) as age
   from
     am_session as s
+    join clock on clock.base_url = s.base_url
     left join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
   where
     not coalesce(s.is_expired, false)

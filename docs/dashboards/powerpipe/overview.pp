@@ -138,13 +138,17 @@ query "overview_idle" {
     from (
       select
         case
-          when l.taken_at - s.latest_access_time < interval '5 minutes' then '1: under 5 minutes'
-          when l.taken_at - s.latest_access_time < interval '15 minutes' then '2: 5 to 15 minutes'
-          when l.taken_at - s.latest_access_time < interval '1 hour' then '3: 15 to 60 minutes'
+          when l.now - s.latest_access_time < interval '5 minutes' then '1: under 5 minutes'
+          when l.now - s.latest_access_time < interval '15 minutes' then '2: 5 to 15 minutes'
+          when l.now - s.latest_access_time < interval '1 hour' then '3: 15 to 60 minutes'
           else '4: an hour and more'
         end as bucket
       from amsql.am_session s
-        join amsql.am_latest l using (base_url)
+        join (
+          select l.base_url, l.taken_at + coalesce(v.clock_skew_seconds, 0) * interval '1 second' as now
+          from amsql.am_latest l
+            left join amsql.am_server v using (base_url)
+        ) l using (base_url)
     ) s
     group by bucket
     order by bucket;
@@ -157,14 +161,18 @@ query "overview_ends" {
     from (
       select
         case
-          when least(s.max_idle_expiration_time, s.max_session_expiration_time) <= l.taken_at then '0: expired'
-          when s.max_session_expiration_time < l.taken_at + interval '15 minutes' then '1: under 15 minutes'
-          when s.max_session_expiration_time < l.taken_at + interval '1 hour' then '2: 15 to 60 minutes'
-          when s.max_session_expiration_time < l.taken_at + interval '8 hours' then '3: 1 to 8 hours'
+          when least(s.max_idle_expiration_time, s.max_session_expiration_time) <= l.now then '0: expired'
+          when s.max_session_expiration_time < l.now + interval '15 minutes' then '1: under 15 minutes'
+          when s.max_session_expiration_time < l.now + interval '1 hour' then '2: 15 to 60 minutes'
+          when s.max_session_expiration_time < l.now + interval '8 hours' then '3: 1 to 8 hours'
           else '4: 8 hours and more'
         end as bucket
       from amsql.am_session s
-        join amsql.am_latest l using (base_url)
+        join (
+          select l.base_url, l.taken_at + coalesce(v.clock_skew_seconds, 0) * interval '1 second' as now
+          from amsql.am_latest l
+            left join amsql.am_server v using (base_url)
+        ) l using (base_url)
     ) s
     group by bucket
     order by bucket;
