@@ -34,7 +34,7 @@ func TestPageOfTheColumnsListsThoseOfTheDefinitions(t *testing.T) {
 
 const columnsIntroduction = `# Columns
 
-The columns of each table. ` + "`amsql tables TABLE`, `.describe TABLE` in amsql's shell and `.inspect TABLE`" + ` in Steampipe's print them, too. The
+The columns of each table. ` + "`amsql tables TABLE`, and `.inspect TABLE` in the shells of amsql and Steampipe,` + " print them, too. The
 operators are those that are sent to AM; every other condition works as well, and is applied to the rows that AM returns.
 `
 
