@@ -39,7 +39,7 @@ func spcFile(t *testing.T, content string) string {
 
 func TestEveryConnectionOfTheDocumentationCanBePasted(t *testing.T) {
 	blocks := regexp.MustCompile("(?s)```hcl[^\n]*\n(.*?)```")
-	for path, least := range map[string]int{connectionGuide: 5, "../docs/index.md": 1} {
+	for path, least := range map[string]int{connectionGuide: 5, "../docs/index.md": 2} {
 		page, err := os.ReadFile(path)
 		must(t, err)
 		found := blocks.FindAllStringSubmatch(string(page), -1)
@@ -52,7 +52,8 @@ func TestEveryConnectionOfTheDocumentationCanBePasted(t *testing.T) {
 				t.Errorf("%s: the connections %v (%v) of\n%s", path, configs, err, match[1])
 			}
 			for _, c := range configs {
-				if c.Config.BaseURL == nil && c.Members == nil {
+				sample := strings.Contains(match[1], "# base_url = ")
+				if c.Config.BaseURL == nil && c.Members == nil && !sample {
 					t.Errorf("%s: %s has no address", path, c.Name)
 				}
 			}

@@ -2,12 +2,15 @@ package am_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/connection"
@@ -18,29 +21,46 @@ var typeNames = map[table.Type]string{
 	table.Text: "text", table.Integer: "integer", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamp", table.JSON: "jsonb",
 }
 
-// Every table has a page, and the page's list of columns is the definition's: UPDATE=1 writes it.
-func TestPagesOfTheTablesListTheColumnsOfTheirDefinitions(t *testing.T) {
+// The Hub makes its own list of a table's columns, so that the table pages have none: UPDATE=1 writes docs/columns.md.
+func TestPageOfTheColumnsListsThoseOfTheDefinitions(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(columnsIntroduction)
 	for _, table := range definedTables(t) {
-		path := "../docs/tables/" + table.Name() + ".md"
-		content, err := os.ReadFile(path)
-		must(t, err)
-		page := string(content)
-		before, rest, found := strings.Cut(page, "\n## Columns\n")
-		_, after, more := strings.Cut(rest, "\n## Examples\n")
-		if !found || !more {
-			t.Errorf("%s: there is no section Columns before the section Examples", path)
-			continue
-		}
-		want := before + "\n## Columns\n" + columnList(table) + "\n## Examples\n" + after
-		if page == want {
-			continue
-		}
-		if os.Getenv("UPDATE") != "" {
-			must(t, os.WriteFile(path, []byte(want), 0o644))
-			continue
-		}
-		t.Errorf("%s: the columns are not the definition's: run UPDATE=1 go test ./am -run Pages; want%s", path, columnList(table))
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", table.Name(), table.Description())
+		b.WriteString(columnList(table))
 	}
+	updatedPart(t, "../docs/columns.md", "", "", b.String())
+}
+
+const columnsIntroduction = `# Columns
+
+The columns of each table. ` + "`amsql tables TABLE`, and `.inspect TABLE` in the shells of amsql and Steampipe,` + " print them, too. The
+operators are those that are sent to AM; every other condition works as well, and is applied to the rows that AM returns.
+`
+
+// updatedPart compares what stands in a page between two texts, or the whole page. With UPDATE set, it writes it there.
+func updatedPart(t *testing.T, path, from, to, want string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil && os.Getenv("UPDATE") == "" {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(content), from)
+	part, after, more := rest, "", true
+	if to != "" {
+		part, after, more = strings.Cut(rest, to)
+	}
+	if !found || !more {
+		t.Fatalf("%s: there is no part between %q and %q", path, from, to)
+	}
+	if part == want {
+		return
+	}
+	if os.Getenv("UPDATE") == "" {
+		t.Errorf("%s is not up to date: run UPDATE=1 go test ./am -run Page:\n%s", path, cmp.Diff(part, want))
+		return
+	}
+	must(t, os.WriteFile(path, []byte(before+from+want+to+after), 0o644))
 }
 
 // columnList names every column once, with the operators that AM is asked with.
@@ -75,7 +95,7 @@ func TestPagesOfTheTablesHaveTheHubsForm(t *testing.T) {
 		for _, part := range []string{
 			"---\ntitle: \"Steampipe Table: " + name + " - Query ", " using SQL\"\ndescription: \"", "\"\nfolder: \"", "\"\n---\n",
 			"\n# Table: " + name + " - Query ", " using SQL\n", "\n## Table Usage Guide\n", "The `" + name + "` table ", "\n**Important Notes**\n",
-			"Permissions](" + repository + "docs/index.md#permissions)", "\n## Columns\n", "\n## Examples\n", "\n### ", "\n```sql+postgres\n", "\n```sql+sqlite\n",
+			"Permissions](" + repository + "docs/index.md#permissions)", "[columns](" + repository + "docs/columns.md#" + name + ")", "\n## Examples\n", "\n### ", "\n```sql+postgres\n", "\n```sql+sqlite\n",
 		} {
 			i := strings.Index(page[at:], part)
 			if i < 0 {
@@ -90,6 +110,45 @@ func TestPagesOfTheTablesHaveTheHubsForm(t *testing.T) {
 			if !strings.Contains(notes, "`"+key+"`") || !strings.Contains(notes, "`=` and `in`") {
 				t.Errorf("%s: the notes do not say that `=` and `in` on `%s` are sent to AM", name, key)
 			}
+		}
+	}
+}
+
+func TestPageOfThePluginHasTheHubsForm(t *testing.T) {
+	content, err := os.ReadFile("../docs/index.md")
+	must(t, err)
+	page := string(content)
+	for _, part := range []string{
+		"\n# AM + Steampipe\n", "\n## Documentation\n", "\n## Get started\n", "\n### Install\n", "\nsteampipe plugin install amsql/am\n",
+		"\n### Credentials\n", "\n### Configuration\n", "\n## Multiple Connections\n", "\n  type        = \"aggregator\"\n",
+	} {
+		if !strings.Contains(page, part) {
+			t.Errorf("docs/index.md: %q is missing", part)
+		}
+	}
+	sample, err := os.ReadFile("../config/am.spc")
+	must(t, err)
+	updatedPart(t, "../docs/index.md", "<!-- config/am.spc -->\n```hcl\n", "```\n<!-- end -->", string(sample))
+}
+
+// The Hub takes the pictures that the page names from the repository.
+func TestPageOfThePluginNamesPicturesThatAreThere(t *testing.T) {
+	page, err := os.ReadFile("../docs/index.md")
+	must(t, err)
+	named := regexp.MustCompile(`(?m)^(?:icon_url|og_image): "/images/plugins/amsql/(.+)"$`).FindAllStringSubmatch(string(page), -1)
+	if len(named) != 2 {
+		t.Fatalf("docs/index.md names %q, want an icon and a social image", named)
+	}
+	for _, name := range named {
+		picture, err := os.ReadFile("../docs/hub/" + name[1])
+		must(t, err)
+		switch kind, size := http.DetectContentType(picture), len(picture); {
+		case strings.HasSuffix(name[1], ".svg") && !strings.HasPrefix(string(picture), "<svg "):
+			t.Errorf("%s begins with %.20q", name[1], picture)
+		case strings.HasSuffix(name[1], ".png") && kind != "image/png":
+			t.Errorf("%s is %s", name[1], kind)
+		case size > 100<<10:
+			t.Errorf("%s has %d bytes", name[1], size)
 		}
 	}
 }
