@@ -32,11 +32,10 @@ func TestPageOfTheColumnsListsThoseOfTheDefinitions(t *testing.T) {
 	updatedPart(t, "../docs/columns.md", "", "", b.String())
 }
 
-const columnsIntroduction = `# Columns
-
-The columns of each table. ` + "`amsql tables TABLE`, and `.inspect TABLE` in the shells of amsql and Steampipe,` + " print them, too. The
-operators are those that are sent to AM; every other condition works as well, and is applied to the rows that AM returns.
-`
+const columnsIntroduction = "# Columns\n\n" +
+	"The columns of each table. `amsql tables TABLE`, `.describe TABLE` in amsql's shell and `.inspect TABLE` in Steampipe's print\n" +
+	"them, too. The operators are those that are sent to AM; every other condition works as well, and is applied to the rows that\n" +
+	"AM returns.\n"
 
 // updatedPart compares what stands in a page between two texts, or the whole page. With UPDATE set, it writes it there.
 func updatedPart(t *testing.T, path, from, to, want string) {
