@@ -61,7 +61,7 @@ func TestAnyConditionsOfOneScanGiveAllThatMatch(t *testing.T) {
 	logIn(t, sim, "/bravo", "anna", "carla", "?")
 	config := asAdministrator(t, sim, url)
 	values := map[string][]string{
-		"realm":          {"/", "/alpha", "/bravo", "/ALPHA", "/nowhere", "alpha", ""},
+		"realm":          {"/", "/alpha", "/bravo", "/ALPHA", "/nowhere", ""},
 		"username":       {"anna", "ANNA", "berta", "carla", "o'brien", "?", "nobody", "", "id=berta,ou=user,o=alpha,ou=services,dc=openam,dc=example,dc=org"},
 		"session_handle": {"shandle:none"},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -109,6 +110,9 @@ func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (
 	if t.hold != nil {
 		found = t.hold()
 	}
+	if err := refuseRelativeRealms(d.QueryContext, open.host); err != nil {
+		return nil, err
+	}
 	q, possible := t.query(open.host, d.QueryContext)
 	limit := d.RowsRemaining(ctx)
 	if !possible || limit <= 0 {
@@ -162,6 +166,21 @@ func wants(asked *plugin.QueryContext, of host, baseURL string) bool {
 		}
 	}
 	return true
+}
+
+// refuseRelativeRealms gives an error for a realm without its leading slash. The host compares it with paths that all have one, so
+// that "= 'alpha'" would be no row, and "<> 'alpha'" every row, without a word.
+func refuseRelativeRealms(asked *plugin.QueryContext, of host) error {
+	for _, column := range []string{"realm", "path"} {
+		for _, condition := range asked.UnsafeQuals[column].GetQuals() {
+			for _, value := range texts(condition, of) {
+				if name := value.(string); name != "" && !strings.HasPrefix(name, "/") {
+					return fmt.Errorf("%s %s '%s': a realm is written as its path from the root: '/%[3]s'", column, condition.GetStringValue(), name)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // query is what the host asks, and whether any row can be the answer.

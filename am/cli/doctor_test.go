@@ -171,7 +171,7 @@ var ailments = []ailment{
 	{name: "a cap that may not be read", faults: []string{"403:path=services/session"},
 		step: "list cap", status: "warning", detail: "120 is assumed", fix: "Maximum Number of Search Results"},
 	{name: "a list_cap above the server's", spoil: withArguments("  list_cap = 500\n"),
-		step: "list cap", status: "failed", detail: "a cut list would pass for a whole one", fix: "leave list_cap out"},
+		step: "list cap", status: "failed", detail: "a truncated list would pass for a complete one", fix: "leave list_cap out"},
 	{name: "a list_cap below the server's", spoil: withArguments("  list_cap = 50\n"),
 		step: "list cap", status: "warning", detail: "more requests are sent than needed", fix: "leave list_cap out"},
 	{name: "identities that may not be listed", faults: []string{"403:path=/users"},
