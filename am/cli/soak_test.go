@@ -177,7 +177,8 @@ func (s *soaker) round(t *testing.T, server *simulator.Server, dir string, i int
 	}
 }
 
-// settle ends what is left, so that what faults left open is settled, and compares the journal with what became of sessions.
+// settle ends what is left without faults, which also settles what faults had left open or unknown in the journal, and compares
+// the journal with what became of sessions.
 func (s *soaker) settle(t *testing.T, server *simulator.Server) {
 	for i := range usersOfASoaker {
 		user := fmt.Sprint(s.name, i)
@@ -189,21 +190,20 @@ func (s *soaker) settle(t *testing.T, server *simulator.Server) {
 			t.Errorf("%d sessions of %s are left", n, user)
 		}
 	}
-	outcomes, unaccounted, unknown := journalled(t, s.journal), map[string]int{}, 0
+	outcomes, unaccounted := journalled(t, s.journal), map[string]int{}
+	unknown := 0 // to the run that sent it
 	for handle := range s.ended {
 		of := outcomes[methods.Fingerprint(handle)]
+		if slices.Contains(of, string(methods.Unknown)) {
+			unknown++
+		}
 		switch last := methods.State(strings.Join(of[max(0, len(of)-1):], "")); last {
 		case methods.Ended, methods.AlreadyGone:
-		case methods.Unknown: // a fault kept amsql from asking again, which it says
-			unknown++
 		default:
 			unaccounted[strings.Join(of, ", ")]++
 		}
 	}
-	t.Logf("%s: %d sessions ended, %d of them unknown to amsql; runs %v", s.name, len(s.ended), unknown, s.runs)
-	if unknown > 0 && s.runs[fmt.Sprint("logout ", statusFailed)] == 0 {
-		t.Errorf("%s: outcomes of %d sessions are unknown, and no logout failed", s.name, unknown)
-	}
+	t.Logf("%s: %d sessions ended, %d of them unknown for a while; runs %v", s.name, len(s.ended), unknown, s.runs)
 	if len(unaccounted) > 0 {
 		t.Errorf("%s: sessions that ended, by what the journal has of them: %v", s.name, unaccounted)
 	}

@@ -682,6 +682,40 @@ func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
 	}
 }
 
+func TestWhatARunCouldNotTellTheNextRunAsksOnceMore(t *testing.T) {
+	for _, c := range []struct {
+		name, session   string
+		written, become []string // the outcomes of the entry before and after
+	}{
+		{"an answer that did not come", "sha256:1", []string{"sending", "failed", "unknown"}, []string{"sending", "failed", "unknown", "ended"}},
+		{"and could not be told twice", "sha256:1", []string{"sending", "unknown", "unknown"}, []string{"sending", "unknown", "unknown"}},
+		{"what was not sent", "sha256:1", []string{"unknown"}, []string{"unknown"}},
+		{"what was sent by an earlier run alone", "sha256:1", []string{"sending", "still listed", "unknown"}, []string{"sending", "still listed", "unknown"}},
+		{"a token", "token-sha256:1", []string{"sending", "unknown"}, []string{"sending", "unknown"}},
+		{"client-side sessions", "user-sha256:1", []string{"sending", "unknown"}, []string{"sending", "unknown"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, ListCap: 8})
+			must(t, w.server.AddUser("/bravo", "gone", "changeit"))
+			path := filepath.Join(t.TempDir(), "journal.jsonl")
+			var written strings.Builder
+			for _, outcome := range c.written {
+				fmt.Fprintf(&written, `{"connection":"am","session":%q,"username":"gone","realm":"/bravo","outcome":%q}`+"\n", c.session, outcome)
+			}
+			must(t, os.WriteFile(path, []byte(written.String()), 0o600))
+			journal, err := methods.OpenJournal(path)
+			must(t, err)
+			defer func() { must(t, journal.Close()) }()
+			w.Journal = journal
+			_, err = w.Sessions(t.Context(), w.sessionsOf(t, "/bravo")[:1])
+			must(t, err)
+			if got := lines(t, path)[c.session]; !slices.Equal(got, c.become) {
+				t.Errorf("outcomes of the entry %q, want %q", got, c.become)
+			}
+		})
+	}
+}
+
 // sessionsOf are a realm's sessions, with their users.
 func (w *world) sessionsOf(t *testing.T, realm string) (sessions []methods.Session) {
 	t.Helper()

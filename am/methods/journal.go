@@ -151,10 +151,10 @@ func isJournal(err error) bool {
 	return errors.As(err, &e)
 }
 
-// read finds the sessions whose last line is none of a settled one. A last line that broke off is ended.
+// read finds the sessions that are open by their last lines. A last line that broke off is ended.
 func (j *Journal) read() error {
 	j.known = map[[2]string]bool{}
-	last := map[string]Entry{}
+	last, open := map[string]Entry{}, map[string]bool{}
 	var order []string
 	reader := bufio.NewReader(j.file)
 	for {
@@ -162,10 +162,11 @@ func (j *Journal) read() error {
 		var entry Entry
 		if json.Unmarshal(line, &entry) == nil && entry.Session != "" {
 			key := entry.Connection + " " + entry.Session
-			if _, before := last[key]; !before {
+			before, known := last[key]
+			if !known {
 				order = append(order, key)
 			}
-			last[key] = entry
+			last[key], open[key] = entry, entry.isOpen(before)
 			if entry.Username != "" {
 				j.known[[2]string{entry.Connection, entry.Session}] = true
 			}
@@ -183,12 +184,24 @@ func (j *Journal) read() error {
 		break
 	}
 	for _, key := range order {
-		switch last[key].Outcome {
-		case sending, answered, failed:
+		if open[key] {
 			j.open = append(j.open, last[key])
 		}
 	}
 	return nil
+}
+
+// isOpen reports whether a session whose last lines these are is to be settled: it was sent and nobody has looked what became
+// of it, or who looked first could not tell and a list may tell later. A second look that cannot tell is the last.
+func (e Entry) isOpen(before Entry) bool {
+	if e.Outcome == string(Unknown) {
+		return before.unsettled() && !strings.HasPrefix(e.Session, tokenPrefix) && !strings.HasPrefix(e.Session, userPrefix)
+	}
+	return e.unsettled()
+}
+
+func (e Entry) unsettled() bool {
+	return slices.Contains([]string{sending, answered, failed}, e.Outcome)
 }
 
 // write appends the entries and waits until they are on the disk.
@@ -265,7 +278,8 @@ func (j *Journal) final(e *Ending, targets []*target) error {
 	return j.write(entries)
 }
 
-// settleJournal settles what an earlier run has left open: it was killed between a request and the proof.
+// settleJournal settles what an earlier run has left open: it was killed between a request and the proof, or AM did not
+// answer when it asked.
 func (e *Ending) settleJournal(ctx context.Context) error {
 	if e.Journal == nil || e.DryRun {
 		return nil
