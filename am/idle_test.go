@@ -2,6 +2,7 @@ package am
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -20,11 +21,7 @@ import (
 )
 
 func TestPluginSignsOutAfterItsLastScan(t *testing.T) {
-	for _, entry := range os.Environ() { // AM_… variables of whoever runs the test
-		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AM_") {
-			t.Setenv(name, "")
-		}
-	}
+	withoutEnvironment(t)
 	sim, err := simulator.New(simulator.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +74,67 @@ func TestPluginSignsOutAfterItsLastScan(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A scan that began while its connection signs out could send the token that the sign-out ends.
+func TestAScanAndTheSignOutOfAnIdleConnectionDoNotMeet(t *testing.T) {
+	sim, err := simulator.New(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signsOut, mayEnd := make(chan bool, 2), make(chan bool)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("_action") == "logout" {
+			signsOut <- true
+			select {
+			case <-mayEnd:
+			case <-r.Context().Done():
+			}
+		}
+		sim.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	user, password := sim.Admin()
+	config := connection.Config{BaseURL: new(s.URL + sim.ContextPath()), Username: &user, Password: &password}
+	ctx := context.WithValue(t.Context(), context_key.Logger, hclog.NewNullLogger())
+	open := &pool{host: served}
+	query(ctx, t, open, config)
+	c := open.open["am"]
+
+	end := c.begin()
+	c.rest() // whose timer fired as the scan began
+	if got := sessionsOf(sim, user); got != 1 {
+		t.Errorf("while a scan is under way there are %d sessions of the plugin", got)
+	}
+	end()
+
+	began := make(chan func(), 1)
+	go c.rest()
+	<-signsOut
+	go func() { began <- c.begin() }()
+	select {
+	case end = <-began:
+		t.Error("a scan began before the sign-out had ended")
+		close(mayEnd)
+	case <-time.After(200 * time.Millisecond):
+		close(mayEnd)
+		end = <-began
+	}
+	end()
+	c.idle.Stop()
+	if got := sessionsOf(sim, user); got != 0 {
+		t.Errorf("after the sign-out there are %d sessions of the plugin", got)
+	}
+}
+
+// withoutEnvironment hides the AM_… variables of whoever runs the test.
+func withoutEnvironment(t *testing.T) {
+	t.Helper()
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AM_") {
+			t.Setenv(name, "")
+		}
+	}
 }
 
 func query(ctx context.Context, t *testing.T, open *pool, config connection.Config) {
