@@ -8,15 +8,16 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -39,7 +40,6 @@ type soaker struct {
 	run     func(args ...string) (errs string, status int)
 	ended   map[string]bool // handles that were listed before a logout and not after it
 	runs    map[string]int  // by command and status
-	memory  []float64       // of its processes, in MiB
 }
 
 // TestSoak runs commands against a simulated AM with faults for as long as AMSQL_TEST_SOAK says: in this process, where what
@@ -58,13 +58,17 @@ func TestSoak(t *testing.T) {
 		_, errs, status := invoke(t, terminal.Streams{}, args...)
 		return errs, status
 	}
-	child.run = func(args ...string) (string, int) { return child.process(t, program, args) }
+	child.run = func(args ...string) (string, int) { return runProcess(t, program, args) }
 	both := []*soaker{here, child}
 	round := func(of *soaker, i int) { of.round(t, server, dir, i) }
 	for i := range 3 { // what is made once in a process is made
 		round(here, i)
 	}
-	goroutines, heap := holds()
+	goroutines, files := holds(t)
+	if err := server.SetFaults(); err != nil {
+		t.Fatal(err)
+	}
+	exporter := startExporter(t, program)
 	end := time.Now().Add(length)
 	var running sync.WaitGroup
 	for _, of := range both {
@@ -74,6 +78,7 @@ func TestSoak(t *testing.T) {
 			}
 		})
 	}
+	memory := exporter.sample(t, end)
 	running.Wait()
 	if err := server.SetFaults(); err != nil {
 		t.Fatal(err)
@@ -81,20 +86,16 @@ func TestSoak(t *testing.T) {
 	for _, of := range both {
 		of.settle(t, server)
 	}
-	goroutinesAfter, heapAfter := holds()
-	t.Logf("goroutines %d, then %d; heap %.1f MiB, then %.1f", goroutines, goroutinesAfter, heap, heapAfter)
-	if goroutinesAfter > goroutines {
-		t.Errorf("%d goroutines became %d", goroutines, goroutinesAfter)
+	goroutinesAfter, filesAfter := holds(t)
+	t.Logf("goroutines %d, then %d; open files %d, then %d", goroutines, goroutinesAfter, files, filesAfter)
+	if goroutinesAfter > goroutines || filesAfter > files {
+		t.Errorf("%d goroutines became %d, and %d open files %d", goroutines, goroutinesAfter, files, filesAfter)
 	}
-	if heapAfter > heap+16 {
-		t.Errorf("a heap of %.1f MiB became one of %.1f", heap, heapAfter)
-	}
-	if tenth := len(child.memory) / 10; tenth > 0 {
-		first, last := slices.Max(child.memory[:tenth]), slices.Max(child.memory[len(child.memory)-tenth:])
-		t.Logf("processes of up to %.1f MiB at first, and of %.1f at last", first, last)
-		if last > 1.5*first {
-			t.Errorf("processes of up to %.1f MiB became such of %.1f", first, last)
-		}
+	quarter := len(memory) / 4
+	first, last := median(memory[:quarter]), median(memory[len(memory)-quarter:])
+	t.Logf("metrics --listen: measured %d times, %.1f MiB in the first quarter, %.1f in the last", len(memory), first, last)
+	if last > 1.25*first {
+		t.Errorf("metrics --listen had %.1f MiB, and at last %.1f", first, last)
 	}
 	if n := administrators(server); n > 0 {
 		t.Errorf("%d sessions of amsql are left", n)
@@ -104,15 +105,72 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// holds tells what a process holds once connections that were kept open for the next request are closed.
-func holds() (goroutines int, mebibytes float64) {
-	var stats runtime.MemStats
+// holds tells what this process holds once connections that were kept open for the next request are closed. Its heap says nothing
+// of amsql: cobra keeps the flags of each command line, of which other processes have one, and the simulator its requests.
+func holds(t *testing.T) (goroutines, files int) {
+	t.Helper()
 	http.DefaultClient.CloseIdleConnections()
 	time.Sleep(2 * time.Second)
-	runtime.GC()
-	runtime.ReadMemStats(&stats)
-	return runtime.NumGoroutine(), float64(stats.HeapAlloc) / (1 << 20)
+	open, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runtime.NumGoroutine(), len(open)
 }
+
+// An exporter is a process that lives on: it scans every second, with the faults of the others.
+type exporter struct {
+	cmd  *exec.Cmd
+	errs bytes.Buffer
+}
+
+// startExporter waits until the first scan has ended, which must succeed.
+func startExporter(t *testing.T, program string) *exporter {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e := &exporter{cmd: exec.CommandContext(t.Context(), program, "metrics", "--listen", address, "--interval", "1s")}
+	e.cmd.Stderr = &e.errs
+	if err := e.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		response, err := http.Get("http://" + address + "/metrics")
+		if err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK {
+			return e
+		}
+	}
+	t.Fatal("metrics --listen has no metrics after a minute")
+	return nil
+}
+
+// sample measures the memory of the process, in MiB, each second until the end, and ends it. The memory that a process is
+// said to have had at most, once it has ended, is useless: on Linux, it includes that of the process that began it.
+func (e *exporter) sample(t *testing.T, end time.Time) (mebibytes []float64) {
+	t.Helper()
+	for len(mebibytes) < 8 || time.Now().Before(end) && !t.Failed() {
+		time.Sleep(time.Second)
+		out, err := exec.CommandContext(t.Context(), "ps", "-o", "rss=", "-p", fmt.Sprint(e.cmd.Process.Pid)).Output()
+		kibibytes, errNumber := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+		if err := errors.Join(err, errNumber); err != nil || kibibytes == 0 {
+			t.Errorf("the memory of metrics --listen is %q: %v", out, err)
+		}
+		mebibytes = append(mebibytes, kibibytes/(1<<10))
+	}
+	err := errors.Join(e.cmd.Process.Signal(os.Interrupt), e.cmd.Wait())
+	if code := e.cmd.ProcessState.ExitCode(); code != statusFine || strings.Contains(e.errs.String(), "panic") {
+		t.Errorf("metrics --listen: status %d, %v, %s", code, err, e.errs.String())
+	}
+	return mebibytes
+}
+
+func median(of []float64) float64 { return slices.Sorted(slices.Values(of))[len(of)/2] }
 
 const usersOfASoaker = 8
 
@@ -126,8 +184,8 @@ func newSoaker(t *testing.T, server *simulator.Server, dir, name string) *soaker
 	return &soaker{name: name, journal: filepath.Join(dir, name+".jsonl"), ended: map[string]bool{}, runs: map[string]int{}}
 }
 
-// process runs a command as a process of its own, and keeps how much memory it took.
-func (s *soaker) process(t *testing.T, program string, args []string) (string, int) {
+// process runs a command as a process of its own.
+func runProcess(t *testing.T, program string, args []string) (string, int) {
 	var errs bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Stderr = &errs
@@ -135,10 +193,6 @@ func (s *soaker) process(t *testing.T, program string, args []string) (string, i
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Errorf("%q: %v", args, err)
-	}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		unit := map[bool]float64{true: 1 << 20, false: 1 << 10}[runtime.GOOS == "darwin"] // bytes there, else KiB
-		s.memory = append(s.memory, float64(usage.Maxrss)/unit)
 	}
 	return errs.String(), cmd.ProcessState.ExitCode()
 }
