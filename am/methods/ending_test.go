@@ -682,35 +682,51 @@ func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
 	}
 }
 
-func TestWhatARunCouldNotTellTheNextRunAsksOnceMore(t *testing.T) {
+func TestWhatARunCouldNotTellLaterRunsAskUntilAMTells(t *testing.T) {
 	for _, c := range []struct {
-		name, session   string
-		written, become []string // the outcomes of the entry before and after
+		name, session, realm string
+		written, become      []string // the outcomes of the entry before and after
 	}{
-		{"an answer that did not come", "sha256:1", []string{"sending", "failed", "unknown"}, []string{"sending", "failed", "unknown", "ended"}},
-		{"and could not be told twice", "sha256:1", []string{"sending", "unknown", "unknown"}, []string{"sending", "unknown", "unknown"}},
-		{"what was not sent", "sha256:1", []string{"unknown"}, []string{"unknown"}},
-		{"what was sent by an earlier run alone", "sha256:1", []string{"sending", "still listed", "unknown"}, []string{"sending", "still listed", "unknown"}},
-		{"a token", "token-sha256:1", []string{"sending", "unknown"}, []string{"sending", "unknown"}},
-		{"client-side sessions", "user-sha256:1", []string{"sending", "unknown"}, []string{"sending", "unknown"}},
+		{"an answer that did not come", "sha256:1", "/bravo", []string{"sending", "failed", "unknown"}, []string{"sending", "failed", "unknown", "ended"}},
+		{"and could not be told twice", "sha256:1", "/bravo", []string{"sending", "unknown", "unknown"}, []string{"sending", "unknown", "unknown", "ended"}},
+		{"nor can it now", "sha256:1", "/alpha", []string{"sending", "unknown"}, []string{"sending", "unknown"}},
+		{"by a run that had the handle alone", "sha256:1", "/bravo", []string{"sending", "unknown", "nameless unknown"}, []string{"sending", "unknown", "unknown", "ended"}},
+		{"what was not sent", "sha256:1", "/bravo", []string{"unknown"}, []string{"unknown"}},
+		{"what was sent by an earlier run alone", "sha256:1", "/bravo", []string{"sending", "still listed", "unknown"}, []string{"sending", "still listed", "unknown"}},
+		{"a token", "token-sha256:1", "/bravo", []string{"sending", "unknown"}, []string{"sending", "unknown"}},
+		{"client-side sessions", "user-sha256:1", "/bravo", []string{"sending", "unknown"}, []string{"sending", "unknown"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, ListCap: 8})
-			must(t, w.server.AddUser("/bravo", "gone", "changeit"))
+			must(t, w.server.AddUser("/alpha", "busy", "changeit"))
+			for range 10 { // more than AM lists
+				_, err := w.server.Login("/alpha", "busy")
+				must(t, err)
+			}
 			path := filepath.Join(t.TempDir(), "journal.jsonl")
 			var written strings.Builder
 			for _, outcome := range c.written {
-				fmt.Fprintf(&written, `{"connection":"am","session":%q,"username":"gone","realm":"/bravo","outcome":%q}`+"\n", c.session, outcome)
+				user, outcome := "busy", outcome
+				if rest, ok := strings.CutPrefix(outcome, "nameless "); ok {
+					user, outcome = "", rest
+				}
+				fmt.Fprintf(&written, `{"connection":"am","session":%q,"username":%q,"realm":%q,"outcome":%q}`+"\n", c.session, user, c.realm, outcome)
 			}
 			must(t, os.WriteFile(path, []byte(written.String()), 0o600))
-			journal, err := methods.OpenJournal(path)
-			must(t, err)
-			defer func() { must(t, journal.Close()) }()
-			w.Journal = journal
-			_, err = w.Sessions(t.Context(), w.sessionsOf(t, "/bravo")[:1])
-			must(t, err)
+			for range 2 { // the second run finds nothing new
+				journal, err := methods.OpenJournal(path)
+				must(t, err)
+				w.Journal = journal
+				_, err = w.Sessions(t.Context(), nil)
+				must(t, errors.Join(err, journal.Close()))
+			}
 			if got := lines(t, path)[c.session]; !slices.Equal(got, c.become) {
 				t.Errorf("outcomes of the entry %q, want %q", got, c.become)
+			}
+			open := fmt.Sprintf("the journal leaves 1 session open, for the next run: AM truncates the list of %q in realm /alpha", "busy")
+			told := slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, open) })
+			if want := c.realm == "/alpha"; told != want {
+				t.Errorf("notices %q", w.notices)
 			}
 		})
 	}

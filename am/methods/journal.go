@@ -166,7 +166,10 @@ func (j *Journal) read() error {
 			if !known {
 				order = append(order, key)
 			}
-			last[key], open[key] = entry, entry.isOpen(before)
+			if entry.Username == "" { // a later run had the handle alone
+				entry.Username, entry.Realm = before.Username, before.Realm
+			}
+			last[key], open[key] = entry, entry.isOpen(open[key])
 			if entry.Username != "" {
 				j.known[[2]string{entry.Connection, entry.Session}] = true
 			}
@@ -191,17 +194,22 @@ func (j *Journal) read() error {
 	return nil
 }
 
-// isOpen reports whether a session whose last lines these are is to be settled: it was sent and nobody has looked what became
-// of it, or who looked first could not tell and a list may tell later. A second look that cannot tell is the last.
-func (e Entry) isOpen(before Entry) bool {
-	if e.Outcome == string(Unknown) {
-		return before.unsettled() && !strings.HasPrefix(e.Session, tokenPrefix) && !strings.HasPrefix(e.Session, userPrefix)
+// isOpen reports whether the session of which this is the latest line is to be settled: it was sent, and no line since then says
+// what became of it. What is unknown stays open as long as a list may tell, however often AM could not be asked.
+func (e Entry) isOpen(before bool) bool {
+	switch e.Outcome {
+	case sending, answered, failed:
+		return true
+	case string(Unknown):
+		return before && e.isListed()
 	}
-	return e.unsettled()
+	return false
 }
 
-func (e Entry) unsettled() bool {
-	return slices.Contains([]string{sending, answered, failed}, e.Outcome)
+// isListed reports whether there is a list that would show the session.
+func (e Entry) isListed() bool {
+	named := e.Realm != "" && e.Username != "" // without a name AM would list every user's
+	return named && !strings.HasPrefix(e.Session, tokenPrefix) && !strings.HasPrefix(e.Session, userPrefix)
 }
 
 // write appends the entries and waits until they are on the disk.
@@ -332,46 +340,59 @@ func (j *Journal) leaveOpen(entries []Entry) {
 	j.open = append(j.open, entries...)
 }
 
-// settled looks for the sessions by their fingerprints. What can never be told is unknown, so that no entry stands in
-// the way of later work; where only the answer fails to come, what is left stays open, and the error says why.
+// settled looks for the sessions by their fingerprints. What AM's answer does not tell is unknown, so that no entry stands in
+// the way of later work, and stays open where another answer may tell. Where no answer comes, what is left stays open. The error
+// says why.
 func (e *Ending) settled(ctx context.Context, left []Entry) (settled, open []Entry, err error) {
 	lists := map[string]listedUser{}
+	var doubt error
 	for i, entry := range left {
 		key := userKey(entry.Realm, entry.Username)
 		user, listed := lists[key]
 		if !listed {
 			if user, err = e.listedUser(ctx, entry); err != nil {
-				return settled, left[i:], err
+				return settled, append(open, left[i:]...), err
 			}
 			lists[key] = user
 		}
-		state, reason := Ended, "left open by an earlier run"
-		switch {
-		case strings.HasPrefix(entry.Session, tokenPrefix):
-			state, reason = Unknown, reason+", and only its token could tell"
-		case strings.HasPrefix(entry.Session, userPrefix):
-			state, reason = Unknown, reason+", and no list shows client-side sessions"
-		case user.fingerprints[entry.Session]:
-			state = StillListed
-		case user.doubt != "":
-			state, reason = Unknown, reason+", and AM cannot be asked what became of it: "+user.doubt
+		before := entry.Outcome
+		state, why := user.tell(entry)
+		entry.Outcome, entry.Detail, entry.Who = string(state), "left open by an earlier run"+why, e.Who
+		if entry.Outcome != before {
+			settled = append(settled, entry)
 		}
-		entry.Outcome, entry.Detail, entry.Who = string(state), reason, e.Who
-		settled = append(settled, entry)
+		if entry.isOpen(true) {
+			open, doubt = append(open, entry), user.doubt
+		}
 	}
-	return settled, nil, nil
+	return settled, open, doubt
 }
 
 // A listedUser is the fingerprints of the sessions that AM lists of a user, and why others may be missing.
 type listedUser struct {
 	fingerprints map[string]bool
-	doubt        string
+	doubt        error
+}
+
+// tell is what became of a session of the user, and why it is unknown.
+func (u listedUser) tell(entry Entry) (state State, why string) {
+	switch {
+	case strings.HasPrefix(entry.Session, tokenPrefix):
+		return Unknown, ", and only its token could tell"
+	case strings.HasPrefix(entry.Session, userPrefix):
+		return Unknown, ", and no list shows client-side sessions"
+	case u.fingerprints[entry.Session]:
+		return StillListed, ""
+	case u.doubt != nil:
+		return Unknown, ", and AM cannot be asked what became of it: " + u.doubt.Error()
+	}
+	return Ended, ""
 }
 
 // listedUser lists the sessions of an entry's user. Its error may be another the next time.
 func (e *Ending) listedUser(ctx context.Context, entry Entry) (user listedUser, err error) {
 	if entry.Realm == "" || entry.Username == "" {
-		return listedUser{doubt: "the journal does not name the user"}, nil // AM would list every user's
+		return listedUser{doubt: errors.New("the journal does not name the user")}, nil // AM would list every user's
 	}
 	query := rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields}
 	sessions, whole, err := e.Inventory.List(ctx, query)
@@ -387,9 +408,9 @@ func (e *Ending) listedUser(ctx context.Context, entry Entry) (user listedUser, 
 	case err != nil && (passing(err) || rest.IsUnauthorized(err)):
 		return user, err
 	case err != nil:
-		user.doubt = err.Error()
+		user.doubt = err
 	case !whole:
-		user.doubt = truncated(query).Error()
+		user.doubt = truncated(query)
 	}
 	user.fingerprints = make(map[string]bool, len(sessions))
 	for _, s := range sessions {
