@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"io"
 	"regexp"
 	"strings"
 	"testing"
 
+	prettytext "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
@@ -33,7 +35,7 @@ func TestEveryCommandExplainsItselfWithExamplesThatExist(t *testing.T) {
 		if !strings.Contains(cmd.Example, path) {
 			t.Errorf("%s: no example shows it:\n%s", path, cmd.Example)
 		}
-		for line := range strings.Lines(cmd.Example) {
+		for line := range strings.Lines(strings.ReplaceAll(cmd.Example, "\\\n", "")) {
 			words := strings.Fields(line)
 			if len(words) < 2 || words[0] != "amsql" {
 				continue
@@ -61,4 +63,36 @@ func TestEveryFlagHasAWordForItsValue(t *testing.T) {
 			t.Errorf("%s: a flag's value is only called string:\n%s", cmd.CommandPath(), usage)
 		}
 	})
+}
+
+func TestHelpOfEveryCommandFitsAnEightyColumnTerminal(t *testing.T) {
+	var out bytes.Buffer
+	walk(Command(terminal.Streams{Out: &out, Err: io.Discard}), func(cmd *cobra.Command) {
+		out.Reset()
+		if err := cmd.Help(); err != nil || out.Len() == 0 {
+			t.Errorf("%s: %d bytes of help, error %v", cmd.CommandPath(), out.Len(), err)
+		}
+		for line := range strings.Lines(out.String()) {
+			line = strings.TrimRight(line, "\n")
+			if width := prettytext.StringWidth(line); width > 80 || strings.HasSuffix(line, " ") {
+				t.Errorf("%s: %d columns: %q", cmd.CommandPath(), width, line)
+			}
+		}
+	})
+}
+
+func TestParagraphsOfHelpAreFilled(t *testing.T) {
+	long := strings.Repeat("word ", 20)
+	for _, c := range []struct{ text, want string }{
+		{"", ""},
+		{"two\nlines", "two lines"},
+		{"one\n\nother", "one\n\nother"},
+		{"list:\n  a: 1\n  b: 2\nthen\nprose", "list:\n  a: 1\n  b: 2\nthen prose"},
+		{long + "end", strings.Repeat("word ", 15) + "word\n" + strings.Repeat("word ", 4) + "end"},
+		{"  " + long + "end", "  " + strings.Repeat("word ", 14) + "word\n    " + strings.Repeat("word ", 5) + "end"},
+	} {
+		if got := fill(c.text); got != c.want {
+			t.Errorf("fill(%q) = %q, want %q", c.text, got, c.want)
+		}
+	}
 }

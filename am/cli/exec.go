@@ -35,7 +35,8 @@ func newExec(streams terminal.Streams) *cobra.Command {
 		Example: examples(
 			"what AM knows of a token", "amsql exec get_session_info token_id=@token.txt",
 			"keep a session from being idle", "amsql exec refresh token_id=@token.txt",
-			"set properties", `amsql exec update_session_properties token_id=@token.txt 'properties={"theme":"dark"}'`,
+			"set properties", `amsql exec update_session_properties token_id=@token.txt \
+      'properties={"theme":"dark"}'`,
 			"end all sessions of a user", "amsql exec logout_by_user username=bjensen realm=/alpha",
 		),
 		ValidArgsFunction: completeExec,

@@ -44,10 +44,11 @@ func newInit(streams terminal.Streams) *cobra.Command {
 			"password typed at the prompt goes to a file of its own beside it, which its owner alone can read.",
 		Example: examples(
 			"on a terminal, which asks for the rest", "amsql init",
-			"in a script", "amsql init --url https://am.example.com/am --account amadmin --secret file:/run/secrets/am",
+			"in a script", "amsql init --url https://am.example.com/am --account amadmin \\\n      --secret file:/run/secrets/am",
 			"a second connection in the same file", "amsql init --connection stage",
 			"a service account of Advanced Identity Cloud, in a file of its own",
-			"amsql init --url https://tenant.example.com/am --account 449d7e27-7889-47af-a736-83b6bbf97ec5 --secret file:key.jwk --config aic.spc",
+			"amsql init --url https://tenant.example.com/am --secret file:key.jwk \\\n"+
+				"      --account 449d7e27-7889-47af-a736-83b6bbf97ec5 --config aic.spc",
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

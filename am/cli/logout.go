@@ -51,10 +51,13 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 			"It acts on every connection that --connection names, on all of them with\n" +
 			"--all-connections, and of an aggregator on every member.",
 		Example: examples(
-			"what would be ended", `amsql logout --where "latest_access_time < datetime('now', '-1 hour')" --dry-run`,
+			"what would be ended", `amsql logout --where "latest_access_time < ago('1 hour')" --dry-run`,
 			"a user, everywhere", "amsql logout --username bjensen --all-connections --reason 'INC-4711'",
-			"the handles that a query finds", `steampipe query --output json "select session_handle from am_session where realm = '/alpha'" | amsql logout --from - --yes`,
-			"everybody on a list", `amsql logout --csv leavers=leavers.csv --where "username in (select username from leavers)" --journal incident.jsonl`,
+			"the handles that a query finds", `steampipe query --output json "
+      select session_handle from am_session where realm = '/alpha'" |
+      amsql logout --from - --yes`,
+			"everybody on a list", `amsql logout --csv leavers=leavers.csv --journal incident.jsonl \
+      --where "username in (select username from leavers)"`,
 		),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

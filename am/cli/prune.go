@@ -56,7 +56,7 @@ func newPrune(streams terminal.Streams) *cobra.Command {
 			"ahead of this machine's clock, and says so. Hours and days are UTC's.",
 		Example: examples(
 			"what would go", "amsql snapshot prune --keep-all 7d --hourly 30d --daily 2y --dry-run",
-			"every night by cron", "30 3 * * * amsql snapshot prune --to /var/lib/amsql/history.db --keep-all 7d --hourly 30d --daily 2y",
+			"every night by cron", "30 3 * * * amsql snapshot prune --to /var/lib/amsql/history.db --daily 2y",
 			"keep everything of the last 90 days, and nothing else", "amsql snapshot prune --to postgres://amsql@db.example.com/audit --keep-all 90d",
 		),
 		Args: noArguments,

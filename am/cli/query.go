@@ -48,16 +48,20 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 			"The dialect is SQLite's; the tables of each connection are a schema of its name, and those\n" +
 			"of the connection am, else of the first, need no schema.",
 		Example: examples(
-			"who is logged in", `amsql query "select username, latest_access_time from am_session where realm = '/alpha'"`,
+			"who is logged in", `amsql query "select username, realm, latest_access_time from am_session"`,
 			"a shell, with completion and a history", "amsql query",
-			"a value from outside, as a parameter", `amsql query "select * from am_session where username = :who" --arg who="o'brien"`,
-			"for a script", `amsql query "select realm, count(*) as sessions from am_session group by realm" --output json`,
+			"a value from outside, as a parameter", `amsql query "select * from am_session where username = :who" --arg who=bjensen`,
+			"for a script", `amsql query "select realm, count(*) as n from am_session group by 1" -o json`,
 			"into a file, by its name's ending", `amsql query "select * from am_session" --export sessions.parquet`,
 			"from a file", `amsql query --file idle.sql --output csv > idle.csv`,
-			"beside a table of your own", `amsql query --csv leavers=leavers.csv "select * from am_session join leavers using (username)"`,
-			"beside a database of your own", `amsql query --attach staff=staff.db "select * from am_session join staff.employees using (username)"`,
-			"what snapshots have seen", `amsql query --history history.db "select * from am_session_history where username = 'bjensen'"`,
-			"end sessions", `amsql query --allow-writes "delete from am_session where latest_access_time < datetime('now', '-1 hour')"`,
+			"beside a table of your own", `amsql query --csv leavers=leavers.csv "
+      select * from am_session join leavers using (username)"`,
+			"beside a database of your own", `amsql query --attach staff=staff.db "
+      select * from am_session join staff.employees using (username)"`,
+			"what snapshots have seen", `amsql query --history history.db "
+      select * from am_session_history where username = 'bjensen'"`,
+			"end sessions", `amsql query --allow-writes "
+      delete from am_session where latest_access_time < ago('1 hour')"`,
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.take(cmd, args); err != nil {

@@ -174,7 +174,8 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 			"one report with other limits", "amsql report run idle --arg idle_minutes=30",
 			"what has changed since an earlier run", "amsql report run --all --format json --out today.json --compare yesterday.json",
 			"in a pipeline: exit status 3 where there are findings", "amsql report run over-quota disabled-users --fail-on-findings",
-			"only what is grave, new and not accepted", "amsql report run --all --severity high --baseline accepted.json --exceptions exceptions.hcl --fail-on-findings",
+			"only what is grave, new and not accepted", `amsql report run --all --severity high --baseline accepted.json \
+      --exceptions exceptions.hcl --fail-on-findings`,
 		),
 		ValidArgsFunction: reportNames,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -47,7 +47,8 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 			"PingOne Advanced Identity Cloud and OpenAM: who is logged in, where, since when.",
 		Example: examples(
 			"see it work, without a server", "amsql demo",
-			"ask a server", "export AM_URL=https://am.example.com/am AM_USERNAME=amadmin AM_PASSWORD=file:/run/secrets/am",
+			"ask a server", "export AM_URL=https://am.example.com/am",
+			"", "export AM_USERNAME=amadmin AM_PASSWORD=file:/run/secrets/am",
 			"", `amsql query "select realm, username, latest_access_time from am_session"`,
 		),
 		Args:              noArguments,
@@ -75,6 +76,7 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Example = examples("", "amsql help query")
 	}
+	fitHelp(root)
 	return root
 }
 

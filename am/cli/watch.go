@@ -34,7 +34,8 @@ func newWatch(streams terminal.Streams) *cobra.Command {
 			"and never as a logout. Ctrl-C ends it.",
 		Example: examples(
 			"everybody", "amsql watch",
-			"logins to a realm, for another program", `amsql watch "select username, session_handle from am_session where realm = '/alpha'" | jq 'select(.event == "login")'`,
+			"logins to a realm, for another program", `amsql watch "select * from am_session where realm = '/alpha'" |
+      jq 'select(.event == "login")'`,
 			"every minute", "amsql watch --interval 1m",
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
