@@ -14,8 +14,9 @@ MUTATED ?= crest methods engine inventory rest
 GREMLINS = go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 # The newest that Go 1.26 builds.
 GORELEASER = go run github.com/goreleaser/goreleaser/v2@v2.16.0
-# At the end it lists the tests that were skipped, each with what it lacks.
-GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide-empty-pkg
+# At the end, one line says which tests were skipped, and what runs them.
+GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide-empty-pkg --hide-summary skipped \
+	--jsonfile build/tests.jsonl --post-run-command "go run ./am/internal/skipped"
 
 .PHONY: help
 help: ## list the targets

@@ -131,7 +131,7 @@ func newPluginHost(t testing.TB, c connection.Config) pluginHost {
 func newPluginHostOf(t testing.TB, of plugin.PluginFunc, c connection.Config) pluginHost {
 	t.Helper()
 	if raceDetector {
-		t.Skip("the SDK counts the rows of a query in several goroutines without a lock (5.14.1, queryStatus.rowsStreamed)")
+		t.Skip("needs a run without the race detector: make test") // 5.14.1 of the SDK counts rows without a lock (queryStatus.rowsStreamed)
 	}
 	t.Setenv("STEAMPIPE_LOG_LEVEL", "error") // the plugin's log goes to standard error
 	h := pluginHost{plugin.Server(&plugin.ServeOpts{PluginFunc: of})}

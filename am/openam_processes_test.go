@@ -81,7 +81,7 @@ func (d *deployment) process(t *testing.T) {
 // TestAProcessThatLinksThePlugin is such a process: it ends as soon as it has a row.
 func TestAProcessThatLinksThePlugin(t *testing.T) {
 	if os.Getenv(processVariable) == "" {
-		t.Skip("it is for other tests to start")
+		t.Skip("needs a real OpenAM: make openam-test") // where another test starts it
 	}
 	h := pluginHost{plugin.Server(&plugin.ServeOpts{PluginFunc: am.Plugin})}
 	h.configure(t, connection.Config{})

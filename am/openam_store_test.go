@@ -33,7 +33,7 @@ func realTokenStore(t *testing.T) tokenStore {
 	d := realOpenAM(t)
 	address := os.Getenv("AMSQL_OPENAM_LDAP")
 	if address == "" {
-		t.Skip("needs an OpenAM that make openam-test has started: the directory of another is not known")
+		t.Skip("needs a real OpenAM: make openam-test") // which it has started: the directory of another is not known
 	}
 	return tokenStore{d, []string{"AM_TOKEN_STORE_URL=" + address, "AM_TOKEN_STORE_BIND_DN=" + openamtest.DirectoryManager, "AM_TOKEN_STORE_PASSWORD=" + openamtest.Password}}
 }

@@ -20,9 +20,7 @@ var deliveries = regexp.MustCompile("(?s)## Delivery\n.*?```sh\n(.*?)```")
 
 // TestTheReportIsDelivered runs the commands of the documentation, with curl itself and stand-ins for the other programs.
 func TestTheReportIsDelivered(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip(err)
-	}
+	needs(t, "curl")
 	const content = "<p>naïve 日本</p>\n"
 	dir := t.TempDir()
 	path := filepath.Join(dir, "reports", "sessions-new.html")

@@ -142,9 +142,7 @@ func (s *site) run(t *testing.T, job manifest, variable, value string) {
 
 // kubectl leaves out of what it prints whatever a CronJob of Kubernetes does not have.
 func TestTheCronJobsAreAsKubernetesWantsThem(t *testing.T) {
-	if _, err := exec.LookPath("kubectl"); err != nil {
-		t.Skip(err)
-	}
+	needs(t, "kubectl")
 	_, documents := cronJobs(t, "kubernetes.yaml")
 	_, shards := cronJobs(t, "kubernetes-shards.yaml")
 	for _, document := range slices.Concat(documents, shards) {

@@ -128,11 +128,17 @@ func crontab(t *testing.T) (environment []string, jobs []cronJob) {
 	return environment, jobs
 }
 
+// needs skips a test where a program is not there.
+func needs(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skipf("needs %s: install it", program)
+	}
+}
+
 func (s *site) cron(t *testing.T, i int) *exec.Cmd {
 	t.Helper()
-	if _, err := exec.LookPath("flock"); err != nil {
-		t.Skip(err)
-	}
+	needs(t, "flock")
 	environment, jobs := crontab(t)
 	return s.command(t, environment, "sh", "-c", jobs[i].command)
 }
@@ -241,9 +247,7 @@ func TestTheServicesRun(t *testing.T) {
 }
 
 func TestSystemdRemovesOldReports(t *testing.T) {
-	if _, err := exec.LookPath("systemd-tmpfiles"); err != nil {
-		t.Skip(err)
-	}
+	needs(t, "systemd-tmpfiles")
 	s := newSite(t, simulator.Options{})
 	s.writeOld(t)
 	recent := filepath.Join(s.state, "reports", "sessions-recent.html")
@@ -261,9 +265,7 @@ func TestSystemdRemovesOldReports(t *testing.T) {
 }
 
 func TestTheUnitsAreAsSystemdWantsThem(t *testing.T) {
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip(err)
-	}
+	needs(t, "systemd-analyze")
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(deployment+"systemd")); err != nil {
 		t.Fatal(err)

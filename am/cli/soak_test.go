@@ -47,7 +47,7 @@ type soaker struct {
 func TestSoak(t *testing.T) {
 	length, err := time.ParseDuration(os.Getenv("AMSQL_TEST_SOAK"))
 	if err != nil {
-		t.Skip("make soak runs it, with AMSQL_TEST_SOAK")
+		t.Skip("needs an hour: make soak")
 	}
 	server := connect(t, simulator.Options{Realms: 2, Users: 40, Sessions: 0, Seed: 1, ListCap: 60})
 	temporary, dir, program := t.TempDir(), t.TempDir(), filepath.Join(programs(t), "amsql")

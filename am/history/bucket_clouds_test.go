@@ -35,7 +35,7 @@ func startGCS(t *testing.T) {
 	emulator, err := filepath.Abs("../../build/fake-gcs-server")
 	must(t, err)
 	if _, err := os.Stat(emulator); err != nil {
-		t.Skip("there is no fake-gcs-server: GOBIN=$PWD/build go install github.com/fsouza/fake-gcs-server@v1.56.1")
+		t.Skip("needs fake-gcs-server: .ci/run installs it")
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -62,7 +62,7 @@ func startAzure(t *testing.T) {
 	azurite, err := filepath.Abs("../../build/azurite/node_modules/.bin/azurite-blob")
 	must(t, err)
 	if _, err := os.Stat(azurite); err != nil {
-		t.Skip("there is no Azurite: npm install --prefix build/azurite azurite")
+		t.Skip("needs Azurite: .ci/run installs it")
 	}
 	cmd := exec.CommandContext(t.Context(), azurite, "--inMemoryPersistence", "--blobPort", "0", "--skipApiVersionCheck", "--disableTelemetry")
 	key := base64.StdEncoding.EncodeToString([]byte("a key"))

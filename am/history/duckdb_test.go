@@ -46,7 +46,7 @@ func pythonWith(t testing.TB, name string) string {
 			return python
 		}
 	}
-	t.Skipf("Python has no %s: .ci/run says how to get it", name)
+	t.Skipf("needs Python with %s: .ci/run installs it", name)
 	return ""
 }
 

@@ -21,7 +21,8 @@ func smallDisk(t *testing.T) string {
 	must(t, err)
 	t.Cleanup(func() { must(t, os.Remove(dir)) })
 	if err := syscall.Mount("amsql", dir, "tmpfs", 0, "size=8m,mode=777"); err != nil {
-		t.Skipf("a small disk cannot be mounted: %v", err)
+		t.Log(err)
+		t.Skip("needs the right to mount a file system: root of Linux")
 	}
 	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
 	return dir
@@ -140,7 +141,8 @@ func TestADraftThatCannotBeRemovedStopsNothing(t *testing.T) {
 func cannotBeRemoved(t *testing.T, dir string) {
 	t.Helper()
 	if err := syscall.Mount("amsql", dir, "tmpfs", 0, "size=8k,mode=777"); err != nil {
-		t.Skipf("a file system cannot be mounted: %v", err)
+		t.Log(err)
+		t.Skip("needs the right to mount a file system: root of Linux")
 	}
 	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
 }

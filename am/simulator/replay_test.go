@@ -56,13 +56,9 @@ func reasonToLeaveOut(id string) string {
 // The simulator is held against the transcripts of a real server: status, headers and body, with tokens, handles,
 // revisions and times taken as equal. Each file gets a fresh server, set up as the real one was.
 func TestTranscriptsOfARealOpenAMReplayEqual(t *testing.T) {
-	dir := os.Getenv("AMSQL_TRANSCRIPTS")
-	if dir == "" {
-		dir = "../../../shared/transcripts"
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	files, err := filepath.Glob(filepath.Join(os.Getenv("AMSQL_TRANSCRIPTS"), "*.jsonl"))
 	if err != nil || len(files) == 0 {
-		t.Skip("no transcripts: set AMSQL_TRANSCRIPTS to their folder")
+		t.Skip("needs transcripts of a real OpenAM: AMSQL_TRANSCRIPTS=FOLDER")
 	}
 	var all [][]*recorded
 	known := newRecords()
