@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
@@ -25,7 +26,7 @@ var sessionTable = tableOf[session]{
 		{"latest_access_time", table.Timestamp, "When the session was last used, as AM's token store has it: it lags behind by up to a minute.", func(s *session) any { return moment(s.LatestAccess) }},
 		{"max_idle_expiration_time", table.Timestamp, "When the session ends unless it is used.", func(s *session) any { return moment(s.MaxIdleExpiration) }},
 		{"max_session_expiration_time", table.Timestamp, "When the session ends, used or not.", func(s *session) any { return moment(s.MaxSessionExpiration) }},
-		{"is_current", table.Boolean, "Whether this is the session that the query itself runs in. NULL where the server does not tell.", (*session).isCurrent},
+		{"is_current", table.Boolean, "Whether this is the session that the query itself runs in, or one that amsql had before and AM still lists. NULL where the server does not tell.", (*session).isCurrent},
 		{"is_expired", table.Boolean, "Whether the session has ended by the server's clock and is only still listed, which takes AM up to a minute.", (*session).isExpired},
 		{"creation_time", table.Timestamp, "When the user signed in, or the session was last upgraded (session property authInstant, or when the token store got the entry). NULL without a token store where the realm does not return it for queries.", func(s *session) any { return moment(s.CreationTime) }},
 		{"auth_level", table.Integer, "How strongly the user signed in (session property AuthLevel; of several, the highest). NULL where neither the realm returns it for queries nor token_store_objects is set.", func(s *session) any { return number(s.AuthLevel) }},
@@ -64,10 +65,12 @@ type session struct {
 
 // sessionScan is what all rows of one scan share.
 type sessionScan struct {
-	baseURL   string
-	now       time.Time // by the server's clock
-	ownHandle string
-	bearer    bool // the caller has no session
+	baseURL string
+	now     time.Time // by the server's clock
+
+	client  *rest.Client // nil unless the query wants is_current
+	signIns int64        // of the client, when it was last asked for its own session
+	told    atomic.Bool  // what the handle of its session is
 
 	properties bool // the query wants all of them, not only what columns are made of
 }
@@ -110,6 +113,9 @@ func sessionRows(ctx context.Context, c *connection.Connection, q table.Query, s
 			return
 		}
 		for s, err := range c.Inventory().Sessions(ctx, scanned) {
+			if err == nil {
+				err = scan.findOwn(ctx, c)
+			}
 			if err != nil {
 				yield(nil, err)
 				return
@@ -155,6 +161,9 @@ func listSessions(ctx context.Context, c *connection.Connection, q table.Query, 
 	if err != nil || !complete {
 		return l, err
 	}
+	if err := scan.findOwn(ctx, c); err != nil {
+		return l, err
+	}
 	scan.now = c.Client().Now()
 	for _, s := range sessions {
 		l.rows = append(l.rows, &session{Session: s, scan: scan})
@@ -184,27 +193,39 @@ func newSessionScan(ctx context.Context, c *connection.Connection, q table.Query
 	if !q.Wants("is_current") {
 		return scan, nil
 	}
+	scan.client, scan.signIns = c.Client(), -1
+	return scan, scan.findOwn(ctx, c)
+}
+
+// findOwn asks for the session that the query runs in, and again where the client has signed in since: a session can end, and
+// the next one begin and be listed, in the middle of a scan.
+func (scan *sessionScan) findOwn(ctx context.Context, c *connection.Connection) error {
+	if scan.client == nil || !scan.client.HasSession() || scan.signIns == scan.client.SignIns() {
+		return nil
+	}
+	scan.signIns = scan.client.SignIns()
 	_, err := c.Inventory().AskAM(ctx, func(ctx context.Context) error {
-		own, err := c.Client().OwnSession(ctx)
-		if err != nil {
+		if err := scan.client.SignIn(ctx); err != nil {
 			return err
 		}
-		if scan.bearer = own == nil; own != nil {
-			scan.ownHandle = own.Handle
-		}
-		return nil
+		scan.signIns = scan.client.SignIns()
+		own, err := scan.client.OwnSession(ctx)
+		scan.told.Store(err == nil && own.Handle != "")
+		return err
 	})
-	return scan, err
+	return err
 }
 
 func (s *session) isCurrent() any {
 	switch {
-	case s.scan.bearer:
+	case s.scan.client == nil:
+		return nil
+	case !s.scan.client.HasSession():
 		return false
-	case s.scan.ownHandle == "" || s.Handle == "":
+	case !s.scan.told.Load() || s.Handle == "":
 		return nil
 	}
-	return s.Handle == s.scan.ownHandle
+	return s.scan.client.IsOwn(s.Handle)
 }
 
 func (s *session) isExpired() any {

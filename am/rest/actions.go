@@ -113,9 +113,19 @@ func (c *Client) OwnSession(ctx context.Context) (*SessionInfo, error) {
 	old.version = "2.0"
 	info, err := c.sessionInfo(ctx, old, "")
 	if IsNotFound(err) || IsUnsupported(err) {
-		return c.SessionInfo(ctx, "")
+		info, err = c.SessionInfo(ctx, "")
+	}
+	if err == nil && info.Handle != "" {
+		c.ownHandles.Store(info.Handle, true)
 	}
 	return info, err
+}
+
+// IsOwn reports whether a handle is that of a session that [Client.OwnSession] has returned: the caller's own, or one before
+// it, which AM lists for half a minute after it has ended.
+func (c *Client) IsOwn(handle string) bool {
+	_, own := c.ownHandles.Load(handle)
+	return own
 }
 
 // Validation is what validate says.

@@ -60,6 +60,8 @@ type Client struct {
 	cookieName  *lazy[string]
 	directories directories
 	credentials credentialCache
+	signIns     atomic.Int64
+	ownHandles  sync.Map // of handles to true
 
 	carrier     carrier
 	found       atomic.Bool // AM has answered

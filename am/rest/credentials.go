@@ -120,6 +120,7 @@ func (c *Client) credential(ctx context.Context, refused *credential) (*credenti
 		defer context.AfterFunc(ctx, func() { time.AfterFunc(c.signInGrace(), cancel) })()
 		if k, err = c.signIn(lasting); err == nil {
 			c.credentials.current, c.credentials.began = k, time.Now()
+			c.signIns.Add(1)
 		}
 	}()
 	select {
@@ -162,6 +163,9 @@ func (c *Client) SignIn(ctx context.Context) error {
 	_, err := c.credential(ctx, nil)
 	return err
 }
+
+// SignIns is how many times the client has signed in so far: where it has not changed, the client's session is the same.
+func (c *Client) SignIns() int64 { return c.signIns.Load() }
 
 // signIn gets a credential. A sign-in after the first is one because AM no longer takes the last credential, or because
 // the client was closed: the secret may have been rotated since, and the server upgraded.

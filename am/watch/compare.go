@@ -24,6 +24,7 @@ func (w *Watcher) compare(ctx context.Context, now *seen, look *Look) (ended map
 	for _, handle := range now.order {
 		s, before := now.sessions[handle], w.known[handle]
 		switch {
+		case s.own:
 		case before == nil && uncertain[handle]:
 			look.Events = append(look.Events, Event{Kind: Seen, Row: s.row})
 		case before == nil:
@@ -33,7 +34,7 @@ func (w *Watcher) compare(ctx context.Context, now *seen, look *Look) (ended map
 		}
 	}
 	for _, handle := range slices.Sorted(maps.Keys(w.known)) {
-		if s := now.sessions[handle]; s != nil && s.row == nil && w.known[handle].row != nil {
+		if s := now.sessions[handle]; s != nil && s.row == nil && w.known[handle].row != nil && !s.own {
 			look.Events = append(look.Events, Event{Kind: Changed, Before: w.known[handle].row})
 		}
 	}
@@ -43,7 +44,7 @@ func (w *Watcher) compare(ctx context.Context, now *seen, look *Look) (ended map
 	}
 	look.Incomplete = append(look.Incomplete, gaps...)
 	for _, handle := range slices.Sorted(maps.Keys(ended)) {
-		if s := w.known[handle]; s.row != nil {
+		if s := w.known[handle]; s.row != nil && !s.own {
 			look.Events = append(look.Events, Event{Kind: now.end(s), Row: s.row})
 		}
 	}

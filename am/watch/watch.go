@@ -15,7 +15,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// DefaultSQL is what is watched unless there is other SQL: all sessions except the one of amsql itself.
+// DefaultSQL is what is watched unless there is other SQL: all sessions except those of amsql itself, which make no events with
+// any SQL.
 const DefaultSQL = `select username, realm, latest_access_time, max_idle_expiration_time, max_session_expiration_time, base_url, session_handle
 from am_session where is_current is not true order by realm, username, max_session_expiration_time, session_handle`
 
@@ -66,6 +67,7 @@ const (
 type session struct {
 	realm    Realm
 	username string
+	own      bool      // of amsql itself
 	end      time.Time // unless it is used
 	row      []any     // of the SQL; nil where it does not select the session
 }
@@ -114,7 +116,7 @@ type Gap struct {
 
 // The statements of every look, beside the SQL.
 const (
-	sessionsSQL = `select session_handle, username, realm, base_url, max_idle_expiration_time, max_session_expiration_time from am_session`
+	sessionsSQL = `select session_handle, username, realm, base_url, is_current, max_idle_expiration_time, max_session_expiration_time from am_session`
 	realmsSQL   = `select realm, base_url, completeness, reason, error from am_session_scan order by base_url, realm`
 	clocksSQL   = `select base_url, clock_skew_seconds from am_server`
 )
@@ -225,7 +227,8 @@ func (now *seen) session(row []any) error {
 		return fmt.Errorf("AM lists a session of %q in realm %s without a handle, by which to know it again", text(row[1]), text(row[2]))
 	}
 	s := &session{realm: Realm{text(row[3]), text(row[2])}, username: text(row[1])}
-	for _, cell := range row[4:] {
+	s.own, _ = row[4].(bool)
+	for _, cell := range row[5:] {
 		if end, ok := cell.(time.Time); ok && (s.end.IsZero() || end.Before(s.end)) {
 			s.end = end
 		}
