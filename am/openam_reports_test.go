@@ -84,7 +84,7 @@ func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 		}
 		got[r.Name] = nil
 		for _, row := range r.Rows {
-			if row["finding"] != false {
+			if marked, isMarked := row["finding"]; !isMarked || marked == true {
 				realm := row["realm"]
 				if realm == nil {
 					realm = row["realm_list"]

@@ -123,6 +123,9 @@ func describeReport(r *report.Report) string {
 	if r.Note != "" {
 		fmt.Fprintf(&b, "\n%s\n", r.Note)
 	}
+	if r.Remedy != "" {
+		fmt.Fprintf(&b, "\nWhat to do about a finding: %s\n\n  %s\n", r.Remedy, strings.Join(r.Commands, "\n  "))
+	}
 	fmt.Fprintf(&b, "\n%s\n", r.SQL)
 	if r.Postgres != r.SQL {
 		fmt.Fprintf(&b, "\nIn PostgreSQL:\n\n%s\n", r.Postgres)
@@ -159,6 +162,7 @@ type ReportOptions struct {
 	Baseline       string // an earlier run in JSON
 	Exceptions     string // a file
 	Policy         string // a file
+	Title          string
 	FailOnFindings bool
 }
 
@@ -188,6 +192,7 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 	flags.StringVar(&o.Severity, "severity", "", "run only the reports of this `severity` and graver ones: "+strings.Join(report.Severities, "|"))
 	flags.StringVar(&o.Format, "format", "", "write the answers in this `format`: "+strings.Join(render.ReportFormats, "|")+" (default by the ending of --out, else markdown)")
 	flags.StringVar(&o.Out, "out", "", "write to a `file`, which is there whole or not at all")
+	flags.StringVar(&o.Title, "title", "", "put this `text` at the top, such as \"ACME Bank: sessions, fourth quarter\"")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give a parameter of the reports its value, as `name=value`; repeatable")
 	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
 	flags.StringVar(&o.Compare, "compare", "", "say what has changed since the run in this `file`, written with --format json")
@@ -236,8 +241,8 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	for _, notice := range notices {
 		w.Notices.Add(notice)
 	}
-	if !run.Complete {
-		w.Notices.Add("sessions can be missing from the reports: their evidence says in which realms and why")
+	if missing := run.Missing(); len(missing) > 0 {
+		w.Notices.Add("sessions are missing from the reports, or may be: " + strings.Join(missing, "; "))
 	}
 	if o.FailOnFindings && run.Findings > 0 {
 		return fmt.Errorf("%w: %d", errFindings, run.Findings)
@@ -311,7 +316,10 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 	if err != nil {
 		return order, err
 	}
-	order.Version, order.Values = version(), policy.Values(order.Reports)
+	order.Version, order.Title, order.Values = version(), o.Title, policy.Values(order.Reports)
+	for _, name := range o.Connections {
+		order.Flags += " --connection " + name
+	}
 	for _, arg := range o.Args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || name == "" {

@@ -13,6 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/report"
 	"github.com/amsql/steampipe-plugin-am/am/table"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // ReportFormats are the names of the formats of reports.
@@ -73,19 +74,35 @@ func writeRows(b *bytes.Buffer, f Format, r *report.Result, most int) error {
 const mostInMarkdown = 1000
 
 func writeReportMarkdown(b *bytes.Buffer, run *report.Run) error {
-	fmt.Fprintf(b, "# Audit of login sessions\n\n%s by amsql %s.\n", run.Started.Format(time.RFC3339), run.Version)
-	if !run.Complete {
-		b.WriteString("\n**Sessions can be missing: see the evidence.**\n")
+	fmt.Fprintf(b, "# %s\n\n%s by amsql %s.\n", literal.Replace(run.Heading()), run.Started.Format(time.RFC3339), run.Version)
+	if t := run.Totals; t != nil {
+		fmt.Fprintf(b, "\n%s of %s in %s on %s.\n", count(int(t.Sessions), "session"), count(int(t.Users), "user"), count(t.Realms, "realm"), count(t.Servers, "server"))
+	}
+	for _, of := range []struct {
+		what   string
+		realms []string
+	}{{"Sessions are missing, or may be", run.Missing()}, {"Asked user by user, since AM cut the list or may have", run.ByUser()}} {
+		if len(of.realms) > 0 {
+			fmt.Fprintf(b, "\n**%s**: %s.\n", of.what, literal.Replace(strings.Join(of.realms, "; ")))
+		}
 	}
 	b.WriteString("\n")
 	summary := newMarkdownFormat(Options{Header: true})
-	summary.Begin(b, []engine.ResultColumn{{Name: "report"}, {Name: "severity"}, {Name: "findings", Type: table.Integer}, {Name: "rows", Type: table.Integer}})
+	summary.Begin(b, []engine.ResultColumn{{Name: "report"}, {Name: "severity"}, {Name: "result"}, {Name: "findings", Type: table.Integer}, {Name: "rows", Type: table.Integer}})
 	for _, r := range run.Results {
 		findings := any(int64(r.Findings))
 		if !r.Finds {
 			findings = nil
 		}
-		if err := summary.Row(b, []any{r.Name, r.Severity, findings, int64(len(r.Rows))}); err != nil {
+		if err := summary.Row(b, []any{r.Name, r.Severity, r.Verdict, findings, int64(len(r.Rows))}); err != nil {
+			return err
+		}
+	}
+	b.WriteString("\n")
+	controls := newMarkdownFormat(Options{Header: true})
+	controls.Begin(b, []engine.ResultColumn{{Name: "control"}, {Name: "result"}, {Name: "reports"}})
+	for _, c := range run.Controls {
+		if err := controls.Row(b, []any{c.Name, c.Verdict, strings.Join(c.Reports, ", ")}); err != nil {
 			return err
 		}
 	}
@@ -108,6 +125,12 @@ func writeResult(b *bytes.Buffer, run *report.Run, r *report.Result) error {
 	b.WriteString("\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
 		fmt.Fprintf(b, "\n- %s = %s\n", name, literal.Replace(fmt.Sprint(r.Parameters[name])))
+	}
+	if r.Findings > 0 && r.Remedy != "" {
+		fmt.Fprintf(b, "\nWhat to do: %s\n", literal.Replace(r.Remedy))
+		for _, command := range r.Commands {
+			fmt.Fprintf(b, "\n    %s\n", terminal.Visible(command))
+		}
 	}
 	for _, accepted := range r.Accepted {
 		fmt.Fprintf(b, "\n- %s\n", literal.Replace(accepted.String()))

@@ -11,9 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/amsql/steampipe-plugin-am/am/report"
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
-	"github.com/amsql/steampipe-plugin-am/am/table"
+	"github.com/amsql/steampipe-plugin-am/am/report"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
@@ -42,12 +43,37 @@ func writeReportHTML(out *bytes.Buffer, run *report.Run) error {
 	p := reportPage{Run: run, CSS: template.CSS(pageCSS), JS: template.JS(pageJS)} //nolint:gosec // both are ours
 	p.Policy = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(pageCSS), hash(pageJS))
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"text": shown, "stamp": stamp, "join": func(items []string) string { return strings.Join(items, ", ") },
+		"text": shown, "stamp": stamp, "join": func(items []string) string { return strings.Join(items, ", ") }, "count": count, "upper": strings.ToUpper,
+		"short": shortControls,
 	}).Parse(pageHTML)
 	if err != nil {
 		return err
 	}
 	return t.Execute(out, p)
+}
+
+// count is a number of things in words: 1 finding, 1,200 findings.
+func count(n int, what string) string {
+	return humanize.Comma(int64(n)) + " " + english.PluralWord(n, what, "")
+}
+
+// shortControls names controls with their standard once: NIST 800-53 AC-10, AC-12 · PCI DSS 8.2.8.
+func shortControls(names []string) string {
+	var b strings.Builder
+	before := ""
+	for i, name := range names {
+		at := strings.LastIndex(name, " ") + 1
+		switch {
+		case i > 0 && at > 0 && name[:at] == before:
+			b.WriteString(", " + name[at:])
+		case i > 0:
+			b.WriteString(" · " + name)
+		default:
+			b.WriteString(name)
+		}
+		before = name[:at]
+	}
+	return b.String()
 }
 
 // hash is how a Content-Security-Policy names what it lets through.
@@ -63,6 +89,8 @@ func shown(cell any) string {
 	switch v := cell.(type) {
 	case nil:
 		return ""
+	case bool:
+		return map[bool]string{false: "no", true: "yes"}[v]
 	case time.Time:
 		return v.UTC().Format(time.DateTime)
 	case json.RawMessage:
@@ -71,24 +99,58 @@ func shown(cell any) string {
 	return terminal.Visible(fmt.Sprint(cell))
 }
 
-// Cards count the findings of each severity that can have some.
-func (p reportPage) Cards() (cards []struct {
-	Severity string
-	Findings int
-}) {
+// A figure is a number and what it counts. Accent is a severity, "" where there is nothing to be accented.
+type figure struct{ Number, What, Accent string }
+
+// Totals are what the reports looked at.
+func (p reportPage) Totals() (figures []figure) {
+	t := p.Run.Totals
+	if t == nil {
+		return nil
+	}
+	for _, of := range []struct {
+		n    int
+		what string
+	}{{int(t.Sessions), "session"}, {int(t.Users), "user"}, {t.Realms, "realm"}, {t.Servers, "server"}} {
+		figures = append(figures, figure{Number: humanize.Comma(int64(of.n)), What: english.PluralWord(of.n, of.what, "")})
+	}
+	return figures
+}
+
+// Severities count the findings of each severity that can have some.
+func (p reportPage) Severities() (figures []figure) {
 	for _, severity := range report.Severities[:3] {
-		card := struct {
-			Severity string
-			Findings int
-		}{Severity: severity}
+		findings := 0
 		for _, r := range p.Run.Results {
 			if r.Severity == severity {
-				card.Findings += r.Findings
+				findings += r.Findings
 			}
 		}
-		cards = append(cards, card)
+		f := figure{Number: humanize.Comma(int64(findings)), What: severity + " " + english.PluralWord(findings, "finding", ""), Accent: severity}
+		if findings == 0 {
+			f.Accent = ""
+		}
+		figures = append(figures, f)
 	}
-	return cards
+	return figures
+}
+
+// Verdicts says how many reports have which verdict.
+func (p reportPage) Verdicts() string {
+	of := map[string]int{}
+	for _, r := range p.Run.Results {
+		of[r.Verdict]++
+	}
+	var parts []string
+	for _, v := range []struct{ verdict, one, more string }{
+		{report.Fail, "report fails", "reports fail"}, {report.NotKnown, "cannot tell", "cannot tell"}, {report.Pass, "passes", "pass"},
+		{report.Information, "is information", "are information"},
+	} {
+		if n := of[v.verdict]; n > 0 || v.verdict == report.Fail {
+			parts = append(parts, fmt.Sprintf("%d %s", n, english.PluralWord(n, v.one, v.more)))
+		}
+	}
+	return english.WordSeries(parts, "and") + "."
 }
 
 // Charts are those of all results.
@@ -101,44 +163,84 @@ func (p reportPage) Charts() (charts []chart) {
 	return charts
 }
 
+// A judged report has the accent of its severity where it fails, and none elsewhere.
+type judged struct{ *report.Result }
+
+// Accent is a severity, or "".
+func (r judged) Accent() string {
+	if r.Verdict == report.Fail {
+		return r.Severity
+	}
+	return ""
+}
+
+// Judged is a result with its accent.
+func (p reportPage) Judged(r *report.Result) judged { return judged{r} }
+
+// A controlLine is a control with the reports whose verdict it has.
+type controlLine struct {
+	report.Control
+	Accent   string // the gravest severity of reports that fail
+	Deciding []*report.Result
+}
+
+// Controls are those that the reports serve, without those that no verdict is on.
+func (p reportPage) Controls() (lines []controlLine) {
+	for _, c := range p.Run.Controls {
+		if c.Verdict == report.Information {
+			continue
+		}
+		l := controlLine{Control: c}
+		for _, r := range p.Run.Results { // the gravest first
+			for _, name := range c.Reports {
+				if name == r.Name && r.Verdict == c.Verdict {
+					l.Deciding = append(l.Deciding, r)
+				}
+			}
+		}
+		if c.Verdict == report.Fail && len(l.Deciding) > 0 {
+			l.Accent = l.Deciding[0].Severity
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
 // A resultSection is a result with its cells as text.
 type resultSection struct {
-	*report.Result
-	Change *report.Change
-	Heads  []head
-	Cells  []cells
-	Left   int // rows that are not shown
+	judged
+	Run   *report.Run
+	Sheet sheet
 }
 
-type head struct{ Name, Class string }
+// Sections are the results that can have findings.
+func (p reportPage) Sections() []resultSection { return p.sections(true) }
 
-type cells struct {
-	Texts   []string
-	Finding bool
-}
+// Informations are the results that cannot.
+func (p reportPage) Informations() []resultSection { return p.sections(false) }
 
-// Sections are the results.
-func (p reportPage) Sections() (resultSections []resultSection) {
-	classes := map[string]string{table.Integer.String(): "number", table.Double.String(): "number", table.Timestamp.String(): "time"}
+func (p reportPage) sections(finds bool) (sections []resultSection) {
 	for _, r := range p.Run.Results {
-		s := resultSection{Result: r, Change: p.Run.Change(r.Name), Left: max(0, len(r.Rows)-mostRows)}
-		for _, c := range r.Columns {
-			s.Heads = append(s.Heads, head{terminal.Visible(c.Name), classes[c.Type]})
+		if r.Finds == finds {
+			sections = append(sections, resultSection{judged{r}, p.Run, newSheet(r.Columns, r.Rows, r.IsFinding)})
 		}
-		for _, row := range r.Rows[:len(r.Rows)-s.Left] {
-			line := cells{Finding: r.IsFinding(row)}
-			for _, c := range r.Columns {
-				line.Texts = append(line.Texts, shown(row[c.Name]))
-			}
-			s.Cells = append(s.Cells, line)
-		}
-		resultSections = append(resultSections, s)
 	}
-	return resultSections
+	return sections
+}
+
+// Change is what has changed since another run, nil where there is none.
+func (s resultSection) Change() *report.Change { return s.Run.Change(s.Name) }
+
+// Parameters say what the report went by.
+func (s resultSection) Parameters() (lines []same) {
+	for _, d := range s.Described {
+		lines = append(lines, same{d.Description, shown(s.Result.Parameters[d.Name])})
+	}
+	return lines
 }
 
 // Some are rows of a comparison as text, the last of them a count of those left out.
-func (p reportPage) Some(rows []report.Row) (texts []string) {
+func (resultSection) Some(rows []report.Row) (texts []string) {
 	const most = 50
 	for i, row := range rows {
 		if i == most {
@@ -151,9 +253,8 @@ func (p reportPage) Some(rows []report.Row) (texts []string) {
 
 // A proof is a table of the evidence.
 type proof struct {
-	Title   string
-	Columns []string
-	Rows    [][]string
+	Title string
+	Sheet sheet
 }
 
 // Evidence is the tables of it that have rows.
@@ -163,18 +264,9 @@ func (p reportPage) Evidence() (proofs []proof) {
 		columns []string
 		rows    []report.Row
 	}{{"Servers", report.ServerColumns, p.Run.Evidence.Servers}, {"Realms", report.RealmColumns, p.Run.Evidence.Realms}} {
-		if len(of.rows) == 0 {
-			continue
+		if len(of.rows) > 0 {
+			proofs = append(proofs, proof{of.title, newSheet(columnsOf(of.columns, of.rows), of.rows, func(report.Row) bool { return false })})
 		}
-		table := proof{Title: of.title, Columns: of.columns}
-		for _, row := range of.rows {
-			var line []string
-			for _, column := range of.columns {
-				line = append(line, shown(row[column]))
-			}
-			table.Rows = append(table.Rows, line)
-		}
-		proofs = append(proofs, table)
 	}
 	return proofs
 }

@@ -112,8 +112,8 @@ func (run *Run) Accept(baseline *Run, exceptions []*Exception) (notices []string
 		if err := r.accept(run.Started, baseline, exceptions); err != nil {
 			return nil, err
 		}
-		run.Findings -= len(r.Accepted)
 	}
+	run.conclude()
 	for _, e := range exceptions {
 		switch {
 		case !slices.ContainsFunc(run.Results, func(r *Result) bool { return r.Name == e.Report }):

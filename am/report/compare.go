@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // A Comparison is how a run differs from an earlier one.
@@ -160,12 +162,12 @@ func (run *Run) Change(name string) *Change {
 
 // String counts what has changed.
 func (c Change) String() string {
-	form := "%d appeared, %d vanished"
+	text := fmt.Sprintf("%d appeared, %d vanished", len(c.New), len(c.Gone))
 	if c.Finds {
-		form = "%d new findings, %d resolved"
+		text = fmt.Sprintf("%s, %d resolved", english.Plural(len(c.New), "new finding", ""), len(c.Gone))
 	}
 	if c.OtherParameters {
-		form += " (the earlier run had other parameters or other SQL)"
+		text += " (the earlier run had other parameters or other SQL)"
 	}
-	return fmt.Sprintf(form, len(c.New), len(c.Gone))
+	return text
 }

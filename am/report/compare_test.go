@@ -22,7 +22,7 @@ func TestRunsAreComparedByKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"idle": "1 new findings, 0 resolved", "service-accounts": "0 new findings, 1 resolved", "over-quota": "0 new findings, 0 resolved",
+		"idle": "1 new finding, 0 resolved", "service-accounts": "0 new findings, 1 resolved", "over-quota": "0 new findings, 0 resolved",
 		"near-end": "0 appeared, 0 vanished",
 	} {
 		if got := now.Change(name); got == nil || got.String() != want {

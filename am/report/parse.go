@@ -69,7 +69,7 @@ func (r *Report) field(line string) error {
 	case value == "":
 		return fmt.Errorf("%s has no value", name)
 	}
-	texts := map[string]*string{"title": &r.Title, "question": &r.Question, "note": &r.Note}
+	texts := map[string]*string{"title": &r.Title, "question": &r.Question, "note": &r.Note, "remedy": &r.Remedy}
 	choices := map[string]struct {
 		field *string
 		of    []string
@@ -84,10 +84,12 @@ func (r *Report) field(line string) error {
 		return fmt.Errorf("%s must be one of %s, not %q", name, strings.Join(choice.of, ", "), value)
 	case isChoice:
 		*choice.field = value
+	case name == "command":
+		r.Commands = append(r.Commands, value)
 	case name == "parameter":
 		return r.parameter(more, value)
 	default:
-		return fmt.Errorf("%q is not a field: the fields are title, question, severity, controls, parameter, finding, key, chart, note", name)
+		return fmt.Errorf("%q is not a field: the fields are title, question, severity, controls, parameter, finding, key, chart, note, remedy, command", name)
 	}
 	return nil
 }

@@ -25,6 +25,8 @@ type Report struct {
 	Key        []string // the columns by which a row is known in another run; nil: all
 	Chart      string   // how its first two columns are drawn: one of charts, or ""
 	Note       string   // what else to know
+	Remedy     string   // what to do about a finding
+	Commands   []string // command lines that do it, which may hold parameters as :name
 
 	SQL      string // in SQLite
 	Postgres string // the same as SQL where one text serves both

@@ -177,7 +177,7 @@ func run(t *testing.T, o report.Order) *report.Run {
 func found(r *report.Result) (names []string) {
 	_, rows := r.Table()
 	for i, row := range rows {
-		if marked, ok := r.Rows[i]["finding"].(bool); ok && !marked {
+		if r.Finds && !r.IsFinding(r.Rows[i]) {
 			continue
 		}
 		name := fmt.Sprint(row[0])
@@ -314,7 +314,7 @@ func TestEachReportFindsWhatIsPlantedAndNothingElse(t *testing.T) {
 		"administrators":       "AMAdmin",
 		"age-distribution":     "0–15 min 2, 15–60 min 1, 1–2 h 18, 8–24 h 1",
 		"client-side-sessions": "/bravo",
-		"completeness":         "/alpha, /charlie",
+		"completeness":         "/charlie",
 		"differing-limits":     "lenient, longer",
 		"disabled-users":       "disabled, gone",
 		"expired-listed":       "ended",

@@ -23,16 +23,22 @@ import (
 
 // A Run is what reports have said of one scan, and the evidence of it.
 type Run struct {
+	Title      string      `json:"title,omitempty"`
 	Version    string      `json:"amsql"`
 	Started    time.Time   `json:"started_at"`
 	Elapsed    float64     `json:"elapsed_seconds"`
-	Complete   bool        `json:"complete"` // no session can be missing
-	Findings   int         `json:"findings"`
-	Digest     string      `json:"sha256"` // of the digests of the results, a line each
+	Complete   bool        `json:"complete"`         // no session can be missing
+	Totals     *Totals     `json:"totals,omitempty"` // nil where no report asks for sessions
+	Findings   int         `json:"findings"`         // that are not accepted
+	Controls   []Control   `json:"controls"`         // those that the reports serve
+	Digest     string      `json:"sha256"`           // of the digests of the results, a line each
 	Evidence   Evidence    `json:"evidence"`
 	Results    []*Result   `json:"reports"`
 	Comparison *Comparison `json:"comparison,omitempty"`
 }
+
+// Heading is the title of the run.
+func (run *Run) Heading() string { return cmp.Or(run.Title, "Audit of login sessions") }
 
 // Evidence is what a run has asked, and how completely it was answered.
 type Evidence struct {
@@ -46,9 +52,12 @@ type Result struct {
 	Title      string         `json:"title"`
 	Question   string         `json:"question"`
 	Severity   string         `json:"severity"`
+	Verdict    string         `json:"verdict"` // Fail, NotKnown, Pass or Information
 	Controls   []string       `json:"controls"`
 	Parameters map[string]any `json:"parameters"`
-	Finds      bool           `json:"finds"` // whether its rows can be findings
+	Remedy     string         `json:"remedy,omitempty"`   // what to do about a finding
+	Commands   []string       `json:"commands,omitempty"` // command lines that do it
+	Finds      bool           `json:"finds"`              // whether its rows can be findings
 	Key        []string       `json:"key"`
 	Chart      string         `json:"chart,omitempty"`
 	Note       string         `json:"note,omitempty"`
@@ -59,7 +68,10 @@ type Result struct {
 	Digest     string         `json:"sha256"`             // of rows, as compact JSON
 	Rows       []Row          `json:"rows"`
 
+	Described []Parameter `json:"-"` // the parameters, with what each is
+
 	columns []engine.ResultColumn // the same as Columns
+	marks   bool                  // whether the cell finding of a row says whether it is one
 }
 
 // A Column is a column of a result.
@@ -68,13 +80,14 @@ type Column struct {
 	Type string `json:"type"`
 }
 
-// A Row is cells by their columns. Where only some rows are findings, the cell finding says which.
+// A Row is cells by their columns. Where only some rows are findings, the cell finding says which: true, false, or nil where
+// it cannot be told.
 type Row map[string]any
 
 // IsFinding tells whether a row of the result is one.
 func (r *Result) IsFinding(row Row) bool {
 	marked, isMarked := row["finding"].(bool)
-	return r.Finds && (marked || !isMarked)
+	return r.Finds && !IsOpen(row) && (marked || !isMarked)
 }
 
 // An Order is what a run is to do.
@@ -83,6 +96,8 @@ type Order struct {
 	Values  map[string]string // of parameters; those that are missing have their defaults
 	Tables  []table.Table     // as am.Census has them; those that the reports name are each read once
 	Version string            // of amsql
+	Title   string            // of the run; "" for Heading's
+	Flags   string            // that the command lines of the reports need to choose the same connection
 
 	// Also asks the tables that are kept, after the reports; Statements are what it asks.
 	Also       func(ctx context.Context, kept *engine.Kept) error
@@ -91,7 +106,7 @@ type Order struct {
 
 // Run reads the tables and asks the reports.
 func (o Order) Run(ctx context.Context) (*Run, error) {
-	run := &Run{Version: o.Version, Started: time.Now().UTC().Truncate(time.Second), Results: make([]*Result, len(o.Reports))}
+	run := &Run{Title: o.Title, Version: o.Version, Started: time.Now().UTC().Truncate(time.Second), Results: make([]*Result, len(o.Reports))}
 	start := time.Now()
 	if err := o.check(); err != nil {
 		return nil, err
@@ -102,7 +117,7 @@ func (o Order) Run(ctx context.Context) (*Run, error) {
 		return nil, err
 	}
 	defer kept.Close()
-	if err := run.gather(ctx, kept, used["am_session_scan"]); err != nil {
+	if err := run.gather(ctx, kept, used); err != nil {
 		return nil, err
 	}
 	if err := o.ask(ctx, kept, run.Results); err != nil {
@@ -115,10 +130,10 @@ func (o Order) Run(ctx context.Context) (*Run, error) {
 	}
 	var digests strings.Builder
 	for _, result := range run.Results {
-		run.Findings += result.Findings
 		digests.WriteString(result.Digest + "\n")
 	}
 	run.Digest = digest([]byte(digests.String()))
+	run.conclude()
 	run.Elapsed = time.Since(start).Round(time.Millisecond).Seconds()
 	return run, nil
 }
@@ -213,6 +228,9 @@ func (o Order) keep(ctx context.Context, used map[string]bool) (*engine.Kept, er
 	if used["am_session_scan"] {
 		statements = append(statements, realmEvidence)
 	}
+	if used["am_session"] {
+		statements = append(statements, totals)
+	}
 	return engine.Keep(ctx, append(statements, o.statements()...), slices.DeleteFunc(slices.Clone(o.Tables), func(t table.Table) bool { return !used[t.Name()] })...)
 }
 
@@ -229,8 +247,8 @@ var (
 	realmEvidence  = `select ` + strings.Join(RealmColumns, ", ") + ` from am_session_scan order by realm, base_url`
 )
 
-// gather reads the evidence, that of realms where they were scanned.
-func (run *Run) gather(ctx context.Context, kept *engine.Kept, scanned bool) (err error) {
+// gather reads the evidence, that of realms where they were scanned, and the totals.
+func (run *Run) gather(ctx context.Context, kept *engine.Kept, used map[string]bool) (err error) {
 	db, err := kept.Open(ctx)
 	if err != nil {
 		return err
@@ -238,12 +256,32 @@ func (run *Run) gather(ctx context.Context, kept *engine.Kept, scanned bool) (er
 	defer func() { err = errors.Join(err, db.Close()) }()
 	_, run.Evidence.Servers, err = query(ctx, db, serverEvidence)
 	run.Complete = true
-	if err != nil || !scanned {
+	if err != nil || !used["am_session_scan"] {
 		return err
 	}
 	_, run.Evidence.Realms, err = query(ctx, db, realmEvidence)
 	run.Complete = !slices.ContainsFunc(run.Evidence.Realms, func(realm Row) bool { return realm["completeness"] != "complete" || realm["error"] != nil })
-	return err
+	if err != nil || !used["am_session"] {
+		return err
+	}
+	return run.count(ctx, db)
+}
+
+// count makes the totals.
+func (run *Run) count(ctx context.Context, db *engine.DB) error {
+	_, rows, err := query(ctx, db, totals)
+	if err != nil {
+		return err
+	}
+	run.Totals = &Totals{Realms: len(run.Evidence.Realms)}
+	run.Totals.Sessions, _ = rows[0]["sessions"].(int64)
+	run.Totals.Users, _ = rows[0]["users"].(int64)
+	servers := map[any]bool{}
+	for _, server := range run.Evidence.Servers {
+		servers[server["base_url"]] = true
+	}
+	run.Totals.Servers = len(servers)
+	return nil
 }
 
 // values are those of the parameters.
@@ -273,7 +311,9 @@ func (o Order) ask(ctx context.Context, kept *engine.Kept, results []*Result) er
 	asked.SetLimit(min(runtime.GOMAXPROCS(0), mostAtOnce))
 	for i, r := range o.Reports {
 		asked.Go(func() (err error) {
-			results[i], err = r.ask(ctx, kept, o.Values)
+			if results[i], err = r.ask(ctx, kept, o.Values); err == nil {
+				results[i].Commands = r.commands(results[i].Parameters, o.Flags)
+			}
 			return err
 		})
 	}
@@ -302,6 +342,7 @@ func (r *Report) ask(ctx context.Context, kept *engine.Kept, given map[string]st
 	result := &Result{
 		Name: r.Name, Title: r.Title, Question: r.Question, Severity: r.Severity, Controls: r.Controls, Parameters: values,
 		Finds: r.Finding != findingNone, Key: r.Key, Chart: r.Chart, Note: r.Note, SQL: r.SQL, columns: columns, Rows: rows,
+		Remedy: r.Remedy, Described: r.Parameters,
 	}
 	if err := result.judge(r.Finding); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.path, err)
@@ -338,8 +379,11 @@ func (r *Result) judge(finding string) error {
 	case finding == findingColumn:
 		r.columns = slices.DeleteFunc(r.columns, func(c engine.ResultColumn) bool { return c.Name == "finding" })
 		for _, row := range r.Rows {
-			row["finding"] = row["finding"] == true || row["finding"] == int64(1)
+			if row["finding"] != nil {
+				row["finding"] = row["finding"] == true || row["finding"] == int64(1)
+			}
 		}
+		r.marks = true
 	}
 	for _, c := range r.columns {
 		r.Columns = append(r.Columns, Column{c.Name, c.Type.String()})
@@ -355,7 +399,7 @@ func (r *Result) judge(finding string) error {
 // Table is the result's columns and cells. Where only some rows are findings, the last column says which.
 func (r *Result) Table() (columns []engine.ResultColumn, rows [][]any) {
 	columns = slices.Clone(r.columns)
-	if r.marks() {
+	if r.marks {
 		columns = append(columns, engine.ResultColumn{Name: "finding", Type: table.Boolean})
 	}
 	for _, row := range r.Rows {
@@ -366,11 +410,6 @@ func (r *Result) Table() (columns []engine.ResultColumn, rows [][]any) {
 		rows = append(rows, cells)
 	}
 	return columns, rows
-}
-
-// marks tells whether only some rows are findings.
-func (r *Result) marks() bool {
-	return len(r.Rows) > 0 && r.Rows[0]["finding"] != nil
 }
 
 // query reads the rows of one statement.

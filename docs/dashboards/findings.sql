@@ -35,7 +35,7 @@ select
   reason,
   error,
   base_url,
-  completeness <> 'complete' or error is not null as finding
+  completeness = 'truncated' or error is not null as finding
 from
   am_session_scan
 order by
@@ -162,7 +162,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   alive
 group by
@@ -171,7 +171,7 @@ group by
 having
   count(auth_level) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   username,
   realm,
   creation_time
@@ -260,7 +260,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   alive
 group by
@@ -269,7 +269,7 @@ group by
 having
   count(client_ip) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   username,
   realm,
   client_ip
@@ -365,7 +365,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   ages
 group by
@@ -374,7 +374,7 @@ group by
 having
   count(age) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   age_minutes desc nulls last,
   username,
   realm,
@@ -429,7 +429,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   sign_ins
 group by
@@ -438,7 +438,7 @@ group by
 having
   count(creation_time) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   creation_time desc nulls last,
   username,
   realm
@@ -523,7 +523,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   alive
 group by
@@ -532,7 +532,7 @@ group by
 having
   count(client_ip) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   username,
   realm
         ) as r) as q
@@ -575,8 +575,8 @@ select
   max_idle_expiration_time,
   max_session_expiration_time,
   base_url,
-  max_idle_expiration_time < now() - 2 * interval '1 minute'
-    or max_session_expiration_time < now() - 2 * interval '1 minute' as finding
+  coalesce(max_idle_expiration_time < now() - 2 * interval '1 minute', false)
+    or coalesce(max_session_expiration_time < now() - 2 * interval '1 minute', false) as finding
 from
   am_session
 where

@@ -6,15 +6,16 @@ for (const table of document.querySelectorAll("table.rows")) {
       const down = head.getAttribute("aria-sort") === "ascending";
       for (const other of table.querySelectorAll("th")) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      table.classList.remove("grouped"); // each row says whose it is
       const numbers = head.classList.contains("number");
       const cell = row => row.cells[column].textContent;
       const rows = Array.from(body.rows).sort((a, b) => numbers ? Number(cell(a)) - Number(cell(b)) : cell(a) < cell(b) ? -1 : cell(a) > cell(b) ? 1 : 0);
       body.append(...(down ? rows.reverse() : rows));
     });
   });
-  const input = table.closest("section").querySelector("input");
-  input.addEventListener("input", () => {
-    const wanted = input.value.toLowerCase();
+  table.parentElement.previousElementSibling?.querySelector("input")?.addEventListener("input", event => {
+    const wanted = event.target.value.toLowerCase();
+    table.classList.remove("grouped");
     for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
   });
 }

@@ -6,6 +6,9 @@
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: The session of amsql itself is shown and is no finding.
+-- remedy: Ask each administrator whether the session is theirs, and end those that are nobody's.
+-- command: amsql logout --where "username in (:administrators) and is_current is not true"
+-- command: amsql logout --username NAME --realm REALM
 select
   username,
   realm,

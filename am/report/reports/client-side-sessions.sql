@@ -5,6 +5,8 @@
 -- finding: column
 -- key: realm, base_url
 -- note: Sessions of such a realm are in no list, so that no other report has them, and can outlive a logout. Where AM does not say, client_side_sessions is empty and no finding.
+-- remedy: Let the realm keep its sessions on the server (Realms > REALM > Authentication > Settings > General > Use Client-Side Sessions), or let AM deny those that have been logged out (Configure > Global Services > Session > Client-Side Sessions).
+-- command: amsql query "select realm, client_side_sessions from am_session_service"
 select
   realm,
   client_side_sessions,

@@ -6,6 +6,8 @@
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: New limits hold for new sessions: those from before keep theirs. Limits can also belong to a user or a role. Sessions of agents, of AM itself and of amsql are left out.
+-- remedy: Where the realm's limits have been lowered, end the sessions from before. Otherwise find out which user or role has limits of its own.
+-- command: amsql logout --username NAME --realm REALM
 with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
 select
   s.username,

@@ -6,6 +6,9 @@
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: Disabling an account keeps its user from signing in and ends no session. A user whom the realm's directory neither lists nor finds by name is taken for deleted, and can be one whose sign-in needs no account there. Sessions of agents, of AM itself and of amsql are left out.
+-- remedy: End the sessions. First look at a user who is taken for deleted: the account can be one that the sign-in makes without the directory.
+-- command: amsql logout --where "(username, realm) in (select username, realm from am_user where not is_active)"
+-- command: amsql logout --username NAME --realm REALM
 with users as materialized (
   select lower(username) as name, realm, is_active, base_url from am_user
 ),

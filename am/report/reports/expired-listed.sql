@@ -6,6 +6,8 @@
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: AM takes up to a minute to forget a session. One that is listed for longer can be a sign that the token store is not cleaned up.
+-- remedy: Find out why the token store keeps the sessions: AM's log says whether its cleaning fails, and on several servers whether their clocks differ.
+-- command: amsql doctor
 with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
 select
   username,
@@ -13,8 +15,8 @@ select
   max_idle_expiration_time,
   max_session_expiration_time,
   base_url,
-  unixepoch(max_idle_expiration_time) < clock.now - 60 * :expired_minutes
-    or unixepoch(max_session_expiration_time) < clock.now - 60 * :expired_minutes as finding
+  coalesce(unixepoch(max_idle_expiration_time) < clock.now - 60 * :expired_minutes, false)
+    or coalesce(unixepoch(max_session_expiration_time) < clock.now - 60 * :expired_minutes, false) as finding
 from
   am_session
   join clock using (base_url)
@@ -31,8 +33,8 @@ select
   max_idle_expiration_time,
   max_session_expiration_time,
   base_url,
-  max_idle_expiration_time < now() - :expired_minutes * interval '1 minute'
-    or max_session_expiration_time < now() - :expired_minutes * interval '1 minute' as finding
+  coalesce(max_idle_expiration_time < now() - :expired_minutes * interval '1 minute', false)
+    or coalesce(max_session_expiration_time < now() - :expired_minutes * interval '1 minute', false) as finding
 from
   am_session
 where

@@ -6,6 +6,8 @@
 -- finding: column
 -- key: username, realm, client_ip, base_url
 -- note: By default these are the private networks. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
+-- remedy: Ask the user whether the sign-in was theirs. If it was not, disable the account and end its sessions. Networks of your own go into the parameter networks.
+-- command: amsql logout --username NAME --realm REALM
 with alive as (
   select
     username,
@@ -46,7 +48,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   alive
 group by
@@ -55,7 +57,7 @@ group by
 having
   count(client_ip) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   username,
   realm,
   client_ip;
@@ -103,7 +105,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   alive
 group by
@@ -112,7 +114,7 @@ group by
 having
   count(client_ip) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   username,
   realm,
   client_ip;

@@ -8,6 +8,8 @@
 -- finding: column
 -- key: realm, base_url
 -- note: A limit that a realm's session service leaves unset is empty and no finding. quota_limit holds only where quotas are switched on.
+-- remedy: Lower the limits of the realm (Realms > REALM > Services > Session), or of all realms that have none of their own (Configure > Global Services > Session > Dynamic Attributes). They hold for new sessions.
+-- command: amsql query "select realm, source, max_session_minutes, max_idle_minutes, quota_limit from am_session_service"
 select
   realm,
   source,

@@ -6,6 +6,9 @@
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. One that began under other limits is then misjudged: see the report differing-limits. Sessions of agents, of AM itself and of amsql are left out.
+-- remedy: End the sessions, and lower the longest session time of realms that allow more than the policy: the report lax-realms has them.
+-- command: amsql logout --where "creation_time < ago(':age_minutes minutes') and coalesce(identity_type, 'user') = 'user' and is_current is not true"
+-- command: amsql logout --username NAME --realm REALM
 with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url),
 ages as (
   select
@@ -50,7 +53,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   ages
 group by
@@ -59,7 +62,7 @@ group by
 having
   count(age) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   age_minutes desc,
   username,
   realm,
@@ -107,7 +110,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   ages
 group by
@@ -116,7 +119,7 @@ group by
 having
   count(age) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   age_minutes desc nulls last,
   username,
   realm,

@@ -9,6 +9,8 @@
 -- finding: column
 -- key: username, realm, creation_time, base_url
 -- note: Only sessions that are alive are looked at. A row that begins with "not known" counts those whose creation_time is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
+-- remedy: Ask the user whether the sign-in was theirs. If it was not, disable the account and end its sessions.
+-- command: amsql logout --username NAME --realm REALM
 with sign_ins as (
   select
     username,
@@ -54,7 +56,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   sign_ins
 group by
@@ -63,7 +65,7 @@ group by
 having
   count(creation_time) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   creation_time desc,
   username,
   realm;
@@ -113,7 +115,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   sign_ins
 group by
@@ -122,7 +124,7 @@ group by
 having
   count(creation_time) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   creation_time desc nulls last,
   username,
   realm;

@@ -6,6 +6,8 @@
 -- finding: rows
 -- key: username, realm, base_url
 -- note: AM keeps to quota_limit only where quotas are switched on. Sessions that have ended and are still listed do not count, nor does that of amsql.
+-- remedy: End the sessions of the user, who can sign in again. AM keeps to the quota by itself where session quotas are switched on (Configure > Global Services > Session > Session Quotas).
+-- command: amsql logout --username NAME --realm REALM
 with held as materialized (
   select
     min(username) as username,

@@ -6,6 +6,8 @@
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
 -- note: The session of amsql itself is left out.
+-- remedy: Give the service an OAuth 2.0 client or an agent of its own instead of a user's sign-in, then end the sessions.
+-- command: amsql logout --where "username like :service_pattern and is_current is not true"
 select
   username,
   realm,

@@ -6,6 +6,8 @@
 -- finding: column
 -- key: username, realm, base_url
 -- note: People are told apart by name and realm. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
+-- remedy: Ask the user which of the sign-ins were theirs. If one was not, disable the account and end its sessions.
+-- command: amsql logout --username NAME --realm REALM
 with alive as (
   select
     lower(username) as username,
@@ -61,7 +63,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   alive
 group by
@@ -70,6 +72,6 @@ group by
 having
   count(client_ip) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   username,
   realm;

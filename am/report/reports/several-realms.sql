@@ -5,6 +5,8 @@
 -- finding: rows
 -- key: username, base_url
 -- note: The session of amsql itself is left out. People are told apart by their names. In Advanced Identity Cloud these are identifiers that differ by realm.
+-- remedy: Where the accounts are one person's, end the sessions that are not needed.
+-- command: amsql logout --username NAME --realm REALM
 select
   username,
   count(*) as realms,

@@ -7,6 +7,8 @@
 -- finding: column
 -- key: username, realm, creation_time, base_url
 -- note: What a level means is for the journeys that set it to say: the one of a password alone is mostly 0. The session of amsql itself is shown and is no finding. A row that begins with "not known" counts sessions whose auth_level is NULL: "Since when, and from where" in docs/index.md says how to switch it on.
+-- remedy: Require a second factor from administrators when they sign in, then end the sessions that began without it.
+-- command: amsql logout --where "username in (:administrators) and auth_level < :least_level and is_current is not true"
 with alive as (
   select
     username,
@@ -48,7 +50,7 @@ select
   null,
   null,
   base_url,
-  false
+  null
 from
   alive
 group by
@@ -57,7 +59,7 @@ group by
 having
   count(auth_level) < count(*)
 order by
-  finding desc,
+  finding desc nulls last,
   username,
   realm,
   creation_time;

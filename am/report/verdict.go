@@ -1,0 +1,139 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The verdicts on a report and on a control, the worst first.
+const (
+	Fail        = "fail"        // there are findings that are not accepted
+	NotKnown    = "not known"   // there are none, and some of what was asked about could not be seen
+	Pass        = "pass"        // there are none
+	Information = "information" // what the report has can be no finding
+)
+
+var verdicts = []string{Fail, NotKnown, Pass, Information}
+
+// A Control is what the reports say of it together: the worst that one of them says. That they pass proves no control: it
+// says that these reports found nothing.
+type Control struct {
+	Name    string   `json:"control"`
+	Verdict string   `json:"verdict"`
+	Reports []string `json:"reports"` // by name, those whose verdict it is first
+}
+
+// Totals count what the reports looked at.
+type Totals struct {
+	Sessions int64 `json:"sessions"`
+	Users    int64 `json:"users"` // names, once in each realm of each server
+	Realms   int   `json:"realms"`
+	Servers  int   `json:"servers"`
+}
+
+const totals = `select count(*) as sessions,
+  (select count(*) from (select 1 from am_session where username is not null group by lower(username), realm, base_url)) as users
+from am_session`
+
+// conclude gives the reports and the controls their verdicts, and counts the findings.
+func (run *Run) conclude() {
+	missing := len(run.Missing()) > 0
+	run.Findings = 0
+	for _, r := range run.Results {
+		run.Findings += r.Findings
+		r.Verdict = r.verdict(missing)
+	}
+	run.Controls = controls(run.Results)
+}
+
+// verdict is that on the report, where sessions of some realm are missing or not.
+func (r *Result) verdict(missing bool) string {
+	switch {
+	case !r.Finds:
+		return Information
+	case r.Findings > 0:
+		return Fail
+	case missing && names(r.SQL, "am_session"), slices.ContainsFunc(r.Rows, IsOpen):
+		return NotKnown
+	}
+	return Pass
+}
+
+// IsOpen reports whether it cannot be told of a row whether it is a finding: its cell finding is NULL.
+func IsOpen(row Row) bool {
+	finding, marked := row["finding"]
+	return marked && finding == nil
+}
+
+// names reports whether SQL has a word.
+func names(sql, word string) bool {
+	return regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(word) + `\b`).MatchString(sql)
+}
+
+func controls(results []*Result) []Control {
+	of := map[string][]*Result{}
+	for _, r := range results {
+		for _, name := range r.Controls {
+			of[name] = append(of[name], r)
+		}
+	}
+	all := []Control{}
+	for name, serving := range of {
+		slices.SortStableFunc(serving, func(a, b *Result) int { return worse(a.Verdict, b.Verdict) })
+		c := Control{Name: name, Verdict: serving[0].Verdict}
+		for _, r := range serving {
+			c.Reports = append(c.Reports, r.Name)
+		}
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b Control) int { return compareControls(a.Name, b.Name) })
+	return all
+}
+
+func worse(a, b string) int { return cmp.Compare(slices.Index(verdicts, a), slices.Index(verdicts, b)) }
+
+var digits = regexp.MustCompile(`\d+`)
+
+// compareControls has AC-2 before AC-10.
+func compareControls(a, b string) int {
+	wide := func(name string) string {
+		return digits.ReplaceAllStringFunc(name, func(n string) string { return strings.Repeat("0", max(0, 8-len(n))) + n })
+	}
+	return strings.Compare(wide(a), wide(b))
+}
+
+// Missing are the realms whose sessions are missing, or may be, with the reason.
+func (run *Run) Missing() []string { return run.realms(isMissing) }
+
+// ByUser are the realms that were asked user by user, since AM cut their lists or may have, with the reason.
+func (run *Run) ByUser() []string {
+	return run.realms(func(realm Row) bool { return realm["completeness"] == "by_user" && !isMissing(realm) })
+}
+
+// isMissing reports whether sessions of a realm of the evidence are missing, or may be.
+func isMissing(realm Row) bool { return realm["completeness"] == "truncated" || realm["error"] != nil }
+
+// realms are those that are chosen, with the reason, and with their server where there are several.
+func (run *Run) realms(chosen func(realm Row) bool) (names []string) {
+	servers := map[any]bool{}
+	for _, realm := range run.Evidence.Realms {
+		servers[realm["base_url"]] = true
+	}
+	for _, realm := range run.Evidence.Realms {
+		if !chosen(realm) {
+			continue
+		}
+		name := fmt.Sprint(realm["realm"])
+		if len(servers) > 1 {
+			name += fmt.Sprintf(" of %v", realm["base_url"])
+		}
+		if why, ok := cmp.Or(realm["error"], realm["reason"]).(string); ok {
+			name += ": " + why
+		}
+		names = append(names, name)
+	}
+	return names
+}
