@@ -104,8 +104,17 @@ func TestRowsForAPartOfTheConditionsContainAllThatMatch(t *testing.T) {
 	h := newPluginHost(t, asAdministrator(t, sim, url))
 	for _, of := range definedTables(t) {
 		columns := slices.DeleteFunc(of.Columns(), func(c table.Column) bool { return c.Type != table.Text })
-		all, err := h.ask(t.Context(), question{table: of.Name(), columns: columnNames(of)})
-		must(t, err)
+		keys, answers := h.keys(t, of.Name()), map[string][]row{}
+		ask := func(pushed map[string][]string) []row { // each question once, however many pairs of columns have it
+			key := fmt.Sprint(pushed)
+			if _, asked := answers[key]; !asked {
+				rows, err := h.ask(t.Context(), question{table: of.Name(), columns: columnNames(of), keys: pushed})
+				must(t, err)
+				answers[key] = rows
+			}
+			return answers[key]
+		}
+		all := ask(nil)
 		for i, a := range columns {
 			for _, b := range columns[:i] {
 				for _, outer := range all[:min(3, len(all))] {
@@ -119,13 +128,13 @@ func TestRowsForAPartOfTheConditionsContainAllThatMatch(t *testing.T) {
 						}
 						return count
 					}
-					for _, pushed := range []map[string][]string{
-						{a.Name: {first}}, {b.Name: {second}}, {a.Name: {first}, b.Name: {second}}, {a.Name: {"?"}, b.Name: {second}}, {a.Name: {first}, b.Name: {"?"}},
-					} {
-						q := question{table: of.Name(), columns: columnNames(of), keys: pushed}
-						rows, err := h.ask(t.Context(), q)
-						must(t, err)
-						if matching(rows) < matching(all) {
+					questions := []map[string][]string{{a.Name: {first}}, {b.Name: {second}}}
+					if slices.Contains(keys, a.Name) || slices.Contains(keys, b.Name) { // of two others, the SDK heeds neither
+						questions = append(questions, map[string][]string{a.Name: {first}, b.Name: {second}},
+							map[string][]string{a.Name: {"?"}, b.Name: {second}}, map[string][]string{a.Name: {first}, b.Name: {"?"}})
+					}
+					for _, pushed := range questions {
+						if rows := ask(pushed); matching(rows) < matching(all) {
 							t.Errorf("%s with %v pushed down gives %d rows with %s = %q and %s = %q, want %d",
 								of.Name(), pushed, matching(rows), a.Name, first, b.Name, second, matching(all))
 						}

@@ -15,8 +15,10 @@ import (
 )
 
 func TestMetricsAreServedFromOneSession(t *testing.T) {
-	server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
+	t.Parallel() // it waits
+	server, environment := simulated(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
 	cmd := process(t, "amsql", "metrics", "--listen", "0", "--interval", "1s", "idle")
+	cmd.Env = append(cmd.Env, environment...)
 	notices, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -52,6 +52,17 @@ func process(t *testing.T, command string, args ...string) *exec.Cmd {
 // connect starts a simulated AM and sets the environment for it.
 func connect(t *testing.T, options simulator.Options) *simulator.Server {
 	t.Helper()
+	server, environment := simulated(t, options)
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
+	}
+	return server
+}
+
+// simulated starts a simulated AM, with an environment for processes, which tests that run in parallel cannot share.
+func simulated(t *testing.T, options simulator.Options) (server *simulator.Server, environment []string) {
+	t.Helper()
 	server, err := simulator.New(options)
 	if err != nil {
 		t.Fatal(err)
@@ -59,10 +70,7 @@ func connect(t *testing.T, options simulator.Options) *simulator.Server {
 	listening := httptest.NewServer(server)
 	t.Cleanup(listening.Close)
 	user, password := server.Admin()
-	t.Setenv("AM_URL", listening.URL+server.ContextPath())
-	t.Setenv("AM_USERNAME", user)
-	t.Setenv("AM_PASSWORD", password)
-	return server
+	return server, []string{"AM_URL=" + listening.URL + server.ContextPath(), "AM_USERNAME=" + user, "AM_PASSWORD=" + password}
 }
 
 func administrators(server *simulator.Server) (n int) {
@@ -143,6 +151,7 @@ func TestAnInterruptedSimulationIsFine(t *testing.T) {
 
 // A server that does not answer takes all the time there is for signing out, and must not take that of the others.
 func TestAServerThatHangsKeepsNoOtherFromSigningOut(t *testing.T) {
+	t.Parallel() // it waits
 	var servers []*simulator.Server
 	var config strings.Builder
 	for _, name := range []string{"east", "west"} { // west would sign out after east

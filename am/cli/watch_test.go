@@ -18,8 +18,10 @@ import (
 )
 
 func TestWatchWritesALineOfJSONForEachEvent(t *testing.T) {
-	server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
+	t.Parallel() // it waits
+	server, environment := simulated(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
 	cmd := process(t, "amsql", "watch", "--interval", "1s", "select username, realm, session_handle from am_session where realm = '/alpha'")
+	cmd.Env = append(cmd.Env, environment...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -64,8 +66,9 @@ func TestWatchWritesALineOfJSONForEachEvent(t *testing.T) {
 	if gap := next(); gap.Event != "complete" || gap.Realm != "/alpha" {
 		t.Errorf("a realm that is back is %+v", gap)
 	}
-	if _, _, status := invoke(t, terminal.Streams{}, "logout", "--username", "newcomer", "--yes"); status != statusFine {
-		t.Errorf("logout: status %d", status)
+	logout := process(t, "amsql", "logout", "--username", "newcomer", "--yes")
+	if logout.Env = append(logout.Env, environment...); logout.Run() != nil {
+		t.Errorf("logout: %v", logout.ProcessState)
 	}
 	if logout := next(); logout.Event != "logout" || logout.Session["username"] != "newcomer" {
 		t.Errorf("the logout is %+v", logout)
