@@ -36,7 +36,8 @@ func TestNoCommandAsksATokenStoreForTokens(t *testing.T) {
 	}
 	harmless := []string{
 		"1.1", "namingContexts", "numSubordinates", "coreTokenUserId", "coreTokenString01", "coreTokenString03", "coreTokenString11", "coreTokenString13",
-		"coreTokenDate01", "coreTokenDate02", "coreTokenInteger06", "coreTokenString12", "createTimestamp", "coreTokenType",
+		"coreTokenDate01", "coreTokenDate02", "coreTokenExpirationDate", "coreTokenInteger06", "coreTokenInteger07", "coreTokenString04", "coreTokenString12",
+		"createTimestamp", "coreTokenType",
 	}
 	for _, search := range searches {
 		for _, name := range search.Attributes {

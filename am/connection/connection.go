@@ -93,6 +93,7 @@ func openStore(given, full Config, timeout time.Duration, client *rest.Client, h
 		return nil, err
 	}
 	store.Now, store.Notify, store.Logger = client.Now, host.Notify, host.Logger
+	store.Part = cts.Part(host.Shard)
 	if full.TokenStorePassword != nil {
 		store.Password = given.readTokenStorePassword
 	}

@@ -158,7 +158,7 @@ func (d *directory) list(m *gldap.SearchMessage, done *gldap.SearchResponseDone,
 			found = append(found, e)
 		}
 	}
-	switch windowed := strings.Contains(m.Filter, "coreTokenExpirationDate<=") || strings.Contains(m.Filter, "coreTokenUserId=id="); {
+	switch windowed := strings.Contains(m.Filter, "coreTokenExpirationDate>=") || strings.Contains(m.Filter, "coreTokenUserId=id="); {
 	case d.unindexed && (!windowed || candidates > d.lookup && d.lookup > 0):
 		done.SetResultCode(gldap.ResultInsufficientAccessRights)
 		return

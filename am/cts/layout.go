@@ -12,6 +12,9 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
+// expiration is the attribute of all layouts that the directory has an index by order for: when AM removes the entry.
+const expiration = "coreTokenExpirationDate"
+
 // sessionsOnly leaves out what else AM keeps in the store.
 const sessionsOnly = "(coreTokenType=SESSION)"
 
@@ -39,12 +42,13 @@ type layout struct {
 	realm      string   // the attribute that holds it; "" where only the user's name does
 	always     []string // attributes without which it cannot be told whether a session has ended
 	alive      []string // attributes that hold the times of sessions that have not
+	parting    *parting
 }
 
 var (
 	user   = attribute{"coreTokenUserId", []string{rest.FieldUsername, rest.FieldUniversalID}, (*entry).setUser}
 	openAM = &layout{
-		name: "OpenAM 14 and later", realm: "coreTokenString11", alive: []string{"coreTokenDate01", "coreTokenDate02"},
+		name: "OpenAM 14 and later", realm: "coreTokenString11", alive: []string{"coreTokenDate01", "coreTokenDate02"}, parting: &bySlice,
 		attributes: []attribute{
 			user,
 			{"coreTokenString03", []string{rest.FieldHandle}, (*entry).setHandle},
@@ -56,7 +60,7 @@ var (
 		},
 	}
 	pingAM = &layout{
-		name: "AM 6.5, PingAM and later", realm: "coreTokenString11", alive: []string{"coreTokenExpirationDate"},
+		name: "AM 6.5, PingAM and later", realm: "coreTokenString11", alive: []string{expiration}, parting: &byEnding,
 		always: []string{"coreTokenString04", "coreTokenString12", "coreTokenInteger06", "coreTokenInteger07"},
 		attributes: []attribute{
 			user,
@@ -69,7 +73,7 @@ var (
 		},
 	}
 	openAM13 = &layout{
-		name: "OpenAM 13", alive: []string{"coreTokenExpirationDate"},
+		name: "OpenAM 13", alive: []string{expiration}, parting: &bySecond,
 		attributes: []attribute{
 			{"coreTokenUserId", []string{rest.FieldUsername, rest.FieldUniversalID, rest.FieldRealm}, (*entry).setUserAndRealm},
 			{"coreTokenString03", []string{rest.FieldHandle}, (*entry).setHandle},
@@ -79,19 +83,30 @@ var (
 	}
 )
 
-// tellTale are attributes that tell the layouts apart, and hold a token in none.
-var tellTale = []string{"coreTokenDate01", "coreTokenString13", "coreTokenInteger06", "coreTokenString12"}
+// tellTale are attributes that tell the layouts apart, or that every listing needs. They hold a token in none.
+var tellTale = []string{
+	"coreTokenUserId", expiration, "coreTokenString11", "coreTokenString13", "coreTokenDate01", "coreTokenDate02",
+	"coreTokenString04", "coreTokenString12", "coreTokenInteger06", "coreTokenInteger07",
+}
 
-// layoutOf tells an entry's layout by the attributes that it has.
-func layoutOf(e *ldap.Entry) *layout {
-	has := func(name string) bool { return e.GetEqualFoldAttributeValue(name) != "" }
+// layoutOf tells the layout of entries by the attributes, in lower case, that they have.
+func layoutOf(has map[string]bool) *layout {
 	switch {
-	case has("coreTokenInteger06") || has("coreTokenString12"):
+	case has["coretokeninteger06"] || has["coretokenstring12"]:
 		return pingAM
-	case has("coreTokenDate01"):
+	case has["coretokendate01"] || has["coretokenstring13"] || has["coretokenstring11"]:
 		return openAM
 	}
 	return openAM13
+}
+
+// needed are the attributes by which sessions are searched, or that tell whether one has ended.
+func (l *layout) needed() []string {
+	names := slices.Concat([]string{"coreTokenUserId", expiration}, l.alive, l.always)
+	if l.realm != "" {
+		names = append(names, l.realm)
+	}
+	return names
 }
 
 // live is the filter of sessions that have not ended, or of some more where the directory has no times to compare.

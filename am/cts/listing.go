@@ -11,15 +11,16 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// listing is one pass over the sessions that filters hold of. Where the server refuses a search because of the account's
-// limits, it goes on with less at a time: in pages, and by windows of time.
+// listing is one pass over sessions. Where the server refuses a search because of the account's limits, it goes on with less
+// at a time: in pages, and by windows of time.
 type listing struct {
 	store      *Store
 	base       string
-	filters    []string // each searched for; none means nothing
 	attributes []string
+	sample     int                     // so many entries are enough; 0: all are wanted
 	each       func(*ldap.Entry) error // of each entry once
 
+	found  int                // entries so far, some of them perhaps twice
 	seen   map[[2]uint64]bool // nil where too many have been seen to remember
 	whole  bool               // one search is under way that may find all, and has each once
 	listed [][2]uint64        // by that search
@@ -28,9 +29,11 @@ type listing struct {
 // remembered is how many entries are remembered in case that the server stops a search and another has to follow.
 const remembered = 1 << 20
 
-func (l *listing) run(ctx context.Context) error {
+// run lists the entries that one of the filters holds of.
+func (l *listing) run(ctx context.Context, filters ...string) error {
 	l.seen = map[[2]uint64]bool{}
-	for _, filter := range l.filters {
+	for _, filter := range filters {
+		l.whole = len(filters) == 1
 		if err := l.all(ctx, filter); err != nil {
 			return err
 		}
@@ -42,13 +45,12 @@ func (l *listing) run(ctx context.Context) error {
 // index every token store has. An entry moves only to a later time, when its session is used. As the oldest window comes
 // first, it may be seen twice, and is never missed.
 func (l *listing) all(ctx context.Context, filter string) error {
-	l.whole = len(l.filters) == 1
 	err := l.search(ctx, filter)
 	if !narrower[code(err)] || l.seen == nil {
 		return err
 	}
 	l.recall()
-	return l.windows(ctx, filter, beginning, end)
+	return l.windows(ctx, expiration, filter, beginning, end)
 }
 
 // narrower are the refusals after which a smaller search can succeed.
@@ -58,28 +60,37 @@ var narrower = map[uint16]bool{
 	ldap.LDAPResultTimeLimitExceeded:        true,
 }
 
-// No session ends before or after: a session that never ends has a time some decades from now.
+// No session ends before, and hardly any after: a session that never ends has a time some decades from now.
 var (
 	beginning = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
 	end       = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
 // windows searches what lies from one time to before another, in halves where that is too much.
-func (l *listing) windows(ctx context.Context, filter string, from, to time.Time) error {
-	err := l.search(ctx, and(filter, window(from, to)))
-	if half := to.Sub(from).Truncate(2*time.Second) / 2; narrower[code(err)] && half > 0 {
-		middle := from.Add(half)
-		if err := l.windows(ctx, filter, from, middle); err != nil {
-			return err
-		}
-		return l.windows(ctx, filter, middle, to)
+func (l *listing) windows(ctx context.Context, attribute, filter string, from, to time.Time) error {
+	err := l.search(ctx, and(filter, window(attribute, from, to)))
+	if !narrower[code(err)] || l.seen == nil {
+		return err
 	}
-	return err
+	l.recall()
+	half := to.Sub(from).Truncate(2*time.Second) / 2
+	if half == 0 {
+		return err
+	}
+	middle := from.Add(half)
+	if err := l.windows(ctx, attribute, filter, from, middle); err != nil {
+		return err
+	}
+	return l.windows(ctx, attribute, filter, middle, to)
 }
 
-// window includes the last millisecond: some times have a fraction.
-func window(from, to time.Time) string {
-	return "(coreTokenExpirationDate>=" + from.Format(generalized) + "Z)(coreTokenExpirationDate<=" + to.Add(-time.Second).Format(generalized) + ".999Z)"
+// window includes the last millisecond, as some times have a fraction, and the last window whatever comes after.
+func window(attribute string, from, to time.Time) string {
+	filter := "(" + attribute + ">=" + from.Format(generalized) + "Z)"
+	if !to.Before(end) {
+		return filter
+	}
+	return filter + "(" + attribute + "<=" + to.Add(-time.Second).Format(generalized) + ".999Z)"
 }
 
 // pageSize is below every limit that directories have by default: they count a page's entries.
@@ -87,7 +98,19 @@ const pageSize = 500
 
 // search is one search, in pages where a limit on its size is known.
 func (l *listing) search(ctx context.Context, filter string) error {
-	request := &ldap.SearchRequest{BaseDN: l.base, Scope: ldap.ScopeSingleLevel, Filter: filter, Attributes: l.attributes}
+	request := &ldap.SearchRequest{BaseDN: l.base, Scope: ldap.ScopeSingleLevel, Filter: filter, Attributes: l.attributes, SizeLimit: l.sample}
+	if l.sample > 0 {
+		_, err := l.store.search(ctx, request, func(e *ldap.Entry) error {
+			if l.found >= l.sample {
+				return errEnough // the server pays no regard to the limit
+			}
+			return l.once(e)
+		})
+		if l.found > 0 && (err == nil || code(err) == ldap.LDAPResultSizeLimitExceeded) {
+			return errEnough
+		}
+		return err
+	}
 	if !l.store.paged.Load() {
 		_, err := l.store.search(ctx, request, l.once)
 		if code(err) != ldap.LDAPResultSizeLimitExceeded || l.seen == nil {
@@ -120,6 +143,7 @@ var seed = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
 // once hands on an entry that has not come before.
 func (l *listing) once(e *ldap.Entry) error {
+	l.found++
 	if l.seen == nil {
 		return l.each(e)
 	}

@@ -23,7 +23,10 @@ type probe struct {
 // probeLife is how long a probe is taken as true: a join may ask thousands of times.
 const probeLife = 10 * time.Second
 
-// probe finds the sessions, and looks at one of them. It makes sure that the account may: a directory says of what is hidden
+// sampleSize is how many sessions are looked at.
+const sampleSize = 16
+
+// probe finds the sessions, and looks at some of them. It makes sure that the account may: a directory says of what is hidden
 // that it does not exist, by an empty answer.
 func (s *Store) probe(ctx context.Context) (probe, error) {
 	if err := s.probing.Acquire(ctx, 1); err != nil {
@@ -40,20 +43,26 @@ func (s *Store) probe(ctx context.Context) (probe, error) {
 			return p, err
 		}
 	}
-	look := &listing{store: s, base: p.base, filters: []string{sessionsOnly}, attributes: tellTale, each: func(e *ldap.Entry) error {
-		p.layout = layoutOf(e)
-		return errEnough
+	shown := map[string]bool{}
+	look := &listing{store: s, base: p.base, attributes: tellTale, sample: sampleSize, each: func(e *ldap.Entry) error {
+		for _, a := range e.Attributes {
+			shown[strings.ToLower(a.Name)] = shown[strings.ToLower(a.Name)] || len(a.Values) > 0
+		}
+		return nil
 	}}
-	if err := look.run(ctx); err != nil && !errors.Is(err, errEnough) {
+	switch err = look.run(ctx, sessionsOnly); {
+	case err != nil && !errors.Is(err, errEnough):
 		return p, err
-	}
-	if p.layout == nil {
+	case look.found > 0:
+		p.layout = layoutOf(shown)
+		err = s.allShown(p, shown)
+	default:
 		if p.empty, err = s.isEmpty(ctx, p.base); err == nil && !p.empty {
 			err = s.nothingShown(p.base)
 		}
-		if err != nil {
-			return p, err
-		}
+	}
+	if err != nil {
+		return p, err
 	}
 	s.probed, s.probedAt = p, time.Now()
 	return p, nil
@@ -109,6 +118,20 @@ func (s *Store) entry(ctx context.Context, dn string, attributes ...string) (fou
 func (s *Store) isEmpty(ctx context.Context, base string) (bool, error) {
 	e, err := s.entry(ctx, base, "numSubordinates")
 	return e != nil && e.GetEqualFoldAttributeValue("numSubordinates") == "0", err
+}
+
+// allShown makes sure that the account may read what a listing needs: a directory says of an attribute that is hidden that the
+// session has none, and that no filter on it holds.
+func (s *Store) allShown(p probe, shown map[string]bool) error {
+	for _, name := range p.layout.needed() {
+		if !shown[strings.ToLower(name)] {
+			return &Error{
+				Address: s.Address(), What: "cannot list sessions", Err: fmt.Errorf("%s shows %s no %s of the sessions", p.base, s.Account(), name),
+				Hint: "give the account the right to read and search it (the aci in docs/token-store.md)",
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Store) nothingShown(base string) error {

@@ -24,6 +24,7 @@ type Config struct {
 	Password func() (string, error) // asked for at each sign-in, so that a rotated password needs no restart
 	TLS      TLS
 
+	Part    Part                // of all sessions
 	Objects bool                // reads, where rows need them, the objects of sessions, which hold their tokens
 	Timeout time.Duration       // how long the server may be silent; a minute by default
 	Now     func() time.Time    // by the clock of AM, which writes the times of sessions; nil: this machine's
@@ -115,35 +116,49 @@ func (s *Store) Close() {
 	}
 }
 
-// Sessions yields every live session of the realms, or of all realms where that is nil, each once and in no promised order,
-// as AM's own list shows it. A row may be of another realm whose name the directory takes for the same. Fields are
-// rest.Field…, nil means all; the realm comes always.
+// Sessions yields every live session of the store's part, of the realms, or of all realms where that is nil, each once and in
+// no promised order, as AM's own list shows it. A row may be of another realm whose name the directory takes for the same.
+// Fields are rest.Field…, nil means all; the realm comes always.
 //
 // A session is live while both of its times are ahead: a directory keeps what has ended until AM has removed it.
 //
 // An error, such as a *Error, ends the sequence. A store that shows no session at all is an error: AM has one of its own.
 func (s *Store) Sessions(ctx context.Context, realms, fields []string) iter.Seq2[*rest.Session, error] {
-	return s.read(ctx, fields, func(l *layout) []string { return []string{l.inRealms(realms)} })
+	return s.read(ctx, fields, func(ctx context.Context, p probe, now time.Time, l *listing) error {
+		part, of := s.config.Part, p.layout.inRealms(realms)
+		if attribute := p.layout.parting.sliced; attribute != "" && !part.whole() {
+			sliced := slicing{listing: l, part: part, attribute: attribute, filter: and(sessionsOnly, of)}
+			return sliced.run(ctx, now)
+		}
+		return l.run(ctx, and(sessionsOnly, p.layout.live(now), part.filter(p.layout), of))
+	})
 }
 
 // SessionsOf yields the live sessions of users, in whichever realm. A row may be of another user: the directory is asked for
 // as much of each name as its filter says without doubt.
 func (s *Store) SessionsOf(ctx context.Context, usernames, fields []string) iter.Seq2[*rest.Session, error] {
-	return s.read(ctx, fields, func(*layout) []string { return ofUsers(usernames) })
+	return s.read(ctx, fields, func(ctx context.Context, p probe, now time.Time, l *listing) error {
+		var filters []string
+		for _, of := range ofUsers(usernames) {
+			filters = append(filters, and(sessionsOnly, p.layout.live(now), of))
+		}
+		return l.run(ctx, filters...)
+	})
 }
 
-// read yields the live sessions that one of the conditions holds of.
-func (s *Store) read(ctx context.Context, fields []string, conditions func(*layout) []string) iter.Seq2[*rest.Session, error] {
+// read yields the live sessions of the store's part that a listing finds.
+func (s *Store) read(ctx context.Context, fields []string, list func(context.Context, probe, time.Time, *listing) error) iter.Seq2[*rest.Session, error] {
 	return func(yield func(*rest.Session, error) bool) {
 		p, err := s.probe(ctx)
 		if err != nil || p.empty {
 			yieldError(yield, err)
 			return
 		}
-		now, d, more := s.config.Now(), p.layout.decoder(fields, s.config.Objects), true
+		now, part, more := s.config.Now(), s.config.Part, true
+		d := p.layout.decoder(part.fields(p.layout, fields), s.config.Objects)
 		l := &listing{store: s, base: p.base, attributes: d.attributes(), each: func(from *ldap.Entry) error {
 			e, err := d.session(from)
-			if err != nil || e.ended(now) {
+			if err != nil || e.ended(now) || !part.has(p.layout, e) {
 				return err
 			}
 			if more = yield(&e.Session, nil); !more {
@@ -151,10 +166,7 @@ func (s *Store) read(ctx context.Context, fields []string, conditions func(*layo
 			}
 			return nil
 		}}
-		for _, condition := range conditions(p.layout) {
-			l.filters = append(l.filters, and(sessionsOnly, p.layout.live(now), condition))
-		}
-		if err := l.run(ctx); err != nil && more {
+		if err := list(ctx, p, now, l); err != nil && more {
 			yield(nil, err)
 		}
 		if d.unreadable > 0 {

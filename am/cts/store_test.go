@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -497,6 +498,76 @@ func TestTheContainerIsFoundBelowWhateverSuffixTheServerHas(t *testing.T) {
 	} {
 		if got := below(suffix); got != want {
 			t.Errorf("%s: %s, want %s", suffix, got, want)
+		}
+	}
+}
+
+// Whatever the last digits of a time are, one part asks for them.
+func TestEveryEndingIsInOnePart(t *testing.T) {
+	term := regexp.MustCompile(`\*(\d+)\)`)
+	for _, count := range []int{2, 3, 7, 10, 64, 999, 1000, 1001} {
+		parts := make([]int, 1000) // that ask for a number
+		for i := range count {
+			filter := byEnding.filter(Part{Index: i, Count: count})
+			if len(filter) > 1000 {
+				t.Errorf("%d parts: a filter of %d bytes", count, len(filter))
+			}
+			terms := term.FindAllStringSubmatch(filter, -1)
+			for ms := range parts {
+				number := fmt.Sprintf("%03d", ms)
+				named := slices.ContainsFunc(terms, func(digits []string) bool { return strings.HasSuffix(number, digits[1]) })
+				asked := named != (i == 0) // the first asks for what no other has
+				if asked {
+					parts[ms]++
+				}
+				if e := (&entry{created: time.UnixMilli(1_795_850_034_000 + int64(ms))}); (byEnding.of(e, count) == i) != asked {
+					t.Fatalf("%d parts: %03d is in part %d, and part %d asks for it: %t", count, ms, byEnding.of(e, count), i, asked)
+				}
+			}
+		}
+		for ms, n := range parts {
+			if n != 1 {
+				t.Errorf("%d parts: %d of them ask for %03d", count, n, ms)
+			}
+		}
+	}
+}
+
+func TestASessionWithoutTheTimeThatPartsGoByIsInTheFirst(t *testing.T) {
+	for name, l := range map[string]*layout{"OpenAM": openAM, "PingAM": pingAM, "OpenAM 13": openAM13} {
+		for _, count := range []int{2, 3, 10} {
+			if part := l.parting.of(&entry{}, count); part != 0 {
+				t.Errorf("%s: it is in part %d of %d", name, part, count)
+			}
+		}
+	}
+	beyond := &entry{Session: rest.Session{MaxSessionExpiration: end.AddDate(90, 0, 0)}}
+	last := &entry{Session: rest.Session{MaxSessionExpiration: end.Add(-time.Second)}}
+	if a, b := bySlice.of(beyond, 7), bySlice.of(last, 7); a != b {
+		t.Errorf("a session that ends after %s is in part %d, and the last slice in part %d", end, a, b)
+	}
+}
+
+// A directory shows of an attribute that an account may not read no value, and says that no filter on it holds.
+func TestAnAttributeThatIsHiddenIsAnErrorAndNoShorterList(t *testing.T) {
+	for name, write := range map[string]func(int, string, string, time.Time) map[string][]string{openAM.name: login, pingAM.name: ping} {
+		for attribute := range write(1, "", "/", now) {
+			d := startDirectory(t, nil)
+			for i := range 3 {
+				e := write(i, "bjensen", "/alpha", now)
+				delete(e, attribute)
+				d.entries = append(d.entries, e)
+			}
+			if attribute == "coretokenid" {
+				continue // it is in the entry's name
+			}
+			rows, err := collect(d.store(t).Sessions(t.Context(), []string{"/alpha"}, nil))
+			if len(rows) != 3 && err == nil {
+				t.Errorf("%s without %s: %d rows and no error", name, attribute, len(rows))
+			}
+			if needed := slices.ContainsFunc(tellTale, func(n string) bool { return strings.EqualFold(n, attribute) }); needed && err == nil && attribute != "coretokenstring13" {
+				t.Errorf("%s without %s: no error", name, attribute)
+			}
 		}
 	}
 }

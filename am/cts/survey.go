@@ -41,11 +41,11 @@ func (s *Store) Survey(ctx context.Context) (found Survey, err error) {
 		found.Layout = p.layout.name
 	}
 	before, start := s.Searches(), time.Now()
-	l := &listing{store: s, base: p.base, filters: []string{sessionsOnly}, attributes: []string{"1.1"}, each: func(*ldap.Entry) error {
+	l := &listing{store: s, base: p.base, attributes: []string{"1.1"}, each: func(*ldap.Entry) error {
 		found.Sessions++
 		return nil
 	}}
-	err = l.run(ctx)
+	err = l.run(ctx, sessionsOnly)
 	found.Searches, found.Elapsed = int(s.Searches()-before), time.Since(start)
 	return found, err
 }

@@ -513,29 +513,39 @@ func runModelCase(t *testing.T, seed uint64) {
 	}
 }
 
-func runStoreCase(t *testing.T, seed uint64) {
-	p := newPopulation(t, seed)
-	web := httptest.NewServer(store{server: p.server, secret: p.secret, stops: p.stops})
-	defer web.Close()
-	directory, err := p.server.NewTokenStore()
+// openStored opens a connection to a simulated AM with its token store, which an account reads.
+func openStored(t *testing.T, server *simulator.Server, address, account string, host connection.Host) *connection.Connection {
+	t.Helper()
+	directory, err := server.NewTokenStore()
 	must(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	go func() { _ = directory.Serve(l) }()
-	defer func() { must(t, directory.Close()) }()
-	user, password := p.server.Admin()
-	reader, secret := directory.Account([]string{"amsql-reader", "ordinary"}[seed%2])
+	user, password := server.Admin()
+	reader, secret := directory.Account(account)
 	certificate := sha256.Sum256(directory.Certificate())
 	fingerprint := hex.EncodeToString(certificate[:])
-	var notices []string
-	address, policy, ldap := web.URL+p.server.ContextPath(), string(inventory.Strict), "ldaps://"+l.Addr().String()
+	policy, ldap := string(inventory.Strict), "ldaps://"+l.Addr().String()
+	address += server.ContextPath()
 	conn, err := connection.Open("am", connection.Config{
 		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy,
 		TokenStoreURL: &ldap, TokenStoreBindDN: &reader, TokenStorePassword: &secret, TokenStoreFingerprint: &fingerprint,
-	}, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
+	}, host)
 	must(t, err)
-	defer func() { must(t, conn.Close(context.Background())) }()
+	t.Cleanup(func() {
+		_ = conn.Close(context.Background()) // AM may have gone before
+		must(t, directory.Close())
+	})
+	return conn
+}
 
+func runStoreCase(t *testing.T, seed uint64) {
+	p := newPopulation(t, seed)
+	web := httptest.NewServer(store{server: p.server, secret: p.secret, stops: p.stops})
+	defer web.Close()
+	var notices []string
+	host := connection.Host{Notify: func(notice string) { notices = append(notices, notice) }}
+	conn := openStored(t, p.server, web.URL, []string{"amsql-reader", "ordinary"}[seed%2], host)
 	must(t, conn.Client().SignIn(t.Context())) // a session that is there from the first statement
 	source := am.Tables(conn)[0]
 	for range 6 {

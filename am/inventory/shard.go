@@ -9,7 +9,7 @@ import (
 )
 
 // A Shard is one of several parts of all users and their sessions, which share the work: which one a user is in depends on
-// realm and name alone. The zero value is all of them.
+// realm and name alone. (A token store shares its sessions in its own way: see cts.Part.) The zero value is all of them.
 type Shard struct {
 	Index int // from 0
 	Count int

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
@@ -120,6 +121,45 @@ func TestShardsTogetherAreTheWhole(t *testing.T) {
 				t.Errorf("seed %d: realm %s is %s by %d identities in %d shards, and %s by %d in one scan", seed, path, worst[path], identities[path], n, r.Completeness, r.Identities)
 			}
 		}
+	}
+}
+
+// With a token store, shards are parts of the store; each has the evidence that its own is complete.
+func TestShardsOfATokenStoreAreTheWhole(t *testing.T) {
+	server, err := simulator.New(simulator.Options{Realms: 2, Users: 40, Sessions: 300, ListCap: 20, Seed: 1})
+	must(t, err)
+	web := httptest.NewServer(server)
+	defer web.Close()
+	want, got := map[string]int{}, map[string]int{}
+	for _, s := range server.Sessions() {
+		want[s.Handle] = 1
+	}
+	for i := range 3 {
+		conn := openStored(t, server, web.URL, "amsql-reader", connection.Host{Shard: inventory.Shard{Index: i, Count: 3}})
+		var evidence []*inventory.RealmScan
+		rows := 0
+		for s, err := range conn.Inventory().Sessions(t.Context(), inventory.Query{Evidence: &evidence}) {
+			must(t, err)
+			got[s.Handle]++
+			rows++
+		}
+		for _, r := range evidence {
+			if r.Completeness != inventory.Complete || r.Source != inventory.FromStore {
+				t.Errorf("shard %d: realm %s is %s by %s", i, r.Realm, r.Completeness, r.Source)
+			}
+			rows -= int(r.Rows)
+		}
+		if rows != 0 || len(evidence) == 0 {
+			t.Errorf("shard %d: the evidence of %d realms is %d sessions short", i, len(evidence), rows)
+		}
+	}
+	for handle := range got {
+		if want[handle] == 0 {
+			delete(got, handle) // an administrator's, who has asked
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("three shards have %d sessions, the store %d", len(got), len(want))
 	}
 }
 

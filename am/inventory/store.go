@@ -14,7 +14,8 @@ import (
 )
 
 // TokenStore is the directory in which AM keeps its sessions. It lists those of all realms in one pass, and nothing cuts the
-// answer: what it cannot give completely is an error.
+// answer: what it cannot give completely is an error. An inventory in shards has a store that gives its shard's sessions alone,
+// which it does not tell by their users.
 type TokenStore interface {
 	// Sessions are the live sessions of the realms, or of all where that is nil. Some of other realms may be among them.
 	Sessions(ctx context.Context, realms, fields []string) iter.Seq2[*rest.Session, error]
@@ -149,7 +150,7 @@ func (p *storeScan) add(t target) *realmScan {
 // sessions are what the store has of it, and some more.
 func (p *storeScan) sessions(ctx context.Context) iter.Seq2[*rest.Session, error] {
 	fields := p.query.Fields
-	if fields != nil && (p.names != nil || p.inventory.options.Shard.Shards() > 1) {
+	if fields != nil && p.names != nil {
 		fields = append(slices.Clone(fields), rest.FieldUsername)
 	}
 	if p.names != nil {
@@ -177,7 +178,7 @@ func (p *storeScan) take(session *rest.Session) bool {
 		}
 		p.byStored[session.Realm] = r
 	}
-	if r == nil || !r.has(session.Username) {
+	if r == nil {
 		return false
 	}
 	if p.names != nil {

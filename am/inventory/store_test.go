@@ -160,23 +160,6 @@ func TestSessionsOfARealmThatIsGoneAreListed(t *testing.T) {
 	}
 }
 
-func TestShardsOfATokenStoreAreTheWhole(t *testing.T) {
-	together := map[string]int{}
-	for i := range 3 {
-		_, _, inv, _ := stored(t, inventory.Options{Shard: inventory.Shard{Index: i, Count: 3}})
-		for row, n := range listed(t, inv, inventory.Query{Fields: []string{rest.FieldUsername}}) {
-			if together[row] > 0 {
-				t.Errorf("%s is in two shards", row)
-			}
-			together[row] += n
-		}
-	}
-	_, _, inv, _ := stored(t, inventory.Options{})
-	if d := cmp.Diff(listed(t, inv, inventory.Query{}), together); d != "" {
-		t.Error(d)
-	}
-}
-
 func TestATokenStoreThatFailsIsAnErrorAfterWhatItGave(t *testing.T) {
 	_, store, inv, _ := stored(t, inventory.Options{OnTruncation: inventory.Warn, OnRealmError: inventory.Warn})
 	store.fails = errors.New("the store broke")

@@ -1,0 +1,185 @@
+package cts_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/cts"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deployment is a simulated AM with its token store, and a clock that the test moves.
+type deployment struct {
+	*simulator.Server
+	directory *simulator.TokenStore
+	address   string
+	now       time.Time
+}
+
+func deploy(t *testing.T, o simulator.Options) *deployment {
+	t.Helper()
+	d := &deployment{now: time.Date(2026, 11, 22, 3, 16, 30, 250e6, time.UTC)}
+	o.Clock = func() time.Time { return d.now }
+	var err error
+	d.Server, err = simulator.New(o)
+	must(t, err)
+	d.directory, err = d.NewTokenStore()
+	must(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	d.address = "ldaps://" + l.Addr().String()
+	go func() { _ = d.directory.Serve(l) }()
+	t.Cleanup(func() { must(t, d.directory.Close()) })
+	return d
+}
+
+// part lists a part of the sessions, by their handles.
+func (d *deployment) part(t *testing.T, account string, part cts.Part, fields []string) (handles []string) {
+	t.Helper()
+	reader, password := d.directory.Account(account)
+	fingerprint := sha256.Sum256(d.directory.Certificate())
+	store, err := cts.New(cts.Config{
+		URLs: []string{d.address}, BindDN: reader, Password: func() (string, error) { return password, nil },
+		TLS: cts.TLS{Fingerprint: hex.EncodeToString(fingerprint[:])}, Now: func() time.Time { return d.now }, Part: part,
+	})
+	must(t, err)
+	defer store.Close()
+	for s, err := range store.Sessions(t.Context(), nil, fields) {
+		must(t, err)
+		handles = append(handles, s.Handle)
+	}
+	return handles
+}
+
+// layouts are simulated AMs whose token stores differ.
+var layouts = map[string]simulator.Options{
+	"OpenAM":    {},
+	"PingAM":    {Profile: "pingam-8.1"},
+	"OpenAM 13": {Deployments: []string{"token-store-openam-13"}},
+}
+
+// Between one part and the next, time passes, sessions are used, end and begin. What lives all the while is in one part.
+func TestPartsAreDisjointAndComplete(t *testing.T) {
+	for name, o := range layouts {
+		t.Run(name, func(t *testing.T) {
+			lived := 0
+			for seed := range uint64(8) {
+				rng := rand.New(rand.NewPCG(seed, 1))
+				o.Realms, o.Users, o.Sessions, o.Seed = 2, 30, 50+rng.IntN(250), seed
+				d := deploy(t, o)
+				count, account := []int{2, 3, 7, 10}[seed%4], []string{"amsql-reader", "ordinary"}[seed/4]
+				web := httptest.NewServer(d)
+				user, password := d.Admin()
+				am, err := rest.New(rest.Config{BaseURL: web.URL + d.ContextPath(), CookieName: d.CookieName(), Credentials: rest.Password{Username: user, Password: password}})
+				must(t, err)
+				before, times := d.Sessions(), map[string]int{}
+				for _, i := range rng.Perm(count) {
+					fields := [][]string{nil, {rest.FieldHandle}}[rng.IntN(2)]
+					for _, handle := range d.part(t, account, cts.Part{Index: i, Count: count}, fields) {
+						times[handle]++
+					}
+					d.now = d.now.Add(time.Duration(rng.IntN(int(time.Hour) / count)))
+					for _, s := range before {
+						if rng.IntN(count) < 3 {
+							_, _ = am.Refresh(t.Context(), s.Token) // it may have ended
+						}
+					}
+					_, err := d.Login("/", "demo")
+					must(t, err)
+				}
+				web.Close()
+				after := d.Sessions()
+				for _, s := range before {
+					lives := slices.ContainsFunc(after, func(a simulator.Session) bool { return a.Handle == s.Handle })
+					if lives {
+						lived++
+					}
+					if n := times[s.Handle]; lives && n != 1 {
+						t.Errorf("seed %d, %d parts, by %s: a session of %s that began %s is in %d parts", seed, count, account, s.Username, s.Created, n)
+					}
+				}
+				for handle, n := range times {
+					if n > 1 {
+						t.Errorf("seed %d, %d parts, by %s: %s comes %d times", seed, count, account, handle, n)
+					}
+				}
+			}
+			if lived < 200 {
+				t.Errorf("%d sessions have lived all the while", lived)
+			}
+		})
+	}
+}
+
+// The entries that ten parts are sent are those that one reader is sent, and few searches are needed for that.
+func TestAPartAsksForItsOwnSessions(t *testing.T) {
+	const sessions, parts = 4_000, 10
+	for name, most := range map[string]int{"OpenAM": 80, "PingAM": 5, "OpenAM 13": 5} {
+		o := layouts[name]
+		o.Realms, o.Users, o.Sessions, o.Seed = 2, 500, sessions, 1
+		d := deploy(t, o)
+		want, sum, listed := len(d.Sessions()), 0, 0
+		for i := range parts {
+			d.directory.ResetSearches()
+			listed += len(d.part(t, "amsql-reader", cts.Part{Index: i, Count: parts}, nil))
+			searches, entries := d.directory.Searches(), 0
+			for _, s := range searches {
+				entries += s.Entries
+			}
+			t.Logf("%s: part %d is sent %d entries by %d searches", name, i, entries, len(searches))
+			if len(searches) > most {
+				t.Errorf("%s: part %d sends %d searches", name, i, len(searches))
+			}
+			if share := float64(entries) / float64(want); name != "OpenAM 13" && (share < 0.08 || share > 0.12) {
+				t.Errorf("%s: part %d is sent %d of %d entries", name, i, entries, want)
+			}
+			sum += entries
+		}
+		if extra := sum - want; listed != want || name != "OpenAM 13" && (extra < 0 || extra > parts*40) {
+			t.Errorf("%s: %d parts are sent %d entries of %d sessions, and list %d", name, parts, sum, want, listed)
+		}
+	}
+}
+
+var windows = regexp.MustCompile(`coreTokenDate01>=(\d+)Z`)
+
+// A part's searches name slices of time that no other part's do.
+func TestNoTwoPartsAskForTheSameTime(t *testing.T) {
+	d := deploy(t, simulator.Options{Realms: 1, Users: 20, Sessions: 400, Seed: 5})
+	asked := map[string]string{}
+	for i := range 3 {
+		d.directory.ResetSearches()
+		part := fmt.Sprint("part ", i)
+		d.part(t, "amsql-reader", cts.Part{Index: i, Count: 3}, nil)
+		for _, s := range d.directory.Searches() {
+			if len(s.Attributes) < 5 {
+				continue // it looks whether there is anything
+			}
+			for _, from := range windows.FindAllStringSubmatch(s.Filter, -1) {
+				if other := asked[from[1]]; other != "" {
+					t.Errorf("%s and %s ask for %s", other, part, from[1])
+				}
+				asked[from[1]] = part
+			}
+		}
+	}
+	if len(asked) < 300 {
+		t.Errorf("%d slices are asked for", len(asked))
+	}
+}
