@@ -1,3 +1,5 @@
+//go:build !demo
+
 // The binary is the Steampipe plugin where a plugin host starts it, and the amsql command line otherwise.
 package main
 

@@ -93,3 +93,23 @@ func TestPackagesImportOnlyWhatTheHouseAllows(t *testing.T) {
 		}
 	}
 }
+
+// A first make demo compiles for minutes where it compiles these.
+func TestTheDemoIsBuiltWithoutThePluginSDKAndTheClouds(t *testing.T) {
+	out, err := exec.Command("go", "list", "-tags", "demo", "-deps", "..").Output()
+	must(t, err)
+	for _, left := range []string{
+		"github.com/turbot/", "google.golang.org/grpc", "google.golang.org/api/", "github.com/minio/", "github.com/Azure/azure-sdk-for-go/",
+	} {
+		if strings.Contains(string(out), left) {
+			t.Errorf("the demo is built with %s", left)
+		}
+	}
+	if !strings.Contains(string(out), module+"/am/engine\n") {
+		t.Errorf("the demo is built without the engine: %s", out)
+	}
+	build := exec.Command("go", "build", "-tags", "demo", "-o", os.DevNull, "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}

@@ -42,13 +42,6 @@ type object struct {
 	written time.Time
 }
 
-// buckets open what a target names, by its scheme. The credentials are where the cloud's own tools look for them.
-var buckets = map[string]func(ctx context.Context, name string) (*bucket, error){
-	"s3":     openS3,
-	"gs":     openGCS,
-	"azblob": openAzure,
-}
-
 // bucketStore is a history in a bucket: the dataset that a parquetStore has in a folder. As a bucket renames nothing, a
 // snapshot is there as long as its file of the relation snapshot is: that comes last and goes first, and who reads the
 // dataset takes only the rows of snapshots that have it.
