@@ -154,6 +154,7 @@ type ReportOptions struct {
 	Names          []string
 	All            bool
 	Format         string
+	Paper          string // of a PDF
 	Out            string // a file instead of standard output
 	Args           []string
 	Reports        string // a folder
@@ -175,6 +176,7 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 			"unless the connection has on_truncation = \"warn\": then the reports say what can be missing.",
 		Example: examples(
 			"a page to print, of all reports", "amsql report run --all --format html --out sessions.html",
+			"the same as a PDF, printed by Chromium", "amsql report run --all --title \"ACME Bank\" --out sessions.pdf",
 			"one report with other limits", "amsql report run idle --arg idle_minutes=30",
 			"what has changed since an earlier run", "amsql report run --all --format json --out today.json --compare yesterday.json",
 			"in a pipeline: exit status 3 where there are findings", "amsql report run over-quota disabled-users --fail-on-findings",
@@ -191,6 +193,7 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 	flags.BoolVar(&o.All, "all", false, "run all reports")
 	flags.StringVar(&o.Severity, "severity", "", "run only the reports of this `severity` and graver ones: "+strings.Join(report.Severities, "|"))
 	flags.StringVar(&o.Format, "format", "", "write the answers in this `format`: "+strings.Join(render.ReportFormats, "|")+" (default by the ending of --out, else markdown)")
+	flags.StringVar(&o.Paper, "paper", render.Papers[0], "print a PDF on this `paper`: "+strings.Join(render.Papers, "|"))
 	flags.StringVar(&o.Out, "out", "", "write to a `file`, which is there whole or not at all")
 	flags.StringVar(&o.Title, "title", "", "put this `text` at the top, such as \"ACME Bank: sessions, fourth quarter\"")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give a parameter of the reports its value, as `name=value`; repeatable")
@@ -235,7 +238,7 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 			return err
 		}
 	}
-	if err := o.write(run, streams); err != nil {
+	if err := o.write(ctx, run, streams); err != nil {
 		return err
 	}
 	for _, notice := range notices {
@@ -342,7 +345,26 @@ func (o *ReportOptions) format(cmd *cobra.Command) error {
 		return misuse(cmd, "the ending of --out %s means no format: give --format", o.Out)
 	}
 	o.Format = cmp.Or(o.Format, meant, "markdown")
+	if err := o.printable(cmd); err != nil {
+		return err
+	}
 	return checkOut(o.Out)
+}
+
+// printable finds before the scan that there can be no PDF.
+func (o *ReportOptions) printable(cmd *cobra.Command) error {
+	switch {
+	case !slices.Contains(render.Papers, o.Paper):
+		return mustBeOneOf(cmd, "paper", o.Paper, render.Papers)
+	case o.Format != "pdf" && cmd.Flags().Changed("paper"):
+		return misuse(cmd, "--paper is that of a PDF, and the format is %s", o.Format)
+	case o.Format != "pdf":
+		return nil
+	}
+	if _, err := render.Browser(); err != nil {
+		return workspace.Usage("%v", err)
+	}
+	return nil
 }
 
 // workspace opens the one connection, or the aggregator, that the reports ask.
@@ -373,9 +395,9 @@ func misusedParameter(err error) error {
 }
 
 // write writes the run to standard output or a file. Only its owner can read the file: it tells who is logged in.
-func (o *ReportOptions) write(run *report.Run, streams terminal.Streams) error {
+func (o *ReportOptions) write(ctx context.Context, run *report.Run, streams terminal.Streams) error {
 	var b bytes.Buffer
-	if err := render.WriteReport(&b, run, o.Format); err != nil {
+	if err := render.WriteReport(ctx, &b, run, o.Format, o.Paper); err != nil {
 		return err
 	}
 	if o.Out == "" {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/report"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 var reportsList = regexp.MustCompile(`(?s)(<!-- reports: .*? -->\n).*?(\n## )`)
@@ -113,4 +115,15 @@ func rowsOf(t *testing.T, out []byte) []byte {
 	var of struct{ Rows json.RawMessage }
 	must(t, json.Unmarshal(out, &of))
 	return of.Rows
+}
+
+func TestAPDFNeedsABrowser(t *testing.T) {
+	if _, err := os.Stat("/Applications"); err == nil {
+		t.Skip("the browsers of macOS need no PATH")
+	}
+	t.Setenv("PATH", t.TempDir())
+	_, stderr, status := invoke(t, terminal.Streams{}, "report", "run", "--all", "--out", "page.pdf")
+	if status != statusMisused || !strings.Contains(stderr, "printed by Chromium, Chrome or Edge, and none of them is on the PATH") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
 }

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -17,7 +18,7 @@ import (
 )
 
 // ReportFormats are the names of the formats of reports.
-var ReportFormats = []string{"html", "markdown", "csv", "json"}
+var ReportFormats = []string{"html", "pdf", "markdown", "csv", "json"}
 
 var reportWriters = map[string]func(*bytes.Buffer, *report.Run) error{
 	"html": writeReportHTML, "markdown": writeReportMarkdown, "csv": writeReportCSV, "json": writeReportJSON,
@@ -38,9 +39,14 @@ func ReportFormat(path string) string {
 	return extension
 }
 
-// WriteReport writes a run in the format of that name.
-func WriteReport(b *bytes.Buffer, run *report.Run, format string) error {
-	return reportWriters[format](b, run)
+// WriteReport writes a run in the format of that name, a PDF for that paper.
+func WriteReport(ctx context.Context, b *bytes.Buffer, run *report.Run, format, paper string) error {
+	if format != "pdf" {
+		return reportWriters[format](b, run)
+	}
+	pdf, err := reportPDF(ctx, run, paper)
+	b.Write(pdf)
+	return err
 }
 
 func writeReportJSON(b *bytes.Buffer, run *report.Run) error {

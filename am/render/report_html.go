@@ -38,10 +38,17 @@ type reportPage struct {
 	JS     template.JS
 }
 
-// writeReportHTML writes one page that needs nothing else: no style, script or picture from anywhere.
-func writeReportHTML(out *bytes.Buffer, run *report.Run) error {
-	p := reportPage{Run: run, CSS: template.CSS(pageCSS), JS: template.JS(pageJS)} //nolint:gosec // both are ours
-	p.Policy = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(pageCSS), hash(pageJS))
+func writeReportHTML(out *bytes.Buffer, run *report.Run) error { return writePage(out, run, "") }
+
+// writePage writes one page that needs nothing else: no style, script or picture from anywhere. Printed, it is on the paper, or
+// on that of whoever prints it where it is "".
+func writePage(out *bytes.Buffer, run *report.Run, paper string) error {
+	css := pageCSS
+	if paper != "" {
+		css += "@page { size: " + paper + " landscape }\n"
+	}
+	p := reportPage{Run: run, CSS: template.CSS(css), JS: template.JS(pageJS)} //nolint:gosec // both are ours
+	p.Policy = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(css), hash(pageJS))
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"text": shown, "stamp": stamp, "join": func(items []string) string { return strings.Join(items, ", ") }, "count": count, "upper": strings.ToUpper,
 		"short": shortControls,

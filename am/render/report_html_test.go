@@ -48,7 +48,7 @@ func idlers(users int) *report.Run {
 func written(t *testing.T, run *report.Run) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := WriteReport(&b, run, "html"); err != nil {
+	if err := WriteReport(t.Context(), &b, run, "html", ""); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "page.html")
