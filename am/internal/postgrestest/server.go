@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,12 +44,11 @@ func Start(t testing.TB) (url string) {
 		t.Fatal(err)
 	}
 	log := &bytes.Buffer{}
-	config, err := configuration(dir)
-	if err != nil {
-		t.Fatal(err)
+	server, url, err := start(dir, log)
+	for tries := 1; err != nil && tries < 5 && strings.Contains(log.String(), portTaken); tries++ {
+		log.Reset()
+		server, url, err = start(dir, log)
 	}
-	server := embeddedpostgres.NewDatabase(config.Logger(log))
-	err = within(downloadLimit+startLimit, func() error { return unprivileged(server.Start) })
 	fetched := copyArchive(dir, cache)
 	if err != nil {
 		giveUp(t, dir, fmt.Errorf("start PostgreSQL %s: %w\n%s", version, err, log))
@@ -60,7 +61,19 @@ func Start(t testing.TB) (url string) {
 	if fetched != nil {
 		t.Fatal(fetched)
 	}
-	return config.GetConnectionURL()
+	return url
+}
+
+// portTaken is what PostgreSQL logs where another process has taken the port since it was found to be free.
+const portTaken = "Address already in use"
+
+func start(dir string, log io.Writer) (server *embeddedpostgres.EmbeddedPostgres, url string, err error) {
+	config, err := configuration(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	server = embeddedpostgres.NewDatabase(config.Logger(log))
+	return server, config.GetConnectionURL(), within(downloadLimit+startLimit, func() error { return unprivileged(server.Start) })
 }
 
 // Connect starts a server and connects to it.
