@@ -209,6 +209,16 @@ func powerpipe(t *testing.T, conn *pgx.Conn, planted map[string]string) {
 	if len(blocks["mod"]) != 1 || len(blocks["dashboard"]) != 3 || len(blocks["benchmark"]) != 1 {
 		t.Errorf("the mod has %d mods, %d dashboards and %d benchmarks", len(blocks["mod"]), len(blocks["dashboard"]), len(blocks["benchmark"]))
 	}
+	database := blocks["variable"]["database"].Block
+	for attribute, want := range map[*hclsyntax.Attribute]string{
+		blocks["mod"]["am"].Body.Attributes["database"]: "var.database",
+		database.Body.Attributes["type"]:                "connection.postgres",
+		database.Body.Attributes["default"]:             "connection.postgres.default",
+	} {
+		if got := traversal(attribute.Expr); got != want {
+			t.Errorf("the database is %s, want %s", got, want)
+		}
+	}
 	alpha := askPostgres(t, conn, "select base_url, username from amsql.am_session where username = 'hoarder'")[0]
 	server, user, _ := strings.Cut(alpha, " | ")
 	values := map[string]string{"server": server, "user": user, "realm": "/alpha"}
@@ -221,6 +231,20 @@ func powerpipe(t *testing.T, conn *pgx.Conn, planted map[string]string) {
 		checkControl(t, conn, c, planted[name])
 	}
 	references(t, blocks)
+}
+
+// traversal is what an expression names.
+func traversal(e hclsyntax.Expression) string {
+	var names []string
+	for _, step := range e.(*hclsyntax.ScopeTraversalExpr).Traversal {
+		switch step := step.(type) {
+		case hcl.TraverseRoot:
+			names = append(names, step.Name)
+		case hcl.TraverseAttr:
+			names = append(names, step.Name)
+		}
+	}
+	return strings.Join(names, ".")
 }
 
 // valuesOf are the attributes that refer to nothing.
@@ -319,6 +343,7 @@ func grafana(t *testing.T, conn *pgx.Conn) {
 	if len(files) != 3 {
 		t.Fatalf("dashboards %q", files)
 	}
+	panels := map[string]map[int]bool{}
 	for _, path := range files {
 		text := []byte(readFile(t, path))
 		var typed dashboard.Dashboard                                                //nolint:staticcheck // deprecated for a model that only the newest Grafana reads
@@ -331,7 +356,12 @@ func grafana(t *testing.T, conn *pgx.Conn) {
 		var d grafanaDashboard
 		must(t, json.Unmarshal(text, &d))
 		t.Run(d.UID, func(t *testing.T) { d.check(t, conn) })
+		panels[d.UID] = map[int]bool{}
+		for _, p := range d.Panels {
+			panels[d.UID][p.ID] = true
+		}
 	}
+	t.Run("alerts", func(t *testing.T) { alerts(t, conn, panels) })
 }
 
 type grafanaDashboard struct {
@@ -350,7 +380,16 @@ type grafanaDashboard struct {
 		GridPos     struct{ X, Y, W, H int }
 		Links       []struct{ URL string }
 		Datasource  grafanaSource
-		Targets     []struct {
+		FieldConfig struct {
+			Overrides []struct {
+				Matcher    struct{ ID, Options string }
+				Properties []struct {
+					ID    string
+					Value []struct{ Title, URL string }
+				}
+			}
+		}
+		Targets []struct {
 			Datasource grafanaSource
 			RawSQL     string `json:"rawSql"`
 			Format     string
@@ -394,11 +433,11 @@ func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
 		}
 		ids[p.ID] = true
 		for _, link := range p.Links {
-			if !regexp.MustCompile(`^/d/amsql-(capacity|security)\?\$\{__url_time_range\}&\$\{datasource:queryparam\}&`).MatchString(link.URL) {
+			if !drillDown.MatchString(link.URL) {
 				t.Errorf("panel %s leads to %s", p.Title, link.URL)
 			}
 		}
-		if d.UID == "amsql-overview" && p.Type == "stat" && len(p.Links) != 1 {
+		if d.UID != "amsql-capacity" && p.Type == "stat" && len(p.Links) != 1 {
 			t.Errorf("panel %s leads nowhere", p.Title)
 		}
 		for x := range p.GridPos.W {
@@ -415,6 +454,22 @@ func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
 			if _, isTime := rows[0]["time"].(time.Time); target.Datasource != source || (p.Type == "timeseries") != isTime || isTime != (target.Format == "time_series") {
 				t.Errorf("panel %s: a %s in format %s of %v", p.Title, p.Type, target.Format, rows[0])
 			}
+			for _, o := range p.FieldConfig.Overrides {
+				columns := []string{o.Matcher.Options}
+				for _, link := range o.Properties[0].Value {
+					if !drillDown.MatchString(link.URL) || link.Title == "" {
+						t.Errorf("panel %s: %s leads to %s", p.Title, o.Matcher.Options, link.URL)
+					}
+					for _, field := range dataField.FindAllStringSubmatch(link.URL, -1) {
+						columns = append(columns, field[1])
+					}
+				}
+				for _, column := range columns {
+					if _, there := rows[0][column]; !there {
+						t.Errorf("panel %s: there is no column %s for a link", p.Title, column)
+					}
+				}
+			}
 			// Servers have times of their own: a series of several would rise and fall with whose turn it is.
 			if metric, _ := rows[0]["metric"].(string); p.Type == "timeseries" && !strings.HasPrefix(metric, "http") {
 				t.Errorf("panel %s: the series %q is not of one server", p.Title, metric)
@@ -425,6 +480,8 @@ func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
 
 var (
 	timeFilter = regexp.MustCompile(`\$__timeFilter\((\w+)\)`)
+	drillDown  = regexp.MustCompile(`^/d/amsql-(overview|capacity|security)\?\$\{__url_time_range\}&\$\{datasource:queryparam\}&`)
+	dataField  = regexp.MustCompile(`\$\{__data\.fields\.(\w+):percentencode\}`)
 	sqlString  = regexp.MustCompile(`\$\{(\w+):sqlstring\}`)
 )
 
