@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/jackc/pgx/v5"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 	"github.com/amsql/steampipe-plugin-am/am/report"
@@ -114,6 +115,8 @@ func TestAPolicyFindsTheSameEverywhere(t *testing.T) {
 			defer func() { _ = transaction.Rollback(context.WithoutCancel(t.Context())) }()
 			ahead := map[string]time.Duration{"other": 3 * time.Hour}[name]
 			tables := populationOf(t, ahead)
+			sessions := tables[slices.IndexFunc(tables, func(p *planted) bool { return p.name == "am_session" })]
+			sessions.rows = append(sessions.rows, besides(sessions.rows)...)
 			d := differential{t: t, tx: transaction}
 			d.execute("create schema amsql; set local search_path = amsql")
 			for _, source := range tables {
@@ -131,6 +134,7 @@ func TestAPolicyFindsTheSameEverywhere(t *testing.T) {
 			d.postgres()
 			d.powerpipe()
 			d.grafana()
+			d.alerts()
 		})
 	}
 }
@@ -232,6 +236,7 @@ func (d differential) powerpipe() {
 		control, report string
 		only            func(report.Row) bool
 	}{
+		{"whole", "completeness", nil},
 		{"quota", "over-quota", nil},
 		{"idle", "idle", nil},
 		{"old", "old", nil},
@@ -257,13 +262,15 @@ func (d differential) powerpipe() {
 		}
 		for _, row := range d.rows(c.control, sql[c.control]) {
 			n := 0
-			if _, err := fmt.Sscan(row["reason"].(string), &n); err != nil {
+			if c.control == "whole" {
+				n = map[bool]int{true: 1}[row["status"] != "ok"]
+			} else if _, err := fmt.Sscan(row["reason"].(string), &n); err != nil {
 				d.t.Fatalf("%s: %v", c.control, row)
 			}
 			if n > 0 {
 				got[row["realm"].(string)] = n
 			}
-			if (n > 0) != (row["status"] == "alarm") {
+			if c.control != "whole" && (n > 0) != (row["status"] == "alarm") {
 				d.t.Errorf("%s: %v", c.control, row)
 			}
 		}
@@ -298,6 +305,7 @@ func (d differential) grafana() {
 	for panel, want := range map[string][]report.Row{
 		"stat Sessions of disabled users":               d.findings("disabled-users", account("disabled")),
 		"stat Sessions of users in no directory":        d.findings("disabled-users", account("deleted")),
+		"stat Realms cut or failed":                     d.findings("completeness", nil),
 		"stat Users over the quota":                     d.findings("over-quota", nil),
 		"stat Users in several realms":                  d.findings("several-realms", nil),
 		"table Users over the quota":                    d.findings("over-quota", nil),
@@ -316,5 +324,45 @@ func (d differential) grafana() {
 		if !there || got != int64(len(want)) {
 			d.t.Errorf("%s: %d (there: %t), and the engine has %d", panel, got, there, len(want))
 		}
+	}
+}
+
+// alerts compares the numbers of the alert rule of Grafana about findings of high severity.
+func (d differential) alerts() {
+	text, err := os.ReadFile(dashboards + "grafana/alerts.yaml")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var file struct {
+		Groups []struct {
+			Rules []struct {
+				UID  string
+				Data []struct {
+					Model struct {
+						SQL string `yaml:"rawSql"`
+					}
+				}
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		d.t.Fatal(err)
+	}
+	want, got := map[string]int64{}, map[string]int64{}
+	for _, r := range d.run.Results {
+		if r.Finds && r.Severity == "high" && r.Name != "completeness" { // which has a rule of its own
+			want[r.Name] = int64(r.Findings)
+		}
+	}
+	for _, rule := range file.Groups[0].Rules {
+		if rule.UID != "amsql-findings" {
+			continue
+		}
+		for _, row := range d.rows(rule.UID, rule.Data[0].Model.SQL) {
+			got[row["report"].(string)] = row["findings"].(int64)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		d.t.Errorf("the engine (-) and the alert rule (+) differ:\n%s", diff)
 	}
 }

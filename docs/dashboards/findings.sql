@@ -137,6 +137,7 @@ with alive as (
   where
     replace(',' || 'amadmin' || ',', ',' || lower(username) || ',', '') <> ',' || 'amadmin' || ','
     and not coalesce(is_expired, false)
+    and coalesce(identity_type, 'user') = 'user'
 )
 select
   username,
@@ -193,6 +194,7 @@ from
 where
   replace(',' || 'amadmin' || ',', ',' || lower(username) || ',', '') <> ',' || 'amadmin' || ','
   and not coalesce(is_expired, false)
+  and coalesce(identity_type, 'user') = 'user'
 order by
   username,
   realm,
@@ -458,6 +460,7 @@ from
 where
   lower(username) like 'svc%'
   and not coalesce(is_expired, false)
+  and coalesce(identity_type, 'user') = 'user'
   and is_current is not true
 order by
   username,
@@ -581,6 +584,8 @@ from
   am_session
 where
   is_expired
+  and is_current is not true
+  and coalesce(identity_type, 'user') <> 'system'
 order by
   username,
   realm,

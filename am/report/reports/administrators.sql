@@ -22,6 +22,7 @@ from
 where
   replace(',' || :administrators || ',', ',' || lower(username) || ',', '') <> ',' || :administrators || ','
   and not coalesce(is_expired, false)
+  and coalesce(identity_type, 'user') = 'user'
 order by
   username,
   realm,

@@ -22,6 +22,8 @@ from
   join clock using (base_url)
 where
   is_expired
+  and is_current is not true
+  and coalesce(identity_type, 'user') <> 'system'
 order by
   username,
   realm,
@@ -39,6 +41,8 @@ from
   am_session
 where
   is_expired
+  and is_current is not true
+  and coalesce(identity_type, 'user') <> 'system'
 order by
   username,
   realm,

@@ -19,6 +19,7 @@ from
 where
   lower(username) like :service_pattern
   and not coalesce(is_expired, false)
+  and coalesce(identity_type, 'user') = 'user'
   and is_current is not true
 order by
   username,

@@ -25,6 +25,7 @@ with alive as (
   where
     replace(',' || :administrators || ',', ',' || lower(username) || ',', '') <> ',' || :administrators || ','
     and not coalesce(is_expired, false)
+    and coalesce(identity_type, 'user') = 'user'
 )
 select
   username,
