@@ -104,6 +104,9 @@ func (o *MetricsOptions) run(ctx context.Context, cmd *cobra.Command, streams te
 	}
 	defer w.Close(ctx)
 	order.Tables = am.Census(true, w.Connections...)
+	if err := order.Check(ctx, nil); err != nil {
+		return err
+	}
 	if listener != nil {
 		return serveMetrics(ctx, w, order, listener, every)
 	}
@@ -139,7 +142,8 @@ func (o *MetricsOptions) once(ctx context.Context, streams terminal.Streams, ord
 	return writeOut(o.Out, b.Bytes(), true) // for the exporter, which is somebody else, and it names nobody
 }
 
-// serveMetrics serves until the context ends, from a scan now and then.
+// serveMetrics serves until the context ends, from a scan now and then. The first scan may fail as later ones may: a container
+// can start before AM does, whose own answers are then of any kind, and who scrapes is told that the scan failed.
 func serveMetrics(ctx context.Context, w *workspace.Workspace, order report.Order, listener net.Listener, every time.Duration) (err error) {
 	watcher, err := watch.New(ctx, am.Census(true, w.Connections...), am.Census(true, w.Connections...), metrics.WatchedSQL)
 	if err != nil {
@@ -165,12 +169,12 @@ func serveMetrics(ctx context.Context, w *workspace.Workspace, order report.Orde
 	}
 	w.Notices.Add(fmt.Sprintf("http://%s/metrics is served until it is interrupted", listener.Addr()))
 	failures := 0
-	for first := true; ctx.Err() == nil; first = false {
+	for ctx.Err() == nil {
 		began := time.Now()
 		switch err := e.Scan(ctx); {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil && (first || rest.IsUnauthorized(err)):
+		case rest.IsUnauthorized(err): // to try again could lock the account
 			return err
 		case err != nil:
 			failures++

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +18,9 @@ import (
 func TestMetricsAreServedFromOneSession(t *testing.T) {
 	t.Parallel() // it waits
 	server, environment := simulated(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
+	if err := server.SetFaults("404"); err != nil { // AM is being deployed
+		t.Fatal(err)
+	}
 	cmd := process(t, "amsql", "metrics", "--listen", "0", "--interval", "1s", "idle")
 	cmd.Env = append(cmd.Env, environment...)
 	notices, err := cmd.StderrPipe()
@@ -51,6 +55,10 @@ func TestMetricsAreServedFromOneSession(t *testing.T) {
 		}
 		t.Fatalf("there is no %s in\n%s", want, text)
 	}
+	scraped("amsql_scan_success 0")
+	if err := server.SetFaults(); err != nil {
+		t.Fatal(err)
+	}
 	scraped(`(?m)^amsql_session_logins_total\{realm="/",.* 0$`)
 	if _, err := server.Login("/", "demo"); err != nil {
 		t.Fatal(err)
@@ -75,6 +83,18 @@ func TestMetricsAreServedFromOneSession(t *testing.T) {
 	}
 	if n := administrators(server); n > 0 {
 		t.Errorf("%d sessions of amsql are left", n)
+	}
+}
+
+// To try again could lock the account.
+func TestMetricsEndWhereAMRefusesTheAccount(t *testing.T) {
+	t.Parallel()
+	_, environment := simulated(t, simulator.Options{})
+	cmd := process(t, "amsql", "metrics", "--listen", "0", "idle")
+	cmd.Env = append(append(cmd.Env, environment...), "AM_PASSWORD=wrong")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "401") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

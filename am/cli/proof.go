@@ -42,7 +42,7 @@ func createProof(path string) (*proofFile, error) {
 	}
 	file, err := render.CreateWholeFile(path)
 	if err != nil {
-		return nil, workspace.Usage("--proof: %v", err)
+		return nil, workspace.Usage("--proof: write %s: %v; nothing was ended", path, err)
 	}
 	return &proofFile{path: path, file: file, began: time.Now()}, nil
 }

@@ -91,6 +91,9 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 		}
 		o.From = filepath.Join(folder, "history.db")
 	}
+	if err := history.CheckTarget(o.From); err != nil {
+		return workspace.Usage("--to: %v", err)
+	}
 	path := history.LocalPath(o.From)
 	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
 		return workspace.Usage("--to: %v; amsql snapshot makes one", err)

@@ -77,6 +77,9 @@ func (o *SnapshotOptions) run(ctx context.Context, streams terminal.Streams) err
 	if err := o.complete(); err != nil {
 		return err
 	}
+	if err := history.CheckTarget(o.To); err != nil {
+		return workspace.Usage("--to: %v", err)
+	}
 	shard, clock, err := o.share(time.Now())
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func Copy(ctx context.Context, target, path, sql string) (c Copied, err error) {
 }
 
 func openSource(ctx context.Context, target string) (source, error) {
-	if err := checkTarget(target); err != nil {
+	if err := CheckTarget(target); err != nil {
 		return nil, err
 	}
 	switch scheme, rest := split(target); {

@@ -36,7 +36,7 @@ func split(target string) (scheme, rest string) {
 // Open opens the store at a target: postgres://… or postgresql://…, parquet:FOLDER, a bucket such as s3://BUCKET/PREFIX, else
 // the path of an SQLite file.
 func Open(ctx context.Context, target string) (Store, error) {
-	if err := checkTarget(target); err != nil {
+	if err := CheckTarget(target); err != nil {
 		return nil, err
 	}
 	switch scheme, rest := split(target); {
@@ -50,8 +50,8 @@ func Open(ctx context.Context, target string) (Store, error) {
 	return OpenParquet(LocalPath(target))
 }
 
-// checkTarget reports what is no target. All behind an unknown scheme may be a password.
-func checkTarget(target string) error {
+// CheckTarget reports what is not a target, without asking anybody. All behind an unknown scheme may be a password.
+func CheckTarget(target string) error {
 	scheme, _ := split(target)
 	bucket, isURL := strings.CutSuffix(scheme, "://")
 	switch {
