@@ -33,12 +33,13 @@ type directory struct {
 	mu        sync.Mutex
 	entries   []map[string][]string // of the container; a name of an attribute is in lower case
 	requests  []*gldap.SearchMessage
-	hidden    bool   // by an ACI
-	size      int    // entries of an answer, or of a page; 0: any number
-	lookup    int    // entries that a search may look through
-	unindexed bool   // searches that no index serves are refused
-	code      int    // of every search; 0: success
-	before    func() // each search
+	hidden    bool            // by an ACI
+	size      int             // entries of an answer, or of a page; 0: any number
+	lookup    int             // entries that a search may look through
+	unindexed bool            // searches that no index serves are refused
+	code      int             // of every search; 0: success
+	others    map[string]bool // more containers, and whether the account may see them
+	before    func()          // each search
 }
 
 func startDirectory(t *testing.T, over *tls.Config) *directory {
@@ -130,7 +131,13 @@ func (d *directory) search(w *gldap.ResponseWriter, r *gldap.Request) {
 	case m.Scope == gldap.BaseObject && m.BaseDN == "":
 		send("", map[string][]string{"namingcontexts": {"cn=other", testSuffix}})
 	case m.BaseDN != testBase:
-		done.SetResultCode(gldap.ResultNoSuchObject)
+		shown, exists := d.others[m.BaseDN]
+		switch {
+		case !exists:
+			done.SetResultCode(gldap.ResultNoSuchObject)
+		case shown:
+			send(m.BaseDN, nil)
+		}
 	case d.hidden:
 	case m.Scope == gldap.BaseObject:
 		send(testBase, map[string][]string{"numsubordinates": {strconv.Itoa(len(d.entries))}})

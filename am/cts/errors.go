@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/go-ldap/ldap/v3"
@@ -22,7 +23,8 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf("token store %s: %s: %v", e.Address, e.What, e.Err)
+	// A server may refuse without a word of its own, after the colon for it.
+	text := fmt.Sprintf("token store %s: %s: %s", e.Address, e.What, strings.TrimRight(e.Err.Error(), ": "))
 	if e.Hint != "" {
 		text += ": " + e.Hint
 	}
@@ -34,10 +36,12 @@ func (e *Error) Unwrap() error { return e.Err }
 // hints say what to do about a result code of LDAP. ACCOUNT is the account's name; docs/token-store.md has the whole LDIF.
 var hints = map[uint16]string{
 	ldap.LDAPResultTimeLimitExceeded: "the server stops searches after a time: lift the account's limit, by ldapmodify: " + modify("ds-rlim-time-limit", "0"),
-	ldap.LDAPResultSizeLimitExceeded: "the server stops searches after a number of entries, in pages of 500 too: lift the account's limit, by ldapmodify: " + modify("ds-rlim-size-limit", "0"),
+	ldap.LDAPResultSizeLimitExceeded: "the server stops searches after a number of entries, in pages of 500 too, or the account may not ask for pages " +
+		"(control 1.2.840.113556.1.4.319): lift the account's limit, by ldapmodify: " + modify("ds-rlim-size-limit", "0"),
 	ldap.LDAPResultAdminLimitExceeded: "the server refuses to look through so many entries for this account: lift its limit, by ldapmodify: " +
 		modify("ds-rlim-lookthrough-limit", "0"),
-	ldap.LDAPResultInsufficientAccessRights: "too many sessions expire about the same time to be listed by their index: give the account the privilege, by ldapmodify: " +
+	ldap.LDAPResultInsufficientAccessRights: "no index leads to the sessions, because too many expire about the same time or coreTokenExpirationDate has no index: " +
+		"give the account the privilege, by ldapmodify: " +
 		modify("ds-privilege-name", "unindexed-search"),
 	ldap.LDAPResultUnavailableCriticalExtension: "the server refuses pages to this account: allow it the control 1.2.840.113556.1.4.319 (targetcontrol, see docs/token-store.md)",
 	ldap.LDAPResultConfidentialityRequired:      "the server wants TLS: use an ldaps:// address in token_store_url",
@@ -48,6 +52,8 @@ var hints = map[uint16]string{
 		"check token_store_bind_dn, or the certificate mapping of the directory",
 	ldap.LDAPResultUnavailable: "the server offers no StartTLS, and nothing is sent over a network in clear text: use an ldaps:// address " +
 		"(the store embedded in OpenAM has one in its administration connector, port 4444) with token_store_fingerprint, or run amsql on the same machine",
+	ldap.LDAPResultConstraintViolation: "the server takes nothing from the account as it is: where its password must be changed first, change it, as ldappasswordmodify does, " +
+		"and set token_store_password",
 	ldap.LDAPResultUnwillingToPerform: "the server refuses this: look into its access log",
 }
 
@@ -75,12 +81,15 @@ func short(err error) error {
 
 func (s *Store) hint(server server, err error) string {
 	var (
-		e        *ldap.Error
-		pinned   *fingerprintError
-		untaken  *tls.CertificateVerificationError
-		outdated x509.CertificateInvalidError
+		e         *ldap.Error
+		pinned    *fingerprintError
+		untaken   *tls.CertificateVerificationError
+		outdated  x509.CertificateInvalidError
+		unreached *net.OpError
 	)
 	switch {
+	case errors.As(err, &unreached):
+		return "make sure that the directory runs, that token_store_url is its address, and that it can be reached from this machine"
 	case errors.As(err, &pinned):
 		return "make sure that it is the right server, and set token_store_fingerprint to that of its certificate"
 	case errors.As(err, &outdated) && outdated.Reason == x509.Expired:
@@ -88,6 +97,8 @@ func (s *Store) hint(server server, err error) string {
 	case errors.As(err, &untaken):
 		return "name its authority in token_store_ca_file, or take this certificate alone, once the server's administrator has confirmed it: " +
 			"token_store_fingerprint = \"" + fingerprintOf(untaken.UnverifiedCertificates[0]) + "\""
+	case errors.As(err, &e) && e.ResultCode == ldap.LDAPResultInvalidCredentials && s.config.BindDN == "":
+		return hints[ldap.LDAPResultInappropriateAuthentication]
 	case errors.As(err, &e):
 		return strings.ReplaceAll(hints[e.ResultCode], "ACCOUNT", cmp.Or(s.config.BindDN, "the account of the certificate"))
 	}

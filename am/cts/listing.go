@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,12 @@ func (l *listing) all(ctx context.Context, filter string) error {
 		return err
 	}
 	l.recall()
-	return l.windows(ctx, expiration, filter, beginning, end)
+	for from, to := range spans(l.store.config.Now().Truncate(time.Second)) {
+		if err := l.windows(ctx, expiration, filter, from, to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // narrower are the refusals after which a smaller search can succeed.
@@ -65,6 +71,21 @@ var (
 	beginning = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
 	end       = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 )
+
+// spans are windows from the beginning to the end, the shorter the closer to now, when most sessions end: halves of all time
+// would each take the server's whole time limit to be refused.
+func spans(now time.Time) iter.Seq2[time.Time, time.Time] {
+	return func(yield func(from, to time.Time) bool) {
+		from, to := beginning, now
+		for length := 10 * time.Minute; to.Before(end); length *= 2 {
+			if !yield(from, to) {
+				return
+			}
+			from, to = to, to.Add(length)
+		}
+		yield(from, end)
+	}
+}
 
 // windows searches what lies from one time to before another, in halves where that is too much.
 func (l *listing) windows(ctx context.Context, attribute, filter string, from, to time.Time) error {

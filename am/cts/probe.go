@@ -68,30 +68,43 @@ func (s *Store) probe(ctx context.Context) (probe, error) {
 	return p, nil
 }
 
-// find looks for the container below the naming contexts of the server.
+// find looks for the container below the naming contexts of the server: the one that the account may see.
 func (s *Store) find(ctx context.Context) (base string, err error) {
 	root, err := s.entry(ctx, "", "namingContexts")
 	if err != nil {
 		return "", err
 	}
-	var tried []string
+	var tried, hidden, shown []string
 	if root != nil {
 		for _, suffix := range root.GetEqualFoldAttributeValues("namingContexts") {
 			base := below(suffix)
-			_, err := s.entry(ctx, base, "1.1")
+			e, err := s.entry(ctx, base, "1.1")
 			switch {
-			case err == nil:
-				return base, nil
-			case code(err) != ldap.LDAPResultNoSuchObject:
+			case code(err) == ldap.LDAPResultNoSuchObject:
+				tried = append(tried, base)
+			case err != nil:
 				return "", err
+			case e == nil:
+				hidden = append(hidden, base)
+			default:
+				shown = append(shown, base)
 			}
-			tried = append(tried, base)
 		}
 	}
-	return "", &Error{
-		Address: s.Address(), What: "cannot find the sessions", Err: fmt.Errorf("there is no %s", strings.Join(append(tried, container)[:max(len(tried), 1)], ", nor ")),
-		Hint: "set token_store_base_dn to the entry " + container + " of the directory, with its suffix",
+	switch {
+	case len(shown) == 1:
+		return shown[0], nil
+	case len(shown) > 1:
+		return "", s.unfound("there are %s", strings.Join(shown, ", and "), "set token_store_base_dn to the one in which AM keeps its sessions")
+	case len(hidden) > 0:
+		return hidden[0], nil
 	}
+	return "", s.unfound("there is no %s", strings.Join(append(tried, container)[:max(len(tried), 1)], ", nor "),
+		"set token_store_base_dn to the entry "+container+" of the directory, with its suffix")
+}
+
+func (s *Store) unfound(format, bases, hint string) error {
+	return &Error{Address: s.Address(), What: "cannot find the sessions", Err: fmt.Errorf(format, bases), Hint: hint}
 }
 
 // below is the container in a naming context, which may be a part of it.

@@ -1,6 +1,7 @@
 package cts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -68,10 +69,10 @@ func (s *Store) searchOn(ctx context.Context, c *connection, request *ldap.Searc
 		return nil, context.Cause(ctx)
 	case err != nil:
 		c.answered = c.answered || code(err) != 0
-		return nil, s.failed(c.server, "cannot search "+request.BaseDN, err)
+		return nil, s.failed(c.server, "cannot search "+cmp.Or(request.BaseDN, "the root entry"), err)
 	case c.IsClosing() || c.GetLastError() != nil:
 		// The library ends an answer without an error where the connection has ended before.
-		return nil, s.failed(c.server, "cannot search "+request.BaseDN, ldap.NewError(ldap.ErrorNetwork, errors.New("the connection has ended")))
+		return nil, s.failed(c.server, "cannot search "+cmp.Or(request.BaseDN, "the root entry"), ldap.NewError(ldap.ErrorNetwork, errors.New("the connection has ended")))
 	}
 	return controls, nil
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-ldap/ldap/v3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
@@ -228,6 +229,35 @@ func TestTheLimitsOfAnAccountCostSearchesAndNoSessions(t *testing.T) {
 	}
 }
 
+// A server refuses after its time limit, of a minute or so: few searches may be refused.
+func TestFewSearchesAreRefused(t *testing.T) {
+	d := startDirectory(t, nil)
+	d.lookup = 600
+	for i := range 2000 {
+		d.entries = append(d.entries, login(i, "bjensen", "/", now.Add(-time.Duration(i)*890*time.Millisecond)))
+	}
+	s := d.store(t)
+	rows, err := collect(s.Sessions(t.Context(), nil, nil))
+	must(t, err)
+	const probes, refused = 4, 5
+	if all := int64(probes + 30 + 2*refused); len(rows) != 2000 || s.Searches() > all {
+		t.Errorf("%d rows in %d searches, want 2000 in %d at most", len(rows), s.Searches(), all)
+	}
+}
+
+func TestSpansAreAllOfTime(t *testing.T) {
+	last, n := beginning, 0
+	for from, to := range spans(now) {
+		if !from.Equal(last) || !to.After(from) {
+			t.Errorf("from %s to %s, after %s", from, to, last)
+		}
+		last, n = to, n+1
+	}
+	if !last.Equal(end) || n > 30 {
+		t.Errorf("%d spans end at %s, want 30 at most, to %s", n, last, end)
+	}
+}
+
 // A session that is used while windows are read moves to a later one, and shows there again.
 func TestASessionThatMovesBetweenWindowsComesOnce(t *testing.T) {
 	d := startDirectory(t, nil)
@@ -257,6 +287,7 @@ func TestARefusalSaysWhatIsLackingAndWhatGrantsIt(t *testing.T) {
 		11: "ds-rlim-lookthrough-limit: 0",
 		12: "1.2.840.113556.1.4.319",
 		13: "ldaps://",
+		19: "set token_store_password",
 		32: "leave token_store_base_dn out",
 		50: "ds-privilege-name: unindexed-search",
 		53: "access log",
@@ -273,6 +304,34 @@ func TestARefusalSaysWhatIsLackingAndWhatGrantsIt(t *testing.T) {
 	_, err := collect(d.store(t, func(c *Config) { c.Password = func() (string, error) { return "wrong-secret", nil } }).Sessions(t.Context(), nil, nil))
 	if err == nil || !strings.Contains(err.Error(), "cannot sign in as "+testReader) || !strings.Contains(err.Error(), "check token_store_bind_dn and token_store_password") || strings.Contains(err.Error(), "wrong-secret") {
 		t.Errorf("a wrong password: %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), ": :") {
+		t.Errorf("a server that says nothing of its own: %v", err)
+	}
+}
+
+func TestACertificateOfNobodyIsNotAWrongPassword(t *testing.T) {
+	d := startDirectory(t, nil)
+	s := d.store(t)
+	s.config.BindDN = ""
+	err := s.failed(s.servers[0], "cannot sign in by the client certificate", ldap.NewError(ldap.LDAPResultInvalidCredentials, errors.New("no such user")))
+	if !strings.Contains(err.Error(), "certificate mapping") || strings.Contains(err.Error(), "token_store_password") {
+		t.Errorf("%v, want what to do about a certificate", err)
+	}
+}
+
+func TestOfSeveralContainersTheOneThatTheAccountSeesIsRead(t *testing.T) {
+	d := startDirectory(t, nil)
+	d.entries = append(d.entries, login(1, "bjensen", "/", now))
+	d.others = map[string]bool{container + ",cn=other": false}
+	rows, err := collect(d.store(t).Sessions(t.Context(), nil, nil))
+	if err != nil || len(rows) != 1 {
+		t.Errorf("the other is hidden: %d rows, %v", len(rows), err)
+	}
+	d.others[container+",cn=other"] = true
+	rows, err = collect(d.store(t).Sessions(t.Context(), nil, nil))
+	if err == nil || !strings.Contains(err.Error(), testBase) || !strings.Contains(err.Error(), ",cn=other") || !strings.Contains(err.Error(), "set token_store_base_dn") {
+		t.Errorf("both are shown: %d rows, %v, want an error", len(rows), err)
 	}
 }
 
@@ -437,8 +496,8 @@ func TestTheNextServerIsAskedWhereOneDoesNotAnswer(t *testing.T) {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
 	_, err = collect(d.store(t, func(c *Config) { c.URLs = []string{closed, closed} }).Sessions(t.Context(), nil, nil))
-	if err == nil || strings.Count(err.Error(), closed) != 2 {
-		t.Errorf("%v, want what became of both", err)
+	if err == nil || strings.Count(err.Error(), closed) != 2 || !strings.Contains(err.Error(), "make sure that the directory runs") {
+		t.Errorf("%v, want what became of both, and what to do", err)
 	}
 }
 
