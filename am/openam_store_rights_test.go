@@ -1,9 +1,8 @@
 package am_test
 
 import (
-	"bufio"
-	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,53 +21,76 @@ const (
 // The first LDIF of docs/token-store.md makes an account that reads the inventory and nothing else.
 func TestOpenAMTokenStoreAccountOfTheDocsReadsTheInventoryAndNothingElse(t *testing.T) {
 	s := realTokenStore(t)
-	d := s.logins(t, "/store-rights", append([]string{"plain"}, people...)...)
+	tokens := s.logins(t, "/store-rights", append([]string{"plain"}, people...)...)
 	address := os.Getenv("AMSQL_OPENAM_LDAP")
 	manager := bound(t, address, openamtest.DirectoryManager, openamtest.Password)
-	apply(t, manager, ldifOfDocs(t))
+	if len(found(t, manager, storeReader, ldap.ScopeBaseObject, "(objectClass=*)", "1.1")) == 0 { // else an earlier run has made it
+		must(t, openamtest.LDAPModify(t.Context(), address, ldifOfDocs(t, "### OpenAM with its embedded directory")))
+	}
 
-	statement := "select " + serverColumns + ", is_expired, creation_time from am_session where realm = '/store-rights' order by session_handle"
-	reader := tokenStore{s.deployment, []string{"AM_TOKEN_STORE_URL=" + address, "AM_TOKEN_STORE_BIND_DN=" + storeReader, "AM_TOKEN_STORE_PASSWORD=" + storeTokens}}
+	statement := "select " + serverColumns + ", is_expired, creation_time from am_session " +
+		"where realm = '/store-rights' order by session_handle"
+	reader := tokenStore{s.deployment, []string{
+		"AM_TOKEN_STORE_URL=" + address, "AM_TOKEN_STORE_BIND_DN=" + storeReader, "AM_TOKEN_STORE_PASSWORD=" + storeTokens,
+	}}
 	want := s.stored().query(t, statement)
-	if len(want) != len(d) {
-		t.Errorf("%d sessions, want %d", len(want), len(d))
+	if len(want) != len(tokens) {
+		t.Errorf("%d sessions, want %d", len(want), len(tokens))
 	}
 	if diff := cmp.Diff(want, reader.stored().query(t, statement)); diff != "" {
 		t.Errorf("(-directory manager +reader):\n%s", diff)
 	}
+	readsTheInventoryAndNothingElse(t, address, manager)
+}
 
+// readsTheInventoryAndNothingElse asks a directory for what the account of the docs must not have.
+func readsTheInventoryAndNothingElse(t *testing.T, address string, manager *ldap.Conn) {
+	t.Helper()
 	asReader := bound(t, address, storeReader, storeTokens)
-	secrets := []string{"coreTokenString02", "coreTokenString05", "coreTokenMultiString01", "coreTokenObject", "coreTokenId"}
-	entries := found(t, asReader, storedBelow, ldap.ScopeSingleLevel, "(coreTokenType=SESSION)", append(secrets, "coreTokenUserId", "*", "+")...)
+	secrets := []string{"coreTokenString02", "coreTokenString05", "coreTokenMultiString01", "coreTokenObject"}
+	asked := append(slices.Clone(secrets), "coreTokenId", "coreTokenUserId", "*", "+")
+	entries := found(t, asReader, storedBelow, ldap.ScopeSingleLevel, "(coreTokenType=SESSION)", asked...)
 	if len(entries) == 0 {
-		t.Error("the account sees no entry")
+		t.Fatal("the account sees no entry")
 	}
 	for _, e := range entries {
-		for _, secret := range secrets[:4] {
+		for _, secret := range secrets {
 			if e.GetAttributeValue(secret) != "" {
 				t.Fatalf("the account reads %s", secret)
 			}
 		}
 	}
 	token := found(t, manager, storedBelow, ldap.ScopeSingleLevel, "(coreTokenString02=*)", "coreTokenString02")[0]
+	byToken := "(coreTokenString02=" + ldap.EscapeFilter(token.GetAttributeValue("coreTokenString02")) + ")"
+	below := func(base string) []*ldap.Entry {
+		return found(t, asReader, base, ldap.ScopeWholeSubtree, "(objectClass=*)", "*")
+	}
 	for what, entries := range map[string][]*ldap.Entry{
-		"by the token":            found(t, asReader, storedBelow, ldap.ScopeSingleLevel, "(coreTokenString02="+ldap.EscapeFilter(token.GetAttributeValue("coreTokenString02"))+")", "1.1"),
-		"users":                   found(t, asReader, "ou=people,"+openamtest.RootSuffix, ldap.ScopeWholeSubtree, "(objectClass=*)", "*"),
-		"the configuration":       found(t, asReader, "ou=services,"+openamtest.RootSuffix, ldap.ScopeWholeSubtree, "(objectClass=*)", "*"),
+		"by the token":            found(t, asReader, storedBelow, ldap.ScopeSingleLevel, byToken, "1.1"),
+		"the suffix":              found(t, asReader, openamtest.RootSuffix, ldap.ScopeBaseObject, "(objectClass=*)", "*"),
+		"users":                   below("ou=people," + openamtest.RootSuffix),
+		"the configuration":       below("ou=services," + openamtest.RootSuffix),
+		"the directory's own":     below("cn=config"),
 		"sessions, by no account": found(t, bound(t, address, "", ""), storedBelow, ldap.ScopeSingleLevel, "(objectClass=*)", "*"),
 	} {
 		if len(entries) > 0 {
-			t.Errorf("%s: %d entries, want none", what, len(entries))
+			t.Errorf("%s: %d entries, want none: %s", what, len(entries), entries[0].DN)
 		}
-	}
-	var refused *ldap.Error
-	if err := asReader.Del(ldap.NewDelRequest(entries[0].DN, nil)); !errors.As(err, &refused) || refused.ResultCode != ldap.LDAPResultInsufficientAccessRights {
-		t.Errorf("deleting a session: %v, want that it is refused", err)
 	}
 	change := ldap.NewModifyRequest(entries[0].DN, nil)
 	change.Replace("coreTokenString13", []string{"INVALID"})
-	if err := asReader.Modify(change); !errors.As(err, &refused) || refused.ResultCode != ldap.LDAPResultInsufficientAccessRights {
-		t.Errorf("changing a session: %v, want that it is refused", err)
+	another := ldap.NewAddRequest("coreTokenId=1,"+storedBelow, nil)
+	for name, value := range map[string]string{"objectClass": "frCoreToken", "coreTokenId": "1", "coreTokenType": "SESSION"} {
+		another.Attribute(name, []string{value})
+	}
+	for what, err := range map[string]error{
+		"deleting a session": asReader.Del(ldap.NewDelRequest(entries[0].DN, nil)),
+		"changing a session": asReader.Modify(change),
+		"adding a session":   asReader.Add(another),
+	} {
+		if !ldap.IsErrorWithCode(err, ldap.LDAPResultInsufficientAccessRights) {
+			t.Errorf("%s: %v, want that it is refused", what, err)
+		}
 	}
 }
 
@@ -94,53 +116,20 @@ func found(t *testing.T, conn *ldap.Conn, base string, scope int, filter string,
 	return answer.Entries
 }
 
-// ldifOfDocs are the records of the first LDIF of the page, each line a name and a value.
-func ldifOfDocs(t *testing.T) (records [][][2]string) {
+// ldifOfDocs is all LDIF under a heading of the page.
+func ldifOfDocs(t *testing.T, heading string) (ldif string) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/token-store.md")
 	must(t, err)
-	_, rest, _ := strings.Cut(string(page), "```ldif\n")
-	text, _, _ := strings.Cut(rest, "```")
-	for record := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
-		var lines [][2]string
-		for scanner := bufio.NewScanner(strings.NewReader(record)); scanner.Scan(); {
-			name, value, _ := strings.Cut(scanner.Text(), ": ")
-			lines = append(lines, [2]string{name, value})
-		}
-		records = append(records, lines)
-	}
-	return records
-}
-
-// apply adds and modifies what LDIF says. What an earlier run has done is done.
-func apply(t *testing.T, conn *ldap.Conn, records [][][2]string) {
-	t.Helper()
-	for _, record := range records {
-		dn, kind, lines := record[0][1], record[1][1], record[2:]
-		var err error
-		if kind == "add" {
-			add := ldap.NewAddRequest(dn, nil)
-			for _, line := range lines {
-				add.Attribute(line[0], []string{line[1]})
-			}
-			err = conn.Add(add)
-		} else {
-			modify, change := ldap.NewModifyRequest(dn, nil), ""
-			for _, line := range lines {
-				switch {
-				case line[0] == "delete" || line[0] == "add":
-					change = line[0]
-				case line[0] == "-":
-				case change == "delete":
-					modify.Delete(line[0], []string{line[1]})
-				default:
-					modify.Add(line[0], []string{line[1]})
-				}
-			}
-			err = conn.Modify(modify)
-		}
-		if !ldap.IsErrorAnyOf(err, ldap.LDAPResultEntryAlreadyExists, ldap.LDAPResultNoSuchAttribute, ldap.LDAPResultAttributeOrValueExists) {
-			must(t, err)
+	_, section, _ := strings.Cut(string(page), "\n"+heading+"\n")
+	section, _, _ = strings.Cut(section, "\n#")
+	for i, text := range strings.Split(section, "```") {
+		if changes, ok := strings.CutPrefix(text, "ldif\n"); ok && i%2 == 1 {
+			ldif += changes + "\n"
 		}
 	}
+	if ldif == "" {
+		t.Fatalf("the page has no LDIF under %q", heading)
+	}
+	return ldif
 }

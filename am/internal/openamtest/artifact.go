@@ -33,6 +33,12 @@ var (
 		folder:      "openam-16.0.5",
 		adapt:       keepDirectoryOnLoopback,
 	}
+	opendj = artifact{
+		coordinates: "org.openidentityplatform.opendj:opendj-server-legacy:5.0.3:zip",
+		root:        "opendj",
+		folder:      "opendj-5.0.3",
+		adapt:       listenOnLoopback,
+	}
 )
 
 // unpacked returns the folder with the artifact's content, and fills it the first time.

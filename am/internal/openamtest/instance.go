@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -95,33 +96,14 @@ var jvmFlags = []string{
 
 // launch starts Tomcat and returns the process's number; ended is called, with the reason, when the process ends.
 func (i *instance) launch(ended context.CancelCauseFunc) (int, error) {
-	log, err := os.Create(filepath.Join(i.dir, logName))
-	if err != nil {
-		return 0, err
-	}
-	defer log.Close()
-	if err := hold(log); err != nil {
-		return 0, fmt.Errorf("lock %s: %w", log.Name(), err)
-	}
 	bin := filepath.Join(i.tomcat, "bin")
-	cmd := exec.Command(java(), append(jvmFlags[:len(jvmFlags):len(jvmFlags)],
+	return begin(exec.Command(java(), append(jvmFlags[:len(jvmFlags):len(jvmFlags)],
 		"-Duser.home="+i.dir,
 		"-Djava.io.tmpdir="+filepath.Join(i.dir, "temp"),
 		"-Dcatalina.home="+i.tomcat,
 		"-Dcatalina.base="+i.dir,
 		"-classpath", filepath.Join(bin, "bootstrap.jar")+string(os.PathListSeparator)+filepath.Join(bin, "tomcat-juli.jar"),
-		"org.apache.catalina.startup.Bootstrap", "start")...)
-	cmd.Dir = i.dir
-	cmd.Stdout, cmd.Stderr = log, log
-	inOwnGroup(cmd)
-	if err := cmd.Start(); err != nil {
-		return 0, err
-	}
-	go func() {
-		_ = cmd.Wait()
-		ended(fmt.Errorf("the server ended by itself: %s", cmd.ProcessState))
-	}()
-	return cmd.Process.Pid, nil
+		"org.apache.catalina.startup.Bootstrap", "start")...), i.dir, ended)
 }
 
 func java() string {
@@ -131,17 +113,24 @@ func java() string {
 	return "java"
 }
 
-// freePorts finds a free loopback port for each, all different.
+// freePorts finds a free loopback port for each, all different. They are below those that systems give to outgoing connections:
+// a server takes seconds to start, and one of those may be in use by then.
 func freePorts(ctx context.Context, ports ...*int) error {
-	for _, port := range ports {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	const lowest, highest, tries = 20000, 32767, 1000
+	found := 0
+	for range tries {
+		port := lowest + rand.IntN(highest-lowest+1)
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			return err
+			continue
 		}
 		defer l.Close() // only when all are found
-		*port = l.Addr().(*net.TCPAddr).Port
+		*ports[found] = port
+		if found++; found == len(ports) {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("no %d free ports from %d to %d", len(ports), lowest, highest)
 }
 
 // tail is the last lines of a file, as far as they can be read.
@@ -150,6 +139,10 @@ func tail(path string, lines int) string {
 	if err != nil {
 		return err.Error()
 	}
-	all := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return lastLines(string(text), lines)
+}
+
+func lastLines(text string, lines int) string {
+	all := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

@@ -2,6 +2,7 @@ package openamtest
 
 import (
 	"archive/zip"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,16 @@ var directoryOnLoopback = strings.NewReplacer(
 	"objectClass: ds-cfg-jmx-connection-handler", "objectClass: ds-cfg-ldap-connection-handler\nds-cfg-listen-address: 127.0.0.1",
 	"org.opends.server.protocols.jmx.JmxConnectionHandler", "org.forgerock.opendj.reactive.LDAPConnectionHandler2",
 )
+
+// listenOnLoopback does so for the directory server of its own.
+func listenOnLoopback(content string) error {
+	file := filepath.Join(content, "opendj", "template", "config", "config.ldif")
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, bytes.ReplaceAll(old, []byte("listen-address: 0.0.0.0"), []byte("listen-address: 127.0.0.1")), 0o600)
+}
 
 func keepDirectoryOnLoopback(war string) error {
 	archive := filepath.Join(war, "WEB-INF", "template", "opendj", "opendj.zip")

@@ -19,6 +19,10 @@ func interruptGroup(pid int) error { return signalGroup(pid, syscall.SIGTERM) }
 
 func killGroup(pid int) error { return signalGroup(pid, syscall.SIGKILL) }
 
+func freezeGroup(pid int) error { return signalGroup(pid, syscall.SIGSTOP) }
+
+func thawGroup(pid int) error { return signalGroup(pid, syscall.SIGCONT) }
+
 func signalGroup(pid int, signal syscall.Signal) error {
 	if pid <= 1 { // would signal the caller's own group, or everything
 		return fmt.Errorf("%d is no process group of ours", pid)

@@ -15,6 +15,10 @@ func interruptGroup(int) error { return errors.ErrUnsupported }
 
 func killGroup(int) error { return errors.ErrUnsupported }
 
+func freezeGroup(int) error { return errors.ErrUnsupported }
+
+func thawGroup(int) error { return errors.ErrUnsupported }
+
 func hold(*os.File) error { return errors.ErrUnsupported }
 
 func held(string) bool { return false }

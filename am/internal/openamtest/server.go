@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -43,8 +41,7 @@ type Server struct {
 	Username string
 	Password string
 	LDAP     string // address of the embedded directory
-	PID      int    // leads its own process group
-	Dir      string // the instance's folder: configuration, data, log
+	process
 }
 
 // Start starts a fresh OpenAM on free loopback ports and returns when an administrator can log in. It takes about a minute, and
@@ -65,7 +62,7 @@ func start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{URL: i.url(), Username: Username, Password: Password, LDAP: fmt.Sprintf("ldap://localhost:%d", i.ldap), Dir: i.dir}
+	s := &Server{URL: i.url(), Username: Username, Password: Password, LDAP: fmt.Sprintf("ldap://localhost:%d", i.ldap), process: process{Dir: i.dir}}
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	fmt.Fprintln(o.Progress, "starting OpenAM at", s.URL, "in", s.Dir)
@@ -81,29 +78,3 @@ func start(ctx context.Context, o Options) (*Server, error) {
 	}
 	return s, nil
 }
-
-// Alive tells whether the server's process exists; whether it answers is another question.
-func (s *Server) Alive() bool { return held(s.log()) }
-
-// Stop ends the server and returns when it is gone. To stop one that is gone is no error.
-func (s *Server) Stop() error {
-	for _, end := range []func(int) error{interruptGroup, killGroup} {
-		if !s.Alive() {
-			return nil
-		}
-		if err := end(s.PID); err != nil {
-			return err
-		}
-		if released(s.log(), s.PID, stopLimit) {
-			return nil
-		}
-	}
-	return fmt.Errorf("openamtest: process %d does not end", s.PID)
-}
-
-// Remove deletes what a stopped server leaves on disk, the log included.
-func (s *Server) Remove() error { return os.RemoveAll(s.Dir) }
-
-func (s *Server) log() string { return filepath.Join(s.Dir, logName) }
-
-const logName = "server.log"

@@ -127,7 +127,7 @@ func readFromZip(t *testing.T, path, name string) string {
 // fakeServer is a process where a server's would be.
 func fakeServer(t *testing.T, name string, args ...string) *Server {
 	t.Helper()
-	s := &Server{Dir: t.TempDir()}
+	s := &Server{process: process{Dir: t.TempDir()}}
 	log, err := os.Create(s.log())
 	if err == nil {
 		err = hold(log)
