@@ -25,7 +25,7 @@ func furnish(t *testing.T, server *simulator.Server, address string) {
 	user, password := server.Admin()
 	admin := openamtest.ConnectTo(t, address, user, password)
 	must(t, admin.AddSessionService(t.Context(), "/bravo", 10, 45, 3))
-	must(t, admin.CreateWhitelist(t.Context(), "/", "AMCtxId", "LoginLocation"))
+	must(t, admin.CreateWhitelist(t.Context(), "/", "AMCtxId", "AuthLevel", "LoginLocation"))
 	must(t, admin.DeactivateRealm(t.Context(), "/alpha/nested"))
 }
 

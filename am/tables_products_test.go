@@ -133,6 +133,17 @@ func TestSessionsSaySinceWhenAndFromWhereWhereTheRealmReturnsIt(t *testing.T) {
 	}
 }
 
+// documented is the statement of the example with that heading, with one text in place of another.
+func documented(t *testing.T, heading, before, after string) string {
+	t.Helper()
+	all := examples(t)
+	i := slices.IndexFunc(all, func(e example) bool { return strings.HasSuffix(e.name, ": "+heading) })
+	if i < 0 {
+		t.Fatalf("no page has an example %q", heading)
+	}
+	return strings.TrimSuffix(strings.TrimSpace(strings.ReplaceAll(all[i].sqlite, before, after)), ";")
+}
+
 func TestTablesOfTokensSpeakToEveryProduct(t *testing.T) {
 	for _, profile := range productProfiles {
 		t.Run(profile, func(t *testing.T) {
@@ -161,6 +172,12 @@ func TestTablesOfTokensSpeakToEveryProduct(t *testing.T) {
 			if profile != "openam" {
 				p.expect(t, "select properties ->> 'AMCtxId' from am_session where realm = '/alpha' and properties is not null", context)
 			}
+
+			var joined []string
+			if uid != "<nil>" {
+				joined = []string{session.Username + " | /alpha | " + session.Handle}
+			}
+			p.expect(t, documented(t, "Find the row of a token by its identifier", "AQIC5wM2LY4SfczEXAMPLEone", session.Token), joined...)
 
 			own := "true | amadmin | /"
 			if profile == "aic" {

@@ -22,6 +22,7 @@ const sessionsPage = "../../docs/sessions.md"
 func TestTheMethodsOfTheDocumentationAreTheData(t *testing.T) {
 	rewrite(t, sessionsPage, func(page []byte) []byte {
 		text := section(t, string(page), "methods", methodsTable())
+		text = section(t, text, "amster", amsterTable())
 		text = section(t, text, "answers", answersTable(t))
 		return []byte(section(t, text, "parameters", parametersTable()))
 	})
@@ -49,6 +50,25 @@ func methodsTable() string {
 		by = append(by, "`exec`")
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", m.Name, strings.Join(by, ", "), links(m.Required), links(m.Optional),
 			m.Action, strings.Join(m.Versions(), ", "), m.Description, m.Effects)
+	}
+	return b.String()
+}
+
+// amsterTable has the command of Amster for each method. Source: PingAM 8.1 Amster reference, Sessions.
+func amsterTable() string {
+	bodies := map[string]string{
+		"token_id": `{"tokenId":"…"}`, "session_handle": `{"sessionHandles":["…"]}`, "username": `{"username":"bjensen"}`,
+		"properties": `{"tokenId":"…","theme":"dark"}`,
+	}
+	var b strings.Builder
+	b.WriteString("| Method | Amster |\n|---|---|\n")
+	for _, m := range methods.Methods {
+		body := bodies[slices.Concat(m.Required, m.Optional)[0]]
+		command := "action Sessions --realm /alpha --actionName " + m.Action + " --body '" + body + "'"
+		if m.Action == "query" {
+			command = `query Sessions --realm /alpha --filter 'username eq "bjensen"'`
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s` |\n", m.Name, command)
 	}
 	return b.String()
 }

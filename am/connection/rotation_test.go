@@ -37,7 +37,7 @@ func TestARotatedSecretInAFileNeedsNoRestart(t *testing.T) {
 	if _, err := c.Client().OwnSession(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Client().Logout(t.Context(), first); err != nil {
+	if _, err := c.Client().Logout(t.Context(), "", first); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Client().OwnSession(t.Context()); !rest.IsUnauthorized(err) {

@@ -141,7 +141,7 @@ func (e *examination) properties(ctx context.Context) Finding {
 // logout sends an empty list of handles. OpenAM answers {"result":{}} to who may end sessions and 403 to others (16.0.5
 // measured); nothing is named, so nothing can end.
 func (e *examination) logout(ctx context.Context) Finding {
-	_, err := e.Client.LogoutByHandle(ctx, nil)
+	_, err := e.Client.LogoutByHandle(ctx, "", nil)
 	switch {
 	case err == nil:
 		return ok("sessions may be ended (tried with an empty list: none was)")

@@ -118,15 +118,18 @@ func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 		return call, rest, r.errorAt(sql, "EXEC takes schema.table.method")
 	}
 	for first := true; ; first = false {
+		before := rest
 		if blanks(); rest == "" || rest[0] == ';' {
 			return call, rest, nil
 		}
-		if !first && !take(",") || !take("@") {
-			return call, rest, r.errorAt(rest, "EXEC takes @name = value, with commas between")
+		// StackQL's documents write the comma into a comment: @a = 'b' --required,
+		newLine := strings.Contains(before[:len(before)-len(rest)], "\n")
+		if !first && !take(",") && !newLine || !take("@") {
+			return call, rest, r.errorAt(rest, "EXEC takes @name = value, separated by commas or line ends")
 		}
 		name := match(execName)
 		if name == "" || !take("=") {
-			return call, rest, r.errorAt(rest, "EXEC takes @name = value, with commas between")
+			return call, rest, r.errorAt(rest, "EXEC takes @name = value, separated by commas or line ends")
 		}
 		blanks()
 		at := rest

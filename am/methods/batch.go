@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -30,22 +31,25 @@ type batch struct {
 
 // batches makes requests of the sessions that are alive: many handles each, or one token.
 func (e *Ending) batches(targets []*target) (work []batch) {
-	var byHandle []*target
+	byHandle := map[string][]*target{} // by the realm in the request's URL
 	for _, t := range targets {
 		switch {
 		case t.state != "":
 		case t.Token != "":
 			work = append(work, batch{"logout", []*target{t}, e.logout})
 		default:
-			byHandle = append(byHandle, t)
+			realm := e.Client.URLRealm(t.Realm)
+			byHandle[realm] = append(byHandle[realm], t)
 		}
 	}
 	size := e.BatchSize
 	if size == 0 {
 		size = DefaultBatchSize
 	}
-	for chunk := range slices.Chunk(byHandle, size) {
-		work = append(work, batch{"logout_by_handle", chunk, e.logoutByHandle})
+	for _, realm := range slices.Sorted(maps.Keys(byHandle)) {
+		for chunk := range slices.Chunk(byHandle[realm], size) {
+			work = append(work, batch{"logout_by_handle", chunk, e.logoutByHandle})
+		}
 	}
 	return work
 }
@@ -55,11 +59,11 @@ func (e *Ending) logoutByHandle(ctx context.Context, targets []*target) (map[str
 	for i, t := range targets {
 		handles[i] = t.Handle
 	}
-	return e.Client.LogoutByHandle(ctx, handles)
+	return e.Client.LogoutByHandle(ctx, targets[0].Realm, handles)
 }
 
 func (e *Ending) logout(ctx context.Context, targets []*target) (map[string]bool, error) {
-	_, err := e.Client.Logout(ctx, targets[0].Token) // false where it had ended by itself
+	_, err := e.Client.Logout(ctx, targets[0].Realm, targets[0].Token) // false where it had ended by itself
 	return map[string]bool{targets[0].Handle: true}, err
 }
 

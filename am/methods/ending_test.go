@@ -116,7 +116,7 @@ func TestEachHandleHasItsOutcome(t *testing.T) {
 	must(t, err)
 	alive := w.sessions("/alpha")
 	dead := w.sessions("/bravo")[0].Handle
-	_, err = w.Client.LogoutByHandle(t.Context(), []string{dead})
+	_, err = w.Client.LogoutByHandle(t.Context(), "", []string{dead})
 	must(t, err)
 	altered := alive[2].Handle[:20] + "x" + alive[2].Handle[21:]
 	bare := strings.TrimPrefix(alive[3].Handle, "shandle:") // would end the session all the same
@@ -545,7 +545,7 @@ func TestAJournalThatBrokeOffIsSettledByTheNextRun(t *testing.T) {
 	fmt.Fprintf(&earlier, `{"connection":"am","session":"%s","outcome":"ended"}`+"\n", methods.Fingerprint("settled"))
 	earlier.WriteString(`{"connection":"am","sess`) // killed in the middle of a line
 	must(t, os.WriteFile(path, []byte(earlier.String()), 0o600))
-	_, err := w.Client.LogoutByHandle(t.Context(), []string{all[0].Handle, all[1].Handle})
+	_, err := w.Client.LogoutByHandle(t.Context(), "", []string{all[0].Handle, all[1].Handle})
 	must(t, err)
 
 	journal, err := methods.OpenJournal(path)

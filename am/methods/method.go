@@ -46,11 +46,11 @@ type Parameter struct {
 
 // Parameters are those of all methods.
 var Parameters = []Parameter{
-	{"realm", "string", "Full path of a realm, with a leading slash; without it every realm that the connection has.", false},
-	{"username", "string", "A user's name, as `am_session` shows it; the user's UUID in Advanced Identity Cloud.", false},
-	{"token_id", "string", "A session's token. It is a credential: give it as a parameter from a file. Where it is optional, amsql's own session is meant without it.", false},
-	{"session_handle", "string", "The handle by which an administrator ends a session, from `am_session`. It may be given more than once.", true},
-	{"properties", "object", "Names and values of session properties, as JSON: `{\"theme\":\"dark\"}`. Values are strings.", false},
+	{"realm", "string", "Full path of a realm, with a leading slash. Default: all realms of the connection.", false},
+	{"username", "string", "Name of a user, as in `am_session`. In Advanced Identity Cloud it is the user's UUID.", false},
+	{"token_id", "string", "Token of a session. It is a credential: pass it as a parameter from a file. If it is optional and left out, the method applies to amsql's own session.", false},
+	{"session_handle", "string", "Handle of a session, from `am_session`. Repeatable.", true},
+	{"properties", "object", "Names and values of session properties as a JSON object of strings: `{\"theme\":\"dark\"}`.", false},
 }
 
 // Arguments are values by the names of parameters.
@@ -99,7 +99,7 @@ func (m *Method) Check(args Arguments) error {
 		i := slices.IndexFunc(Parameters, func(p Parameter) bool { return p.Name == name })
 		switch {
 		case !slices.Contains(takes, name):
-			return &ArgumentError{fmt.Sprintf("%s takes no %q, but %s", m.Name, name, strings.Join(takes, ", "))}
+			return &ArgumentError{fmt.Sprintf("%s takes %s, not %q", m.Name, strings.Join(takes, ", "), name)}
 		case len(values) > 1 && !Parameters[i].list:
 			return &ArgumentError{fmt.Sprintf("%s takes one %s, but there are %d", m.Name, name, len(values))}
 		case slices.Contains(values, ""):

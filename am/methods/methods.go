@@ -13,26 +13,26 @@ import (
 )
 
 var sessionColumns = []table.Column{
-	{Name: "username", Type: table.Text, Description: "Name of the user, as am_session shows it."},
+	{Name: "username", Type: table.Text, Description: "Name of the user, as in am_session."},
 	{Name: "realm", Type: table.Text, Description: "Full path of the realm."},
 	{Name: "universal_id", Type: table.Text, Description: "AM's universal identifier of the user (a DN)."},
-	{Name: "session_handle", Type: table.Text, Description: "Handle by which an administrator ends the session."},
+	{Name: "session_handle", Type: table.Text, Description: "Handle with which an administrator can end the session."},
 	{Name: "latest_access_time", Type: table.Timestamp, Description: "When the session was last used, in UTC."},
-	{Name: "max_idle_expiration_time", Type: table.Timestamp, Description: "When the session ends unless it is used before, in UTC."},
+	{Name: "max_idle_expiration_time", Type: table.Timestamp, Description: "When the session ends if it is not used before, in UTC."},
 	{Name: "max_session_expiration_time", Type: table.Timestamp, Description: "When the session ends at the latest, in UTC."},
 	{Name: "properties", Type: table.JSON, Description: "Properties of the session: an object of strings."},
 }
 
 var propertyColumns = []table.Column{{Name: "name", Type: table.Text, Description: "Name of the property."},
-	{Name: "value", Type: table.Text, Description: "Value of the property; NULL where it is not set."}}
+	{Name: "value", Type: table.Text, Description: "Value of the property; NULL if it is not set."}}
 
 // OutcomeColumns are those of [OutcomeRows].
 var OutcomeColumns = []table.Column{
-	{Name: "username", Type: table.Text, Description: "Name of the user, as am_session shows it."},
+	{Name: "username", Type: table.Text, Description: "Name of the user, as in am_session."},
 	{Name: "realm", Type: table.Text, Description: "Full path of the realm."},
 	{Name: "outcome", Type: table.Text, Description: "What became of the session: `ended`, `already gone`, `not found`, `still listed`, `refused` or `unknown`; `planned` in a dry run."},
-	{Name: "reason", Type: table.Text, Description: "Why, where the session was not ended."},
-	{Name: "session_handle", Type: table.Text, Description: "Handle by which an administrator ends the session."},
+	{Name: "reason", Type: table.Text, Description: "Why the session was not ended."},
+	{Name: "session_handle", Type: table.Text, Description: "Handle with which an administrator can end the session."},
 	{Name: "connection", Type: table.Text, Description: "Name of the connection."},
 	{Name: "base_url", Type: table.Text, Description: "Address of the server."},
 }
@@ -41,25 +41,25 @@ var OutcomeColumns = []table.Column{
 var Methods = []*Method{
 	{
 		Name: "query", Action: "query", By: []Access{{"select", "am_session"}}, Optional: []string{"realm", "username"},
-		Description: "Lists server-side sessions, completely or with an error.",
+		Description: "Lists server-side sessions. The list is complete, or the query fails.",
 		Effects:     "none",
 		columns:     sessionColumns, run: query,
 	},
 	{
 		Name: "get_session_info", Action: "getSessionInfo", By: []Access{{"select", "am_session_info"}}, Optional: []string{"token_id"},
-		Description: "Tells what AM knows of a token. An invalid token is an answer: `valid` is false.",
-		Effects:     "none on the session of a token; resets the idle time of amsql's own",
+		Description: "Returns what AM knows about a token. For an invalid token, `valid` is false.",
+		Effects:     "none on the session of a token; without one, resets the idle time of amsql's own session",
 		columns:     infoColumns, run: sessionInfo,
 	},
 	{
 		Name: "get_session_info_and_reset_idle_time", Action: "getSessionInfoAndResetIdleTime", Optional: []string{"token_id"}, Effect: Changes,
-		Description: "Tells the same, and resets the idle time.",
+		Description: "Returns the same and resets the idle time, except of client-side sessions, whose idle time AM does not monitor.",
 		Effects:     "resets the session's idle time",
 		columns:     infoColumns, run: sessionInfoAndReset,
 	},
 	{
 		Name: "get_session_properties", Action: "getSessionProperties", By: []Access{{"select", "am_session_property"}}, Optional: []string{"token_id"},
-		Description: "Tells the session properties that the Session Property Whitelist of the session's realm names.",
+		Description: "Returns the properties that the Session Property Whitelist of the session's realm names.",
 		Effects:     "none",
 		columns:     propertyColumns, run: sessionProperties,
 	},
@@ -67,51 +67,51 @@ var Methods = []*Method{
 		Name: "update_session_properties", Action: "updateSessionProperties", Effect: Changes,
 		By:       []Access{{"insert", "am_session_property"}, {"update", "am_session_property"}},
 		Required: []string{"properties"}, Optional: []string{"token_id"},
-		Description: "Sets session properties and tells all of them. Those that are not named keep their values.",
+		Description: "Sets session properties and returns all of them. Properties that are not named keep their values. Those of a client-side session can be set only during the login: AM answers 400.",
 		Effects:     "sets the properties",
 		columns:     propertyColumns, run: updateProperties,
 	},
 	{
 		Name: "validate", Action: "validate", By: []Access{{"select", "am_session_info"}}, Optional: []string{"token_id"},
-		Description: "Tells whether a token is valid, and its session's UID. Where AM cannot do so without resetting the idle time, getSessionInfo answers, without a UID.",
-		Effects:     "none: it goes with refresh=false",
+		Description: "Returns whether a token is valid, and the UID of its session. If AM cannot do that without resetting the idle time, amsql sends getSessionInfo instead, which returns no UID.",
+		Effects:     "none (sent with `refresh=false`)",
 		columns: []table.Column{
-			{Name: "valid", Type: table.Boolean, Description: "Whether the token is that of a live session."},
-			{Name: "session_uid", Type: table.Text, Description: "Identifier of the session that AM gives to validate; NULL where the version has none."},
-			{Name: "username", Type: table.Text, Description: "Name of the user, as am_session shows it."},
+			{Name: "valid", Type: table.Boolean, Description: "Whether the token belongs to a live session."},
+			{Name: "session_uid", Type: table.Text, Description: "Identifier of the session, in the form of AMCtxId; NULL if the version returns none."},
+			{Name: "username", Type: table.Text, Description: "Name of the user, as in am_session."},
 			{Name: "realm", Type: table.Text, Description: "Full path of the realm."},
 		}, run: validate,
 	},
 	{
 		Name: "refresh", Action: "refresh", Optional: []string{"token_id"}, Effect: Changes,
-		Description: "Resets the idle time of a session and tells its limits. AM obeys once a minute (Latest Access Time Update Frequency).",
+		Description: "Resets the idle time of a session and returns its limits. AM does so at most once a minute (Latest Access Time Update Frequency), and never for a client-side session, whose idle time it does not monitor.",
 		Effects:     "resets the session's idle time",
 		columns: []table.Column{
-			{Name: "valid", Type: table.Boolean, Description: "Whether the token is that of a live session."},
-			{Name: "username", Type: table.Text, Description: "Name of the user, as am_session shows it."},
+			{Name: "valid", Type: table.Boolean, Description: "Whether the token belongs to a live session."},
+			{Name: "username", Type: table.Text, Description: "Name of the user, as in am_session."},
 			{Name: "realm", Type: table.Text, Description: "Full path of the realm."},
-			{Name: "idle_seconds", Type: table.Integer, Description: "How long the session has been idle, in seconds."},
+			{Name: "idle_seconds", Type: table.Integer, Description: "How long the session has been idle, in seconds (OpenAM: whole minutes)."},
 			{Name: "max_idle_minutes", Type: table.Integer, Description: "How long the session may be idle, in minutes."},
 			{Name: "max_session_minutes", Type: table.Integer, Description: "How long the session may last, in minutes."},
-			{Name: "seconds_left", Type: table.Integer, Description: "How long the session lasts unless it idles, in seconds."},
+			{Name: "seconds_left", Type: table.Integer, Description: "How long the session can still last, in seconds."},
 		}, run: refresh,
 	},
 	{
 		Name: "logout", Action: "logout", Required: []string{"token_id"}, Effect: Ends,
 		Description: "Ends the session of a token.",
-		Effects:     "ends the session; a client-side one only where blacklisting is on",
+		Effects:     "ends the session; a client-side session only if denylisting is on",
 		columns:     OutcomeColumns, run: logout,
 	},
 	{
 		Name: "logout_by_handle", Action: "logoutByHandle", By: []Access{{"delete", "am_session"}}, Required: []string{"session_handle"}, Effect: Ends,
-		Description: "Ends the sessions behind handles.",
+		Description: "Ends sessions by their handles.",
 		Effects:     "ends the sessions",
 		columns:     OutcomeColumns, run: logoutByHandle,
 	},
 	{
 		Name: "logout_by_user", Action: "logoutByUser", Required: []string{"username"}, Optional: []string{"realm"}, Effect: Ends,
-		Description: "Ends all sessions of a user: those that AM lists by handle, until none appears; then those that the realm leaves to clients by logoutByUser, which OpenAM lacks.",
-		Effects:     "ends the sessions; client-side ones only where AM invalidates them by user",
+		Description: "Ends all sessions of a user: listed sessions by handle until none is left, then client-side sessions by logoutByUser, which OpenAM lacks.",
+		Effects:     "ends the sessions; client-side sessions only if AM invalidates sessions by user",
 		columns:     OutcomeColumns, run: logoutByUser,
 	},
 }
@@ -148,7 +148,7 @@ func sessionRow(s *rest.Session) []any {
 	return row
 }
 
-var infoColumns = append([]table.Column{{Name: "valid", Type: table.Boolean, Description: "Whether the token is that of a live session."}}, sessionColumns...)
+var infoColumns = append([]table.Column{{Name: "valid", Type: table.Boolean, Description: "Whether the token belongs to a live session."}}, sessionColumns...)
 
 func sessionInfo(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
 	info, err := e.Client.SessionInfo(ctx, args.one("token_id"))

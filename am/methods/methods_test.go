@@ -55,7 +55,7 @@ func TestMethodsAreTold(t *testing.T) {
 	}{
 		{"fly", nil, `there is no method "fly"; there are query, get_session_info, `},
 		{"logout", nil, "logout needs token_id"},
-		{"logout", methods.Arguments{"token": {"x"}}, `logout takes no "token", but token_id`},
+		{"logout", methods.Arguments{"token": {"x"}}, `logout takes token_id, not "token"`},
 		{"logout", methods.Arguments{"token_id": {"x", "y"}}, "logout takes one token_id, but there are 2"},
 		{"logout_by_user", methods.Arguments{"username": {""}}, "logout_by_user: username is empty"},
 		{"logout_by_user", methods.Arguments{"username": {"x"}, "realm": {"alpha"}}, `"alpha" is not the full path of a realm, such as /alpha: it begins with a slash and does not end with one`},
@@ -160,6 +160,30 @@ func TestAnActionWithoutATokenNeedsASession(t *testing.T) {
 		_, err := m.Run(t.Context(), &methods.Ending{Client: client}, args)
 		if argument := new(methods.ArgumentError); !errors.As(err, &argument) || !strings.Contains(err.Error(), m.Name+" needs token_id") {
 			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
+}
+
+// AM says "Bad Request" and no more.
+func TestA400OfTheirPropertiesSaysWhatIsWrongWithASession(t *testing.T) {
+	w := newWorld(t, simulator.Options{Profile: "pingam-8.1", Realms: 1, Users: 4, Sessions: 8, Seed: 1})
+	user, password := w.server.Admin()
+	admin := adminOf(t, w, user, password)
+	admin.post("/realms/root/realms/alpha/realm-config/services/amSessionPropertyWhitelist?_action=create", `{"sessionPropertyWhitelist":["theme"]}`)
+	admin.put("/realms/root/realms/alpha/realm-config/authentication", `{"general":{"statelessSessionsEnabled":true}}`)
+	clientSide, err := w.server.Login("/alpha", "ajensen")
+	must(t, err)
+	for _, c := range []struct{ method, token, want string }{
+		{"get_session_properties", "ended", "the session has ended, or the token is not one"},
+		{"update_session_properties", clientSide.Token, "is client-side: its properties can be set only during the login"},
+	} {
+		args := methods.Arguments{"token_id": {c.token}}
+		if c.method == "update_session_properties" {
+			args["properties"] = []string{`{"theme":"dark"}`}
+		}
+		_, err := methods.Find(c.method).Run(t.Context(), w.Ending, args)
+		if err == nil || !strings.Contains(err.Error(), "400 Bad Request: ") || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", c.method, err, c.want)
 		}
 	}
 }

@@ -68,3 +68,42 @@ func clientAt(t *testing.T, w *world, api string) *rest.Client {
 	t.Cleanup(func() { _ = client.Close(context.Background()) })
 	return client
 }
+
+// Documents of Advanced Identity Cloud show the sessions' own realm in the URL. Elsewhere an administrator's session acts at the root.
+func TestSessionsAreEndedInTheURLOfTheirRealmInTheCloud(t *testing.T) {
+	for profile, want := range map[string][]string{
+		"aic":        {"/realms/root/realms/alpha/sessions", "/realms/root/realms/bravo/sessions", "/realms/root/realms/alpha/sessions"},
+		"pingam-8.1": {"/realms/root/sessions", "/realms/root/sessions"},
+	} {
+		w := newWorld(t, simulator.Options{Profile: profile, Realms: 2, Users: 6, Sessions: 30, Seed: 1})
+		if profile == "aic" {
+			w.Client = serviceAccount(t, w)
+		}
+		w.Inventory = inventory.New(w.Client, inventory.Options{Realms: []string{"/alpha", "/bravo"}})
+		alpha, bravo := w.sessions("/alpha"), w.sessions("/bravo")
+		_, err := w.Sessions(t.Context(), []methods.Session{alpha[0], bravo[0], alpha[1]})
+		must(t, err)
+		token := w.server.Sessions()[slices.IndexFunc(w.server.Sessions(), func(s simulator.Session) bool { return s.Realm == "/alpha" })].Token
+		_, err = w.Sessions(t.Context(), []methods.Session{{Token: token}})
+		must(t, err)
+		var paths []string
+		for _, r := range w.server.Requests() {
+			if r.Action == "logoutByHandle" || r.Action == "logout" {
+				paths = append(paths, strings.TrimPrefix(r.Path, w.server.ContextPath()+"/json"))
+			}
+		}
+		slices.Sort(paths[:len(paths)-1]) // several at once
+		if !slices.Equal(paths, want) {
+			t.Errorf("%s: logouts went to %q, want %q", profile, paths, want)
+		}
+	}
+}
+
+func serviceAccount(t *testing.T, w *world) *rest.Client {
+	t.Helper()
+	id, key := w.server.ServiceAccount()
+	client, err := rest.New(rest.Config{BaseURL: w.Client.BaseURL(), Credentials: rest.ServiceAccount{ID: id, JWK: string(key)}})
+	must(t, err)
+	t.Cleanup(func() { _ = client.Close(context.Background()) })
+	return client
+}

@@ -87,7 +87,7 @@ func TestAnHourIsWatchedAndScraped(t *testing.T) {
 			}
 		}
 		if s := server.Sessions()[random.IntN(20)]; s.Username != user && s.Username != "dsameuser" {
-			_, err := c.Client().Logout(t.Context(), s.Token)
+			_, err := c.Client().Logout(t.Context(), "", s.Token)
 			must(t, err)
 		}
 	}

@@ -95,7 +95,7 @@ func TestAScanIsCounted(t *testing.T) {
 		_, err := server.Login("/alpha", users[0].Username)
 		must(t, err)
 	}
-	_, err := c.Client().Logout(t.Context(), users[1].Token)
+	_, err := c.Client().Logout(t.Context(), "", users[1].Token)
 	must(t, err)
 	second := scan(t, e, c.BaseURL())
 	at := func(name, realm string, more ...string) string {

@@ -14,6 +14,7 @@ type action struct {
 	safe       bool   // may be sent twice
 	version    string // where it is not the settled one
 	workaround string // for servers that lack it
+	refused    string // what 400 means, which AM does not say
 	has        func(api) bool
 }
 
@@ -28,9 +29,9 @@ var (
 	logout              = action{name: "logout", has: func(api) bool { return true }}
 	logoutByHandle      = action{name: "logoutByHandle", has: func(a api) bool { return a.query }, workaround: "use logout with each token"}
 	logoutByUser        = action{name: "logoutByUser", version: logoutByUserVersion, has: func(a api) bool { return a.token == inBody }, workaround: "query the user's sessions and use logoutByHandle"}
-	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, workaround: sinceAM5}
+	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, workaround: sinceAM5, refused: "the session has ended, or the token is not one"}
 	getProperty         = action{name: "getProperty", safe: true, has: func(a api) bool { return a.token == inPath }}
-	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, workaround: sinceAM5}
+	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, workaround: sinceAM5, refused: "the session has ended, or is client-side: its properties can be set only during the login"}
 )
 
 // actions are all of them.
@@ -172,32 +173,43 @@ func (c *Client) Refresh(ctx context.Context, token string) (*Timeouts, error) {
 	return &reply, c.act(ctx, refresh, "/", token, nil, &reply)
 }
 
-// Logout ends the session of a token, or the caller's own where token is "". It reports false where AM says that the
-// token has expired already.
+// URLRealm is the realm in whose URL a request about sessions of a realm goes. Documents of Advanced Identity Cloud show the
+// sessions' own realm, where it is known (not ""). Elsewhere it is the root, which also serves sessions of inactive realms
+// (OpenAM measured). Source: PingOne Advanced Identity Cloud, Manage sessions over REST.
+func (c *Client) URLRealm(realm string) string {
+	if _, cloud := c.config.Credentials.(ServiceAccount); cloud && realm != "" {
+		return realm
+	}
+	return "/"
+}
+
+// Logout ends the session of a token, or the caller's own where token is "". The realm is the session's, or "" where it is
+// not known. Logout reports false where AM says that the token has expired already.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Invalidate sessions".
-func (c *Client) Logout(ctx context.Context, token string) (bool, error) {
+func (c *Client) Logout(ctx context.Context, realm, token string) (bool, error) {
 	var reply struct {
 		Result string `json:"result"`
 	}
-	err := c.act(ctx, logout, "/", token, nil, &reply)
+	err := c.act(ctx, logout, c.URLRealm(realm), token, nil, &reply)
 	return reply.Result == "Successfully logged out", err
 }
 
-// LogoutByHandle ends the sessions behind the handles and returns what AM says of each.
+// LogoutByHandle ends the sessions behind the handles and returns what AM says of each. The realm is theirs, or "" where it
+// is not known.
 //
 // True does not mean that the session was alive: AM says it of handles it has never seen.
 // The caller's own handle ends the caller, and AM then refuses the handles after it.
 //
 // Needs an administrator. Source: PingAM 8.1 Amster reference, Sessions, logoutByHandle.
-func (c *Client) LogoutByHandle(ctx context.Context, handles []string) (map[string]bool, error) {
+func (c *Client) LogoutByHandle(ctx context.Context, realm string, handles []string) (map[string]bool, error) {
 	if handles == nil {
 		handles = []string{} // null is answered with an empty 500 by OpenAM
 	}
 	var reply struct {
 		Result map[string]bool `json:"result"`
 	}
-	err := c.act(ctx, logoutByHandle, "/", "", map[string]any{"sessionHandles": handles}, &reply)
+	err := c.act(ctx, logoutByHandle, c.URLRealm(realm), "", map[string]any{"sessionHandles": handles}, &reply)
 	return reply.Result, err
 }
 
@@ -270,6 +282,9 @@ func (c *Client) act(ctx context.Context, what action, realm, token string, body
 	r := call{
 		what: what.name, method: http.MethodPost, path: sessionsPath(realm), query: param("_action", what.name),
 		version: what.versionFor(a), safe: what.safe, latencyClass: what.name,
+	}
+	if what.refused != "" {
+		r.hints = map[int]string{http.StatusBadRequest: what.refused}
 	}
 	for i := 0; i+1 < len(parameters); i += 2 {
 		r.query = append(r.query, param(parameters[i], parameters[i+1])...)

@@ -54,11 +54,11 @@ var calls = []struct {
 		return fmt.Sprint(r.Username, " ", r.LeftSeconds), nil
 	}, "bjensen 7000"},
 	{"Logout", "logout", true, func(ctx context.Context, c *rest.Client) (string, error) {
-		ended, err := c.Logout(ctx, targetToken)
+		ended, err := c.Logout(ctx, "", targetToken)
 		return fmt.Sprint(ended), err
 	}, "true"},
 	{"LogoutByHandle", "logoutByHandle", true, func(ctx context.Context, c *rest.Client) (string, error) {
-		ended, err := c.LogoutByHandle(ctx, []string{"shandle:one"})
+		ended, err := c.LogoutByHandle(ctx, "", []string{"shandle:one"})
 		return fmt.Sprint(ended), err
 	}, "map[shandle:one:true]"},
 	{"LogoutByUser", "logoutByUser", true, func(ctx context.Context, c *rest.Client) (string, error) {

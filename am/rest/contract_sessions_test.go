@@ -173,7 +173,7 @@ func refreshTellsTheLimits(w *world) {
 
 func logoutOfALiveSession(w *world) {
 	token, stays := w.login(w.prefix+"goes"), w.login(w.prefix+"stays")
-	ended, err := w.Logout(w.Context(), token)
+	ended, err := w.Logout(w.Context(), "", token)
 	if err != nil || !ended {
 		w.Errorf("logout says %v, %v; want true", ended, err)
 	}
@@ -184,7 +184,7 @@ func logoutOfALiveSession(w *world) {
 		w.Errorf("the realm has sessions of %q", got)
 	}
 	own := w.client(rest.Config{Credentials: rest.SSOToken(stays)})
-	if ended, err := own.Logout(w.Context(), ""); err != nil || !ended {
+	if ended, err := own.Logout(w.Context(), "", ""); err != nil || !ended {
 		w.Errorf("logout of one's own session says %v, %v; want true", ended, err)
 	}
 	w.expectAlive(stays, false)
@@ -192,7 +192,7 @@ func logoutOfALiveSession(w *world) {
 
 func logoutOfWhatIsNoLiveToken(w *world) {
 	for what, token := range w.deadTokens() {
-		if ended, err := w.Logout(w.Context(), token); err != nil || ended {
+		if ended, err := w.Logout(w.Context(), "", token); err != nil || ended {
 			w.Errorf("logout of %s says %v, %v; want false", what, ended, err)
 		}
 	}
@@ -204,7 +204,7 @@ func logoutOfWhatIsNoLiveToken(w *world) {
 func logoutByHandleOfLiveSessions(w *world) {
 	a, b, stays := w.login(w.prefix+"a"), w.login(w.prefix+"b"), w.login(w.prefix+"a")
 	first, second := w.handle(a), w.handle(b)
-	got, err := w.LogoutByHandle(w.Context(), []string{first, second, first})
+	got, err := w.LogoutByHandle(w.Context(), "", []string{first, second, first})
 	if want := map[string]bool{first: true, second: true}; err != nil || !maps.Equal(got, want) {
 		w.Errorf("logoutByHandle says %v, %v; want %v", got, err, want)
 	}
@@ -233,7 +233,7 @@ func logoutByHandleOfWhatIsNotAlive(w *world) {
 		{[]string{"garbage"}, map[string]bool{"garbage": false}},
 		{[]string{gone, gone, "garbage"}, map[string]bool{gone: true, "garbage": false}},
 	} {
-		if got, err := w.LogoutByHandle(w.Context(), c.handles); err != nil || !maps.Equal(got, c.want) {
+		if got, err := w.LogoutByHandle(w.Context(), "", c.handles); err != nil || !maps.Equal(got, c.want) {
 			w.Errorf("logoutByHandle of %q says %v, %v; want %v", c.handles, got, err, c.want)
 		}
 	}
@@ -243,7 +243,7 @@ func logoutByHandleOfOnesOwnSession(w *world) {
 	before, after := w.login(w.prefix+"a"), w.login(w.prefix+"b")
 	own := w.handle("")
 	handles := []string{w.handle(before), own, w.handle(after)}
-	got, err := w.LogoutByHandle(w.Context(), handles)
+	got, err := w.LogoutByHandle(w.Context(), "", handles)
 	if want := map[string]bool{handles[0]: true, own: true, handles[2]: false}; err != nil || !maps.Equal(got, want) {
 		w.Errorf("logoutByHandle says %v, %v; want %v", got, err, want)
 	}
@@ -257,7 +257,7 @@ func logoutByHandleOfOnesOwnSession(w *world) {
 func logoutByHandleIsForAdministrators(w *world) {
 	token := w.login(w.prefix + "me")
 	c := w.client(rest.Config{Credentials: rest.SSOToken(token)})
-	_, err := c.LogoutByHandle(w.Context(), []string{w.handle(token)})
+	_, err := c.LogoutByHandle(w.Context(), "", []string{w.handle(token)})
 	expectStatus(w, err, http.StatusForbidden, "Forbidden")
 	w.expectAlive(token, true)
 }

@@ -127,7 +127,7 @@ func anEndedSessionIsRenewed(w *world) {
 	w.login(w.prefix + "here")
 	before := w.handle("")
 	w.must(w.admin.LogoutMany(w.Context())) // nothing: the administrator's own goes by handle
-	if _, err := w.LogoutByHandle(w.Context(), []string{before}); err != nil {
+	if _, err := w.LogoutByHandle(w.Context(), "", []string{before}); err != nil {
 		w.Fatal(err)
 	}
 	if got := w.names(); len(got) != 1 {
@@ -184,14 +184,14 @@ func version12HasTheTokenInThePath(w *world) {
 		},
 		"SessionProperties": func(ctx context.Context) error { _, err := c.SessionProperties(ctx, token); return err },
 		"Refresh":           func(ctx context.Context) error { _, err := c.Refresh(ctx, token); return err },
-		"LogoutByHandle":    func(ctx context.Context) error { _, err := c.LogoutByHandle(ctx, nil); return err },
+		"LogoutByHandle":    func(ctx context.Context) error { _, err := c.LogoutByHandle(ctx, "", nil); return err },
 		"Validate":          func(ctx context.Context) error { _, err := c.Validate(ctx, token); return err },
 	} {
 		if err := call(w.Context()); !rest.IsUnsupported(err) {
 			w.Errorf("%s at 1.2: %v, want an *UnsupportedError", name, err)
 		}
 	}
-	if ended, err := c.Logout(w.Context(), token); err != nil || !ended {
+	if ended, err := c.Logout(w.Context(), "", token); err != nil || !ended {
 		w.Errorf("logout at 1.2: %v, %v", ended, err)
 	}
 	w.expectAlive(token, false)

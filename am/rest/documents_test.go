@@ -108,7 +108,7 @@ func updateOf(token, name, value string) func(context.Context, *rest.Client) (an
 }
 
 func logoutOf(token string) func(context.Context, *rest.Client) (any, error) {
-	return func(ctx context.Context, c *rest.Client) (any, error) { return c.Logout(ctx, token) }
+	return func(ctx context.Context, c *rest.Client) (any, error) { return c.Logout(ctx, "", token) }
 }
 
 var examples = []example{
@@ -177,7 +177,7 @@ var examples = []example{
 	{
 		source: cloudDocument + ", Invalidate specific sessions; PingAM 8.1 Amster reference, Sessions, logoutByHandle", api: "4.0", bearer: true,
 		call: func(ctx context.Context, c *rest.Client) (any, error) {
-			return c.LogoutByHandle(ctx, []string{"shandle:flz3sdj5Ts…", "shandle:SZtTnGMwnG…"})
+			return c.LogoutByHandle(ctx, "", []string{"shandle:flz3sdj5Ts…", "shandle:SZtTnGMwnG…"})
 		},
 		method: "POST", path: rootSessions, version: "4.0", query: map[string]string{"_action": "logoutByHandle"},
 		body:   `{"sessionHandles":["shandle:flz3sdj5Ts…","shandle:SZtTnGMwnG…"]}`,

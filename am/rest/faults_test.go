@@ -231,7 +231,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		well(w, s)
 	})
 	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.SSOToken(fixedToken)})
-	if ended, err := client.Logout(t.Context(), targetToken); err != nil || !ended {
+	if ended, err := client.Logout(t.Context(), "", targetToken); err != nil || !ended {
 		t.Fatalf("logout: %v, %v", ended, err)
 	}
 	if len(came) != 2 || came[1].Sub(came[0]) < time.Second {

@@ -146,13 +146,13 @@ func TestEveryProductListsAndEndsSessions(t *testing.T) {
 			if rows := collect(t, p.Sessions(ctx, rest.SessionQuery{Realm: "/bravo"})); len(rows) != 0 {
 				t.Errorf("/bravo has the sessions %+v", rows)
 			}
-			if ended, err := p.Logout(ctx, first.Token); err != nil || !ended {
+			if ended, err := p.Logout(ctx, "", first.Token); err != nil || !ended {
 				t.Errorf("logout: %v, %v", ended, err)
 			}
-			if ended, err := p.Logout(ctx, first.Token); err != nil || ended {
+			if ended, err := p.Logout(ctx, "", first.Token); err != nil || ended {
 				t.Errorf("logout again: %v, %v", ended, err)
 			}
-			if ended, err := p.LogoutByHandle(ctx, []string{second.Handle}); err != nil || !ended[second.Handle] {
+			if ended, err := p.LogoutByHandle(ctx, "", []string{second.Handle}); err != nil || !ended[second.Handle] {
 				t.Errorf("logoutByHandle: %v, %v", ended, err)
 			}
 			if got, expected := p.left(), slices.Sorted(slices.Values([]string{bert.Username, third.Username})); !slices.Equal(got, expected) {

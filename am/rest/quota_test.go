@@ -43,7 +43,7 @@ func TestALostSessionIsRenewed(t *testing.T) {
 	for range 2 {
 		own, err := client.OwnSession(t.Context())
 		check(t, err)
-		_, err = client.LogoutByHandle(t.Context(), []string{own.Handle})
+		_, err = client.LogoutByHandle(t.Context(), "", []string{own.Handle})
 		check(t, err)
 	}
 	if _, err := client.ListCap(t.Context()); err != nil {

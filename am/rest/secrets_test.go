@@ -248,7 +248,7 @@ func TestTheTokenIsInTheURLOnlyWhereTheVersionWantsIt(t *testing.T) {
 	for api, want := range map[string]bool{"4.0": false, "3.1": false, "3.0": false, "2.0": true, "1.2": true} {
 		server := can(t, well)
 		client := server.client(t, rest.Config{API: api, Credentials: rest.SSOToken(fixedToken)})
-		if _, err := client.Logout(t.Context(), targetToken); err != nil {
+		if _, err := client.Logout(t.Context(), "", targetToken); err != nil {
 			t.Fatal(err)
 		}
 		s := server.last()

@@ -86,7 +86,7 @@ func (w *world) login(realm, user string) simulator.Session {
 
 func (w *world) logout(s simulator.Session) {
 	w.t.Helper()
-	_, err := w.connection.Client().Logout(w.t.Context(), s.Token)
+	_, err := w.connection.Client().Logout(w.t.Context(), "", s.Token)
 	must(w.t, err)
 }
 
