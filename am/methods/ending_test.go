@@ -181,6 +181,37 @@ func TestTheSessionOfAMItselfIsLeftOut(t *testing.T) {
 	}
 }
 
+// The servers of a site share a token store: one may list for a moment what another has ended.
+func TestASessionThatIsListedForAMomentLongerHasEnded(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
+	sessions := w.sessionsOf(t, "/alpha")
+	var late func() // what the other server has not heard of yet
+	w.tamper = func(response http.ResponseWriter, r *http.Request, body []byte) bool {
+		switch {
+		case isLogout(r):
+			late = func() { w.pass(httptest.NewRecorder(), r.Clone(context.Background()), body) }
+			answers := map[string]bool{}
+			for _, s := range sessions {
+				answers[s.Handle] = true
+			}
+			response.Header().Set("Content-Type", "application/json")
+			must(t, json.NewEncoder(response).Encode(map[string]any{"result": answers}))
+			return true
+		case late != nil && r.URL.Query().Has("_queryFilter"):
+			w.pass(response, r, body)
+			late()
+			late = nil
+			return true
+		}
+		return false
+	}
+	outcomes, err := w.Sessions(t.Context(), sessions[:1])
+	must(t, err)
+	if len(outcomes) != 1 || outcomes[0].State != methods.Ended {
+		t.Errorf("%+v", outcomes)
+	}
+}
+
 func TestNothingIsSentThatChangesAnythingBeforeTheGuardsAgree(t *testing.T) {
 	stop := errors.New("no")
 	for name, set := range map[string]func(*methods.Ending){
@@ -284,21 +315,22 @@ func TestFaultsAreSettledByAskingAgain(t *testing.T) {
 			}
 		}, map[methods.State]int{methods.Ended: 20, methods.Refused: 10, methods.StillListed: 10}, "401"},
 		{"an AM that says true and does nothing", func(*world, string) func(http.ResponseWriter, *http.Request, []byte) bool {
-			return func(response http.ResponseWriter, r *http.Request, body []byte) bool {
-				if !isLogout(r) {
-					return false
-				}
-				var list struct{ SessionHandles []string }
-				_ = json.Unmarshal(body, &list)
-				said := map[string]bool{}
-				for _, handle := range list.SessionHandles {
-					said[handle] = true
-				}
-				response.Header().Set("Content-Type", "application/json")
-				_ = json.NewEncoder(response).Encode(map[string]any{"result": said})
-				return true
-			}
+			return saying(t, true)
 		}, map[methods.State]int{methods.StillListed: 40}, "AM answered true"},
+		{"an AM that says false and does nothing", func(*world, string) func(http.ResponseWriter, *http.Request, []byte) bool {
+			return saying(t, false)
+		}, map[methods.State]int{methods.Refused: 40}, "AM answered false"},
+		{"an AM that takes amsql for nobody any more", func(*world, string) func(http.ResponseWriter, *http.Request, []byte) bool {
+			var acted atomic.Bool
+			return func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+				acted.CompareAndSwap(false, isLogout(r))
+				refused := acted.Load() && r.Method == http.MethodGet
+				if refused {
+					answer(response, 401)
+				}
+				return refused
+			}
+		}, map[methods.State]int{methods.Unknown: 40}, "401 Unauthorized"},
 		{"500 for everything", func(*world, string) func(http.ResponseWriter, *http.Request, []byte) bool {
 			return func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
 				if isLogout(r) {
@@ -348,6 +380,85 @@ func TestFaultsAreSettledByAskingAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// saying is an AM that answers so of each handle that it is told to end, and does nothing.
+func saying(t *testing.T, ended bool) func(http.ResponseWriter, *http.Request, []byte) bool {
+	return func(response http.ResponseWriter, r *http.Request, body []byte) bool {
+		if !isLogout(r) {
+			return false
+		}
+		var list struct{ SessionHandles []string }
+		must(t, json.Unmarshal(body, &list))
+		said := map[string]bool{}
+		for _, handle := range list.SessionHandles {
+			said[handle] = ended
+		}
+		response.Header().Set("Content-Type", "application/json")
+		must(t, json.NewEncoder(response).Encode(map[string]any{"result": said}))
+		return true
+	}
+}
+
+// AM lists a session for up to a minute after either of its times, which are those of its own clock.
+func TestASessionThatAMStillListsHasExpiredByEitherOfItsTimes(t *testing.T) {
+	const ahead = 24 * time.Hour
+	for _, c := range []struct {
+		idle, session time.Duration // until then, by the server's clock
+		want          methods.State
+	}{
+		{time.Hour, time.Hour, methods.StillListed},
+		{-time.Minute, time.Hour, methods.AlreadyGone},
+		{time.Hour, -time.Minute, methods.AlreadyGone},
+	} {
+		w := newWorld(t, simulator.Options{Realms: 1, Users: 1, Sessions: 1, Seed: 1, Clock: func() time.Time { return time.Now().Add(ahead) }})
+		at := func(d time.Duration) string {
+			return time.Now().Add(ahead + d).UTC().Format("2006-01-02T15:04:05.000Z")
+		}
+		does := saying(t, true)
+		w.tamper = func(response http.ResponseWriter, r *http.Request, body []byte) bool {
+			response.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+			if !r.URL.Query().Has("_queryFilter") {
+				return does(response, r, body)
+			}
+			recorded := httptest.NewRecorder()
+			w.pass(recorded, r, body)
+			var list map[string]any
+			must(t, json.Unmarshal(recorded.Body.Bytes(), &list))
+			for _, s := range list["result"].([]any) {
+				session := s.(map[string]any)
+				session["maxIdleExpirationTime"], session["maxSessionExpirationTime"] = at(c.idle), at(c.session)
+			}
+			maps.Copy(response.Header(), recorded.Header())
+			response.Header().Del("Content-Length")
+			must(t, json.NewEncoder(response).Encode(list))
+			return true
+		}
+		outcomes, err := w.Sessions(t.Context(), w.sessionsOf(t, "/alpha"))
+		must(t, err)
+		if len(outcomes) != 1 || outcomes[0].State != c.want {
+			t.Errorf("%v idle, %v in all: %+v, want %s", c.idle, c.session, outcomes, c.want)
+		}
+	}
+}
+
+func TestATokenWhoseLogoutFailsIsNotTakenForThatOfAClient(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, Users: 1, Sessions: 1, Seed: 1})
+	session, err := w.server.Login("/", "demo")
+	must(t, err)
+	w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+		fails := r.URL.Query().Get("_action") == "logout"
+		if fails {
+			answer(response, 500)
+		}
+		return fails
+	}
+	outcomes, err := w.Sessions(t.Context(), []methods.Session{{Token: session.Token}})
+	must(t, err)
+	if o := outcomes[0]; o.State != methods.Refused || !strings.Contains(o.Reason, "500 Internal Server Error") {
+		t.Errorf("%s, %q", o.State, o.Reason)
+	}
+	w.tamper = nil
 }
 
 // oneByOne makes a client of a token that cannot be renewed, with one request at a time.
