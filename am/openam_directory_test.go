@@ -497,14 +497,10 @@ func (d *directory) saysWhatToDo(t *testing.T) {
 	d.change(t, "cn=Default Password Policy,cn=Password Policies,cn=config", "replace", "ds-cfg-force-change-on-add", "true")
 	refused(t, "a password to be changed, code 19", as(d.account(t, "fresh", unlimited...)),
 		"must change their password", "set token_store_password")
-	signedIn := d.store(t, nil)
-	if _, err := handles(t, signedIn); err != nil {
-		t.Fatal(err)
-	}
 	d.modify(t, "dn: ds-task-id=lockdown,cn=Scheduled Tasks,cn=Tasks\nobjectClass: ds-task\nds-task-id: lockdown\n"+
 		"ds-task-class-name: org.opends.server.tasks.EnterLockdownModeTask\n")
 	d.await(t, "ds-task-id=lockdown,cn=Scheduled Tasks,cn=Tasks", "ds-task-state", "COMPLETED_SUCCESSFULLY")
-	refused(t, "lockdown, code 53", signedIn, "lockdown", "access log")
+	refused(t, "lockdown, which only the access log tells from a wrong password, code 49", d.store(t, nil), "cannot sign in", "access log")
 }
 
 func (d *directory) stops(t *testing.T) {

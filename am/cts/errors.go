@@ -47,7 +47,7 @@ var hints = map[uint16]string{
 	ldap.LDAPResultConfidentialityRequired:      "the server wants TLS: use an ldaps:// address in token_store_url",
 	ldap.LDAPResultNoSuchObject: "there is no such entry: leave token_store_base_dn out, or name the root suffix that AM has " +
 		"(Configure, Server Defaults, CTS, External Store Configuration), such as " + container,
-	ldap.LDAPResultInvalidCredentials: "check token_store_bind_dn and token_store_password",
+	ldap.LDAPResultInvalidCredentials: "check token_store_bind_dn and token_store_password; a server tells other reasons, such as a locked account, its access log alone",
 	ldap.LDAPResultInappropriateAuthentication: "the account has no password, or the server maps the client certificate to no account: " +
 		"check token_store_bind_dn, or the certificate mapping of the directory",
 	ldap.LDAPResultUnavailable: "the server offers no StartTLS, and nothing is sent over a network in clear text: use an ldaps:// address " +

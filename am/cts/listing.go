@@ -77,7 +77,7 @@ var (
 func spans(now time.Time) iter.Seq2[time.Time, time.Time] {
 	return func(yield func(from, to time.Time) bool) {
 		from, to := beginning, now
-		for length := 10 * time.Minute; to.Before(end); length *= 2 {
+		for length := 10 * time.Minute; to.Before(end); length *= 4 {
 			if !yield(from, to) {
 				return
 			}
