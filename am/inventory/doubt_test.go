@@ -165,6 +165,8 @@ func TestAStoreThatStopsBelowTheCapIsNoticed(t *testing.T) {
 		{stops: 1000, sessions: 2600, want: inventory.ByUser, found: 2600},
 		{stops: 1000, sessions: 2600, fields: []string{}, want: inventory.ByUser, found: 2600},
 		{stops: 100, sessions: 260, want: inventory.ByUser, found: 260},
+		{stops: 200, sessions: 260, want: inventory.ByUser, found: 260},
+		{stops: 250, sessions: 260, want: inventory.ByUser, found: 260},
 		{stops: 500, sessions: 500, want: inventory.ByUser, found: 500}, // it may be more, for all that the list shows
 		{stops: 500, sessions: 499, want: inventory.Complete, found: 499},
 	} {

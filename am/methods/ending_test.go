@@ -843,6 +843,24 @@ func TestWhatARunCouldNotTellLaterRunsAskUntilAMTells(t *testing.T) {
 	}
 }
 
+// A list of the realm that is cut may lack an agent's session; what a user has, a list by name shows.
+func TestTheJournalBelievesOnlyAListThatWouldShowTheSession(t *testing.T) {
+	for username, want := range map[string]string{"ajensen": "ended", "an-agent": "unknown"} {
+		w := newWorld(t, simulator.Options{Realms: 1, Users: 6, Sessions: 12, Seed: 1, ListCap: 8})
+		path := filepath.Join(t.TempDir(), "journal.jsonl")
+		line := fmt.Sprintf(`{"connection":"am","session":"sha256:1","username":%q,"realm":"/alpha","outcome":"sending"}`+"\n", username)
+		must(t, os.WriteFile(path, []byte(line), 0o600))
+		journal, err := methods.OpenJournal(path)
+		must(t, err)
+		w.Journal = journal
+		_, err = w.Sessions(t.Context(), nil)
+		must(t, errors.Join(err, journal.Close()))
+		if got := lines(t, path)["sha256:1"]; !slices.Equal(got, []string{"sending", want}) {
+			t.Errorf("%s: %q, want %s", username, got, want)
+		}
+	}
+}
+
 // sessionsOf are a realm's sessions, with their users.
 func (w *world) sessionsOf(t *testing.T, realm string) (sessions []methods.Session) {
 	t.Helper()
