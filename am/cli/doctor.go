@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
@@ -95,6 +96,7 @@ func (f *failure) Error() string {
 func examine(ctx context.Context, w *workspace.Workspace, output string) error {
 	f := render.NewFormat(output, render.ScreenOptions(w.Streams))
 	out := render.NewOutput(w.Streams, w.Progress)
+	out.Paint = func(table string) string { return paintStatus(w.Streams, table) }
 	f.Begin(&out.Buffer, findingColumns)
 	var failures []error
 	for _, c := range w.Connections {
@@ -112,6 +114,22 @@ func examine(ctx context.Context, w *workspace.Workspace, output string) error {
 	}
 	f.End(&out.Buffer)
 	return cmp.Or(ctx.Err(), out.Finish(), errors.Join(failures...))
+}
+
+// statusColours are those of a step's status.
+var statusColours = map[doctor.Status]terminal.Colour{doctor.OK: terminal.Green, doctor.Warning: terminal.Yellow, doctor.Failed: terminal.Red}
+
+// statusCell is the third column of a table.
+var statusCell = regexp.MustCompile(`(?m)^(\|[^|]*\|[^|]*\| )(\w+)`)
+
+func paintStatus(streams terminal.Streams, table string) string {
+	return statusCell.ReplaceAllStringFunc(table, func(begin string) string {
+		cell := statusCell.FindStringSubmatch(begin)
+		if colour, isStatus := statusColours[doctor.Status(cell[2])]; isStatus {
+			return cell[1] + streams.PaintOut(colour, cell[2])
+		}
+		return begin
+	})
 }
 
 // findingWidth is the width of the two columns of prose in a table.

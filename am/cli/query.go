@@ -44,7 +44,7 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 		Use:   "query [SQL]",
 		Short: "Run SQL and print its rows",
 		Long: "query runs SQL from the argument, a file or standard input, one statement after the other.\n" +
-			"On a terminal without SQL it is a shell, whose commands .help lists.\n" +
+			"Lines that begin with a dot are commands of the shell, which it is on a terminal without SQL.\n" +
 			"The dialect is SQLite's; the tables of each connection are a schema of its name, and those\n" +
 			"of the connection am, else of the first, need no schema.",
 		Example: examples(
@@ -84,9 +84,10 @@ func newShell(streams terminal.Streams) *cobra.Command {
 		Use:   "shell",
 		Short: "Ask questions in SQL, with completion and a history",
 		Long: "shell reads SQL and dot commands from the terminal. Tab completes tables, columns and realms;\n" +
-			".help lists the commands. It is what amsql query is without SQL.",
+			".help lists the commands. In a pipe it runs what it reads, and ends at the first error.",
 		Example: examples(
 			"", "amsql shell",
+			"in a pipe", "echo .tables | amsql shell",
 			"beside a table of your own", "amsql shell --csv leavers=leavers.csv",
 			"that may end sessions", "amsql shell --allow-writes",
 		),
@@ -97,8 +98,8 @@ func newShell(streams terminal.Streams) *cobra.Command {
 			if err := o.take(cmd, nil); err != nil {
 				return err
 			}
-			if !o.interactive(streams) {
-				return misuse(cmd, "amsql shell needs a terminal; amsql query runs SQL from an argument, a file or standard input")
+			if streams.InIsTerminal && !o.interactive(streams) {
+				return misuse(cmd, "amsql shell needs a terminal that it can write to and edit on, or standard input from a file or a pipe")
 			}
 			return o.run(cmd.Context(), cmd, streams)
 		},
@@ -187,10 +188,15 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 		SQL: sql, Args: args, Output: o.Output, Export: o.Export, Timing: o.Timing, LocalTime: o.LocalTime,
 		Format: o.options,
 	}
-	if interactive {
+	switch {
+	case interactive:
 		return shell.Run(ctx, w, p)
+	case !shell.HasCommands(sql):
+		return w.Print(ctx, p)
+	case o.Export != "":
+		return misuse(cmd, "--export takes SQL alone, and there is a dot command: .once FILE writes the rows of one statement")
 	}
-	return w.Print(ctx, p)
+	return shell.RunText(ctx, w, p)
 }
 
 // interactive tells whether somebody sits there who can be asked for SQL. A dumb terminal cannot edit it.

@@ -194,6 +194,12 @@ func TestTheShellCompletes(t *testing.T) {
 	s.await(".connections")
 	s.send(enter)
 	s.ran("| in_use |")
+	s.send("select base_", tab) // no table is named yet
+	s.await("select base_url")
+	s.send(", ", tab)
+	s.await("creation_time", "session_handle", "ago(")
+	s.send("realm from am_session limit 0;", enter)
+	s.ran("realm from am_session limit 0;")
 	s.send("select * from am_s", tab)
 	s.await("am_session_scan", "am_session_service", "A property of one session")
 	s.send(" limit 0;", enter)

@@ -23,8 +23,9 @@ type Output struct {
 	To       io.Writer
 	Name     string // of what it is, for errors
 	terminal bool
-	Beside   *terminal.Progress // on the same terminal
-	sent     bool               // something of this statement
+	Beside   *terminal.Progress  // on the same terminal
+	Paint    func(string) string // colours what goes to a terminal; nil: nothing does
+	sent     bool                // something of this statement
 }
 
 // NewOutput is standard output, beside a progress that may be nil.
@@ -46,7 +47,11 @@ func (o *Output) flush() error {
 	}
 	text := o.Bytes()
 	if o.terminal {
-		text = []byte(terminal.Visible(o.String()))
+		safe := terminal.Visible(o.String())
+		if o.Paint != nil {
+			safe = o.Paint(safe)
+		}
+		text = []byte(safe)
 	}
 	o.sent = true
 	o.Beside.Clear()

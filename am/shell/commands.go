@@ -288,6 +288,9 @@ func (s *shell) exportTo(ctx context.Context, argument string) error {
 }
 
 func (s *shell) clear(context.Context, string) error {
+	if !s.Streams.ErrIsTerminal {
+		return nil
+	}
 	_, err := io.WriteString(s.Streams.Err, "\x1b[H\x1b[2J")
 	return err
 }

@@ -31,6 +31,9 @@ func (s *shell) attended(cmd *exec.Cmd) error {
 
 // edit opens the last SQL in an editor and runs what comes back.
 func (s *shell) edit(ctx context.Context, _ string) (err error) {
+	if !s.Streams.InIsTerminal {
+		return errors.New(".edit needs a terminal")
+	}
 	editor := strings.Fields(cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi"))
 	file, err := os.CreateTemp("", "amsql-*.sql") // with mode 0600
 	if err != nil {

@@ -41,6 +41,8 @@ var (
 	inExec       = regexp.MustCompile(`(?i)^\s*exec(?:ute)?\s+(?:\w+\.)?\w+\.(\w+)\s.*@$`)
 	beforeTable  = regexp.MustCompile(`(?i)(\bfrom|\bjoin|\binto|\bupdate|\bexec|\bexecute|\btable)\s+$`)
 	qualifier    = regexp.MustCompile(`(\w+)\.$`)
+	inSelect     = regexp.MustCompile(`(?i)\bselect\s`)
+	beforeValue  = regexp.MustCompile(`(?i)(\bselect|\bdistinct|\bwhere|\band|\bor|\bnot|\bon|\bby|\bhaving|\bthen|\belse|\bwhen|[,(=<>])\s*$`)
 )
 
 // complete offers what may stand at the cursor.
@@ -131,15 +133,41 @@ func (s *shell) completeSQL(before, statement, prefix string) []choice {
 		return tables
 	}
 	var choices []choice
-	for _, t := range s.named(statement) {
+	for _, t := range s.reads(statement, before) {
 		choices = append(choices, columnChoices(t)...)
 	}
 	choices = distinctWords(choices)
-	if prefix != "" || choices == nil {
+	switch {
+	case prefix != "":
 		choices = append(choices, tables...)
-	}
-	if prefix != "" {
 		choices = append(choices, keywordChoices(prefix)...)
+	case choices == nil:
+		choices = tables
+	case beforeValue.MatchString(before):
+		choices = append(choices, functionChoices()...)
+	}
+	return choices
+}
+
+// reads are the tables whose columns may be meant: those that the statement names, or else, in what a SELECT returns, all that
+// need no schema.
+func (s *shell) reads(statement, before string) (tables []workspace.DescribedTable) {
+	if tables = s.named(statement); tables != nil || !inSelect.MatchString(before) {
+		return tables
+	}
+	for _, t := range s.Catalog(context.Background()) {
+		if t.Schema == s.First || t.Schema == "" {
+			tables = append(tables, t)
+		}
+	}
+	return tables
+}
+
+func functionChoices() (choices []choice) {
+	for _, word := range keywords {
+		if strings.HasSuffix(word, "(") {
+			choices = append(choices, choice{word, "", "functions"})
+		}
 	}
 	return choices
 }
@@ -217,7 +245,11 @@ func keywordChoices(prefix string) (choices []choice) {
 		if capitals {
 			word = strings.ToUpper(word)
 		}
-		choices = append(choices, choice{word, "", "keywords"})
+		kind := "keywords"
+		if strings.HasSuffix(word, "(") || strings.HasSuffix(word, "()") {
+			kind = "functions"
+		}
+		choices = append(choices, choice{word, "", kind})
 	}
 	return choices
 }

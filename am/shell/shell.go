@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -46,6 +47,17 @@ func Run(ctx context.Context, w *workspace.Workspace, p workspace.Printing) erro
 	defer s.realms.stop()
 	fmt.Fprintf(w.Streams.Err, "amsql %s: end SQL with a semicolon; .help lists the commands, .exit ends\n", w.Version)
 	return s.loop(ctx)
+}
+
+// RunText does what a text says without a terminal: its dot commands and its SQL, up to an error.
+func RunText(ctx context.Context, w *workspace.Workspace, p workspace.Printing) error {
+	s := &shell{Workspace: w, printing: p, pager: &pager{screen: w.Streams}}
+	return s.do(ctx, p.SQL)
+}
+
+// HasCommands reports whether a text has dot commands, so that it is more than SQL.
+func HasCommands(text string) bool {
+	return slices.ContainsFunc(parts(text), func(part string) bool { return strings.HasPrefix(part, ".") })
 }
 
 func (s *shell) loop(ctx context.Context) error {

@@ -52,12 +52,12 @@ func isTerminal(f *os.File) bool {
 
 // Notice writes a line for the user.
 func (s Streams) Notice(text string) {
-	fmt.Fprintf(s.Err, "Notice: %s\n", Line(text))
+	fmt.Fprintf(s.Err, "%s %s\n", paint(s.ErrIsTerminal, Yellow, "Notice:"), Line(text))
 }
 
 // Error writes the line that a command ends with.
 func (s Streams) Error(err error) {
-	fmt.Fprintf(s.Err, "Error: %s\n", Line(err.Error()))
+	fmt.Fprintf(s.Err, "%s %s\n", paint(s.ErrIsTerminal, Red, "Error:"), Line(err.Error()))
 }
 
 // Line makes one line of a message that may quote a server or a file.

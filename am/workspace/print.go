@@ -4,7 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/render"
@@ -33,6 +37,7 @@ type Printing struct {
 func (w *Workspace) Print(ctx context.Context, p Printing) error {
 	start := time.Now()
 	w.Notices.Forget()
+	w.absent.forget()
 	if err := w.AttachNamed(p.SQL); err != nil {
 		return err
 	}
@@ -55,15 +60,29 @@ func (w *Workspace) printAll(rows *engine.Rows, p Printing, start time.Time) (er
 		if w.Shown != nil {
 			w.Shown()
 		}
-		if p.Timing {
+		switch {
+		case p.Timing:
 			w.timing(start, count)
+		case err == nil && w.Streams.OutIsTerminal && w.Streams.ErrIsTerminal && slices.Contains(counted, p.Output):
+			fmt.Fprintf(w.Streams.Err, "(%s)\n", rowCount(count))
 		}
 		start = time.Now()
+		w.absent.forget()
 		if more = err == nil && rows.NextResultSet(); more {
 			out.WriteString(render.Between(p.Output, p.Format))
 		}
 	}
 	return cmp.Or(err, rows.Close(), rows.Err())
+}
+
+// counted are the formats for people, below which a terminal shows how many rows there are.
+var counted = []string{"table", "line"}
+
+func rowCount(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return humanize.Comma(n) + " rows"
 }
 
 // printRows prints the rows of one statement.
