@@ -28,9 +28,18 @@ type InitOptions struct {
 	Account    string // a user name, or the ID of a service account
 	Secret     string // env:NAME or file:PATH; on a terminal also the password itself
 	TOTPSecret string // the same, of one-time passwords; empty: none are needed, or the account's owner types them
+	Store      StoreOptions
 
 	before []byte   // what the file holds; nil where there is none
 	taken  []string // the names of its connections
+}
+
+// StoreOptions are AM's token store and an account there. Without the address there is none.
+type StoreOptions struct {
+	URL         string
+	BindDN      string
+	Password    string // env:NAME or file:PATH; on a terminal also the password itself
+	Fingerprint string // of a certificate that no authority vouches for
 }
 
 func newInit(streams terminal.Streams) *cobra.Command {
@@ -40,12 +49,14 @@ func newInit(streams terminal.Streams) *cobra.Command {
 		Short: "Set up a connection",
 		Long: "init asks for the address of AM and an account, tries them as amsql doctor does, and writes the connection to a file,\n" +
 			"after those that are there. The address may be copied from a browser. On a terminal it asks again for what was\n" +
-			"wrong, and for a second factor where AM wants one. The file refers to the password and does not hold it: a\n" +
+			"wrong, and for a second factor where AM wants one. With --token-store-url it sets up the token store, too, from which\n" +
+			"lists of sessions are complete whatever their length. The file refers to the password and does not hold it: a\n" +
 			"password typed at the prompt goes to a file of its own beside it, which its owner alone can read.",
 		Example: examples(
 			"on a terminal, which asks for the rest", "amsql init",
 			"in a script", "amsql init --url https://am.example.com/am --account amadmin \\\n      --secret file:/run/secrets/am",
 			"a second connection in the same file", "amsql init --connection stage",
+			"with AM's token store", "amsql init --token-store-url ldaps://ds1.example.com:1636",
 			"a service account of Advanced Identity Cloud, in a file of its own",
 			"amsql init --url https://tenant.example.com/am --secret file:key.jwk \\\n"+
 				"      --account 449d7e27-7889-47af-a736-83b6bbf97ec5 --config aic.spc",
@@ -61,6 +72,10 @@ func newInit(streams terminal.Streams) *cobra.Command {
 	flags.StringVar(&o.Account, "account", "", "a user `name`, or the ID of a service account")
 	flags.StringVar(&o.Secret, "secret", "", "`where` the password, or the service account's key, is: env:NAME or file:PATH")
 	flags.StringVar(&o.TOTPSecret, "totp-secret", "", "`where` the secret of one-time passwords is, if AM wants them: env:NAME or file:PATH")
+	flags.StringVar(&o.Store.URL, "token-store-url", "", "the `address` of AM's token store: ldaps://HOST:PORT")
+	flags.StringVar(&o.Store.BindDN, "token-store-bind-dn", "", "the `name` (DN) of an account that may read the token store")
+	flags.StringVar(&o.Store.Password, "token-store-password", "", "`where` that account's password is: env:NAME or file:PATH")
+	flags.StringVar(&o.Store.Fingerprint, "token-store-fingerprint", "", "the SHA-256 `fingerprint` of the token store's certificate, if no authority vouches for it")
 	flags.StringVar(&o.Connection, "connection", environmentConnection, "the `name` of the connection")
 	flags.StringVar(&o.Config, "config", "", "write this `file` (default ~/.steampipe/config/am.spc)")
 	return cmd
@@ -94,7 +109,12 @@ func (o *InitOptions) check(cmd *cobra.Command) error {
 	if !connectionName.MatchString(o.Connection) {
 		return misuse(cmd, "invalid --connection %q: must be a name of small letters, digits and underscores", o.Connection)
 	}
-	for _, f := range []struct{ flag, value string }{{"--secret", o.Secret}, {"--totp-secret", o.TOTPSecret}} {
+	if o.Store.URL == "" && o.Store != (StoreOptions{}) {
+		return misuse(cmd, "the other --token-store flags go with --token-store-url")
+	}
+	for _, f := range []struct{ flag, value string }{
+		{"--secret", o.Secret}, {"--totp-secret", o.TOTPSecret}, {"--token-store-password", o.Store.Password},
+	} {
 		if f.value != "" && !isReference(f.value) {
 			return misuse(cmd, "%s must be env:NAME or file:PATH: a password among the arguments is seen in the list of processes", f.flag)
 		}
@@ -148,23 +168,40 @@ func isReference(secret string) bool {
 	return strings.HasPrefix(secret, "env:") || strings.HasPrefix(secret, "file:")
 }
 
-const passwordQuestion = "Password, or where it is (env:NAME, file:PATH): "
+const (
+	passwordQuestion = "Password, or where it is (env:NAME, file:PATH): "
+	readerQuestion   = "DN of an account that may read the token store: "
+	readerPassword   = "Its password, or where it is (env:NAME, file:PATH): "
+)
 
 // questions are asked in this order for what the flags leave open.
 var questions = []struct {
 	flag, text string
 	secret     bool
-	answer     func(*InitOptions) *string
+	answer     func(*InitOptions) *string   // nil: not asked
 	check      func(string) (string, error) // the answer as it is used
 }{
 	{"--url", "Address of AM, such as https://am.example.com/am, or as the browser shows it: ", false, func(o *InitOptions) *string { return &o.URL }, baseURL},
 	{"--account", "User name of an administrator, or ID of a service account: ", false, func(o *InitOptions) *string { return &o.Account }, nil},
 	{"--secret", passwordQuestion, true, func(o *InitOptions) *string { return &o.Secret }, nil},
+	{"--token-store-bind-dn", readerQuestion, false, func(o *InitOptions) *string { return o.Store.needed(&o.Store.BindDN) }, nil},
+	{"--token-store-password", readerPassword, true, func(o *InitOptions) *string { return o.Store.needed(&o.Store.Password) }, nil},
+}
+
+// needed is the value where there is a token store, else nil: it is not asked for.
+func (s *StoreOptions) needed(value *string) *string {
+	if s.URL == "" {
+		return nil
+	}
+	return value
 }
 
 func (o *InitOptions) ask(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	for _, q := range questions {
 		answer := q.answer(o)
+		if answer == nil {
+			continue
+		}
 		for asked := *answer == ""; ; asked = true {
 			if asked && !streams.InIsTerminal {
 				return misuse(cmd, "%s is missing, and there is no terminal to ask on", q.flag)
@@ -212,7 +249,7 @@ func (o *InitOptions) isServiceAccount() bool { return serviceAccountID.MatchStr
 
 // settle makes paths absolute, for the connection is used from anywhere.
 func (o *InitOptions) settle() error {
-	for _, secret := range []*string{&o.Secret, &o.TOTPSecret} {
+	for _, secret := range []*string{&o.Secret, &o.TOTPSecret, &o.Store.Password} {
 		if path, isFile := strings.CutPrefix(*secret, "file:"); isFile {
 			path, err := filepath.Abs(path)
 			if err != nil {

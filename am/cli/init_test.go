@@ -4,7 +4,10 @@ package cli
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -259,4 +262,58 @@ func TestAnAddressMayBeCopiedFromABrowser(t *testing.T) {
 			t.Errorf("%q becomes %q, %v; want %q", pasted, got, err, want)
 		}
 	}
+}
+
+func TestInitSetsUpTheTokenStoreWithTheConnection(t *testing.T) {
+	server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
+	directory, err := server.NewTokenStore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = directory.Serve(l) }()
+	t.Cleanup(func() { _ = directory.Close() })
+	dn, password := directory.Account("amsql-reader")
+	sum := sha256.Sum256(directory.Certificate())
+	fingerprint := hex.EncodeToString(sum[:])
+	address := os.Getenv("AM_URL")
+	for _, name := range []string{"AM_URL", "AM_USERNAME", "AM_PASSWORD"} {
+		t.Setenv(name, "")
+	}
+	path := filepath.Join(t.TempDir(), "am.spc")
+	cmd := process(t, "amsql", "init", "--config", path, "--url", address, "--account", "amadmin", "--token-store-url", "ldaps://"+l.Addr().String())
+	s := onTerminal(t, cmd)
+	s.answer("Password", "ampassword\n")
+	s.answer("DN of an account", dn+"\n")
+	s.answer("Its password", "wrong\n")
+	s.await(fingerprint)
+	s.answer("Fingerprint", fingerprint+"\n")
+	s.again("DN of an account", dn+"\n")
+	s.again("Its password", password+"\n")
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("it ended with %v:\n%s", err, s.text())
+	}
+	checkSecret(t, filepath.Join(filepath.Dir(path), "am.store-password"))
+	written, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(written), password) {
+		t.Errorf("%v, the connection is\n%s", err, written)
+	}
+	out, errs, _ := invoke(t, terminal.Streams{}, "query", "--config", path, "-o", "csv", "--header=false", "select source from am_session_scan limit 1")
+	if out != "token store\n" {
+		t.Errorf("sessions come from %q: %s", out, errs)
+	}
+}
+
+// again waits for a question that has been asked before, and answers it.
+func (s *screen) again(question, text string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); strings.Count(s.text(), question) < 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the terminal does not ask %q again:\n%s", question, s.text())
+		}
+	}
+	s.answer(question, text)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -97,8 +98,26 @@ func (o *InitOptions) correct(ctx context.Context, streams terminal.Streams, f *
 		return err == nil, err
 	case f.Step == "sign-in":
 		return o.correctAccount(ctx, streams)
+	case f.Step == "token store":
+		return o.correctStore(ctx, streams, f.Err)
 	}
 	return false, nil
+}
+
+// correctStore asks for what the token store did not take: its certificate, which the error shows, or the account.
+func (o *InitOptions) correctStore(ctx context.Context, streams terminal.Streams, refused error) (bool, error) {
+	if untaken := new(tls.CertificateVerificationError); errors.As(refused, &untaken) {
+		fingerprint, err := prompt(ctx, streams, "Fingerprint of the certificate, once the server's administrator has confirmed it: ", true)
+		o.Store.Fingerprint = fingerprint
+		return err == nil, err
+	}
+	account, err := prompt(ctx, streams, readerQuestion, true)
+	if err != nil {
+		return false, err
+	}
+	secret, err := prompt(ctx, streams, readerPassword, false)
+	o.Store.BindDN, o.Store.Password = account, secret
+	return err == nil, err
 }
 
 // correctAccount asks for name and password again; an empty name keeps the one that was given.
@@ -129,6 +148,12 @@ func (o *InitOptions) try(ctx context.Context, streams terminal.Streams) error {
 	}
 	if o.TOTPSecret != "" {
 		config.TOTPSecret = &o.TOTPSecret
+	}
+	if s := &o.Store; s.URL != "" {
+		config.TokenStoreURL, config.TokenStoreBindDN, config.TokenStorePassword = &s.URL, &s.BindDN, &s.Password
+		if s.Fingerprint != "" {
+			config.TokenStoreFingerprint = &s.Fingerprint
+		}
 	}
 	w, err := new(ConnectionOptions).open(ctx, []connection.NamedConfig{{Name: o.Connection, Config: config}}, streams)
 	if err != nil {

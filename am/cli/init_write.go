@@ -28,7 +28,7 @@ func (o *InitOptions) write(streams terminal.Streams) error {
 		return err
 	}
 	var kept []string
-	for _, secret := range []keptSecret{{&o.Secret, "password"}, {&o.TOTPSecret, "totp"}} {
+	for _, secret := range []keptSecret{{&o.Secret, "password"}, {&o.TOTPSecret, "totp"}, {&o.Store.Password, "store-password"}} {
 		if *secret.value == "" || isReference(*secret.value) {
 			continue
 		}
@@ -114,6 +114,8 @@ func (o *InitOptions) spc() []byte {
 	}
 	for _, a := range []struct{ name, value string }{
 		{"plugin", "amsql/am"}, {"base_url", o.URL}, {"host", o.Host}, {account, o.Account}, {secret, o.Secret}, {"totp_secret", o.TOTPSecret},
+		{"token_store_url", o.Store.URL}, {"token_store_bind_dn", o.Store.BindDN}, {"token_store_password", o.Store.Password},
+		{"token_store_fingerprint", o.Store.Fingerprint},
 	} {
 		if a.value != "" {
 			body.SetAttributeValue(a.name, cty.StringVal(a.value))
