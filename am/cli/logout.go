@@ -15,6 +15,7 @@ import (
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
@@ -156,12 +157,13 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, all methods.Endings, read []methods.Session) ([]methods.Outcome, error) {
 	switch {
 	case o.Username != "":
-		return all.User(ctx, connection.RealmPath(o.Realm), o.Username)
+		return all.User(ctx, inventory.RealmPath(o.Realm), o.Username)
 	case o.Where == "":
 		return all.Sessions(ctx, read)
 	}
 	found := map[string][]methods.Session{}
 	some := false
+	var missing []error
 	for _, c := range w.Connections {
 		sessions, err := o.sessionsWhere(ctx, cmd, w, c.Name())
 		if err != nil {
@@ -169,6 +171,12 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 		}
 		found[c.Name()] = sessions
 		some = some || len(sessions) > 0
+		if err := w.RealmMissing(c.Name()); err != nil {
+			missing = append(missing, err)
+		}
+	}
+	if len(missing) == len(w.Connections) {
+		return nil, errors.Join(missing...)
 	}
 	if !some {
 		w.Notices.Add("no session of am_session meets the condition: nothing is to be ended")

@@ -168,7 +168,7 @@ func (c Config) rest() (rest.Config, error) {
 		return rest.Config{}, err
 	}
 	return rest.Config{
-		BaseURL: value(c.BaseURL), Host: value(c.Host), Realm: RealmPath(value(c.LoginRealm)), CookieName: value(c.CookieName), API: value(c.API),
+		BaseURL: value(c.BaseURL), Host: value(c.Host), Realm: inventory.RealmPath(value(c.LoginRealm)), CookieName: value(c.CookieName), API: value(c.API),
 		MaxConcurrency: value(c.MaxConcurrency),
 		Credentials:    credentials,
 		Transport: rest.Transport{
@@ -218,7 +218,7 @@ func (c Config) inventory() (inventory.Options, error) {
 	}
 	var realms []string
 	for _, name := range c.Realms {
-		realms = append(realms, RealmPath(name))
+		realms = append(realms, inventory.RealmPath(name))
 	}
 	return inventory.Options{
 		Realms: realms, ListCap: value(c.ListCap), UserListCap: value(c.UserCap), OnTruncation: truncation, OnRealmError: failure,
@@ -258,14 +258,6 @@ func (c Config) tokenStore(timeout time.Duration) (*cts.Config, error) {
 func (c Config) readTokenStorePassword() (string, error) {
 	full, err := c.complete()
 	return value(full.TokenStorePassword), err
-}
-
-// RealmPath is the full path of a realm as people write it in flags and configurations: alpha and /alpha/ are /alpha.
-func RealmPath(name string) string {
-	if name = strings.TrimSpace(name); name == "" {
-		return ""
-	}
-	return "/" + strings.Trim(name, "/")
 }
 
 func value[T any](p *T) (v T) {

@@ -316,7 +316,7 @@ func TestShardsAskTogetherAsMuchOfTheServerAsOneRun(t *testing.T) {
 
 func TestARealmIsItsPathHoweverItIsWritten(t *testing.T) {
 	for name, want := range map[string]string{"": "", "/": "/", "alpha": "/alpha", "/alpha": "/alpha", " /alpha/ ": "/alpha", "alpha/beta": "/alpha/beta"} {
-		if got := RealmPath(name); got != want {
+		if got := inventory.RealmPath(name); got != want {
 			t.Errorf("%q is %q, not %q", name, got, want)
 		}
 	}

@@ -20,6 +20,8 @@ type Host struct {
 	Notify func(notice string) // one line for the user
 	// NotifyByUser is Notify for realms whose lists AM cut and the inventory completed user by user; nil: Notify.
 	NotifyByUser func(notice string)
+	// NotifyAbsent is Notify for realms that a query asks for and that do not exist; nil: Notify.
+	NotifyAbsent func(notice string)
 	Progress     func(inventory.Progress)
 	Ask          func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal; nil where nobody does
 	UserAgent    string
@@ -61,6 +63,9 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	host.Notify = oneAtATime(host.Notify)
 	if host.NotifyByUser != nil {
 		options.NotifyByUser = oneAtATime(host.NotifyByUser)
+	}
+	if host.NotifyAbsent != nil {
+		options.NotifyAbsent = oneAtATime(host.NotifyAbsent)
 	}
 	options.Notify, options.Progress, options.Shard = host.Notify, host.Progress, host.Shard
 	client, err := rest.New(shared(restConfig, host.Shard))

@@ -57,8 +57,11 @@ func (db *DB) columnsOfView(schema, sql string) ([]typedColumn, error) {
 	return rename(a.statement(p, nil), p.names), nil
 }
 
-// realmColumns hold paths of realms in AM's tables.
+// realmColumns hold paths of realms in the tables of AM and of a history.
 var realmColumns = []string{"realm", "path"}
+
+// ownSchemas are those of the user's own tables: a realm is known there only where a query or [DB.LoadCSV] has filled the table.
+var ownSchemas = []string{"main", "temp"}
 
 func (db *DB) declaredColumns(schema, name string) (columns []typedColumn, err error) {
 	pragma := "PRAGMA "
@@ -67,14 +70,15 @@ func (db *DB) declaredColumns(schema, name string) (columns []typedColumn, err e
 	}
 	derived := db.derived[strings.ToLower(schema+"."+name)]
 	canonical := db.canonical[strings.ToLower(schema)]
+	ofAM := canonical && !slices.Contains(ownSchemas, strings.ToLower(schema))
 	err = db.each(pragma+`table_xinfo(`+sqlite3.QuoteIdentifier(name)+`)`, nil, func(stmt *sqlite3.Stmt) {
 		c := typedColumn{name: stmt.ColumnText(1)}
 		if t, ours := declaredType(stmt.ColumnText(2)); ours {
 			k := kindOf(t)
-			c.exprType = exprType{kind: k, raw: k != anyKind && !canonical, text: t == table.Text, realm: canonical && t == table.Text && slices.Contains(realmColumns, strings.ToLower(c.name))}
+			c.exprType = exprType{kind: k, raw: k != anyKind && !canonical, text: t == table.Text, realm: ofAM && t == table.Text && slices.Contains(realmColumns, strings.ToLower(c.name))}
 		}
 		if i := slices.IndexFunc(derived, func(d typedColumn) bool { return strings.EqualFold(d.name, c.name) }); i >= 0 && c.kind == anyKind {
-			c.exprType = exprType{kind: derived[i].kind}
+			c.exprType = exprType{kind: derived[i].kind, text: derived[i].text, realm: derived[i].realm}
 		}
 		if hidden := stmt.ColumnInt(6); hidden != 1 {
 			columns = append(columns, c)

@@ -104,7 +104,12 @@ func (a *typing) pass(kids []*expr) exprType {
 	case raw != anyKind && all:
 		return exprType{kind: raw, raw: true}
 	}
-	return exprType{}
+	return exprType{realm: allRealms(types)}
+}
+
+// allRealms reports whether all are realms: what may be another text, such as a heading, is compared as it is.
+func allRealms(types []exprType) bool {
+	return len(types) > 0 && !slices.ContainsFunc(types, func(t exprType) bool { return !t.realm })
 }
 
 // compare makes values comparable.
@@ -128,13 +133,15 @@ func (a *typing) compare(kids []*expr) {
 		}
 	}
 	a.refuseNumbers(kids)
-	a.completeRealms(kids)
 	k := anyKind
 	for _, kid := range kids {
 		if kid.typ.kind != anyKind && k != anyKind && kid.typ.kind != k {
 			a.fail(kid.from, "%s and %s cannot be compared", kinds[k].name, kinds[kid.typ.kind].name)
 		}
 		k = max(k, kid.typ.kind)
+	}
+	if k == anyKind && slices.ContainsFunc(kids, func(e *expr) bool { return e.typ.realm }) {
+		k = realmKind
 	}
 	if k != anyKind {
 		a.coerceAll(kids, k)
@@ -159,22 +166,6 @@ func (a *typing) refuseNumbers(kids []*expr) {
 	}
 }
 
-// completeRealms gives a path that is written beside a realm its leading slash: no realm is without one, so that 'alpha' would
-// silently be none.
-func (a *typing) completeRealms(kids []*expr) {
-	if !slices.ContainsFunc(kids, func(e *expr) bool { return e.typ.realm }) {
-		return
-	}
-	for _, kid := range kids {
-		for kid.op == sameExpr {
-			kid = kid.kids[0]
-		}
-		if kid.op == stringExpr && kid.text != "" && !strings.HasPrefix(kid.text, "/") {
-			a.edits.replace(kid.from, kid.to, sqlite3.Quote("/"+kid.text))
-		}
-	}
-}
-
 // rowsOf are the kids if all are rows, without parentheses around them.
 func rowsOf(kids []*expr) (rows []*expr) {
 	for _, kid := range kids {
@@ -190,8 +181,12 @@ func rowsOf(kids []*expr) (rows []*expr) {
 func (a *typing) compareRowWithQuery(kids []*expr) {
 	for _, kid := range kids {
 		for _, value := range kid.kids {
-			if kid.op == rowExpr && value.typ.kind != anyKind {
-				a.fail(kid.from, "%s stands in a list of values that is compared with a query: compare one by one", kinds[value.typ.kind].name)
+			k := value.typ.kind
+			if value.typ.realm {
+				k = realmKind
+			}
+			if kid.op == rowExpr && k != anyKind {
+				a.fail(kid.from, "%s stands in a list of values that is compared with a query: compare one by one", kinds[k].name)
 			}
 		}
 	}
@@ -207,6 +202,9 @@ func (a *typing) in(e *expr, columns []typedColumn) {
 	for i, value := range left {
 		if of[i] = value.typ.kind; i < len(columns) {
 			of[i] = max(of[i], columns[i].kind)
+			if of[i] == anyKind && (value.typ.realm || columns[i].realm) {
+				of[i] = realmKind
+			}
 		}
 		if value.typ.kind != of[i] && value.typ.kind != anyKind {
 			a.fail(e.from, "%s and %s cannot be compared", kinds[of[i]].name, kinds[value.typ.kind].name)
@@ -221,14 +219,16 @@ func (a *typing) in(e *expr, columns []typedColumn) {
 func (a *typing) coerceAll(kids []*expr, k kind) {
 	for _, kid := range kids {
 		a.coerce(kid, k)
-		kid.typ = exprType{kind: k}
+		if kid.typ = (exprType{kind: k}); k == realmKind {
+			kid.typ = exprType{realm: true}
+		}
 	}
 }
 
 // coerce makes a value one of the kind: a literal now, all else when the statement runs.
 func (a *typing) coerce(e *expr, k kind) {
 	switch {
-	case e.op == nullExpr, e.typ.kind == k && !e.typ.raw:
+	case e.op == nullExpr, e.typ.kind == k && !e.typ.raw, e.typ.realm && k == realmKind:
 	case e.op == sameExpr && e.typ.kind == anyKind && a.sql[e.from] == '(':
 		a.coerce(e.kids[0], k)
 	case e.op == rowExpr:
@@ -249,10 +249,17 @@ func (a *typing) coerce(e *expr, k kind) {
 			a.fail(e.from, "%q is not a boolean: write %s", e.text, truthForms)
 		}
 		a.edits.replace(e.from, e.to, map[bool]string{true: "1", false: "0"}[value])
-	case e.op == numberExpr: // of booleans, which are numbers
+	case e.op == stringExpr && k == realmKind:
+		a.edits.replace(e.from, e.to, sqlite3.Quote(realmPath(e.text)))
+	case e.op == numberExpr: // of booleans, which are numbers; no realm is one
+	case k == realmKind && isBlob(a.sql[e.from:e.to]): // nor this
 	default:
 		a.edits.wrap(e.from, e.to, kinds[k].function+"(", ")")
 	}
+}
+
+func isBlob(sql string) bool {
+	return len(sql) > 1 && (sql[0] == 'x' || sql[0] == 'X') && sql[1] == '\''
 }
 
 // cast makes CAST(x AS TIMESTAMP) what it is in PostgreSQL: to SQLite, the type is one of numbers.

@@ -23,7 +23,7 @@ import (
 // needs one.
 //
 // The values are text. Those of a column that has the name of an attached table's compare as they do there: names, without the
-// blanks around them, and where all can be read, times and booleans, among which an empty value is NULL.
+// blanks around them, realms with their leading slash, and where all can be read, times and booleans, among which an empty value is NULL.
 //
 // The text is UTF-8, or UTF-16 with a byte-order mark; its lines end in LF, CRLF or CR. Where the separator is 0, it is the
 // comma, semicolon or tab of which the first row has most.
@@ -59,8 +59,17 @@ func (db *DB) LoadCSV(name string, values io.Reader, separator rune) error {
 	if err := db.insert(target, columns, reader); err != nil {
 		return errors.Join(err, db.rollback())
 	}
-	return db.conn.Exec("COMMIT")
+	if err := db.conn.Exec("COMMIT"); err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(columns, isRealm); i >= 0 {
+		db.derive("temp", name, []typedColumn{{name: columns[i].Name, exprType: exprType{text: true, realm: true}}})
+	}
+	return nil
 }
+
+// isRealm reports whether a column of separated values has the name of AM's paths of realms. A path may be any path.
+func isRealm(c table.Column) bool { return c.Folded && strings.EqualFold(c.Name, "realm") }
 
 func readCSV(text []byte, separator rune) *csv.Reader {
 	reader := csv.NewReader(bytes.NewReader(text))
@@ -229,6 +238,9 @@ func (db *DB) insert(target string, columns []table.Column, reader *csv.Reader) 
 		for i, value := range row {
 			if columns[i].Folded {
 				value = strings.TrimSpace(value)
+			}
+			if isRealm(columns[i]) {
+				value = realmPath(value)
 			}
 			cell, _ := readValue(value, columns[i].Type)
 			if err := bindValue(stmt, i+1, cell); err != nil {

@@ -42,7 +42,7 @@ type DB struct {
 	execute func(context.Context, Call) (Result, error)
 	show    func(context.Context, Show) (Result, error)
 
-	unchanged func(verb string) // told of an UPDATE or a DELETE that changes no row; nil: nobody listens
+	unchanged func(verb string) error // told of an UPDATE or a DELETE that changes no row; nil: nobody listens
 
 	// identifies is whether the statement under way may ask for the ids of rows.
 	identifies bool

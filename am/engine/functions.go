@@ -12,7 +12,7 @@ import (
 )
 
 // functions are what auditors miss in SQLite: now(), ago('90 minutes'), utc('2026-11-22 04:16+01'), truth('yes'),
-// within('10.1.2.3', '10.0.0.0/8,fd00::/8'). Times are in the canonical form, and stay the same during a statement. An argument that
+// within('10.1.2.3', '10.0.0.0/8,fd00::/8'), realm_path('alpha'). Times are in the canonical form, and stay the same during a statement. An argument that
 // is NULL gives NULL.
 var functions = []struct {
 	name      string
@@ -39,6 +39,15 @@ var functions = []struct {
 		return value, nil
 	}},
 	{"within", 2, func(_ *DB, args []string) (any, error) { return within(args[0], args[1]) }},
+	{"realm_path", 1, func(_ *DB, args []string) (any, error) { return realmPath(args[0]), nil }},
+}
+
+// realmPath gives the path of a realm its leading slash: no realm is without one, so that alpha would silently be none.
+func realmPath(realm string) string {
+	if realm == "" || strings.HasPrefix(realm, "/") {
+		return realm
+	}
+	return "/" + realm
 }
 
 // within reports whether an address is in one of the networks, which have commas between them. What is not an address is in none.

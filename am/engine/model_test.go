@@ -34,6 +34,8 @@ type model struct {
 
 func newModel(t *rapid.T) *model {
 	m := &model{virtual: mustOpen(t), real: mustOpen(t)}
+	m.mustRun(t, `ATTACH ':memory:' AS copies`)
+	m.real.TrustTimes("copies") // as those of a connection, whose realms are completed
 	for _, name := range []string{"t", "u"} {
 		table := drawTable(t, name)
 		m.tables = append(m.tables, table)
@@ -63,14 +65,14 @@ func (m *model) close(t *rapid.T) {
 
 // copy makes the real table of a virtual one.
 func (m *model) copy(t *rapid.T, table *fakeTable) {
-	m.mustRun(t, `CREATE TABLE `+table.name+`(realm TEXT, username TEXT, session_handle TEXT, idle INTEGER, score DOUBLE,
+	m.mustRun(t, `CREATE TABLE copies.`+table.name+`(realm TEXT, username TEXT, session_handle TEXT, idle INTEGER, score DOUBLE,
 		active BOOLEAN, latest TIMESTAMP TEXT, properties JSON TEXT)`)
 	for _, row := range table.rows {
 		args := make([]engine.Arg, len(row))
 		for i, column := range table.columns {
 			args[i] = engine.Arg{Name: column.Name, Value: row[i]}
 		}
-		m.mustRun(t, `INSERT INTO `+table.name+` VALUES
+		m.mustRun(t, `INSERT INTO copies.`+table.name+` VALUES
 			(:realm, :username, :session_handle, :idle, :score, :active, :latest, :properties)`, args...)
 	}
 }

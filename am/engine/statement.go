@@ -50,13 +50,13 @@ func (r *Rows) advance() bool {
 
 var changes = regexp.MustCompile(`(?i)^(update|delete)\b`)
 
-// OnUnchanged has it told which UPDATE or DELETE has changed no row: the condition may be mistaken.
-func (db *DB) OnUnchanged(tell func(verb string)) { db.unchanged = tell }
+// OnUnchanged has it told which UPDATE or DELETE has changed no row: the condition may be mistaken. An error becomes the statement's.
+func (db *DB) OnUnchanged(tell func(verb string) error) { db.unchanged = tell }
 
 func (r *Rows) noteUnchanged() {
 	text := r.stmt.SQL()
 	if verb := changes.FindString(text[blank(text):]); verb != "" && r.err == nil && r.db.unchanged != nil && r.db.conn.Changes() == 0 {
-		r.db.unchanged(strings.ToUpper(verb))
+		r.err = r.db.unchanged(strings.ToUpper(verb))
 	}
 }
 

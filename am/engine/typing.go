@@ -28,12 +28,14 @@ const (
 	anyKind kind = iota
 	timeKind
 	truthKind
+	realmKind // what stands beside a realm; only comparisons ask for it, and no expression has it
 )
 
 // kinds are what the values of a kind are made by, and what is understood. A function takes its own results, too.
 var kinds = [...]struct{ name, function, forms string }{
 	timeKind:  {"a time", "utc", timeForms},
 	truthKind: {"a boolean", "truth", truthForms},
+	realmKind: {"a realm", "realm_path", ""},
 }
 
 func kindOf(t table.Type) kind {
@@ -139,7 +141,7 @@ func (a *typing) makeLike(q *query, columns []typedColumn, of []kind, text strin
 	for i, c := range columns {
 		names[i] = fmt.Sprintf("c%d", i+1)
 		values[i] = names[i]
-		if i >= len(of) || of[i] == anyKind || c.exprType == (exprType{kind: of[i]}) {
+		if i >= len(of) || of[i] == anyKind || c.exprType == (exprType{kind: of[i]}) || of[i] == realmKind && c.realm {
 			continue
 		}
 		if c.kind != anyKind && c.kind != of[i] {
@@ -209,7 +211,7 @@ func (a *typing) statement(p parsed, outer *scope) []typedColumn {
 		return a.query(p.query, s)
 	case "RENAME":
 		if a.db.isDerived(p.schema, p.name) {
-			a.fail(0, "a table that was created from a query keeps its names: create another from it (CREATE TABLE … AS SELECT …)")
+			a.fail(0, "a table that was created from a query or a file keeps its names: create another from it (CREATE TABLE … AS SELECT …)")
 		}
 		return nil
 	}
@@ -303,6 +305,7 @@ func (a *typing) merge(q *query, arms [][]typedColumn) []typedColumn {
 		columns[i].exprType = exprType{kind: k}
 		if k == anyKind {
 			columns[i].exprType = slices.MaxFunc(types, func(a, b exprType) int { return cmp.Compare(a.kind, b.kind) })
+			columns[i].realm = allRealms(types)
 			continue
 		}
 		for _, arm := range arms {
@@ -374,10 +377,15 @@ func (a *typing) using(f *source, s *scope, added []*scopedTable) {
 	for _, name := range names {
 		l, _ := s.own("", name)
 		r, _ := right.own("", name)
-		if l.exprType != r.exprType || l.raw {
-			if k := max(l.kind, r.kind); k != anyKind {
-				a.fail(f.at, "column %s is %s in one table and may not be in the other: write ON and compare the columns there", name, kinds[k].name)
-			}
+		k := max(l.kind, r.kind)
+		switch {
+		case l.realm != r.realm && k == anyKind:
+			k = realmKind
+		case l.kind == r.kind && !l.raw && !r.raw:
+			k = anyKind // what both have compares as it is
+		}
+		if k != anyKind {
+			a.fail(f.at, "column %s is %s in one table and may not be in the other: write ON and compare the columns there", name, kinds[k].name)
 		}
 		for _, t := range added {
 			if t.merged == nil {

@@ -100,7 +100,7 @@ func (s *scan) fault(ctx context.Context, realm target, err error) error {
 	case !rest.IsNotFound(err):
 		return fmt.Errorf("realm %s: %w", realm.path, err)
 	case realm.asked:
-		s.inventory.options.Notify(s.noSuchRealm(ctx, realm.path))
+		s.inventory.options.NotifyAbsent(s.noSuchRealm(ctx, realm.path))
 		return nil
 	}
 	return fmt.Errorf("%s: correct realms in the connection", s.noSuchRealm(ctx, realm.path))

@@ -43,6 +43,8 @@ type Options struct {
 	Notify func(notice string) // one line for the user; one call at a time
 	// NotifyByUser is Notify for realms that are ByUser; nil: Notify.
 	NotifyByUser func(notice string)
+	// NotifyAbsent is Notify for realms that a query asks for and that do not exist; nil: Notify.
+	NotifyAbsent func(notice string)
 	Progress     func(Progress) // called now and then, and at the end
 }
 
@@ -102,6 +104,9 @@ func New(client *rest.Client, options Options) *Inventory {
 	}
 	if options.NotifyByUser == nil {
 		options.NotifyByUser = options.Notify
+	}
+	if options.NotifyAbsent == nil {
+		options.NotifyAbsent = options.Notify
 	}
 	return &Inventory{client: client, options: options, timeLimit: storeTimeLimit, capAsking: semaphore.NewWeighted(1)}
 }

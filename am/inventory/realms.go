@@ -122,12 +122,20 @@ func (s *scan) askedRealms(ctx context.Context) []target {
 	var targets []target
 	for _, path := range s.query.Realms {
 		if !wellFormed(path) {
-			s.inventory.options.Notify(s.noSuchRealm(ctx, path))
+			s.inventory.options.NotifyAbsent(s.noSuchRealm(ctx, path))
 			continue
 		}
 		targets = append(targets, target{path: path, asked: true})
 	}
 	return targets
+}
+
+// RealmPath is the full path of a realm as people write it in flags and configurations: alpha and /alpha/ are /alpha.
+func RealmPath(name string) string {
+	if name = strings.TrimSpace(name); name == "" {
+		return ""
+	}
+	return "/" + strings.Trim(name, "/")
 }
 
 // wellFormed reports whether a string can be a realm's full path.

@@ -15,10 +15,15 @@ import (
 type NotFoundError struct {
 	What  string   // user "bjensen"
 	Where []string // the connections, with their servers
+	Reads bool     // nothing was to be ended
 }
 
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("%s not found in %s: nothing was ended", e.What, strings.Join(e.Where, ", "))
+	text := fmt.Sprintf("%s not found in %s", e.What, strings.Join(e.Where, ", "))
+	if !e.Reads {
+		text += ": nothing was ended"
+	}
+	return text
 }
 
 // place names the connection and its server.
@@ -27,7 +32,7 @@ func (e *Ending) place() string { return place(e.Connection, e.Client.BaseURL())
 func place(connection, baseURL string) string { return fmt.Sprintf("%s (%s)", connection, baseURL) }
 
 func (e *Ending) notFound(format string, args ...any) error {
-	return &NotFoundError{fmt.Sprintf(format, args...), []string{e.place()}}
+	return &NotFoundError{What: fmt.Sprintf(format, args...), Where: []string{e.place()}}
 }
 
 // findRealm is an error where the server does not have the realm. An account that may not list realms cannot tell.

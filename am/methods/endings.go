@@ -75,7 +75,7 @@ func (all Endings) failure(failures []error) error {
 		return errors.Join(others...)
 	}
 	if len(where) == len(all) {
-		return &NotFoundError{absent.What, where}
+		return &NotFoundError{What: absent.What, Where: where}
 	}
 	for _, place := range where {
 		all[0].announce("%s not found in %s", absent.What, place)

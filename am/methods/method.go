@@ -3,10 +3,12 @@ package methods
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -46,7 +48,7 @@ type Parameter struct {
 
 // Parameters are those of all methods.
 var Parameters = []Parameter{
-	{"realm", "string", "Full path of a realm, with a leading slash. Default: all realms of the connection.", false},
+	{"realm", "string", "Path of a realm: `/alpha` or `alpha`. Default: all realms of the connection.", false},
 	{"username", "string", "Name of a user, as in `am_session`. In Advanced Identity Cloud it is the user's UUID.", false},
 	{"token_id", "string", "Token of a session. It is a credential: pass it as a parameter from a file. If it is optional and left out, the method applies to amsql's own session.", false},
 	{"session_handle", "string", "Handle of a session, from `am_session`. Repeatable.", true},
@@ -114,7 +116,7 @@ func (m *Method) Check(args Arguments) error {
 	if err := m.checkTargets(args); err != nil {
 		return err
 	}
-	return checkRealm(args.one("realm"))
+	return checkRealm(inventory.RealmPath(args.one("realm")))
 }
 
 // checkTargets refuses what cannot be a handle or a token, where AM would say that its session has ended.
@@ -132,13 +134,12 @@ func (m *Method) checkTargets(args Arguments) error {
 	return nil
 }
 
-// checkRealm is an error where a realm that was named is not a full path, which names it in SQL, too. AM would take
-// some of the others for it.
+// checkRealm is an error where a realm that was named cannot be one. AM would take some of those for another.
 func checkRealm(realm string) error {
 	if realm == "" || path.IsAbs(realm) && path.Clean(realm) == realm {
 		return nil
 	}
-	return &ArgumentError{fmt.Sprintf("%q is not the full path of a realm, such as /alpha: it begins with a slash and does not end with one", realm)}
+	return &ArgumentError{fmt.Sprintf("%q is not the path of a realm, such as /alpha", realm)}
 }
 
 // Run checks the arguments, runs the method on the connection of the ending, and returns rows with a cell for each of
@@ -150,6 +151,10 @@ func (m *Method) Run(ctx context.Context, e *Ending, args Arguments) ([][]any, e
 	}
 	if slices.Contains(m.Optional, "token_id") && len(args["token_id"]) == 0 && !e.Client.HasSession() {
 		return nil, &ArgumentError{m.Name + " needs token_id: the connection signs in by an access token, and has no session of its own"}
+	}
+	if realm := args.one("realm"); realm != "" {
+		args = maps.Clone(args)
+		args["realm"] = []string{inventory.RealmPath(realm)}
 	}
 	if m.Effect == Changes && e.DryRun {
 		e.notify("%s was not sent", m.Name)

@@ -3,6 +3,7 @@ package methods
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -128,6 +129,15 @@ func (m *Method) Versions() []string {
 }
 
 func query(ctx context.Context, e *Ending, args Arguments) (rows [][]any, err error) {
+	if realm := args.one("realm"); realm != "" {
+		err := e.findRealm(ctx, realm)
+		if absent := new(NotFoundError); errors.As(err, &absent) {
+			absent.Reads = true
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	for s, err := range e.Inventory.Sessions(ctx, inventory.Query{Realms: args["realm"], Usernames: args["username"]}) {
 		if err != nil {
 			return nil, err

@@ -41,6 +41,7 @@ type Workspace struct {
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
 	byUser     sync.Once // says byUserNotice
+	absent     absent
 	hasHistory bool
 	files      []string // names of schemas
 	copied     string   // the folder with the copy of a history, which goes with the workspace
@@ -89,7 +90,7 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 		}
 	}
 	w.DB.HandleExec(w.exec)
-	w.DB.OnUnchanged(func(verb string) { w.Notices.Add(verb + " changed nothing: no row meets its condition") })
+	w.DB.OnUnchanged(w.unchanged)
 	w.DB.HandleShow(w.show)
 	for i, c := range configs {
 		if i == 0 {
@@ -138,6 +139,10 @@ func (w *Workspace) connection(c connection.NamedConfig, host connection.Host) (
 	}
 	if notify := host.Notify; w.Several {
 		host.Notify = func(notice string) { notify(fmt.Sprintf("connection %s: %s", c.Name, notice)) }
+	}
+	host.NotifyAbsent = func(notice string) {
+		w.absent.add(c.Name, notice)
+		host.Notify(notice)
 	}
 	conn, err := connection.Open(c.Name, c.Config, host)
 	if err != nil {
@@ -265,8 +270,7 @@ func (w *Workspace) Close(ctx context.Context) {
 }
 
 // HowToConnect is what to do where there is no connection.
-const HowToConnect = "set AM_URL, AM_USERNAME and AM_PASSWORD, or write ~/.steampipe/config/am.spc (config/am.spc is a sample); " +
-	"without a server, amsql simulate starts one and amsql demo shows one"
+const HowToConnect = "run amsql init, or set AM_URL, AM_USERNAME and AM_PASSWORD; without a server, amsql simulate starts one and amsql demo shows one"
 
 // ErrNoConnection is a statement or a command that needs a connection where there is none.
 var ErrNoConnection = Usage("there is no connection: %s", HowToConnect)

@@ -114,6 +114,9 @@ func (t sessionWriter) Apply(ctx context.Context, changes []table.Change) error 
 			Ends: methods.EndUnused(timeCell(t, c.Row, "max_idle_expiration_time"), timeCell(t, c.Row, "max_session_expiration_time")),
 		}
 	}
+	if err := t.workspace.RealmMissing(t.connection.Name()); err != nil {
+		return err
+	}
 	ending := t.workspace.ends[t.connection.Name()]
 	outcomes, err := ending.Sessions(ctx, sessions)
 	switch {
