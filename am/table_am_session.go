@@ -157,7 +157,7 @@ func listSessions(ctx context.Context, c *connection.Connection, q table.Query, 
 	if err != nil {
 		return l, err
 	}
-	sessions, complete, err := c.Inventory().List(ctx, rest.SessionQuery{Realm: realm, Fields: listFields(q)})
+	sessions, complete, err := c.Inventory().ListRealm(ctx, realm, listFields(q))
 	if err != nil || !complete {
 		return l, err
 	}

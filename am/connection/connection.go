@@ -22,10 +22,12 @@ type Host struct {
 	NotifyByUser func(notice string)
 	// NotifyAbsent is Notify for realms that a query asks for and that do not exist; nil: Notify.
 	NotifyAbsent func(notice string)
-	Progress     func(inventory.Progress)
-	Ask          func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal; nil where nobody does
-	UserAgent    string
-	Shard        inventory.Shard // of sessions and identities; it takes its part of the concurrency and the rate
+	// NotifyUnproven is Notify for realms of which nothing shows that the list is complete, nor that it is not; nil: Notify.
+	NotifyUnproven func(notice string)
+	Progress       func(inventory.Progress)
+	Ask            func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal; nil where nobody does
+	UserAgent      string
+	Shard          inventory.Shard // of sessions and identities; it takes its part of the concurrency and the rate
 }
 
 // Connection is one AM with its tables. It is safe for concurrent use.
@@ -66,6 +68,9 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	}
 	if host.NotifyAbsent != nil {
 		options.NotifyAbsent = oneAtATime(host.NotifyAbsent)
+	}
+	if host.NotifyUnproven != nil {
+		options.NotifyUnproven = oneAtATime(host.NotifyUnproven)
 	}
 	options.Notify, options.Progress, options.Shard = host.Notify, host.Progress, host.Shard
 	client, err := rest.New(shared(restConfig, host.Shard))

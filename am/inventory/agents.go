@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -92,7 +93,7 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 			}
 		}
 	}
-	if r.limit.reached(list.rows) || r.limit.doubt(list.rows) != "" || list.took >= r.inventory.timeLimit {
+	if r.limit.reached(list.rows) || r.limit.suspicious(list.rows) || list.took >= r.inventory.timeLimit {
 		r.settleLater(func(ctx context.Context) error { return r.doubtAgents(ctx, list, names, none) })
 	}
 	return out.flush(ctx)
@@ -101,24 +102,25 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 // doubtAgents says what may be missing where the list that alone shows agents may be cut.
 func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, none []string) error {
 	why := r.doubt(list.rows)
-	switch {
-	case r.limit.reached(list.rows):
+	if r.limit.reached(list.rows) {
 		why = fmt.Sprintf("AM cuts the list of the realm at %d", r.limit.rows)
-	case why == "" && list.took < r.inventory.timeLimit:
+	}
+	doubt, unless := r.truncate, r.completed
+	if why == "" {
+		why, doubt, unless = cmp.Or(r.slow(list.rows, list.took), r.unproven(list.rows)), r.suspect, r.suspect
+	}
+	if why == "" {
 		return nil
-	case why == "":
-		why = fmt.Sprintf("the list of %d sessions took %s, as long as the time limit of the token store", list.rows, list.took.Round(time.Second))
 	}
 	for _, name := range names {
 		if list.sessions[crest.Fold(name)] != nil {
-			r.truncate(fmt.Sprintf("%s, and that list alone shows sessions of agents such as %q", why, name))
+			doubt(fmt.Sprintf("%s, and the list of the realm alone shows sessions of agents such as %q", why, name))
 			return nil
 		}
 	}
 	unknown, err := r.unknown(ctx, none)
-	if err == nil && len(unknown) > 0 && r.Completeness == Complete {
-		r.Completeness = ByUser
-		r.Reason = fmt.Sprintf("%s, and that list alone shows sessions of agents: if %q is one, its sessions can be missing", why, slices.Min(unknown))
+	if err == nil && len(unknown) > 0 {
+		unless(fmt.Sprintf("%s, and the list of the realm alone shows sessions of agents: if %q is one, its sessions can be missing", why, slices.Min(unknown)))
 	}
 	return err
 }

@@ -106,6 +106,28 @@ func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
 	return cut, nil
 }
 
+// UsersCutAt is how many identities of a realm one list has where it is cut, so that amsql lists them in parts; 0 where it is
+// complete.
+func (inv *Inventory) UsersCutAt(ctx context.Context, realm string) (int, error) {
+	whole, err := inv.client.ListsAllUsers(ctx, realm)
+	if err != nil || whole {
+		return 0, err
+	}
+	d := directory{inventory: inv, realm: realm, asking: func() {}, send: func(context.Context, *rest.User) error { return nil }}
+	names, err := d.list(ctx, rest.UserQuery{})
+	if err != nil {
+		return 0, err
+	}
+	limit := inv.options.UserListCap
+	if limit == 0 {
+		limit, err = d.findLimit(ctx, names)
+	}
+	if err != nil || len(names) < limit {
+		return 0, err
+	}
+	return len(names), nil
+}
+
 func commonStart(a, b string) string {
 	at := 0
 	for at < len(a) {

@@ -1,10 +1,15 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -25,6 +30,23 @@ func (c listCap) doubt(rows int) string {
 	return ""
 }
 
+// A token store may have a limit of its own. Those that directories come with are at least smallestStoreLimit and at most
+// largestStoreLimit (OpenDJ: 1,000 entries, 5,000 looked through), of which AM may drop some; higher ones somebody has chosen,
+// in round numbers.
+const smallestStoreLimit, largestStoreLimit = 100, 5000
+
+// unproven is why a list of so many rows may be cut although nothing speaks against it, or "": no list proves that the token
+// store gives more.
+func (c listCap) unproven(rows int) string {
+	if c.reached(rows) || !c.known || c.confirmed || rows < smallestStoreLimit || rows > largestStoreLimit {
+		return ""
+	}
+	return fmt.Sprintf("no list longer than %d sessions shows that the token store returns more (set list_cap = %d if nothing but AM's own cap cuts lists)", rows, c.rows)
+}
+
+// suspicious reports whether a list of so many rows may be cut below the cap, as long as there is no longer one.
+func (c listCap) suspicious(rows int) bool { return c.doubt(rows) != "" || c.unproven(rows) != "" }
+
 // saw keeps the length of the longest list. Caps and limits are the deployment's: a shorter list is cut by none.
 func (s *scan) saw(rows int) {
 	for {
@@ -43,18 +65,28 @@ func (r *realmScan) doubt(rows int) string {
 	return r.limit.doubt(rows)
 }
 
-// userList is the list of a user's sessions.
-type userList struct {
-	name string
-	rows int
+// unproven is why a list may be cut although nothing speaks against it, after all lists seen.
+func (r *realmScan) unproven(rows int) string {
+	if int64(rows) < r.longest.Load() {
+		return ""
+	}
+	return r.limit.unproven(rows)
 }
 
-// doubtUsers cuts the realm where the lists of users may be cut, which the longer list of the realm disproves.
-func (r *realmScan) doubtUsers(ctx context.Context, lists []userList) error {
+// slow is why a list that took so long may be cut.
+func (r *realmScan) slow(rows int, took time.Duration) string {
+	if took < r.inventory.timeLimit {
+		return ""
+	}
+	return fmt.Sprintf("the list of %d sessions took %s, as long as the time limit of the token store", rows, took.Round(time.Second))
+}
+
+// doubtUsers doubts the realm where the lists of users may be cut, which the longer list of the realm disproves.
+func (r *realmScan) doubtUsers(ctx context.Context, lists []listedUser) error {
 	realm := -1
 	for _, list := range lists {
-		doubt := r.doubt(list.rows)
-		if doubt == "" {
+		doubt, unproven := r.doubt(list.rows), r.unproven(list.rows)
+		if doubt == "" && unproven == "" {
 			continue
 		}
 		if realm < 0 {
@@ -63,8 +95,12 @@ func (r *realmScan) doubtUsers(ctx context.Context, lists []userList) error {
 				return err
 			}
 		}
-		if realm <= list.rows {
+		switch {
+		case realm > list.rows:
+		case doubt != "":
 			r.truncate(fmt.Sprintf("of user %q %s", list.name, doubt))
+		default:
+			r.suspect(fmt.Sprintf("user %q has %d sessions, and %s", list.name, list.rows, unproven))
 		}
 	}
 	return nil
@@ -81,18 +117,14 @@ func (r *realmScan) count(ctx context.Context) (rows int, err error) {
 	return rows, nil
 }
 
-// probes is how many users are asked for by name where a list took long.
+// probes is how many users are asked for by name where only the length of a list, or its time, speaks against it.
 const probes = 8
 
-// probe settles the doubt of a list that took long by some of its users: where one of them has a session that the list has
-// not, and a second list has not either, the list is cut.
-func (r *realmScan) probe(ctx context.Context, listed map[string]string, sent *handles) (cut bool, err error) {
+// probe settles the doubt of a list by the users with the most sessions in it: where one of them has a session that the list
+// has not, and a second list has not either, the list is cut.
+func (r *realmScan) probe(ctx context.Context, listed listedUsers, sent *handles) (cut bool, err error) {
 	missing := map[uint64]bool{}
-	asked := 0
-	for _, name := range listed {
-		if asked++; asked > probes {
-			break
-		}
+	for _, name := range listed.most(probes) {
 		_, err := r.askUser(ctx, name, r.fields(true), func(session *rest.Session) bool {
 			r.spelled(session, "")
 			first := r.expected(session, name) && sent.first(session)
@@ -110,6 +142,30 @@ func (r *realmScan) probe(ctx context.Context, listed map[string]string, sent *h
 	}
 	err = r.again(ctx, func(session *rest.Session) { delete(missing, fingerprint(session)) })
 	return len(missing) > 0, err
+}
+
+// listedUsers are the users of a list, by the Fold of their names.
+type listedUsers map[string]listedUser
+
+type listedUser struct {
+	name string // as the list spells it
+	rows int
+}
+
+func (l listedUsers) add(name string) {
+	key := crest.Fold(name)
+	l[key] = listedUser{name, l[key].rows + 1}
+}
+
+// most are the names of those with the most sessions.
+func (l listedUsers) most(n int) (names []string) {
+	users := slices.SortedFunc(maps.Values(l), func(a, b listedUser) int {
+		return cmp.Or(cmp.Compare(b.rows, a.rows), strings.Compare(a.name, b.name))
+	})
+	for _, user := range users[:min(n, len(users))] {
+		names = append(names, user.name)
+	}
+	return names
 }
 
 // unfound cuts the realm where a session that its list has, before and after, is not among those of its user: then others

@@ -18,7 +18,8 @@ import (
 type store struct {
 	server *simulator.Server
 	secret bool     // nobody may read the list cap
-	stops  int      // a list has so many at most, whatever the cap; 0: none
+	stops  int      // a list has so many at most, whatever the cap; 0: any number
+	late   int      // the list of a realm has so many at most, because the search ends by time; 0: any number
 	slow   bool     // every list takes as long as the store searches at most
 	asked  func()   // before a user's list
 	hidden []string // users who are in the list of a realm and found by no name
@@ -44,6 +45,9 @@ func (s store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if ok && s.stops > 0 {
 			rows = rows[:min(len(rows), s.stops)]
+		}
+		if ok && s.late > 0 && !strings.Contains(filter, "username eq") {
+			rows = rows[:min(len(rows), s.late)]
 		}
 		if ok {
 			list["result"], list["resultCount"] = rows, len(rows)
@@ -168,7 +172,7 @@ func TestAStoreThatStopsBelowTheCapIsNoticed(t *testing.T) {
 		{stops: 200, sessions: 260, want: inventory.ByUser, found: 260},
 		{stops: 250, sessions: 260, want: inventory.ByUser, found: 260},
 		{stops: 500, sessions: 500, want: inventory.ByUser, found: 500}, // it may be more, for all that the list shows
-		{stops: 500, sessions: 499, want: inventory.Complete, found: 499},
+		{stops: 500, sessions: 99, want: inventory.Complete, found: 99},
 	} {
 		s := store{server: populated(t, 5000, 1, map[string]int{"/alpha": c.sessions}), stops: c.stops}
 		realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}, Fields: c.fields})
@@ -232,6 +236,97 @@ func TestTheErrorOfADoubtfulListSaysWhy(t *testing.T) {
 	}
 }
 
+// A store may stop at any number, such as 1,000 less what AM drops. Where a user has more sessions than the list shows, everybody
+// is asked for; else the answer is what was listed, and that it may be short is said.
+func TestAStoreThatStopsAtAnyNumberIsNoticed(t *testing.T) {
+	for name, c := range map[string]struct {
+		stops, each, sessions, longer int
+		confirmed                     int
+		want                          inventory.Completeness
+		found                         int64
+		reason                        string
+	}{
+		"users with several sessions": {stops: 137, each: 3, sessions: 300, want: inventory.ByUser, found: 300, reason: ", and it is cut"},
+		"just below a round number":   {stops: 999, each: 37, sessions: 1100, want: inventory.ByUser, found: 1100, reason: ", and it is cut"},
+		"just above a round number":   {stops: 1003, each: 37, sessions: 1100, want: inventory.ByUser, found: 1100, reason: ", and it is cut"},
+		"users with one session each": {stops: 137, each: 1, sessions: 300, want: inventory.ByUser, found: 137, reason: "set list_cap = 6000"},
+		"no limit, as it happens":     {each: 1, sessions: 137, want: inventory.ByUser, found: 137, reason: "set list_cap = 6000"},
+		"few sessions":                {each: 1, sessions: 99, want: inventory.Complete, found: 99},
+		"more than limits are":        {each: 50, sessions: 5001, want: inventory.Complete, found: 5001},
+		"a longer list beside it":     {each: 2, sessions: 137, longer: 5001, want: inventory.Complete, found: 137},
+		"a cap in the connection":     {each: 2, sessions: 137, confirmed: 6000, want: inventory.Complete, found: 137},
+	} {
+		s := store{server: populated(t, 6000, c.each, map[string]int{"/alpha": c.sessions, "/bravo": c.longer}), stops: c.stops}
+		var said []string
+		options := inventory.Options{ListCap: c.confirmed, Notify: func(notice string) { said = append(said, notice) }}
+		realms, err := evidenceOf(t, s, options, inventory.Query{Realms: []string{"/alpha", "/bravo"}})
+		must(t, err)
+		r := realms["/alpha"]
+		if r.Completeness != c.want || r.Rows != c.found || !strings.Contains(r.Reason, c.reason) || (len(said) > 0) != (c.want == inventory.ByUser) {
+			t.Errorf("%s: %d sessions, %s, %q, notices %q", name, r.Rows, r.Completeness, r.Reason, said)
+		}
+		_, err = evidenceOf(t, s, inventory.Options{ListCap: c.confirmed, OnTruncation: inventory.Strict}, inventory.Query{Realms: []string{"/alpha", "/bravo"}})
+		if (err != nil) != (c.want == inventory.ByUser) {
+			t.Errorf("%s: who is strict gets %v", name, err)
+		}
+	}
+}
+
+// A user of whom AM lists as many sessions as of the whole realm may have more, and where an agent is named, or nobody, the
+// list of the realm alone tells. Nothing shows that something is missing, so that all this is a notice.
+func TestWhatIsAskedByNameMayBeCutByAStoreThatStopsAtAnyNumber(t *testing.T) {
+	server := populated(t, 5000, 150, map[string]int{"/alpha": 150, "/bravo": 0})
+	for range 2 {
+		_, err := server.LoginAgent("/bravo", "WebAgent")
+		must(t, err)
+	}
+	for range 140 {
+		_, err := server.Login("/bravo", "demo")
+		must(t, err)
+	}
+	for _, c := range []struct {
+		realm, user string
+		want        inventory.Completeness
+		reason      string
+	}{
+		{"/alpha", "alpha-0", inventory.ByUser, `user "alpha-0" has 137 sessions, and no list longer than 137`},
+		{"/bravo", "demo", inventory.ByUser, `user "demo" has 137 sessions`},
+		{"/bravo", "webagent", inventory.ByUser, `agents such as "webagent"`},
+		{"/bravo", "nobody", inventory.ByUser, `if "nobody" is one`},
+		{"/alpha", "demo", inventory.Complete, ""}, // a user without sessions
+	} {
+		s := store{server: server, stops: 137}
+		realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{c.realm}, Usernames: []string{c.user}})
+		must(t, err)
+		if r := realms[c.realm]; r.Completeness != c.want || !strings.Contains(r.Reason, c.reason) {
+			t.Errorf("%s in %s: %s, %q", c.user, c.realm, r.Completeness, r.Reason)
+		}
+	}
+}
+
+// A list that answers for all names, as in a join, must not be one that the store may have cut.
+func TestAListThatAnswersForAllNamesIsShorterThanAnyLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		store
+		sessions, confirmed int
+		want                bool
+	}{
+		"short":                         {sessions: 99, want: true},
+		"as long as limits are":         {sessions: 101},
+		"long, and a cap is configured": {sessions: 101, confirmed: 5000, want: true},
+		"slow":                          {sessions: 30, store: store{slow: true}},
+	} {
+		c.server = populated(t, 5000, 2, map[string]int{"/alpha": c.sessions})
+		inv := inventoryBehind(t, c.server, inventory.Options{ListCap: c.confirmed}, c.ServeHTTP)
+		if c.slow {
+			inv.SetTimeLimit(0)
+		}
+		if _, complete, err := inv.ListRealm(t.Context(), "/alpha", nil); err != nil || complete != c.want {
+			t.Errorf("%s: complete %t, %v", name, complete, err)
+		}
+	}
+}
+
 // A store that searches no longer than ten seconds gives what it has found by then. Some users, asked by name, tell whether
 // that was all: whoever has logged in meanwhile is in a second list.
 func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
@@ -242,9 +337,9 @@ func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
 		want     inventory.Completeness
 		requests int64
 	}{
-		"all of it":                   {sessions: 40, want: inventory.Complete, requests: 1 + 8},
+		"all of it":                   {sessions: 40, want: inventory.ByUser, requests: 1 + 8},                     // for all that eight users show
 		"a part of it":                {stops: 31, sessions: 70, want: inventory.ByUser, requests: 1 + 8 + 1 + 36}, // demo is an identity, too
-		"all, and one more meanwhile": {sessions: 4, logins: 1, want: inventory.Complete, requests: 1 + 2 + 1},
+		"all, and one more meanwhile": {sessions: 4, logins: 1, want: inventory.ByUser, requests: 1 + 2 + 1},
 		"none of it":                  {sessions: 0, want: inventory.ByUser, requests: 1 + 1},
 	} {
 		server := populated(t, 5000, 2, map[string]int{"/alpha": c.sessions})

@@ -49,8 +49,9 @@ type RealmScan struct {
 
 	cutUsers []string // some of those identities
 
-	byName  bool   // the realm was not listed: the query names users
-	doubted string // why the realm's list may be cut below the cap
+	byName   bool   // the realm was not listed: the query names users
+	doubted  string // why the realm's list may be cut below the cap
+	unproven bool   // nothing shows that sessions are missing, and nothing that they are not
 }
 
 // truncate notes why sessions may be missing; the first reason stays.
@@ -58,6 +59,19 @@ func (r *RealmScan) truncate(reason string) {
 	if r.Completeness != Truncated {
 		r.Completeness, r.Reason = Truncated, reason
 	}
+}
+
+// completed notes why sessions may be missing that are not those of a known user.
+func (r *RealmScan) completed(reason string) {
+	if r.Completeness == Complete {
+		r.Completeness, r.Reason = ByUser, reason
+	}
+}
+
+// suspect notes why sessions may be missing although nothing shows that they are.
+func (r *RealmScan) suspect(reason string) {
+	r.unproven = r.unproven || r.Completeness == Complete
+	r.completed(reason)
 }
 
 // TruncatedError says which realms' lists lack sessions, or may.
@@ -82,6 +96,8 @@ func (r *RealmScan) describe() string {
 		return fmt.Sprintf("realm %s: %s", r.Realm, r.Reason)
 	case r.UsersCut > 0:
 		return fmt.Sprintf("realm %s: %s, and %s %s %d sessions or more", r.Realm, list, r.whoIsCut(), english.PluralWord(r.UsersCut, "has", "have"), r.Cap)
+	case r.unproven && r.Completeness == ByUser:
+		return fmt.Sprintf("realm %s: %s", r.Realm, r.Reason)
 	case r.Completeness == ByUser:
 		return fmt.Sprintf("realm %s: %s, and what %d known identities have (%d sessions) is not proven to be all", r.Realm, list, r.Identities, r.Rows)
 	}
@@ -104,6 +120,16 @@ func byUserNotice(realms []*RealmScan) string {
 	}
 	return fmt.Sprintf("AM truncates the session list of %s %s, or may do so, and amsql asked for each user it knows there: "+
 		"sessions of agents and of users deleted from the directory may be missing", english.PluralWord(len(paths), "realm", "realms"), names)
+}
+
+// unprovenNotice says of realms that were listed once why that may not be all.
+func unprovenNotice(realms []*RealmScan) string {
+	reasons := make([]string, len(realms))
+	for i, r := range realms {
+		reasons[i] = fmt.Sprintf("realm %s: sessions may be missing: %s", r.Realm, r.Reason)
+	}
+	slices.Sort(reasons)
+	return strings.Join(reasons, "; ")
 }
 
 func (e *TruncatedError) wayOut() string {

@@ -14,7 +14,7 @@ import (
 const namesAhead = 10_000
 
 // expand asks for the sessions of each identity of a realm whose list is cut.
-func (r *realmScan) expand(ctx context.Context, listed map[string]string, sent *handles) error {
+func (r *realmScan) expand(ctx context.Context, listed listedUsers, sent *handles) error {
 	group, ctx := errgroup.WithContext(ctx)
 	names := make(chan string, namesAhead)
 	group.Go(func() error {
@@ -30,6 +30,9 @@ func (r *realmScan) expand(ctx context.Context, listed map[string]string, sent *
 			})
 			if doubt := r.doubt(rows); doubt != "" {
 				r.cutSafely(fmt.Sprintf("of user %q %s", name, doubt))
+			}
+			if r.limit.unproven(rows) != "" && int64(rows) == r.longest.Load() {
+				r.cutSafely(fmt.Sprintf("the list of user %q has %d sessions, too", name, rows))
 			}
 			return err
 		})
@@ -49,7 +52,7 @@ func (r *realmScan) expected(session *rest.Session, name string) bool {
 
 // name sends each identity's name once: those that the realm's directory lists, and those that the cut list names and
 // no directory does (deleted users, administrators). A directory that the account may not read leaves the scan cut.
-func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<- string) error {
+func (r *realmScan) name(ctx context.Context, listed listedUsers, to chan<- string) error {
 	sent := make(map[string]bool, len(listed))
 	send := func(name string) error {
 		key := crest.Fold(name)
@@ -78,8 +81,8 @@ func (r *realmScan) name(ctx context.Context, listed map[string]string, to chan<
 			return err
 		}
 	}
-	for _, name := range listed {
-		if err := send(name); err != nil {
+	for _, user := range listed {
+		if err := send(user.name); err != nil {
 			return err
 		}
 	}

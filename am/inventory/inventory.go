@@ -45,7 +45,9 @@ type Options struct {
 	NotifyByUser func(notice string)
 	// NotifyAbsent is Notify for realms that a query asks for and that do not exist; nil: Notify.
 	NotifyAbsent func(notice string)
-	Progress     func(Progress) // called now and then, and at the end
+	// NotifyUnproven is Notify for realms of which nothing shows that the list is complete, nor that it is not; nil: Notify.
+	NotifyUnproven func(notice string)
+	Progress       func(Progress) // called now and then, and at the end
 }
 
 // Policy is what becomes of an answer that may lack sessions.
@@ -108,6 +110,9 @@ func New(client *rest.Client, options Options) *Inventory {
 	if options.NotifyAbsent == nil {
 		options.NotifyAbsent = options.Notify
 	}
+	if options.NotifyUnproven == nil {
+		options.NotifyUnproven = options.Notify
+	}
 	return &Inventory{client: client, options: options, timeLimit: storeTimeLimit, capAsking: semaphore.NewWeighted(1)}
 }
 
@@ -157,6 +162,8 @@ func (inv *Inventory) Scan(ctx context.Context, q Query) iter.Seq2[*RealmScan, e
 type listCap struct {
 	rows  int
 	known bool // configured, or said by the server
+
+	confirmed bool // configured: then nothing else is taken to cut shorter lists, but for doubt
 }
 
 // reached reports whether a list of so many rows is cut by the cap.
@@ -181,7 +188,7 @@ const capLife = 10 * time.Second
 
 func (inv *Inventory) listCap(ctx context.Context) (listCap, error) {
 	if inv.options.ListCap > 0 {
-		return listCap{inv.options.ListCap, true}, nil
+		return listCap{rows: inv.options.ListCap, known: true, confirmed: true}, nil
 	}
 	if err := inv.capAsking.Acquire(ctx, 1); err != nil {
 		return listCap{}, err
@@ -194,11 +201,11 @@ func (inv *Inventory) listCap(ctx context.Context) (listCap, error) {
 	var refused *rest.Error
 	switch {
 	case err == nil && rows > 0:
-		inv.cap = listCap{rows, true}
+		inv.cap = listCap{rows: rows, known: true}
 	case ctx.Err() != nil, rest.IsUnauthorized(err), err != nil && (!errors.As(err, &refused) || refused.Status == 0):
 		return listCap{}, err
 	default:
-		inv.cap = listCap{DefaultListCap, false}
+		inv.cap = listCap{rows: DefaultListCap}
 	}
 	inv.capRead = time.Now()
 	return inv.cap, nil

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -14,15 +16,19 @@ func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions [
 	if err != nil {
 		return nil, false, err
 	}
-	for session, err := range inv.client.Sessions(ctx, q) {
+	var took time.Duration
+	for session, err := range timed(inv.client.Sessions(ctx, q), &took) {
 		if err != nil {
 			return nil, false, err
 		}
 		sessions = append(sessions, session)
 	}
 	rows := len(sessions)
-	if limit.doubt(rows) == "" || q.Username == "" {
-		return sessions, !limit.reached(rows) && limit.doubt(rows) == "", nil
+	if q.Username == "" {
+		return sessions, !limit.reached(rows) && limit.doubt(rows) == "" && took < inv.timeLimit, nil
+	}
+	if limit.doubt(rows) == "" {
+		return sessions, !limit.reached(rows), nil
 	}
 	realm := 0
 	for _, err := range inv.client.Sessions(ctx, rest.SessionQuery{Realm: q.Realm, Fields: []string{rest.FieldUsername}}) {
@@ -32,6 +38,23 @@ func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions [
 		realm++
 	}
 	return sessions, realm > rows, nil
+}
+
+// ListRealm is List for a realm, where what the list lacks is taken not to exist: complete is one that is shorter than any limit
+// of a token store.
+func (inv *Inventory) ListRealm(ctx context.Context, realm string, fields []string) (sessions []*rest.Session, complete bool, err error) {
+	sessions, complete, err = inv.List(ctx, rest.SessionQuery{Realm: realm, Fields: fields})
+	if err != nil || !complete {
+		return sessions, false, err
+	}
+	limit, err := inv.listCap(ctx)
+	return sessions, limit.unproven(len(sessions)) == "", err
+}
+
+// Doubt is why the longest of all lists may be cut below AM's cap: "" where nothing speaks against it.
+func (inv *Inventory) Doubt(ctx context.Context, rows int) (string, error) {
+	limit, err := inv.listCap(ctx)
+	return cmp.Or(limit.doubt(rows), limit.unproven(rows)), err
 }
 
 // RealmPaths are the full paths of the realms that a query without realms asks: the connection's, else all that the server

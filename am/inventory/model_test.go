@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http/httptest"
@@ -62,9 +63,13 @@ type population struct {
 	directory map[string]bool
 	listCap   int
 	secret    bool // the account may not read the list cap
+	confirmed bool // the connection has the list cap
 	stops     int  // the token store gives so many sessions at most; 0: any number
+	slow      bool // lists take as long as the token store searches,
+	late      int  // and then those of realms have so many at most; 0: any number
 	agents    []string
 	userCap   int
+	numbers   int // that names have
 	policy    inventory.Policy
 }
 
@@ -79,13 +84,29 @@ func newPopulation(t *testing.T, seed uint64) *population {
 	p := &population{
 		rng: rng, directory: map[string]bool{}, listCap: 1 + rng.IntN(200), userCap: 2 + rng.IntN(60),
 		policy: []inventory.Policy{inventory.Fail, inventory.Fail, inventory.Warn, inventory.Strict}[rng.IntN(4)],
-		realms: []string{"/"},
+		realms: []string{"/"}, numbers: 30,
 	}
 	if p.secret = rng.IntN(4) == 0; p.secret {
 		p.listCap += 20 // no account is asked to notice that a cap is set lower
 	}
-	if rng.IntN(4) == 0 {
-		p.stops = []int{100, 200}[rng.IntN(2)]
+	users, sessions := rng.IntN(60), min(rng.IntN(1+3*p.listCap), 400)
+	switch rng.IntN(12) {
+	case 0, 1, 2:
+		p.stops = []int{100, 103, 137, 149, 163, 200}[rng.IntN(6)]
+	case 3:
+		p.slow = true
+		if rng.IntN(3) > 0 {
+			p.late = 1 + rng.IntN(p.listCap)
+		}
+	case 4:
+		p.confirmed = !p.secret
+	}
+	if rng.IntN(25) == 0 { // an identity store whose limit is not known
+		users, p.numbers, p.userCap = 100+rng.IntN(600), 300, []int{100, 137, 250, 499, 500}[rng.IntN(5)]
+	}
+	if rng.IntN(50) == 0 { // a token store with a usual limit, or nearly
+		p.listCap, p.secret, p.confirmed, sessions = 5000, false, false, 900+rng.IntN(400)
+		p.stops = []int{0, 500, 999, 1000, 1003}[rng.IntN(5)]
 	}
 	var err error
 	p.server, err = simulator.New(simulator.Options{Seed: seed, ListCap: p.listCap, UserCap: p.userCap})
@@ -94,13 +115,12 @@ func newPopulation(t *testing.T, seed uint64) *population {
 		must(t, p.server.AddRealm(path))
 		p.realms = append(p.realms, path)
 	}
-	for range rng.IntN(60) {
+	for range users {
 		p.addUser(t)
 	}
 	p.directory["demo"] = true // comes with the server
 	p.addAgents(t)
-	sessions := rng.IntN(1 + 3*p.listCap)
-	for range min(sessions, 400) {
+	for range sessions {
 		if len(p.names) == 0 {
 			break
 		}
@@ -145,7 +165,7 @@ func (p *population) addAgents(t *testing.T) {
 func isAgent(s simulator.Session) bool { return strings.Contains(s.UniversalID, ",ou=agent,") }
 
 func (p *population) addUser(t *testing.T) {
-	name := fmt.Sprintf("%c%c%d", 'a'+rune(p.rng.IntN(3)), 'a'+rune(p.rng.IntN(3)), p.rng.IntN(30))
+	name := fmt.Sprintf("%c%c%d", 'a'+rune(p.rng.IntN(3)), 'a'+rune(p.rng.IntN(3)), p.rng.IntN(p.numbers))
 	if p.rng.IntN(3) == 0 {
 		name = oddNames[p.rng.IntN(len(oddNames))]
 	}
@@ -184,7 +204,8 @@ func (p *population) scan(q table.Query, all []simulator.Session) outcome {
 	longest := p.longest(realms, users, byName, all)
 	for _, realm := range realms {
 		if !slices.Contains(p.realms, realm) {
-			o.unknown = o.unknown || !byName || len(users) > 0
+			named := func(user string) bool { return user != "" || realm != "/none" } // what can be a realm is asked of AM
+			o.unknown = o.unknown || !byName || slices.ContainsFunc(users, named)
 			continue
 		}
 		of := filter(all, func(s simulator.Session) bool { return s.Realm == realm })
@@ -200,9 +221,10 @@ func (p *population) scan(q table.Query, all []simulator.Session) outcome {
 // scanNames is the model of what is asked by name. Agents are in the list of the realm alone: where that may be cut, so may
 // their sessions be, and those of a name that is not that of a user.
 func (p *population) scanNames(realm string, users []string, of []simulator.Session, longest int, o *outcome) {
-	list := p.listed(of)
+	list := p.listedOfRealm(of)
 	mayBeCut := p.reached(list) || p.doubtful(list) && list >= longest
-	cut, unknown := false, false
+	unproven := p.slow || p.unproven(list) && list >= longest
+	cut, unknown, byUser := false, false, false
 	for _, user := range users {
 		if user == "" {
 			continue
@@ -210,17 +232,18 @@ func (p *population) scanNames(realm string, users []string, of []simulator.Sess
 		mine := filter(of, func(s simulator.Session) bool { return s.Username == user && !isAgent(s) })
 		rows := p.listed(mine)
 		cut = cut || p.reached(rows) || p.doubtful(rows) && rows >= longest && rows >= list
+		byUser = byUser || p.unproven(rows) && rows >= longest && rows >= list
 		unknown = unknown || rows == 0 && !p.isUser(realm, user)
 		o.visible = append(o.visible, mine[:rows]...)
 		for i, s := range of {
 			if s.Username == user && isAgent(s) && i < list {
-				cut = cut || mayBeCut
+				cut, byUser = cut || mayBeCut, byUser || unproven
 				o.visible = append(o.visible, s)
 			}
 			o.hidden = o.hidden || s.Username == user && isAgent(s) && i >= list
 		}
 	}
-	o.cut, o.byUser = o.cut || cut, o.byUser || !cut && mayBeCut && unknown
+	o.cut, o.byUser = o.cut || cut, o.byUser || !cut && (byUser || (mayBeCut || unproven) && unknown)
 }
 
 // isUser reports whether the directory has a user of that name. OpenAM has accounts of its own in the root realm.
@@ -236,7 +259,15 @@ func (p *population) listed(of []simulator.Session) int {
 	return min(len(of), p.listCap)
 }
 
-// reached and doubtful say what a list of so many proves.
+// listedOfRealm is how many of a realm's sessions its list has.
+func (p *population) listedOfRealm(of []simulator.Session) int {
+	if p.late > 0 {
+		return min(p.listed(of), p.late)
+	}
+	return p.listed(of)
+}
+
+// reached, doubtful and unproven say what a list of so many proves.
 func (p *population) reached(rows int) bool {
 	if p.secret {
 		return rows >= inventory.DefaultListCap
@@ -248,12 +279,19 @@ func (p *population) doubtful(rows int) bool {
 	return !p.reached(rows) && (p.secret && rows >= 20 || slices.Contains([]int{100, 200, 250}, rows))
 }
 
+func (p *population) unproven(rows int) bool {
+	return !p.reached(rows) && !p.secret && !p.confirmed && rows >= 100 && rows <= 5000
+}
+
 // longest is the length of the longest list that a scan begins with.
 func (p *population) longest(realms, users []string, byName bool, all []simulator.Session) (longest int) {
 	for _, realm := range realms {
 		of := filter(all, func(s simulator.Session) bool { return s.Realm == realm })
 		if !byName || slices.ContainsFunc(users, func(user string) bool { return user != "" }) {
-			longest = max(longest, p.listed(of)) // agents are looked for in it
+			longest = max(longest, p.listedOfRealm(of)) // agents are looked for in it
+		}
+		for _, user := range users {
+			longest = max(longest, p.listed(filter(of, func(s simulator.Session) bool { return s.Username == user && !isAgent(s) })))
 		}
 	}
 	return longest
@@ -261,10 +299,14 @@ func (p *population) longest(realms, users []string, byName bool, all []simulato
 
 // scanRealm is the model of a whole realm's list.
 func (p *population) scanRealm(realm string, of []simulator.Session, longest int, o *outcome) {
-	rows := p.listed(of)
-	if !p.reached(rows) && (!p.doubtful(rows) || rows < longest) {
-		o.visible = append(o.visible, of...)
-		return
+	rows := p.listedOfRealm(of)
+	if doubtful := p.reached(rows) || p.doubtful(rows) && rows >= longest; !doubtful {
+		unproven := p.slow || p.unproven(rows) && rows >= longest
+		if !unproven || rows > 0 && !p.probe(of, rows) {
+			o.visible = append(o.visible, of[:rows]...)
+			o.byUser, o.hidden = o.byUser || unproven, o.hidden || rows < len(of)
+			return
+		}
 	}
 	known := map[string]bool{}
 	for name := range p.directory {
@@ -296,12 +338,34 @@ func (p *population) scanRealm(realm string, of []simulator.Session, longest int
 	}
 	for name, mine := range byUser {
 		has := p.listed(mine)
-		cut = cut || known[name] && (p.reached(has) || p.doubtful(has) && has >= longest)
+		cut = cut || known[name] && (p.reached(has) || p.doubtful(has) && has >= longest || p.unproven(has) && has == longest)
 	}
 	o.cut, o.byUser = o.cut || cut, o.byUser || !cut
 }
 
-func filter(of []simulator.Session, keep func(simulator.Session) bool) (kept []simulator.Session) {
+// probe reports whether one of the users with the most sessions in the list of a realm has another.
+func (p *population) probe(of []simulator.Session, rows int) bool {
+	listed := map[string]int{}
+	for _, s := range of[:rows] {
+		listed[s.Username]++
+	}
+	names := slices.SortedFunc(maps.Keys(listed), func(a, b string) int {
+		return cmp.Or(cmp.Compare(listed[b], listed[a]), strings.Compare(a, b))
+	})
+	for _, name := range names[:min(8, len(names))] {
+		mine := 0
+		for i, s := range of {
+			if s.Username == name && !isAgent(s) {
+				if mine++; mine <= p.listed(of) && i >= rows {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func filter[T any](of []T, keep func(T) bool) (kept []T) {
 	for _, s := range of {
 		if keep(s) {
 			kept = append(kept, s)
@@ -452,23 +516,34 @@ func (p plain) Cell(row any, column int) any {
 	return nil
 }
 
+func (p *population) shape() string {
+	return fmt.Sprintf("cap %d, secret %t, confirmed %t, the store stops at %d, slow %t at %d, user cap %d of %d, policy %s",
+		p.listCap, p.secret, p.confirmed, p.stops, p.slow, p.late, p.userCap, len(p.directory), p.policy)
+}
+
 func runModelCase(t *testing.T, seed uint64) {
 	p := newPopulation(t, seed)
-	web := httptest.NewServer(store{server: p.server, secret: p.secret, stops: p.stops})
+	web := httptest.NewServer(store{server: p.server, secret: p.secret, stops: p.stops, late: p.late})
 	defer web.Close()
 	user, password := p.server.Admin()
-	userCap := &p.userCap
+	userCap, listCap := &p.userCap, (*int)(nil)
 	if p.userCap >= 50 { // which is found out
 		userCap = nil
+	}
+	if p.confirmed {
+		listCap = &p.listCap
 	}
 	var notices []string
 	address, policy := web.URL+p.server.ContextPath(), string(p.policy)
 	conn, err := connection.Open("am", connection.Config{
-		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy, UserCap: userCap,
+		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy, UserCap: userCap, ListCap: listCap,
 	}, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
 	must(t, err)
 	defer func() { must(t, conn.Close(context.Background())) }()
 
+	if p.slow {
+		conn.Inventory().SetTimeLimit(0)
+	}
 	source := am.Tables(conn)[0]
 	for range 6 {
 		statement := p.statement()
@@ -476,6 +551,13 @@ func runModelCase(t *testing.T, seed uint64) {
 		notices = nil
 		got, gotErr := run(t, recorder{source, &asked}, statement)
 		all := p.server.Sessions()
+		if gotErr == nil && len(notices) == 0 { // whatever the model below says
+			whole, err := run(t, plain{source, all}, statement)
+			must(t, err)
+			if !slices.Equal(got, whole) {
+				t.Fatalf("silently short: %s\n%s, asked %+v\n%s", statement, p.shape(), asked, diff.Diff(whole, got))
+			}
+		}
 		var want outcome
 		seen := map[string]bool{}
 		for _, q := range asked {
@@ -491,7 +573,7 @@ func runModelCase(t *testing.T, seed uint64) {
 		}
 		fails := want.cut && p.policy != inventory.Warn || want.byUser && p.policy == inventory.Strict
 		says := want.unknown || want.byUser && p.policy != inventory.Strict || want.cut && p.policy == inventory.Warn
-		context := fmt.Sprintf("%s\ncap %d, secret %t, the store stops at %d, user cap %d, policy %s, asked %+v", statement, p.listCap, p.secret, p.stops, p.userCap, p.policy, asked)
+		context := fmt.Sprintf("%s\n%s, asked %+v", statement, p.shape(), asked)
 		var truncated *inventory.TruncatedError
 		if errors.As(gotErr, &truncated) != fails || !fails && gotErr != nil {
 			t.Fatalf("%s\nerror %v, want one of truncation: %v", context, gotErr, fails)
@@ -509,6 +591,26 @@ func runModelCase(t *testing.T, seed uint64) {
 		must(t, err)
 		if !slices.Equal(got, wantRows) {
 			t.Fatalf("%s\n%s", context, diff.Diff(wantRows, got))
+		}
+	}
+	p.checkUsers(t, conn, &notices)
+}
+
+// checkUsers holds a list of a realm's identities against those that there are.
+func (p *population) checkUsers(t *testing.T, conn *connection.Connection, notices *[]string) {
+	*notices = nil
+	users := am.Tables(conn)[slices.IndexFunc(am.Tables(conn), func(t table.Table) bool { return t.Name() == "am_user" })]
+	realm := p.realms[p.rng.IntN(len(p.realms))]
+	got, err := run(t, users, "select username from am_user where realm = "+p.quoted(realm))
+	if err != nil && !strings.Contains(err.Error(), "the list of identities is cut") {
+		t.Fatalf("%s: %v", p.shape(), err)
+	}
+	if err != nil || len(*notices) > 0 {
+		return
+	}
+	for name := range p.directory {
+		if n := len(filter(got, func(row string) bool { return row == "["+name+"]" })); n != 1 {
+			t.Fatalf("%s: user %q of realm %s is listed %d times among %d of %d", p.shape(), name, realm, n, len(got), len(p.directory))
 		}
 	}
 }

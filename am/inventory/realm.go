@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/maphash"
@@ -12,7 +13,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -77,7 +77,7 @@ func (r *realmScan) tally(ctx context.Context) (whole bool, err error) {
 			break
 		}
 	}
-	doubtful := r.limit.reached(total) || r.limit.doubt(total) != "" || took >= r.inventory.timeLimit
+	doubtful := r.limit.reached(total) || r.limit.suspicious(total) || took >= r.inventory.timeLimit
 	if enough := r.query.Limit > 0 && int64(total) == r.query.Limit; doubtful && !enough {
 		return false, nil
 	}
@@ -96,7 +96,7 @@ func (r *realmScan) tally(ctx context.Context) (whole bool, err error) {
 
 // list sends the realm's list on as it comes, and where it is cut goes on with the realm's identities.
 func (r *realmScan) list(ctx context.Context) error {
-	names := map[string]string{} // by their Fold; as the list spells them
+	names := listedUsers{}
 	out := r.batch()
 	total := 0
 	var took time.Duration
@@ -107,7 +107,7 @@ func (r *realmScan) list(ctx context.Context) error {
 		if total++; !r.has(session.Username) {
 			continue
 		}
-		names[crest.Fold(session.Username)] = session.Username
+		names.add(session.Username)
 		out.remember(session)
 		if err := out.add(ctx, r.spelled(session, "")); err != nil {
 			return err
@@ -121,34 +121,34 @@ func (r *realmScan) list(ctx context.Context) error {
 	if r.limit.reached(total) {
 		return r.byUser(ctx, fmt.Sprintf("the list is cut at %d", r.limit.rows), names, out.seen())
 	}
-	if slow := took >= r.inventory.timeLimit; slow || r.limit.doubt(total) != "" {
+	if slow := took >= r.inventory.timeLimit; slow || r.limit.suspicious(total) {
 		r.later = func(ctx context.Context) error { return r.settleList(ctx, total, took, names, out.seen()) }
 	}
 	return nil
 }
 
 // settleList settles whether a list below the cap is complete.
-func (r *realmScan) settleList(ctx context.Context, total int, took time.Duration, listed map[string]string, sent *handles) error {
-	if r.doubted = r.doubt(total); r.doubted == "" && took >= r.inventory.timeLimit {
-		slow := fmt.Sprintf("the list of %d sessions took %s, as long as the time limit of the token store", total, took.Round(time.Second))
-		cut, err := r.probe(ctx, listed, sent)
-		if err != nil {
-			return err
-		}
-		if total > 0 && !cut {
-			r.Reason = slow + ", and users asked by name agree with it"
-			return nil
-		}
-		r.doubted = slow + ", and may be cut"
+func (r *realmScan) settleList(ctx context.Context, total int, took time.Duration, listed listedUsers, sent *handles) (err error) {
+	if r.doubted = r.doubt(total); r.doubted != "" {
+		return r.byUser(ctx, r.doubted, listed, sent)
 	}
-	if r.doubted == "" {
+	if r.doubted = cmp.Or(r.slow(total, took), r.unproven(total)); r.doubted == "" {
 		return nil
 	}
-	return r.byUser(ctx, r.doubted, listed, sent)
+	cut := total == 0 // there is nobody to ask for
+	if !cut {
+		cut, err = r.probe(ctx, listed, sent)
+	}
+	if err == nil && cut {
+		r.doubted += ", and it is cut"
+		return r.byUser(ctx, r.doubted, listed, sent)
+	}
+	r.suspect(r.doubted)
+	return err
 }
 
 // byUser completes a list, which is or may be cut for a reason, by asking for each identity.
-func (r *realmScan) byUser(ctx context.Context, reason string, listed map[string]string, sent *handles) error {
+func (r *realmScan) byUser(ctx context.Context, reason string, listed listedUsers, sent *handles) error {
 	r.Completeness, r.Reason = ByUser, reason
 	if err := r.expand(ctx, listed, sent); err != nil {
 		return err
@@ -242,7 +242,7 @@ func (r *realmScan) named(ctx context.Context) error {
 		queue <- name
 	}
 	close(queue)
-	var doubtful []userList
+	var doubtful []listedUser
 	var none []string
 	sent := &handles{sent: map[uint64]bool{}}
 	err := r.askAll(ctx, queue, func(ctx context.Context, name string) error {
@@ -253,8 +253,8 @@ func (r *realmScan) named(ctx context.Context) error {
 		r.saw(rows)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.limit.doubt(rows) != "" {
-			doubtful = append(doubtful, userList{name, rows})
+		if r.limit.suspicious(rows) {
+			doubtful = append(doubtful, listedUser{name, rows})
 		}
 		if rows == 0 {
 			none = append(none, name)

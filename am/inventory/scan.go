@@ -194,20 +194,25 @@ func (s *scan) verdict() error {
 	if s.query.Limit > 0 && s.progress.sessions.Load() >= s.query.Limit {
 		return nil // whatever else there may be, so many were asked for
 	}
-	var cut, byUser []*RealmScan
+	var cut, byUser, unproven []*RealmScan
 	for _, r := range s.evidence {
 		switch {
 		case slices.Contains(s.failed, r):
 		case r.Completeness == Truncated:
 			cut = append(cut, r)
+		case r.Completeness == ByUser && r.unproven:
+			unproven = append(unproven, r)
 		case r.Completeness == ByUser:
 			byUser = append(byUser, r)
 		}
 	}
 	options := s.inventory.options
 	if options.OnTruncation == Strict {
-		cut = append(cut, byUser...)
-		byUser = nil
+		cut = slices.Concat(cut, byUser, unproven)
+		byUser, unproven = nil, nil
+	}
+	if len(unproven) > 0 {
+		options.NotifyUnproven(unprovenNotice(unproven))
 	}
 	if len(byUser) > 0 {
 		options.NotifyByUser(byUserNotice(byUser))

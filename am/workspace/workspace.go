@@ -42,6 +42,7 @@ type Workspace struct {
 
 	byUser     sync.Once // says byUserNotice
 	absent     absent
+	unproven   sync.Once // says which list may be cut by the token store
 	hasHistory bool
 	files      []string // names of schemas
 	copied     string   // the folder with the copy of a history, which goes with the workspace
@@ -60,7 +61,7 @@ const byUserNotice = "AM truncates some session lists, or may do so, and amsql a
 // Options are what a workspace needs to know beside its connections.
 type Options struct {
 	Version string          // of amsql, for the server's log and for files
-	Quiet   bool            // leaves out byUserNotice, and nothing else
+	Quiet   bool            // leaves out byUserNotice and what is unproven, and nothing else
 	Shard   inventory.Shard // of the sessions and identities; the zero value has all
 }
 
@@ -87,6 +88,11 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	host.NotifyByUser = func(string) {
 		if !o.Quiet {
 			w.byUser.Do(func() { w.Notices.Add(byUserNotice) })
+		}
+	}
+	host.NotifyUnproven = func(notice string) {
+		if !o.Quiet {
+			w.unproven.Do(func() { w.Notices.Add(notice + " (said once; --quiet hides it)") })
 		}
 	}
 	w.DB.HandleExec(w.exec)
