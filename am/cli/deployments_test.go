@@ -3,6 +3,9 @@
 package cli
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -11,14 +14,42 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// deploymentCases are what doctor says of the simulated deployments, and with which environment: of one that is not here,
-// that all is well.
+// deploymentCases are what doctor says of each simulated deployment, and with which environment.
 var deploymentCases = map[string][]struct {
 	profile      string
+	options      simulator.Options // more than a few users and sessions
+	store        string            // the account by which the token store is read; "": it is not
 	env          map[string]string
 	step, status string // "" where all is well
 	says         string
 }{
+	"user-list-100": {
+		{options: simulator.Options{Users: 300}, step: "identities", status: "ok", says: "are listed in parts, because one list of them ends at 104"},
+		{}, // six users
+	},
+	"store-limit-1000": {
+		{options: simulator.Options{Users: 300, Sessions: 2600, ListCap: 5000}, step: "list cap", status: "warning",
+			says: "the list of 1000 sessions may be cut: 1000 is a limit that token stores have: raise the limit of the token store for AM's account"},
+		{options: simulator.Options{Users: 300, Sessions: 900, ListCap: 5000}, step: "list cap", status: "warning", says: "set list_cap = 5000 if nothing but AM's own cap cuts lists"},
+		{}, // twelve sessions
+	},
+	"agents":      {{step: "sessions", status: "ok", says: "12 sessions are of agents, which AM finds by no user name"}},
+	"client-side": {{step: "sessions", status: "warning", says: "realms /alpha, /bravo leave sessions to the clients, in tokens, and no list shows those"}},
+	"sticky":      {{}}, // nothing is the matter: the balancer's cookie is kept
+	"endless":     {{step: "sessions", status: "warning", says: "sessions have an end that cannot be read, such as "}},
+	"token-store-openam": {
+		{profile: "pingam-8.1", store: "amsql-reader", step: "stored sessions", status: "ok", says: "(layout of OpenAM 14 and later)"},
+		{store: "ordinary", options: simulator.Options{Users: 300, Sessions: 1600}, step: "stored sessions", status: "warning", says: "limits of the account keep one from listing all"},
+	},
+	"token-store-openam-13": {{store: "amsql-reader", step: "stored sessions", status: "warning", says: "OpenAM 13 does not keep when sessions end"}},
+	"token-store-ping":      {{store: "amsql-reader", step: "stored sessions", status: "ok", says: "(layout of AM 6.5, PingAM and later)"}},
+	"token-store-encrypted": {
+		{store: "objects", env: map[string]string{"AM_TOKEN_STORE_OBJECTS": "true"}, step: "stored sessions", status: "warning",
+			says: "the objects cannot be read: AM encrypts or compresses them"},
+		{store: "amsql-reader", env: map[string]string{"AM_TOKEN_STORE_OBJECTS": "true"}, step: "stored sessions", status: "warning", says: "may not read coreTokenObject"},
+		{store: "amsql-reader"}, // who needs no objects notices nothing
+	},
+	"token-store-plain": {{store: "amsql-reader", step: "token store", status: "ok", says: "without TLS, on this machine"}},
 	"otp": {
 		{step: "sign-in", status: "failed", says: "set totp_secret (AM_TOTP_SECRET) or otp (AM_OTP)"},
 		{env: map[string]string{"AM_TOTP_SECRET": "JBSWY3DPEHPK3PXP"}},
@@ -65,18 +96,16 @@ func TestDoctorTellsTheTruthOfEverySimulatedDeployment(t *testing.T) {
 	names := map[string]bool{}
 	for _, deployment := range simulator.Deployments() {
 		names[deployment.Name] = true
-		cases := deploymentCases[deployment.Name]
-		if cases == nil {
-			cases = append(cases, struct {
-				profile      string
-				env          map[string]string
-				step, status string
-				says         string
-			}{})
+		if deploymentCases[deployment.Name] == nil {
+			t.Errorf("nothing is said of deployment %s", deployment.Name)
 		}
-		for _, c := range cases {
+		for _, c := range deploymentCases[deployment.Name] {
 			t.Run(strings.TrimSuffix(deployment.Name+"/"+c.step, "/"), func(t *testing.T) {
-				server := connect(t, simulator.Options{Profile: c.profile, Realms: 2, Users: 6, Sessions: 12, Deployments: []string{deployment.Name}})
+				options := c.options
+				options.Profile, options.Realms, options.Deployments = c.profile, 2, []string{deployment.Name}
+				options.Users, options.Sessions = max(options.Users, 6), max(options.Sessions, 12)
+				server := connect(t, options)
+				useTokenStore(t, server, c.store)
 				for _, realm := range []string{"/", "/alpha", "/bravo"} {
 					if err := server.ReturnInQueries(realm, rest.SignInProperties...); err != nil {
 						t.Fatal(err)
@@ -122,4 +151,32 @@ func TestDoctorTellsTheTruthOfEverySimulatedDeployment(t *testing.T) {
 			t.Errorf("there is no deployment %s", name)
 		}
 	}
+}
+
+// useTokenStore connects to the server's token store by one of its accounts, unless that is "".
+func useTokenStore(t *testing.T, server *simulator.Server, account string) {
+	t.Helper()
+	if account == "" {
+		return
+	}
+	directory, err := server.NewTokenStore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = directory.Serve(l) }()
+	t.Cleanup(func() { _ = directory.Close() })
+	dn, password := directory.Account(account)
+	t.Setenv("AM_TOKEN_STORE_BIND_DN", dn)
+	t.Setenv("AM_TOKEN_STORE_PASSWORD", password)
+	certificate := directory.Certificate()
+	if certificate == nil {
+		t.Setenv("AM_TOKEN_STORE_URL", "ldap://"+l.Addr().String())
+		return
+	}
+	t.Setenv("AM_TOKEN_STORE_URL", "ldaps://"+l.Addr().String())
+	t.Setenv("AM_TOKEN_STORE_FINGERPRINT", fmt.Sprintf("%x", sha256.Sum256(certificate)))
 }

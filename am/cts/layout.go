@@ -43,6 +43,7 @@ type layout struct {
 	always     []string // attributes without which it cannot be told whether a session has ended
 	alive      []string // attributes that hold the times of sessions that have not
 	parting    *parting
+	lacks      string // what it does not keep, for messages
 }
 
 var (
@@ -74,6 +75,7 @@ var (
 	}
 	openAM13 = &layout{
 		name: "OpenAM 13", alive: []string{expiration}, parting: &bySecond,
+		lacks: "OpenAM 13 does not keep when sessions end: their ends are NULL",
 		attributes: []attribute{
 			{"coreTokenUserId", []string{rest.FieldUsername, rest.FieldUniversalID, rest.FieldRealm}, (*entry).setUserAndRealm},
 			{"coreTokenString03", []string{rest.FieldHandle}, (*entry).setHandle},

@@ -2,6 +2,8 @@ package cts
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -28,6 +30,7 @@ type Survey struct {
 	Sessions int    // ended ones that AM has not removed included
 	Searches int    // to list them: more than one where the account has limits
 	Elapsed  time.Duration
+	Lacks    string // what rows have no values for; "": nothing that the layout knows
 }
 
 // Survey counts the sessions.
@@ -47,5 +50,34 @@ func (s *Store) Survey(ctx context.Context) (found Survey, err error) {
 	}}
 	err = l.run(ctx, sessionsOnly)
 	found.Searches, found.Elapsed = int(s.Searches()-before), time.Since(start)
+	if err == nil && p.layout != nil {
+		found.Lacks, err = s.lacks(ctx, p)
+	}
 	return found, err
+}
+
+// lacks is what the layout, or the objects of the sessions, do not tell.
+func (s *Store) lacks(ctx context.Context, p probe) (string, error) {
+	if p.layout.lacks != "" || !s.config.Objects {
+		return p.layout.lacks, nil
+	}
+	d, shown := &decoder{}, 0
+	look := &listing{store: s, base: p.base, attributes: []string{objectAttribute}, sample: sampleSize, each: func(from *ldap.Entry) error {
+		value := from.GetEqualFoldAttributeValue(objectAttribute)
+		if value == "" {
+			return nil
+		}
+		shown++
+		return d.setSignIn(&entry{}, value)
+	}}
+	if err := look.run(ctx, sessionsOnly); err != nil && !errors.Is(err, errEnough) {
+		return "", err
+	}
+	switch {
+	case shown == 0:
+		return fmt.Sprintf("token_store_objects is set, but %s may not read %s", s.Account(), objectAttribute), nil
+	case shown == d.unreadable:
+		return "token_store_objects is set, but the objects cannot be read: AM encrypts or compresses them", nil
+	}
+	return "", nil
 }

@@ -80,6 +80,7 @@ type examination struct {
 	Target
 	way     *way
 	targets []string // the realms to ask
+	listed  listed
 }
 
 // Examine yields a finding for each step, in order. It signs in and leaves it to the client's owner to sign out.

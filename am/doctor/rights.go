@@ -13,19 +13,68 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// nobody is a user that does not exist: to ask for its sessions takes the right to list and costs next to nothing.
-const nobody = "amsql-probe"
+// listed is what the lists of the realms have.
+type listed struct {
+	sessions   map[string]int // by realm
+	agents     int            // of all sessions
+	unreadable []string       // times
+}
 
 func (e *examination) sessions(ctx context.Context) Finding {
+	e.listed = listed{sessions: map[string]int{}}
+	fields := []string{rest.FieldUsername, rest.FieldUniversalID, rest.FieldMaxSessionExpiration}
 	for _, realm := range e.targets {
-		query := rest.SessionQuery{Realm: realm, Username: nobody, Fields: []string{rest.FieldUsername}}
-		for _, err := range e.Client.Sessions(ctx, query) {
+		for s, err := range e.Client.Sessions(ctx, rest.SessionQuery{Realm: realm, Fields: fields}) {
 			if err != nil {
 				return failed(err)
 			}
+			e.listed.add(realm, s)
 		}
 	}
-	return ok("may be listed in " + english.Plural(len(e.targets), "realm", ""))
+	detail := "may be listed in " + english.Plural(len(e.targets), "realm", "")
+	if realms := e.leaveToClients(ctx); realms != nil {
+		return warning(fmt.Sprintf("%s; %s to the clients, in tokens, and no list shows those", detail, english.PluralWord(len(realms), "realm "+some(realms)+" leaves sessions", "realms "+some(realms)+" leave sessions")),
+			"where they are to be listed and ended, turn Use Client-Side Sessions off (Realms, REALM, Authentication, Settings, General)")
+	}
+	if e.listed.agents > 0 {
+		detail += fmt.Sprintf("; %s of agents, which AM finds by no user name", english.Plural(e.listed.agents, "session is", "sessions are"))
+	}
+	if n := len(e.listed.unreadable); n > 0 {
+		return warning(fmt.Sprintf("%s; %s, such as %s: it is NULL", detail, english.Plural(n, "session has an end that cannot be read", "sessions have an end that cannot be read"), e.listed.unreadable[0]),
+			"none needed for queries that do not go by the end of a session")
+	}
+	return ok(detail)
+}
+
+// leaveToClients are the realms that do not keep sessions themselves, of the first.
+func (e *examination) leaveToClients(ctx context.Context) (realms []string) {
+	inv := inventory.New(e.Client, inventory.Options{})
+	for _, realm := range e.targets[:min(realmsTried, len(e.targets))] {
+		if clientSide, err := inv.ClientSide(ctx, realm); err == nil && clientSide != nil && *clientSide {
+			realms = append(realms, realm)
+		}
+	}
+	return realms
+}
+
+func (l *listed) add(realm string, s *rest.Session) {
+	l.sessions[realm]++
+	if !s.FoundByName() {
+		l.agents++
+	}
+	if s.Unreadable != "" {
+		l.unreadable = append(l.unreadable, s.Unreadable)
+	}
+}
+
+// longest is the realm with the longest list.
+func (l *listed) longest() (realm string) {
+	for path, rows := range l.sessions {
+		if rows > l.sessions[realm] || rows == l.sessions[realm] && path < realm {
+			realm = path
+		}
+	}
+	return realm
 }
 
 func (e *examination) listCap(ctx context.Context) Finding {
@@ -43,28 +92,22 @@ func (e *examination) listCap(ctx context.Context) Finding {
 	case e.ListCap > 0 && e.ListCap < rows:
 		return warning(fmt.Sprintf("list_cap is %d, but AM lists %d sessions: more requests are sent than needed", e.ListCap, rows), "leave list_cap out: the account may read it")
 	}
-	if f, full := e.rootIsFull(ctx, rows); full {
+	if root := e.listed.sessions["/"]; 10*root >= 9*rows {
+		return warning(fmt.Sprintf("realm / has %d of the %d sessions that AM lists: at the limit its list is cut, and queries that need it fail", root, rows),
+			"end what administrators and tools have left behind there: select username, count(*) from am_session where realm = '/' group by username shows whose they are")
+	}
+	if f, doubtful := e.storeMayCut(ctx, rows); doubtful {
 		return f
 	}
 	return ok(fmt.Sprintf("%d: a realm with that many sessions or more is asked identity by identity", rows))
 }
 
-// rootIsFull warns where the root realm has nine tenths of the sessions that AM lists. Administrators' own sessions are
-// there, those that tools have left behind as well, and few accounts are.
-func (e *examination) rootIsFull(ctx context.Context, rows int) (f Finding, full bool) {
-	if !slices.Contains(e.targets, "/") {
-		return f, false
-	}
-	sessions := 0
-	for _, err := range e.Client.Sessions(ctx, rest.SessionQuery{Realm: "/", Fields: []string{rest.FieldUsername}}) {
-		if err != nil {
-			return f, false // the step sessions tells
-		}
-		sessions++
-	}
-	return warning(fmt.Sprintf("realm / has %d of the %d sessions that AM lists: at the limit its list is cut, and queries that need it fail", sessions, rows),
-			"end what administrators and tools have left behind there: select username, count(*) from am_session where realm = '/' group by username shows whose they are"),
-		10*sessions >= 9*rows
+// storeMayCut warns where AM's longest list is no longer than the token store behind AM may allow.
+func (e *examination) storeMayCut(ctx context.Context, rows int) (f Finding, doubtful bool) {
+	realm := e.listed.longest()
+	doubt, err := inventory.New(e.Client, inventory.Options{ListCap: e.ListCap}).Doubt(ctx, e.listed.sessions[realm])
+	return warning(fmt.Sprintf("%d, but in realm %s %s", rows, realm, doubt),
+		"raise the limit of the token store for AM's account, or read the token store itself (token_store_url)"), err == nil && doubt != ""
 }
 
 // quota warns where a user may have one session: each run with the account then ends the session of the run before.
@@ -102,10 +145,24 @@ func (e *examination) identities(ctx context.Context) Finding {
 				f := failed(err)
 				return warning("a realm whose list of sessions is cut cannot be completed: "+f.Detail, withoutIdentities)
 			}
-			return ok(fmt.Sprintf("may be listed in realm %s", realm))
+			return ok(fmt.Sprintf("may be listed in realm %s", realm) + e.identitiesInParts(ctx))
 		}
 	}
 	return warning("AM lists none: there are none, or the account may not list them, and a realm whose list of sessions is cut cannot be completed", withoutIdentities)
+}
+
+// realmsTried is of how many realms doctor looks at the settings and at the length of the list of identities.
+const realmsTried = 10
+
+// identitiesInParts says where the identity store cuts its lists.
+func (e *examination) identitiesInParts(ctx context.Context) string {
+	inv := inventory.New(e.Client, inventory.Options{})
+	for _, realm := range e.targets[:min(realmsTried, len(e.targets))] {
+		if listed, err := inv.UsersCutAt(ctx, realm); err == nil && listed > 0 {
+			return fmt.Sprintf("; those of realm %s are listed in parts, because one list of them ends at %d", realm, listed)
+		}
+	}
+	return ""
 }
 
 const withoutIdentities = "give the account the right (Advanced Identity Cloud: the scope fr:idm:*), or raise the list cap above what any realm has"

@@ -30,6 +30,9 @@ func (e *examination) storedSessions(ctx context.Context) Finding {
 		return warning(fmt.Sprintf("%s, by %d searches: limits of the account keep one from listing all", detail, survey.Searches),
 			"none needed for complete answers; for faster ones, lift the account's limits (docs/token-store.md)")
 	}
+	if survey.Lacks != "" {
+		return warning(detail+": "+survey.Lacks, "none needed where nobody asks for that; see docs/token-store.md")
+	}
 	return ok(detail)
 }
 

@@ -32,6 +32,11 @@ var deployments = []Deployment{
 		apply:       func(s *Server) { s.agents = true },
 	},
 	{
+		Name:        "client-side",
+		Description: "every realm but the root leaves its sessions to the clients, in tokens, so that no list shows them",
+		apply:       func(s *Server) { s.clientSide = true },
+	},
+	{
 		Name:        "httponly",
 		Description: "the session cookie is HttpOnly, so that a sign-in answers without a token and sets it as a cookie: PingAM 8's default",
 		apply:       func(s *Server) { s.httpOnly = true },

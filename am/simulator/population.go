@@ -29,6 +29,9 @@ func (s *Server) install() error {
 		if err := s.AddRealm(path); err != nil {
 			return err
 		}
+		if s.clientSide {
+			s.directory.change(func() { s.directory.byPath[strings.ToLower(path)].clientSide = true })
+		}
 	}
 	if err := s.AddUser("/", demoName, userPassword); err != nil {
 		return err
@@ -154,6 +157,9 @@ func (s *Server) addSessions(rng *rand.Rand, realms []string, members [][]*user)
 			at = (at + 1) % len(realms)
 		}
 		u := members[at][skewed(rng, len(members[at]))]
+		if s.clientSide && realms[at] != "/" {
+			continue // its token is with the client
+		}
 		id := who[u]
 		if id == nil {
 			id = s.store.identity(u.id, realms[at], false)

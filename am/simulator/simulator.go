@@ -61,6 +61,7 @@ type Server struct {
 	tenant     string // the only host name at which the token endpoint answers; empty: any
 	front      front
 	agents     bool // agents have sessions in all realms but the root
+	clientSide bool // realms but the root keep no sessions
 
 	log    requestLog
 	faults struct {
