@@ -339,6 +339,7 @@ func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
 	}{
 		"all of it":                   {sessions: 40, want: inventory.ByUser, requests: 1 + 8},                     // for all that eight users show
 		"a part of it":                {stops: 31, sessions: 70, want: inventory.ByUser, requests: 1 + 8 + 1 + 36}, // demo is an identity, too
+		"all but one":                 {stops: 3, sessions: 4, want: inventory.ByUser, requests: 1 + 2 + 1 + 3},
 		"all, and one more meanwhile": {sessions: 4, logins: 1, want: inventory.ByUser, requests: 1 + 2 + 1},
 		"none of it":                  {sessions: 0, want: inventory.ByUser, requests: 1 + 1},
 	} {

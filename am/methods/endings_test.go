@@ -226,3 +226,22 @@ func TestASummarySaysHowManyAreGoneAndWhere(t *testing.T) {
 		t.Errorf("a dry run: %q", got)
 	}
 }
+
+// Not to be allowed to list realms, or identities, is no reason to take the user's for one that is not there.
+func TestAnAccountThatMayListSessionsAloneEndsThem(t *testing.T) {
+	for _, refused := range []string{"/global-config/realms", "/users"} {
+		w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})
+		user := w.sessionsOf(t, "/alpha")[0].Username
+		w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+			refuses := strings.HasSuffix(r.URL.Path, refused)
+			if refuses {
+				answer(response, http.StatusForbidden)
+			}
+			return refuses
+		}
+		outcomes, err := w.User(t.Context(), "/alpha", user)
+		if err != nil || len(outcomes) == 0 || methods.Remaining(outcomes) != nil {
+			t.Errorf("%s: %v, %+v", refused, err, outcomes)
+		}
+	}
+}
