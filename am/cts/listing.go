@@ -72,16 +72,19 @@ var (
 	end       = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// spans are windows from the beginning to the end, the shorter the closer to now, when most sessions end: halves of all time
-// would each take the server's whole time limit to be refused.
+// spanEnds are how long from now the spans end. Most sessions end within the hour, and nearly all within a month.
+var spanEnds = []time.Duration{0, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 30 * 24 * time.Hour}
+
+// spans are windows from the beginning to the end, the shorter the closer to now: halves of all time would each take the
+// server's whole time limit to be refused.
 func spans(now time.Time) iter.Seq2[time.Time, time.Time] {
 	return func(yield func(from, to time.Time) bool) {
-		from, to := beginning, now
-		for length := 10 * time.Minute; to.Before(end); length *= 4 {
-			if !yield(from, to) {
+		from := beginning
+		for _, ahead := range spanEnds {
+			if !yield(from, now.Add(ahead)) {
 				return
 			}
-			from, to = to, to.Add(length)
+			from = now.Add(ahead)
 		}
 		yield(from, end)
 	}

@@ -239,8 +239,8 @@ func TestFewSearchesAreRefused(t *testing.T) {
 	s := d.store(t)
 	rows, err := collect(s.Sessions(t.Context(), nil, nil))
 	must(t, err)
-	const probes, refused = 4, 5
-	if all := int64(probes + 15 + 2*refused); len(rows) != 2000 || s.Searches() > all {
+	const probes, refused = 5, 6
+	if all := int64(probes + 7 + 2*refused); len(rows) != 2000 || s.Searches() > all {
 		t.Errorf("%d rows in %d searches, want 2000 in %d at most", len(rows), s.Searches(), all)
 	}
 }
@@ -253,8 +253,8 @@ func TestSpansAreAllOfTime(t *testing.T) {
 		}
 		last, n = to, n+1
 	}
-	if !last.Equal(end) || n > 15 {
-		t.Errorf("%d spans end at %s, want 15 at most, to %s", n, last, end)
+	if !last.Equal(end) || n > 7 {
+		t.Errorf("%d spans end at %s, want 7 at most, to %s", n, last, end)
 	}
 }
 
