@@ -164,6 +164,7 @@ type ReportOptions struct {
 	Exceptions     string // a file
 	Policy         string // a file
 	Title          string
+	History        string // a target, whose latest snapshots are asked instead of servers
 	FailOnFindings bool
 }
 
@@ -177,6 +178,7 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 		Example: examples(
 			"a page to print, of all reports", "amsql report run --all --format html --out sessions.html",
 			"the same as a PDF, printed by Chromium", "amsql report run --all --title \"ACME Bank\" --out sessions.pdf",
+			"over the latest snapshots", "amsql report run --all --history history.db --out sessions.html",
 			"one report with other limits", "amsql report run idle --arg idle_minutes=30",
 			"what has changed since an earlier run", "amsql report run --all --format json --out today.json --compare yesterday.json",
 			"in a pipeline: exit status 3 where there are findings", "amsql report run over-quota disabled-users --fail-on-findings",
@@ -195,6 +197,7 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 	flags.StringVar(&o.Format, "format", "", "write the answers in this `format`: "+strings.Join(render.ReportFormats, "|")+" (default by the ending of --out, else markdown)")
 	flags.StringVar(&o.Paper, "paper", render.Papers[0], "print a PDF on this `paper`: "+strings.Join(render.Papers, "|"))
 	flags.StringVar(&o.Out, "out", "", "write to a `file`, which is there whole or not at all")
+	flags.StringVar(&o.History, "history", "", "ask the latest snapshots at a `target` of amsql snapshot --to instead of servers; default is the one in the user's data folder")
 	flags.StringVar(&o.Title, "title", "", "put this `text` at the top, such as \"ACME Bank: sessions, fourth quarter\"")
 	flags.StringArrayVar(&o.Args, "arg", nil, "give a parameter of the reports its value, as `name=value`; repeatable")
 	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
@@ -221,7 +224,9 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 		return err
 	}
 	defer w.Close(ctx)
-	order.Tables = am.Census(false, w.Connections...)
+	if err := o.source(ctx, w, &order); err != nil {
+		return err
+	}
 	if err := order.Check(ctx, files.exceptions); err != nil {
 		return misusedParameter(err)
 	}
@@ -249,6 +254,36 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	}
 	if o.FailOnFindings && run.Findings > 0 {
 		return fmt.Errorf("%w: %d", errFindings, run.Findings)
+	}
+	return nil
+}
+
+// source is what the reports ask: the connection, or the latest snapshots of a history.
+func (o *ReportOptions) source(ctx context.Context, w *workspace.Workspace, order *report.Order) (err error) {
+	if o.History == "" {
+		order.Tables = am.Census(false, w.Connections...)
+		return nil
+	}
+	for _, r := range order.Reports {
+		if r.GoesByThisClock() {
+			return workspace.Usage("--history: report %s goes by this machine's clock, not by that of a snapshot: amsql report show idle is an example of SQL that goes by the server's", r.Name)
+		}
+	}
+	used := order.Used()
+	names := []string{"am_latest"}
+	for _, t := range am.Tables(nil) {
+		if used[t.Name()] {
+			names = append(names, t.Name())
+		}
+	}
+	if err := w.AttachHistory(ctx, o.History, "select 1 from "+strings.Join(names, ", ")); err != nil {
+		return err
+	}
+	if order.Tables, order.Snapshots, err = w.Latest(ctx, used); err != nil {
+		return workspace.Usage("--history: %v", err)
+	}
+	for _, s := range order.Snapshots {
+		w.Notices.Add("reports by the " + s.String())
 	}
 	return nil
 }
@@ -292,6 +327,8 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 		return order, misuse(cmd, "there are names and --all: give one of them")
 	case !o.All && len(o.Names) == 0:
 		return order, misuse(cmd, "name reports, or give --all; amsql report list has them")
+	case o.History != "" && len(o.Connections) > 0:
+		return order, misuse(cmd, "--history asks a history, and --connection a server: give only one of them")
 	case o.Severity != "" && !slices.Contains(report.Severities, o.Severity):
 		return order, misuse(cmd, "invalid --severity %q: must be one of %s", o.Severity, strings.Join(report.Severities, ", "))
 	}
@@ -369,6 +406,9 @@ func (o *ReportOptions) printable(cmd *cobra.Command) error {
 
 // workspace opens the one connection, or the aggregator, that the reports ask.
 func (o *ReportOptions) workspace(ctx context.Context, streams terminal.Streams) (*workspace.Workspace, error) {
+	if o.History != "" {
+		return o.open(ctx, nil, streams)
+	}
 	configs, err := o.configs()
 	if err != nil {
 		return nil, err

@@ -81,6 +81,9 @@ const mostInMarkdown = 1000
 
 func writeReportMarkdown(b *bytes.Buffer, run *report.Run) error {
 	fmt.Fprintf(b, "# %s\n\n%s by amsql %s.\n", literal.Replace(run.Heading()), run.Started.Format(time.RFC3339), run.Version)
+	for _, s := range run.Snapshots {
+		fmt.Fprintf(b, "\nBy the %s.\n", literal.Replace(s.String()))
+	}
 	if t := run.Totals; t != nil {
 		fmt.Fprintf(b, "\n%s of %s in %s on %s.\n", count(int(t.Sessions), "session"), count(int(t.Users), "user"), count(t.Realms, "realm"), count(t.Servers, "server"))
 	}

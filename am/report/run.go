@@ -27,11 +27,12 @@ type Run struct {
 	Version    string      `json:"amsql"`
 	Started    time.Time   `json:"started_at"`
 	Elapsed    float64     `json:"elapsed_seconds"`
-	Complete   bool        `json:"complete"`         // no session can be missing
-	Totals     *Totals     `json:"totals,omitempty"` // nil where no report asks for sessions
-	Findings   int         `json:"findings"`         // that are not accepted
-	Controls   []Control   `json:"controls"`         // those that the reports serve
-	Digest     string      `json:"sha256"`           // of the digests of the results, a line each
+	Complete   bool        `json:"complete"`            // no session can be missing
+	Totals     *Totals     `json:"totals,omitempty"`    // nil where no report asks for sessions
+	Findings   int         `json:"findings"`            // that are not accepted
+	Controls   []Control   `json:"controls"`            // those that the reports serve
+	Digest     string      `json:"sha256"`              // of the digests of the results, a line each
+	Snapshots  []Snapshot  `json:"snapshots,omitempty"` // that were asked instead of servers
 	Evidence   Evidence    `json:"evidence"`
 	Results    []*Result   `json:"reports"`
 	Comparison *Comparison `json:"comparison,omitempty"`
@@ -99,6 +100,9 @@ type Order struct {
 	Title   string            // of the run; "" for Heading's
 	Flags   string            // that the command lines of the reports need to choose the same connection
 
+	// Snapshots are those that Tables has the rows of, where it is a history that is asked.
+	Snapshots []Snapshot
+
 	// Also asks the tables that are kept, after the reports; Statements are what it asks.
 	Also       func(ctx context.Context, kept *engine.Kept) error
 	Statements []string
@@ -106,12 +110,12 @@ type Order struct {
 
 // Run reads the tables and asks the reports.
 func (o Order) Run(ctx context.Context) (*Run, error) {
-	run := &Run{Title: o.Title, Version: o.Version, Started: time.Now().UTC().Truncate(time.Second), Results: make([]*Result, len(o.Reports))}
+	run := &Run{Title: o.Title, Version: o.Version, Snapshots: o.Snapshots, Started: time.Now().UTC().Truncate(time.Second), Results: make([]*Result, len(o.Reports))}
 	start := time.Now()
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	used := o.used()
+	used := o.Used()
 	kept, err := o.keep(ctx, used)
 	if err != nil {
 		return nil, err
@@ -200,8 +204,8 @@ type ParameterError struct{ message string }
 
 func (e *ParameterError) Error() string { return e.message }
 
-// used are the tables that the reports name, among other words of their SQL, and those of the evidence.
-func (o Order) used() map[string]bool {
+// Used are the tables that the reports name, among other words of their SQL, and those of the evidence.
+func (o Order) Used() map[string]bool {
 	used := map[string]bool{"am_server": true}
 	for _, sql := range o.statements() {
 		for _, word := range words.FindAllString(strings.ToLower(sql), -1) {
@@ -256,6 +260,7 @@ func (run *Run) gather(ctx context.Context, kept *engine.Kept, used map[string]b
 	defer func() { err = errors.Join(err, db.Close()) }()
 	_, run.Evidence.Servers, err = query(ctx, db, serverEvidence)
 	run.Complete = true
+	run.restoreClocks()
 	if err != nil || !used["am_session_scan"] {
 		return err
 	}
