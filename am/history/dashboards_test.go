@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,6 +25,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am"
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
@@ -59,6 +61,7 @@ func TestDashboards(t *testing.T) {
 			}
 			t.Run("Powerpipe", func(t *testing.T) { powerpipe(t, conn, planted) })
 			t.Run("Grafana", func(t *testing.T) { grafana(t, conn) })
+			t.Run("sign-ins", func(t *testing.T) { signInsAreCounted(t, conn, planted) })
 		})
 	}
 }
@@ -67,7 +70,8 @@ func TestDashboards(t *testing.T) {
 func plant(t *testing.T, k kept) (findings map[string]string) {
 	t.Helper()
 	at, key := time.Now().Add(-4*time.Hour), newKey(t) // the last one is of now, which is noon by AM's clock
-	server, c := simulated(t, simulator.Options{Realms: 2, Users: 12, Sessions: 40, Seed: 3}, connection.Config{})
+	server, c := simulated(t, simulator.Options{Profile: "pingam-8.1", Realms: 2, Users: 12, Sessions: 40, Seed: 3}, connection.Config{})
+	must(t, server.ReturnInQueries("/alpha", rest.SignInProperties...))
 	for _, name := range []string{"quitter", "leaver", "hoarder", "svc-backup"} {
 		must(t, server.AddUser("/alpha", name, "changeit"))
 		for range map[bool]int{true: 7, false: 1}[name == "hoarder"] {
@@ -83,14 +87,22 @@ func plant(t *testing.T, k kept) (findings map[string]string) {
 		must(t, err)
 	}
 	for range 4 {
-		_, err := Take(t.Context(), c, k, Options{Key: key, Now: func() time.Time { return at }})
+		_, err := Take(t.Context(), c, k, Options{Key: key, KeepHandles: true, Now: func() time.Time { return at }})
 		must(t, err)
 		at = at.Add(time.Hour)
 	}
 	must(t, server.SetFaults("400:path=/bravo/sessions"))
-	_, err := Take(t.Context(), c, k, Options{Key: key, Now: func() time.Time { return at }})
+	_, err := Take(t.Context(), c, k, Options{Key: key, KeepHandles: true, Now: func() time.Time { return at }})
 	must(t, err)
+	hours, networks := map[string]int{}, map[string]int{}
+	for _, s := range server.Sessions() {
+		if s.Realm == "/alpha" {
+			hours[s.Created.Format("2006-01-02 15")]++
+			networks[netip.PrefixFrom(netip.MustParseAddr(s.Host), 24).Masked().String()]++
+		}
+	}
 	return map[string]string{
+		"sign-ins by hour": fmt.Sprint(hours), "sign-ins by network": fmt.Sprint(networks),
 		"whole": "error /bravo", "quota": "alarm /alpha", "idle": "alarm /alpha", "administrators": "alarm /", "disabled": "alarm /alpha", "deleted": "alarm /alpha", "several_realms": "alarm /alpha",
 		"services": "alarm /alpha", "limits": "alarm /alpha", "client_side": "ok /alpha",
 	}
@@ -206,7 +218,7 @@ func powerpipe(t *testing.T, conn *pgx.Conn, planted map[string]string) {
 			blocks[b.Type][b.Labels[0]] = block{b, valuesOf(b.Body)}
 		}
 	}
-	if len(blocks["mod"]) != 1 || len(blocks["dashboard"]) != 3 || len(blocks["benchmark"]) != 1 {
+	if len(blocks["mod"]) != 1 || len(blocks["dashboard"]) != 4 || len(blocks["benchmark"]) != 1 {
 		t.Errorf("the mod has %d mods, %d dashboards and %d benchmarks", len(blocks["mod"]), len(blocks["dashboard"]), len(blocks["benchmark"]))
 	}
 	database := blocks["variable"]["database"].Block
@@ -340,7 +352,7 @@ func grafana(t *testing.T, conn *pgx.Conn) {
 	plugins.RegisterDefaultPlugins()
 	files, err := filepath.Glob(dashboards + "grafana/dashboards/*.json")
 	must(t, err)
-	if len(files) != 3 {
+	if len(files) != 4 {
 		t.Fatalf("dashboards %q", files)
 	}
 	panels := map[string]map[int]bool{}
@@ -362,6 +374,43 @@ func grafana(t *testing.T, conn *pgx.Conn) {
 		}
 	}
 	t.Run("alerts", func(t *testing.T) { alerts(t, conn, panels) })
+}
+
+// signInsAreCounted holds the panels of the sign-ins against what was planted.
+func signInsAreCounted(t *testing.T, conn *pgx.Conn, planted map[string]string) {
+	var d grafanaDashboard
+	must(t, json.Unmarshal([]byte(readFile(t, dashboards+"grafana/dashboards/sign-ins.json")), &d))
+	server := askPostgres(t, conn, "select base_url from amsql.am_latest")[0]
+	panel := func(title string) []map[string]any {
+		for _, p := range d.Panels {
+			if p.Title == title {
+				return askWith(t, conn, title, expand(t, p.Targets[0].RawSQL, map[string]string{"server": "'" + server + "'", "realm": "'/alpha'"}))
+			}
+		}
+		t.Fatalf("there is no panel %s", title)
+		return nil
+	}
+	byHour, byNetwork, byBoth := map[string]int{}, map[string]int{}, map[string]int{}
+	for _, row := range panel("Sign-ins an hour, by server and realm") {
+		byHour[row["time"].(time.Time).UTC().Format("2006-01-02 15")] += int(row["sessions"].(int64))
+	}
+	for _, row := range panel("Sign-ins an hour, by network") {
+		byBoth[row["time"].(time.Time).UTC().Format("2006-01-02 15")] += int(row["sessions"].(int64))
+	}
+	for _, row := range panel("Networks by sign-ins") {
+		byNetwork[row["Network"].(string)] = int(row["Sign-ins"].(int64))
+	}
+	for what, got := range map[string]map[string]int{"sign-ins by hour": byHour, "sign-ins by network": byNetwork} {
+		if fmt.Sprint(got) != planted[what] {
+			t.Errorf("%s: %v, want %s", what, got, planted[what])
+		}
+	}
+	if !maps.Equal(byHour, byBoth) {
+		t.Errorf("by realm the sign-ins are %v, by network %v", byHour, byBoth)
+	}
+	if got := panel("Sessions of which the sign-in is not known")[0]["sessions"]; got != int64(0) {
+		t.Errorf("%v sign-ins of /alpha are not known", got)
+	}
 }
 
 type grafanaDashboard struct {
@@ -480,7 +529,7 @@ func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
 
 var (
 	timeFilter = regexp.MustCompile(`\$__timeFilter\((\w+)\)`)
-	drillDown  = regexp.MustCompile(`^/d/amsql-(overview|capacity|security)\?\$\{__url_time_range\}&\$\{datasource:queryparam\}&`)
+	drillDown  = regexp.MustCompile(`^/d/amsql-(overview|capacity|security|sign-ins)\?\$\{__url_time_range\}&\$\{datasource:queryparam\}&`)
 	dataField  = regexp.MustCompile(`\$\{__data\.fields\.(\w+):percentencode\}`)
 	sqlString  = regexp.MustCompile(`\$\{(\w+):sqlstring\}`)
 )

@@ -12,7 +12,7 @@ import (
 
 // schemaVersion is raised when tables or views change, so that stores are brought up to them: tables get the columns that
 // they lack, views are made anew.
-const schemaVersion = 3
+const schemaVersion = 4
 
 var (
 	//go:embed views.sql

@@ -33,6 +33,21 @@ create table amsql.refreshed (
   primary key (base_url, taken_at, realm)
 );
 
+-- Each session that a refresh found, for the sign-ins. It is known here by a digest of its handle, as the handle can end it.
+create table amsql.am_session_history (
+  base_url text not null,
+  realm text not null,
+  username text,
+  session text not null,
+  first_seen timestamptz not null,
+  last_seen timestamptz not null,
+  creation_time timestamptz,
+  client_ip text,
+  service text,
+  auth_level bigint,
+  primary key (base_url, session)
+);
+
 create view amsql.am_concurrency as
 select
   base_url,
@@ -70,6 +85,12 @@ begin
   end loop;
   insert into amsql.refreshed
   select base_url, now(), realm, sessions, completeness, error from amsql.am_session_scan;
+  insert into amsql.am_session_history as h
+  select base_url, realm, username, encode(sha256(convert_to(session_handle, 'UTF8')), 'hex'), now(), now(), creation_time, client_ip, service, auth_level
+  from amsql.am_session
+  where session_handle is not null
+  on conflict (base_url, session) do update
+  set last_seen = excluded.last_seen, creation_time = coalesce(h.creation_time, excluded.creation_time), client_ip = coalesce(h.client_ip, excluded.client_ip);
 end;
 $$;
 

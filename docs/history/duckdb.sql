@@ -330,7 +330,11 @@ select
   p.next_proof as gone_by,
   h.snapshots,
   h.last_access,
-  h.max_session_expiration_time
+  h.max_session_expiration_time,
+  h.creation_time,
+  h.client_ip,
+  h.service,
+  h.auth_level
 from (
   select
     server,
@@ -341,7 +345,11 @@ from (
     max(taken_at) as last_seen,
     count(*) as snapshots,
     max(latest_access_time) as last_access,
-    max(max_session_expiration_time) as max_session_expiration_time
+    max(max_session_expiration_time) as max_session_expiration_time,
+    min(creation_time) as creation_time,
+    min(client_ip) as client_ip,
+    min(service) as service,
+    min(auth_level) as auth_level
   from session
   group by server, session
 ) h
