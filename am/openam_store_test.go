@@ -42,6 +42,12 @@ func simulatedTokenStore(t *testing.T, options simulator.Options) (tokenStore, *
 	t.Helper()
 	server, err := simulator.New(options)
 	must(t, err)
+	return tokenStoreOf(t, server)
+}
+
+// tokenStoreOf serves a simulated AM and its token store.
+func tokenStoreOf(t *testing.T, server *simulator.Server) (tokenStore, *simulator.TokenStore) {
+	t.Helper()
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
 	user, password := server.Admin()

@@ -1,15 +1,22 @@
 package am_test
 
 import (
+	"bytes"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -49,6 +56,124 @@ func TestNoCommandAsksATokenStoreForTokens(t *testing.T) {
 			t.Errorf("%s asks for every attribute", search.Filter)
 		}
 	}
+}
+
+// With token_store_objects, the objects are read, which hold the tokens: no output, history, report, error or log does.
+func TestNothingShowsATokenWhereObjectsAreRead(t *testing.T) {
+	for name, options := range map[string]simulator.Options{
+		"OpenAM": {}, "PingAM": {Profile: "pingam-8.1"}, "encrypted": {Deployments: []string{"token-store-encrypted"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options.Realms, options.Users, options.Sessions = 2, 4, 12
+			server, err := simulator.New(options)
+			must(t, err)
+			s, directory := tokenStoreOf(t, server)
+			account, password := directory.Account("objects")
+			environment := append(s.stored().environment, "AM_TOKEN_STORE_BIND_DN="+account, "AM_TOKEN_STORE_PASSWORD="+password, "AM_TOKEN_STORE_OBJECTS=true")
+			dir := t.TempDir()
+			said := amsqlIn(t, dir, environment, [][]string{
+				{"query", "select * from am_session"},
+				{"query", "--output", "json", "--export", "rows.html", "select * from am_session"},
+				{"query", "select count(*) from am_session"},
+				{"query", "select no_such_column from am_session where username = 'demo'"},
+				{"snapshot", "--to", "history.db", "--keep-handles"},
+				{"snapshot", "--to", "parquet:history"},
+				{"report", "run", "--all", "--out", "report.html"},
+				{"report", "run", "--all", "--format", "json"},
+				{"doctor"},
+				{"who"},
+				{"metrics"},
+			})
+			said["errors"] = failures(t, dir, append(environment, "AM_TOKEN_STORE_PASSWORD=wrong-"+password), append(environment, "AM_TOKEN_STORE_BASE_DN=dc=nowhere"))
+			said["log"] = logged(t, environment)
+			if !strings.Contains(said["log"], "coreTokenObject") || !strings.Contains(said["errors"], "token store") {
+				t.Errorf("the log is %q, the errors are %q", said["log"], said["errors"])
+			}
+			must(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+				if err == nil && entry.Type().IsRegular() {
+					content, err := os.ReadFile(path)
+					said[path] = string(content)
+					return err
+				}
+				return err
+			}))
+			for where, text := range said {
+				if strings.Contains(text, password) {
+					t.Errorf("%s shows the password of the token store's account", where)
+				}
+				for _, session := range server.Sessions() {
+					if token := session.Token; token != "" && strings.Contains(text, token) {
+						t.Errorf("%s shows the token of %s", where, session.Username)
+					}
+				}
+			}
+			onlyWhereNeeded(t, directory.Searches())
+		})
+	}
+}
+
+// onlyWhereNeeded: the object is asked for beside columns that are made of it, and other attributes with a token are not.
+func onlyWhereNeeded(t *testing.T, searches []simulator.Search) {
+	t.Helper()
+	objects := 0
+	for _, search := range searches {
+		for _, secret := range []string{"coreTokenString02", "coreTokenString05", "coreTokenMultiString01", "*"} {
+			if slices.Contains(search.Attributes, secret) {
+				t.Errorf("%s asks for %s", search.Filter, secret)
+			}
+		}
+		if slices.Contains(search.Attributes, "coreTokenObject") {
+			objects++
+			if len(search.Attributes) < 3 {
+				t.Errorf("a search for %q reads objects", search.Attributes)
+			}
+		}
+	}
+	if objects == 0 {
+		t.Error("no search has read objects")
+	}
+}
+
+// amsqlIn runs commands in a folder, whether they fail or not, and returns what each has printed.
+func amsqlIn(t *testing.T, dir string, environment []string, commands [][]string) map[string]string {
+	t.Helper()
+	path, err := binary()
+	must(t, err)
+	said := map[string]string{}
+	for _, args := range commands {
+		command := exec.CommandContext(t.Context(), path, args...)
+		command.Dir, command.Env = dir, append(slices.Clone(environment), "HOME="+dir, "PATH="+os.Getenv("PATH"))
+		output, _ := command.CombinedOutput()
+		said[strings.Join(args, " ")] = string(output)
+	}
+	return said
+}
+
+// failures are the errors of a query in each of the environments.
+func failures(t *testing.T, dir string, environments ...[]string) (errors string) {
+	for _, environment := range environments {
+		for _, said := range amsqlIn(t, dir, environment, [][]string{{"query", "select * from am_session"}}) {
+			errors += said
+		}
+	}
+	return errors
+}
+
+// logged is the log, with all that there is in it, of a query for all columns.
+func logged(t *testing.T, environment []string) string {
+	t.Helper()
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
+	}
+	var log bytes.Buffer
+	conn, err := connection.Open("am", connection.Config{}, connection.Host{Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: &log})})
+	must(t, err)
+	for _, err := range conn.Inventory().Sessions(t.Context(), inventory.Query{}) {
+		must(t, err)
+	}
+	must(t, conn.Close(t.Context()))
+	return log.String()
 }
 
 // AM accepts connections and never answers, as a real one has been seen to do for an hour.
