@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"regexp"
 	"strings"
@@ -13,8 +14,8 @@ import (
 )
 
 var (
-	// deploymentBlock names simulated deployments, and a profile where it is not openam.
-	deploymentBlock = regexp.MustCompile("(?s)```console ([\\w.,-]+)(?: ([\\w.-]+))?\n.*?```\n")
+	// deploymentBlock names simulated deployments (standard is none), a profile where it is not openam, and options of amsql simulate.
+	deploymentBlock = regexp.MustCompile("(?s)```console ([\\w.,-]+)(?: (\\w[\\w.-]*))?((?: --[a-z-]+=\\d+)*)\n.*?```\n")
 
 	// peer is an address that answered.
 	peer = regexp.MustCompile(`127\.0\.0\.1:\d+`)
@@ -28,8 +29,11 @@ func TestTheGuideToDeploymentsIsTrue(t *testing.T) {
 			blocks++
 			names := deploymentBlock.FindSubmatch(block)
 			t.Run(string(names[1]), func(t *testing.T) {
-				server := connect(t, simulator.Options{Profile: string(names[2]), Realms: 2, Users: 6, Sessions: 12, Seed: 1, Deployments: strings.Split(string(names[1]), ",")})
+				server := connect(t, optionsOf(t, string(names[1]), string(names[2]), strings.Fields(string(names[3]))))
 				useServiceAccount(t, server)
+				useTokenStore(t, server, map[string]string{
+					"token-store-openam-13": "amsql-reader", "token-store-plain": "amsql-reader", "token-store-encrypted": "objects",
+				}[string(names[1])])
 				ran = runAll(t, block)
 			})
 			return ran
@@ -38,6 +42,23 @@ func TestTheGuideToDeploymentsIsTrue(t *testing.T) {
 	if blocks == 0 {
 		t.Error("docs/connections.md has no deployment")
 	}
+}
+
+// optionsOf are those that a block's first line asks for.
+func optionsOf(t *testing.T, deployments, profile string, args []string) simulator.Options {
+	t.Helper()
+	options := simulator.Options{Profile: profile, Realms: 2, Seed: 1}
+	if deployments != "standard" {
+		options.Deployments = strings.Split(deployments, ",")
+	}
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	flags.IntVar(&options.Users, "users", 6, "")
+	flags.IntVar(&options.Sessions, "sessions", 12, "")
+	flags.IntVar(&options.ListCap, "list-cap", 0, "")
+	if err := flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return options
 }
 
 // useServiceAccount connects by the server's service account, where it has one.
@@ -55,6 +76,7 @@ func useServiceAccount(t *testing.T, server *simulator.Server) {
 // runAll is a block with what its commands print.
 func runAll(t *testing.T, block []byte) []byte {
 	var b bytes.Buffer
+	dir := t.TempDir()
 	for line := range strings.Lines(string(block)) {
 		command, isCommand := strings.CutPrefix(line, "$ ")
 		if strings.HasPrefix(line, "```console") {
@@ -63,7 +85,9 @@ func runAll(t *testing.T, block []byte) []byte {
 		if !isCommand {
 			continue
 		}
-		output, _ := process(t, "sh", "-c", command).CombinedOutput() // what it prints says whether it failed as it should
+		shell := process(t, "sh", "-c", command)
+		shell.Dir = dir                     // which the commands of a block share
+		output, _ := shell.CombinedOutput() // what it prints says whether it failed as it should
 		b.WriteString(line)
 		output = bytes.ReplaceAll(output, []byte(os.Getenv("AM_URL")), []byte("https://am.example.com/openam"))
 		b.Write(peer.ReplaceAll(output, []byte("10.0.0.7:443")))
