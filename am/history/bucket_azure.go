@@ -3,6 +3,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
@@ -23,29 +25,59 @@ import (
 // azureBucket is a container of Azure Blob Storage.
 type azureBucket struct{ client *container.Client }
 
-// openAzure takes what Azure's command line takes, but no identity: azidentity would be another megabyte.
+// openAzure takes what Azure's command line takes, and otherwise an identity of Entra.
 func openAzure(_ context.Context, name string) (*bucket, error) {
-	account, token, key := os.Getenv("AZURE_STORAGE_ACCOUNT"), os.Getenv("AZURE_STORAGE_SAS_TOKEN"), os.Getenv("AZURE_STORAGE_KEY")
-	connection := os.Getenv("AZURE_STORAGE_CONNECTION_STRING")
-	if connection == "" && token != "" {
-		connection = "AccountName=" + account + ";SharedAccessSignature=" + strings.TrimPrefix(token, "?")
-	}
-	if connection == "" && key != "" {
-		connection = "AccountName=" + account + ";AccountKey=" + key
-	}
-	client, err := container.NewClientFromConnectionString(connection, name, nil)
-	if err != nil || connection == "" || account == "" && strings.HasPrefix(connection, "AccountName=;") {
-		return nil, errors.New("set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_KEY")
+	client, err := azureContainer(name, azcore.ClientOptions{})
+	if err != nil {
+		return nil, err
 	}
 	b := &azureBucket{client}
 	return &bucket{b.list, b.read, b.upload, b.create, b.remove}, nil
 }
+
+func azureContainer(name string, options azcore.ClientOptions) (*container.Client, error) {
+	account, token, key := os.Getenv("AZURE_STORAGE_ACCOUNT"), os.Getenv("AZURE_STORAGE_SAS_TOKEN"), os.Getenv("AZURE_STORAGE_KEY")
+	connection := os.Getenv("AZURE_STORAGE_CONNECTION_STRING")
+	switch {
+	case connection != "":
+	case account == "":
+		return nil, errAzure
+	case token != "":
+		connection = "AccountName=" + account + ";SharedAccessSignature=" + strings.TrimPrefix(token, "?")
+	case key != "":
+		connection = "AccountName=" + account + ";AccountKey=" + key
+	default:
+		return azureByIdentity(account, name, options)
+	}
+	client, err := container.NewClientFromConnectionString(connection, name, &container.ClientOptions{ClientOptions: options})
+	if err != nil { // which may hold the string
+		return nil, errAzure
+	}
+	return client, nil
+}
+
+// azureByIdentity is a container as Azure's SDK identifies the process: a service principal of the environment, a workload
+// identity, a managed identity, or who is signed in to Azure's command line.
+func azureByIdentity(account, name string, options azcore.ClientOptions) (*container.Client, error) {
+	identity, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
+	if err != nil {
+		return nil, plain(err)
+	}
+	endpoint := cmp.Or(os.Getenv("AZURE_STORAGE_SERVICE_ENDPOINT"), "https://"+account+".blob.core.windows.net")
+	return container.NewClient(strings.TrimSuffix(endpoint, "/")+"/"+name, identity, &container.ClientOptions{ClientOptions: options})
+}
+
+var errAzure = errors.New("set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT, with AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_KEY or an identity of Entra")
 
 // plain is an error in a line, and without the address, in which a token may be.
 func plain(err error) error {
 	var refused *azcore.ResponseError
 	if errors.As(err, &refused) {
 		return fmt.Errorf("%d %s", refused.StatusCode, refused.ErrorCode)
+	}
+	var unidentified interface{ NonRetriable() } // azidentity's errors, which have many lines
+	if errors.As(err, &unidentified) {
+		return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return redact.URL(err)
 }

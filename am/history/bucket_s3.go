@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
@@ -26,23 +28,24 @@ type s3Bucket struct {
 	name   string
 }
 
-// awsEndpoint is where requests go unless the environment says where.
-const awsEndpoint = "https://s3.amazonaws.com"
+const (
+	// awsEndpoint is where requests go unless the environment says where.
+	awsEndpoint = "https://s3.amazonaws.com"
+
+	// identityTimeout bounds the questions of who the process is, to a service that may not be there.
+	identityTimeout = 10 * time.Second
+)
 
 func openS3(ctx context.Context, name string) (*bucket, error) {
 	endpoint, err := url.Parse(cmp.Or(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"), awsEndpoint))
 	if err != nil || endpoint.Host == "" || endpoint.User != nil || strings.Trim(endpoint.Path, "/") != "" || endpoint.RawQuery != "" || endpoint.Fragment != "" {
 		return nil, errors.New("AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL must be a host and a port and no more, as in https://storage.example.com:9000")
 	}
-	found, err := s3Credentials(ctx)
+	identity, region, err := awsIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	client, err := minio.New(endpoint.Host, &minio.Options{
-		Creds:  found,
-		Secure: endpoint.Scheme == "https",
-		Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
-	})
+	client, err := minio.New(endpoint.Host, &minio.Options{Creds: credentials.New(identity), Secure: endpoint.Scheme == "https", Region: region})
 	if err != nil {
 		return nil, err
 	}
@@ -50,23 +53,44 @@ func openS3(ctx context.Context, name string) (*bucket, error) {
 	return &bucket{b.list, b.read, b.upload, b.create, b.remove}, nil
 }
 
-// s3Credentials are those of the environment, a profile, or else the role of the pod, task or machine.
-func s3Credentials(ctx context.Context) (*credentials.Credentials, error) {
-	var failure error
-	for _, provider := range []credentials.Provider{
-		&credentials.EnvAWS{},
-		&credentials.FileAWSCredentials{},
-		&credentials.IAM{Client: &http.Client{Timeout: 10 * time.Second}},
-	} {
-		found := credentials.New(provider)
-		value, err := found.GetWithContext(&credentials.CredContext{Client: http.DefaultClient, Context: ctx})
-		if err == nil && value.AccessKeyID != "" {
-			return found, nil
-		}
-		failure = err // the last is of the role; one of a file could quote it
+// awsIdentity is who AWS's own tools would be here, and in which region: the account of the environment or of a profile (keys, a
+// role that it assumes, single sign-on, a credential_process), or the role of the pod, task or machine.
+func awsIdentity(ctx context.Context) (*awsCredentials, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
+	defer cancel()
+	found, err := config.LoadDefaultConfig(ctx)
+	if err == nil {
+		_, err = found.Credentials.Retrieve(ctx)
 	}
-	return nil, fmt.Errorf("there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with a role (%w)", failure)
+	if err != nil {
+		return nil, "", fmt.Errorf("there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with a role (%w)", err)
+	}
+	return &awsCredentials{found.Credentials}, found.Region, nil
 }
+
+// awsCredentials are those of AWS's SDK, for minio's client. The SDK keeps them until they expire.
+type awsCredentials struct{ provider aws.CredentialsProvider }
+
+// Retrieve is for clients that give no context.
+func (c *awsCredentials) Retrieve() (credentials.Value, error) { return c.RetrieveWithCredContext(nil) }
+
+// RetrieveWithCredContext asks for new ones where they have expired.
+func (c *awsCredentials) RetrieveWithCredContext(of *credentials.CredContext) (credentials.Value, error) {
+	ctx := context.Background()
+	if of != nil && of.Context != nil {
+		ctx = of.Context
+	}
+	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
+	defer cancel()
+	found, err := c.provider.Retrieve(ctx)
+	return credentials.Value{
+		AccessKeyID: found.AccessKeyID, SecretAccessKey: found.SecretAccessKey, SessionToken: found.SessionToken,
+		SignerType: credentials.SignatureV4,
+	}, err
+}
+
+// IsExpired has the client ask each time.
+func (c *awsCredentials) IsExpired() bool { return true }
 
 func (b *s3Bucket) list(ctx context.Context, prefix string, deep bool) (objects []object, err error) {
 	for o := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: prefix, Recursive: deep}) {
