@@ -10,7 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// An identity store that lists a hundred, where the connection says that it lists a thousand: whoever has a session is looked
+// An identity store that lists a hundred, where the connection says that it lists a thousand: every user with a session is looked
 // up by name before a report can take the account for deleted. Agents are not.
 func TestACensusFindsUsersThatNoListShows(t *testing.T) {
 	for _, profile := range []string{"openam", "pingam-8.1"} {
@@ -21,7 +21,7 @@ func TestACensusFindsUsersThatNoListShows(t *testing.T) {
 		logIn(t, sim, "/alpha", "leaver")
 		must(t, sim.DeleteUser("/alpha", "leaver"))
 		config := asAdministrator(t, sim, url)
-		config.UserCap = new(1000)
+		config.UserListCap = new(1000)
 		config.Realms = []string{"/alpha"}
 		c, err := connection.Open("am", config, connection.Host{})
 		must(t, err)

@@ -134,7 +134,7 @@ func TestOpenAMAccountOfTheGuideListsSessionsAndEndsNone(t *testing.T) {
 	}
 }
 
-// ssoadmOptions are those of the guide's command but for the administrator's.
+// ssoadmOptions are those of the guide's command except the administrator's.
 func ssoadmOptions(t *testing.T) url.Values {
 	t.Helper()
 	options := url.Values{}

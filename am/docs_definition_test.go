@@ -33,8 +33,8 @@ func TestPageOfTheColumnsListsThoseOfTheDefinitions(t *testing.T) {
 }
 
 const columnsIntroduction = "# Columns\n\n" +
-	"The columns of each table. `amsql tables TABLE`, `.describe TABLE` in amsql's shell and `.inspect TABLE` in Steampipe's print\n" +
-	"them, too. The operators are those that are sent to AM; every other condition works as well, and is applied to the rows that\n" +
+	"The columns of each table. `amsql tables TABLE` prints them, too, and so does `.inspect TABLE` in the shells of amsql and Steampipe.\n" +
+	"The operators are those that are sent to AM; all other conditions work as well, and are applied to the rows that\n" +
 	"AM returns.\n"
 
 // updatedPart compares what stands in a page between two texts, or the whole page. With UPDATE set, it writes it there.

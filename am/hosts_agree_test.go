@@ -38,7 +38,7 @@ var questions = []struct {
 	{name: "users of realms", question: question{realm: []string{"/", "/alpha", "/bravo"}, username: append([]string{"demo"}, oddNames...)}, some: true},
 	{name: "one column", question: question{columns: []string{"realm"}}, some: true},
 	{name: "a time", question: question{columns: []string{"username", "latest_access_time"}, realm: []string{"/bravo"}}, some: true},
-	{name: "what needs the own session", question: question{columns: []string{"is_current"}, realm: []string{"/"}}, some: true},
+	{name: "what needs the caller's own session", question: question{columns: []string{"is_current"}, realm: []string{"/"}}, some: true},
 	{name: "what is made of others", question: question{columns: []string{"title", "is_expired", "base_url"}}, some: true},
 	{name: "properties", question: question{columns: []string{"session_handle", "properties"}, realm: []string{"/alpha"}}, some: true},
 	{name: "some sessions", question: question{limit: 10}, some: true, limit: true},
@@ -100,7 +100,7 @@ func agree(t *testing.T, hosts [2]host, q question, some, limited bool) {
 		}
 		all := texts(rows, q.wanted())
 		for i, answer := range answers {
-			// The SDK asks for the values of a list side by side, and now and then lets a row too many through, which
+			// The SDK asks for the values of a list concurrently, and now and then lets a row too many through, which
 			// Steampipe and the FDW leave out: for them the limit is a saving.
 			_, saves := hosts[i].(pluginHost)
 			few, many := len(answer) < int(q.limit), len(answer) > int(q.limit) && !saves

@@ -44,7 +44,7 @@ func allHold(conditions []condition, r row, fold func(string) string) bool {
 	return !slices.ContainsFunc(conditions, func(c condition) bool { return !c.holds(r, fold) })
 }
 
-// isSession reports whether a row is what the server has, but for the spelling of names.
+// isSession reports whether a row is what the server has, except the spelling of names.
 func isSession(r, want row) bool {
 	return !slices.ContainsFunc(truthColumns, func(column string) bool {
 		return !strings.EqualFold(fmt.Sprint(r[column]), fmt.Sprint(want[column]))

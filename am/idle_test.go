@@ -127,7 +127,7 @@ func TestAScanAndTheSignOutOfAnIdleConnectionDoNotMeet(t *testing.T) {
 	}
 }
 
-// withoutEnvironment hides the AM_… variables of whoever runs the test.
+// withoutEnvironment hides the AM_… variables of the user who runs the test.
 func withoutEnvironment(t *testing.T) {
 	t.Helper()
 	for _, entry := range os.Environ() {

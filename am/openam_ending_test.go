@@ -164,7 +164,7 @@ func hasAnOutcomeForEachHandle(t *testing.T, d *deployment) {
 	}
 	list := strings.Join([]string{handles["each0"], handles["each4"], own, altered, handles["each2"], handles["each0"]}, "\n")
 	stdout, stderr, status := d.try(t, list, environment, "logout", "--from", "-", "--yes", "--output", "json")
-	if status != 1 || !strings.Contains(stderr, "amsql's own session is left out") {
+	if status != 1 || !strings.Contains(stderr, "skipped amsql's own session") {
 		t.Fatalf("exit status %d: %s", status, stderr)
 	}
 	var answer struct {
@@ -280,9 +280,9 @@ func setsProperties(t *testing.T, d *deployment) {
 		t.Errorf("10 kB: %s", stderr)
 	}
 	for sql, want := range map[string]string{
-		"insert into am_session_property (token_id, name, value) values (:token, 'secret', 'x')": "property secret: the Session Property Whitelist of the session's realm does not name it, but team, theme",
-		"update am_session_property set value = null where token_id = :token":                    "a property's value is text",
-		"delete from am_session_property where token_id = :token":                                "AM deletes no property",
+		"insert into am_session_property (token_id, name, value) values (:token, 'secret', 'x')": "property secret: the Session Property Whitelist of the session's realm names only team, theme",
+		"update am_session_property set value = null where token_id = :token":                    "the value of a property must be text",
+		"delete from am_session_property where token_id = :token":                                "AM cannot delete properties",
 	} {
 		if stderr, status := write(sql); status == 0 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: %d, %s, want %s", sql, status, stderr, want)
@@ -292,7 +292,7 @@ func setsProperties(t *testing.T, d *deployment) {
 	// What amsql refuses, the server refuses, too.
 	must(t, d.admin.CreateWhitelist(ctx, realm, "theme", "AuthLevel"))
 	time.Sleep(time.Second)
-	if stderr, status := write("update am_session_property set value = 'y' where token_id = :token and name = 'theme'"); status == 0 || !strings.Contains(stderr, "property AuthLevel: AM lets nobody set it, and OpenAM takes only all") {
+	if stderr, status := write("update am_session_property set value = 'y' where token_id = :token and name = 'theme'"); status == 0 || !strings.Contains(stderr, "property AuthLevel: it cannot be set, because it is AM's own, and OpenAM accepts only all") {
 		t.Errorf("with AuthLevel: %d, %s", status, stderr)
 	}
 	if got := read(); got["theme"] != "x" || got["AuthLevel"] != "0" {

@@ -89,7 +89,7 @@ func TestAFullRootRealmIsCompleteOrAnError(t *testing.T) {
 	} {
 		_, config := fullRoot(t, c.own, c.others)
 		if c.policy != "" {
-			config.Truncated = &c.policy
+			config.OnTruncation = &c.policy
 		}
 		var notices []string
 		conn, err := connection.Open(connectionName, config, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})

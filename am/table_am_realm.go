@@ -20,12 +20,12 @@ var realmTable = tableOf[realm]{
 	columns: []column[realm]{
 		{"path", table.Text, "Full path with a leading slash; / is the root.", func(r *realm) any { return r.path }},
 		{"name", table.Text, "The last element of the path; / for the root.", func(r *realm) any { return path.Base(r.path) }},
-		{"parent_path", table.Text, "Full path of the realm above. NULL for the root.", (*realm).parent},
-		{"active", table.Boolean, "Whether users can log in. Sessions of an inactive realm live on. NULL where the account may not list realms, as the two that follow.", (*realm).active},
-		{"aliases", table.JSON, "Other names of the realm, such as host names by which requests reach it: an array of strings.", (*realm).aliases},
-		{"id", table.Text, "AM's identifier of the realm in its configuration (_id).", func(r *realm) any { return text(r.ID) }},
+		{"parent_path", table.Text, "Full path of the parent realm. NULL for the root.", (*realm).parent},
+		{"active", table.Boolean, "Whether users can log in. Sessions of an inactive realm are not ended. NULL, like the following two columns, if the account may not list realms.", (*realm).active},
+		{"aliases", table.JSON, "Other names of the realm, such as host names that lead to it: an array of strings.", (*realm).aliases},
+		{"id", table.Text, "Identifier of the realm in AM's configuration (_id).", func(r *realm) any { return text(r.ID) }},
 		{"title", table.Text, "The path.", func(r *realm) any { return r.path }},
-		{"akas", table.JSON, "Addresses of the realm: an array of one URL, that of its REST resources.", func(r *realm) any { return []string{r.url} }},
+		{"akas", table.JSON, "Addresses of the realm: an array with the URL of its REST resources.", func(r *realm) any { return []string{r.url} }},
 		{"base_url", table.Text, "Address of the deployment.", func(r *realm) any { return r.baseURL }},
 	},
 	rows:    realms,
@@ -34,7 +34,7 @@ var realmTable = tableOf[realm]{
 
 // realm is a row of am_realm.
 type realm struct {
-	rest.Realm // zero but for a realm that AM has listed
+	rest.Realm // zero unless AM has listed the realm
 	path       string
 	listed     bool
 	url        string

@@ -14,13 +14,13 @@ import (
 
 var sessionPropertyTable = tableOf[sessionProperty]{
 	name:        "am_session_property",
-	description: "A property of one session, of those that its realm's Session Property Whitelist names. Without a token, of the query's own session.",
+	description: "A property of a session that its realm's Session Property Whitelist names. Without a token, of the query's own session.",
 	keys:        []string{"token_id", "name"},
 	exact:       true,
 	columns: []column[sessionProperty]{
-		{"token_id", table.Text, "The session's token, which is a credential. NULL for the query's own session.", func(p *sessionProperty) any { return p.token.cell() }},
-		{"name", table.Text, "The property's name, in the letters of the whitelist.", func(p *sessionProperty) any { return p.name }},
-		{"value", table.Text, "The property's value (getSessionProperties). NULL where it is not set, which AM does not tell from empty.", func(p *sessionProperty) any { return text(p.value) }},
+		{"token_id", table.Text, "Token of the session, which is a credential. NULL for the query's own session.", func(p *sessionProperty) any { return p.token.cell() }},
+		{"name", table.Text, "Name of the property, spelled as in the whitelist.", func(p *sessionProperty) any { return p.name }},
+		{"value", table.Text, "Value of the property (getSessionProperties). NULL if it is not set or empty, which AM does not distinguish.", func(p *sessionProperty) any { return text(p.value) }},
 		{"title", table.Text, "The property's name.", func(p *sessionProperty) any { return p.name }},
 		{"base_url", table.Text, "Address of the deployment.", func(p *sessionProperty) any { return p.baseURL }},
 	},

@@ -11,16 +11,16 @@ import (
 
 var sessionServiceTable = tableOf[sessionService]{
 	name:        "am_session_service",
-	description: "The session limits of a realm: its own where the session service has been added to it, else the deployment's.",
+	description: "The session limits of a realm: its own if the session service has been added to it, otherwise those of the deployment.",
 	keys:        []string{"realm"},
 	columns: []column[sessionService]{
 		{"realm", table.Text, "Full path of the realm, with a leading slash; / is the root.", func(s *sessionService) any { return s.realm }},
-		{"source", table.Text, "Whose limits they are: realm, where the realm has a session service (realm-config/services/session), or global, those of the deployment.", func(s *sessionService) any { return s.Source }},
-		{"max_session_minutes", table.Integer, "How long a session lasts at the most, in minutes. It holds for new sessions, as the others do. A limit that the realm's service leaves unset is NULL.", func(s *sessionService) any { return number(s.MaxSessionMinutes) }},
-		{"max_idle_minutes", table.Integer, "How long a session may be idle, in minutes.", func(s *sessionService) any { return number(s.MaxIdleMinutes) }},
-		{"max_caching_minutes", table.Integer, "How long policy agents may hold a session before they ask AM again, in minutes.", func(s *sessionService) any { return number(s.MaxCachingMinutes) }},
-		{"quota_limit", table.Integer, "How many sessions a user may have at once, where quotas are switched on.", func(s *sessionService) any { return number(s.QuotaLimit) }},
-		{"client_side_sessions", table.Boolean, "Whether the realm's new sessions are kept by their clients, in tokens (realm-config/authentication): AM lists and ends none of those. NULL where AM does not say.", func(s *sessionService) any { return flag(s.clientSide) }},
+		{"source", table.Text, "Where the limits come from: realm, if the realm has a session service (realm-config/services/session), or global, the deployment.", func(s *sessionService) any { return s.Source }},
+		{"max_session_minutes", table.Integer, "Maximum duration of a session in minutes. Like the other limits, it applies to new sessions. NULL if the realm's service does not set it.", func(s *sessionService) any { return number(s.MaxSessionMinutes) }},
+		{"max_idle_minutes", table.Integer, "Maximum idle time of a session in minutes.", func(s *sessionService) any { return number(s.MaxIdleMinutes) }},
+		{"max_caching_minutes", table.Integer, "How long policy agents may cache a session, in minutes.", func(s *sessionService) any { return number(s.MaxCachingMinutes) }},
+		{"quota_limit", table.Integer, "Maximum number of sessions of a user, if quotas are switched on.", func(s *sessionService) any { return number(s.QuotaLimit) }},
+		{"client_side_sessions", table.Boolean, "Whether new sessions of the realm are client-side (realm-config/authentication), which AM neither lists nor ends. NULL if AM does not report it.", func(s *sessionService) any { return flag(s.clientSide) }},
 		{"title", table.Text, "The realm.", func(s *sessionService) any { return s.realm }},
 		{"base_url", table.Text, "Address of the deployment.", func(s *sessionService) any { return s.baseURL }},
 	},

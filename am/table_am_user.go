@@ -12,14 +12,14 @@ import (
 
 var userTable = tableOf[user]{
 	name:        "am_user",
-	description: "An identity of a realm as far as sessions need it: by which name sessions know it, and whether it may log in.",
+	description: "An identity of a realm: the name that its sessions have, and whether it may log in.",
 	keys:        []string{"realm", "username"},
 	columns: []column[user]{
-		{"username", table.Text, "The name by which sessions know the user: in lower case, or as the query's condition spells it; the UUID of the user in Advanced Identity Cloud.", func(u *user) any { return text(u.ID) }},
-		{"realm", table.Text, "Full path of the realm, with a leading slash; / is the root. Realms that share a store of identities each list all of them.", func(u *user) any { return u.Realm }},
-		{"login_name", table.Text, "The name that the user logs in with, in the directory's letters.", func(u *user) any { return text(u.Login) }},
-		{"status", table.Text, "The identity's status in the directory's words: Active or Inactive (inetUserStatus; accountStatus in Advanced Identity Cloud, in lower case). NULL where it has none.", func(u *user) any { return text(u.Status) }},
-		{"is_active", table.Boolean, "Whether the status lets the user log in. An identity that has been disabled keeps its sessions. NULL where there is no status.", (*user).active},
+		{"username", table.Text, "Name of the user in sessions: in lower case, or as spelled in the query's condition; in Advanced Identity Cloud, the user's UUID.", func(u *user) any { return text(u.ID) }},
+		{"realm", table.Text, "Full path of the realm, with a leading slash; / is the root. Realms that share an identity store each list all of its identities.", func(u *user) any { return u.Realm }},
+		{"login_name", table.Text, "Name that the user logs in with, spelled as in the directory.", func(u *user) any { return text(u.Login) }},
+		{"status", table.Text, "Status of the identity in the directory: Active or Inactive (inetUserStatus; accountStatus in Advanced Identity Cloud, in lower case). NULL if it has none.", func(u *user) any { return text(u.Status) }},
+		{"is_active", table.Boolean, "Whether the status allows the user to log in. A disabled identity keeps its sessions. NULL if there is no status.", (*user).active},
 		{"title", table.Text, "The login name and the realm.", func(u *user) any { return u.Login + " @ " + u.Realm }},
 		{"base_url", table.Text, "Address of the deployment.", func(u *user) any { return u.baseURL }},
 	},

@@ -36,7 +36,7 @@ type union struct {
 	names   []string // of the connections
 }
 
-// Rows asks all connections side by side.
+// Rows asks all connections concurrently.
 func (u *union) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	return u.ask(ctx, q, func(member int) rowsOfAny { return u.members[member].Rows })
 }
@@ -67,7 +67,7 @@ func (u *union) ask(ctx context.Context, q table.Query, of func(member int) rows
 			failure <- group.Wait()
 			close(rows)
 		}()
-		defer func() { // wait until everything has ended, whoever stopped it
+		defer func() { // wait until everything has ended, even if it was stopped early
 			cancel()
 			for range rows {
 			}

@@ -13,7 +13,7 @@ func attachFiles(cmd *cobra.Command, w *workspace.Workspace, files []string) err
 	for _, given := range files {
 		name, path, _ := strings.Cut(given, "=")
 		if name == "" || path == "" {
-			return misuse(cmd, "--attach %s: it takes the form name=file", given)
+			return misuse(cmd, "--attach must be name=file, such as staff=staff.db, not %q", given)
 		}
 		if err := w.AttachFile(name, path); err != nil {
 			return err

@@ -31,9 +31,9 @@ func newCompletion(streams terminal.Streams) *cobra.Command {
 	}
 	return &cobra.Command{
 		Use:   "completion " + strings.Join(names, "|"),
-		Short: "Print a shell's completion script",
-		Long: "completion prints a script that makes a shell complete commands, flags and their values: formats, the names of\n" +
-			"connections, products. It takes effect in the shells that are started afterwards; that of bash needs the\n" +
+		Short: "Print a completion script for a shell",
+		Long: "completion prints a script with which a shell completes commands, flags and their values: formats, products and\n" +
+			"the names of connections. It takes effect in shells that you start afterwards. The script for bash needs the\n" +
 			"package bash-completion.",
 		Example:   examples(uses...),
 		ValidArgs: names,
@@ -43,7 +43,7 @@ func newCompletion(streams terminal.Streams) *cobra.Command {
 					return s.write(cmd.Root(), streams.Out)
 				}
 			}
-			return misuse(cmd, "it takes one argument of %s", strings.Join(names, ", "))
+			return misuse(cmd, "it needs the name of a shell: %s", strings.Join(names, ", "))
 		},
 	}
 }

@@ -27,8 +27,8 @@ type ConnectionOptions struct {
 }
 
 func (o *ConnectionOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.Config, "config", "", "read connections from this `file` (default the AM_ variables, else ~/.steampipe/config/am.spc)")
-	flags.BoolVar(&o.Quiet, "quiet", os.Getenv("AMSQL_QUIET") != "", "hide the notice that lists were completed user by user; AMSQL_QUIET=1 does so, too")
+	flags.StringVar(&o.Config, "config", "", "read connections from this `file` (default the AM_ variables, or else ~/.steampipe/config/am.spc)")
+	flags.BoolVar(&o.Quiet, "quiet", os.Getenv("AMSQL_QUIET") != "", "hide the notice that lists were completed user by user (also AMSQL_QUIET=1)")
 	flags.StringArrayVar(&o.Connections, "connection", nil, "use only the connection or aggregator of this `name`; repeatable")
 }
 
@@ -47,9 +47,9 @@ func (o *ConnectionOptions) configs() ([]connection.NamedConfig, error) {
 		i := slices.Index(names, name)
 		switch {
 		case i < 0 && len(names) == 0:
-			return nil, workspace.Usage("--connection %s: there is no connection: %s", name, workspace.HowToConnect)
+			return nil, workspace.Usage("--connection %s: no connection is configured: %s", name, workspace.HowToConnect)
 		case i < 0:
-			return nil, workspace.Usage("--connection %s: there is only %s", name, strings.Join(names, ", "))
+			return nil, workspace.Usage("--connection %s does not exist; the connections are %s", name, strings.Join(names, ", "))
 		}
 		chosen = append(chosen, configs[i])
 	}

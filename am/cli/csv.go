@@ -18,8 +18,8 @@ type CSVOptions struct {
 }
 
 func (o *CSVOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&o.CSV, "csv", nil, "make a table of a file of comma-separated values, as `name=file` (name=- for standard input); its first row names the columns; repeatable")
-	flags.StringVar(&o.CSVSeparator, "csv-separator", "", "the `character` between the values of --csv, or tab (default the comma, semicolon or tab that the header has most of)")
+	flags.StringArrayVar(&o.CSV, "csv", nil, "read a file of comma-separated values as a table, as `name=file` (name=- for standard input); its first row has the column names; repeatable")
+	flags.StringVar(&o.CSVSeparator, "csv-separator", "", "the `character` that separates the values of --csv, or tab (default the comma, semicolon or tab that occurs most often in the header)")
 }
 
 // load makes tables of the files.
@@ -38,7 +38,7 @@ func (o *CSVOptions) load(ctx context.Context, cmd *cobra.Command, w *workspace.
 	for _, given := range o.CSV {
 		name, path, _ := strings.Cut(given, "=")
 		if name == "" || path == "" {
-			return misuse(cmd, "--csv %s: it takes the form name=file", given)
+			return misuse(cmd, "--csv must be name=file, such as leavers=leavers.csv, not %q", given)
 		}
 		if err := w.LoadCSV(ctx, name, path, separator); err != nil {
 			return err

@@ -52,7 +52,7 @@ func newDemo(streams terminal.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "demo",
 		Short:   "Show SQL over the sessions of a simulated AM",
-		Long:    "demo starts a simulated AM in the process, asks it some questions in SQL, and ends.",
+		Long:    "demo starts a simulated AM in its own process, runs some SQL on it, and exits.",
 		Example: examples("", "amsql demo"),
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return demonstrate(cmd.Context(), streams) },

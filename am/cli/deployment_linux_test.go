@@ -36,7 +36,7 @@ func TestAFullDiskLeavesTheEarlierFile(t *testing.T) {
 		args []string
 		want string // the end of the error, after the path
 	}{
-		{"sessions.html", []string{"report", "run", "--all", "--format", "html", "--out"}, ": no space left on device; nothing was changed there\n"},
+		{"sessions.html", []string{"report", "run", "--all", "--format", "html", "--out"}, ": no space left on device; nothing was changed\n"},
 		{"sessions.csv", []string{"query", "select * from am_session", "--export"}, ": no space left on device\n"},
 	} {
 		path := filepath.Join(smallDisk(t, "64k"), c.name)
@@ -74,8 +74,8 @@ func TestAFullDiskIsNamedByASnapshot(t *testing.T) {
 		if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
 			t.Fatal(err)
 		}
-		want := regexp.MustCompile(`Error: .*write ` + path + c.written + `: no space left on device: nothing of the snapshot is kept, ` +
-			`and the earlier ones are as they were: make room there and take it again\n$`)
+		want := regexp.MustCompile(`Error: .*write ` + path + c.written + `: no space left on device: nothing of the snapshot was saved, ` +
+			`and earlier ones are unchanged: free some space there and take it again\n$`)
 		if errs, status := take(); status != statusFailed || !want.MatchString(errs) {
 			t.Errorf("status %d, error %q, want %s", status, errs, want)
 		}

@@ -68,23 +68,23 @@ var deploymentCases = map[string][]struct {
 		{env: map[string]string{"AM_COOKIE_NAME": "iPlanetDirectoryPro"}, step: "sign-in", status: "failed", says: `set cookie_name to "corpSSO_prod", or leave it out`},
 	},
 	"host-name": {
-		{step: "AM", status: "failed", says: "AM does not know itself by the name 127.0.0.1"},
+		{step: "AM", status: "failed", says: "AM does not accept the host name 127.0.0.1"},
 		{step: "AM", status: "failed", says: "set host (AM_HOST)"},
 		{env: map[string]string{"AM_HOST": "am.example.com"}},
 	},
 	"proxy-403": {
-		{step: "realms", status: "warning", says: "answered 403 Forbidden (text/html from nginx at 127.0.0.1:"},
+		{step: "realms", status: "warning", says: "returned 403 Forbidden (text/html from nginx at 127.0.0.1:"},
 		{step: "list cap", status: "warning", says: "120 is assumed"},
 		{step: "identities", status: "warning", says: "(text/html from nginx at 127.0.0.1:"},
 	},
 	"proxy-404": {
-		{step: "realms", status: "warning", says: "answered 404 Not Found (text/html from nginx at 127.0.0.1:"},
+		{step: "realms", status: "warning", says: "returned 404 Not Found (text/html from nginx at 127.0.0.1:"},
 		{step: "list cap", status: "warning", says: "(text/html from nginx at 127.0.0.1:"},
 	},
 	"proxy-407": {
-		{step: "realms", status: "warning", says: "answered 407 Proxy Authentication Required (text/html from nginx at 127.0.0.1:"},
+		{step: "realms", status: "warning", says: "returned 407 Proxy Authentication Required (text/html from nginx at 127.0.0.1:"},
 	},
-	"quota-1": {{step: "quota", status: "warning", says: "each run ends the session of the run before"}},
+	"quota-1": {{step: "quota", status: "warning", says: "each run ends the session of the previous run"}},
 	"sessions-1.2": {
 		{step: "sessions", status: "failed", says: "this AM (sessions 1.2) has no query of sessions by realm"},
 		{step: "sessions", status: "failed", says: "OpenAM of the Open Identity Platform from 14 on"},

@@ -60,7 +60,7 @@ func (o *DoctorOptions) run(ctx context.Context, streams terminal.Streams) error
 		return err
 	}
 	if len(configs) == 0 {
-		return workspace.Usage("there is no connection to try: %s", workspace.HowToConnect)
+		return workspace.Usage("no connection is configured: %s", workspace.HowToConnect)
 	}
 	w, err := o.open(ctx, configs, streams)
 	if err != nil {

@@ -27,10 +27,10 @@ func (n *atLeastOne) Set(text string) error {
 
 // addEndingFlags adds the flags that bound what ends sessions.
 func addEndingFlags(flags *pflag.FlagSet, o *workspace.EndingOptions) {
-	flags.BoolVar(&o.DryRun, "dry-run", false, "end nothing, and show what would be ended")
-	flags.BoolVar(&o.Yes, "yes", false, "end sessions without asking; needed where there is no terminal to ask on")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "show which sessions would be ended, and end none")
+	flags.BoolVar(&o.Yes, "yes", false, "end sessions without asking; required without a terminal")
 	o.Max = methods.DefaultMax
 	flags.Var((*atLeastOne)(&o.Max), "max", "refuse to end more sessions than this `number`")
-	flags.StringVar(&o.Reason, "reason", "", "why, as `text` for the journal")
-	flags.StringVar(&o.Journal, "journal", "", "append what is sent and what became of each session to a `file` of JSON lines")
+	flags.StringVar(&o.Reason, "reason", "", "the reason, as `text` for the journal")
+	flags.StringVar(&o.Journal, "journal", "", "append each request and the outcome for each session to a `file` of JSON lines")
 }

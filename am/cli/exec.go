@@ -29,12 +29,12 @@ func newExec(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exec METHOD [name=value …]",
 		Short: "Run a method on sessions",
-		Long: "exec runs one of the methods that amsql methods lists, and prints what it answers. A value that\n" +
-			"begins with @ names a file, so that a token is in no shell history; @@ stands for one @.\n\n" +
+		Long: "exec runs one of the methods that amsql methods lists, and prints its answer. A value that\n" +
+			"begins with @ names a file, which keeps tokens out of the shell's history; @@ stands for @.\n\n" +
 			describeMethods(),
 		Example: examples(
-			"what AM knows of a token", "amsql exec get_session_info token_id=@token.txt",
-			"keep a session from being idle", "amsql exec refresh token_id=@token.txt",
+			"show what AM knows about a token", "amsql exec get_session_info token_id=@token.txt",
+			"keep a session alive", "amsql exec refresh token_id=@token.txt",
 			"set properties", `amsql exec update_session_properties token_id=@token.txt \
       'properties={"theme":"dark"}'`,
 			"end all sessions of a user", "amsql exec logout_by_user username=bjensen realm=/alpha",
@@ -53,7 +53,7 @@ func newExec(streams terminal.Streams) *cobra.Command {
 
 func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string, streams terminal.Streams) error {
 	if len(args) == 0 {
-		return misuse(cmd, "name a method; amsql methods lists them")
+		return misuse(cmd, "a method is missing; amsql methods lists them")
 	}
 	if render.NewFormat(o.Output, render.Options{}) == nil {
 		return mustBeOneOf(cmd, "output", o.Output, strings.Split(render.FormatNames(), "|"))
@@ -94,10 +94,10 @@ func openEnding(ctx context.Context, method *methods.Method, connections Connect
 		return nil, nil, workspace.ErrNoConnection
 	}
 	if method.Effect != methods.Reads && len(configs) != 1 {
-		return nil, nil, workspace.Usage("%s runs on one connection, and there are %d: choose one with --connection", method.Name, len(configs))
+		return nil, nil, workspace.Usage("%s runs on one connection, but there are %d: choose one with --connection", method.Name, len(configs))
 	}
 	if configs[0].Members != nil {
-		return nil, nil, workspace.Usage("connection %s is an aggregator: choose the connection whose sessions shall end with --connection", configs[0].Name)
+		return nil, nil, workspace.Usage("connection %s is an aggregator: choose the connection of the sessions with --connection", configs[0].Name)
 	}
 	w, err := connections.open(ctx, configs, streams)
 	if err != nil {
@@ -116,7 +116,7 @@ func arguments(cmd *cobra.Command, args []string) (methods.Arguments, error) {
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || name == "" {
-			return nil, misuse(cmd, "%q: it takes the form name=value", arg)
+			return nil, misuse(cmd, "%q: it must be name=value", arg)
 		}
 		value, err := workspace.FromFile(value)
 		if err != nil {
@@ -165,7 +165,7 @@ func newMethods(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "methods",
 		Short:   "List the methods on sessions",
-		Long:    "methods lists what can be done with sessions: by which statements, with which parameters, and\nwhat it calls and changes in AM. EXEC and amsql exec run every method.",
+		Long:    "methods lists the operations on sessions: their statements and parameters, the actions of AM\nthat they call, and their effects. EXEC and amsql exec run every method.",
 		Example: examples("", "amsql methods", "for a script", "amsql methods --output json"),
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

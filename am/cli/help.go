@@ -25,7 +25,7 @@ func fitHelp(root *cobra.Command) {
 	fit(root)
 }
 
-// fill joins the lines of each paragraph of a text and breaks them anew. A line that is indented is a paragraph of its own.
+// fill joins the lines of each paragraph of a text and wraps them again. A line that is indented is a paragraph of its own.
 func fill(text string) string {
 	var paragraphs []string
 	open := false // the last paragraph may go on

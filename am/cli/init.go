@@ -47,17 +47,17 @@ func newInit(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Set up a connection",
-		Long: "init asks for the address of AM and an account, tries them as amsql doctor does, and writes the connection to a file,\n" +
-			"after those that are there. The address may be copied from a browser. On a terminal it asks again for what was\n" +
-			"wrong, and for a second factor where AM wants one. With --token-store-url it sets up the token store, too, from which\n" +
-			"lists of sessions are complete whatever their length. The file refers to the password and does not hold it: a\n" +
-			"password typed at the prompt goes to a file of its own beside it, which its owner alone can read.",
+		Long: "init asks for the address of AM and an account, tests them as amsql doctor does, and appends the connection to a\n" +
+			"file. You can copy the address from a browser. On a terminal it asks again if something is wrong, and asks for a\n" +
+			"second factor if AM requires one. With --token-store-url it also sets up the token store, which makes lists of any\n" +
+			"length complete. The file refers to the password but does not contain it: a password that you type at the prompt\n" +
+			"goes to a separate file, which only its owner can read.",
 		Example: examples(
-			"on a terminal, which asks for the rest", "amsql init",
+			"on a terminal", "amsql init",
 			"in a script", "amsql init --url https://am.example.com/am --account amadmin \\\n      --secret file:/run/secrets/am",
 			"a second connection in the same file", "amsql init --connection stage",
 			"with AM's token store", "amsql init --token-store-url ldaps://ds1.example.com:1636",
-			"a service account of Advanced Identity Cloud, in a file of its own",
+			"a service account of Advanced Identity Cloud, in a separate file",
 			"amsql init --url https://tenant.example.com/am --secret file:key.jwk \\\n"+
 				"      --account 449d7e27-7889-47af-a736-83b6bbf97ec5 --config aic.spc",
 		),
@@ -68,14 +68,14 @@ func newInit(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.URL, "url", "", "the `address` of AM, with its context path")
-	flags.StringVar(&o.Host, "host", "", "the host `name` that AM is installed under, where --url has another")
+	flags.StringVar(&o.Host, "host", "", "the host `name` that AM is installed under, if --url has another")
 	flags.StringVar(&o.Account, "account", "", "a user `name`, or the ID of a service account")
-	flags.StringVar(&o.Secret, "secret", "", "`where` the password, or the service account's key, is: env:NAME or file:PATH")
-	flags.StringVar(&o.TOTPSecret, "totp-secret", "", "`where` the secret of one-time passwords is, if AM wants them: env:NAME or file:PATH")
+	flags.StringVar(&o.Secret, "secret", "", "`where` to find the password or the key of the service account: env:NAME or file:PATH")
+	flags.StringVar(&o.TOTPSecret, "totp-secret", "", "`where` to find the secret of one-time passwords, if AM requires them: env:NAME or file:PATH")
 	flags.StringVar(&o.Store.URL, "token-store-url", "", "the `address` of AM's token store: ldaps://HOST:PORT")
 	flags.StringVar(&o.Store.BindDN, "token-store-bind-dn", "", "the `name` (DN) of an account that may read the token store")
-	flags.StringVar(&o.Store.Password, "token-store-password", "", "`where` that account's password is: env:NAME or file:PATH")
-	flags.StringVar(&o.Store.Fingerprint, "token-store-fingerprint", "", "the SHA-256 `fingerprint` of the token store's certificate, if no authority vouches for it")
+	flags.StringVar(&o.Store.Password, "token-store-password", "", "`where` to find the password of that account: env:NAME or file:PATH")
+	flags.StringVar(&o.Store.Fingerprint, "token-store-fingerprint", "", "the SHA-256 `fingerprint` of the token store's certificate, if no trusted authority signed it")
 	flags.StringVar(&o.Connection, "connection", environmentConnection, "the `name` of the connection")
 	flags.StringVar(&o.Config, "config", "", "write this `file` (default ~/.steampipe/config/am.spc)")
 	return cmd
@@ -107,16 +107,16 @@ func (o *InitOptions) run(ctx context.Context, cmd *cobra.Command, streams termi
 
 func (o *InitOptions) check(cmd *cobra.Command) error {
 	if !connectionName.MatchString(o.Connection) {
-		return misuse(cmd, "invalid --connection %q: must be a name of small letters, digits and underscores", o.Connection)
+		return misuse(cmd, "invalid --connection %q: must consist of lower-case letters, digits and underscores", o.Connection)
 	}
 	if o.Store.URL == "" && o.Store != (StoreOptions{}) {
-		return misuse(cmd, "the other --token-store flags go with --token-store-url")
+		return misuse(cmd, "the other --token-store flags need --token-store-url")
 	}
 	for _, f := range []struct{ flag, value string }{
 		{"--secret", o.Secret}, {"--totp-secret", o.TOTPSecret}, {"--token-store-password", o.Store.Password},
 	} {
 		if f.value != "" && !isReference(f.value) {
-			return misuse(cmd, "%s must be env:NAME or file:PATH: a password among the arguments is seen in the list of processes", f.flag)
+			return misuse(cmd, "%s must be env:NAME or file:PATH: a password on the command line is visible in the process list", f.flag)
 		}
 	}
 	return nil
@@ -149,7 +149,7 @@ func (o *InitOptions) locate() (err error) {
 // rename asks for another name where the connection's is taken.
 func (o *InitOptions) rename(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	if cmd.Flags().Changed("connection") || !streams.InIsTerminal {
-		return workspace.Usage("%s has a connection %q already: name another with --connection, or edit the file; amsql doctor tries what is there", o.Config, o.Connection)
+		return workspace.Usage("%s already has a connection %q: choose another name with --connection, or edit the file; amsql doctor tests the existing one", o.Config, o.Connection)
 	}
 	for {
 		name, err := prompt(ctx, streams, fmt.Sprintf("%s has %s. Name of the new connection: ", o.Config, strings.Join(o.taken, ", ")), true)
@@ -160,7 +160,7 @@ func (o *InitOptions) rename(ctx context.Context, cmd *cobra.Command, streams te
 			o.Connection = name
 			return nil
 		}
-		fmt.Fprintln(streams.Err, "The name must be new, and of small letters, digits and underscores.")
+		fmt.Fprintln(streams.Err, "The name must be new, and consist of lower-case letters, digits and underscores.")
 	}
 }
 
@@ -181,7 +181,7 @@ var questions = []struct {
 	answer     func(*InitOptions) *string   // nil: not asked
 	check      func(string) (string, error) // the answer as it is used
 }{
-	{"--url", "Address of AM, such as https://am.example.com/am, or as the browser shows it: ", false, func(o *InitOptions) *string { return &o.URL }, baseURL},
+	{"--url", "Address of AM, such as https://am.example.com/am, or as shown in the browser: ", false, func(o *InitOptions) *string { return &o.URL }, baseURL},
 	{"--account", "User name of an administrator, or ID of a service account: ", false, func(o *InitOptions) *string { return &o.Account }, nil},
 	{"--secret", passwordQuestion, true, func(o *InitOptions) *string { return &o.Secret }, nil},
 	{"--token-store-bind-dn", readerQuestion, false, func(o *InitOptions) *string { return o.Store.needed(&o.Store.BindDN) }, nil},
@@ -204,7 +204,7 @@ func (o *InitOptions) ask(ctx context.Context, cmd *cobra.Command, streams termi
 		}
 		for asked := *answer == ""; ; asked = true {
 			if asked && !streams.InIsTerminal {
-				return misuse(cmd, "%s is missing, and there is no terminal to ask on", q.flag)
+				return misuse(cmd, "%s is missing, and there is no terminal to ask for it", q.flag)
 			}
 			var err error
 			if asked {
@@ -227,7 +227,7 @@ func (o *InitOptions) ask(ctx context.Context, cmd *cobra.Command, streams termi
 	return o.settle()
 }
 
-var errNoAnswer = workspace.Usage("there is no answer")
+var errNoAnswer = workspace.Usage("no answer was given")
 
 // prompt asks one question.
 func prompt(ctx context.Context, streams terminal.Streams, question string, echo bool) (string, error) {
@@ -259,7 +259,7 @@ func (o *InitOptions) settle() error {
 		}
 	}
 	if o.isServiceAccount() && !isReference(o.Secret) {
-		return workspace.Usage("a service account's key is too long to be typed: give file:PATH, where PATH is the key that Advanced Identity Cloud handed out")
+		return workspace.Usage("the key of a service account is too long to type: use file:PATH with the key file from Advanced Identity Cloud")
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func TestInitAsksOnATerminalAndKeepsThePasswordApart(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("it ended with %v:\n%s", err, s.text())
 	}
-	s.await("the connection is in " + path)
+	s.await("connection saved to " + path)
 	s.await("Next: amsql query --config " + path)
 	if strings.Contains(s.text(), "ampassword") {
 		t.Errorf("the terminal shows the password:\n%s", s.text())

@@ -43,9 +43,9 @@ func (o *InitOptions) write(streams terminal.Streams) error {
 		return errors.Join(err, removeAll(kept))
 	}
 	for _, path := range kept {
-		streams.Notice("what was typed is in " + path + ", readable by its owner alone")
+		streams.Notice("saved to " + path + " (readable only by you)")
 	}
-	streams.Notice("the connection is in " + o.Config)
+	streams.Notice("connection saved to " + o.Config)
 	fmt.Fprintf(streams.Err, "Next: %s\n", o.nextCommand())
 	return nil
 }
@@ -88,7 +88,7 @@ func (o *InitOptions) add() error {
 		return err
 	}
 	if !bytes.Equal(now, o.before) {
-		return fmt.Errorf("%s has changed meanwhile, and stays as it is: run amsql init again", o.Config)
+		return fmt.Errorf("%s has changed in the meantime, so nothing was written: run amsql init again", o.Config)
 	}
 	file, err := render.CreateWholeFile(o.Config)
 	if err != nil {
@@ -133,7 +133,7 @@ func (o *InitOptions) spc() []byte {
 func writeNew(path string, content []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already, and init overwrites nothing: move it away, or name another file with --config", path)
+		return fmt.Errorf("%s already exists, and init does not overwrite it: move it away, or choose another file with --config", path)
 	}
 	if err != nil {
 		return err

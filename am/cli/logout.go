@@ -45,16 +45,16 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logout",
 		Short: "End sessions, with proof",
-		Long: "logout ends the sessions that one of --handle, --token-file, --username, --where and --from\n" +
-			"names. It shows what it is about to do and asks; afterwards it asks the server again, and\n" +
-			"prints what has become of each session: ended, already gone, not found, still listed,\n" +
-			"refused or unknown. The exit status is 1 unless all are gone.\n\n" +
-			"It acts on every connection that --connection names, on all of them with\n" +
-			"--all-connections, and of an aggregator on every member.",
+		Long: "logout ends the sessions selected by one of --handle, --token-file, --username, --where and\n" +
+			"--from. It shows a plan and asks for confirmation. Afterwards it asks the server again and\n" +
+			"prints the outcome for each session: ended, already gone, not found, still listed, refused\n" +
+			"or unknown. The exit status is 0 only if all sessions are gone.\n\n" +
+			"It acts on each connection that --connection names, on all of them with\n" +
+			"--all-connections, and on every member of an aggregator.",
 		Example: examples(
-			"what would be ended", `amsql logout --where "latest_access_time < ago('1 hour')" --dry-run`,
-			"a user, everywhere", "amsql logout --username bjensen --all-connections --reason 'INC-4711'",
-			"the handles that a query finds", `steampipe query --output json "
+			"show which sessions would be ended", `amsql logout --where "latest_access_time < ago('1 hour')" --dry-run`,
+			"a user on all connections", "amsql logout --username bjensen --all-connections --reason 'INC-4711'",
+			"handles from a query", `steampipe query --output json "
       select session_handle from am_session where realm = '/alpha'" |
       amsql logout --from - --yes`,
 			"everybody on a list", `amsql logout --csv leavers=leavers.csv --journal incident.jsonl \
@@ -62,7 +62,7 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 		),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return misuse(cmd, "%q: say whose sessions, as in --username %[1]s", args[0])
+				return misuse(cmd, "unexpected argument %q: did you mean --username %[1]s?", args[0])
 			}
 			return nil
 		},
@@ -75,17 +75,17 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.Handles, "handle", nil, "end the session of this `handle`; repeatable")
-	flags.StringVar(&o.TokenFile, "token-file", "", "end the sessions of the tokens in a `file` (- for standard input): one a line, or the answer of authenticate")
-	flags.StringVar(&o.Username, "username", "", "end all sessions of the user of this `name`")
-	flags.StringVar(&o.Realm, "realm", "", "only those in this `realm` (with --username)")
-	flags.StringVar(&o.Where, "where", "", "end the sessions of am_session for which this `SQL` is true")
-	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one a line, or CSV or JSON with session_handle")
+	flags.StringVar(&o.TokenFile, "token-file", "", "end the sessions of the tokens in a `file` (- for standard input): one per line, or the answer of authenticate")
+	flags.StringVar(&o.Username, "username", "", "end all sessions of the user with this `name`")
+	flags.StringVar(&o.Realm, "realm", "", "with --username, end only the sessions in this `realm`")
+	flags.StringVar(&o.Where, "where", "", "end the sessions in am_session for which this `SQL` condition is true")
+	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one per line, or CSV or JSON with session_handle")
 	o.CSVOptions.addFlags(flags)
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+render.FormatNames())
 	addEndingFlags(flags, &o.EndingOptions)
 	o.ConnectionOptions.addFlags(flags)
-	flags.StringVar(&o.Proof, "proof", "", "write what was there before and after, on which servers, when, by whom and why, into a `file.html` or file.json")
-	flags.BoolVar(&o.AllConnections, "all-connections", false, "act on all connections; needed where there are several and --connection names none")
+	flags.StringVar(&o.Proof, "proof", "", "write a document for the ticket to a `file.html` or file.json: which sessions there were before and after, on which servers, when, by whom and why")
+	flags.BoolVar(&o.AllConnections, "all-connections", false, "act on all connections; required if there are several and --connection selects none")
 	return cmd
 }
 
@@ -98,15 +98,15 @@ func (o *LogoutOptions) check(cmd *cobra.Command) error {
 	}
 	switch {
 	case named == 0 && o.Realm != "":
-		return misuse(cmd, "--realm goes with --username; for all sessions of a realm give --where \"realm = '%s'\"", o.Realm)
+		return misuse(cmd, "--realm needs --username; for all sessions of a realm use --where \"realm = '%s'\"", o.Realm)
 	case named == 0:
-		return misuse(cmd, "give one of --handle, --token-file, --username, --where and --from, to say which sessions")
+		return misuse(cmd, "select sessions with one of --handle, --token-file, --username, --where and --from")
 	case named > 1:
-		return misuse(cmd, "give only one of --handle, --token-file, --username, --where and --from")
+		return misuse(cmd, "use only one of --handle, --token-file, --username, --where and --from")
 	case o.AllConnections && len(o.Connections) > 0:
-		return misuse(cmd, "give --all-connections or --connection, not both")
+		return misuse(cmd, "use --all-connections or --connection, not both")
 	case o.Realm != "" && o.Username == "":
-		return misuse(cmd, "--realm goes with --username")
+		return misuse(cmd, "--realm needs --username")
 	case render.NewFormat(o.Output, render.Options{}) == nil:
 		return mustBeOneOf(cmd, "output", o.Output, strings.Split(render.FormatNames(), "|"))
 	}
@@ -179,7 +179,7 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 		return nil, errors.Join(missing...)
 	}
 	if !some {
-		w.Notices.Add("no session of am_session meets the condition: nothing is to be ended")
+		w.Notices.Add("no session meets the condition: nothing to end")
 	}
 	return all.SessionsBy(ctx, found)
 }
@@ -223,7 +223,7 @@ func (o *LogoutOptions) connections() ([]connection.NamedConfig, error) {
 	case len(chosen) == 0:
 		return nil, workspace.ErrNoConnection
 	case len(chosen) > 1 && len(o.Connections) == 0 && !o.AllConnections:
-		return nil, workspace.Usage("there are several connections (%s): choose with --connection, which may be repeated, or give --all-connections", strings.Join(names, ", "))
+		return nil, workspace.Usage("there are several connections (%s): choose with --connection (repeatable), or use --all-connections", strings.Join(names, ", "))
 	}
 	return chosen, nil
 }
@@ -261,7 +261,7 @@ func parseFile(ctx context.Context, streams terminal.Streams, flag, path string,
 		return nil, workspace.Usage("%s: %v", flag, err)
 	}
 	if len(sessions) == 0 {
-		streams.Notice(flag + " names no session: nothing is to be ended")
+		streams.Notice(flag + " contains no sessions: nothing to end")
 	}
 	return sessions, nil
 }

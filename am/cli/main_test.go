@@ -94,7 +94,7 @@ func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 
 func TestATerminalWithoutSQLIsToldToGiveSome(t *testing.T) {
 	_, err, status := invoke(t, terminal.Streams{InIsTerminal: true}, "query")
-	want := "Error: no SQL: give it as the argument, with --file or on standard input; see amsql query --help\n"
+	want := "Error: no SQL: pass it as an argument, with --file or on standard input; see amsql query --help\n"
 	if status != statusMisused || err != want {
 		t.Errorf("status %d, error %q, want %q", status, err, want)
 	}

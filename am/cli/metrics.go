@@ -40,14 +40,14 @@ func newMetrics(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "metrics [REPORT…]",
 		Short: "Count sessions for Prometheus",
-		Long: "metrics scans the sessions and writes what it counts as OpenMetrics text: sessions by realm and server,\n" +
-			"idle times and ages, completeness, the time of the scan, and the findings of all reports, or of those\n" +
-			"named. Once, for the textfile collector of the node exporter, or with --listen on http://ADDRESS/metrics,\n" +
-			"where it scans again and again over one session and counts logins and ends, too.",
+		Long: "metrics scans the sessions and prints metrics as OpenMetrics text: sessions by realm and server, idle times\n" +
+			"and ages, completeness, the time of the scan, and the findings of all reports, or of the reports named. It\n" +
+			"does so once, for the textfile collector of the node exporter. With --listen it serves them on\n" +
+			"http://ADDRESS/metrics, scans repeatedly with one session on AM, and also counts logins and ended sessions.",
 		Example: examples(
 			"once", "amsql metrics",
 			"for the textfile collector", "amsql metrics --out /var/lib/node_exporter/amsql.prom",
-			"for Prometheus on this machine, from a scan every five minutes", "amsql metrics --listen 9464 --interval 5m",
+			"for Prometheus on this machine, with a scan every five minutes", "amsql metrics --listen 9464 --interval 5m",
 			"for other machines, with the findings of two reports", "amsql metrics over-quota disabled-users --listen 0.0.0.0:9464",
 		),
 		ValidArgsFunction: reportNames,
@@ -58,8 +58,8 @@ func newMetrics(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Out, "out", "", "write once to a `file`, atomically")
-	flags.StringVar(&o.Listen, "listen", "", "serve on this `address`: a port is one of 127.0.0.1")
-	flags.StringVar(&o.Interval, "interval", "5m", "with --listen, scan again after this `time`, and later where scans take long or fail")
+	flags.StringVar(&o.Listen, "listen", "", "serve on this `address`; a port alone means 127.0.0.1")
+	flags.StringVar(&o.Interval, "interval", "5m", "with --listen, scan again after this `time`, or later if scans take long or fail")
 	flags.StringVar(&o.Policy, "policy", "", policyUsage)
 	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
 	o.addFlags(flags)
@@ -160,14 +160,14 @@ func serveMetrics(ctx context.Context, w *workspace.Workspace, order report.Orde
 		served <- server.Serve(listener)
 	}()
 	defer func() {
-		_ = server.Close() // whoever scrapes tries again
+		_ = server.Close() // the scraper tries again
 		for range served { // until it has ended
 		}
 	}()
 	if at, err := netip.ParseAddrPort(listener.Addr().String()); err == nil && !at.Addr().IsLoopback() {
 		w.Notices.Add(fmt.Sprintf("%s can be reached from other machines", at))
 	}
-	w.Notices.Add(fmt.Sprintf("http://%s/metrics is served until it is interrupted", listener.Addr()))
+	w.Notices.Add(fmt.Sprintf("serving http://%s/metrics until interrupted", listener.Addr()))
 	failures := 0
 	for ctx.Err() == nil {
 		began := time.Now()

@@ -14,13 +14,13 @@ func newPolicy(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Print the policy that reports and dashboards share",
-		Long: "policy prints what the reports hold sessions against: how long they may be idle or last, who are\n" +
-			"administrators. Edit it, and give it to amsql report run and amsql metrics with --policy. With --sql it\n" +
-			"prints SQL that gives a PostgreSQL database of snapshots the same findings, for the dashboards.",
+		Long: "policy prints the limits of the reports: how long sessions may be idle or last, and who the\n" +
+			"administrators are. Edit the output and pass it to amsql report run and amsql metrics with --policy.\n" +
+			"With --sql it prints SQL that defines the same findings in a PostgreSQL database, for the dashboards.",
 		Example: examples(
-			"a file to edit", "amsql policy > policy.hcl",
-			"the reports by it", "amsql report run --all --policy policy.hcl",
-			"the dashboards by it", "amsql policy --policy policy.hcl --sql | psql audit",
+			"create a file to edit", "amsql policy > policy.hcl",
+			"run the reports with it", "amsql report run --all --policy policy.hcl",
+			"use it for the dashboards", "amsql policy --policy policy.hcl --sql | psql audit",
 		),
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -44,7 +44,7 @@ func newPolicy(streams terminal.Streams) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&file, "policy", "", policyUsage)
 	cmd.Flags().StringVar(&folder, "reports", "", reportsUsage)
-	cmd.Flags().BoolVar(&sql, "sql", false, "print SQL for PostgreSQL that defines amsql.am_findings, which the dashboards ask")
+	cmd.Flags().BoolVar(&sql, "sql", false, "print SQL for PostgreSQL that defines amsql.am_findings, which the dashboards query")
 	return cmd
 }
 

@@ -79,7 +79,7 @@ func (p *proofFile) write(operation string, all methods.Endings, outcomes []meth
 		_, err = p.file.Write(text)
 	}
 	if err = errors.Join(err, p.file.Commit()); err != nil {
-		return fmt.Errorf("--proof: the operation is done, but its proof cannot be written: %w", err)
+		return fmt.Errorf("--proof: the sessions were handled, but the proof cannot be written: %w", err)
 	}
 	sum := sha256.Sum256(text)
 	fmt.Fprintln(streams.Err, terminal.Line(fmt.Sprintf("%s: SHA-256 %s", p.path, hex.EncodeToString(sum[:]))))

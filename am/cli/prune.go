@@ -22,7 +22,7 @@ import (
 
 // PruneOptions are those of amsql snapshot prune.
 type PruneOptions struct {
-	From    string
+	To      string
 	KeepAll age
 	Hourly  age
 	Daily   age
@@ -49,21 +49,21 @@ func newPrune(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove old snapshots from a history",
-		Long: "prune keeps, of each server, all snapshots that are younger than --keep-all, the first of each\n" +
-			"hour that are younger than --hourly, the first of each day that are younger than --daily, and\n" +
-			"the latest (where that one lacks shards, also the latest that has all); it removes the others,\n" +
-			"all or none (from a Parquet dataset one by one, each completely). It keeps snapshots that are\n" +
-			"ahead of this machine's clock, and says so. Hours and days are UTC's.",
+		Long: "prune removes snapshots. For each server it keeps all that are younger than --keep-all, the\n" +
+			"first of each hour up to --hourly, the first of each day up to --daily, and the latest one\n" +
+			"(if that lacks shards, also the latest complete one). It removes the others all at once (from\n" +
+			"a Parquet dataset one by one). It keeps and reports snapshots that are ahead of this machine's\n" +
+			"clock. Hours and days are in UTC.",
 		Example: examples(
-			"what would go", "amsql snapshot prune --keep-all 7d --hourly 30d --daily 2y --dry-run",
-			"every night by cron", "30 3 * * * amsql snapshot prune --to /var/lib/amsql/history.db --daily 2y",
-			"keep everything of the last 90 days, and nothing else", "amsql snapshot prune --to postgres://amsql@db.example.com/audit --keep-all 90d",
+			"show what would be removed", "amsql snapshot prune --keep-all 7d --hourly 30d --daily 2y --dry-run",
+			"every night with cron", "30 3 * * * amsql snapshot prune --to /var/lib/amsql/history.db --daily 2y",
+			"keep only the last 90 days", "amsql snapshot prune --to postgres://amsql@db.example.com/audit --keep-all 90d",
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.From, "to", "", "prune the history in this `target`, as amsql snapshot has it (default history.db in the user's data folder)")
+	flags.StringVar(&o.To, "to", "", "prune the history at this `target` of amsql snapshot --to (default history.db in the user's data directory)")
 	for _, f := range []struct {
 		age         *age
 		name, usage string
@@ -75,7 +75,7 @@ func newPrune(streams terminal.Streams) *cobra.Command {
 		flags.Var(f.age, f.name, f.usage)
 		flags.Lookup(f.name).DefValue = ""
 	}
-	flags.BoolVar(&o.DryRun, "dry-run", false, "only say what would go")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "only show what would be removed")
 	return cmd
 }
 
@@ -84,21 +84,21 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 	if err != nil {
 		return err
 	}
-	if o.From == "" {
+	if o.To == "" {
 		folder, err := history.Folder()
 		if err != nil {
 			return workspace.Usage("%v, or give --to", err)
 		}
-		o.From = filepath.Join(folder, "history.db")
+		o.To = filepath.Join(folder, "history.db")
 	}
-	if err := history.CheckTarget(o.From); err != nil {
+	if err := history.CheckTarget(o.To); err != nil {
 		return workspace.Usage("--to: %v", err)
 	}
-	path := history.LocalPath(o.From)
+	path := history.LocalPath(o.To)
 	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
-		return workspace.Usage("--to: %v; amsql snapshot makes one", err)
+		return workspace.Usage("--to: %v; amsql snapshot creates one", err)
 	}
-	store, err := history.Open(ctx, o.From)
+	store, err := history.Open(ctx, o.To)
 	if err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
@@ -120,9 +120,9 @@ func (o *PruneOptions) retention() (history.Retention, error) {
 	r := history.Retention{All: o.KeepAll.span, Hourly: o.Hourly.span, Daily: o.Daily.span}
 	switch {
 	case r == history.Retention{}:
-		return r, workspace.Usage("give --keep-all, --hourly or --daily: without them, all but the latest snapshot would go; see amsql snapshot prune --help")
+		return r, workspace.Usage("use --keep-all, --hourly or --daily: without them, all but the latest snapshot would be removed; see amsql snapshot prune --help")
 	case r.Hourly != 0 && r.Hourly < r.All, r.Daily != 0 && r.Daily < max(r.All, r.Hourly):
-		return r, workspace.Usage("--keep-all %s, --hourly %s and --daily %s: each must be longer than the one before it, or left out", &o.KeepAll, &o.Hourly, &o.Daily)
+		return r, workspace.Usage("--keep-all %s, --hourly %s and --daily %s: each must be longer than the previous one, or omitted", &o.KeepAll, &o.Hourly, &o.Daily)
 	}
 	return r, nil
 }

@@ -44,21 +44,21 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 		Use:   "query [SQL]",
 		Short: "Run SQL and print its rows",
 		Long: "query runs SQL from the argument, a file or standard input, one statement after the other.\n" +
-			"Lines that begin with a dot are commands of the shell, which it is on a terminal without SQL.\n" +
-			"The dialect is SQLite's; the tables of each connection are a schema of its name, and those\n" +
-			"of the connection am, else of the first, need no schema.",
+			"Without SQL, on a terminal, it starts the shell, whose dot commands work in files and pipes, too.\n" +
+			"The dialect is that of SQLite. Each connection is a schema. The tables of the connection am,\n" +
+			"or of the first connection if none has that name, need no schema.",
 		Example: examples(
 			"who is logged in", `amsql query "select username, realm, latest_access_time from am_session"`,
 			"a shell, with completion and a history", "amsql query",
-			"a value from outside, as a parameter", `amsql query "select * from am_session where username = :who" --arg who=bjensen`,
+			"with a parameter", `amsql query "select * from am_session where username = :who" --arg who=bjensen`,
 			"for a script", `amsql query "select realm, count(*) as n from am_session group by 1" -o json`,
-			"into a file, by its name's ending", `amsql query "select * from am_session" --export sessions.parquet`,
+			"write a file; its name determines the format", `amsql query "select * from am_session" --export sessions.parquet`,
 			"from a file", `amsql query --file idle.sql --output csv > idle.csv`,
-			"beside a table of your own", `amsql query --csv leavers=leavers.csv "
+			"join your own table", `amsql query --csv leavers=leavers.csv "
       select * from am_session join leavers using (username)"`,
-			"beside a database of your own", `amsql query --attach staff=staff.db "
+			"join your own database", `amsql query --attach staff=staff.db "
       select * from am_session join staff.employees using (username)"`,
-			"what snapshots have seen", `amsql query --history history.db "
+			"query a history", `amsql query --history history.db "
       select * from am_session_history where username = 'bjensen'"`,
 			"end sessions", `amsql query --allow-writes "
       delete from am_session where latest_access_time < ago('1 hour')"`,
@@ -72,8 +72,8 @@ func newQuery(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.File, "file", "f", "", "read the SQL from a `file` (- for standard input)")
-	flags.StringVar(&o.Export, "export", "", "write the rows to a `file` instead, by its name's ending: "+render.FileExtensions())
-	flags.StringArrayVar(&o.Args, "arg", nil, "give the parameter :name its value, as `name=value` or name=@file; repeatable")
+	flags.StringVar(&o.Export, "export", "", "write the rows to a `file` in the format of its ending: "+render.FileExtensions())
+	flags.StringArrayVar(&o.Args, "arg", nil, "set the parameter :name, as `name=value` or name=@file; repeatable")
 	o.addFlags(flags)
 	return cmd
 }
@@ -82,14 +82,14 @@ func newShell(streams terminal.Streams) *cobra.Command {
 	var o QueryOptions
 	cmd := &cobra.Command{
 		Use:   "shell",
-		Short: "Ask questions in SQL, with completion and a history",
+		Short: "Run SQL interactively, with completion and a history",
 		Long: "shell reads SQL and dot commands from the terminal. Tab completes tables, columns and realms;\n" +
 			".help lists the commands. In a pipe it runs what it reads, and ends at the first error.",
 		Example: examples(
 			"", "amsql shell",
 			"in a pipe", "echo .tables | amsql shell",
-			"beside a table of your own", "amsql shell --csv leavers=leavers.csv",
-			"that may end sessions", "amsql shell --allow-writes",
+			"with your own table", "amsql shell --csv leavers=leavers.csv",
+			"allow statements that end sessions", "amsql shell --allow-writes",
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {
@@ -111,14 +111,14 @@ func newShell(streams terminal.Streams) *cobra.Command {
 // addFlags adds the flags that the shell has, too.
 func (o *QueryOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the rows in this `format`: "+render.FormatNames())
-	flags.BoolVar(&o.Header, "header", true, "print the columns' names (table, csv, markdown)")
+	flags.BoolVar(&o.Header, "header", true, "print the column names (table, csv, markdown)")
 	flags.StringVar(&o.Separator, "separator", ",", "separate values with this `character` (csv)")
 	flags.BoolVar(&o.LocalTime, "local-time", false, "print times in this machine's time zone instead of UTC")
-	flags.BoolVar(&o.Timing, "timing", false, "print the time taken, the requests sent and the completeness to standard error")
+	flags.BoolVar(&o.Timing, "timing", false, "print the elapsed time, the number of requests and the completeness to standard error")
 	o.CSVOptions.addFlags(flags)
-	flags.StringArrayVar(&o.Attach, "attach", nil, "add the tables of an SQLite file, which is only read, as `name=file`: the schema of that name; repeatable")
-	flags.StringVar(&o.History, "history", "", "add the history at a `target` of amsql snapshot --to, as the schema history; default is the one in the user's data folder")
-	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions, set properties and write SQLite files; the flags below bound the first")
+	flags.StringArrayVar(&o.Attach, "attach", nil, "add the tables of an SQLite file, read-only, under a schema, as `name=file`; repeatable")
+	flags.StringVar(&o.History, "history", "", "add the history at this `target` of amsql snapshot --to as the schema history; \"default\" means the one in the user's data directory")
+	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions, set properties and write SQLite files")
 	addEndingFlags(flags, &o.EndingOptions)
 	o.ConnectionOptions.addFlags(flags)
 }
@@ -129,13 +129,13 @@ func (o *QueryOptions) take(cmd *cobra.Command, args []string) error {
 	o.options = render.Options{Header: o.Header, Separator: separator}
 	switch {
 	case len(args) > 1:
-		return misuse(cmd, "the SQL must be one argument, but there are %d: put it in quotes", len(args))
+		return misuse(cmd, "the SQL must be one argument, not %d: put it in quotes", len(args))
 	case len(args) == 1 && o.File != "":
-		return misuse(cmd, "there is SQL in the argument and in --file: give one of them")
+		return misuse(cmd, "SQL is given both as an argument and with --file: use one of them")
 	case len(args) == 1 && strings.TrimSpace(args[0]) == "":
 		return misuse(cmd, "the SQL is empty")
 	case o.Export != "" && cmd.Flags().Changed("output"):
-		return misuse(cmd, "the rows go into the file of --export, whose name tells the format: leave out --output")
+		return misuse(cmd, "the file name of --export determines the format: omit --output")
 	case o.Export != "" && render.CheckExport(o.Export) != nil:
 		return misuse(cmd, "--export %v", render.CheckExport(o.Export))
 	case render.NewFormat(o.Output, render.Options{}) == nil:
@@ -216,7 +216,7 @@ func (o *QueryOptions) text(ctx context.Context, cmd *cobra.Command, streams ter
 		}
 		return string(sql), nil
 	case streams.InIsTerminal && o.File == "":
-		return "", misuse(cmd, "no SQL: give it as the argument, with --file or on standard input")
+		return "", misuse(cmd, "no SQL: pass it as an argument, with --file or on standard input")
 	}
 	sql, err := streams.ReadAll(ctx)
 	if err == nil && len(bytes.TrimSpace(sql)) == 0 {

@@ -27,9 +27,9 @@ var errFindings = errors.New("there are findings")
 func newReport(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "Answer an auditor's questions",
-		Long: "report has questions that auditors ask about sessions, each with a severity, the controls it serves,\n" +
-			"parameters and its SQL, and answers them from one scan: as a page to print, or for other programs.",
+		Short: "Run audit reports",
+		Long: "report runs audit checks over one scan of all sessions. Each report has a severity, the controls that\n" +
+			"it covers, parameters and SQL. The output is a page to print, or a file for other programs.",
 		Example: examples("", "amsql report list", "", "amsql report run --all --format html --out sessions.html"),
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -48,7 +48,7 @@ func newReportList(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the reports",
-		Long:    "list prints the reports: what each asks, how grave a finding is, and the controls it serves.",
+		Long:    "list prints the reports: their questions, severities and controls.",
 		Example: examples("", "amsql report list", "for a script", "amsql report list --output json"),
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,7 +83,7 @@ func newReportShow(streams terminal.Streams) *cobra.Command {
 	var folder string
 	cmd := &cobra.Command{
 		Use:               "show NAME",
-		Short:             "Show what a report asks, and its SQL",
+		Short:             "Show a report and its SQL",
 		Long:              "show prints a report: its question, severity, controls, parameters and SQL.",
 		Example:           examples("", "amsql report show idle"),
 		ValidArgsFunction: reportNames,
@@ -173,16 +173,16 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run NAME… | --all",
 		Short: "Run reports over one scan",
-		Long: "run scans the sessions once and answers the reports from that. A list that AM cuts is an error, as in queries,\n" +
-			"unless the connection has on_truncation = \"warn\": then the reports say what can be missing.",
+		Long: "run scans the sessions once and runs reports over the result. If AM truncates a list, that is an error, as\n" +
+			"in queries, unless the connection has on_truncation = \"warn\": then the reports say what may be missing.",
 		Example: examples(
-			"a page to print, of all reports", "amsql report run --all --format html --out sessions.html",
-			"the same as a PDF, printed by Chromium", "amsql report run --all --title \"ACME Bank\" --out sessions.pdf",
-			"over the latest snapshots", "amsql report run --all --history history.db --out sessions.html",
-			"one report with other limits", "amsql report run idle --arg idle_minutes=30",
-			"what has changed since an earlier run", "amsql report run --all --format json --out today.json --compare yesterday.json",
-			"in a pipeline: exit status 3 where there are findings", "amsql report run over-quota disabled-users --fail-on-findings",
-			"only what is grave, new and not accepted", `amsql report run --all --severity high --baseline accepted.json \
+			"all reports as a page to print", "amsql report run --all --format html --out sessions.html",
+			"all reports as a PDF, printed with Chromium", "amsql report run --all --title \"ACME Bank\" --out sessions.pdf",
+			"reports over the latest snapshots", "amsql report run --all --history history.db --out sessions.html",
+			"one report with another limit", "amsql report run idle --arg idle_minutes=30",
+			"compare with an earlier run", "amsql report run --all --format json --out today.json --compare yesterday.json",
+			"in a pipeline: exit status 3 if there are findings", "amsql report run over-quota disabled-users --fail-on-findings",
+			"only new findings of high severity that are not accepted", `amsql report run --all --severity high --baseline accepted.json \
       --exceptions exceptions.hcl --fail-on-findings`,
 		),
 		ValidArgsFunction: reportNames,
@@ -193,19 +193,19 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.All, "all", false, "run all reports")
-	flags.StringVar(&o.Severity, "severity", "", "run only the reports of this `severity` and graver ones: "+strings.Join(report.Severities, "|"))
-	flags.StringVar(&o.Format, "format", "", "write the answers in this `format`: "+strings.Join(render.ReportFormats, "|")+" (default by the ending of --out, else markdown)")
+	flags.StringVar(&o.Severity, "severity", "", "run only reports of this `severity` or higher: "+strings.Join(report.Severities, "|"))
+	flags.StringVar(&o.Format, "format", "", "write the reports in this `format`: "+strings.Join(render.ReportFormats, "|")+" (default the ending of --out, or else markdown)")
 	flags.StringVar(&o.Paper, "paper", render.Papers[0], "print a PDF on this `paper`: "+strings.Join(render.Papers, "|"))
-	flags.StringVar(&o.Out, "out", "", "write to a `file`, which is there whole or not at all")
+	flags.StringVar(&o.Out, "out", "", "write to a `file`, atomically")
 	flags.StringVar(&o.History, "history", "", "ask the latest snapshots at a `target` of amsql snapshot --to instead of servers; default is the one in the user's data folder")
 	flags.StringVar(&o.Title, "title", "", "put this `text` at the top, such as \"ACME Bank: sessions, fourth quarter\"")
-	flags.StringArrayVar(&o.Args, "arg", nil, "give a parameter of the reports its value, as `name=value`; repeatable")
+	flags.StringArrayVar(&o.Args, "arg", nil, "set a parameter of the reports, as `name=value`; repeatable")
 	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
-	flags.StringVar(&o.Compare, "compare", "", "say what has changed since the run in this `file`, written with --format json")
+	flags.StringVar(&o.Compare, "compare", "", "show what has changed since the run in this `file`, written with --format json")
 	flags.StringVar(&o.Policy, "policy", "", policyUsage)
 	flags.StringVar(&o.Baseline, "baseline", "", "accept the findings of the run in this `file`, written with --format json")
-	flags.StringVar(&o.Exceptions, "exceptions", "", "accept the findings that this `file` lists with a reason and a day; docs/reports.md")
-	flags.BoolVar(&o.FailOnFindings, "fail-on-findings", false, "end with exit status 3 where a report has findings")
+	flags.StringVar(&o.Exceptions, "exceptions", "", "accept the findings that this `file` lists, each with a reason and an end date (see docs/reports.md)")
+	flags.BoolVar(&o.FailOnFindings, "fail-on-findings", false, "exit with status 3 if a report has findings")
 	o.addFlags(flags)
 	return cmd
 }
@@ -250,7 +250,7 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 		w.Notices.Add(notice)
 	}
 	if missing := run.Missing(); len(missing) > 0 {
-		w.Notices.Add("sessions are missing from the reports, or may be: " + strings.Join(missing, "; "))
+		w.Notices.Add("sessions are or may be missing from the reports: " + strings.Join(missing, "; "))
 	}
 	if o.FailOnFindings && run.Findings > 0 {
 		return fmt.Errorf("%w: %d", errFindings, run.Findings)
@@ -324,9 +324,9 @@ func (o *ReportOptions) read(order report.Order) (files reportFiles, err error) 
 func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error) {
 	switch {
 	case o.All && len(o.Names) > 0:
-		return order, misuse(cmd, "there are names and --all: give one of them")
+		return order, misuse(cmd, "use report names or --all, not both")
 	case !o.All && len(o.Names) == 0:
-		return order, misuse(cmd, "name reports, or give --all; amsql report list has them")
+		return order, misuse(cmd, "name at least one report, or use --all (see amsql report list)")
 	case o.History != "" && len(o.Connections) > 0:
 		return order, misuse(cmd, "--history asks a history, and --connection a server: give only one of them")
 	case o.Severity != "" && !slices.Contains(report.Severities, o.Severity):
@@ -347,10 +347,10 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 		order.Reports = report.AtLeast(order.Reports, o.Severity)
 	}
 	if len(order.Reports) == 0 {
-		return order, misuse(cmd, "none of the reports is of severity %s or graver", o.Severity)
+		return order, misuse(cmd, "none of the reports has severity %s or higher", o.Severity)
 	}
 	if o.Format == "csv" && len(order.Reports) > 1 {
-		return order, misuse(cmd, "csv takes the rows of one report, and there are %d: run them one by one, or take --format json", len(order.Reports))
+		return order, misuse(cmd, "csv can contain only one report, not %d: run them one by one, or use --format json", len(order.Reports))
 	}
 	policy, err := readPolicy(o.Policy)
 	if err != nil {
@@ -363,7 +363,7 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 	for _, arg := range o.Args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || name == "" {
-			return order, misuse(cmd, "--arg %s: it takes the form name=value", name)
+			return order, misuse(cmd, "--arg %s: it must be name=value", name)
 		}
 		order.Values[name] = value
 	}
@@ -377,9 +377,9 @@ func (o *ReportOptions) format(cmd *cobra.Command) error {
 	case o.Format != "" && !slices.Contains(render.ReportFormats, o.Format):
 		return mustBeOneOf(cmd, "format", o.Format, render.ReportFormats)
 	case o.Format != "" && meant != "" && o.Format != meant:
-		return misuse(cmd, "--format is %s, and the name %s ends as %s does", o.Format, o.Out, meant)
+		return misuse(cmd, "--format is %s, but the ending of %s means %s", o.Format, o.Out, meant)
 	case o.Format == "" && meant == "" && filepath.Ext(o.Out) != "":
-		return misuse(cmd, "the ending of --out %s means no format: give --format", o.Out)
+		return misuse(cmd, "the ending of --out %s is not a known format: use --format", o.Out)
 	}
 	o.Format = cmp.Or(o.Format, meant, "markdown")
 	if err := o.printable(cmd); err != nil {
@@ -421,7 +421,7 @@ func (o *ReportOptions) workspace(ctx context.Context, streams terminal.Streams)
 		for _, c := range configs {
 			names = append(names, c.Name)
 		}
-		return nil, workspace.Usage("there are %s, and reports are of one connection or aggregator: choose it with --connection", strings.Join(names, ", "))
+		return nil, workspace.Usage("there are %s, but reports cover one connection or aggregator: choose it with --connection", strings.Join(names, ", "))
 	}
 	return o.open(ctx, configs, streams)
 }
@@ -466,7 +466,7 @@ func checkOut(path string) error {
 }
 
 func outError(path string, err error) error {
-	return fmt.Errorf("--out: write %s: %w; nothing was changed there", path, err)
+	return fmt.Errorf("--out: write %s: %w; nothing was changed", path, err)
 }
 
 // writeOut writes a file that has all of the content, or is as it was before. Only its owner can read it unless it is shared.

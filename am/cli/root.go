@@ -43,11 +43,11 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "amsql",
 		Short: "SQL over the login sessions of AM",
-		Long: "amsql answers SQL about the login sessions of PingAM, ForgeRock AM,\n" +
-			"PingOne Advanced Identity Cloud and OpenAM: who is logged in, where, since when.",
+		Long: "amsql queries and ends the login sessions of PingAM, ForgeRock AM, PingOne Advanced Identity\n" +
+			"Cloud and OpenAM with SQL: who is logged in, to which realm, last active when, until when.",
 		Example: examples(
-			"see it work, without a server", "amsql demo",
-			"ask a server", "export AM_URL=https://am.example.com/am",
+			"try it without a server", "amsql demo",
+			"query a server", "export AM_URL=https://am.example.com/am",
 			"", "export AM_USERNAME=amadmin AM_PASSWORD=file:/run/secrets/am",
 			"", `amsql query "select realm, username, latest_access_time from am_session"`,
 		),
@@ -88,7 +88,7 @@ func refuseEmpty(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		word, _ := pflag.UnquoteUsage(f)
 		if f.Value.Type() == "string" && f.Value.String() == "" && slices.Contains(needed, word) {
-			err = misuse(cmd, "--%s is empty: it takes a %s", f.Name, word)
+			err = misuse(cmd, "--%s is empty: it needs a %s", f.Name, word)
 		}
 	})
 	return err
@@ -119,7 +119,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case cmd.HasParent() && !cmd.HasSubCommands():
-		return misuse(cmd, "%s takes no argument, but there is %q", cmd.CommandPath(), args[0])
+		return misuse(cmd, "%s: unexpected argument %q", cmd.CommandPath(), args[0])
 	}
 	var names []string
 	for _, sub := range cmd.Commands() {

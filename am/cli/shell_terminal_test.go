@@ -201,7 +201,7 @@ func TestTheShellCompletes(t *testing.T) {
 	s.send("realm from am_session limit 0;", enter)
 	s.ran("realm from am_session limit 0;")
 	s.send("select * from am_s", tab)
-	s.await("am_session_scan", "am_session_service", "A property of one session")
+	s.await("am_session_scan", "am_session_service", "A property of a session")
 	s.send(" limit 0;", enter)
 	s.ran("am_se limit 0;")
 }
@@ -370,7 +370,7 @@ connection "west" {
 		{".use north", "there is no connection north, only east, west"},
 		{".tabels", "did you mean .tables?"},
 		{".use", ".use takes an argument: .use CONNECTION"},
-		{".clear now", ".clear takes no argument, but there is \"now\""},
+		{".clear now", ".clear: unexpected argument \"now\""},
 		{".once out.xlsx", "must end in one of .json"},
 		{".once " + dir + "/once.csv", "west> "},
 		{"select 'file' as a;", "1 row written to"},

@@ -26,32 +26,32 @@ func newSimulate(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulated AM",
-		Long: "simulate runs an AM in memory that answers as the real one does, until it is interrupted.\n" +
-			"Standard output has the lines that connect amsql to it. It is no place for real data.\n\n" +
-			"--deployment makes it behave as some real installations do:\n" + deploymentLines(),
+		Long: "simulate runs an AM in memory that answers like a real one, until you interrupt it.\n" +
+			"It prints the lines that connect amsql to it. Do not use it for real data.\n\n" +
+			"--deployment makes it behave like a kind of real installation:\n" + deploymentLines(),
 		Example: examples(
 			"in one terminal", "amsql simulate",
-			"in another, after the lines that it printed", `amsql query "select count(*) from am_session"`,
-			"a PingAM whose lists are cut at 50 rows", "amsql simulate --profile pingam-8.1 --list-cap 50",
-			"a token store that stops before AM's own cap", "amsql simulate --sessions 3000 --list-cap 5000 --deployment store-limit-1000",
-			"its token store besides, over LDAP", "amsql simulate --token-store 127.0.0.1:1636",
-			"a server as just installed", "amsql simulate --realms 0 --users 0 --sessions 0",
+			"in another terminal, after the lines that it printed", `amsql query "select count(*) from am_session"`,
+			"a PingAM that truncates lists at 50 rows", "amsql simulate --profile pingam-8.1 --list-cap 50",
+			"a token store with a lower limit than AM's own cap", "amsql simulate --sessions 3000 --list-cap 5000 --deployment store-limit-1000",
+			"with its token store over LDAP", "amsql simulate --token-store 127.0.0.1:1636",
+			"a new installation", "amsql simulate --realms 0 --users 0 --sessions 0",
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd, streams) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "listen on this `address`; port 0 is any that is free")
-	flags.StringVar(&o.TokenStore, "token-store", "", "serve the token store, in which AM keeps the same sessions, over LDAP and LDAPS on this `address`")
+	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "listen on this `address`; port 0 means any free port")
+	flags.StringVar(&o.TokenStore, "token-store", "", "serve the token store, which has the same sessions, over LDAP and LDAPS on this `address`")
 	flags.StringVar(&o.Simulator.Profile, "profile", "openam", "simulate this `product`: "+strings.Join(simulator.Profiles(), "|"))
-	flags.IntVar(&o.Simulator.Realms, "realms", 2, "the `number` of realms beside the root")
-	flags.IntVar(&o.Simulator.Users, "users", 50, "the `number` of users in all")
-	flags.IntVar(&o.Simulator.Sessions, "sessions", 200, "the `number` of sessions in all")
-	flags.IntVar(&o.Simulator.ListCap, "list-cap", 120, "cut a list of sessions at this `number` of rows, silently as AM does")
+	flags.IntVar(&o.Simulator.Realms, "realms", 2, "the `number` of realms besides the root")
+	flags.IntVar(&o.Simulator.Users, "users", 50, "the total `number` of users")
+	flags.IntVar(&o.Simulator.Sessions, "sessions", 200, "the total `number` of sessions")
+	flags.IntVar(&o.Simulator.ListCap, "list-cap", 120, "truncate lists of sessions silently at this `number`, as AM does")
 	flags.DurationVar(&o.Simulator.Latency, "latency", 0, "take this `time` for each answer, such as 50ms")
-	flags.StringArrayVar(&o.Simulator.Faults, "faults", nil, "misbehave by this `rule`, such as 503:every=5 or slow=2s:action=query; repeatable")
-	flags.StringSliceVar(&o.Simulator.Deployments, "deployment", nil, "behave as this `kind` of installation does; repeatable, or separated by commas")
-	flags.Uint64Var(&o.Simulator.Seed, "seed", 1, "the `number` that names, tokens and times are made from")
+	flags.StringArrayVar(&o.Simulator.Faults, "faults", nil, "inject faults by this `rule`, such as 503:every=5 or slow=2s:action=query; repeatable")
+	flags.StringSliceVar(&o.Simulator.Deployments, "deployment", nil, "behave like this `kind` of installation; repeatable or comma-separated")
+	flags.Uint64Var(&o.Simulator.Seed, "seed", 1, "the `number` to generate names, tokens and times from")
 	return cmd
 }
 
@@ -80,7 +80,7 @@ func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams t
 		return misuse(cmd, "%s", strings.TrimPrefix(err.Error(), "simulator: "))
 	}
 	if o.TokenStore != "" && o.Simulator.Profile == "aic" {
-		return misuse(cmd, "--token-store: nobody outside of Advanced Identity Cloud reaches its token store: choose another --profile")
+		return misuse(cmd, "--token-store: the token store of Advanced Identity Cloud is not reachable from outside: choose another --profile")
 	}
 	s, err := startSimulation(ctx, server, o.Listen)
 	if err != nil {
@@ -95,7 +95,7 @@ func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams t
 	}
 	defer forget()
 	if !s.address().Addr().IsLoopback() {
-		streams.Notice(fmt.Sprintf("%s can be reached from other machines, and its passwords are in its documentation", s.address()))
+		streams.Notice(fmt.Sprintf("%s can be reached from other machines, and its passwords are documented", s.address()))
 	}
 	var lines strings.Builder
 	for _, setting := range settings {
@@ -104,6 +104,6 @@ func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams t
 	if _, err := fmt.Fprint(streams.Out, lines.String()); err != nil {
 		return cmp.Or(fmt.Errorf("write to standard output: %w", err), s.stop())
 	}
-	streams.Notice(fmt.Sprintf("%s listens on %s until it is interrupted", o.Simulator.Profile, s.address()))
+	streams.Notice(fmt.Sprintf("%s listens on %s until interrupted", o.Simulator.Profile, s.address()))
 	return s.wait(ctx)
 }

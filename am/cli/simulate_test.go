@@ -185,10 +185,10 @@ func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--listen", taken.Addr().String()}, "the port is taken: choose another, or 127.0.0.1:0 for any that is free"},
+		{[]string{"--listen", taken.Addr().String()}, "the port is in use: choose another, or 127.0.0.1:0 for any free port"},
 		{[]string{"--listen", "nonsense"}, "--listen nonsense: "},
-		{[]string{"--listen", "127.0.0.1:0", "--token-store", taken.Addr().String()}, "--token-store " + taken.Addr().String() + ": the port is taken"},
-		{[]string{"--token-store", "127.0.0.1:0", "--profile", "aic"}, "nobody outside of Advanced Identity Cloud reaches its token store"},
+		{[]string{"--listen", "127.0.0.1:0", "--token-store", taken.Addr().String()}, "--token-store " + taken.Addr().String() + ": the port is in use"},
+		{[]string{"--token-store", "127.0.0.1:0", "--profile", "aic"}, "the token store of Advanced Identity Cloud is not reachable"},
 		{[]string{"--profile", "other"}, `must be one of openam, am-5.5, am-7, pingam-8.1, aic, not "other"; see amsql simulate --help`},
 		{[]string{"--users", "-1"}, "-1 is negative; see amsql simulate --help"},
 		{[]string{"--users", "many"}, "see amsql simulate --help"},

@@ -32,7 +32,7 @@ func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("--%s %s: the port is taken: choose another, or 127.0.0.1:0 for any that is free", flag, address)
+		return nil, fmt.Errorf("--%s %s: the port is in use: choose another, or 127.0.0.1:0 for any free port", flag, address)
 	case err != nil:
 		return nil, fmt.Errorf("--%s %s: %w", flag, address, err)
 	}

@@ -35,32 +35,32 @@ func newSnapshot(streams terminal.Streams) *cobra.Command {
 	var o SnapshotOptions
 	cmd := &cobra.Command{
 		Use:   "snapshot",
-		Short: "Keep a scan, to ask about later",
-		Long: "snapshot scans the sessions of all connections once and adds what it finds to a history:\n" +
-			"sessions, how completely each realm was listed, realms, limits, users and the server. A\n" +
-			"realm that is cut or fails is kept as such; the exit status is then 1. Handles are kept as\n" +
-			"keyed fingerprints.\n\n" +
-			"--shard shares one scan out among several runs, on several machines perhaps: each asks for\n" +
-			"its part of the users, at its part of the rate. Together they are one snapshot, known by its\n" +
-			"time, --at, which all of them are given.",
+		Short: "Save the current sessions to a history",
+		Long: "snapshot scans the sessions of all connections once and adds the result to a history:\n" +
+			"sessions, the completeness of each realm's list, realms, limits, users and the server. If\n" +
+			"the list of a realm is truncated or fails, the snapshot records that, and the exit status is\n" +
+			"1. Instead of handles, it stores keyed fingerprints.\n\n" +
+			"--shard splits one scan between several runs, even on several machines: each run looks up\n" +
+			"its part of the users, at its part of the rate. All runs get the same time with --at, which\n" +
+			"makes them one snapshot.",
 		Example: examples(
-			"into the user's own history", "amsql snapshot",
-			"into a file, every ten minutes by cron", "*/10 * * * * amsql snapshot --to /var/lib/amsql/history.db",
-			"into PostgreSQL", "amsql snapshot --to postgres://amsql@db.example.com/audit",
-			"into a Parquet dataset", "amsql snapshot --to parquet:/var/lib/amsql/history",
-			"into one in a bucket, with the credentials of the environment", "amsql snapshot --to s3://audit/amsql",
-			"the first of three shards, of the snapshot of this hour", "amsql snapshot --shard 0/3 --at 1h --to postgres://amsql@db.example.com/audit",
-			"only of some connections", "amsql snapshot --connection east --connection west",
+			"to the default history", "amsql snapshot",
+			"to a file, every ten minutes with cron", "*/10 * * * * amsql snapshot --to /var/lib/amsql/history.db",
+			"to PostgreSQL", "amsql snapshot --to postgres://amsql@db.example.com/audit",
+			"to a Parquet dataset", "amsql snapshot --to parquet:/var/lib/amsql/history",
+			"to a bucket, with credentials from the environment", "amsql snapshot --to s3://audit/amsql",
+			"the first of three shards of this hour's snapshot", "amsql snapshot --shard 0/3 --at 1h --to postgres://amsql@db.example.com/audit",
+			"only some connections", "amsql snapshot --connection east --connection west",
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.To, "to", "", "keep it in this `target`: a file of SQLite, postgres://USER@HOST/DATABASE, parquet:FOLDER, or s3://, gs:// or azblob://BUCKET/PREFIX (default history.db in the user's data folder)")
-	flags.StringVar(&o.KeyFile, "key-file", "", "read the key of the fingerprints from a `file`, which is made where there is none (default fingerprint.key in the user's data folder)")
-	flags.BoolVar(&o.KeepHandles, "keep-handles", false, "keep the handles, too, by which administrators can end the sessions")
-	flags.StringVar(&o.Shard, "shard", "", "scan one `shard` of several: 0/3, 1/3 and 2/3 are all of three")
-	flags.StringVar(&o.At, "at", "", "with --shard, the `time` of the snapshot: 2026-11-17T03:00:00Z, or a span such as 1h, which is now, rounded down to that in UTC")
+	flags.StringVar(&o.To, "to", "", "save it to this `target`: an SQLite file, postgres://USER@HOST/DATABASE, parquet:FOLDER, or s3://, gs:// or azblob://BUCKET/PREFIX (default history.db in the user's data directory)")
+	flags.StringVar(&o.KeyFile, "key-file", "", "read the key of the fingerprints from this `file`, which is created if it does not exist (default fingerprint.key in the user's data directory)")
+	flags.BoolVar(&o.KeepHandles, "keep-handles", false, "also store the handles, with which administrators can end the sessions")
+	flags.StringVar(&o.Shard, "shard", "", "scan one `shard` of several: of three shards 0/3, 1/3 or 2/3")
+	flags.StringVar(&o.At, "at", "", "with --shard, the `time` of the snapshot: 2026-11-17T03:00:00Z, or an interval such as 1h, which means the current time in UTC rounded down to it")
 	o.addFlags(flags)
 	cmd.AddCommand(newPrune(streams))
 	return cmd
@@ -123,7 +123,7 @@ func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock fun
 	case o.Shard == "" && o.At == "":
 		return shard, nil, nil
 	case o.Shard == "" || o.At == "":
-		return shard, nil, workspace.Usage("--shard and --at go together: the shards of a snapshot are known by its time; see amsql snapshot --help")
+		return shard, nil, workspace.Usage("--shard and --at need each other: the time identifies the shards of a snapshot; see amsql snapshot --help")
 	}
 	if shard, err = inventory.ParseShard(o.Shard); err != nil {
 		return shard, nil, workspace.Usage("--shard: %v", err)
@@ -143,7 +143,7 @@ func distinctServers(connections []*connection.Connection) error {
 	of := map[string]string{}
 	for _, c := range connections {
 		if other := of[c.BaseURL()]; other != "" {
-			return workspace.Usage("connections %s and %s have the same server %s, of which there is one snapshot at a time: choose one with --connection",
+			return workspace.Usage("connections %s and %s have the same server %s, which can have only one snapshot at a time: choose one with --connection",
 				other, c.Name(), c.BaseURL())
 		}
 		of[c.BaseURL()] = c.Name()
@@ -191,17 +191,17 @@ func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.T
 	if t.Shard.Shards() > 1 {
 		of = fmt.Sprintf("shard %s of %s: ", t.Shard, t.At.Format(time.RFC3339Nano))
 	}
-	tell(of + fmt.Sprintf("%s in %s (%s) kept in %s", english.Plural(int(t.Sessions), "session", ""),
+	tell(of + fmt.Sprintf("%s in %s (%s) saved to %s", english.Plural(int(t.Sessions), "session", ""),
 		english.Plural(count, "realm", ""), cmp.Or(strings.Join(realms, ", "), "none listed"), store))
 	for _, missing := range t.Missing {
-		tell("the snapshot is without " + missing)
+		tell("the snapshot lacks " + missing)
 	}
 	if !t.Ahead.IsZero() {
 		tell(history.DescribeAhead(t.Server, t.Ahead))
 	}
 	if t.NewKey {
-		tell("the fingerprints are of another key than those before, so that no session is known from earlier snapshots: " +
-			"let all that write to one history have one key (--key-file)")
+		tell("the fingerprints were made with another key than before, so sessions cannot be matched with earlier snapshots: " +
+			"use the same key for all programs that write to a history (--key-file)")
 	}
 }
 
@@ -210,6 +210,6 @@ func lacks(t *history.Taken) error {
 	if len(t.Lacking) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the snapshot is kept, and marked as not whole (am_snapshot, am_session_scan): %s; docs/index.md#completeness has the ways out",
+	return fmt.Errorf("the snapshot is saved and marked as incomplete (am_snapshot, am_session_scan): %s; see docs/index.md#completeness",
 		strings.Join(t.Lacking, "; "))
 }

@@ -23,7 +23,7 @@ func newTables(streams terminal.Streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 1:
-				return misuse(cmd, "%s takes one table, but there are %d", cmd.CommandPath(), len(args))
+				return misuse(cmd, "%s takes one table, not %d", cmd.CommandPath(), len(args))
 			case render.NewFormat(output, render.Options{}) == nil:
 				return mustBeOneOf(cmd, "output", output, strings.Split(render.FormatNames(), "|"))
 			}

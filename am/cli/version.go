@@ -17,7 +17,7 @@ func newVersion(streams terminal.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Long:    "version prints the version of amsql, of Go, and the system it was built for.",
+		Long:    "version prints the version of amsql, the version of Go, and the platform it was built for.",
 		Example: examples("", "amsql version"),
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {

@@ -26,21 +26,21 @@ func newWatch(streams terminal.Streams) *cobra.Command {
 	var o WatchOptions
 	cmd := &cobra.Command{
 		Use:   "watch [SQL]",
-		Short: "Watch sessions begin and end",
-		Long: "watch looks at the sessions of all connections again and again, with one session of its own, and shows\n" +
-			"what began, changed and ended between two looks. On a terminal it redraws the screen; otherwise it\n" +
-			"writes a JSON object a line: login, logout, expired, changed. The SQL selects the sessions and the\n" +
-			"columns; it must return session_handle. What AM does not list completely is reported as incomplete,\n" +
-			"and never as a logout. Ctrl-C ends it.",
+		Short: "Show sessions as they begin and end",
+		Long: "watch lists the sessions of all connections repeatedly, with one session of its own, and shows which\n" +
+			"sessions began, changed and ended. On a terminal it redraws the screen; otherwise it writes one JSON\n" +
+			"object per line: login, logout, expired, changed. The SQL selects the sessions and columns; it must\n" +
+			"return session_handle. A session that is missing from an incomplete list is never reported as ended.\n" +
+			"Ctrl-C stops it.",
 		Example: examples(
-			"everybody", "amsql watch",
-			"logins to a realm, for another program", `amsql watch "select * from am_session where realm = '/alpha'" |
+			"all sessions", "amsql watch",
+			"logins to a realm, for other programs", `amsql watch "select * from am_session where realm = '/alpha'" |
       jq 'select(.event == "login")'`,
 			"every minute", "amsql watch --interval 1m",
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return misuse(cmd, "the SQL must be one argument, but there are %d: put it in quotes", len(args))
+				return misuse(cmd, "the SQL must be one argument, not %d: put it in quotes", len(args))
 			}
 			if o.SQL = strings.Join(args, ""); len(args) == 1 && strings.TrimSpace(o.SQL) == "" {
 				return misuse(cmd, "the SQL is empty")
@@ -48,7 +48,7 @@ func newWatch(streams terminal.Streams) *cobra.Command {
 			return o.run(cmd.Context(), cmd, streams)
 		},
 	}
-	cmd.Flags().StringVar(&o.Interval, "interval", watch.DefaultInterval.String(), "look again after this `time`, and later where looks take long or fail: 30s, 5 minutes")
+	cmd.Flags().StringVar(&o.Interval, "interval", watch.DefaultInterval.String(), "list the sessions again after this `time`, or later if that takes long or fails: 30s, 5 minutes")
 	o.addFlags(cmd.Flags())
 	return cmd
 }
@@ -57,7 +57,7 @@ func newWatch(streams terminal.Streams) *cobra.Command {
 func interval(cmd *cobra.Command, text string) (time.Duration, error) {
 	every, err := engine.ParseSpan(text)
 	if err != nil || every < watch.LeastInterval {
-		return 0, misuse(cmd, "--interval %q must be a time of a second or longer, such as 30s or '5 minutes'", text)
+		return 0, misuse(cmd, "--interval %q must be at least a second, such as 30s or '5 minutes'", text)
 	}
 	return every, nil
 }

@@ -99,7 +99,7 @@ func TestWatchRedrawsATerminal(t *testing.T) {
 	s.send(ctrlC)
 	s.ran(".watch 1")
 	s.send(".watch 2 select username from am_session", enter)
-	s.ran("Error: sessions are told apart by session_handle")
+	s.ran("Error: session_handle identifies sessions")
 	s.send("select 'alive' as state;", enter)
 	s.ran("| alive |")
 	s.send(ctrlD)
@@ -145,11 +145,11 @@ func TestWatchRefusesWhatItCannotWatch(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"select username from am_session"}, "sessions are told apart by session_handle: add it to the columns of the SQL"},
+		{[]string{"select username from am_session"}, "session_handle identifies sessions: add it to the columns of the SQL"},
 		{[]string{""}, "the SQL is empty"},
 		{[]string{"select", "1"}, "put it in quotes"},
-		{[]string{"--interval", "0"}, "must be a time of a second or longer"},
-		{[]string{"--interval", "soon"}, "must be a time of a second or longer"},
+		{[]string{"--interval", "0"}, "must be at least a second"},
+		{[]string{"--interval", "soon"}, "must be at least a second"},
 	} {
 		if _, err, status := invoke(t, terminal.Streams{}, append([]string{"watch"}, c.args...)...); status != statusMisused || !strings.Contains(err, c.want) {
 			t.Errorf("%q: status %d, %s", c.args, status, err)

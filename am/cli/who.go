@@ -37,7 +37,7 @@ func newWho(streams terminal.Streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 1:
-				return misuse(cmd, "%s takes one user, but there are %d", cmd.CommandPath(), len(args))
+				return misuse(cmd, "%s takes one user, not %d", cmd.CommandPath(), len(args))
 			case len(args) == 1 && args[0] == "":
 				return misuse(cmd, "the user is empty")
 			case len(args) == 1:
@@ -67,7 +67,7 @@ func (o *WhoOptions) run(ctx context.Context, streams terminal.Streams) error {
 	}
 	defer w.Close(ctx)
 	if len(w.Connections) == 0 {
-		return workspace.Usage("there is no connection: %s", workspace.HowToConnect)
+		return workspace.Usage("no connection is configured: %s", workspace.HowToConnect)
 	}
 	schema, address := "", ""
 	if len(w.Connections) > 1 {

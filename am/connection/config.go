@@ -23,14 +23,14 @@ import (
 
 // Config is a connection's arguments. All are optional to HCL; config/am.spc explains each.
 type Config struct {
-	BaseURL   *string  `hcl:"base_url,optional" env:"AM_URL"`
-	Realms    []string `hcl:"realms,optional" env:"AM_REALMS"`
-	Host      *string  `hcl:"host,optional" env:"AM_HOST"`
-	API       *string  `hcl:"api,optional" env:"AM_API"`
-	ListCap   *int     `hcl:"list_cap,optional"`
-	UserCap   *int     `hcl:"user_list_cap,optional"`
-	Truncated *string  `hcl:"on_truncation,optional"`
-	RealmFail *string  `hcl:"on_realm_error,optional"`
+	BaseURL      *string  `hcl:"base_url,optional" env:"AM_URL"`
+	Realms       []string `hcl:"realms,optional" env:"AM_REALMS"`
+	Host         *string  `hcl:"host,optional" env:"AM_HOST"`
+	API          *string  `hcl:"api,optional" env:"AM_API"`
+	ListCap      *int     `hcl:"list_cap,optional"`
+	UserListCap  *int     `hcl:"user_list_cap,optional"`
+	OnTruncation *string  `hcl:"on_truncation,optional"`
+	OnRealmError *string  `hcl:"on_realm_error,optional"`
 
 	Username          *string `hcl:"username,optional" env:"AM_USERNAME" kind:"password"`
 	Password          *string `hcl:"password,optional" env:"AM_PASSWORD" kind:"password" secret:"yes"`
@@ -134,7 +134,7 @@ func Secret(value string) (string, error) {
 		}
 		text, _, err := transform.Bytes(unicode.BOMOverride(encoding.Nop.NewDecoder()), content)
 		if err != nil || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
-			return "", fmt.Errorf("%s is not text in UTF-8: save it as such", path)
+			return "", fmt.Errorf("%s is not UTF-8 text: save it as UTF-8", path)
 		}
 		return strings.Trim(string(text), "\r\n"), nil
 	}
@@ -155,13 +155,13 @@ func (c Config) rest() (rest.Config, error) {
 	if err != nil {
 		return rest.Config{}, err
 	}
-	for name, n := range map[string]*int{"max_concurrency": c.MaxConcurrency, "max_retries": c.MaxRetries, "list_cap": c.ListCap, "user_list_cap": c.UserCap} {
+	for name, n := range map[string]*int{"max_concurrency": c.MaxConcurrency, "max_retries": c.MaxRetries, "list_cap": c.ListCap, "user_list_cap": c.UserListCap} {
 		if value(n) < 0 {
-			return rest.Config{}, fmt.Errorf("%s is %d and must not be negative", name, *n)
+			return rest.Config{}, fmt.Errorf("%s is %d but must not be negative", name, *n)
 		}
 	}
 	if limit := value(c.RateLimit); limit < 0 || math.IsNaN(limit) || math.IsInf(limit, 0) {
-		return rest.Config{}, fmt.Errorf("rate_limit is %v and must be a number of requests per second, or 0 for no limit", limit)
+		return rest.Config{}, fmt.Errorf("rate_limit is %v but must be a number of requests per second, or 0 for no limit", limit)
 	}
 	credentials, err := c.credentials()
 	if err != nil {
@@ -208,20 +208,20 @@ func (c Config) timeout() (time.Duration, error) {
 }
 
 func (c Config) inventory() (inventory.Options, error) {
-	truncation := inventory.Policy(value(c.Truncated))
+	truncation := inventory.Policy(value(c.OnTruncation))
 	if !slices.Contains([]inventory.Policy{"", inventory.Fail, inventory.Warn, inventory.Strict}, truncation) {
-		return inventory.Options{}, fmt.Errorf("on_truncation is %q and must be error, warn or strict", truncation)
+		return inventory.Options{}, fmt.Errorf("on_truncation is %q but must be error, warn or strict", truncation)
 	}
-	failure := inventory.Policy(value(c.RealmFail))
+	failure := inventory.Policy(value(c.OnRealmError))
 	if !slices.Contains([]inventory.Policy{"", inventory.Fail, inventory.Warn}, failure) {
-		return inventory.Options{}, fmt.Errorf("on_realm_error is %q and must be error or warn", failure)
+		return inventory.Options{}, fmt.Errorf("on_realm_error is %q but must be error or warn", failure)
 	}
 	var realms []string
 	for _, name := range c.Realms {
 		realms = append(realms, inventory.RealmPath(name))
 	}
 	return inventory.Options{
-		Realms: realms, ListCap: value(c.ListCap), UserListCap: value(c.UserCap), OnTruncation: truncation, OnRealmError: failure,
+		Realms: realms, ListCap: value(c.ListCap), UserListCap: value(c.UserListCap), OnTruncation: truncation, OnRealmError: failure,
 	}, nil
 }
 
@@ -238,7 +238,7 @@ func (c Config) tokenStore(timeout time.Duration) (*cts.Config, error) {
 		return nil, nil
 	}
 	if value(c.TokenStoreURL) == "" {
-		return nil, fmt.Errorf("token_store_url is missing, although there is %s", named)
+		return nil, fmt.Errorf("token_store_url is missing, although %s is set", named)
 	}
 	var urls []string
 	for address := range strings.SplitSeq(*c.TokenStoreURL, ",") {

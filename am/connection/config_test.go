@@ -16,7 +16,7 @@ import (
 
 func pointer[T any](v T) *T { return &v }
 
-// clearEnvironment hides the AM_… variables of whoever runs the test.
+// clearEnvironment hides the AM_… variables of the user who runs the test.
 func clearEnvironment(t *testing.T) {
 	t.Helper()
 	for _, entry := range os.Environ() {
@@ -116,28 +116,28 @@ func TestConfigurationErrorsNameTheArgumentAndNoSecret(t *testing.T) {
 		return c
 	}
 	for want, config := range map[string]Config{
-		"base_url is missing":           full(func(c *Config) { c.BaseURL = nil }),
-		`base_url "localhost/am"`:       full(func(c *Config) { c.BaseURL = pointer("localhost/am") }),
-		"must hold no credentials":      full(func(c *Config) { c.BaseURL = pointer("http://a:hunter2@localhost/am") }),
-		"no credentials":                full(func(c *Config) { c.Username, c.Password = nil, nil }),
-		"username and password go":      full(func(c *Config) { c.Username = nil }),
-		"otp and totp_secret exclude":   full(func(c *Config) { c.OTP, c.TOTPSecret = pointer("hunter2"), pointer("hunter2") }),
-		"totp_secret is not in base32":  full(func(c *Config) { c.TOTPSecret = pointer("hunter2 1!") }),
-		"more than one kind":            full(func(c *Config) { c.SSOToken = pointer("hunter2") }),
-		`api "9.9"`:                     full(func(c *Config) { c.API = pointer("9.9") }),
-		`on_truncation is "maybe"`:      full(func(c *Config) { c.Truncated = pointer("maybe") }),
-		`on_realm_error is "strict"`:    full(func(c *Config) { c.RealmFail = pointer("strict") }),
-		`timeout "60"`:                  full(func(c *Config) { c.Timeout = pointer("60") }),
-		"list_cap is -1":                full(func(c *Config) { c.ListCap = pointer(-1) }),
-		"ca_file: open /none":           full(func(c *Config) { c.CAFile = pointer("/none") }),
-		"rate_limit is -3":              full(func(c *Config) { c.RateLimit = pointer(-3.0) }),
-		"rate_limit is NaN":             full(func(c *Config) { c.RateLimit = pointer(math.NaN()) }),
-		"rate_limit is +Inf":            full(func(c *Config) { c.RateLimit = pointer(math.Inf(1)) }),
-		`proxy "nowhere"`:               full(func(c *Config) { c.Proxy = pointer("nowhere") }),
-		"client_cert_file":              full(func(c *Config) { c.ClientCertFile = pointer("/none") }),
-		"service_account_id and servic": full(func(c *Config) { c.Username, c.Password, c.ServiceAccountID = nil, nil, pointer("id") }),
-		`host "https://am/x"`:           full(func(c *Config) { c.Host = pointer("https://am/x") }),
-		"white space":                   full(func(c *Config) { c.Username, c.Password, c.SSOToken = nil, nil, pointer("hunter2\nhunter2") }),
+		"base_url is missing":                         full(func(c *Config) { c.BaseURL = nil }),
+		`base_url "localhost/am"`:                     full(func(c *Config) { c.BaseURL = pointer("localhost/am") }),
+		"without credentials, parameters or fragment": full(func(c *Config) { c.BaseURL = pointer("http://a:hunter2@localhost/am") }),
+		"no credentials":                              full(func(c *Config) { c.Username, c.Password = nil, nil }),
+		"username and password go":                    full(func(c *Config) { c.Username = nil }),
+		"otp and totp_secret exclude":                 full(func(c *Config) { c.OTP, c.TOTPSecret = pointer("hunter2"), pointer("hunter2") }),
+		"totp_secret is not in base32":                full(func(c *Config) { c.TOTPSecret = pointer("hunter2 1!") }),
+		"more than one kind":                          full(func(c *Config) { c.SSOToken = pointer("hunter2") }),
+		`api "9.9"`:                                   full(func(c *Config) { c.API = pointer("9.9") }),
+		`on_truncation is "maybe"`:                    full(func(c *Config) { c.OnTruncation = pointer("maybe") }),
+		`on_realm_error is "strict"`:                  full(func(c *Config) { c.OnRealmError = pointer("strict") }),
+		`timeout "60"`:                                full(func(c *Config) { c.Timeout = pointer("60") }),
+		"list_cap is -1":                              full(func(c *Config) { c.ListCap = pointer(-1) }),
+		"ca_file: open /none":                         full(func(c *Config) { c.CAFile = pointer("/none") }),
+		"rate_limit is -3":                            full(func(c *Config) { c.RateLimit = pointer(-3.0) }),
+		"rate_limit is NaN":                           full(func(c *Config) { c.RateLimit = pointer(math.NaN()) }),
+		"rate_limit is +Inf":                          full(func(c *Config) { c.RateLimit = pointer(math.Inf(1)) }),
+		`proxy "nowhere"`:                             full(func(c *Config) { c.Proxy = pointer("nowhere") }),
+		"client_cert_file":                            full(func(c *Config) { c.ClientCertFile = pointer("/none") }),
+		"service_account_id and servic":               full(func(c *Config) { c.Username, c.Password, c.ServiceAccountID = nil, nil, pointer("id") }),
+		`host "https://am/x"`:                         full(func(c *Config) { c.Host = pointer("https://am/x") }),
+		"white space":                                 full(func(c *Config) { c.Username, c.Password, c.SSOToken = nil, nil, pointer("hunter2\nhunter2") }),
 	} {
 		clearEnvironment(t)
 		_, err := Open("am", config, Host{})
@@ -243,14 +243,14 @@ func TestReadConfigTakesThisPluginsConnections(t *testing.T) {
 		},
 		{content: `connection "b" { plugin = am }`, err: "am.spc:1: Variables not allowed."},
 		{content: `connection "b" { plugin = plugin.am.latest }`, err: "am.spc:1: Variables not allowed."},
-		{content: aggregator(`["b", "c"]`), err: `am.spc:3: connection "all": connections: there is no connection "c"`},
+		{content: aggregator(`["b", "c"]`), err: `am.spc:3: connection "all": connections: connection "c" does not exist`},
 		{content: aggregator(`["all"]`), err: "all is itself an aggregator"},
 		{content: aggregator(`["b", "aws"]`), err: "aws is a connection of the plugin turbot/aws"},
-		{content: aggregator(`["aw*"]`), err: `no connection of the plugin am is among connections = ["aw*"]`},
-		{content: aggregator(`[]`), err: "no connection of the plugin am is among connections = []"},
+		{content: aggregator(`["aw*"]`), err: `connections = ["aw*"] matches no connection of this plugin`},
+		{content: aggregator(`[]`), err: "connections = [] matches no connection of this plugin"},
 		{content: aggregator(`["[b"]`), err: `"[b" is not a pattern`},
 		{content: aggregator("[\"b\"]\n base_url = \"hunter2\""), err: "am.spc:7: Unsupported argument."},
-		{content: "connection \"b\" {\n plugin = \"am\"\n}\nconnection \"B\" {\n plugin = \"am\"\n}", err: "there is another of this name"},
+		{content: "connection \"b\" {\n plugin = \"am\"\n}\nconnection \"B\" {\n plugin = \"am\"\n}", err: "duplicate connection name"},
 		{content: "connection \"b\" {\n plugin = \"am\"\n connections = [\"*\"]\n}", err: "connections is an argument of aggregators"},
 		{content: "connection \"b\" {\n plugin = \"am\"\n type = \"union\"\n}", err: `type is "union"`},
 		{content: "connection \"am\" {\n plugin = \"am\"\n base_uri = \"hunter2\"\n}", err: "am.spc:3: Unsupported argument."},
@@ -337,8 +337,8 @@ func TestASecretIsReadFromFilesOfOtherPlatforms(t *testing.T) {
 		"UTF-16 of PowerShell": {"\xff\xfep\x00\xe4\x00s\x00s\x00\r\x00\n\x00", "päss", ""},
 		"UTF-16 big-endian":    {"\xfe\xff\x00p\x00\xe4\x00s\x00s", "päss", ""},
 		"blanks are kept":      {" päss \n", " päss ", ""},
-		"Latin-1":              {"p\xe4ss\n", "", "is not text in UTF-8"},
-		"UTF-16 without mark":  {"p\x00s\x00", "", "is not text in UTF-8"},
+		"Latin-1":              {"p\xe4ss\n", "", "is not UTF-8 text"},
+		"UTF-16 without mark":  {"p\x00s\x00", "", "is not UTF-8 text"},
 	} {
 		path := filepath.Join(t.TempDir(), "password")
 		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {

@@ -47,7 +47,7 @@ type spcOptions struct {
 	Rest hcl.Body `hcl:",remain"`
 }
 
-// ReadConfig reads the connections of this plugin from an .spc file, in their order but for one that is called am: it
+// ReadConfig reads the connections of this plugin from an .spc file, in their order, except that one called am
 // comes first. Those of other plugins are passed over. Errors are a *ConfigError that names file, line and argument.
 func ReadConfig(file string) ([]NamedConfig, error) {
 	connections, err := readConnections(file)
@@ -144,9 +144,9 @@ func (c spcConnection) named() NamedConfig { return NamedConfig{Name: c.name, Co
 func (c spcConnection) members(all []spcConnection) (members []NamedConfig, err error) {
 	switch {
 	case slices.ContainsFunc(all, func(other spcConnection) bool { return other.at != c.at && strings.EqualFold(other.name, c.name) }):
-		return nil, errors.New("there is another of this name")
+		return nil, errors.New("duplicate connection name")
 	case c.Type != "" && c.Type != "plugin" && !c.isAggregator():
-		return nil, fmt.Errorf("type is %q and must be aggregator, or be left out", c.Type)
+		return nil, fmt.Errorf("type is %q but must be aggregator, or not set", c.Type)
 	case c.Patterns != nil && !c.isAggregator():
 		return nil, errors.New("connections is an argument of aggregators: set type = \"aggregator\"")
 	case !c.isAggregator():
@@ -164,7 +164,7 @@ func (c spcConnection) members(all []spcConnection) (members []NamedConfig, err 
 		}
 	}
 	if members == nil {
-		return nil, fmt.Errorf("no connection of the plugin am is among connections = %q", c.Patterns)
+		return nil, fmt.Errorf("connections = %q matches no connection of this plugin", c.Patterns)
 	}
 	return members, nil
 }
@@ -184,7 +184,7 @@ func matches(pattern string, all []spcConnection) (matching []spcConnection, err
 		}
 	}
 	if !strings.ContainsAny(pattern, `*?[`) {
-		return nil, fmt.Errorf("there is no connection %q", pattern)
+		return nil, fmt.Errorf("connection %q does not exist", pattern)
 	}
 	for _, c := range all {
 		match, err := path.Match(pattern, c.name)

@@ -22,7 +22,7 @@ func TestATokenStoreIsTheDeploymentsOwn(t *testing.T) {
 		{name: "deployment and store of the environment", url: "https://am.example.com/am", want: "ldaps://env.example.com, ldaps://env2.example.com"},
 		{name: "a deployment of the configuration, and a store of the environment", config: Config{BaseURL: own.BaseURL}},
 		{name: "both of the configuration, the account of the environment", config: own, want: "ldaps://own.example.com"},
-		{name: "a store without an address", config: Config{BaseURL: own.BaseURL, TokenStoreBindDN: pointer("uid=reader")}, err: "token_store_url is missing, although there is token_store_bind_dn"},
+		{name: "a store without an address", config: Config{BaseURL: own.BaseURL, TokenStoreBindDN: pointer("uid=reader")}, err: "token_store_url is missing, although token_store_bind_dn is set"},
 		{name: "a switch that is neither on nor off", config: own, objects: "perhaps", err: `AM_TOKEN_STORE_OBJECTS: "perhaps" must be true or false`},
 	} {
 		clearEnvironment(t)

@@ -84,7 +84,7 @@ func (t *TLS) load() (err error) {
 			t.config.RootCAs = x509.NewCertPool()
 		}
 		if !t.config.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("token_store_ca_file %s holds no certificate in PEM", t.CAFile)
+			return fmt.Errorf("token_store_ca_file %s contains no certificate in PEM", t.CAFile)
 		}
 	}
 	if t.CertFile != "" || t.KeyFile != "" {

@@ -22,7 +22,7 @@ type Target struct {
 // Status is what came of a step.
 type Status string
 
-// Warning is a step that went well enough for queries, but for something to know; Skipped one that could not be tried
+// Warning is a step that is good enough for queries, with something to know; Skipped one that could not be tried
 // because an earlier one failed.
 const (
 	OK      Status = "ok"
@@ -53,19 +53,19 @@ type step struct {
 var steps = []step{
 	{"host name", nil, (*examination).hostName, "check the host name in base_url and this machine's name server"},
 	{"network", []string{"host name"}, (*examination).network, "check host and port in base_url, firewalls and the proxy"},
-	{"TLS", []string{"network"}, (*examination).encryption, "try the address in a browser: it shows what is wrong with the certificate"},
+	{"TLS", []string{"network"}, (*examination).encryption, "open the address in a browser, which shows what is wrong with the certificate"},
 	{"AM", []string{"TLS"}, (*examination).am, "open base_url in a browser: it must show AM's login page"},
 	{"clock", []string{"AM"}, (*examination).clock, ""},
 	{"sign-in", []string{"AM"}, (*examination).signIn, "try the same account in AM's own login page"},
-	{"API", []string{"sign-in"}, (*examination).api, "leave api (AM_API) out, or name a resource version of sessions that the server has"},
+	{"API", []string{"sign-in"}, (*examination).api, "do not set api (AM_API), or set it to a resource version of sessions that the server has"},
 	{"version", []string{"sign-in"}, (*examination).version, ""},
-	{"realms", []string{"sign-in"}, (*examination).realms, "name the realms in the connection (realms, AM_REALMS)"},
+	{"realms", []string{"sign-in"}, (*examination).realms, "set the realms in the connection (realms, AM_REALMS)"},
 	{"sessions", []string{"API", "realms"}, (*examination).sessions, "see docs/index.md#permissions"},
-	{"list cap", []string{"sign-in"}, (*examination).listCap, "name the cap as list_cap"},
+	{"list cap", []string{"sign-in"}, (*examination).listCap, "set list_cap to the cap"},
 	{"quota", []string{"sign-in"}, (*examination).quota, ""},
 	{"identities", []string{"realms"}, (*examination).identities, "see docs/index.md#permissions"},
 	{"properties", []string{"realms"}, (*examination).properties, ""},
-	{"logout", []string{"API"}, (*examination).logout, "try again, and look into AM's logs"},
+	{"logout", []string{"API"}, (*examination).logout, "try again, and check AM's logs"},
 }
 
 // storeSteps follow where the connection names a token store.
@@ -105,7 +105,7 @@ func Examine(ctx context.Context, t Target) iter.Seq[Finding] {
 func (s step) run(ctx context.Context, e *examination, missing map[string]bool) Finding {
 	f := Finding{Status: Skipped}
 	if i := slices.IndexFunc(s.needs, func(need string) bool { return missing[need] }); i >= 0 {
-		f.Detail = "not tried: it needs " + s.needs[i]
+		f.Detail = "not tested: it needs " + s.needs[i]
 	} else {
 		f = s.try(e, ctx)
 	}

@@ -41,7 +41,7 @@ func TestAStepIsNotTriedWhereOneThatItNeedsHasFailed(t *testing.T) {
 		switch {
 		case f.Step == "AM" && (f.Status != doctor.Failed || f.Fix == ""):
 			t.Errorf("AM: %+v", f)
-		case f.Status == doctor.Skipped && !strings.HasPrefix(f.Detail, "not tried: it needs "):
+		case f.Status == doctor.Skipped && !strings.HasPrefix(f.Detail, "not tested: it needs "):
 			t.Errorf("%s: %+v", f.Step, f)
 		}
 		if f.Status == doctor.Skipped {
@@ -100,11 +100,11 @@ func TestPropertiesOfSignInsThatListsLackAreNamed(t *testing.T) {
 		status  doctor.Status
 		detail  string
 	}{
-		{"openam", nil, doctor.OK, "in the token store alone"},
+		{"openam", nil, doctor.OK, "only the token store knows"},
 		{"am-7", nil, doctor.Warning, "lists of 2 realms (/, /alpha) lack authInstant, AuthLevel, AuthType, Service, Host, AMCtxId,"},
 		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties}, doctor.Warning, "lists of 1 realm (/alpha) lack authInstant,"},
-		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": rest.SignInProperties[1:]}, doctor.Warning, "lists of 1 realm (/alpha) lack authInstant, so that"},
-		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": append([]string{"place"}, rest.SignInProperties...)}, doctor.OK, "lists say when, from where"},
+		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": rest.SignInProperties[1:]}, doctor.Warning, "lists of 1 realm (/alpha) lack authInstant, so the columns"},
+		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": append([]string{"place"}, rest.SignInProperties...)}, doctor.OK, "lists include when, from where"},
 	} {
 		p, sim := target(t, simulator.Options{Profile: c.profile})
 		for realm, names := range c.listed {

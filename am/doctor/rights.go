@@ -86,20 +86,20 @@ func (e *examination) listCap(ctx context.Context) Finding {
 	case err != nil || rows <= 0:
 		return e.assumedCap(err)
 	case e.ListCap > rows:
-		f := failed(fmt.Errorf("list_cap is %d, but AM returns at most %d sessions: a truncated list would pass for a complete one", e.ListCap, rows))
-		f.Fix = "leave list_cap out: the account may read it"
+		f := failed(fmt.Errorf("list_cap is %d, but AM returns at most %d sessions: a truncated list would be mistaken for a complete one", e.ListCap, rows))
+		f.Fix = "do not set list_cap: the account may read it"
 		return f
 	case e.ListCap > 0 && e.ListCap < rows:
-		return warning(fmt.Sprintf("list_cap is %d, but AM lists %d sessions: more requests are sent than needed", e.ListCap, rows), "leave list_cap out: the account may read it")
+		return warning(fmt.Sprintf("list_cap is %d, but AM lists %d sessions: more requests are sent than needed", e.ListCap, rows), "do not set list_cap: the account may read it")
 	}
 	if root := e.listed.sessions["/"]; 10*root >= 9*rows {
-		return warning(fmt.Sprintf("realm / has %d of the %d sessions that AM lists: at the limit its list is cut, and queries that need it fail", root, rows),
+		return warning(fmt.Sprintf("realm / has %d of the %d sessions that AM lists: at the limit its list is truncated, and queries that need it fail", root, rows),
 			"end what administrators and tools have left behind there: select username, count(*) from am_session where realm = '/' group by username shows whose they are")
 	}
 	if f, doubtful := e.storeMayCut(ctx, rows); doubtful {
 		return f
 	}
-	return ok(fmt.Sprintf("%d: a realm with that many sessions or more is asked identity by identity", rows))
+	return ok(fmt.Sprintf("%d: in a realm with that many sessions or more, each identity is looked up", rows))
 }
 
 // storeMayCut warns where AM's longest list is no longer than the token store behind AM may allow.
@@ -117,8 +117,8 @@ func (e *examination) quota(ctx context.Context) Finding {
 	case err != nil:
 		return Finding{Status: Skipped, Detail: "not known: " + failed(err).Detail}
 	case limit == 1:
-		return warning("a user may have 1 session: where that counts for this account, each run ends the session of the run before",
-			"give each host and each scheduled job an account of its own, or raise the quota (Configure, Global Services, Session)")
+		return warning("a user may have 1 session: if that applies to this account, each run ends the session of the previous run",
+			"give each host and each scheduled job its own account, or raise the quota (Configure, Global Services, Session)")
 	case limit == 0:
 		return ok("not enforced: a user may have any number of sessions")
 	}
@@ -128,13 +128,13 @@ func (e *examination) quota(ctx context.Context) Finding {
 // assumedCap is what follows where the server does not tell.
 func (e *examination) assumedCap(err error) Finding {
 	if e.ListCap > 0 {
-		return ok(fmt.Sprintf("%d, as list_cap says; the account may not read it", e.ListCap))
+		return ok(fmt.Sprintf("%d, from list_cap; the account may not read it", e.ListCap))
 	}
-	detail := "AM tells none"
+	detail := "AM does not report one"
 	if err != nil {
 		detail = failed(err).Detail
 	}
-	return warning(fmt.Sprintf("%s; %d is assumed, and a realm with %d sessions or more is asked identity by identity", detail, inventory.DefaultListCap, inventory.SmallestListCap),
+	return warning(fmt.Sprintf("%s; %d is assumed, and in a realm with %d sessions or more, each identity is looked up", detail, inventory.DefaultListCap, inventory.SmallestListCap),
 		"ask AM's administrator for the Maximum Number of Search Results (Configure, Global Services, Session) and set list_cap")
 }
 
@@ -143,12 +143,12 @@ func (e *examination) identities(ctx context.Context) Finding {
 		for _, err := range e.Client.Users(ctx, rest.UserQuery{Realm: realm}) {
 			if err != nil {
 				f := failed(err)
-				return warning("a realm whose list of sessions is cut cannot be completed: "+f.Detail, withoutIdentities)
+				return warning("the list of a realm cannot be completed if AM truncates it: "+f.Detail, withoutIdentities)
 			}
 			return ok(fmt.Sprintf("may be listed in realm %s", realm) + e.identitiesInParts(ctx))
 		}
 	}
-	return warning("AM lists none: there are none, or the account may not list them, and a realm whose list of sessions is cut cannot be completed", withoutIdentities)
+	return warning("AM lists none: there are none, or the account may not list them; the list of a realm cannot be completed if AM truncates it", withoutIdentities)
 }
 
 // realmsTried is of how many realms doctor looks at the settings and at the length of the list of identities.
@@ -165,12 +165,12 @@ func (e *examination) identitiesInParts(ctx context.Context) string {
 	return ""
 }
 
-const withoutIdentities = "give the account the right (Advanced Identity Cloud: the scope fr:idm:*), or raise the list cap above what any realm has"
+const withoutIdentities = "give the account the right (Advanced Identity Cloud: the scope fr:idm:*), or raise the list cap above the number of sessions of any realm"
 
 // properties looks for what rows say of the sign-in, realm by realm. OpenAM's say nothing.
 func (e *examination) properties(ctx context.Context) Finding {
 	if v, err := e.Client.ServerVersion(ctx); err == nil && v.Product() == "OpenAM" {
-		return ok("OpenAM lists sessions without: when, from where and how strongly they began is in the token store alone")
+		return ok("OpenAM does not list them: only the token store knows when, from where and how strongly users signed in")
 	}
 	missing := map[string]bool{}
 	var realms []string
@@ -188,11 +188,11 @@ func (e *examination) properties(ctx context.Context) Finding {
 		}
 	}
 	if len(realms) == 0 {
-		return ok("lists say when, from where and how strongly sessions began")
+		return ok("lists include when, from where and how strongly users signed in")
 	}
 	names := slices.DeleteFunc(slices.Clone(rest.SignInProperties), func(name string) bool { return !missing[name] })
-	return warning(fmt.Sprintf("lists of %s (%s) lack %s, so that columns made of them are NULL", english.Plural(len(realms), "realm", ""), some(realms), strings.Join(names, ", ")),
-		"where they are wanted, name them in the realm's Session Property Whitelist Service: see docs/index.md#since-when-and-from-where")
+	return warning(fmt.Sprintf("lists of %s (%s) lack %s, so the columns for them are NULL", english.Plural(len(realms), "realm", ""), some(realms), strings.Join(names, ", ")),
+		"to get them, name them in the realm's Session Property Whitelist Service: see docs/index.md#since-when-and-from-where")
 }
 
 // logout sends an empty list of handles. OpenAM answers {"result":{}} to who may end sessions and 403 to others (16.0.5
@@ -201,10 +201,10 @@ func (e *examination) logout(ctx context.Context) Finding {
 	_, err := e.Client.LogoutByHandle(ctx, "", nil)
 	switch {
 	case err == nil:
-		return ok("sessions may be ended (tried with an empty list: none was)")
+		return ok("sessions may be ended (tested with an empty list)")
 	case rest.IsForbidden(err) || rest.IsUnsupported(err):
 		f := failed(err)
-		return warning("sessions may not be ended: "+f.Detail, "none needed for queries; to end sessions, use an administrator's account")
+		return warning("sessions may not be ended: "+f.Detail, "not needed for queries; to end sessions, use an administrator's account")
 	}
 	return failed(err)
 }

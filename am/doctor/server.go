@@ -21,14 +21,14 @@ var contextPaths = []string{"/am", "/openam", "/sso", "/auth"}
 func (e *examination) am(ctx context.Context) Finding {
 	info, err := e.Client.ServerInfo(ctx)
 	if err == nil && info.CookieName == "" {
-		err = errors.New("there is something that answers in JSON, but names no session cookie as AM does")
+		err = errors.New("the server answers in JSON, but does not name a session cookie, as AM does")
 	}
 	if err == nil {
 		return ok(fmt.Sprintf("found; its session cookie is called %s", info.CookieName))
 	}
 	f := failed(err)
 	if found := e.elsewhere(ctx, err); found != "" {
-		f.Address, f.Fix = found, fmt.Sprintf("AM is at %s: put that into base_url", found)
+		f.Address, f.Fix = found, fmt.Sprintf("AM is at %s: set base_url to that", found)
 	}
 	return f
 }
@@ -73,14 +73,14 @@ const maxSkew = 5 * time.Second
 func (e *examination) clock(context.Context) Finding {
 	skew := e.Client.Skew()
 	if skew.Abs() <= maxSkew {
-		return ok(fmt.Sprintf("less than %v apart from this machine's", maxSkew))
+		return ok(fmt.Sprintf("differs by less than %v from this machine's", maxSkew))
 	}
 	direction := "ahead of"
 	if skew < 0 {
 		direction = "behind"
 	}
 	return warning(fmt.Sprintf("the server's is %v %s this machine's", skew.Abs(), direction),
-		"set both clocks by a time server: datetime('now') is this machine's, and the times of sessions are the server's")
+		"synchronize both clocks with a time server: datetime('now') uses this machine's clock, and times of sessions come from the server's")
 }
 
 func (e *examination) signIn(ctx context.Context) Finding {
@@ -95,7 +95,7 @@ func (e *examination) signIn(ctx context.Context) Finding {
 	case err != nil || own == nil || own.Username == "": // what is wrong with it, the next steps tell
 		return ok("as " + e.Client.Account())
 	case !own.Valid:
-		return failed(errors.New("AM says that the session of sso_token is not valid"))
+		return failed(errors.New("AM answers that the session of sso_token is not valid"))
 	}
 	return ok(fmt.Sprintf("as %s in realm %s", own.Username, own.Realm))
 }
@@ -114,7 +114,7 @@ func (e *examination) api(ctx context.Context) Finding {
 func (e *examination) version(ctx context.Context) Finding {
 	v, err := e.Client.ServerVersion(ctx)
 	if err != nil {
-		return warning(failed(err).Detail, "none needed: no query depends on it")
+		return warning(failed(err).Detail, "not needed: no query depends on it")
 	}
 	return ok(v.Version)
 }
@@ -137,21 +137,21 @@ func (e *examination) realms(ctx context.Context) Finding {
 	e.targets = e.Realms
 	for _, configured := range e.Realms {
 		if !containsFold(listed, configured) {
-			f := failed(fmt.Errorf("realms names %q, and AM has %s", configured, some(listed)))
+			f := failed(fmt.Errorf("realms contains %q, but AM has %s", configured, some(listed)))
 			f.Fix = "correct realms in the connection (AM_REALMS)"
 			return f
 		}
 	}
-	return ok(some(e.Realms) + ", as realms says; AM has " + english.Plural(len(listed), "realm", ""))
+	return ok(some(e.Realms) + ", from realms; AM has " + english.Plural(len(listed), "realm", ""))
 }
 
 // unlisted goes on with the realms that are known without a list.
 func (e *examination) unlisted(denied string) Finding {
 	if e.targets = e.Realms; e.targets != nil {
-		return ok(some(e.targets) + ", as realms says; " + denied)
+		return ok(some(e.targets) + ", from realms; " + denied)
 	}
 	e.targets = []string{e.Client.LoginRealm()}
-	return warning(fmt.Sprintf("%s: only %s is asked", denied, e.targets[0]), "name the others in the connection (realms, AM_REALMS)")
+	return warning(fmt.Sprintf("%s: only %s is asked", denied, e.targets[0]), "set the others in the connection (realms, AM_REALMS)")
 }
 
 func containsFold(list []string, s string) bool {

@@ -28,7 +28,7 @@ func (e *examination) storedSessions(ctx context.Context) Finding {
 		survey.Elapsed.Round(time.Millisecond), survey.Layout)
 	if survey.Searches > 1 {
 		return warning(fmt.Sprintf("%s, by %d searches: limits of the account keep one from listing all", detail, survey.Searches),
-			"none needed for complete answers; for faster ones, lift the account's limits (docs/token-store.md)")
+			"not needed for complete answers; for faster ones, raise the account's limits (docs/token-store.md)")
 	}
 	if survey.Lacks != "" {
 		return warning(detail+": "+survey.Lacks, "none needed where nobody asks for that; see docs/token-store.md")
@@ -46,7 +46,7 @@ func (e *examination) storedAndListed(ctx context.Context) Finding {
 	case err != nil:
 		return failed(err)
 	case own == nil || own.Handle == "" || own.Username == "":
-		return ok("not compared: AM does not name the session that amsql runs in")
+		return ok("not compared: AM does not report amsql's own session")
 	}
 	for began := time.Now(); ; {
 		found, err := e.stores(ctx, own.Username, own.Handle)
@@ -58,10 +58,10 @@ func (e *examination) storedAndListed(ctx context.Context) Finding {
 			return ok("the session of this account is in the store at once")
 		case found:
 			return warning(fmt.Sprintf("the session of this account is in the store after %s", waited.Round(100*time.Millisecond)),
-				"name in token_store_url the directory that AM writes to: this one gets sessions late")
+				"set token_store_url to the directory that AM writes to: this one gets sessions late")
 		case waited > storeDelay:
 			f := failed(fmt.Errorf("AM has a session of %s that is not in the store after %s", own.Username, storeDelay))
-			f.Fix = "name the token store of this AM in token_store_url: this one is another's, or lags; client-side sessions are in no store"
+			f.Fix = "set token_store_url to the token store of this AM: this one belongs to another AM, or lags; client-side sessions are in no store"
 			return f
 		}
 		select {

@@ -32,8 +32,8 @@ type way struct {
 	err error // of the request
 }
 
-// walk makes the request, once.
-func walk(ctx context.Context, client *rest.Client) (*way, error) {
+// traceConnection makes the request once and records what it met.
+func traceConnection(ctx context.Context, client *rest.Client) (*way, error) {
 	target, err := url.Parse(client.BaseURL())
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (w *way) proxied() string {
 }
 
 func (e *examination) hostName(ctx context.Context) Finding {
-	w, err := walk(ctx, e.Client)
+	w, err := traceConnection(ctx, e.Client)
 	if err != nil {
 		return failed(err)
 	}
@@ -130,17 +130,17 @@ func (e *examination) encryption(context.Context) Finding {
 		}
 		return f
 	case w.tls == nil && w.isLocal():
-		return ok("not used, nor needed on this machine")
+		return ok("not used, and not needed on this machine")
 	case w.tls == nil:
-		return warning("not used: passwords and tokens can be read on the way", "begin base_url with https://")
+		return warning("not used: passwords and tokens can be read in transit", "begin base_url with https://")
 	case len(w.tls.PeerCertificates) == 0:
-		return failed(errors.New("the server showed no certificate"))
+		return failed(errors.New("the server presented no certificate"))
 	}
 	leaf := w.tls.PeerCertificates[0]
 	detail := fmt.Sprintf("%s, certificate by %s until %s", tls.VersionName(w.tls.Version), leaf.Issuer, leaf.NotAfter.UTC().Format(time.DateOnly))
 	switch {
 	case len(w.tls.VerifiedChains) == 0:
-		return warning(detail+", not verified (insecure_skip_verify)", "name the certificate's authority as ca_file, and drop insecure_skip_verify")
+		return warning(detail+", not verified (insecure_skip_verify)", "set ca_file to the certificate authority's certificate, and remove insecure_skip_verify")
 	case time.Until(leaf.NotAfter) < soon:
 		return warning(detail, "renew the server's certificate before it ends")
 	}

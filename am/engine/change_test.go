@@ -166,7 +166,7 @@ func TestWhatIsRefusedOrFailsIsTheErrorOfTheStatement(t *testing.T) {
 	}
 }
 
-// Whoever makes the changes may ask somebody first, who thinks for as long as he likes: no lock is held, and the database
+// The caller may ask for confirmation before it makes the changes, which can take any time: no lock is held, and the database
 // serves others.
 func TestSQLiteIsAtRestWhileChangesAreMade(t *testing.T) {
 	for _, sql := range []string{
@@ -316,16 +316,16 @@ func TestExecCallsWhatItNames(t *testing.T) {
 		{`exec a.b @x=007, @y=12345678901234567890, @z=-0`, ` a b [{x 007} {y 12345678901234567890} {z -0}] false`, ""},
 		{`exec a.b @x=1e3, @y=0x10, @z=1.50, @v=.5, @w=+1E-3;`, ` a b [{x 1e3} {y 0x10} {z 1.50} {v .5} {w +1E-3}] false`, ""},
 		{`exec am.am_session.query /* all */ ; select 1`, `am am_session query [] false`, ""},
-		{`exec refresh`, "", `line 1, column 1, at "exec refresh": EXEC takes schema.table.method`},
-		{`exec a.b.c.d`, "", `line 1, column 1, at "exec a.b.c.d": EXEC takes schema.table.method`},
+		{`exec refresh`, "", `line 1, column 1, at "exec refresh": EXEC needs schema.table.method`},
+		{`exec a.b.c.d`, "", `line 1, column 1, at "exec a.b.c.d": EXEC needs schema.table.method`},
 		{`exec a.`, "", `line 1, column 8, at "": a name is missing`},
-		{"create temp table x(y);\nexec a.b x", "", `line 2, column 10, at "x": EXEC takes @name = value, separated by commas or line ends`},
-		{`exec a.b @x 1`, "", `line 1, column 13, at "1": EXEC takes @name = value, separated by commas or line ends`},
-		{`exec a.b @x=1 @y=2`, "", `line 1, column 15, at "@y=2": EXEC takes @name = value, separated by commas or line ends`},
-		{`exec a.b @x=7up`, "", `line 1, column 13, at "7up": a value is a text in single quotes, a number or a parameter :name`},
-		{`exec a.b @x=1.2.3`, "", `line 1, column 13, at "1.2.3": a value is a text in single quotes, a number or a parameter :name`},
-		{`exec a.b @x=10-11`, "", `line 1, column 13, at "10-11": a value is a text in single quotes, a number or a parameter :name`},
-		{`exec a.b @x=bare`, "", `line 1, column 13, at "bare": a value is a text in single quotes, a number or a parameter :name`},
+		{"create temp table x(y);\nexec a.b x", "", `line 2, column 10, at "x": EXEC needs @name = value, separated by commas or line ends`},
+		{`exec a.b @x 1`, "", `line 1, column 13, at "1": EXEC needs @name = value, separated by commas or line ends`},
+		{`exec a.b @x=1 @y=2`, "", `line 1, column 15, at "@y=2": EXEC needs @name = value, separated by commas or line ends`},
+		{`exec a.b @x=7up`, "", `line 1, column 13, at "7up": a value must be text in single quotes, a number or a parameter :name`},
+		{`exec a.b @x=1.2.3`, "", `line 1, column 13, at "1.2.3": a value must be text in single quotes, a number or a parameter :name`},
+		{`exec a.b @x=10-11`, "", `line 1, column 13, at "10-11": a value must be text in single quotes, a number or a parameter :name`},
+		{`exec a.b @x=bare`, "", `line 1, column 13, at "bare": a value must be text in single quotes, a number or a parameter :name`},
 		{`exec a.b @x=:nobody`, "", `line 1, column 13, at ":nobody": parameter :nobody has no value (there are values for who)`},
 	} {
 		db := open(t, sessions())
@@ -362,8 +362,8 @@ func TestAParameterOfAnExecArrivesAsItsText(t *testing.T) {
 		{true, "true", ""},
 		{time.Date(2026, 11, 22, 3, 16, 30, 0, time.UTC), "2026-11-22 03:16:30", ""},
 		{json.RawMessage(`{"theme":"dark"}`), `{"theme":"dark"}`, ""},
-		{nil, "", `line 1, column 13, at ":v": parameter :v is NULL: leave the argument out`},
-		{[]byte{1}, "", `line 1, column 13, at ":v": parameter :v is a []uint8, and EXEC takes text`},
+		{nil, "", `line 1, column 13, at ":v": parameter :v is NULL: omit the argument`},
+		{[]byte{1}, "", `line 1, column 13, at ":v": parameter :v is a []uint8, but EXEC needs text`},
 	} {
 		db := open(t, sessions())
 		var got string
@@ -407,7 +407,7 @@ func TestCommaSeparatedValuesAreATable(t *testing.T) {
 		t.Errorf("%s, %v, want %s", got, err, want)
 	}
 	for values, want := range map[string]string{
-		"":             "it is empty, and its first row must name the columns",
+		"":             "it is empty, but its first row must contain the column names",
 		"a,b\n1\n":     "record on line 2: wrong number of fields",
 		"a,b\n1,\"2\n": `parse error`,
 	} {
@@ -468,7 +468,7 @@ func TestNumbersThatSQLWritesDifferentlyAreRefusedBesideTextsInChanges(t *testin
 	} {
 		db := open(t, &writableTable{fakeTable: sessions()})
 		err := runAll(t, db, c.sql)
-		want := c.refused + " is a number, which SQL may write differently, beside a text: write '" + c.refused + "' in quotes"
+		want := c.refused + " is a number, which SQL may write differently, next to a text: write '" + c.refused + "' in quotes"
 		if (err != nil) != (c.refused != "") || err != nil && !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s: %v, want an error for %q", c.sql, err, c.refused)
 		}

@@ -161,7 +161,7 @@ func (a *typing) refuseNumbers(kids []*expr) {
 			continue
 		}
 		if n, err := strconv.ParseInt(kid.text, 10, 64); err != nil || strconv.FormatInt(n, 10) != kid.text {
-			a.fail(kid.from, "%[1]s is a number, which SQL may write differently, beside a text: write '%[1]s' in quotes", a.sql[kid.from:kid.to])
+			a.fail(kid.from, "%[1]s is a number, which SQL may write differently, next to a text: write '%[1]s' in quotes", a.sql[kid.from:kid.to])
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (db *DB) LoadCSV(name string, values io.Reader, separator rune) error {
 	reader := readCSV(text, separator)
 	header, err := reader.Read()
 	if errors.Is(err, io.EOF) {
-		err = errors.New("it is empty, and its first row must name the columns")
+		err = errors.New("it is empty, but its first row must contain the column names")
 	}
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func decodeCSV(raw []byte) ([]byte, error) {
 		fault := ""
 		switch {
 		case r == 0:
-			fault = "holds a NUL character: it is not text, or UTF-16 without a byte-order mark"
+			fault = "contains a NUL character: it is not text, or UTF-16 without a byte-order mark"
 		case r == utf8.RuneError && isUTF16:
 			fault = "is not valid UTF-16"
 		case r == utf8.RuneError && size == 1:

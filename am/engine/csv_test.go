@@ -75,14 +75,14 @@ func TestWhatIsNoTextIsAnErrorWithItsLine(t *testing.T) {
 		"a\n1\nJ\xf6rg\n":  "line 3 is not valid UTF-8: save it as UTF-8 (it may be Latin-1 or Windows-1252)",
 		"a\r1\rJ\xf6rg\r":  "line 3 is not valid UTF-8: save it as UTF-8 (it may be Latin-1 or Windows-1252)",
 		"\ufeffJ\xf6rg\n":  "line 1 is not valid UTF-8: save it as UTF-8 (it may be Latin-1 or Windows-1252)",
-		"a\nx\x00y\n":      "line 2 holds a NUL character: it is not text, or UTF-16 without a byte-order mark",
-		"a\x00\n\x001\x00": "line 1 holds a NUL character: it is not text, or UTF-16 without a byte-order mark",
+		"a\nx\x00y\n":      "line 2 contains a NUL character: it is not text, or UTF-16 without a byte-order mark",
+		"a\x00\n\x001\x00": "line 1 contains a NUL character: it is not text, or UTF-16 without a byte-order mark",
 		inUTF16("a\n1\n", binary.BigEndian) + "x":     "line 3 is not valid UTF-16",
 		inUTF16("a\n", binary.BigEndian) + "\xd8\x00": "line 2 is not valid UTF-16",
 		"PK\x03\x04…":          "it is an Excel workbook (.xlsx) or another zip archive: save it as CSV",
 		"SQLite format 3\x00…": "it is an SQLite database: --attach reads it",
-		"\ufeff":               "it is empty, and its first row must name the columns",
-		"\r\r":                 "it is empty, and its first row must name the columns",
+		"\ufeff":               "it is empty, but its first row must contain the column names",
+		"\r\r":                 "it is empty, but its first row must contain the column names",
 		"a,A\n":                `columns 1 and 2 are both called "A"`,
 		"column2,\n":           `columns 1 and 2 are both called "column2"`,
 	} {
@@ -118,7 +118,7 @@ func TestAnErrorLeavesNoTableOfValues(t *testing.T) {
 
 func TestSQLWithANULIsAnError(t *testing.T) {
 	_, err := open(t).Query(t.Context(), "create temp table a(x);\nselect 1\x00; select 2")
-	if err == nil || err.Error() != "the SQL holds a NUL character in line 2" {
+	if err == nil || err.Error() != "the SQL contains a NUL character in line 2" {
 		t.Error(err)
 	}
 }

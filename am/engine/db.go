@@ -117,15 +117,15 @@ func (db *DB) Know(columns []table.Column) {
 	}
 }
 
-// Prefer has names without schema mean the tables of this schema, which is attached. It is not for transactions. A table
+// SetDefaultSchema makes names without schema mean the tables of this attached schema. It cannot be used in a transaction. A table
 // of the user's own that has such a name is in the way, and an error.
-func (db *DB) Prefer(schema string) error {
+func (db *DB) SetDefaultSchema(schema string) error {
 	if db.InTransaction() {
 		return errors.New("a transaction is open: COMMIT or ROLLBACK it first")
 	}
 	for len(db.preferred) > 0 {
 		if err := db.conn.Exec(`DROP TABLE main.` + sqlite3.QuoteIdentifier(db.preferred[0])); err != nil {
-			return fmt.Errorf("prefer schema %s: %w", schema, err)
+			return fmt.Errorf("set default schema %s: %w", schema, err)
 		}
 		db.preferred = db.preferred[1:]
 	}
@@ -135,7 +135,7 @@ func (db *DB) Prefer(schema string) error {
 			continue
 		}
 		if err := db.createTable("main", t.source); err != nil {
-			return fmt.Errorf("prefer schema %s: %w", schema, err)
+			return fmt.Errorf("set default schema %s: %w", schema, err)
 		}
 		db.tables[len(db.tables)-1].schema = schema
 		db.preferred = append(db.preferred, name)

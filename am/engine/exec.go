@@ -52,7 +52,7 @@ func (r *Rows) prepareExec() bool {
 		return false
 	}
 	if r.rest = rest; r.db.execute == nil {
-		r.err = errors.New("there is nothing to EXEC")
+		r.err = errors.New("this database has no methods to EXEC")
 		return false
 	}
 	call.InTransaction = r.db.InTransaction()
@@ -115,7 +115,7 @@ func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 	case 3:
 		call.Schema, call.Table, call.Method = path[0], path[1], path[2]
 	default:
-		return call, rest, r.errorAt(sql, "EXEC takes schema.table.method")
+		return call, rest, r.errorAt(sql, "EXEC needs schema.table.method")
 	}
 	for first := true; ; first = false {
 		before := rest
@@ -125,11 +125,11 @@ func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 		// StackQL's documents write the comma into a comment: @a = 'b' --required,
 		newLine := strings.Contains(before[:len(before)-len(rest)], "\n")
 		if !first && !take(",") && !newLine || !take("@") {
-			return call, rest, r.errorAt(rest, "EXEC takes @name = value, separated by commas or line ends")
+			return call, rest, r.errorAt(rest, "EXEC needs @name = value, separated by commas or line ends")
 		}
 		name := match(execName)
 		if name == "" || !take("=") {
-			return call, rest, r.errorAt(rest, "EXEC takes @name = value, separated by commas or line ends")
+			return call, rest, r.errorAt(rest, "EXEC needs @name = value, separated by commas or line ends")
 		}
 		blanks()
 		at := rest
@@ -154,7 +154,7 @@ func endsValue(rest string) bool {
 func (r *Rows) execText(literal string) (string, error) {
 	switch {
 	case literal == "":
-		return "", errors.New("a value is a text in single quotes, a number or a parameter :name")
+		return "", errors.New("a value must be text in single quotes, a number or a parameter :name")
 	case literal[0] == '\'':
 		return unquote(literal, '\''), nil
 	case !strings.ContainsRune(":$@", rune(literal[0])):
@@ -166,7 +166,7 @@ func (r *Rows) execText(literal string) (string, error) {
 	}
 	switch v := value.(type) {
 	case nil:
-		return "", fmt.Errorf("parameter %s is NULL: leave the argument out", literal)
+		return "", fmt.Errorf("parameter %s is NULL: omit the argument", literal)
 	case string:
 		return v, nil
 	case json.RawMessage:
@@ -178,7 +178,7 @@ func (r *Rows) execText(literal string) (string, error) {
 	case time.Time:
 		return string(appendTimestamp(nil, v)), nil
 	}
-	return "", fmt.Errorf("parameter %s is a %T, and EXEC takes text", literal, value)
+	return "", fmt.Errorf("parameter %s is a %T, but EXEC needs text", literal, value)
 }
 
 func unquote(text string, quote byte) string {

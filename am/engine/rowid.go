@@ -12,7 +12,7 @@ import (
 // For `a = 1 OR b = 2` SQLite may scan a table twice, once for each side, and drop the rows of the second scan whose
 // rowid it has seen. A source knows no rowids, so an id is a hash of the primary key. Where rows have none, the statement
 // cannot tell those apart that are equal in all columns it uses, and each side takes all of them or none: then it is the
-// hash of those columns, and the how manieth it is.
+// hash of those columns, and its ordinal among equal rows.
 type identities struct {
 	hash maphash.Hash
 	seen map[uint64]uint64

@@ -50,7 +50,7 @@ func (r *Rows) prepareShow() bool {
 		err = r.args.allUsed()
 	}
 	if err == nil && r.db.show == nil {
-		err = errors.New("there is nothing to SHOW")
+		err = errors.New("this database has nothing to SHOW")
 	}
 	if r.err = err; err != nil {
 		return false

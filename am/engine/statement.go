@@ -19,7 +19,7 @@ var errClosed = errors.New("the database is closed")
 // The query ends when the context does, with the context's error, and the DB is ready for the next.
 func (db *DB) Query(ctx context.Context, sql string, args ...Arg) (*Rows, error) {
 	if before, _, found := strings.Cut(sql, "\x00"); found { // SQLite would run what stands before it
-		return nil, fmt.Errorf("the SQL holds a NUL character in line %d", 1+strings.Count(before, "\n"))
+		return nil, fmt.Errorf("the SQL contains a NUL character in line %d", 1+strings.Count(before, "\n"))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Rows{db: db, ctx: ctx, cancel: cancel, sql: sql, rest: sql, args: newArguments(args)}

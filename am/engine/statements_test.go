@@ -41,7 +41,7 @@ func TestUnqualifiedNamesMeanThePreferredSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ schema, want string }{{"am_dev", `[[1]]`}, {"am", `[[4]]`}, {"am_dev", `[[1]]`}, {"am_dev", `[[1]]`}} {
-		if err := db.Prefer(test.schema); err != nil {
+		if err := db.SetDefaultSchema(test.schema); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(all(t, db, `select count(*) from am_session`)); got != test.want {
@@ -52,7 +52,7 @@ func TestUnqualifiedNamesMeanThePreferredSchema(t *testing.T) {
 		t.Errorf("a name with its schema gives %s", got)
 	}
 	all(t, db, `begin; select 1`)
-	if err := db.Prefer("am"); err == nil {
+	if err := db.SetDefaultSchema("am"); err == nil {
 		t.Error("it changes in a transaction")
 	}
 }

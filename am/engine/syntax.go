@@ -128,7 +128,7 @@ func parse(sql string) (p parsed, err error) {
 
 // fail ends the reading of a statement that SQLite accepts and this parser does not know.
 func (s *parser) fail() {
-	panic(&misplaced{s.peek().from, "amsql does not know this syntax of SQLite, and so cannot tell what is compared: write it in another way"})
+	panic(&misplaced{s.peek().from, "amsql does not know this syntax of SQLite and cannot find out what is compared: write it in another way"})
 }
 
 func (s *parser) peek() lexeme { return s.lexemes[s.at] }
@@ -675,7 +675,7 @@ func (s *parser) made(op operation, from int, kids ...*expr) *expr {
 	return &expr{op: op, from: from, to: s.end(), kids: kids}
 }
 
-// equality reads what follows the left side of =, IS, IN, LIKE, BETWEEN; nil where it is none of them.
+// equality reads what follows the left side of =, IS, IN, LIKE, BETWEEN; nil if it is another operator.
 func (s *parser) equality(left *expr) *expr {
 	switch {
 	case s.acceptOne("ISNULL", "NOTNULL"), s.accept("NOT", "NULL"):

@@ -35,7 +35,7 @@ func (db *DB) createModule() error {
 	connect := func(conn *sqlite3.Conn, arg []string) (*virtualTable, error) {
 		i, err := strconv.Atoi(strings.Join(arg, " "))
 		if err != nil || i < 0 || i >= len(db.tables) {
-			return nil, fmt.Errorf("there is no such table: %q", arg)
+			return nil, fmt.Errorf("no such table: %q", arg)
 		}
 		t := db.tables[i]
 		if err := conn.DeclareVTab(t.declaration()); err != nil {

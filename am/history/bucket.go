@@ -57,7 +57,7 @@ const (
 	// claimName is the object by which a run writes a snapshot's folder alone. Engines pass over names such as this.
 	claimName = "_writing"
 
-	objectsAtOnce  = 8 // snapshots that are removed side by side
+	objectsAtOnce  = 8 // snapshots that are removed concurrently
 	patienceOnFail = 10 * time.Second
 )
 
@@ -69,7 +69,7 @@ func OpenBucket(ctx context.Context, target string) (Store, error) {
 	scheme, where, _ := strings.Cut(target, "://")
 	name, prefix, _ := strings.Cut(where, "/")
 	if name == "" || strings.ContainsAny(where, "?#@") {
-		return nil, fmt.Errorf("a bucket is %s://BUCKET/PREFIX and no more: credentials and endpoints come from the environment, see docs/history.md#buckets", scheme)
+		return nil, fmt.Errorf("a bucket is %s://BUCKET/PREFIX: credentials and endpoints come from the environment, see docs/history.md#buckets", scheme)
 	}
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {
 		prefix += "/"
@@ -228,7 +228,7 @@ func (s *bucketStore) removeFolder(ctx context.Context, folder string, objects [
 func (s *bucketStore) begin(_ context.Context, server string, takenAt time.Time, shard inventory.Shard) (draft, error) {
 	dir, err := os.MkdirTemp("", uploadPrefix+"*")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the files until they are uploaded (TMPDIR says where): %w", err)
+		return nil, fmt.Errorf("create a directory for the files until they are uploaded (set TMPDIR to choose where): %w", err)
 	}
 	return newParquetDraft(snapshotID{server, takenAt}, shard, dir, s.publish), nil
 }
@@ -252,7 +252,7 @@ func (s *bucketStore) create(ctx context.Context, name string, content []byte) e
 func (s *bucketStore) publish(ctx context.Context, dir, folder string) error {
 	claim := path.Join(folder, claimName)
 	if err := s.create(ctx, claim, []byte(rand.Text())); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: another run writes this snapshot, or was killed while it did: then take it with another time; amsql snapshot prune removes after %d days what such a run has left",
+		return fmt.Errorf("%w: another run is writing this snapshot, or was killed while it did: in that case take the snapshot with another time; amsql snapshot prune removes what a killed run left after %d days",
 			err, daysOpen)
 	} else if err != nil {
 		return err
@@ -276,10 +276,10 @@ func (s *bucketStore) publishClaimed(ctx context.Context, dir, folder string) (w
 		return nil, err
 	}
 	if exists(folder, there) {
-		return nil, errors.New("there is a snapshot of this time already: " + folder)
+		return nil, errors.New("a snapshot of this time already exists: " + folder)
 	}
 	if len(there) > 1 { // the claim
-		return nil, fmt.Errorf("%s holds what a killed run has left: amsql snapshot prune removes it after %d days; take the snapshot with another time", folder, daysOpen)
+		return nil, fmt.Errorf("%s contains what a killed run left: take the snapshot with another time; amsql snapshot prune removes it after %d days", folder, daysOpen)
 	}
 	for _, r := range relations() {
 		if r.name == snapshots.name {

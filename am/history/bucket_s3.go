@@ -39,7 +39,7 @@ const (
 func openS3(ctx context.Context, name string) (*bucket, error) {
 	endpoint, err := url.Parse(cmp.Or(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"), awsEndpoint))
 	if err != nil || endpoint.Host == "" || endpoint.User != nil || strings.Trim(endpoint.Path, "/") != "" || endpoint.RawQuery != "" || endpoint.Fragment != "" {
-		return nil, errors.New("AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL must be a host and a port and no more, as in https://storage.example.com:9000")
+		return nil, errors.New("AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL must be a URL without a path, such as https://storage.example.com:9000")
 	}
 	identity, region, err := awsIdentity(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func awsIdentity(ctx context.Context) (*awsCredentials, string, error) {
 		_, err = found.Credentials.Retrieve(ctx)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with a role (%w)", err)
+		return nil, "", fmt.Errorf("no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with a role (%w)", err)
 	}
 	return &awsCredentials{found.Credentials}, found.Region, nil
 }
@@ -124,7 +124,7 @@ func (b *s3Bucket) create(ctx context.Context, name string, content []byte) erro
 	case http.StatusPreconditionFailed, http.StatusConflict: // the latter of one that is being made
 		return fs.ErrExist
 	case http.StatusNotImplemented:
-		return fmt.Errorf("%w: the storage has no conditional writes (If-None-Match), without which runs could overwrite each other's snapshots", err)
+		return fmt.Errorf("%w: the storage does not support conditional writes (If-None-Match), so runs could overwrite each other's snapshots", err)
 	}
 	return err
 }

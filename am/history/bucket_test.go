@@ -177,7 +177,7 @@ func TestAnUploadThatEndsAnywhereIsWholeOrAbsent(t *testing.T) {
 		}
 	}
 	err := writeMade(t.Context(), k, "server", noon.Add(2*time.Second), rowsPerSnapshot)
-	if err == nil || !strings.Contains(err.Error(), "another run writes this snapshot, or was killed while it did") {
+	if err == nil || !strings.Contains(err.Error(), "another run is writing this snapshot, or was killed while it did") {
 		t.Errorf("of a time of which a kill has left something: %v", err)
 	}
 	_, err = Prune(t.Context(), k, Retention{}, time.Now().AddDate(0, 0, daysOpen-1), false)
@@ -312,7 +312,7 @@ func TestAStorageWithoutConditionalWritesIsRefused(t *testing.T) {
 	opened, err := Open(t.Context(), "s3://audit")
 	must(t, err)
 	server.conditions = http.StatusNotImplemented
-	if err := writeMade(t.Context(), opened, "server", noon, 3); err == nil || !strings.Contains(err.Error(), "the storage has no conditional writes") {
+	if err := writeMade(t.Context(), opened, "server", noon, 3); err == nil || !strings.Contains(err.Error(), "the storage does not support conditional writes") {
 		t.Errorf("error %v", err)
 	}
 	if left := server.names(t); left != nil {
@@ -427,7 +427,7 @@ func TestABucketIsReachedWithCredentialsOrNotAtAll(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "credentials")
 	must(t, os.WriteFile(file, []byte("[default]\naws_secret_access_key a secret\n"), 0o600))
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
-	if _, err := Open(t.Context(), "s3://audit"); err == nil || !strings.HasPrefix(err.Error(), "s3://audit: there are no credentials: set AWS_ACCESS_KEY_ID") || strings.Contains(err.Error(), "a secret") {
+	if _, err := Open(t.Context(), "s3://audit"); err == nil || !strings.HasPrefix(err.Error(), "s3://audit: no credentials found: set AWS_ACCESS_KEY_ID") || strings.Contains(err.Error(), "a secret") {
 		t.Errorf("without credentials: %v", err)
 	}
 	must(t, os.WriteFile(file, []byte("[audit]\naws_access_key_id = amsql\naws_secret_access_key = a secret\n"), 0o600))

@@ -14,7 +14,7 @@ import (
 )
 
 // errEmpty is a history of which nothing can be asked.
-var errEmpty = errors.New("it has no snapshot: amsql snapshot takes one")
+var errEmpty = errors.New("it has no snapshots: take one with amsql snapshot")
 
 // Copied is what a copy has.
 type Copied struct {

@@ -101,7 +101,7 @@ func TestACopyOfWhatIsRemovedMeanwhileIsAnError(t *testing.T) {
 		must(t, writeMade(t.Context(), store, "server", noon.AddDate(0, 0, i), 2))
 	}
 	gone := &goneMeanwhile{store.(*parquetStore)}
-	if _, err := copyFrom(t.Context(), gone, filepath.Join(t.TempDir(), "copy.db"), needs("")); err == nil || !strings.Contains(err.Error(), "was removed meanwhile: ask again") {
+	if _, err := copyFrom(t.Context(), gone, filepath.Join(t.TempDir(), "copy.db"), needs("")); err == nil || !strings.Contains(err.Error(), "was removed in the meantime: run the query again") {
 		t.Errorf("error %v", err)
 	}
 }

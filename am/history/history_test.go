@@ -223,7 +223,7 @@ func shown(cell any) string {
 	return string(encoded)
 }
 
-// tableRows are what the connection's table says now, but for the columns that tell the time of asking.
+// tableRows are what the connection's table says now, except the columns that tell the time of asking.
 func tableRows(t *testing.T, source table.Table) (columns, rows []string) {
 	var indices []int
 	for i, c := range source.Columns() {
@@ -328,7 +328,7 @@ func theServersClockIsKept(t *testing.T, k kept) {
 func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
 	// With this policy for queries; a snapshot takes what there is.
 	strict := "error"
-	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40}, connection.Config{Truncated: &strict, RealmFail: &strict})
+	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40}, connection.Config{OnTruncation: &strict, OnRealmError: &strict})
 	key := newKey(t)
 	at := noon
 	take := func() *Taken {
@@ -436,6 +436,6 @@ func tableOfIdentitiesThatCannotBeReadIsMissing(t *testing.T, k kept) {
 	}
 	got := k.ask(t, "select missing from am_snapshot where base_url = '"+taken.Server+"'")
 	if len(got) != 1 || got[0] != taken.Missing[0] || len(k.ask(t, "select 1 from am_realm where base_url = '"+taken.Server+"'")) == 0 {
-		t.Errorf("the snapshot is without %q", got)
+		t.Errorf("the snapshot lacks %q", got)
 	}
 }

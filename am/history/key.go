@@ -26,7 +26,7 @@ func ReadKey(path string) (Key, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := makeKey(path); err != nil {
-			return Key{}, fmt.Errorf("make a key for fingerprints: %w", err)
+			return Key{}, fmt.Errorf("create a key for fingerprints: %w", err)
 		}
 		text, err = os.ReadFile(path)
 	}
@@ -36,7 +36,7 @@ func ReadKey(path string) (Key, error) {
 	closeToOthers(path)
 	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(secret) != keySize {
-		return Key{}, fmt.Errorf("read the key for fingerprints: %s holds something else than %d bytes in hexadecimal", path, keySize)
+		return Key{}, fmt.Errorf("read the key for fingerprints: %s does not contain %d bytes in hexadecimal", path, keySize)
 	}
 	return Key{secret}, nil
 }

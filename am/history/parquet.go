@@ -35,7 +35,7 @@ const (
 // OpenParquet opens a history in a folder, and makes it where there is none. Only its owner can read it.
 func OpenParquet(dir string) (Store, error) {
 	if dir == "" {
-		return nil, errors.New("parquet: lacks a folder, as in parquet:/var/lib/amsql/history")
+		return nil, errors.New("parquet: needs a directory, as in parquet:/var/lib/amsql/history")
 	}
 	dir = filepath.Clean(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // where the user wants it

@@ -49,7 +49,7 @@ func readFiles(r relation, ids []snapshotID, shards func(snapshotID) ([]inventor
 				}
 			}
 			if errors.Is(err, fs.ErrNotExist) {
-				err = fmt.Errorf("the snapshot of %s was removed meanwhile: ask again (%w)", id.at.Format(time.RFC3339), err)
+				err = fmt.Errorf("the snapshot of %s was removed in the meantime: run the query again (%w)", id.at.Format(time.RFC3339), err)
 			}
 			if err != nil {
 				yield(nil, err)

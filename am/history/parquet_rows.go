@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	writeBatch  = 5_000 // rows that wait in memory until their columns are encoded, side by side
+	writeBatch  = 5_000 // rows that wait in memory until their columns are encoded, concurrently
 	encodeBatch = 500   // cells that are encoded at once
 )
 

@@ -53,7 +53,7 @@ func TestADatasetHasHivePartitionsAndRowGroupsToSkip(t *testing.T) {
 	}
 }
 
-// Columns are encoded side by side, in batches, and row groups are written meanwhile.
+// Columns are encoded concurrently, in batches, and row groups are written meanwhile.
 func TestAFileHasAllRowsInTheirOrder(t *testing.T) {
 	r, path := sessionRelation(), filepath.Join(t.TempDir(), "rows.parquet")
 	var want []string
@@ -179,7 +179,7 @@ func TestStrayFoldersStopNothing(t *testing.T) {
 }
 
 func TestADatasetNeedsAFolder(t *testing.T) {
-	if _, err := Open(t.Context(), parquetScheme); err == nil || err.Error() != "parquet: lacks a folder, as in parquet:/var/lib/amsql/history" {
+	if _, err := Open(t.Context(), parquetScheme); err == nil || err.Error() != "parquet: needs a directory, as in parquet:/var/lib/amsql/history" {
 		t.Errorf("without one: %v", err)
 	}
 }

@@ -65,7 +65,7 @@ func OpenPostgres(ctx context.Context, url string) (Store, error) {
 		return nil, err
 	}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("make the schema %s in %s: %w", postgresSchema, s, advisePostgres(err)), s.conn.Close(ctx))
+		return nil, errors.Join(fmt.Errorf("create the schema %s in %s: %w", postgresSchema, s, advisePostgres(err)), s.conn.Close(ctx))
 	}
 	return s, nil
 }
@@ -202,9 +202,9 @@ func advisePostgres(err error) error {
 	case !errors.As(err, &refused):
 		return err
 	case refused.Code == insufficientPrivilege:
-		return fmt.Errorf("%w: let an account that owns the schema take one snapshot, as after each upgrade of amsql; see docs/history.md#postgresql", err)
+		return fmt.Errorf("%w: take a snapshot with an account that owns the schema, as after each upgrade of amsql; see docs/history.md#postgresql", err)
 	case refused.Code == dependentObjects:
-		return fmt.Errorf("%w: drop views of your own that use those of amsql (%s), take a snapshot, and make them again", err, refused.Detail)
+		return fmt.Errorf("%w: drop your own views that use those of amsql (%s), take a snapshot, and create them again", err, refused.Detail)
 	}
 	return err
 }
@@ -226,7 +226,7 @@ func (s *postgresStore) locked(ctx context.Context, do func() error) error {
 func (s *postgresStore) commit(ctx context.Context) error {
 	answer := s.conn.ExecParams(ctx, "commit", nil, nil, nil, nil).Read()
 	if answer.Err == nil && answer.CommandTag.String() != "COMMIT" {
-		return errors.New("the transaction was rolled back, since a statement in it had failed")
+		return errors.New("the transaction was rolled back, because a statement in it failed")
 	}
 	return answer.Err
 }
@@ -284,7 +284,7 @@ func (s *postgresStore) shards(ctx context.Context, server string, takenAt time.
 
 func (s *postgresStore) begin(ctx context.Context, server string, takenAt time.Time, _ inventory.Shard) (draft, error) {
 	if err := s.makeDay(ctx, takenAt.UTC()); err != nil {
-		return nil, fmt.Errorf("make the partitions for %s: %w", takenAt.UTC().Format(time.DateOnly), err)
+		return nil, fmt.Errorf("create the partitions for %s: %w", takenAt.UTC().Format(time.DateOnly), err)
 	}
 	return &postgresDraft{s, []any{server, takenAt}}, s.exec(ctx, "begin")
 }

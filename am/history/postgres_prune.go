@@ -65,7 +65,7 @@ func (s *postgresStore) remove(ctx context.Context, removed, kept []snapshotID, 
 	})
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == "55P03" { // lock_not_available
-		return fmt.Errorf("remove snapshots: %w: a snapshot or a query is under way in the history; nothing is removed, try again when it has ended", err)
+		return fmt.Errorf("remove snapshots: %w: a snapshot or a query is running in the history; nothing was removed, try again when it has ended", err)
 	}
 	if err != nil {
 		return fmt.Errorf("remove snapshots: %w", err)

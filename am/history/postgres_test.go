@@ -100,11 +100,11 @@ func anAccountThatOnlyAddsRows(t *testing.T, k kept) {
 		t.Error("the account may prune")
 	}
 	k.ask(t, "revoke execute on function am_make_day from amsql_writer")
-	if err := writeMade(t.Context(), store, "server", noon.AddDate(0, 0, 9), 3); err == nil || !strings.Contains(err.Error(), "make the partitions for 2026-12-01: ") {
+	if err := writeMade(t.Context(), store, "server", noon.AddDate(0, 0, 9), 3); err == nil || !strings.Contains(err.Error(), "create the partitions for 2026-12-01: ") {
 		t.Errorf("without the function: %v", err)
 	}
 	k.ask(t, "update schema_version set version = version - 1 returning 1")
-	if _, err := Open(t.Context(), target); err == nil || !strings.Contains(err.Error(), "let an account that owns the schema take one snapshot") {
+	if _, err := Open(t.Context(), target); err == nil || !strings.Contains(err.Error(), "take a snapshot with an account that owns the schema") {
 		t.Errorf("after an upgrade: %v", err)
 	}
 }

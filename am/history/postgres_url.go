@@ -17,7 +17,7 @@ var passwordFile = regexp.MustCompile(`^(postgres(?:ql)?://[^:/?#@]*:file:)([^@]
 
 // errURL is what is said of a URL that cannot be read: where its parts end is not known, so that any may hold the password.
 var errURL = errors.New("invalid URL of PostgreSQL: in a user's name or password, write the characters : / ? # [ ] @ % and blanks as %3A %2F %3F %23 %5B %5D %40 %25 and %20, " +
-	"or leave the password out and set PGPASSWORD or PGPASSFILE")
+	"or omit the password and set PGPASSWORD or PGPASSFILE")
 
 // parsePostgres reads a URL, its password from where it is. No error shows a part of it: in a password with characters that
 // have a meaning in a URL, a parser takes its parts for hosts, ports, databases or settings, and tells of those.

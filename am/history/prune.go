@@ -43,8 +43,8 @@ func (id snapshotID) ahead(now time.Time) bool { return id.at.After(now.Add(Tole
 
 // DescribeAhead is what to know of a snapshot of the future.
 func DescribeAhead(server string, at time.Time) string {
-	return fmt.Sprintf("%s: the history has a snapshot of %s, which is ahead of this machine's clock: it was taken where the clock was wrong, "+
-		"or the clock here is; until that time it is not the latest snapshot, and prune keeps it", server, at.UTC().Format(time.DateTime))
+	return fmt.Sprintf("%s: the history has a snapshot of %s, which is ahead of this machine's clock: the clock was wrong when it was taken, "+
+		"or is wrong here; until that time it does not count as the latest snapshot, and prune keeps it", server, at.UTC().Format(time.DateTime))
 }
 
 // Prune removes the snapshots that the retention does not keep and gives their space back: all of them or none, except from a

@@ -141,7 +141,7 @@ func pruningDropsPartitions(t *testing.T, k kept) {
 	_, err = tx.Exec(t.Context(), "select count(*) from amsql.session")
 	must(t, err)
 	_, err = Prune(t.Context(), k, Retention{}, noon.AddDate(0, 0, 3), false)
-	if err == nil || !strings.HasSuffix(err.Error(), "nothing is removed, try again when it has ended") {
+	if err == nil || !strings.HasSuffix(err.Error(), "nothing was removed, try again when it has ended") {
 		t.Errorf("with a query under way: %v", err)
 	}
 	if n := wholeOrAbsent(t, k); n != 8 {

@@ -117,7 +117,7 @@ func (r relation) has(c table.Column) bool { return !slices.Contains(r.omits, c.
 // all are the relation's columns with those that every one has.
 func (r relation) all() []table.Column { return slices.Concat(snapshotKey, r.columns) }
 
-// withoutShard are the relation's columns but for those that tell shards apart.
+// withoutShard are the relation's columns except those that tell shards apart.
 func (r relation) withoutShard() []table.Column {
 	return slices.DeleteFunc(slices.Clone(r.columns), func(c table.Column) bool { return c.Name == "shard" || c.Name == "shards" })
 }

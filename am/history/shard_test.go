@@ -88,9 +88,9 @@ func aShardIsKeptOnce(t *testing.T, k kept, c *connection.Connection, o Options,
 	before := snapshots()
 	again := inventory.Shard{Index: 1, Count: 3}
 	for shard, want := range map[inventory.Shard]string{
-		again:                "shard 1/3 of the snapshot of 2026-11-22T13:00:00.123Z is kept already: it stays as it is",
-		{Index: 3, Count: 4}: "the snapshot of 2026-11-22T13:00:00.123Z is kept in 3 shards: shard 3/4 does not go with it; give all shards of a snapshot one number, or this one another time",
-		{}:                   "the snapshot of 2026-11-22T13:00:00.123Z is kept in 3 shards: shard 0/1 does not go with it; give all shards of a snapshot one number, or this one another time",
+		again:                "shard 1/3 of the snapshot of 2026-11-22T13:00:00.123Z already exists and was not changed",
+		{Index: 3, Count: 4}: "the snapshot of 2026-11-22T13:00:00.123Z is stored in 3 shards, so shard 3/4 does not fit: use the same number of shards for a snapshot, or another time",
+		{}:                   "the snapshot of 2026-11-22T13:00:00.123Z is stored in 3 shards, so shard 0/1 does not fit: use the same number of shards for a snapshot, or another time",
 	} {
 		if _, err := Take(t.Context(), inShard(t, c, shard), k, o); err == nil || err.Error() != k.String()+": "+want {
 			t.Errorf("shard %s: %v", shard, err)
@@ -102,7 +102,7 @@ func aShardIsKeptOnce(t *testing.T, k kept, c *connection.Connection, o Options,
 		_, err := Take(t.Context(), inShard(t, c, again), k.reopen(t), o)
 		must(t, err)
 	}}
-	if _, err := Take(t.Context(), inShard(t, c, again), slow, o); err == nil || !strings.HasSuffix(err.Error(), "shard 1/3 of the snapshot of 2026-11-22T14:00:00.123Z is kept already: it stays as it is") {
+	if _, err := Take(t.Context(), inShard(t, c, again), slow, o); err == nil || !strings.HasSuffix(err.Error(), "shard 1/3 of the snapshot of 2026-11-22T14:00:00.123Z already exists and was not changed") {
 		t.Errorf("a shard that another process has kept meanwhile: %v", err)
 	}
 	if got := snapshots(); len(got) != 3 || !slices.Equal(got[:2], before) || !strings.HasSuffix(got[2], " | 3 | 1") {

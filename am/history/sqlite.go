@@ -42,7 +42,7 @@ var sqliteDialect = dialect{
 }
 
 // sqliteStore is a history in one file. Its journal is SQLite's oldest, the rollback journal: between two runs there is one
-// file, to be copied and asked by anything, and whoever opens it after a kill rolls back what was half written.
+// file, to be copied and queried by anything; the next program that opens it after a kill rolls back the incomplete part.
 type sqliteStore struct {
 	path string
 	disk *disk
@@ -111,11 +111,11 @@ func (s *sqliteStore) Close() error {
 }
 
 var (
-	errNotOurs = errors.New("it is an SQLite database, but no history of amsql: give another file")
-	errNewer   = errors.New("it was written by a newer amsql: use that one")
-	errOlder   = errors.New("it was written by an older amsql: the next amsql snapshot that is added to it brings it up to date, and so does amsql snapshot prune")
+	errNotOurs = errors.New("it is an SQLite database, but not a history of amsql: use another file")
+	errNewer   = errors.New("it was written by a newer amsql: use that version")
+	errOlder   = errors.New("it was written by an older amsql: run amsql snapshot or amsql snapshot prune on it to update it")
 
-	errHalfWritten = errors.New("a snapshot was killed while it wrote to it: the next amsql snapshot undoes what is half written, and so does amsql snapshot prune")
+	errHalfWritten = errors.New("a run was killed while it wrote a snapshot: run amsql snapshot or amsql snapshot prune on it to repair it")
 )
 
 // CheckSQLite reports why an SQLite file cannot be asked as a history. It only reads: the file may come from somebody else,
@@ -162,7 +162,7 @@ func (s *sqliteStore) complete() error {
 	const ofKind = "select name from pragma_table_list where schema = 'main' and type = ?"
 	virtual, err := s.texts(ofKind, "virtual")
 	if err != nil || len(virtual) > 0 {
-		return cmp.Or(err, fmt.Errorf("it has a virtual table, %q: give another file", strings.Join(virtual, ", ")))
+		return cmp.Or(err, fmt.Errorf("it has a virtual table, %q: use another file", strings.Join(virtual, ", ")))
 	}
 	for kind, names := range map[string][]string{"table": tableNames(), "view": sqliteDialect.viewNames()} {
 		there, err := s.texts(ofKind, kind)
@@ -171,7 +171,7 @@ func (s *sqliteStore) complete() error {
 		}
 		for _, name := range names {
 			if !slices.Contains(there, name) {
-				return fmt.Errorf("it has no %s %s: give another file", kind, name)
+				return fmt.Errorf("it has no %s %s: use another file", kind, name)
 			}
 		}
 	}

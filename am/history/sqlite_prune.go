@@ -26,7 +26,7 @@ func (s *sqliteStore) list(context.Context) ([]listed, error) {
 	return listOf(kept), stmt.Err()
 }
 
-// remove deletes in one transaction. The file is then written anew without what is free in it, during which nobody else
+// remove deletes in one transaction. The file is then rewritten without its free space, during which nobody else
 // can write.
 func (s *sqliteStore) remove(ctx context.Context, removed, _ []snapshotID, _ time.Time) error {
 	if len(removed) == 0 {
@@ -37,7 +37,7 @@ func (s *sqliteStore) remove(ctx context.Context, removed, _ []snapshotID, _ tim
 		return fmt.Errorf("remove snapshots: %w", s.disk.because(err))
 	}
 	if err := s.conn.Exec("vacuum"); err != nil {
-		return fmt.Errorf("the snapshots are removed, but the file is as large as before: %w: free as much space as it takes, and run VACUUM in it", s.disk.because(err))
+		return fmt.Errorf("the snapshots were removed, but the file is as large as before: %w: free as much space as the file takes, and run VACUUM in it", s.disk.because(err))
 	}
 	return nil
 }

@@ -141,9 +141,9 @@ func TestAReaderRefusesWhatItCannotTrust(t *testing.T) {
 		"of something else":       {"pragma application_id = 1", errNotOurs.Error()},
 		"of a newer amsql":        {fmt.Sprintf("pragma user_version = %d", schemaVersion+1), errNewer.Error()},
 		"of an older amsql":       {fmt.Sprintf("pragma user_version = %d", schemaVersion-1), errOlder.Error()},
-		"without a table":         {"drop table session", "it has no table session: give another file"},
-		"with a view for a table": {"drop table realm; create view realm as select 1", "it has no table realm: give another file"},
-		"without a view":          {"drop view am_concurrency", "it has no view am_concurrency: give another file"},
+		"without a table":         {"drop table session", "it has no table session: use another file"},
+		"with a view for a table": {"drop table realm; create view realm as select 1", "it has no table realm: use another file"},
+		"without a view":          {"drop view am_concurrency", "it has no view am_concurrency: use another file"},
 	} {
 		path := whole(t)
 		edit(t, path, c.spoil)

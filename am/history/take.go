@@ -72,10 +72,10 @@ func (t *taking) clash(kept []inventory.Shard) error {
 	for _, k := range kept {
 		switch {
 		case k.Shards() != t.Shard.Shards():
-			return fmt.Errorf("the snapshot of %s is kept in %s: shard %s does not go with it; give all shards of a snapshot one number, or this one another time",
+			return fmt.Errorf("the snapshot of %s is stored in %s, so shard %s does not fit: use the same number of shards for a snapshot, or another time",
 				t.At.Format(time.RFC3339Nano), english.Plural(k.Shards(), "shard", ""), t.Shard)
 		case k.Index == t.Shard.Index:
-			return fmt.Errorf("shard %s of the snapshot of %s is kept already: it stays as it is", t.Shard, t.At.Format(time.RFC3339Nano))
+			return fmt.Errorf("shard %s of the snapshot of %s already exists and was not changed", t.Shard, t.At.Format(time.RFC3339Nano))
 		}
 	}
 	return nil
@@ -226,7 +226,7 @@ func (t *taking) count(r relation, cells []any) {
 	case failure != "":
 		t.Lacking = append(t.Lacking, fmt.Sprintf("realm %s failed (%s)", cell("realm"), failure))
 	case completeness == inventory.Truncated:
-		t.Lacking = append(t.Lacking, fmt.Sprintf("realm %s is cut (%s)", cell("realm"), cell("reason")))
+		t.Lacking = append(t.Lacking, fmt.Sprintf("the list of realm %s is truncated (%s)", cell("realm"), cell("reason")))
 	}
 }
 

@@ -21,7 +21,7 @@ const targetsSay = "must be postgres://USER@HOST/DATABASE, s3://, gs:// or azblo
 // schemed is a target that is not a path. A drive of Windows has one letter.
 var schemed = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+:(?://)?)(?s:(.*))$`)
 
-// foreignEndings are of files that other programs make, and that SQLite would make anew.
+// foreignEndings are of files that other programs make, and that SQLite would create.
 var foreignEndings = []string{".parquet", ".duckdb", ".csv", ".tsv", ".json", ".jsonl", ".xlsx", ".html"}
 
 // split divides a target into its scheme, in lower case and with what follows it ("s3://", "parquet:"), and the rest. The path
@@ -62,9 +62,9 @@ func CheckTarget(target string) error {
 	case scheme != "":
 		return fmt.Errorf("invalid target %s…: it %s", scheme, targetsSay)
 	case target == ":memory:":
-		return errors.New("invalid target :memory:, which would be gone at once: it " + targetsSay)
+		return errors.New("invalid target :memory:, which would be lost at once: it " + targetsSay)
 	case slices.Contains(foreignEndings, strings.ToLower(filepath.Ext(target))):
-		return fmt.Errorf("invalid target %q: the name ends as that of another kind of file: it %s", target, targetsSay)
+		return fmt.Errorf("invalid target %q: the ending belongs to another kind of file: it %s", target, targetsSay)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func Folder() (string, error) {
 	home, err := os.UserHomeDir()
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("there is no folder for the user's data (%w): set HOME or XDG_DATA_HOME", err)
+		return "", fmt.Errorf("no directory for the user's data (%w): set HOME or XDG_DATA_HOME", err)
 	case runtime.GOOS == "darwin":
 		return filepath.Join(home, "Library", "Application Support", "amsql"), nil
 	}

@@ -38,9 +38,9 @@ func TestATargetOfAnUnknownKindMakesNoFile(t *testing.T) {
 		"file:history.db":                        "invalid target file:…",
 		"file::memory:":                          "invalid target file:…",
 		":memory:":                               "invalid target :memory:",
-		"hist.parquet":                           `invalid target "hist.parquet": the name ends as that of another kind of file`,
-		"hist.DuckDB":                            `invalid target "hist.DuckDB": the name ends as that of another kind of file`,
-		"hist.csv":                               `invalid target "hist.csv": the name ends as that of another kind of file`,
+		"hist.parquet":                           `invalid target "hist.parquet": the ending belongs to another kind of file`,
+		"hist.DuckDB":                            `invalid target "hist.DuckDB": the ending belongs to another kind of file`,
+		"hist.csv":                               `invalid target "hist.csv": the ending belongs to another kind of file`,
 	} {
 		_, err := Open(t.Context(), target)
 		if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), targetsSay) || strings.Contains(err.Error(), "s3cret") {

@@ -28,7 +28,7 @@ func ByRealm[T any](ctx context.Context, inv *Inventory, asked []string, of func
 	})
 }
 
-// sender hands a row to the consumer, until the context ends. It may be called side by side.
+// sender hands a row to the consumer, until the context ends. It may be called concurrently.
 type sender[T any] func(context.Context, T) error
 
 // pushed yields what produce sends, and then its error. When the sequence ends, or its consumer stops, produce has ended.
@@ -47,7 +47,7 @@ func pushed[T any](ctx context.Context, produce func(context.Context, sender[T])
 				}
 			})
 		}()
-		defer func() { // wait until everything has ended, whoever stopped it
+		defer func() { // wait until everything has ended, even if it was stopped early
 			cancel()
 			for range rows {
 			}

@@ -328,7 +328,7 @@ func TestAListThatAnswersForAllNamesIsShorterThanAnyLimit(t *testing.T) {
 }
 
 // A store that searches no longer than ten seconds gives what it has found by then. Some users, asked by name, tell whether
-// that was all: whoever has logged in meanwhile is in a second list.
+// that was all: a user who has logged in meanwhile is in a second list.
 func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
 	for name, c := range map[string]struct {
 		stops    int

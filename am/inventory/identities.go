@@ -89,7 +89,7 @@ func (r *realmScan) name(ctx context.Context, listed listedUsers, to chan<- stri
 	return nil
 }
 
-// cutSafely notes why sessions may be missing while identities are asked side by side.
+// cutSafely notes why sessions may be missing while identities are asked concurrently.
 func (r *realmScan) cutSafely(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

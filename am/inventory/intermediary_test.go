@@ -41,7 +41,7 @@ func TestWhatAProxyRefusesIsDoneWithout(t *testing.T) {
 					t.Errorf("%s: realm %s, want / alone", status, r.Path)
 				}
 			}
-			if all := strings.Join(notices, "\n"); !strings.Contains(all, "/json/global-config/realms answered "+status) || !strings.Contains(all, "text/html from nginx at 127.0.0.1:") {
+			if all := strings.Join(notices, "\n"); !strings.Contains(all, "/json/global-config/realms returned "+status) || !strings.Contains(all, "text/html from nginx at 127.0.0.1:") {
 				t.Errorf("%s: the notices are %q", status, notices)
 			}
 		}

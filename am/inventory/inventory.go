@@ -54,7 +54,7 @@ type Options struct {
 type Policy string
 
 // Fail, the zero value's meaning, makes a cut list an error; Warn a notice; Strict makes an error even of a list that
-// is complete but for sessions of identities that no listing knows.
+// is complete except for sessions of identities that no listing knows.
 const (
 	Fail   Policy = "error"
 	Warn   Policy = "warn"

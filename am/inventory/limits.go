@@ -7,7 +7,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Limits are a realm's session limits, as they were some seconds ago at the most.
+// Limits are a realm's session limits, at most some seconds old.
 type Limits struct {
 	*rest.SessionService
 	Source string // realm, or global where the realm has no session service
@@ -25,7 +25,7 @@ func (inv *Inventory) Limits(ctx context.Context, realm string) (Limits, error) 
 	})
 }
 
-// ClientSide tells whether a realm's sessions are kept by their clients, as it was some seconds ago at the most: nil where
+// ClientSide tells whether a realm's sessions are kept by their clients, at most some seconds old: nil where
 // AM does not say, or not to this account.
 func (inv *Inventory) ClientSide(ctx context.Context, realm string) (*bool, error) {
 	return inv.clientSide.get(crest.Fold(realm), func() (*bool, error) {

@@ -539,7 +539,7 @@ func runModelCase(t *testing.T, seed uint64) {
 	var notices []string
 	address, policy := web.URL+p.server.ContextPath(), string(p.policy)
 	conn, err := connection.Open("am", connection.Config{
-		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy, UserCap: userCap, ListCap: listCap,
+		BaseURL: &address, Username: &user, Password: &password, OnTruncation: &policy, UserListCap: userCap, ListCap: listCap,
 	}, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
 	must(t, err)
 	defer func() { must(t, conn.Close(context.Background())) }()
@@ -633,7 +633,7 @@ func openStored(t *testing.T, server *simulator.Server, address, account string,
 	policy, ldap := string(inventory.Strict), "ldaps://"+l.Addr().String()
 	address += server.ContextPath()
 	conn, err := connection.Open("am", connection.Config{
-		BaseURL: &address, Username: &user, Password: &password, Truncated: &policy,
+		BaseURL: &address, Username: &user, Password: &password, OnTruncation: &policy,
 		TokenStoreURL: &ldap, TokenStoreBindDN: &reader, TokenStorePassword: &secret, TokenStoreFingerprint: &fingerprint,
 	}, host)
 	must(t, err)

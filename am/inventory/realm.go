@@ -25,7 +25,7 @@ type realmScan struct {
 
 	rows       atomic.Int64
 	identities atomic.Int64
-	mu         sync.Mutex // guards RealmScan while identities are asked side by side
+	mu         sync.Mutex // guards RealmScan while identities are asked concurrently
 }
 
 func (r *realmScan) run(ctx context.Context) error {
@@ -210,7 +210,7 @@ func (r *realmScan) spelled(session *rest.Session, username string) *rest.Sessio
 	return session
 }
 
-// askAll asks for each name, side by side, until the names are closed.
+// askAll asks for each name, concurrently, until the names are closed.
 func (r *realmScan) askAll(ctx context.Context, names <-chan string, one func(context.Context, string) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for range r.client.MaxConcurrency() {

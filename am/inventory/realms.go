@@ -184,7 +184,7 @@ func (s *scan) noSuchRealm(ctx context.Context, path string) string {
 	return text + "; there are " + strings.Join(paths[:min(len(paths), 10)], ", ")
 }
 
-// nearest finds the realm with the same name but for slashes and case, or with the same last element, or one with few
+// nearest finds the realm with the same name except for slashes and case, or with the same last element, or one with few
 // letters different.
 func nearest(path string, paths []string) string {
 	best, distance := "", 1+len(path)/3

@@ -67,7 +67,7 @@ func distinct(names []string) []string {
 	return kept
 }
 
-// run lists all realms side by side and yields what they have, up to the limit.
+// run lists all realms concurrently and yields what they have, up to the limit.
 func (s *scan) run(ctx context.Context) iter.Seq2[*rest.Session, error] {
 	return func(yield func(*rest.Session, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -80,7 +80,7 @@ func (s *scan) run(ctx context.Context) iter.Seq2[*rest.Session, error] {
 		}()
 		stopReporting := s.reportProgress()
 		defer stopReporting()
-		defer func() { // wait until everything has ended, whoever stopped it
+		defer func() { // wait until everything has ended, even if it was stopped early
 			cancel()
 			for range s.rows {
 			}

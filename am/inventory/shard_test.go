@@ -168,7 +168,7 @@ func worse(a, b inventory.Completeness) inventory.Completeness {
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }
 
-// A million identities are a million requests, however they are shared: what each shard asks anew does not count.
+// A million identities are a million requests, however they are shared: requests that each shard repeats do not count.
 func TestShardsTogetherAskAsMuchAsOneScan(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Realms: 2, Users: 3000, Sessions: 1500, ListCap: 20, UserCap: 300, Seed: 1})
 	must(t, err)

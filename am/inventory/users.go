@@ -55,7 +55,7 @@ func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, er
 	})
 }
 
-// usersNamed asks for each name, side by side.
+// usersNamed asks for each name, concurrently.
 func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []string, status bool) iter.Seq2[*rest.User, error] {
 	ask := func(ctx context.Context, name string) ([]*rest.User, error) {
 		if name == "" {

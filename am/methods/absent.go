@@ -57,7 +57,7 @@ func (e *Ending) findRealm(ctx context.Context, path string) error {
 func (e *Ending) findUser(ctx context.Context, realms []string, username string) error {
 	for _, err := range e.Inventory.Users(ctx, inventory.UserQuery{Realms: realms, Names: []string{username}}) {
 		if err != nil {
-			return fmt.Errorf("AM lists no session of %q, and whether there is such a user cannot be told: %w", username, err)
+			return fmt.Errorf("AM lists no sessions of %q, and amsql cannot find out whether the user exists: %w", username, err)
 		}
 		return nil
 	}
@@ -91,7 +91,7 @@ func (e *Ending) person(ctx context.Context, realms []string, name string) ([]st
 		e.notify("%q is the login name of %s", name, whose[0])
 		return []string{realm}, id, nil
 	}
-	return nil, "", guarded("%q is the login name of %s: name one of them, or a realm; nothing was ended", name, strings.Join(whose, " and of "))
+	return nil, "", guarded("%q is the login name of %s: choose one of them, or a realm; nothing was ended", name, strings.Join(whose, " and of "))
 }
 
 func isNotFound(err error) bool {

@@ -78,7 +78,7 @@ type run struct {
 	faults    int
 }
 
-// carryOut sends the batches, side by side, and then asks the server what is left. After an interruption no batch is
+// carryOut sends the batches, concurrently, and then asks the server what is left. After an interruption no batch is
 // begun, those under way end, and the server is still asked.
 func (e *Ending) carryOut(ctx context.Context, work []batch, targets []*target) error {
 	later, cancel := outlive(ctx)

@@ -14,10 +14,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// DefaultMax is how many sessions an operation ends at the most unless it is told another number.
+// DefaultMax is the maximum number of sessions that an operation ends by default.
 const DefaultMax = 100
 
-// An Ending ends sessions of one connection. It shows a plan, keeps to its guards, sends batches side by side, asks the
+// An Ending ends sessions of one connection. It shows a plan, keeps to its guards, sends batches concurrently, asks the
 // server again what is left, and writes a journal.
 type Ending struct {
 	Client    *rest.Client
@@ -156,7 +156,7 @@ func (e *Ending) guard(ctx context.Context, p *Plan, before int) error {
 	}
 	switch {
 	case n > e.Max && before > 0:
-		return guarded("%s have appeared since, and with the %d ended they are more than %d: raise --max", p, n-len(p.Sessions), e.Max)
+		return guarded("%s have begun since; with the %d ended, that is more than %d: raise --max", p, n-len(p.Sessions), e.Max)
 	case n > e.Max && e.DryRun:
 		e.announce("%s are more than %d and would be refused: narrow the condition or raise --max", p, e.Max)
 		return nil
@@ -178,7 +178,7 @@ func (e *Ending) recheck(ctx context.Context, targets []*target) {
 	e.check(ctx, waited)
 	for _, t := range waited {
 		if t.found == nil && t.lookupErr == nil {
-			t.settle(AlreadyGone, "it ended while the plan waited to be confirmed")
+			t.settle(AlreadyGone, "it ended while the plan waited for confirmation")
 		}
 	}
 }
@@ -202,7 +202,7 @@ type ownSession struct {
 func (e *Ending) own(ctx context.Context) (ownSession, error) {
 	info, err := e.Client.OwnSession(ctx)
 	if err != nil {
-		return ownSession{}, fmt.Errorf("look for amsql's own session, which must not be ended by accident: %w", err)
+		return ownSession{}, fmt.Errorf("find amsql's own session, which must not be ended by accident: %w", err)
 	}
 	return ownSession{info}, nil
 }
@@ -221,9 +221,9 @@ func (e *Ending) spare(targets []*target, own ownSession) (others []*target, alo
 		case len(targets) == 1:
 			return targets, t.own, nil
 		case t.own:
-			e.notify("amsql's own session is left out: it ends only where it alone is named")
+			e.notify("skipped amsql's own session: select it alone to end it")
 		case isSystem(t):
-			e.notify("the session of AM itself (%s) is left out: it ends only where it alone is named", systemUser)
+			e.notify("skipped AM's own session (%s): select it alone to end it", systemUser)
 		default:
 			others = append(others, t)
 		}
@@ -236,7 +236,7 @@ const systemUser = "dsameuser"
 
 func isSystem(t *target) bool { return userKey(t.Realm, t.Username) == userKey("/", systemUser) }
 
-var errWhichIsOwn = errors.New("the server does not tell the handle of amsql's own session, which must not be ended with others of the same user: use another account")
+var errWhichIsOwn = errors.New("the server does not report the handle of amsql's own session, which must not be ended with others of the same user: use another account")
 
 // is reports whether a live session is the caller's own.
 func (own ownSession) is(t *target) (bool, error) {
@@ -286,13 +286,13 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 		case round == 0:
 			plan.Unlisted = alive(unlisted)
 		case round == maxRounds && len(targets) > 0:
-			return e.outcomes(done), fmt.Errorf("%q signs in as quickly as the sessions end: %s left after %d rounds; disable the user first", username, english.Plural(len(targets), "session", ""), round)
+			return e.outcomes(done), fmt.Errorf("%q logs in as fast as the sessions end: %s left after %d rounds; disable the user first", username, english.Plural(len(targets), "session", ""), round)
 		}
 		if plan.empty() && round == 0 {
-			e.notify("AM lists no session of %q to be ended; client-side sessions are in no list, and AM ends them only where blacklisting is on", username)
+			e.notify("AM lists no sessions of %q, so none was ended; client-side sessions are not listed, and AM ends them only if denylisting is on", username)
 		}
 		if e.DryRun && len(unlisted) > 0 {
-			e.notify("AM would be told to end %s", &Plan{Unlisted: plan.Unlisted})
+			e.notify("AM would be asked to end %s", &Plan{Unlisted: plan.Unlisted})
 		}
 		if err := e.guard(ctx, plan, len(done)); err != nil || e.DryRun {
 			return append(e.outcomes(done), e.planned(targets)...), err
@@ -345,7 +345,7 @@ func (e *Ending) listUser(ctx context.Context, realms []string, username string,
 				return nil, nil, err
 			}
 			if is {
-				e.notify("amsql's own session is left out: it ends only where it alone is named")
+				e.notify("skipped amsql's own session: select it alone to end it")
 			}
 			if !is && !known[s.Handle] {
 				targets = append(targets, t)
@@ -404,10 +404,10 @@ func (e *Ending) endUnlisted(ctx context.Context, users []*target) error {
 		switch {
 		case err == nil:
 			t.settle(Unknown, "no list shows client-side sessions")
-			e.notify("AM was told to end client-side sessions of %q in realm %s, which no list shows, and answered %t", t.Username, t.Realm, answers[t.Handle])
+			e.notify("AM was asked to end client-side sessions of %q in realm %s, which it does not list, and answered %t", t.Username, t.Realm, answers[t.Handle])
 		case rest.IsUnsupported(err):
 			t.settle(Unknown, err.Error())
-			e.notify("client-side sessions of %q in realm %s, if there are any, live on: %v", t.Username, t.Realm, err)
+			e.notify("client-side sessions of %q in realm %s, if any, have not ended: %v", t.Username, t.Realm, err)
 		default:
 			t.settle(Refused, err.Error())
 			failures = append(failures, fmt.Errorf("end client-side sessions of %q in realm %s: %w", t.Username, t.Realm, err))

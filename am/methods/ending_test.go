@@ -141,7 +141,7 @@ func TestEachHandleHasItsOutcome(t *testing.T) {
 	if info, err := w.Client.OwnSession(t.Context()); err != nil || info.Handle != own.Handle {
 		t.Errorf("amsql's own session is now %+v, %v", info, err)
 	}
-	if !slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, "amsql's own session is left out") }) {
+	if !slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, "skipped amsql's own session") }) {
 		t.Errorf("notices %q", w.notices)
 	}
 	if err := methods.Remaining(outcomes); err == nil || !strings.HasPrefix(err.Error(), "4 of 6 sessions not found in am (http://") {
@@ -559,7 +559,7 @@ func TestAClientSideSessionIsSaidToLiveOn(t *testing.T) {
 	token := admin.login("/alpha", "ajensen", "changeit")
 	outcomes, err := w.Sessions(t.Context(), []methods.Session{{Token: token}})
 	must(t, err)
-	if o := outcomes[0]; o.State != methods.Refused || !strings.Contains(o.Reason, "client-side session, which AM ends only where blacklisting is on") {
+	if o := outcomes[0]; o.State != methods.Refused || !strings.Contains(o.Reason, "client-side session, which AM ends only if denylisting is on") {
 		t.Errorf("%+v", o)
 	}
 	if err := methods.Remaining(outcomes); err == nil || strings.Contains(err.Error(), token) {
@@ -876,7 +876,7 @@ func TestAJournalIsOfOneProcessAtATime(t *testing.T) {
 	first, err := methods.OpenJournal(path)
 	must(t, err)
 	_, err = methods.OpenJournal(path)
-	if want := "journal: " + path + " is in use by another amsql: wait until that one ends, or give this one another file"; err == nil || err.Error() != want {
+	if want := "journal: " + path + " is in use by another amsql: wait until it ends, or use another file"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	must(t, first.Close())
@@ -942,7 +942,7 @@ func TestATargetThatCannotBeLookedUpLeavesTheOthersAlone(t *testing.T) {
 	}
 }
 
-// The outcomes and the journal of a user's logout have each session that the server ended, whoever signs in meanwhile.
+// The outcomes and the journal of a user's logout have each session that the server ended, even if the user signs in meanwhile.
 func TestTheOutcomesOfAUserAreAllThatWasEnded(t *testing.T) {
 	for _, c := range []struct {
 		max   int
@@ -951,8 +951,8 @@ func TestTheOutcomesOfAUserAreAllThatWasEnded(t *testing.T) {
 	}{
 		{100, 7, ""},
 		{7, 7, ""},
-		{6, 2, "5 sessions of 1 user in realm /alpha have appeared since, and with the 2 ended they are more than 6: raise --max"},
-		{2, 2, "5 sessions of 1 user in realm /alpha have appeared since, and with the 2 ended they are more than 2: raise --max"},
+		{6, 2, "5 sessions of 1 user in realm /alpha have begun since; with the 2 ended, that is more than 6: raise --max"},
+		{2, 2, "5 sessions of 1 user in realm /alpha have begun since; with the 2 ended, that is more than 2: raise --max"},
 	} {
 		for _, profile := range []string{"openam", "am-7", "pingam-8.1"} {
 			w := newWorld(t, simulator.Options{Profile: profile, Realms: 1, Users: 2, Sessions: 2, Seed: 1})
@@ -1013,13 +1013,13 @@ func TestClientSideSessionsOfAUserEndByUser(t *testing.T) {
 		notice     string
 		err        string
 	}{
-		{name: "client-side", profile: "pingam-8.1", clientSide: true, sent: 1, notice: `AM was told to end client-side sessions of "leaver" in realm /alpha, which no list shows, and answered true`},
-		{name: "not known", profile: "pingam-8.1", settings: 403, sent: 1, notice: `AM was told to end client-side sessions of "leaver"`},
-		{name: "server-side", profile: "pingam-8.1", notice: `AM lists no session of "leaver" to be ended`},
-		{name: "no such action", profile: "am-7", clientSide: true, sent: 1, notice: `client-side sessions of "leaver" in realm /alpha, if there are any, live on: `},
-		{name: "OpenAM", profile: "openam", clientSide: true, notice: `AM lists no session of "leaver" to be ended`},
+		{name: "client-side", profile: "pingam-8.1", clientSide: true, sent: 1, notice: `AM was asked to end client-side sessions of "leaver" in realm /alpha, which it does not list, and answered true`},
+		{name: "not known", profile: "pingam-8.1", settings: 403, sent: 1, notice: `AM was asked to end client-side sessions of "leaver"`},
+		{name: "server-side", profile: "pingam-8.1", notice: `AM lists no sessions of "leaver", so none was ended`},
+		{name: "no such action", profile: "am-7", clientSide: true, sent: 1, notice: `client-side sessions of "leaver" in realm /alpha, if any, have not ended: `},
+		{name: "OpenAM", profile: "openam", clientSide: true, notice: `AM lists no sessions of "leaver", so none was ended`},
 		{name: "an AM that does not answer", profile: "pingam-8.1", clientSide: true, status: 503, sent: 1, err: `end client-side sessions of "leaver" in realm /alpha: logoutByUser failed`},
-		{name: "the caller", profile: "pingam-8.1", username: "AMAdmin", realm: "/", settings: 403, notice: "amsql's own session is left out"},
+		{name: "the caller", profile: "pingam-8.1", username: "AMAdmin", realm: "/", settings: 403, notice: "skipped amsql's own session"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.username == "" {
@@ -1123,7 +1123,7 @@ func TestAPlanIsStillTrueWhenItIsConfirmedLate(t *testing.T) {
 				t.Errorf("%s, %+v: outcomes %v", profile, c, got)
 			}
 			first := slices.IndexFunc(outcomes, func(o methods.Outcome) bool { return o.Handle == handles[0] })
-			if reason := outcomes[first].Reason; reason != "it ended while the plan waited to be confirmed" {
+			if reason := outcomes[first].Reason; reason != "it ended while the plan waited for confirmation" {
 				t.Errorf("%s, %+v: reason %q", profile, c, reason)
 			}
 			left := w.sessionsOf(t, "/alpha")
@@ -1237,7 +1237,7 @@ func TestADryRunSaysWhatNoListShows(t *testing.T) {
 	w.DryRun = true
 	_, err := w.User(t.Context(), "/alpha", "ajensen")
 	must(t, err)
-	if want := `AM would be told to end client-side sessions of "ajensen" in realm /alpha, which no list shows`; !slices.Contains(w.notices, want) || slices.Contains(w.changing(), "logoutByUser") {
+	if want := `AM would be asked to end client-side sessions of "ajensen" in realm /alpha, which no list shows`; !slices.Contains(w.notices, want) || slices.Contains(w.changing(), "logoutByUser") {
 		t.Errorf("notices %q, requests %q", w.notices, w.changing())
 	}
 }
@@ -1257,7 +1257,7 @@ func TestAUserWhoAlwaysSignsInAgainIsAnError(t *testing.T) {
 		return false
 	}
 	outcomes, err := w.User(t.Context(), "/alpha", "robot")
-	if want := `"robot" signs in as quickly as the sessions end: 1 session left after 10 rounds; disable the user first`; err == nil || err.Error() != want {
+	if want := `"robot" logs in as fast as the sessions end: 1 session left after 10 rounds; disable the user first`; err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
 	}
 	if len(outcomes) != 10 || states(outcomes)[methods.Ended] != 10 || n != 10 {
@@ -1350,7 +1350,7 @@ func TestSessionsOfAgentsEnd(t *testing.T) {
 	}
 }
 
-// In Advanced Identity Cloud sessions have UUIDs, and whoever ends those of a person knows the name that the person types.
+// In Advanced Identity Cloud sessions have UUIDs, and an operator who ends those of a person knows the name that the person types.
 func TestSessionsEndByLoginName(t *testing.T) {
 	for name, c := range map[string]struct {
 		realm, user string

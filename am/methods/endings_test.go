@@ -154,7 +154,7 @@ func TestAUserWithoutASessionIsNoError(t *testing.T) {
 	prod, _, both := newEstate(t)
 	must(t, prod.server.AddUser("/alpha", "idle", "changeit"))
 	outcomes, err := both[:1].User(t.Context(), "", "idle")
-	if err != nil || len(outcomes) > 0 || len(prod.notices) != 1 || !strings.HasPrefix(prod.notices[0], `AM lists no session of "idle"`) {
+	if err != nil || len(outcomes) > 0 || len(prod.notices) != 1 || !strings.HasPrefix(prod.notices[0], `AM lists no sessions of "idle"`) {
 		t.Errorf("%v, %v, %q", outcomes, err, prod.notices)
 	}
 }

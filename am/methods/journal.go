@@ -103,7 +103,7 @@ func lockPath(path string) string {
 	return path
 }
 
-// own makes the file readable by its owner alone, whoever created it.
+// own makes the file readable only by its owner, no matter who created it.
 func (j *Journal) own() error {
 	info, err := j.file.Stat()
 	switch {
@@ -115,7 +115,7 @@ func (j *Journal) own() error {
 		return nil
 	}
 	if err := j.file.Chmod(0o600); err != nil {
-		return fmt.Errorf("others may read or write it, and that cannot be changed: give a file of your own: %w", err)
+		return fmt.Errorf("others may read or write it, and amsql cannot change that: use a file that you own: %w", err)
 	}
 	return nil
 }
@@ -125,9 +125,9 @@ func (j *Journal) exclude() error {
 	locked, err := j.lock.TryLock()
 	switch {
 	case err != nil:
-		return fmt.Errorf("lock %s, or else give a file on a file system that has locks: %w", j.lock.Path(), err)
+		return fmt.Errorf("lock %s (use a file system that supports locks): %w", j.lock.Path(), err)
 	case !locked:
-		return fmt.Errorf("%s is in use by another amsql: wait until that one ends, or give this one another file", j.file.Name())
+		return fmt.Errorf("%s is in use by another amsql: wait until it ends, or use another file", j.file.Name())
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func Named(name string) (*Method, error) {
 	for _, m := range Methods {
 		names = append(names, m.Name)
 	}
-	return nil, &ArgumentError{fmt.Sprintf("there is no method %q; there are %s", name, strings.Join(names, ", "))}
+	return nil, &ArgumentError{fmt.Sprintf("no method %q; the methods are %s", name, strings.Join(names, ", "))}
 }
 
 // Columns are those of the rows that the method answers with.
@@ -103,7 +103,7 @@ func (m *Method) Check(args Arguments) error {
 		case !slices.Contains(takes, name):
 			return &ArgumentError{fmt.Sprintf("%s takes %s, not %q", m.Name, strings.Join(takes, ", "), name)}
 		case len(values) > 1 && !Parameters[i].list:
-			return &ArgumentError{fmt.Sprintf("%s takes one %s, but there are %d", m.Name, name, len(values))}
+			return &ArgumentError{fmt.Sprintf("%s takes one %s, not %d", m.Name, name, len(values))}
 		case slices.Contains(values, ""):
 			return &ArgumentError{fmt.Sprintf("%s: %s is empty", m.Name, name)}
 		}
@@ -150,7 +150,7 @@ func (m *Method) Run(ctx context.Context, e *Ending, args Arguments) ([][]any, e
 		return nil, err
 	}
 	if slices.Contains(m.Optional, "token_id") && len(args["token_id"]) == 0 && !e.Client.HasSession() {
-		return nil, &ArgumentError{m.Name + " needs token_id: the connection signs in by an access token, and has no session of its own"}
+		return nil, &ArgumentError{m.Name + " needs token_id: the connection uses an access token and has no session of its own"}
 	}
 	if realm := args.one("realm"); realm != "" {
 		args = maps.Clone(args)

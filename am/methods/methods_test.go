@@ -53,10 +53,10 @@ func TestMethodsAreTold(t *testing.T) {
 		args   methods.Arguments
 		err    string
 	}{
-		{"fly", nil, `there is no method "fly"; there are query, get_session_info, `},
+		{"fly", nil, `no method "fly"; the methods are query, get_session_info, `},
 		{"logout", nil, "logout needs token_id"},
 		{"logout", methods.Arguments{"token": {"x"}}, `logout takes token_id, not "token"`},
-		{"logout", methods.Arguments{"token_id": {"x", "y"}}, "logout takes one token_id, but there are 2"},
+		{"logout", methods.Arguments{"token_id": {"x", "y"}}, "logout takes one token_id, not 2"},
 		{"logout_by_user", methods.Arguments{"username": {""}}, "logout_by_user: username is empty"},
 		{"logout_by_user", methods.Arguments{"username": {"x"}, "realm": {"/a//b"}}, `"/a//b" is not the path of a realm, such as /alpha`},
 		{"query", methods.Arguments{"realm": {"../x"}}, `"/../x" is not the path of a realm`},
@@ -65,7 +65,7 @@ func TestMethodsAreTold(t *testing.T) {
 		{"query", methods.Arguments{"realm": {"/alpha/sub"}}, ""},
 		{"LOGOUT_by_handle", methods.Arguments{"session_handle": {"shandle:a", "shandle:b"}}, ""},
 		{"logout_by_handle", methods.Arguments{"session_handle": {"shandle:a", "b"}}, "logout_by_handle: session_handle: expected a session handle"},
-		{"logout", methods.Arguments{"token_id": {"shandle:a"}}, "logout: token_id: that is a session handle"},
+		{"logout", methods.Arguments{"token_id": {"shandle:a"}}, "logout: token_id: this is a session handle"},
 	} {
 		m, err := methods.Named(c.method)
 		if err == nil {
@@ -127,9 +127,9 @@ func TestPropertiesAreSetOneByOneAndTheOthersStay(t *testing.T) {
 
 func TestWhatTheServerWouldRefuseIsNotSent(t *testing.T) {
 	for _, c := range []struct{ profile, whitelist, properties, err string }{
-		{"openam", `["theme"]`, `{"team":"a"}`, "property team: the Session Property Whitelist of the session's realm does not name it, but theme: nothing was sent"},
-		{"openam", `["theme","AuthLevel"]`, `{"theme":"a"}`, "property AuthLevel: AM lets nobody set it, and OpenAM takes only all"},
-		{"am-7", `["theme","AuthLevel"]`, `{"AuthLevel":"9"}`, "property AuthLevel: AM lets nobody set it: nothing was sent"},
+		{"openam", `["theme"]`, `{"team":"a"}`, "property team: the Session Property Whitelist of the session's realm names only theme: nothing was sent"},
+		{"openam", `["theme","AuthLevel"]`, `{"theme":"a"}`, "property AuthLevel: it cannot be set, because it is AM's own, and OpenAM accepts only all"},
+		{"am-7", `["theme","AuthLevel"]`, `{"AuthLevel":"9"}`, "property AuthLevel: it cannot be set, because it is AM's own: nothing was sent"},
 		{"openam", `["theme"]`, `{"theme":1}`, "properties must be a JSON object of strings"},
 		{"openam", `["theme"]`, `{}`, "properties must be a JSON object of strings"},
 	} {

@@ -163,7 +163,7 @@ func (e *Ending) verdict(t *target) (State, string) {
 	}
 	switch {
 	case t.own && rest.IsUnauthorized(t.lookupErr):
-		return Ended, "AM no longer takes its token"
+		return Ended, "AM no longer accepts its token"
 	case t.lookupErr != nil:
 		return Unknown, fmt.Sprintf("%s, and cannot be asked again: %v", answered, t.lookupErr)
 	case t.found == nil && !t.sent:
@@ -173,9 +173,9 @@ func (e *Ending) verdict(t *target) (State, string) {
 	case t.found == nil:
 		return Ended, ""
 	case t.Token != "" && t.err == nil:
-		return Refused, "AM says that it is logged out, but the token is still valid: a client-side session, which AM ends only where blacklisting is on"
+		return Refused, "AM answered that it is logged out, but the token is still valid: a client-side session, which AM ends only if denylisting is on"
 	case t.answer == "true" && e.expired(t.found):
-		return AlreadyGone, "it has expired, though AM lists it for up to a minute more"
+		return AlreadyGone, "it has expired, but AM lists it for up to another minute"
 	case t.sent && (t.answer == "false" || refused(t.err)):
 		return Refused, answered
 	}

@@ -23,7 +23,7 @@ func SetProperties(ctx context.Context, client *rest.Client, token string, chang
 	}
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		if _, there := now[name]; !there {
-			return nil, fmt.Errorf("property %s: the Session Property Whitelist of the session's realm does not name it, but %s: nothing was sent", name, listed(now))
+			return nil, fmt.Errorf("property %s: the Session Property Whitelist of the session's realm names only %s: nothing was sent", name, listed(now))
 		}
 	}
 	all := slices.Sorted(maps.Keys(changes))
@@ -37,7 +37,7 @@ func SetProperties(ctx context.Context, client *rest.Client, token string, chang
 	}
 	for _, name := range all {
 		if slices.Contains(protected, name) {
-			return nil, fmt.Errorf("property %s: AM lets nobody set it%s: nothing was sent", name, onlyAll(version))
+			return nil, fmt.Errorf("property %s: it cannot be set, because it is AM's own%s: nothing was sent", name, onlyAll(version))
 		}
 	}
 	return client.UpdateSessionProperties(ctx, token, changes)
@@ -47,7 +47,7 @@ func onlyAll(version string) string {
 	if version != "2.0" {
 		return ""
 	}
-	return ", and OpenAM takes only all of the whitelisted properties at once, so it must come off the whitelist before the others can be set"
+	return ", and OpenAM accepts only all whitelisted properties at once, so remove it from the whitelist before you set the others"
 }
 
 func listed(properties map[string]string) string {

@@ -100,7 +100,7 @@ func (e *RemainingError) Error() string {
 	if !slices.ContainsFunc(e.Left, func(o Outcome) bool { return o.State != NotFound }) {
 		return fmt.Sprintf("%d of %s not found in %s: %s", len(e.Left), english.Plural(e.Of, "session", ""), place(first.Connection, first.BaseURL), first.Reason)
 	}
-	return fmt.Sprintf("%d of %s may live on (%s); the first, of %s: %s",
+	return fmt.Sprintf("%d of %s may not have ended (%s); the first, of %s: %s",
 		len(e.Left), english.Plural(e.Of, "session", ""), Tally(e.Left), first.whose(), cmp.Or(first.Reason, string(first.State)))
 }
 

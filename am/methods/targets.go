@@ -30,7 +30,7 @@ type targetKind struct {
 var (
 	handleTargets = targetKind{
 		names: []string{"session_handle", "sessionHandle"}, other: []string{"tokenId", "token_id"},
-		wrong: "that is a token: give it with --token-file",
+		wrong: "this is a token: use --token-file",
 		check: CheckHandle, session: func(word string) Session { return Session{Handle: word} },
 	}
 	tokenTargets = targetKind{
@@ -40,7 +40,7 @@ var (
 	}
 )
 
-const isHandleMessage = "that is a session handle: give it with --handle or --from"
+const isHandleMessage = "this is a session handle: use --handle or --from"
 
 // ParseHandles reads the sessions that a text names by their handles: one handle a line, with or without quotes; CSV
 // whose header has session_handle; or JSON with session_handle or sessionHandle (rows of a query, AM's own list). It
@@ -64,7 +64,7 @@ var (
 // CheckHandle returns an error where a text cannot be a session handle.
 func CheckHandle(text string) error {
 	if !handlePattern.MatchString(text) {
-		return &ArgumentError{fmt.Sprintf("expected a session handle, which begins with %s; tokens go with --token-file", handlePrefix)}
+		return &ArgumentError{fmt.Sprintf("expected a session handle, which begins with %s; use --token-file for tokens", handlePrefix)}
 	}
 	return nil
 }
@@ -313,7 +313,7 @@ func (k targetKind) fromMembers(members map[string]json.RawMessage) (Session, er
 				return Session{}, errors.New(k.wrong)
 			}
 		}
-		return Session{}, fmt.Errorf("there is no %s: let the query select that column", k.names[0])
+		return Session{}, fmt.Errorf("column %s is missing: select it in the query", k.names[0])
 	}
 	var word, username, realm string
 	for member, target := range map[string]*string{name: &word, "username": &username, "realm": &realm} {

@@ -102,8 +102,8 @@ func TestWhatIsNoHandleIsRefusedWithItsLine(t *testing.T) {
 		"blanks within":        {"shandle:a b\n", "line 1: expected a session handle"},
 		"only the prefix":      {"\nshandle:\n", "line 2: expected a session handle"},
 		"an upper-case prefix": {"SHANDLE:" + handleA[8:], "line 1: expected a session handle"},
-		"a token":              {handleA + "\n" + tokenA, "line 2: expected a session handle, which begins with shandle:; tokens go with --token-file"},
-		"a client-side token":  {tokenB, "line 1: expected a session handle, which begins with shandle:; tokens go with --token-file"},
+		"a token":              {handleA + "\n" + tokenA, "line 2: expected a session handle, which begins with shandle:; use --token-file for tokens"},
+		"a client-side token":  {tokenB, "line 1: expected a session handle, which begins with shandle:; use --token-file for tokens"},
 		"a cookie":             {"iPlanetDirectoryPro=" + tokenA, "line 1: expected a session handle"},
 		"a table":              {"+-----+\n| " + handleA + " |\n", "line 1: expected a session handle"},
 		"a comma behind":       {`"` + handleA + "\",\n", "line 1: expected a session handle"},
@@ -114,15 +114,15 @@ func TestWhatIsNoHandleIsRefusedWithItsLine(t *testing.T) {
 		"CSV: short":           {"username,session_handle\na," + handleA + "\nb\n", "line 3: wrong number of fields"},
 		"CSV: two of a name":   {"session_handle,session_handle\n", "line 1: session_handle occurs twice"},
 		"CSV: quotes":          {"session_handle,username\n" + handleA + ",a\"b\n", `line 2: bare " in non-quoted-field`},
-		"JSON: no handle":      {"{\"rows\":[\n{\"session_handle\":\"" + handleA + "\"},\n{\"username\":\"x\"}]}", "line 3: there is no session_handle"},
+		"JSON: no handle":      {"{\"rows\":[\n{\"session_handle\":\"" + handleA + "\"},\n{\"username\":\"x\"}]}", "line 3: column session_handle is missing"},
 		"JSON: null":           {`[{"session_handle":null}]`, "line 1: session_handle is null"},
 		"JSON: a number":       {`[{"session_handle":7}]`, "line 1: session_handle: json: cannot unmarshal number"},
 		"JSON: a bad user":     {"[\n\n" + `{"session_handle":"` + handleA + `","username":{}}]`, "line 3: username: json: cannot unmarshal object"},
 		"JSON: number alone":   {`[7]`, "line 1: expected a row or a session handle"},
 		"JSON: broken":         {"[\n{\"session_handle\":\"" + handleA + "\"},\n", "line 3: unexpected EOF"},
 		"JSON: more behind":    {"{\"rows\":[]}\ngarbage", "line 2: invalid character 'g'"},
-		"JSON: a token":        {`{"tokenId":"` + tokenA + `","realm":"/"}`, "line 1: that is a token: give it with --token-file"},
-		"JSON: an error of AM": {`{"code":401,"reason":"Unauthorized","message":"Access Denied"}`, "line 1: there is no session_handle"},
+		"JSON: a token":        {`{"tokenId":"` + tokenA + `","realm":"/"}`, "line 1: this is a token: use --token-file"},
+		"JSON: an error of AM": {`{"code":401,"reason":"Unauthorized","message":"Access Denied"}`, "line 1: column session_handle is missing"},
 		"JSON: of a logout":    {`{"result":{"` + handleA + `":true}}`, "line 1: result: expected an array"},
 	} {
 		got, err := methods.ParseHandles([]byte(c.text))
@@ -132,12 +132,12 @@ func TestWhatIsNoHandleIsRefusedWithItsLine(t *testing.T) {
 
 func TestWhatIsNoTokenIsRefusedWithItsLine(t *testing.T) {
 	for name, c := range map[string]struct{ text, says string }{
-		"a handle":         {tokenA + "\n" + handleA, "line 2: that is a session handle: give it with --handle or --from"},
+		"a handle":         {tokenA + "\n" + handleA, "line 2: this is a session handle: use --handle or --from"},
 		"blanks within":    {"an old token", "line 1: expected a session token"},
 		"another cookie":   {"amlbcookie=01", "line 1: expected a session token"},
-		"an object":        {"{}", "line 1: there is no tokenId"},
+		"an object":        {"{}", "line 1: column tokenId is missing"},
 		"HttpOnly cookies": {`{"tokenId":"","successUrl":"/"}`, "line 1: tokenId is empty"},
-		"JSON: a handle":   {`[{"session_handle":"` + handleA + `"}]`, "line 1: that is a session handle: give it with --handle or --from"},
+		"JSON: a handle":   {`[{"session_handle":"` + handleA + `"}]`, "line 1: this is a session handle: use --handle or --from"},
 		"an escape":        {strings.Replace(tokenA, "*", "%2A", 1), "line 1: expected a session token"},
 	} {
 		got, err := methods.ParseTokens([]byte(c.text))

@@ -56,19 +56,19 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	info         = desc("build_info", "The version of amsql.", "version")
-	success      = desc("scan_success", "Whether the last scan could be made: 1, or 0. Without it there is nothing else of it.")
+	success      = desc("scan_success", "1 if the last scan succeeded, or 0: then the other metrics are absent.")
 	duration     = desc("scan_duration_seconds", "How long the last scan took.")
 	scanned      = desc("scan_timestamp_seconds", "When the last scan began, in seconds since 1970.")
-	sessions     = desc("sessions", "Sessions that the scan found. Where the realm is not complete, there may be more.", "server", "realm")
-	completeness = desc("realm_completeness", "How completely the realm was listed: 1 for what holds, else 0.", "server", "realm", "completeness")
-	realmTime    = desc("realm_scan_duration_seconds", "How long the realm's part of the scan took.", "server", "realm")
+	sessions     = desc("sessions", "Sessions found by the scan. If the realm is not complete, there may be more.", "server", "realm")
+	completeness = desc("realm_completeness", "Completeness of the realm's list: 1 for the current value, 0 for the others.", "server", "realm", "completeness")
+	realmTime    = desc("realm_scan_duration_seconds", "Duration of the realm's part of the scan.", "server", "realm")
 	findings     = desc("report_findings", "Findings of a report.", "report", "severity")
 
 	// ends are counted from event to event. A session that began and ended between two scans is in none.
 	ends = map[watch.Kind]*prometheus.Desc{
 		watch.Login:   desc("session_logins_total", "Sessions that began since the first scan.", "server", "realm"),
-		watch.Logout:  desc("session_logouts_total", "Sessions that ended before their time since the first scan.", "server", "realm"),
-		watch.Expired: desc("session_expirations_total", "Sessions that ran out since the first scan.", "server", "realm"),
+		watch.Logout:  desc("session_logouts_total", "Sessions that ended early since the first scan.", "server", "realm"),
+		watch.Expired: desc("session_expirations_total", "Sessions that expired since the first scan.", "server", "realm"),
 	}
 )
 
@@ -84,11 +84,11 @@ type distribution struct {
 
 var distributions = []distribution{
 	{
-		desc("session_idle_seconds", "Sessions by time without use. Not cumulative over scans: it is of the sessions that there are.", "server", "realm"),
+		desc("session_idle_seconds", "Sessions by idle time. Describes the current sessions; not cumulative over scans.", "server", "realm"),
 		"clock.now - unixepoch(s.latest_access_time)", []float64{60, 300, 900, 1800, 3600, 14400, 86400},
 	},
 	{
-		desc("session_age_seconds", "Sessions by estimated age: their realm's longest time less what is left of it. Not cumulative over scans.", "server", "realm"),
+		desc("session_age_seconds", "Sessions by estimated age: the realm's maximum session time minus the remaining time. Describes the current sessions.", "server", "realm"),
 		"60 * l.max_session_minutes - (unixepoch(s.max_session_expiration_time) - clock.now)", []float64{900, 3600, 7200, 14400, 28800, 43200, 86400},
 	},
 }

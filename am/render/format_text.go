@@ -90,7 +90,7 @@ func (f *tableFormat) widths(names []string) []int {
 	return widths
 }
 
-// narrowest is the width in characters below which a column that goes on in the next line is no pleasure to read.
+// narrowest is the width in characters below which a wrapped column is hard to read.
 const narrowest = 12
 
 // fit is the width at which cells go on in the next line, so that the table is no wider than the screen; 0 is no screen. It

@@ -60,7 +60,7 @@ func writeReportCSV(b *bytes.Buffer, run *report.Run) error {
 	return writeRows(b, newCSVFormat(Options{Header: true, Separator: ','}), run.Results[0], 0)
 }
 
-// writeRows writes the rows of a report, or at the most so many where that is no 0.
+// writeRows writes the rows of a report, or at most that many if it is not 0.
 func writeRows(b *bytes.Buffer, f Format, r *report.Result, most int) error {
 	columns, rows := r.Table()
 	f.Begin(b, columns)

@@ -36,10 +36,10 @@ var policyFields = []struct {
 	parameters    []string
 	value         func(Policy) cty.Value
 }{
-	{"idle_minutes", "Minutes without use: of a session (idle), and that a realm may allow (lax-realms).", []string{"idle_minutes", "policy_idle_minutes"}, func(p Policy) cty.Value { return cty.NumberIntVal(p.IdleMinutes) }},
-	{"maximum_minutes", "Age of a session in minutes (old), and what a realm may allow (lax-realms).", []string{"age_minutes", "policy_session_minutes"}, func(p Policy) cty.Value { return cty.NumberIntVal(p.MaximumMinutes) }},
-	{"quota", "Sessions of a user that a realm may allow (lax-realms). over-quota goes by each realm's own quota.", []string{"policy_quota"}, func(p Policy) cty.Value { return cty.NumberIntVal(p.Quota) }},
-	{"service_accounts", "Names of service accounts (service-accounts), as LIKE has them: % for any letters, _ for one.", []string{"service_pattern"}, func(p Policy) cty.Value { return cty.StringVal(strings.ToLower(p.ServiceAccounts)) }},
+	{"idle_minutes", "Maximum idle time in minutes: of a session (idle), and of a realm (lax-realms).", []string{"idle_minutes", "policy_idle_minutes"}, func(p Policy) cty.Value { return cty.NumberIntVal(p.IdleMinutes) }},
+	{"maximum_minutes", "Maximum session time in minutes: of a session (old), and of a realm (lax-realms).", []string{"age_minutes", "policy_session_minutes"}, func(p Policy) cty.Value { return cty.NumberIntVal(p.MaximumMinutes) }},
+	{"quota", "Maximum number of sessions per user that a realm may allow (lax-realms). over-quota uses each realm's own quota.", []string{"policy_quota"}, func(p Policy) cty.Value { return cty.NumberIntVal(p.Quota) }},
+	{"service_accounts", "LIKE pattern for names of service accounts (service-accounts): % matches any text, _ one character.", []string{"service_pattern"}, func(p Policy) cty.Value { return cty.StringVal(strings.ToLower(p.ServiceAccounts)) }},
 	{"administrators", "Accounts of administrators (administrators).", []string{"administrators"}, func(p Policy) cty.Value { return texts(p.Administrators) }},
 	{"system_accounts", "Accounts of AM itself, which no directory lists (disabled-users).", []string{"system_accounts"}, func(p Policy) cty.Value { return texts(p.SystemAccounts) }},
 }

@@ -305,12 +305,12 @@ func (d differential) grafana() {
 	for panel, want := range map[string][]report.Row{
 		"stat Sessions of disabled users":               d.findings("disabled-users", account("disabled")),
 		"stat Sessions of users in no directory":        d.findings("disabled-users", account("deleted")),
-		"stat Realms cut or failed":                     d.findings("completeness", nil),
+		"stat Realms truncated or failed":               d.findings("completeness", nil),
 		"stat Users over the quota":                     d.findings("over-quota", nil),
 		"stat Users in several realms":                  d.findings("several-realms", nil),
 		"table Users over the quota":                    d.findings("over-quota", nil),
 		"table Users in several realms":                 d.findings("several-realms", nil),
-		"table Idle for longer than the policy":         d.findings("idle", nil),
+		"table Idle longer than the policy allows":      d.findings("idle", nil),
 		"table Administrators":                          d.findings("administrators", nil),
 		"table Disabled or deleted users with sessions": d.findings("disabled-users", nil),
 	} {

@@ -192,7 +192,7 @@ func found(r *report.Result) (names []string) {
 	return names
 }
 
-// signIns is the population with sessions besides of which it is known when and how they began, in the realm /delta but for
+// signIns is the population with sessions besides of which it is known when and how they began, in the realm /delta except
 // two.
 func signIns(t *testing.T, ahead time.Duration) []*planted {
 	t.Helper()

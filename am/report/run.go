@@ -307,7 +307,7 @@ func (r *Report) values(given map[string]string) (map[string]any, error) {
 	return values, nil
 }
 
-// mostAtOnce bounds the memory of reports that are asked side by side.
+// mostAtOnce bounds the memory of reports that are asked concurrently.
 const mostAtOnce = 8
 
 // ask asks the reports, as many at a time as there are processors, for their results in the same order.
@@ -441,7 +441,7 @@ func query(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) (
 	case len(columns) == 0:
 		return nil, nil, errors.New("the SQL returns no rows")
 	case rows.NextResultSet(): //nolint:contextcheck // as above
-		return nil, nil, errors.New("the SQL is more than one statement that returns rows")
+		return nil, nil, errors.New("the SQL contains more than one statement that returns rows")
 	}
 	return columns, found, rows.Err()
 }

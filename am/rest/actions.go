@@ -28,7 +28,7 @@ var (
 	refresh             = action{name: "refresh", has: func(a api) bool { return a.query }, workaround: sinceAM5}
 	logout              = action{name: "logout", has: func(api) bool { return true }}
 	logoutByHandle      = action{name: "logoutByHandle", has: func(a api) bool { return a.query }, workaround: "use logout with each token"}
-	logoutByUser        = action{name: "logoutByUser", version: logoutByUserVersion, has: func(a api) bool { return a.token == inBody }, workaround: "query the user's sessions and use logoutByHandle"}
+	logoutByUser        = action{name: "logoutByUser", version: logoutByUserVersion, has: func(a api) bool { return a.token == inBody }, workaround: "list the user's sessions and use logoutByHandle"}
 	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, workaround: sinceAM5, refused: "the session has ended, or the token is not one"}
 	getProperty         = action{name: "getProperty", safe: true, has: func(a api) bool { return a.token == inPath }}
 	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, workaround: sinceAM5, refused: "the session has ended, or is client-side: its properties can be set only during the login"}
@@ -165,7 +165,7 @@ type Timeouts struct {
 }
 
 // Refresh resets the idle time of a session, at most once in the server's update frequency, 60 seconds by default.
-// Needs an administrator, but for one's own session on AM and PingAM. OpenAM's idletime is in minutes (measured), the documents show seconds.
+// Needs an administrator, except the caller's own session on AM and PingAM. OpenAM's idletime is in minutes (measured), the documents show seconds.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Refresh server-side sessions".
 func (c *Client) Refresh(ctx context.Context, token string) (*Timeouts, error) {

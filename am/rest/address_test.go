@@ -84,7 +84,7 @@ func TestARealmOfDotsIsNotAskedFor(t *testing.T) {
 	c := newClient(t, "http://127.0.0.1:1/am", SSOToken("token"))
 	c.config.CookieName = "cookie"
 	_, err := c.LogoutByUser(t.Context(), "/alpha/..", "bjensen")
-	if err == nil || !strings.Contains(err.Error(), `no realm is called "." or ".."`) || c.Requests() != 0 {
+	if err == nil || !strings.Contains(err.Error(), `a realm cannot be called "." or ".."`) || c.Requests() != 0 {
 		t.Errorf("got %v and %d requests, want a refusal and none", err, c.Requests())
 	}
 }

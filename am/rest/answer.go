@@ -69,7 +69,7 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 	e.Status, e.Reason, e.Hint = status, http.StatusText(status), r.hints[status]
 	switch {
 	case status/100 == 3:
-		e.Hint = "it redirects to " + redact.Values(redirectTarget(a.status), r.secrets...) + ", and credentials do not follow redirects: put the final address into base_url"
+		e.Hint = "it redirects to " + redact.Values(redirectTarget(a.status), r.secrets...) + ", and credentials do not follow redirects: set base_url to the final address"
 	case isJSON:
 		var said refusal
 		if err := json.NewDecoder(io.LimitReader(a, maxErrorBody)).Decode(&said); err != nil {
@@ -77,7 +77,7 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 		}
 		e.explain(said)
 		if e.hostRefused = refusesHost(e, a.status.Request.Host); e.hostRefused {
-			e.Hint = fmt.Sprintf("AM does not know itself by the name %s: set host (AM_HOST) to the name that it is installed under, such as am.example.com", a.status.Request.Host)
+			e.Hint = fmt.Sprintf("AM does not accept the host name %s: set host (AM_HOST) to the name that AM is installed under, such as am.example.com", a.status.Request.Host)
 		}
 	default:
 		if kind != "" || status/100 == 2 {
@@ -126,13 +126,13 @@ func (e *Error) unreached(ctx context.Context, r call, err error) error {
 	case errors.As(err, &proxy):
 		e.Hint = "check proxy, or HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment"
 	case errors.As(err, &authority):
-		e.Hint = "name the certificate's authority as ca_file, in PEM"
+		e.Hint = "set ca_file to the certificate authority's certificate, in PEM"
 	case errors.As(err, &host):
-		e.Hint = "the certificate is another host's: put a name that it holds into base_url"
+		e.Hint = "the certificate belongs to another host: use a name that it contains in base_url"
 	case errors.As(err, &certificate) && certificate.Reason == x509.Expired:
-		e.Hint = "renew the server's certificate, or set this machine's clock"
+		e.Hint = "renew the server's certificate, or correct this machine's clock"
 	case errors.As(err, &noTLS), errors.Is(err, http.ErrSchemeMismatch):
-		e.Hint = "the server does not speak TLS at that port: correct the port in base_url, or begin it with http://"
+		e.Hint = "the server does not use TLS on that port: correct the port in base_url, or use http://"
 	case strings.Contains(err.Error(), http.StatusText(http.StatusProxyAuthRequired)): // net/http has no type for it
 		e.Hint = proxyWantsPassword
 	case errors.As(err, &dns):

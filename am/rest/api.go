@@ -63,7 +63,7 @@ func APIs() (versions []string) {
 func apiOf(version string) (api, error) {
 	i := slices.IndexFunc(apis, func(a api) bool { return a.version == version })
 	if i < 0 {
-		return api{}, fmt.Errorf("api %q is not a resource version of sessions that amsql knows: must be one of %s", version, strings.Join(APIs(), ", "))
+		return api{}, fmt.Errorf("api %q is not a known resource version of sessions: must be one of %s", version, strings.Join(APIs(), ", "))
 	}
 	return apis[i], nil
 }
@@ -108,7 +108,7 @@ func (c *Client) negotiate(ctx context.Context) (api, error) {
 				return api{}, err
 			}
 		}
-		return api{}, fmt.Errorf("%s has no sessions at any version that amsql knows: %s", c.base, wrongContextPath)
+		return api{}, fmt.Errorf("%s does not serve sessions at any version that amsql knows: %s", c.base, wrongContextPath)
 	})
 }
 

@@ -44,7 +44,7 @@ func (c *Client) carry(ctx context.Context, r call, payload []byte, contentType 
 		return nil, err
 	}
 	if second == nil {
-		c.log.Debug("the token did not arrive, but did the other way", "cookie", sent.cookie)
+		c.log.Debug("the token did not arrive in this form, but in the other", "cookie", sent.cookie)
 		c.carrier.second.Store(sent.cookie != isDroppedAsHeader(used.header))
 		c.carrier.arrived.Store(true)
 	}

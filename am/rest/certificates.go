@@ -51,7 +51,7 @@ var forms = []struct {
 	{isJavaKeyStore, "is a Java key store, but must be PEM: keytool -importkeystore -srckeystore FILE -destkeystore client.p12 -deststoretype PKCS12, " +
 		"then openssl pkcs12 -in client.p12 -nodes -out client.pem"},
 	{isDER, "is in DER, but must be PEM: openssl x509 -inform der -in FILE -out certificate.pem, or for a key openssl pkey -inform der"},
-	{isEncryptedPEM, "holds a key that is encrypted with a passphrase, and amsql cannot ask for it: openssl pkey -in FILE -out client-key.pem decrypts it"},
+	{isEncryptedPEM, "contains a key that is encrypted with a passphrase, which amsql cannot ask for: openssl pkey -in FILE -out client-key.pem decrypts it"},
 }
 
 // whatInsteadOfPEM says in which other form a file is, and how to make PEM of it.

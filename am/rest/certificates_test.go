@@ -61,10 +61,10 @@ func TestCertificatesInAnotherFormThanPEMAreSaid(t *testing.T) {
 		"a key store as authority":   {Transport{CAFile: jks}, "is a Java key store, but must be PEM: keytool"},
 		"DER as authority":           {Transport{CAFile: derFile}, "is in DER, but must be PEM: openssl x509 -inform der"},
 		"DER as certificate":         {Transport{CertFile: derFile, KeyFile: plainKey}, "client_cert_file " + derFile + " is in DER"},
-		"an encrypted key":           {Transport{CertFile: certificate, KeyFile: encrypted}, "client_key_file " + encrypted + " holds a key that is encrypted with a passphrase"},
+		"an encrypted key":           {Transport{CertFile: certificate, KeyFile: encrypted}, "client_key_file " + encrypted + " contains a key that is encrypted with a passphrase"},
 		"a key without certificate":  {Transport{KeyFile: plainKey}, "client_cert_file is missing"},
 		"a certificate without key":  {Transport{CertFile: certificate}, "client_cert_file " + certificate + " and client_key_file " + certificate},
-		"a text file as authority":   {Transport{CAFile: file("a.txt", []byte("hello"))}, "it holds no certificate in PEM"},
+		"a text file as authority":   {Transport{CAFile: file("a.txt", []byte("hello"))}, "it contains no certificate in PEM"},
 		"a certificate's other half": {Transport{CertFile: plainKey, KeyFile: plainKey}, "client_cert_file " + plainKey},
 	} {
 		_, err := c.transport.tls()

@@ -101,7 +101,7 @@ func New(config Config) (*Client, error) {
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()
 	}
-	c.notListing = map[int]string{http.StatusForbidden: fmt.Sprintf("%q may not list sessions, only an administrator may; see docs/index.md#permissions", c.Account())}
+	c.notListing = map[int]string{http.StatusForbidden: fmt.Sprintf("%q may not list sessions; only an administrator may; see docs/index.md#permissions", c.Account())}
 	c.gate = newGate(cmp.Or(config.MaxConcurrency, DefaultMaxConcurrency))
 	c.retrying, c.nonRetrying, err = config.Transport.clients(c.gate.ceiling, c)
 	return c, err
@@ -121,7 +121,7 @@ func checkBaseURL(s string) (string, error) {
 		return "", fmt.Errorf("base_url %q is not an address such as https://am.example.com/am", redact.Address(s))
 	}
 	if u.User != nil || strings.ContainsAny(s, "?#") {
-		return "", fmt.Errorf("base_url %q must hold no credentials, parameters or fragment: the account goes into username and password", redact.Address(s))
+		return "", fmt.Errorf("base_url %q must end with AM's context path, such as https://am.example.com/am, without credentials, parameters or fragment; set the account with username and password", redact.Address(s))
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Host), defaultPorts[u.Scheme])
 	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/"), nil
@@ -285,11 +285,11 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	}
 	failure := &Error{What: r.what, Method: r.method, URL: c.target(cmp.Or(r.shown, r.path))}
 	if len(target) > maxRequestLine {
-		failure.Err = fmt.Errorf("the request would be %d bytes long, and AM takes 8,192 with all headers: a name in it is too long", len(target))
+		failure.Err = fmt.Errorf("the request would be %d bytes long, and AM accepts at most 8,192 including all headers: a name in it is too long", len(target))
 		return nil, failure
 	}
 	if climbs(r.path) {
-		failure.Err = errors.New(`no realm is called "." or ".."`)
+		failure.Err = errors.New(`a realm cannot be called "." or ".."`)
 		return nil, failure
 	}
 	if used != nil {

@@ -28,7 +28,7 @@ func informationOfOnesOwn(w *world) {
 	w.must(err)
 	if !info.Valid || info.Username != w.user || info.Realm != "/" || !strings.HasPrefix(info.Handle, "shandle:") ||
 		!near(info.LatestAccess, w.Now()) || info.MaxIdleExpiration.Sub(info.LatestAccess) != 30*time.Minute || info.Properties != nil {
-		w.Errorf("one's own session is %+v", info)
+		w.Errorf("the caller's own session is %+v", info)
 	}
 }
 
@@ -73,7 +73,7 @@ func onesOwnSessionHasItsHandle(w *world) {
 	w.must(err)
 	rows := w.sessions(rest.SessionQuery{Realm: "/", Username: w.user})
 	if !own.Valid || !slices.ContainsFunc(rows, func(s *rest.Session) bool { return s.Handle == own.Handle }) {
-		w.Errorf("one's own session is %+v, and %s has %d", own, w.user, len(rows))
+		w.Errorf("the caller's own session is %+v, and %s has %d", own, w.user, len(rows))
 	}
 }
 
@@ -185,7 +185,7 @@ func logoutOfALiveSession(w *world) {
 	}
 	own := w.client(rest.Config{Credentials: rest.SSOToken(stays)})
 	if ended, err := own.Logout(w.Context(), "", ""); err != nil || !ended {
-		w.Errorf("logout of one's own session says %v, %v; want true", ended, err)
+		w.Errorf("logout of the caller's own session says %v, %v; want true", ended, err)
 	}
 	w.expectAlive(stays, false)
 }

@@ -53,7 +53,7 @@ func checkCredentials(c Credentials) error {
 // checkToken reports a token that was copied with more than itself.
 func checkToken(token string) error {
 	if strings.ContainsAny(token, " \t\r\n") {
-		return errors.New("the token has white space in it: it must be the token alone, on one line")
+		return errors.New("the token contains white space: it must be only the token, on one line")
 	}
 	return nil
 }
@@ -153,8 +153,8 @@ func (c *Client) countLost(refused *credential) error {
 	}
 	return &Error{
 		What: fmt.Sprintf("the sign-in of %q in realm %s", c.Account(), realmName(c.config.Realm)), Method: http.MethodPost, URL: c.base + realmPath(c.config.Realm) + "/authenticate",
-		Err:  fmt.Errorf("AM ended %d sessions of this run within a minute of their beginning", maxLost),
-		Hint: "somebody else signs in with the same account, and AM lets it have no more sessions (its quota may be 1): use an account of its own for each run, or raise the quota",
+		Err:  fmt.Errorf("AM ended %d sessions of this run less than a minute after they began", maxLost),
+		Hint: "another run uses the same account, and AM allows it no more sessions (the quota may be 1): use a separate account for each run, or raise the quota",
 	}
 }
 
@@ -192,7 +192,7 @@ func (c *Client) readAgain(known Credentials) Credentials {
 		err = checkCredentials(fresh)
 	}
 	if err != nil {
-		c.log.Warn("credentials cannot be read again, so those known are used", "error", err)
+		c.log.Warn("credentials cannot be read again, so the known ones are used", "error", err)
 		return known
 	}
 	return fresh
@@ -210,7 +210,7 @@ func (c *Client) CookieName(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if info.CookieName == "" {
-			return "", fmt.Errorf("%s/json/serverinfo/* names no session cookie: set cookie_name", c.base)
+			return "", fmt.Errorf("%s/json/serverinfo/* does not name the session cookie: set cookie_name", c.base)
 		}
 		return info.CookieName, nil
 	})

@@ -67,7 +67,7 @@ func (p Password) authenticate(ctx context.Context, c *Client, cookieName string
 		secrets: []string{p.Password, p.OTP, p.TOTPSecret, headerText(p.Password)},
 		hints: map[int]string{
 			http.StatusUnauthorized: p.ifRefused(),
-			http.StatusNotFound:     "check base_url (it ends in AM's context path, /openam or /am) and login_realm",
+			http.StatusNotFound:     "check base_url (it must end with AM's context path, /openam or /am) and login_realm",
 		},
 	}
 	if p.Service != "" {
@@ -101,10 +101,10 @@ func headerText(s string) string {
 func (p Password) ifRefused() string {
 	for _, part := range []struct{ name, value string }{{"password", p.Password}, {"username", p.Username}} {
 		if strings.TrimSpace(part.value) != part.value {
-			return fmt.Sprintf("%s begins or ends with a blank, which was sent along: remove it where it is kept, unless it belongs there", part.name)
+			return fmt.Sprintf("%s begins or ends with a space, which was sent, too: remove it unless it is part of the password", part.name)
 		}
 	}
-	return "check username and password (AM_USERNAME, AM_PASSWORD) and the realm that the account lives in (login_realm)"
+	return "check username and password (AM_USERNAME, AM_PASSWORD) and the realm of the account (login_realm)"
 }
 
 // cookieOf is the value of a cookie among those that an answer sets, and not of one that it takes back. AM matches the name

@@ -49,7 +49,7 @@ const (
 const (
 	assertionRefused = "check service_account_id and service_account_jwk, the account's scopes (fr:am:*), this machine's clock, and that base_url is " +
 		"the tenant's own address and not a custom domain"
-	notTheTenant = "base_url must be the tenant's own address, such as https://openam-….forgeblocks.com/am: access tokens are given at no custom domain"
+	notTheTenant = "base_url must be the tenant's own address, such as https://openam-….forgeblocks.com/am: custom domains do not issue access tokens"
 )
 
 // serviceScopes are what a service account may be given, most first: some may have no access to identities (IDM).
@@ -108,7 +108,7 @@ func (a ServiceAccount) requestAccessToken(ctx context.Context, c *Client, scope
 	return k, nil
 }
 
-// key is the account's private key: a JWK, as Advanced Identity Cloud hands it out, the one private key of a set of them, or a
+// key is the account's private key: a JWK, as Advanced Identity Cloud provides it, the one private key of a set of them, or a
 // key in PEM. Errors hold nothing of it.
 func (a ServiceAccount) key() (*rsa.PrivateKey, error) {
 	text := []byte(strings.TrimSpace(a.JWK))
@@ -119,18 +119,18 @@ func (a ServiceAccount) key() (*rsa.PrivateKey, error) {
 	case json.Unmarshal(text, &set) != nil || set.Keys == nil:
 		var key jose.JSONWebKey
 		if json.Unmarshal(text, &key) != nil {
-			return nil, errors.New("service_account_jwk is not a private key in JWK form, as Advanced Identity Cloud hands it out")
+			return nil, errors.New("service_account_jwk is not a private key in JWK form, as Advanced Identity Cloud provides it")
 		}
 		set.Keys = []jose.JSONWebKey{key}
 	}
 	private := slices.DeleteFunc(set.Keys, func(k jose.JSONWebKey) bool { return k.IsPublic() || !k.Valid() })
 	switch len(private) {
 	case 0:
-		return nil, errors.New("service_account_jwk holds no private key: it must be the file that Advanced Identity Cloud handed out when the account was made")
+		return nil, errors.New("service_account_jwk contains no private key: it must be the file that Advanced Identity Cloud provided when the account was created")
 	case 1:
 		return rsaKey(private[0].Key)
 	}
-	return nil, fmt.Errorf("service_account_jwk is a set of %d private keys: it must hold the account's alone", len(private))
+	return nil, fmt.Errorf("service_account_jwk is a set of %d private keys: it must contain only the account's", len(private))
 }
 
 func keyOfPEM(text []byte) (*rsa.PrivateKey, error) {
@@ -139,14 +139,14 @@ func keyOfPEM(text []byte) (*rsa.PrivateKey, error) {
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, errors.New("service_account_jwk begins as PEM does, and is none: it must be the whole file")
+		return nil, errors.New("service_account_jwk begins like PEM but is not valid: it must be the complete file")
 	}
 	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
 		return rsaKey(key)
 	}
 	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("service_account_jwk holds a %s in PEM, and no private key", strings.ToLower(block.Type))
+		return nil, fmt.Errorf("service_account_jwk contains a %s in PEM, not a private key", strings.ToLower(block.Type))
 	}
 	return key, nil
 }
@@ -154,7 +154,7 @@ func keyOfPEM(text []byte) (*rsa.PrivateKey, error) {
 func rsaKey(key any) (*rsa.PrivateKey, error) {
 	k, ok := key.(*rsa.PrivateKey)
 	if !ok {
-		return nil, errors.New("service_account_jwk is not an RSA key, and Advanced Identity Cloud takes no other")
+		return nil, errors.New("service_account_jwk is not an RSA key; Advanced Identity Cloud accepts only RSA keys")
 	}
 	return k, nil
 }

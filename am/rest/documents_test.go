@@ -223,7 +223,7 @@ var examples = []example{
 		answer: `{ "valid": false }`, want: &rest.SessionInfo{},
 	},
 	{
-		source: amDocument + ", one's own session", api: "3.0", call: infoOf(""),
+		source: amDocument + ", the caller's own session", api: "3.0", call: infoOf(""),
 		method: "POST", path: rootSessions, version: "3.0", query: map[string]string{"_action": "getSessionInfo"}, body: `{}`,
 		answer: demoAnswer, want: demoInfo,
 	},

@@ -31,7 +31,7 @@ func (e *Error) Error() string {
 	fmt.Fprintf(&b, "%s failed: %s %s", e.What, e.Method, e.URL)
 	switch {
 	case e.Status != 0:
-		fmt.Fprintf(&b, " answered %d %s", e.Status, e.Reason)
+		fmt.Fprintf(&b, " returned %d %s", e.Status, e.Reason)
 		switch {
 		case e.Intermediary != "":
 			fmt.Fprintf(&b, " (%s, not AM's JSON)", e.Intermediary)

@@ -60,7 +60,7 @@ var faults = []fault{
 	{name: "a reset", first: true, recovers: repeatable, spoil: func(w http.ResponseWriter, _ *seen) { reset(w) }},
 	{name: "a reset for good", says: "reset", spoil: func(w http.ResponseWriter, _ *seen) { reset(w) }},
 	{name: "headers that stall", first: true, recovers: repeatable, says: "timeout", spoil: func(w http.ResponseWriter, s *seen) { <-s.Context().Done() }},
-	{name: "a body that stalls", says: "sent no more", spoil: func(w http.ResponseWriter, s *seen) {
+	{name: "a body that stalls", says: "sent nothing", spoil: func(w http.ResponseWriter, s *seen) {
 		reply(w, 200, half(s))
 		stall(w, s)
 	}},
@@ -71,7 +71,7 @@ var faults = []fault{
 	{name: "a body that ends too early", says: "unexpected EOF", spoil: func(w http.ResponseWriter, s *seen) { reply(w, 200, half(s)) }},
 	{name: "no body", says: "unexpected EOF", spoil: func(w http.ResponseWriter, _ *seen) { reply(w, 200, "") }},
 	{name: "an empty answer with no type", says: "unexpected EOF", spoil: func(w http.ResponseWriter, _ *seen) { w.WriteHeader(200) }},
-	{name: "HTML instead of JSON", status: 200, says: "not AM's JSON): base_url must name AM", spoil: func(w http.ResponseWriter, _ *seen) {
+	{name: "HTML instead of JSON", status: 200, says: "not AM's JSON): base_url must include AM", spoil: func(w http.ResponseWriter, _ *seen) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<html><form>Log in</form></html>")
 	}},
@@ -153,7 +153,7 @@ func checkFault(t *testing.T, f *fault, i int) {
 		most = 4 // in both ways that a token can travel, and again with a new session
 	}
 	if sent := server.times(c.action); c.once && sent > most {
-		t.Errorf("%s was sent %d times, want %d at the most", c.name, sent, most)
+		t.Errorf("%s was sent %d times, want at most %d", c.name, sent, most)
 	}
 }
 

@@ -21,16 +21,16 @@ func (a *answer) from(kind string) string {
 
 // intermediaryHints are what to do about a refusal that is not AM's: it is that of a proxy, a firewall or a gateway.
 var intermediaryHints = map[int]string{
-	http.StatusUnauthorized:      "something in front of AM wants a sign-in of its own: let base_url name AM itself",
+	http.StatusUnauthorized:      "a proxy in front of AM requires its own sign-in: set base_url to the address of AM itself",
 	http.StatusForbidden:         notLetThrough,
 	http.StatusNotFound:          notLetThrough,
 	http.StatusProxyAuthRequired: proxyWantsPassword,
 }
 
 const (
-	notLetThrough      = "something in front of AM does not let that path through: allow it there, or let base_url name AM itself"
-	proxyWantsPassword = "a proxy wants a name and a password: put them into proxy (or HTTPS_PROXY), as http://NAME:PASSWORD@HOST:PORT"
-	wrongContextPath   = "base_url must name AM with its context path (…/openam or …/am)"
+	notLetThrough      = "a proxy in front of AM does not pass that path: allow it there, or set base_url to the address of AM itself"
+	proxyWantsPassword = "a proxy requires a name and a password: set them in proxy (or HTTPS_PROXY), as http://NAME:PASSWORD@HOST:PORT"
+	wrongContextPath   = "base_url must include AM's context path (…/openam or …/am)"
 )
 
 // isKeptFrom reports whether something in front of AM keeps a request from it.
@@ -51,7 +51,7 @@ func (c *Client) Denied(err error, what string) string {
 	if e, ok := asError(err); ok && isKeptFrom(err) {
 		plain := *e
 		plain.Hint = ""
-		return fmt.Sprintf("%s cannot be asked to %s: %v", c.base, what, &plain)
+		return fmt.Sprintf("%s cannot %s: %v", c.base, what, &plain)
 	}
 	return fmt.Sprintf("%s may not %s", c.Account(), what)
 }

@@ -22,10 +22,10 @@ func TestARefusalThatIsNotAMsSaysWhatCameAndFromWhere(t *testing.T) {
 		forbidden bool
 		hint      string
 	}{
-		401: {false, "wants a sign-in of its own"},
-		403: {true, "does not let that path through"},
-		404: {true, "does not let that path through"},
-		407: {true, "a proxy wants a name and a password"},
+		401: {false, "requires its own sign-in"},
+		403: {true, "does not pass that path"},
+		404: {true, "does not pass that path"},
+		407: {true, "a proxy requires a name and a password"},
 		500: {false, ""},
 	} {
 		server := can(t, func(w http.ResponseWriter, s *seen) {

@@ -101,19 +101,19 @@ var (
 
 var (
 	errPasswordExpired = errors.New("the password has expired or must be changed")
-	errNotAccepted     = errors.New("it has asked for that before, so it did not accept the account")
+	errNotAccepted     = errors.New("it asked for that before, so it did not accept the account")
 	// ErrNoCode means that a sign-in needs a one-time password, and there is none.
-	ErrNoCode       = errors.New("that is a one-time password, and none is configured")
-	errCodeRefused  = errors.New("it did not accept the one-time password that it was given")
+	ErrNoCode       = errors.New("this is a one-time password, and none is configured")
+	errCodeRefused  = errors.New("it did not accept the one-time password")
 	errCannotAnswer = errors.New("amsql cannot answer that")
 )
 
 const (
-	wayOut = "name a journey for automation as login_service (with a Zero Page Login Collector node), or give a token (sso_token)"
+	wayOut = "set login_service to a journey for automation (with a Zero Page Login Collector node), or use a token (sso_token)"
 
 	// codeRefused is what to do about a one-time password that AM refused. It is not sent again with the next code: AM counts
 	// failures and locks accounts.
-	codeRefused = "check totp_secret or otp and the account's device; AM accepts each code once, so that a second sign-in within 30 seconds is refused: try again after that"
+	codeRefused = "check totp_secret or otp and the account's device; AM accepts each code once and refuses a second sign-in within 30 seconds: try again after that"
 )
 
 // waysOut are what to do about a step that cannot be answered.
@@ -123,7 +123,7 @@ var waysOut = []struct {
 }{
 	{errPasswordExpired, "sign in to AM in a browser once and change it"},
 	{errNotAccepted, "check username and password (AM_USERNAME, AM_PASSWORD)"},
-	{ErrNoCode, "set totp_secret (AM_TOTP_SECRET) or otp (AM_OTP), or name a journey for automation as login_service"},
+	{ErrNoCode, "set totp_secret (AM_TOTP_SECRET) or otp (AM_OTP), or set login_service to a journey for automation"},
 	{errCodeRefused, codeRefused},
 	{errCannotAnswer, wayOut},
 }
@@ -199,7 +199,7 @@ func (p Password) oneTimePassword(at time.Time) (string, error) {
 	}
 	code, err := totp.GenerateCode(strings.ReplaceAll(p.TOTPSecret, " ", ""), at)
 	if err != nil {
-		return "", errors.New("totp_secret is not in base32, as AM shows it beside its QR code") // the library's error may show it
+		return "", errors.New("totp_secret is not in base32, as AM shows it next to its QR code") // the library's error may show it
 	}
 	return code, nil
 }
@@ -223,7 +223,7 @@ func choosing(list, byDefault string) func(*journey, *callback) error {
 		}
 		number, ok := b.output(byDefault).(float64)
 		if !ok || number < 0 {
-			return fmt.Errorf("%w: it is a choice without a default", errCannotAnswer)
+			return fmt.Errorf("%w: this is a choice without a default", errCannotAnswer)
 		}
 		b.answer(int(number))
 		return nil
@@ -253,7 +253,7 @@ func (j *journey) hidden(b *callback) error {
 	}
 	switch {
 	case strings.Contains(id, "webAuthnOutcome"):
-		return fmt.Errorf("%w: it needs a security key", errCannotAnswer)
+		return fmt.Errorf("%w: this needs a security key", errCannotAnswer)
 	case strings.Contains(id, "skip"):
 		b.answer("Skip")
 	}
@@ -266,7 +266,7 @@ const maxPollingWait = time.Minute
 func (j *journey) poll(b *callback) error {
 	milliseconds, err := time.ParseDuration(fmt.Sprint(b.output("waitTime")) + "ms")
 	if err != nil || milliseconds < 0 || milliseconds > maxPollingWait {
-		return fmt.Errorf("%w: it wants a wait of more than %v", errCannotAnswer, maxPollingWait)
+		return fmt.Errorf("%w: this requires a wait of more than %v", errCannotAnswer, maxPollingWait)
 	}
 	j.wait = milliseconds
 	return nil
@@ -348,7 +348,7 @@ func (j *journey) run(ctx context.Context, r call) (*step, []*http.Cookie, error
 		j.secrets = append(j.secrets, s.AuthID)
 		r.body, r.header, r.secrets = s, nil, j.secrets
 	}
-	return nil, nil, &Error{What: r.what, Method: r.method, URL: j.client.target(r.path), Err: fmt.Errorf("AM has asked %d times and did not finish", maxSteps), Hint: wayOut}
+	return nil, nil, &Error{What: r.what, Method: r.method, URL: j.client.target(r.path), Err: fmt.Errorf("AM has asked %d times without finishing the sign-in", maxSteps), Hint: wayOut}
 }
 
 func (j *journey) next(ctx context.Context, r call) (*step, []*http.Cookie, error) {

@@ -34,7 +34,7 @@ func TestTreesWithoutAZeroPageLoginAndWithASecondFactorSignIn(t *testing.T) {
 			{[]string{"otp"}, rest.Password{TOTPSecret: "jbsw y3dp ehpk 3pxp"}, ""},
 			{[]string{"otp", "no-zero-page", "httponly"}, rest.Password{OTP: code}, ""},
 			{[]string{"otp"}, rest.Password{OTP: "000000x"}, "401 Unauthorized (Login failure): check totp_secret or otp"},
-			{[]string{"otp"}, rest.Password{}, `AM asks "Enter verification code" by a "NameCallback": that is a one-time password, and none is configured: set totp_secret`},
+			{[]string{"otp"}, rest.Password{}, `AM asks "Enter verification code" by a "NameCallback": this is a one-time password, and none is configured: set totp_secret`},
 		} {
 			server, err := simulator.New(simulator.Options{Profile: profile, Deployments: c.deployments})
 			check(t, err)
@@ -193,17 +193,17 @@ func TestWhatCannotBeAnsweredIsShownInAMsWords(t *testing.T) {
 	}
 	newPassword := asking("PasswordCallback", `""`, "prompt", `"New Password"`)
 	for want, steps := range map[string][][]string{
-		`AM asks "Accept our terms" by a "TermsAndConditionsCallback": amsql cannot answer that: name a journey`: {{asking("TermsAndConditionsCallback", `false`, "prompt", `"Accept our\n\u001b terms"`)}},
-		`AM asks "Sign in" by a "RedirectCallback"`:                                                              {{asking("RedirectCallback", "", "redirectUrl", `"https://x"`)}},
-		`it is a choice without a default`:                                                                       {{asking("ChoiceCallback", "0", "prompt", `"Where?"`, "choices", `["a","b"]`)}},
-		`the password has expired or must be changed: sign in to AM in a browser`:                                {{asking("TextOutputCallback", "", "message", `"Your password has expired"`, "messageType", `"1"`), newPassword}},
-		`and says "Your password has expired"`:                                                                   {{asking("TextOutputCallback", "", "message", `"Your password has expired"`, "messageType", `"1"`), newPassword}},
-		`so it did not accept the account: check username and password`:                                          {{asksName, asksPassword}, {asksName, asksPassword}},
-		`it did not accept the one-time password that it was given: check totp_secret`:                           {{asking("NameCallback", `""`, "prompt", `"Code"`)}, {asking("NameCallback", `""`, "prompt", `"Code"`)}},
-		`AM has asked 40 times and did not finish`:                                                               endless,
-		`it wants a wait of more than 1m0s`:                                                                      {{asking("PollingWaitCallback", "", "waitTime", `"90000"`)}},
-		`it needs a security key`:                                                                                {{asking("HiddenValueCallback", `""`, "id", `"webAuthnOutcome"`)}},
-		`by a "UnheardOf` + strings.Repeat("x", 111) + `…"`:                                                      {{asking("UnheardOf"+strings.Repeat("x", 5000), "")}},
+		`AM asks "Accept our terms" by a "TermsAndConditionsCallback": amsql cannot answer that: set login_service to a journey`: {{asking("TermsAndConditionsCallback", `false`, "prompt", `"Accept our\n\u001b terms"`)}},
+		`AM asks "Sign in" by a "RedirectCallback"`:                               {{asking("RedirectCallback", "", "redirectUrl", `"https://x"`)}},
+		`this is a choice without a default`:                                      {{asking("ChoiceCallback", "0", "prompt", `"Where?"`, "choices", `["a","b"]`)}},
+		`the password has expired or must be changed: sign in to AM in a browser`: {{asking("TextOutputCallback", "", "message", `"Your password has expired"`, "messageType", `"1"`), newPassword}},
+		`and says "Your password has expired"`:                                    {{asking("TextOutputCallback", "", "message", `"Your password has expired"`, "messageType", `"1"`), newPassword}},
+		`so it did not accept the account: check username and password`:           {{asksName, asksPassword}, {asksName, asksPassword}},
+		`it did not accept the one-time password: check totp_secret`:              {{asking("NameCallback", `""`, "prompt", `"Code"`)}, {asking("NameCallback", `""`, "prompt", `"Code"`)}},
+		`AM has asked 40 times without finishing the sign-in`:                     endless,
+		`this requires a wait of more than 1m0s`:                                  {{asking("PollingWaitCallback", "", "waitTime", `"90000"`)}},
+		`this needs a security key`:                                               {{asking("HiddenValueCallback", `""`, "id", `"webAuthnOutcome"`)}},
+		`by a "UnheardOf` + strings.Repeat("x", 111) + `…"`:                       {{asking("UnheardOf"+strings.Repeat("x", 5000), "")}},
 	} {
 		server := can(t, journeyOf(steps...))
 		client := server.client(t, rest.Config{API: "4.0", CookieName: "c", Credentials: rest.Password{Username: "amadmin", Password: adminPassword, OTP: "424242"}})

@@ -125,7 +125,7 @@ func TestAServerThatDoesNotPageIsNotAskedForEver(t *testing.T) {
 	} {
 		p := &pager{page: page}
 		users, err := p.list(t)
-		if err == nil || !strings.Contains(err.Error(), "instead of going on") || p.sent > 5 {
+		if err == nil || !strings.Contains(err.Error(), "instead of continuing") || p.sent > 5 {
 			t.Errorf("%s: %d users, %v after %d requests; want an error soon", way, len(users), err, p.sent)
 		}
 		if slices.Sort(users); len(slices.Compact(slices.Clone(users))) != len(users) {

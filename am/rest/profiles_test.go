@@ -115,7 +115,7 @@ func TestEveryProductIsSpokenToInItsVersion(t *testing.T) {
 			}
 			own, err := p.OwnSession(ctx)
 			if hasHandle := own != nil && own.Handle != ""; err != nil || hasHandle != want.ownHandle {
-				t.Errorf("one's own session: %+v, %v; with a handle: %v", own, err, want.ownHandle)
+				t.Errorf("the caller's own session: %+v, %v; with a handle: %v", own, err, want.ownHandle)
 			}
 			if all, err := p.ListsAllUsers(ctx, "/alpha"); err != nil || all != want.listsAllUsers {
 				t.Errorf("all users are listed for certain: %v, %v; want %v", all, err, want.listsAllUsers)

@@ -21,7 +21,7 @@ func TestTwoRunsThatEndEachOthersSessionsAreTold(t *testing.T) {
 			}
 		}
 	}
-	if len(failures) == 0 || !strings.Contains(failures[0].Error(), "its quota may be 1") || !strings.Contains(failures[0].Error(), `"amadmin"`) {
+	if len(failures) == 0 || !strings.Contains(failures[0].Error(), "the quota may be 1") || !strings.Contains(failures[0].Error(), `"amadmin"`) {
 		t.Fatalf("%d failures: %v; want one that names the quota", len(failures), failures)
 	}
 	signIns := 0
@@ -31,7 +31,7 @@ func TestTwoRunsThatEndEachOthersSessionsAreTold(t *testing.T) {
 		}
 	}
 	if signIns > 6 {
-		t.Errorf("%d sign-ins in all, want 3 of each at the most", signIns)
+		t.Errorf("%d sign-ins in all, want at most 3 of each", signIns)
 	}
 }
 
@@ -56,9 +56,9 @@ func TestABlankAtTheEndOfAPasswordIsSaid(t *testing.T) {
 	check(t, err)
 	user, password := server.Admin()
 	for _, c := range []struct{ user, password, says string }{
-		{user, password + " ", "password begins or ends with a blank"},
-		{user, "\t" + password, "password begins or ends with a blank"},
-		{user + "\u00a0", password, "username begins or ends with a blank"},
+		{user, password + " ", "password begins or ends with a space"},
+		{user, "\t" + password, "password begins or ends with a space"},
+		{user + "\u00a0", password, "username begins or ends with a space"},
 		{user, "wrong", "check username and password"},
 	} {
 		err := clientOf(t, server, rest.Config{Credentials: rest.Password{Username: c.user, Password: c.password}}).SignIn(t.Context())

@@ -194,14 +194,14 @@ func TestAKeyThatCannotSignIsSaidBeforeAnythingIsSent(t *testing.T) {
 	for name, c := range map[string]struct{ jwk, says string }{
 		"no JSON":               {"not a key", "is not a private key in JWK form"},
 		"no key":                {`{"kty":"nothing"}`, "is not a private key in JWK form"},
-		"public":                {string(publicKey), "holds no private key"},
+		"public":                {string(publicKey), "contains no private key"},
 		"elliptic":              {`{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}`, "is not an RSA key"},
-		"a set of public keys":  {`{"keys":[` + string(publicKey) + `]}`, "holds no private key"},
-		"an empty set":          {`{"keys":[]}`, "holds no private key"},
+		"a set of public keys":  {`{"keys":[` + string(publicKey) + `]}`, "contains no private key"},
+		"an empty set":          {`{"keys":[]}`, "contains no private key"},
 		"a set of two":          {`{"keys":[` + jwk + `,` + jwk + `]}`, "is a set of 2 private keys"},
-		"a public key in PEM":   {pemOf("PUBLIC KEY", publicPEM), "holds a public key in PEM"},
+		"a public key in PEM":   {pemOf("PUBLIC KEY", publicPEM), "contains a public key in PEM"},
 		"an encrypted key":      {pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), "is encrypted with a passphrase"},
-		"half of a file in PEM": {"-----BEGIN PRIVATE KEY-----\nMII", "it must be the whole file"},
+		"half of a file in PEM": {"-----BEGIN PRIVATE KEY-----\nMII", "it must be the complete file"},
 	} {
 		_, err := rest.New(rest.Config{BaseURL: "https://tenant.example.com/am", Credentials: rest.ServiceAccount{ID: accountID, JWK: c.jwk}})
 		if err == nil || !strings.HasPrefix(err.Error(), "service_account_jwk ") || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "MII") {

@@ -134,9 +134,9 @@ func streamResult[T any](answer *answer, yield func(*T, error) bool) (cookie str
 	case !more:
 		return ""
 	case !e.listed:
-		err = errors.New("it holds no result")
+		err = errors.New("it contains no result")
 	case e.count != nil && *e.count != e.rows:
-		err = fmt.Errorf("it holds %d rows and announces %d", e.rows, *e.count)
+		err = fmt.Errorf("it contains %d rows but announces %d", e.rows, *e.count)
 	default:
 		return e.cookie
 	}
@@ -203,7 +203,7 @@ func expectEnd(decoder *decoder) error {
 	}
 	switch _, err := decoder.ReadToken(); {
 	case err == nil:
-		return errors.New("there is more behind its end")
+		return errors.New("there is more after its end")
 	case !errors.Is(err, io.EOF):
 		return err
 	}

@@ -101,7 +101,7 @@ func (t Transport) tls() (*tls.Config, error) {
 			config.RootCAs = x509.NewCertPool()
 		}
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca_file %s %s", t.CAFile, whatInsteadOfPEM(pem, "it holds no certificate in PEM"))
+			return nil, fmt.Errorf("ca_file %s %s", t.CAFile, whatInsteadOfPEM(pem, "it contains no certificate in PEM"))
 		}
 	}
 	certificates, err := t.clientCertificates()
@@ -180,7 +180,7 @@ type body struct {
 	cancel  context.CancelCauseFunc
 }
 
-var errStalled = errors.New("the server sent no more for too long")
+var errStalled = errors.New("the server sent nothing for too long")
 
 func (b *body) Read(p []byte) (int, error) {
 	b.silence.Reset(b.timeout)

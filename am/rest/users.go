@@ -104,7 +104,7 @@ func (c *Client) Users(ctx context.Context, q UserQuery) iter.Seq2[*User, error]
 		for cookie, offset := "", 0; ; {
 			users, next, err := c.userPage(ctx, d, r.page(d, cookie, offset))
 			if err == nil && (next != "" && next == cookie || len(users) > 0 && begun[users[0].ID]) {
-				err = fmt.Errorf("%s failed: the server repeats page %d instead of going on", r.what, len(begun))
+				err = fmt.Errorf("%s failed: the server repeats page %d instead of continuing", r.what, len(begun))
 			}
 			if err != nil {
 				yield(nil, err)
@@ -143,7 +143,7 @@ func (c *Client) directory(ctx context.Context, realm string) (directory, error)
 			}
 			refused = err
 		}
-		return directory{}, fmt.Errorf("identities are listed nowhere that the account may ask: %w", refused)
+		return directory{}, fmt.Errorf("the account may not list identities anywhere: %w", refused)
 	})
 }
 
@@ -206,7 +206,7 @@ func (d directory) call(q UserQuery) call {
 	return call{
 		what: "the list of identities of realm " + realmName(q.Realm), method: http.MethodGet, path: d.path(q.Realm), version: d.version, safe: true,
 		query: query,
-		hints: map[int]string{http.StatusNotFound: "the realm does not exist or keeps no identities"},
+		hints: map[int]string{http.StatusNotFound: "the realm does not exist or has no identities"},
 	}
 }
 

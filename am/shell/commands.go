@@ -75,7 +75,7 @@ func (s *shell) command(ctx context.Context, line string) error {
 	case !ok:
 		return unknownCommand(name)
 	case c.argument == "" && argument != "":
-		return fmt.Errorf("%s takes no argument, but there is %q", c.name, argument)
+		return fmt.Errorf("%s: unexpected argument %q", c.name, argument)
 	case required && argument == "":
 		return fmt.Errorf("%s takes an argument: %s %s", c.name, c.name, c.argument)
 	}
@@ -245,7 +245,7 @@ func (s *shell) use(_ context.Context, name string) error {
 	if err := s.AttachNamed(name); err != nil {
 		return err
 	}
-	if err := s.DB.Prefer(name); err != nil {
+	if err := s.DB.SetDefaultSchema(name); err != nil {
 		return err
 	}
 	s.First = name

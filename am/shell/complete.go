@@ -303,7 +303,7 @@ func fileChoices(_ *shell, begin string) (choices []choice) {
 	return choices
 }
 
-// words offers the same words always.
+// wordChoices always offers the same words.
 func wordChoices(words ...string) func(*shell, string) []choice {
 	return func(*shell, string) (choices []choice) {
 		for _, word := range words {

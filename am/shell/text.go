@@ -61,7 +61,7 @@ func sqlToken(sql string) string {
 	case sql[0] == '[':
 		end = "]"
 	case strings.IndexByte("'\"`", sql[0]) >= 0:
-		end = sql[:1] // a doubled one makes two tokens, side by side
+		end = sql[:1] // a doubled one makes two adjacent tokens
 	default:
 		return sql[:1]
 	}

@@ -18,57 +18,57 @@ type Deployment struct {
 var deployments = []Deployment{
 	{
 		Name:        "user-list-100",
-		Description: "the identity store lists at most 100 users, its default where no maximum is set",
+		Description: "the identity store lists at most 100 users, the default if no maximum is set",
 		apply:       func(s *Server) { s.userCap.Store(min(s.userCap.Load(), 100)) },
 	},
 	{
 		Name:        "store-limit-1000",
-		Description: "the token store returns at most 1,000 sessions for a query, even where AM allows more",
+		Description: "the token store returns at most 1,000 sessions for a query, even if AM allows more",
 		apply:       func(s *Server) { s.storeLimit = 1000 },
 	},
 	{
 		Name:        "agents",
-		Description: "web agents are signed in to every realm but the root, in sessions that no user name finds and that end in decades",
+		Description: "web agents have sessions in every realm except the root; the sessions last for decades and are not found by user name",
 		apply:       func(s *Server) { s.agents = true },
 	},
 	{
 		Name:        "client-side",
-		Description: "every realm but the root leaves its sessions to the clients, in tokens, so that no list shows them",
+		Description: "every realm except the root uses client-side sessions, which no list shows",
 		apply:       func(s *Server) { s.clientSide = true },
 	},
 	{
 		Name:        "httponly",
-		Description: "the session cookie is HttpOnly, so that a sign-in answers without a token and sets it as a cookie: PingAM 8's default",
+		Description: "the session cookie is HttpOnly, so a sign-in returns the token only as a cookie: the default of PingAM 8",
 		apply:       func(s *Server) { s.httpOnly = true },
 	},
 	{
 		Name:        "no-zero-page",
-		Description: "the tree takes no name and password from headers and asks for them by callbacks",
+		Description: "the tree ignores name and password in headers and asks for them with callbacks",
 		apply:       func(s *Server) { s.noZeroPage = true },
 	},
 	{
 		Name:        "otp",
-		Description: "sign-ins need a one-time password, made from the secret " + otpSecret,
+		Description: "signing in needs a one-time password, generated from the secret " + otpSecret,
 		apply:       func(s *Server) { s.otp = true },
 	},
 	{
 		Name:        "nginx",
-		Description: "the session cookie is called corpSSO_prod, and a proxy drops headers with an underscore in their names: nginx's default",
+		Description: "the session cookie is called corpSSO_prod, and a proxy drops headers with underscores in their names: the default of nginx",
 		apply:       func(s *Server) { s.cookie, s.front.dropsHeaders = "corpSSO_prod", true },
 	},
 	{
 		Name:        "sticky",
-		Description: "a balancer finds the server of a sign-in by the cookie " + stickyCookie + ", and the other server does not know the session",
+		Description: "a balancer finds the server of a session by the cookie " + stickyCookie + ", and the other server does not know the session",
 		apply:       func(s *Server) { s.front.sticky = true },
 	},
 	{
 		Name:        "host-name",
-		Description: "AM knows itself by the host name am.example.com alone, and refuses requests to any other (400 FQDN … is not valid)",
+		Description: "AM accepts only the host name am.example.com, and rejects requests to others (400 FQDN … is not valid)",
 		apply:       func(s *Server) { s.front.host = "am.example.com" },
 	},
 	{
 		Name:        "proxy-403",
-		Description: "a proxy answers requests for the global configuration and for users with a page of HTML, status 403",
+		Description: "a proxy answers requests for the global configuration and for users with an HTML page, status 403",
 		apply:       func(s *Server) { s.front.refuses = http.StatusForbidden },
 	},
 	{
@@ -83,7 +83,7 @@ var deployments = []Deployment{
 	},
 	{
 		Name:        "quota-1",
-		Description: "a user may have one session, administrators too: a sign-in ends the session before",
+		Description: "each user, including administrators, may have one session: a sign-in ends the previous one",
 		apply: func(s *Server) {
 			s.quotaOfAll = true
 			s.service.set("quotas", "iplanet-am-session-enable-session-constraint", "ON")
@@ -92,7 +92,7 @@ var deployments = []Deployment{
 	},
 	{
 		Name:        "sessions-1.2",
-		Description: "sessions has the resource version 1.2 alone, as in AM before 5 and in the OpenAM of openam-jp: it cannot list sessions",
+		Description: "the sessions resource has only version 1.2, as in AM before 5 and in the OpenAM of openam-jp: it cannot list sessions",
 		apply: func(s *Server) {
 			old := *s.profile
 			old.versions = maps.Clone(old.versions)
@@ -102,37 +102,37 @@ var deployments = []Deployment{
 	},
 	{
 		Name:        "endless",
-		Description: "every third session never ends, which Java writes as a year of nine digits: amsql cannot read that time",
+		Description: "every third session never ends, which Java writes as a year with nine digits that amsql cannot read",
 		apply:       func(s *Server) { s.endless = true },
 	},
 	{
 		Name:        "custom-domain",
-		Description: "Advanced Identity Cloud gives access tokens at the tenant's own address alone, and not at the one that is asked",
+		Description: "the address is a custom domain of Advanced Identity Cloud, which issues access tokens only at the tenant's own address",
 		apply:       func(s *Server) { s.tenant = "openam-example.forgeblocks.com" },
 	},
 	{
 		Name:        "token-store-openam",
-		Description: "the token store is laid out as by OpenAM 14 to 16, whatever the product",
+		Description: "the token store has the layout of OpenAM 14 to 16, regardless of the product",
 		apply:       func(s *Server) { s.directoryHas.layout = openAMTokens },
 	},
 	{
 		Name:        "token-store-openam-13",
-		Description: "the token store is laid out as by OpenAM 13, which keeps neither the realm nor the times when sessions end",
+		Description: "the token store has the layout of OpenAM 13, which contains neither realms nor expiration times",
 		apply:       func(s *Server) { s.directoryHas.layout = openAM13Tokens },
 	},
 	{
 		Name:        "token-store-ping",
-		Description: "the token store is laid out as by ForgeRock AM 6.5 to PingAM 8.1, whatever the product",
+		Description: "the token store has the layout of ForgeRock AM 6.5 to PingAM 8.1, regardless of the product",
 		apply:       func(s *Server) { s.directoryHas.layout = pingTokenLayout },
 	},
 	{
 		Name:        "token-store-encrypted",
-		Description: "AM encrypts the objects in the token store, so that addresses and levels cannot be read from them",
+		Description: "AM encrypts the objects in the token store, so addresses and levels cannot be read",
 		apply:       func(s *Server) { s.directoryHas.sealedObjects = true },
 	},
 	{
 		Name:        "token-store-plain",
-		Description: "the token store speaks no TLS, as one that is embedded in OpenAM",
+		Description: "the token store does not support TLS, like the one embedded in OpenAM",
 		apply:       func(s *Server) { s.directoryHas.plain = true },
 	},
 }

@@ -105,7 +105,7 @@ func TestTheTokenOfAnHttpOnlyCookieIsInNoAnswer(t *testing.T) {
 			}
 		}
 		if info := sim.action("getSessionInfo", "", "{}"); info.status != 200 || info.doc(t)["username"] != adminName {
-			t.Errorf("%s: the cookie's token is answered %d %s", profile, info.status, info.body)
+			t.Errorf("%s: the cookie's token is returned %d %s", profile, info.status, info.body)
 		}
 	}
 }

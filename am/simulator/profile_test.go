@@ -235,7 +235,7 @@ func TestAUserRefreshesTheirOwnSession(t *testing.T) {
 		}
 		c.token = sessions["anna"].Token
 		if r := c.action("refresh", "", "{}"); r.status != want {
-			t.Errorf("%s: one's own session: %d %s, want %d", profile, r.status, r.body, want)
+			t.Errorf("%s: the caller's own session: %d %s, want %d", profile, r.status, r.body, want)
 		}
 		if r := c.action("refresh", sessions["bert"].Token, "{}"); r.status != 403 {
 			t.Errorf("%s: another's session: %d %s, want 403", profile, r.status, r.body)

@@ -25,7 +25,7 @@ func (x *exchange) serverInfo() error {
 	}
 	switch x.id {
 	case "*":
-		x.document(http.StatusOK, "*", x.info2(domains))
+		x.document(http.StatusOK, "*", x.serverInfoV2(domains))
 	case "cookieDomains":
 		x.document(http.StatusOK, "cookieDomains", object{domains})
 	default:
@@ -34,7 +34,7 @@ func (x *exchange) serverInfo() error {
 	return nil
 }
 
-func (x *exchange) info2(domains member) object {
+func (x *exchange) serverInfoV2(domains member) object {
 	doc := object{
 		domains, {"protectedUserAttributes", []string{}}, {"cookieName", x.cookie}, {"secureCookie", x.profile.cloud}, {"cookieSameSite", nil},
 		{"forgotPassword", "false"}, {"forgotUsername", "false"}, {"kbaEnabled", "false"}, {"selfRegistration", "false"}, {"lang", "en-US"},

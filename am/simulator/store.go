@@ -58,7 +58,7 @@ type store struct {
 	shelves map[string]*shelf // by lower-case realm path
 	tokens  map[string]*session
 	sweepAt int
-	slab    []session // sessions to come, side by side: a listing reads them in a row
+	slab    []session // sessions to come, adjacent in memory: a listing reads them in sequence
 }
 
 const (

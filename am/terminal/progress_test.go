@@ -33,7 +33,7 @@ func TestProgressIsDrawnAfterAWhileAndTakenAway(t *testing.T) {
 		{"once", 2 * time.Second, p.Clear, ""},
 		{"it comes back", 3 * time.Second, func() { p.Update(inventory.Progress{Realms: 1, Requests: 3}) }, wiped + "realms 0/1, 0 sessions, 3 requests (1/s), 3s"},
 		{"the end takes it away", 3 * time.Second, func() { p.Update(inventory.Progress{Done: true}) }, wiped},
-		{"the next scan starts anew", 0, func() { p.Update(inventory.Progress{}) }, ""},
+		{"the next scan starts again", 0, func() { p.Update(inventory.Progress{}) }, ""},
 	} {
 		terminal.Reset()
 		elapsed = step.elapsed

@@ -154,7 +154,7 @@ func (w *Watcher) ended(ctx context.Context, now *seen) (ended map[string]bool, 
 			return nil, nil, ctx.Err()
 		}
 		if err != nil {
-			gaps = append(gaps, Gap{realm, fmt.Sprintf("whether missing sessions have ended could not be asked: %v", err)})
+			gaps = append(gaps, Gap{realm, fmt.Sprintf("could not find out whether missing sessions have ended: %v", err)})
 		}
 		for _, handle := range gone {
 			ended[handle] = true
@@ -164,7 +164,7 @@ func (w *Watcher) ended(ctx context.Context, now *seen) (ended map[string]bool, 
 }
 
 // errCut says that a list by name was not complete either.
-var errCut = errors.New("AM cuts the list of a user")
+var errCut = errors.New("AM truncates the list of a user")
 
 // gone are those of the missing sessions of these users that AM no longer has. Where one user's list is cut, the others are
 // asked without that user.

@@ -20,7 +20,7 @@ func TestAMHasRestBetweenLooks(t *testing.T) {
 		{"the first failure", 10 * time.Second, time.Second, 1, 0.5, 20 * time.Second},
 		{"the third", 10 * time.Second, time.Second, 3, 0.5, 80 * time.Second},
 		{"no longer than this", 10 * time.Second, time.Second, 9, 0.5, 5 * time.Minute},
-		{"but for an interval that is longer", time.Hour, time.Second, 9, 0.5, time.Hour},
+		{"except an interval that is longer", time.Hour, time.Second, 9, 0.5, time.Hour},
 	} {
 		if got := pause(c.every, c.took, c.failures, c.random); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)

@@ -224,7 +224,7 @@ func (now *seen) realm(row []any) error {
 func (now *seen) session(row []any) error {
 	handle := text(row[0])
 	if handle == "" {
-		return fmt.Errorf("AM lists a session of %q in realm %s without a handle, by which to know it again", text(row[1]), text(row[2]))
+		return fmt.Errorf("AM lists a session of %q in realm %s without a handle, so amsql cannot recognize it", text(row[1]), text(row[2]))
 	}
 	s := &session{realm: Realm{text(row[3]), text(row[2])}, username: text(row[1])}
 	s.own, _ = row[4].(bool)
@@ -249,13 +249,13 @@ func (w *Watcher) selected(ctx context.Context, db *engine.DB, now *seen, look *
 	}
 	column := slices.IndexFunc(look.Columns, func(c engine.ResultColumn) bool { return c.Name == handleColumn })
 	if column < 0 {
-		return &SelectError{"sessions are told apart by session_handle: add it to the columns of the SQL"}
+		return &SelectError{"session_handle identifies sessions: add it to the columns of the SQL"}
 	}
 	for _, row := range look.Rows {
 		s := now.sessions[text(row[column])]
 		switch {
 		case s == nil:
-			return &SelectError{"the column session_handle of the SQL must be that of am_session"}
+			return &SelectError{"the column session_handle of the SQL must come from am_session"}
 		case s.row != nil:
 			return &SelectError{"the SQL returns more than one row for a session"}
 		}
@@ -277,7 +277,7 @@ func query(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) (
 	}
 	columns = rows.Columns()
 	if rows.Err() == nil && rows.NextResultSet() { //nolint:contextcheck // as above
-		return nil, nil, &SelectError{"the SQL is more than one statement that returns rows"}
+		return nil, nil, &SelectError{"the SQL contains more than one statement that returns rows"}
 	}
 	return columns, found, rows.Err()
 }

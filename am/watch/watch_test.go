@@ -379,10 +379,10 @@ func TestTheSQLSelectsSessionsAndColumns(t *testing.T) {
 
 func TestWhatCannotBeWatchedIsSaid(t *testing.T) {
 	for sql, want := range map[string]string{
-		"select username from am_session":                                   "sessions are told apart by session_handle: add it to the columns of the SQL",
-		"select 'x' as session_handle":                                      "the column session_handle of the SQL must be that of am_session",
+		"select username from am_session":                                   "session_handle identifies sessions: add it to the columns of the SQL",
+		"select 'x' as session_handle":                                      "the column session_handle of the SQL must come from am_session",
 		"select s.session_handle from am_session s, am_realm where 1=1":     "the SQL returns more than one row for a session",
-		"select session_handle from am_session; select 1 as session_handle": "the SQL is more than one statement that returns rows",
+		"select session_handle from am_session; select 1 as session_handle": "the SQL contains more than one statement that returns rows",
 	} {
 		w := newWorld(t, simulator.Options{Realms: 2, Users: 2, Sessions: 2}, connection.Config{}, sql)
 		if _, err := w.watcher.Look(t.Context()); fmt.Sprint(err) != want {

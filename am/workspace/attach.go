@@ -19,7 +19,7 @@ func (w *Workspace) AttachFile(name, path string) error {
 		taken = append(taken, s.Name)
 	}
 	if slices.ContainsFunc(taken, func(other string) bool { return strings.EqualFold(other, name) }) {
-		return Usage("--attach %s: the name is taken by a schema of amsql, a connection or another file: choose another", name)
+		return Usage("--attach %s: a schema of amsql, a connection or another file already has this name: choose another", name)
 	}
 	if err := isFile(path); err != nil {
 		return Usage("--attach %s: %v", name, err)

@@ -66,7 +66,7 @@ func (w *Workspace) confirmation(o EndingOptions) func(context.Context, *methods
 	}
 	return func(ctx context.Context, p *methods.Plan) error {
 		if !w.Streams.InIsTerminal || !w.Streams.ErrIsTerminal {
-			return Usage("%s would be ended, and there is no terminal to ask on: add --yes to end them, or --dry-run to see them", p)
+			return Usage("%s would be ended, and there is no terminal for the confirmation: use --yes to end them, or --dry-run to show them", p)
 		}
 		w.Progress.Clear()
 		fmt.Fprint(w.Streams.Err, describePlan(p))

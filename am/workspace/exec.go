@@ -25,13 +25,13 @@ func (w *Workspace) exec(ctx context.Context, call engine.Call) (result engine.R
 	case len(w.Connections) == 0:
 		return result, ErrNoConnection
 	case i < 0:
-		return result, fmt.Errorf("there is no connection %s that is no aggregator: EXEC takes the schema of a connection", name)
+		return result, fmt.Errorf("%s is not a connection (EXEC cannot address an aggregator)", name)
 	case table.Named(am.Tables(w.Connections[i]), call.Table) == nil:
 		return result, fmt.Errorf("no such table: %s", call.Table)
 	case method.Effect != methods.Reads && w.ends == nil:
 		return result, errReadOnly
 	case method.Effect != methods.Reads && call.InTransaction:
-		return result, fmt.Errorf("%s takes effect at once, and no ROLLBACK undoes it: EXEC it outside of the transaction", method.Name)
+		return result, fmt.Errorf("%s takes effect at once, and ROLLBACK cannot undo it: run it outside of the transaction", method.Name)
 	}
 	args := methods.Arguments{}
 	for _, arg := range call.Args {

@@ -14,7 +14,7 @@ import (
 
 var (
 	errNothingToExport = errors.New("--export: no statement returns rows")
-	errTooMuchToExport = errors.New("--export: more than one statement returns rows, and a file takes those of one: nothing was written")
+	errTooMuchToExport = errors.New("--export: more than one statement returns rows, but a file can contain those of only one: nothing was written")
 )
 
 // export writes the rows of the one statement that has some into a file, which is there whole or not at all. Only its owner

@@ -52,35 +52,35 @@ func (w *Workspace) historyFile(ctx context.Context, target, sql string) (path s
 	}
 	if local := history.LocalPath(target); local != "" {
 		if _, err := os.Stat(local); errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("%w; amsql snapshot makes one", err)
+			return "", fmt.Errorf("%w; amsql snapshot creates one", err)
 		}
 	}
 	if !history.IsCopied(target) {
 		return target, nil
 	}
 	if w.copied != "" {
-		return "", errors.New("there is a history already")
+		return "", errors.New("a history is already open")
 	}
 	if w.copied, err = os.MkdirTemp("", "amsql-history-*"); err != nil {
-		return "", fmt.Errorf("make a folder for a copy of the history (TMPDIR says where): %w", err)
+		return "", fmt.Errorf("create a directory for a copy of the history (set TMPDIR to choose where): %w", err)
 	}
 	start := time.Now()
 	path = filepath.Join(w.copied, "history.db")
 	copied, err := history.Copy(ctx, target, path, sql)
 	if err == nil {
-		w.Notices.Add(fmt.Sprintf("%s of the history copied to be asked: %s rows, %s, in %s", english.Plural(copied.Snapshots, "snapshot", ""),
+		w.Notices.Add(fmt.Sprintf("copied %s of the history to query it: %s rows, %s, in %s", english.Plural(copied.Snapshots, "snapshot", ""),
 			humanize.Comma(copied.Rows), humanize.Bytes(uint64(copied.Bytes)), time.Since(start).Round(100*time.Millisecond)))
 	}
 	return path, err
 }
 
-// tellKnown says which snapshots answer a question about a time, and how old they were then. Before the first there is no answer.
+// tellKnown says which snapshots answer a question about a time, and how old they were then. Before the first no answer was given.
 func (w *Workspace) tellKnown(servers [][]string) error {
 	const server, before, first, moment = 0, 1, 2, 3
 	answered := false
 	for _, s := range servers {
 		if s[before] == "" {
-			w.Notices.Add(fmt.Sprintf("am_session_at: nothing is known of %s at %s: its first snapshot is of %s", s[server], s[moment], s[first]))
+			w.Notices.Add(fmt.Sprintf("am_session_at: nothing is known about %s at %s: its first snapshot is of %s", s[server], s[moment], s[first]))
 			continue
 		}
 		answered = true
@@ -90,7 +90,7 @@ func (w *Workspace) tellKnown(servers [][]string) error {
 	case answered:
 		return nil
 	case len(servers) == 0:
-		return errors.New("am_session_at: the history has no snapshot: amsql snapshot takes one")
+		return errors.New("am_session_at: the history has no snapshots: take one with amsql snapshot")
 	}
 	earliest := servers[0]
 	for _, s := range servers {
@@ -98,7 +98,7 @@ func (w *Workspace) tellKnown(servers [][]string) error {
 			earliest = s
 		}
 	}
-	return fmt.Errorf("am_session_at: nothing is known of %s: the first snapshot is of %s", earliest[moment], earliest[first])
+	return fmt.Errorf("am_session_at: nothing is known about %s: the first snapshot is of %s", earliest[moment], earliest[first])
 }
 
 // apart is the time between two times of SQL.

@@ -54,7 +54,7 @@ func (w *Workspace) Describe(ctx context.Context, name string) (DescribedTable, 
 	result := engine.Result{Columns: []table.Column{{Name: "column"}, {Name: "type"}, {Name: "key"}, {Name: "description"}}}
 	t, ok := w.Find(ctx, name)
 	if !ok {
-		return t, result, fmt.Errorf("there is no table %s; SHOW TABLES lists them", name)
+		return t, result, fmt.Errorf("no table %s; SHOW TABLES lists them", name)
 	}
 	for _, c := range t.Columns {
 		key := ""

@@ -194,8 +194,8 @@ func (w *Workspace) AttachNamed(sql string) error {
 			continue
 		}
 		if w.DB.Schemas() == engine.MaxSchemas {
-			return Usage("the SQL names more than %d connections, which is all that SQLite takes at once: "+
-				"ask them in one aggregator (type = \"aggregator\" in the .spc file), or choose some with --connection", engine.MaxSchemas)
+			return Usage("the SQL names more than %d connections, the maximum of SQLite: "+
+				"combine them in an aggregator (type = \"aggregator\" in the .spc file), or choose some with --connection", engine.MaxSchemas)
 		}
 		if err := w.attach(s); err != nil {
 			return err
@@ -268,7 +268,7 @@ func (w *Workspace) Close(ctx context.Context) {
 	for _, c := range w.Connections {
 		signOuts.Go(func() {
 			if err := c.Close(ctx); err != nil {
-				w.Notices.Add(fmt.Sprintf("connection %s: the session of amsql lives on: %v", c.Name(), err))
+				w.Notices.Add(fmt.Sprintf("connection %s: amsql's own session was not ended: %v", c.Name(), err))
 			}
 		})
 	}
@@ -276,10 +276,10 @@ func (w *Workspace) Close(ctx context.Context) {
 }
 
 // HowToConnect is what to do where there is no connection.
-const HowToConnect = "run amsql init, or set AM_URL, AM_USERNAME and AM_PASSWORD; without a server, amsql simulate starts one and amsql demo shows one"
+const HowToConnect = "run amsql init, or set AM_URL, AM_USERNAME and AM_PASSWORD; without a server, try amsql demo or amsql simulate"
 
 // ErrNoConnection is a statement or a command that needs a connection where there is none.
-var ErrNoConnection = Usage("there is no connection: %s", HowToConnect)
+var ErrNoConnection = Usage("no connection is configured: %s", HowToConnect)
 
 // ofHistory is SQLite's message about a table or a function that a history alone has.
 var ofHistory = regexp.MustCompile(`^no such (?:table|function): (?:history\.|(?:main\.)?am_(?:session_history|session_at|snapshot)\b)`)
@@ -293,13 +293,13 @@ func (w *Workspace) Explain(err error) error {
 	var unset *engine.UnsetError
 	if errors.As(err, &unset) {
 		name := unset.Parameter[1:]
-		return fmt.Errorf("%w: give it one with --arg %s=VALUE (in the shell: .param %s=VALUE)", err, name, name)
+		return fmt.Errorf("%w: set it with --arg %s=VALUE (in the shell: .param %s=VALUE)", err, name, name)
 	}
 	var sql *engine.Error
 	if errors.As(err, &sql) && ofHistory.MatchString(sql.Message) && !w.hasHistory {
 		plain := *sql
 		plain.Message, _, _ = strings.Cut(sql.Message, " (did you mean") // a table of the present, which is no help
-		return fmt.Errorf("%w; it belongs to a history, which --history adds (in the shell: .history FILE) and amsql snapshot makes", &plain)
+		return fmt.Errorf("%w; it belongs to a history: add one with --history (in the shell: .history FILE), and create it with amsql snapshot", &plain)
 	}
 	if errors.As(err, &sql) && strings.Contains(sql.Message, "RETURNING is not available on virtual tables") {
 		return Usage("a table of AM has no RETURNING: amsql logout --where \"…\" prints what became of each session, and --journal FILE keeps it; properties are read by a SELECT")
@@ -307,5 +307,5 @@ func (w *Workspace) Explain(err error) error {
 	if len(w.Connections) > 0 || !errors.As(err, &sql) || !strings.HasPrefix(sql.Message, "no such table") {
 		return err
 	}
-	return Usage("%s, since there is no connection: %s", sql.Message, HowToConnect)
+	return Usage("%s, because no connection is configured: %s", sql.Message, HowToConnect)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // errReadOnly is what statements that write are told unless they may.
-var errReadOnly = Usage("statements only read unless amsql query has --allow-writes")
+var errReadOnly = Usage("statements can only read; use amsql query --allow-writes")
 
 // writables make the tables that statements can write to.
 var writables = map[string]func(table.Table, *Workspace, *connection.Connection) table.Table{
@@ -81,9 +81,9 @@ func (t sessionWriter) Accept(c table.Change) error {
 	case t.workspace.ends == nil:
 		return errReadOnly
 	case c.Set != nil:
-		return errors.New("rows can only be deleted: a session begins when somebody signs in, and has its properties in am_session_property")
+		return errors.New("rows can only be deleted: a session begins when somebody logs in; its properties are in am_session_property")
 	case textCell(t, c.Row, "session_handle") == "":
-		return errors.New("the session has no handle, by which it could be ended")
+		return errors.New("the session has no handle to end it with")
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (aggregateWriter) PrimaryKey() []string { return []string{"session_handle"}
 func (aggregateWriter) Needs() []string      { return nil }
 
 func (aggregateWriter) Accept(table.Change) error {
-	return errors.New("an aggregator's tables only read: name the connection that the sessions belong to, as in east.am_session")
+	return errors.New("tables of an aggregator are read-only: name the connection of the sessions, as in east.am_session")
 }
 
 func (aggregateWriter) Apply(context.Context, []table.Change) error { return nil } // nothing was accepted
@@ -143,7 +143,7 @@ func (t propertyWriter) Accept(c table.Change) error {
 		return errReadOnly
 	}
 	if c.Set == nil {
-		return errors.New("AM deletes no property: set its value to ''")
+		return errors.New("AM cannot delete properties: set the value to ''")
 	}
 	for column := range c.Set {
 		if column != "value" && (c.Row != nil || column != "token_id" && column != "name") {
@@ -151,7 +151,7 @@ func (t propertyWriter) Accept(c table.Change) error {
 		}
 	}
 	if _, ok := c.Set["value"].(string); !ok {
-		return fmt.Errorf("a property's value is text, not %v; '' unsets it", c.Set["value"])
+		return fmt.Errorf("the value of a property must be text, not %v; '' unsets it", c.Set["value"])
 	}
 	if name, _ := t.key(c); name == "" {
 		return errors.New("a property needs a name")

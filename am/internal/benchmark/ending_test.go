@@ -23,7 +23,7 @@ import (
 const endings = 10_000
 
 // BenchmarkEnding compares the rate at which an operation ends sessions, once it is confirmed and its proof included, with
-// that of a plain loop: the same batches, as many side by side as are best for it. A journal waits for the disk besides.
+// that of a plain loop: the same batches, as many concurrently as are best for it. A journal waits for the disk besides.
 func BenchmarkEnding(b *testing.B) {
 	for _, latency := range []string{"0s", "20ms"} {
 		b.Run("at "+latency, func(b *testing.B) {

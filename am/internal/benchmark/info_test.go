@@ -21,7 +21,7 @@ const (
 	infoRounds = 10
 )
 
-// BenchmarkSessionInfo asks about tokens by a statement, beside a loop that asks about them side by side, as many at once
+// BenchmarkSessionInfo asks about tokens by a statement, beside a loop that asks about them concurrently, as many at once
 // as the client may. As in BenchmarkExpansion, the figure without latency is what a request costs here.
 func BenchmarkSessionInfo(b *testing.B) {
 	for _, c := range []struct {

@@ -28,7 +28,7 @@ func BenchmarkTokenStore(b *testing.B) {
 	must(b, err)
 	b.Cleanup(func() { _ = conn.Close(context.Background()) })
 	warn := "warn"
-	lists, err := connection.Open("am", connection.Config{BaseURL: &s.url, Username: &s.user, Password: &s.password, Truncated: &warn}, connection.Host{})
+	lists, err := connection.Open("am", connection.Config{BaseURL: &s.url, Username: &s.user, Password: &s.password, OnTruncation: &warn}, connection.Host{})
 	must(b, err)
 	b.Cleanup(func() { _ = lists.Close(context.Background()) })
 	db, listing, short := newEngine(b, conn), newEngine(b, lists), 0

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// atOnce is how many logins or logouts run side by side: enough to reach what the server can do on two cores.
+// atOnce is how many logins or logouts run concurrently: enough to reach what the server can do on two cores.
 const atOnce = 8
 
 // Admin sets up an AM over REST and reads its sessions, signed in as an administrator. It is made by NewAdmin or Connect.

@@ -34,7 +34,7 @@ func signalGroup(pid int, signal syscall.Signal) error {
 }
 
 // hold locks the log that a process is about to write to. The lock goes to the process with its output and lasts exactly as long,
-// so it tells whether that very process lives, whoever asks and whatever has become of its number.
+// so it tells whether that very process lives, no matter who asks, and even if its number was reused.
 func hold(log *os.File) error { return syscall.Flock(int(log.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
 // held tells whether a process still writes to the log.

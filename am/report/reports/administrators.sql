@@ -1,12 +1,12 @@
 -- title: Administrators' sessions
--- question: Where are the accounts signed in that may do everything?
+-- question: Where are administrators logged in?
 -- severity: medium
 -- controls: NIST 800-53 AC-2(3), ISO 27001 A.8.5
--- parameter administrators text amadmin: names of administrators in lower case, with commas between
+-- parameter administrators text amadmin: names of administrators in lower case, comma-separated
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
--- note: The session of amsql itself is shown and is no finding.
--- remedy: Ask each administrator whether the session is theirs, and end those that are nobody's.
+-- note: amsql's own session is shown but is not a finding.
+-- remedy: Ask each administrator whether the session is theirs, and end the others.
 -- command: amsql logout --where "username in (:administrators) and is_current is not true"
 -- command: amsql logout --username NAME --realm REALM
 select

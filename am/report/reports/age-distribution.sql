@@ -5,7 +5,7 @@
 -- finding: none
 -- key: age
 -- chart: columns
--- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. Sessions of agents, of AM itself and of amsql are left out.
+-- note: If creation_time is NULL, the age is an estimate, based on the realm's maximum session time. Sessions of agents, AM itself and amsql are excluded.
 with bands (age, low, high) as (
   values
     ('0–15 min', -525600, 15), ('15–60 min', 15, 60), ('1–2 h', 60, 120), ('2–4 h', 120, 240), ('4–8 h', 240, 480),

@@ -1,12 +1,12 @@
--- title: Sessions with other limits than their realm's
--- question: Which sessions may idle or last longer than their realm allows new ones?
+-- title: Sessions whose limits differ from their realm's
+-- question: Which sessions may be idle or last longer than the realm allows for new ones?
 -- severity: low
 -- controls: NIST 800-53 AC-11, NIST 800-53 AC-12
 -- parameter tolerance_minutes integer 1: minutes by which limits may differ
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
--- note: New limits hold for new sessions: those from before keep theirs. Limits can also belong to a user or a role. Sessions of agents, of AM itself and of amsql are left out.
--- remedy: Where the realm's limits have been lowered, end the sessions from before. Otherwise find out which user or role has limits of its own.
+-- note: New limits apply to new sessions; existing ones keep theirs. Limits can also be set for a user or a role. Sessions of agents, AM itself and amsql are excluded.
+-- remedy: If the realm's limits have been lowered, end the older sessions. Otherwise find out which user or role has its own limits.
 -- command: amsql logout --username NAME --realm REALM
 with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
 select

@@ -1,12 +1,12 @@
 -- title: Sessions of disabled and deleted users
--- question: Who is signed in although the account is disabled or no longer there?
+-- question: Who is logged in although the account is disabled or deleted?
 -- severity: high
 -- controls: NIST 800-53 AC-2(3), ISO 27001 A.8.5
--- parameter system_accounts text amadmin,dsameuser: accounts of AM itself, which no directory lists, with commas between
+-- parameter system_accounts text amadmin,dsameuser: accounts of AM itself, which no directory lists, comma-separated
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
--- note: Disabling an account keeps its user from signing in and ends no session. A user whom the realm's directory neither lists nor finds by name is taken for deleted, and can be one whose sign-in needs no account there. Sessions of agents, of AM itself and of amsql are left out.
--- remedy: End the sessions. First look at a user who is taken for deleted: the account can be one that the sign-in makes without the directory.
+-- note: Disabling an account prevents logins but does not end sessions. A user whom the realm's directory neither lists nor finds by name counts as deleted, but may log in without an account there. Sessions of agents, AM itself and amsql are excluded.
+-- remedy: End the sessions. Before you end those of a deleted user, check that logins do not work without an account in the directory.
 -- command: amsql logout --where "(username, realm) in (select username, realm from am_user where not is_active)"
 -- command: amsql logout --username NAME --realm REALM
 with users as materialized (

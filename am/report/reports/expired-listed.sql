@@ -1,12 +1,12 @@
 -- title: Ended sessions that are still listed
--- question: Which sessions have run out and are still listed?
+-- question: Which sessions have expired but are still listed?
 -- severity: low
 -- controls: NIST 800-53 AC-12
--- parameter expired_minutes integer 2: minutes after its end that AM may list a session
+-- parameter expired_minutes integer 2: minutes that AM may list a session after its end
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
--- note: AM takes up to a minute to forget a session. One that is listed for longer can be a sign that the token store is not cleaned up.
--- remedy: Find out why the token store keeps the sessions: AM's log says whether its cleaning fails, and on several servers whether their clocks differ.
+-- note: AM takes up to a minute to remove a session from its list. A session that is listed for longer can be a sign that the token store is not cleaned up.
+-- remedy: Find out why the token store keeps the sessions: check AM's log for failed cleanups, and, with several servers, whether their clocks differ.
 -- command: amsql doctor
 with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
 select

@@ -1,5 +1,5 @@
 -- title: Sessions ending over the coming hours
--- question: When will the sessions of now have ended, if they go on being used?
+-- question: When will today's sessions end at the latest?
 -- severity: info
 -- controls: NIST 800-53 AC-12
 -- finding: none

@@ -1,12 +1,12 @@
--- title: Sign-ins from outside the networks
--- question: Who is signed in from an address that is in none of the networks?
+-- title: Logins from outside the networks
+-- question: Who is logged in from an address outside the given networks?
 -- severity: medium
 -- controls: NIST 800-53 AC-17, NIST 800-53 AC-2(12)
--- parameter networks text 10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,127.0.0.0/8,fc00::/7,::1/128: networks, with commas between
+-- parameter networks text 10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,127.0.0.0/8,fc00::/7,::1/128: networks, comma-separated
 -- finding: column
 -- key: username, realm, client_ip, base_url
--- note: By default these are the private networks. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
--- remedy: Ask the user whether the sign-in was theirs. If it was not, disable the account and end its sessions. Networks of your own go into the parameter networks.
+-- note: The default is the private networks. The address is that of the login, as seen by AM: behind a proxy that AM does not trust, it is that of the proxy. A row that begins with "not known" counts sessions whose client_ip is NULL: see "Since when, and from where" in docs/index.md to switch it on. Sessions of agents, AM itself and amsql are excluded.
+-- remedy: Ask the user whether the login was theirs. If not, disable the account and end its sessions. Add your own networks to the parameter networks.
 -- command: amsql logout --username NAME --realm REALM
 with alive as (
   select

@@ -1,5 +1,5 @@
--- title: Sessions by time without use
--- question: For how long have sessions not been used?
+-- title: Sessions by idle time
+-- question: How long have sessions been idle?
 -- severity: info
 -- controls: NIST 800-53 AC-11, NIST 800-53 AC-12
 -- finding: none

@@ -1,12 +1,12 @@
 -- title: Idle sessions
--- question: Which sessions have not been used for longer than the policy allows, and are still open?
+-- question: Which sessions have been idle for longer than the policy allows?
 -- severity: medium
 -- controls: NIST 800-53 AC-11, NIST 800-53 AC-12, PCI DSS 8.2.8
--- parameter idle_minutes integer 15: minutes without use that the policy allows
+-- parameter idle_minutes integer 15: idle minutes that the policy allows
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
--- note: AM writes the time of the last use down to a minute late. Sessions of agents, of AM itself and of amsql are left out.
--- remedy: End the sessions, and lower the idle time of realms that allow more than the policy: the report lax-realms has them.
+-- note: AM records the time of the last use up to a minute late. Sessions of agents, AM itself and amsql are excluded.
+-- remedy: End the sessions, and lower the idle limit of realms that exceed the policy (see the report lax-realms).
 -- command: amsql logout --where "latest_access_time < ago(':idle_minutes minutes') and coalesce(identity_type, 'user') = 'user' and is_current is not true"
 with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
 select

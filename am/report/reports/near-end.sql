@@ -1,5 +1,5 @@
 -- title: Sessions near their end
--- question: Whose sessions end soon, used or not?
+-- question: Which sessions end soon, whether they are used or not?
 -- severity: info
 -- controls: NIST 800-53 AC-12
 -- parameter end_minutes integer 10: minutes until the end

@@ -1,12 +1,12 @@
 -- title: Old sessions
--- question: Which sessions began longer ago than the policy allows, however much they are used?
+-- question: Which sessions are older than the policy allows, whether they are used or not?
 -- severity: medium
 -- controls: NIST 800-53 AC-12
 -- parameter age_minutes integer 720: age in minutes that the policy allows
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
--- note: Where creation_time is NULL the age is an estimate: the session is taken to have begun its realm's longest session time before its end. One that began under other limits is then misjudged: see the report differing-limits. Sessions of agents, of AM itself and of amsql are left out.
--- remedy: End the sessions, and lower the longest session time of realms that allow more than the policy: the report lax-realms has them.
+-- note: If creation_time is NULL, the age is an estimate, based on the realm's maximum session time. It is wrong for sessions that began under other limits: see the report differing-limits. Sessions of agents, AM itself and amsql are excluded.
+-- remedy: End the sessions, and lower the maximum session time of realms that exceed the policy (see the report lax-realms).
 -- command: amsql logout --where "creation_time < ago(':age_minutes minutes') and coalesce(identity_type, 'user') = 'user' and is_current is not true"
 -- command: amsql logout --username NAME --realm REALM
 with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url),

@@ -1,15 +1,15 @@
--- title: Sign-ins outside working hours
--- question: Who signed in at night or on a day off?
+-- title: Logins outside working hours
+-- question: Who logged in at night or on a day off?
 -- severity: medium
 -- controls: NIST 800-53 AC-2(11), NIST 800-53 AC-2(12)
--- parameter from_hour integer 7: the hour at which work begins
--- parameter to_hour integer 19: the hour before which it ends; before from_hour for night work
--- parameter working_days text 1,2,3,4,5: days of the week from 0, Sunday, to 6, with commas between
--- parameter utc_offset_minutes integer 0: minutes by which the place of work is ahead of UTC
+-- parameter from_hour integer 7: the hour when work begins
+-- parameter to_hour integer 19: the hour when work ends; less than from_hour for night work
+-- parameter working_days text 1,2,3,4,5: days of the week, comma-separated, from 0 (Sunday) to 6
+-- parameter utc_offset_minutes integer 0: minutes by which the local time is ahead of UTC
 -- finding: column
 -- key: username, realm, creation_time, base_url
--- note: Only sessions that are alive are looked at. A row that begins with "not known" counts those whose creation_time is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
--- remedy: Ask the user whether the sign-in was theirs. If it was not, disable the account and end its sessions.
+-- note: Only live sessions are examined. A row that begins with "not known" counts those whose creation_time is NULL: see "Since when, and from where" in docs/index.md to switch it on. Sessions of agents, AM itself and amsql are excluded.
+-- remedy: Ask the user whether the login was theirs. If not, disable the account and end its sessions.
 -- command: amsql logout --username NAME --realm REALM
 with sign_ins as (
   select

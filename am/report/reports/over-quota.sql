@@ -1,12 +1,12 @@
 -- title: More sessions than the quota
--- question: Which users have more sessions at once in a realm than it allows?
+-- question: Which users have more concurrent sessions in a realm than it allows?
 -- severity: high
 -- controls: NIST 800-53 AC-10
--- parameter quota integer 0: sessions that a user may have; 0 stands for each realm's own quota_limit
+-- parameter quota integer 0: sessions that a user may have; 0 means each realm's own quota_limit
 -- finding: rows
 -- key: username, realm, base_url
--- note: AM keeps to quota_limit only where quotas are switched on. Sessions that have ended and are still listed do not count, nor does that of amsql.
--- remedy: End the sessions of the user, who can sign in again. AM keeps to the quota by itself where session quotas are switched on (Configure > Global Services > Session > Session Quotas).
+-- note: AM enforces quota_limit only if quotas are switched on. Ended sessions that are still listed do not count, and neither does amsql's own.
+-- remedy: End the sessions of the user, who can log in again. AM enforces the quota if session quotas are switched on (Configure > Global Services > Session > Session Quotas).
 -- command: amsql logout --username NAME --realm REALM
 with held as materialized (
   select

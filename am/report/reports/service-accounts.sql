@@ -1,12 +1,12 @@
 -- title: Service accounts with interactive sessions
--- question: Which accounts of services are signed in as people are?
+-- question: Which service accounts have sessions like those of people?
 -- severity: medium
 -- controls: NIST 800-53 AC-2(3), ISO 27001 A.8.5
--- parameter service_pattern text svc%: the names of service accounts in lower case, as LIKE has it: % for any letters, _ for one
+-- parameter service_pattern text svc%: a LIKE pattern for names of service accounts in lower case: % matches any text, _ one character
 -- finding: rows
 -- key: username, realm, max_session_expiration_time, base_url
--- note: The session of amsql itself is left out.
--- remedy: Give the service an OAuth 2.0 client or an agent of its own instead of a user's sign-in, then end the sessions.
+-- note: amsql's own session is excluded.
+-- remedy: Give the service its own OAuth 2.0 client or agent instead of a user's login, then end the sessions.
 -- command: amsql logout --where "username like :service_pattern and is_current is not true"
 select
   username,

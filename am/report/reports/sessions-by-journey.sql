@@ -1,11 +1,11 @@
 -- title: Sessions by journey
--- question: By which journeys or chains did people sign in, and how strongly?
+-- question: Which journeys or chains did users log in with, and at which authentication level?
 -- severity: info
 -- controls: NIST 800-53 IA-2, NIST 800-53 AC-2(12)
 -- finding: none
 -- key: journey, realm, base_url
 -- chart: bars
--- note: "none" is a sign-in by a module alone. Of sessions that are "not known" AM returns no session properties for queries: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
+-- note: "none" means a login with a single module. For sessions that are "not known", AM returns no session properties for queries: see "Since when, and from where" in docs/index.md to switch it on. Sessions of agents, AM itself and amsql are excluded.
 select
   journey,
   count(*) as sessions,

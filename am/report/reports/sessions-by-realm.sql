@@ -1,5 +1,5 @@
 -- title: Sessions by realm
--- question: How many sessions and users does each realm have, and is the list of them whole?
+-- question: How many sessions and users does each realm have, and is the list complete?
 -- severity: info
 -- controls: NIST 800-53 AC-10, NIST 800-53 AC-2(3)
 -- finding: none

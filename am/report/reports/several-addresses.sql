@@ -1,12 +1,12 @@
--- title: People signed in from several addresses
--- question: Who is signed in from more addresses at once than one person should be?
+-- title: Users logged in from several addresses
+-- question: Who is logged in from more addresses at once than one person should be?
 -- severity: medium
 -- controls: NIST 800-53 AC-10, NIST 800-53 AC-2(12)
--- parameter addresses integer 1: how many addresses one person may have
+-- parameter addresses integer 1: maximum number of addresses per user
 -- finding: column
 -- key: username, realm, base_url
--- note: People are told apart by name and realm. The address is that of the sign-in, as AM saw it: behind a proxy that AM does not trust, all have the proxy's. A row that begins with "not known" counts sessions whose client_ip is NULL: "Since when, and from where" in docs/index.md says how to switch it on. Sessions of agents, of AM itself and of amsql are left out.
--- remedy: Ask the user which of the sign-ins were theirs. If one was not, disable the account and end its sessions.
+-- note: Users are identified by name and realm. The address is that of the login, as seen by AM: behind a proxy that AM does not trust, it is that of the proxy. A row that begins with "not known" counts sessions whose client_ip is NULL: see "Since when, and from where" in docs/index.md to switch it on. Sessions of agents, AM itself and amsql are excluded.
+-- remedy: Ask the user which of the logins were theirs. If one was not, disable the account and end its sessions.
 -- command: amsql logout --username NAME --realm REALM
 with alive as (
   select

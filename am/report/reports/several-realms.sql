@@ -1,11 +1,11 @@
--- title: The same person in several realms
--- question: Which names are signed in to more than one realm?
+-- title: Users in several realms
+-- question: Which user names are logged in to more than one realm?
 -- severity: low
 -- controls: NIST 800-53 AC-10
 -- finding: rows
 -- key: username, base_url
--- note: The session of amsql itself is left out. People are told apart by their names. In Advanced Identity Cloud these are identifiers that differ by realm.
--- remedy: Where the accounts are one person's, end the sessions that are not needed.
+-- note: amsql's own session is excluded. Users are identified by name. In Advanced Identity Cloud, names are identifiers that differ by realm.
+-- remedy: If the accounts belong to one person, end the sessions that are not needed.
 -- command: amsql logout --username NAME --realm REALM
 select
   username,

@@ -1,8 +1,8 @@
 -- title: Users with the most sessions
--- question: Which users have the most sessions at once?
+-- question: Which users have the most concurrent sessions?
 -- severity: info
 -- controls: NIST 800-53 AC-10
--- parameter top_users integer 15: how many users
+-- parameter top_users integer 15: number of users
 -- finding: none
 -- key: username, base_url
 -- chart: bars

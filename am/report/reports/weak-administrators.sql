@@ -1,13 +1,13 @@
--- title: Administrators who signed in weakly
--- question: Which administrators signed in by less than the policy asks of them?
+-- title: Administrators with weak authentication
+-- question: Which administrators logged in with a lower authentication level than the policy requires?
 -- severity: high
 -- controls: NIST 800-53 IA-2(1), ISO 27001 A.8.5
--- parameter administrators text amadmin: names of administrators in lower case, with commas between
--- parameter least_level integer 1: the auth level that administrators must have
+-- parameter administrators text amadmin: names of administrators in lower case, comma-separated
+-- parameter least_level integer 1: the authentication level that administrators must have
 -- finding: column
 -- key: username, realm, creation_time, base_url
--- note: What a level means is for the journeys that set it to say: the one of a password alone is mostly 0. The session of amsql itself is shown and is no finding. A row that begins with "not known" counts sessions whose auth_level is NULL: "Since when, and from where" in docs/index.md says how to switch it on.
--- remedy: Require a second factor from administrators when they sign in, then end the sessions that began without it.
+-- note: The meaning of a level depends on the journeys that set it; for a password alone it is usually 0. amsql's own session is shown but is not a finding. A row that begins with "not known" counts sessions whose auth_level is NULL: see "Since when, and from where" in docs/index.md to switch it on.
+-- remedy: Require a second factor for administrators, then end the sessions that began without it.
 -- command: amsql logout --where "username in (:administrators) and auth_level < :least_level and is_current is not true"
 with alive as (
   select

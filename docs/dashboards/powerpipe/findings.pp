@@ -1,6 +1,6 @@
 benchmark "findings" {
   title       = "AM sessions: findings"
-  description = "What the reports of amsql find, by the policy that amsql policy --sql brought into the database. Every control has a row for each realm; where a realm could not be listed, its row says info instead of ok."
+  description = "The findings of amsql's reports, by the policy that amsql policy --sql defined in the database. Each control has a row for each realm; if a realm could not be listed, its row says info instead of ok."
   tags        = { service = "AM", type = "Benchmark" }
   children = [
     control.whole,
@@ -20,8 +20,8 @@ benchmark "findings" {
 }
 
 control "whole" {
-  title       = "The list of sessions is whole"
-  description = "AM cuts lists of sessions silently. What is missing from them is in no other control."
+  title       = "The list of sessions is complete"
+  description = "AM silently truncates lists of sessions. Missing sessions are in no other control."
   severity    = "high"
   tags        = { nist_800_53_rev_5 = "au_12" }
 
@@ -43,7 +43,7 @@ control "whole" {
 
 control "quota" {
   title       = "Nobody has more sessions than the quota"
-  description = "The quota of a realm counts where quotas are switched on, and not for sessions that were there before."
+  description = "The quota of a realm applies only if quotas are switched on, and not to existing sessions."
   severity    = "high"
   tags        = { nist_800_53_rev_5 = "ac_10" }
 
@@ -68,7 +68,7 @@ control "quota" {
 
 control "idle" {
   title       = "No session is idle for long"
-  description = "Sessions that have not been used for longer than the policy allows."
+  description = "Sessions that have been idle for longer than the policy allows."
   severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_11" }
 
@@ -93,7 +93,7 @@ control "idle" {
 
 control "old" {
   title       = "No session is old"
-  description = "AM does not tell when a session began. It is estimated by its end and by how long the realm lets sessions last."
+  description = "If AM does not report when a session began, its age is estimated from its end and the realm's maximum session time."
   severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_12" }
 
@@ -118,7 +118,7 @@ control "old" {
 
 control "administrators" {
   title       = "No administrator is logged in"
-  description = "Sessions of the policy's administrators, except the one of amsql itself."
+  description = "Sessions of the policy's administrators, except amsql's own session."
   severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_6" }
 
@@ -143,7 +143,7 @@ control "administrators" {
 
 control "disabled" {
   title       = "No disabled user has a session"
-  description = "A user who is disabled keeps the sessions that there are."
+  description = "A disabled user keeps existing sessions."
   severity    = "high"
   tags        = { nist_800_53_rev_5 = "ac_2_3" }
 
@@ -170,7 +170,7 @@ control "disabled" {
 
 control "deleted" {
   title       = "No deleted user has a session"
-  description = "A user who is deleted keeps the sessions that there are. Where no user of a realm is known, its row says info."
+  description = "A deleted user keeps existing sessions. If no user of a realm is known, its row is info."
   severity    = "high"
   tags        = { nist_800_53_rev_5 = "ac_2_3" }
 
@@ -197,7 +197,7 @@ control "deleted" {
 
 control "several_realms" {
   title       = "Nobody is logged in to several realms"
-  description = "The same name in two realms may be two people."
+  description = "The same name in two realms may belong to two people."
   severity    = "low"
   tags        = { nist_800_53_rev_5 = "ac_10" }
 
@@ -222,7 +222,7 @@ control "several_realms" {
 
 control "services" {
   title       = "No service account has a session"
-  description = "Accounts whose names are like the policy's pattern, except the session of amsql itself."
+  description = "Accounts whose names match the policy's pattern, except amsql's own session."
   severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_2" }
 
@@ -247,7 +247,7 @@ control "services" {
 
 control "limits" {
   title       = "The limits of realms are within the policy"
-  description = "Limits that are longer, or more, than the policy allows."
+  description = "Limits that are weaker than the policy allows."
   severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_12" }
 
@@ -271,8 +271,8 @@ control "limits" {
 }
 
 control "client_side" {
-  title       = "AM keeps the sessions itself"
-  description = "Sessions that a realm gives its clients to keep are in no list, so that no other control has them, and can outlive a logout."
+  title       = "Sessions are server-side"
+  description = "Client-side sessions are not in any list, so no other control covers them, and they can outlive a logout."
   severity    = "medium"
   tags        = { nist_800_53_rev_5 = "ac_12" }
 
@@ -297,7 +297,7 @@ control "client_side" {
 
 control "expired" {
   title       = "No session is listed after its end"
-  description = "AM removes them within a minute or so; more of them mean that it does not keep up, or that clocks differ."
+  description = "AM removes them within about a minute; more of them mean that it does not keep up, or that clocks differ."
   severity    = "low"
   tags        = { nist_800_53_rev_5 = "ac_12" }
 
@@ -322,7 +322,7 @@ control "expired" {
 
 control "other_limits" {
   title       = "Sessions have the limits of their realm"
-  description = "Limits that are changed hold for new sessions. A session with wider limits than its realm is older than the change, or its user has limits of its own."
+  description = "Changed limits apply to new sessions. A session with weaker limits than its realm is older than the change, or its user has separate limits."
   severity    = "low"
   tags        = { nist_800_53_rev_5 = "ac_12" }
 

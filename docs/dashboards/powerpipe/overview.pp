@@ -43,7 +43,7 @@ dashboard "overview" {
       query = query.overview_over_time
     }
     chart {
-      title = "Idle for"
+      title = "Idle time"
       type  = "column"
       width = 6
       query = query.overview_idle
@@ -87,7 +87,7 @@ query "overview_realms" {
 query "overview_not_whole" {
   sql = <<-EOQ
     select
-      'Realms cut or failed' as label,
+      'Realms truncated or failed' as label,
       count(*) as value,
       case when count(*) > 0 then 'alert' else 'ok' end as type
     from amsql.am_session_scan
@@ -98,7 +98,7 @@ query "overview_not_whole" {
 query "overview_expired" {
   sql = <<-EOQ
     select
-      'Expired, still listed' as label,
+      'Expired but still listed' as label,
       count(*) as value,
       case when count(*) > 0 then 'info' else 'ok' end as type
     from amsql.am_session

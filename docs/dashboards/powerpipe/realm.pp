@@ -116,7 +116,7 @@ query "realm_listed" {
 
 query "realm_peak" {
   sql = <<-EOQ
-    select 'Most at once' as label, max(at_least) as value from amsql.am_concurrency where base_url = $1 and realm = $2;
+    select 'Peak sessions' as label, max(at_least) as value from amsql.am_concurrency where base_url = $1 and realm = $2;
   EOQ
 
   param "server" {}
