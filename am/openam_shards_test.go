@@ -8,10 +8,55 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 func TestOpenAMShardsAreTheWhole(t *testing.T) { shardsAreTheWhole(t, realOpenAM(t)) }
 func TestShardsAreTheWhole(t *testing.T)       { shardsAreTheWhole(t, simulatedOpenAM(t)) }
+
+func TestOpenAMTokenStoreShardsAreTheWhole(t *testing.T) {
+	storeShardsAreTheWhole(t, realTokenStore(t))
+}
+
+func TestTokenStoreShardsAreTheWhole(t *testing.T) {
+	s, _ := simulatedTokenStore(t, simulator.Options{Deployments: []string{"token-store-ping"}})
+	storeShardsAreTheWhole(t, s)
+	s, _ = simulatedTokenStore(t, simulator.Options{})
+	storeShardsAreTheWhole(t, s)
+}
+
+// storeShardsAreTheWhole: a session of the store is in one shard of four, and the snapshot that they make is one scan's.
+func storeShardsAreTheWhole(t *testing.T, s tokenStore) {
+	const realm = "/store-shards"
+	d := s.stored()
+	d.logins(t, realm, people...)
+	d.logins(t, realm, people...)
+	dir := t.TempDir()
+	config, key := filepath.Join(dir, "am.spc"), filepath.Join(dir, "key")
+	must(t, os.WriteFile(config, []byte(fmt.Sprintf("connection \"am\" {\n  plugin = \"amsql/am\"\n  realms = [%q]\n}\n", realm)), 0o600))
+	kept := func(name string, shards int) (rows string) {
+		path := filepath.Join(dir, name)
+		for i := range shards {
+			d.amsql(t, "snapshot", "--config", config, "--key-file", key, "--to", path, "--shard", fmt.Sprintf("%d/%d", i, shards), "--at", "2001-01-01T00:00:00Z")
+		}
+		for _, statement := range []string{
+			"select username, session, creation_time from history.am_session order by 1, 2",
+			"select realm, sessions, completeness, source from history.am_session_scan",
+		} {
+			stdout, _ := d.amsql(t, "query", "--history", path, "--config", config, "--output", "csv", statement)
+			rows += stdout
+		}
+		return rows
+	}
+	want := kept("whole.db", 1)
+	if d := cmp.Diff(want, kept("shards.db", 4)); d != "" {
+		t.Error(d)
+	}
+	if !strings.Contains(want, fmt.Sprintf("%s,%d,complete,token store", realm, 2*len(people))) {
+		t.Errorf("one scan has %s", want)
+	}
+}
 
 // shardsAreTheWhole: of a realm that has to be asked user by user, as its list has more than list_cap.
 func shardsAreTheWhole(t *testing.T, d *deployment) {
