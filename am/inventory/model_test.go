@@ -82,7 +82,7 @@ var oddNames = []string{
 func newPopulation(t *testing.T, seed uint64) *population {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	p := &population{
-		rng: rng, directory: map[string]bool{}, listCap: 1 + rng.IntN(200), userCap: 2 + rng.IntN(60),
+		rng: rng, directory: map[string]bool{}, listCap: 1 + rng.IntN(200), userCap: 3 + rng.IntN(60), // no letter tells ca1 and ca11 apart
 		policy: []inventory.Policy{inventory.Fail, inventory.Fail, inventory.Warn, inventory.Strict}[rng.IntN(4)],
 		realms: []string{"/"}, numbers: 30,
 	}
