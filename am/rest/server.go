@@ -18,7 +18,7 @@ type ServerInfo struct {
 func (c *Client) ServerInfo(ctx context.Context) (*ServerInfo, error) {
 	var reply ServerInfo
 	err := c.send(ctx, call{
-		what: "the search for AM", method: http.MethodGet, path: "/json/serverinfo/*", version: "1.1", safe: true, anonymous: true,
+		what: "looking for AM", method: http.MethodGet, path: "/json/serverinfo/*", version: "1.1", safe: true, anonymous: true,
 		hints: map[int]string{http.StatusNotFound: "no AM found there: base_url must include AM's context path (…/openam or …/am)"},
 	}, &reply)
 	return &reply, err
