@@ -279,7 +279,7 @@ func (p *population) reached(rows int) bool {
 }
 
 func (p *population) doubtful(rows int) bool {
-	return !p.reached(rows) && (p.secret && rows >= 20 || slices.Contains([]int{100, 200, 250}, rows))
+	return !p.reached(rows) && (p.secret && rows >= 20 || slices.Contains([]int{100, 200, 250}, rows) || rows > 0 && rows%500 == 0)
 }
 
 func (p *population) unproven(rows int) bool {
