@@ -74,7 +74,12 @@ func (s tokenStore) stored() *deployment {
 	return &deployment{s.admin, append(slices.Clone(s.environment), s.store...)}
 }
 
-func TestOpenAMTokenStoreEqualsAMsOwnLists(t *testing.T) { storeEqualsLists(t, realTokenStore(t)) }
+func TestOpenAMTokenStoreEqualsAMsOwnLists(t *testing.T) {
+	s := realTokenStore(t)
+	expire := s.shortLived(t) // meanwhile
+	storeEqualsLists(t, s)
+	expire()
+}
 
 func TestTokenStoreEqualsAMsOwnLists(t *testing.T) {
 	s, _ := simulatedTokenStore(t, simulator.Options{})
@@ -150,4 +155,88 @@ func storeEqualsLists(t *testing.T, s tokenStore) {
 	}
 	must(t, s.admin.DeleteUser(ctx, realms[0], "leaver"))
 	same("after the deletion of a user")
+	must(t, s.admin.DeleteRealm(ctx, realms[1]))
+	s.listsTheDeletedRealm(t, realms[1])
+}
+
+// listsTheDeletedRealm: its sessions live on. Without a token store, amsql asks only realms that AM lists, so AM itself is asked.
+func (s tokenStore) listsTheDeletedRealm(t *testing.T, realm string) {
+	t.Helper()
+	must(t, s.admin.SetListCap(t.Context(), 5**storeSessions))
+	listed, err := s.admin.Sessions(t.Context(), realm)
+	must(t, err)
+	var want, got []string
+	for _, row := range listed {
+		want = append(want, row["sessionHandle"].(string))
+	}
+	for _, row := range s.stored().query(t, "select session_handle from am_session where realm = '"+realm+"'") {
+		got = append(got, row["session_handle"].(string))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if d := cmp.Diff(want, got); d != "" || len(got) == 0 {
+		t.Errorf("%d sessions of a deleted realm (-AM +token store):\n%.3000s", len(got), d)
+	}
+}
+
+// shortLived signs users in whose sessions end soon, idle or at their maximum, and returns what waits for that. Few sessions:
+// OpenAM has been seen to hang after many had ended together.
+func (s tokenStore) shortLived(t *testing.T) (expire func()) {
+	ctx := t.Context()
+	realms := map[string][2]int{"/store-idle": {1, 60}, "/store-max": {30, 2}} // idle and maximum minutes
+	names := []string{"o'brien", "日本", "plain"}
+	for realm, limits := range realms {
+		must(t, s.admin.CreateRealm(ctx, realm))
+		must(t, s.admin.AddSessionService(ctx, realm, limits[0], limits[1], 100))
+		must(t, s.admin.CreateUsers(ctx, realm, "changeit", names...))
+	}
+	statement := "select " + serverColumns + " from am_session where realm in ('/store-idle', '/store-max') and not is_expired order by session_handle"
+	for realm := range realms {
+		s.logInOnceLimited(t, realm, names...)
+	}
+	return func() {
+		t.Helper()
+		for deadline := time.Now().Add(4 * time.Minute); ; {
+			before, stored, after := s.query(t, statement), s.stored().query(t, statement), s.query(t, statement)
+			if d := cmp.Diff(before, stored); d != "" && cmp.Equal(before, after) { // else one has ended meanwhile
+				t.Errorf("while sessions end (-AM +token store):\n%s", d)
+			}
+			if len(stored) == 0 {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d sessions have not ended: %v", len(stored), stored)
+			}
+		}
+	}
+}
+
+// logInOnceLimited signs users in, again until the limits of the realm hold, which is not at once.
+func (s tokenStore) logInOnceLimited(t *testing.T, realm string, names ...string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		tokens, err := s.admin.LoginMany(t.Context(), realm, "changeit", names...)
+		must(t, err)
+		rows, err := s.admin.Sessions(t.Context(), realm)
+		must(t, err)
+		if len(rows) == len(names) && !slices.ContainsFunc(rows, func(row map[string]any) bool { return !endsSoon(t, row) }) {
+			return
+		}
+		must(t, s.admin.LogoutMany(t.Context(), tokens...))
+		if time.Now().After(deadline) {
+			t.Fatalf("the limits of %s do not hold: %v", realm, rows)
+		}
+	}
+}
+
+func endsSoon(t *testing.T, row map[string]any) bool {
+	t.Helper()
+	for _, field := range []string{"maxIdleExpirationTime", "maxSessionExpirationTime"} {
+		end, err := time.Parse(time.RFC3339, row[field].(string))
+		must(t, err)
+		if time.Until(end) < 3*time.Minute {
+			return true
+		}
+	}
+	return false
 }

@@ -95,7 +95,7 @@ func (d *Directory) answers(context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	return conn.Bind(DirectoryManager, Password)
 }
 
