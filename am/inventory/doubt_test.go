@@ -114,6 +114,20 @@ func evidenceOf(t *testing.T, s store, options inventory.Options, q inventory.Qu
 	return realms, last
 }
 
+// AM lists no more than its cap: a user who has as many may have more.
+func TestAUserWhoseListIsAsLongAsTheCapIsCut(t *testing.T) {
+	for each, cut := range map[int]bool{7: false, 8: true, 9: true} {
+		s := store{server: populated(t, 8, each, map[string]int{"/alpha": 2 * each})}
+		for _, names := range [][]string{nil, {"alpha-0", "alpha-1"}} {
+			realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}, Usernames: names})
+			r := realms["/alpha"]
+			if (r.Completeness == inventory.Truncated) != cut || (r.UsersCut == 2) != cut || (err != nil) != cut {
+				t.Errorf("%d sessions of each user, asked for %q: %s, %d users cut, %v", each, names, r.Completeness, r.UsersCut, err)
+			}
+		}
+	}
+}
+
 func TestAListAtAnUnknownCapIsNotComplete(t *testing.T) {
 	for _, c := range []struct {
 		listCap, sessions, found int
