@@ -73,10 +73,10 @@ func (s *Store) lacks(ctx context.Context, p probe) (string, error) {
 	if err := look.run(ctx, sessionsOnly); err != nil && !errors.Is(err, errEnough) {
 		return "", err
 	}
-	switch {
-	case shown == 0:
+	switch shown {
+	case 0:
 		return fmt.Sprintf("token_store_objects is set, but %s may not read %s", s.Account(), objectAttribute), nil
-	case shown == d.unreadable:
+	case d.unreadable:
 		return "token_store_objects is set, but the objects cannot be read: AM encrypts or compresses them", nil
 	}
 	return "", nil
