@@ -100,7 +100,7 @@ func (o *WhoOptions) find(ctx context.Context, w *workspace.Workspace, schema st
 		if err != nil {
 			return "", err
 		}
-		found := rows.Next() //nolint:contextcheck // the rows have theirs
+		found := rows.Next()                                                                      //nolint:contextcheck // the rows have theirs
 		if err := cmp.Or(rows.Err(), rows.Close()); found || err != nil && column == "username" { //nolint:contextcheck // as above
 			return column, err // an account that may not look up login names can still list sessions
 		}
