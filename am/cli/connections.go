@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,6 +31,27 @@ func (o *ConnectionOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Config, "config", "", "read connections from this `file` (default the AM_ variables, or else ~/.steampipe/config/am.spc)")
 	flags.BoolVar(&o.Quiet, "quiet", os.Getenv("AMSQL_QUIET") != "", "hide the notice that lists were completed user by user (also AMSQL_QUIET=1)")
 	flags.StringArrayVar(&o.Connections, "connection", nil, "use only the connection or aggregator of this `name`; repeatable")
+}
+
+// flags choose the same connections in another command line.
+func (o *ConnectionOptions) flags() (flags string) {
+	if o.Config != "" {
+		flags += " --config " + inShell(o.Config)
+	}
+	for _, name := range o.Connections {
+		flags += " --connection " + inShell(name)
+	}
+	return flags
+}
+
+var plainInShell = regexp.MustCompile(`^[\w./:@%+,-]+$`)
+
+// inShell is a word of a command line of a POSIX shell.
+func inShell(word string) string {
+	if plainInShell.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // configs are those of the connections chosen. None is no error yet: SQL may do without tables.

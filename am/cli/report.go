@@ -357,9 +357,7 @@ func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error
 		return order, err
 	}
 	order.Version, order.Title, order.Values = version(), o.Title, policy.Values(order.Reports)
-	for _, name := range o.Connections {
-		order.Flags += " --connection " + name
-	}
+	order.Flags = o.flags()
 	for _, arg := range o.Args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || name == "" {
