@@ -124,7 +124,7 @@ func onlyWhereNeeded(t *testing.T, searches []simulator.Search) {
 		}
 		if slices.Contains(search.Attributes, "coreTokenObject") {
 			objects++
-			if len(search.Attributes) < 3 {
+			if len(search.Attributes) == 2 { // doctor tries whether they can be read, alone
 				t.Errorf("a search for %q reads objects", search.Attributes)
 			}
 		}

@@ -358,7 +358,7 @@ func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
 	server.SetListCap(1)
 	c = reconnect(t, c, connection.Config{ListCap: pointer(1)})
 	cut := take()
-	if len(cut.Lacking) == 0 || !strings.Contains(strings.Join(cut.Lacking, ""), " is cut (") {
+	if len(cut.Lacking) == 0 || !strings.Contains(strings.Join(cut.Lacking, ""), " is truncated (") {
 		t.Errorf("with realms that are cut: %+v", cut)
 	}
 	if got := k.ask(t, "select realms_cut > 0 from am_snapshot where base_url = '"+whole.Server+"' order by taken_at desc"); got[0] != "1" {
