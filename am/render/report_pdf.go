@@ -71,7 +71,7 @@ func reportPDF(ctx context.Context, run *report.Run, paper string) (pdf []byte, 
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox") // as which root's browser does not start; the page is ours and loads nothing
 	}
-	cmd := exec.CommandContext(ctx, browser, append(args, "file://"+filepath.ToSlash(from))...) //nolint:gosec // one of browsers
+	cmd := exec.CommandContext(ctx, browser, append(args, "file://"+filepath.ToSlash(from))...)
 	cmd.WaitDelay = 10 * time.Second
 	said, failed := cmd.CombinedOutput()
 	pdf, err = os.ReadFile(to)

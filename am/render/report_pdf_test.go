@@ -145,7 +145,7 @@ func TestAPDFOfSomethingElseIsAnError(t *testing.T) {
 		"nothing":      "#!/bin/sh\necho no display >&2\n",
 		"another page": "#!/bin/sh\nfor a; do case $a in --print-to-pdf=*) echo '%PDF-1.4 /Title (ERR_FILE_NOT_FOUND)' > ${a#*=};; esac; done\necho no display >&2\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, "chromium"), []byte(script), 0o700); err != nil { //nolint:gosec // it must run
+		if err := os.WriteFile(filepath.Join(dir, "chromium"), []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
