@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -36,22 +35,12 @@ func (o *ConnectionOptions) addFlags(flags *pflag.FlagSet) {
 // flags choose the same connections in another command line.
 func (o *ConnectionOptions) flags() (flags string) {
 	if o.Config != "" {
-		flags += " --config " + inShell(o.Config)
+		flags += " --config " + quote(o.Config)
 	}
 	for _, name := range o.Connections {
-		flags += " --connection " + inShell(name)
+		flags += " --connection " + quote(name)
 	}
 	return flags
-}
-
-var plainInShell = regexp.MustCompile(`^[\w./:@%+,-]+$`)
-
-// inShell is a word of a command line of a POSIX shell.
-func inShell(word string) string {
-	if plainInShell.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // configs are those of the connections chosen. None is no error yet: SQL may do without tables.

@@ -204,11 +204,14 @@ type ParameterError struct{ message string }
 
 func (e *ParameterError) Error() string { return e.message }
 
+// wordsOf are the words of SQL, in lower case.
+func wordsOf(sql string) []string { return words.FindAllString(strings.ToLower(sql), -1) }
+
 // Used are the tables that the reports name, among other words of their SQL, and those of the evidence.
 func (o Order) Used() map[string]bool {
 	used := map[string]bool{"am_server": true}
 	for _, sql := range o.statements() {
-		for _, word := range words.FindAllString(strings.ToLower(sql), -1) {
+		for _, word := range wordsOf(sql) {
 			used[word] = true
 		}
 	}

@@ -56,7 +56,7 @@ func (r *Result) verdict(missing bool) string {
 		return Information
 	case r.Findings > 0:
 		return Fail
-	case missing && names(r.SQL, "am_session"), slices.ContainsFunc(r.Rows, IsOpen):
+	case missing && slices.Contains(wordsOf(r.SQL), "am_session"), slices.ContainsFunc(r.Rows, IsOpen):
 		return NotKnown
 	}
 	return Pass
@@ -66,11 +66,6 @@ func (r *Result) verdict(missing bool) string {
 func IsOpen(row Row) bool {
 	finding, marked := row["finding"]
 	return marked && finding == nil
-}
-
-// names reports whether SQL has a word.
-func names(sql, word string) bool {
-	return regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(word) + `\b`).MatchString(sql)
 }
 
 func controls(results []*Result) []Control {
