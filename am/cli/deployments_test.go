@@ -159,6 +159,22 @@ func useTokenStore(t *testing.T, server *simulator.Server, account string) {
 	if account == "" {
 		return
 	}
+	directory, address := serveTokenStore(t, server)
+	dn, password := directory.Account(account)
+	t.Setenv("AM_TOKEN_STORE_BIND_DN", dn)
+	t.Setenv("AM_TOKEN_STORE_PASSWORD", password)
+	certificate := directory.Certificate()
+	if certificate == nil {
+		t.Setenv("AM_TOKEN_STORE_URL", "ldap://"+address)
+		return
+	}
+	t.Setenv("AM_TOKEN_STORE_URL", "ldaps://"+address)
+	t.Setenv("AM_TOKEN_STORE_FINGERPRINT", fmt.Sprintf("%x", sha256.Sum256(certificate)))
+}
+
+// serveTokenStore serves the server's token store until the test ends.
+func serveTokenStore(t *testing.T, server *simulator.Server) (directory *simulator.TokenStore, address string) {
+	t.Helper()
 	directory, err := server.NewTokenStore()
 	if err != nil {
 		t.Fatal(err)
@@ -169,14 +185,5 @@ func useTokenStore(t *testing.T, server *simulator.Server, account string) {
 	}
 	go func() { _ = directory.Serve(l) }()
 	t.Cleanup(func() { _ = directory.Close() })
-	dn, password := directory.Account(account)
-	t.Setenv("AM_TOKEN_STORE_BIND_DN", dn)
-	t.Setenv("AM_TOKEN_STORE_PASSWORD", password)
-	certificate := directory.Certificate()
-	if certificate == nil {
-		t.Setenv("AM_TOKEN_STORE_URL", "ldap://"+l.Addr().String())
-		return
-	}
-	t.Setenv("AM_TOKEN_STORE_URL", "ldaps://"+l.Addr().String())
-	t.Setenv("AM_TOKEN_STORE_FINGERPRINT", fmt.Sprintf("%x", sha256.Sum256(certificate)))
+	return directory, l.Addr().String()
 }

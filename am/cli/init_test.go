@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -266,16 +265,7 @@ func TestAnAddressMayBeCopiedFromABrowser(t *testing.T) {
 
 func TestInitSetsUpTheTokenStoreWithTheConnection(t *testing.T) {
 	server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
-	directory, err := server.NewTokenStore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = directory.Serve(l) }()
-	t.Cleanup(func() { _ = directory.Close() })
+	directory, store := serveTokenStore(t, server)
 	dn, password := directory.Account("amsql-reader")
 	sum := sha256.Sum256(directory.Certificate())
 	fingerprint := hex.EncodeToString(sum[:])
@@ -284,7 +274,7 @@ func TestInitSetsUpTheTokenStoreWithTheConnection(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	path := filepath.Join(t.TempDir(), "am.spc")
-	cmd := process(t, "amsql", "init", "--config", path, "--url", address, "--account", "amadmin", "--token-store-url", "ldaps://"+l.Addr().String())
+	cmd := process(t, "amsql", "init", "--config", path, "--url", address, "--account", "amadmin", "--token-store-url", "ldaps://"+store)
 	s := onTerminal(t, cmd)
 	s.answer("Password", "ampassword\n")
 	s.answer("DN of an account", dn+"\n")
