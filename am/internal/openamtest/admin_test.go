@@ -44,6 +44,35 @@ func TestQuotedCannotEndEarly(t *testing.T) {
 	}
 }
 
+func TestAUserIsCreatedWhenTheStoreHasRestarted(t *testing.T) {
+	const restarting, closed, other = `{"code":404,"reason":"Not Found","message":"Not Found"}`,
+		`{"code":404,"reason":"Not Found","message":"CachedConnectionPool is already closed"}`,
+		`{"code":404,"reason":"Not Found","message":"Resource not found."}`
+	for name, c := range map[string]struct {
+		answers []string // before a success
+		sent    int64
+		fails   bool
+	}{
+		"at once":                {nil, 1, false},
+		"after a restart":        {[]string{restarting, closed}, 3, false},
+		"not for another reason": {[]string{other}, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if i := int(sent.Add(1)); i <= len(c.answers) {
+					http.Error(w, c.answers[i-1], http.StatusNotFound)
+				}
+			}))
+			defer server.Close()
+			err := NewAdmin(server.URL).CreateUser(t.Context(), "/alpha", "bjensen", "changeit")
+			if (err != nil) != c.fails || sent.Load() != c.sent {
+				t.Errorf("%d requests and the error %v; want %d, an error: %t", sent.Load(), err, c.sent, c.fails)
+			}
+		})
+	}
+}
+
 func TestCreatingWhatExistsIsNoError(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
