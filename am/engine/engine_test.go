@@ -73,12 +73,16 @@ func (f *fakeTable) Rows(ctx context.Context, q table.Query) iter.Seq2[any, erro
 
 func (f *fakeTable) matches(row session, q table.Query) bool {
 	for _, qual := range q.Quals {
-		i := slices.IndexFunc(f.columns, func(c table.Column) bool { return c.Name == qual.Column })
-		if !slices.ContainsFunc(qual.Values, func(v any) bool { return equal(v, row[i]) }) {
+		if !f.has(row, qual) {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(q.Except, func(qual table.Qual) bool { return f.has(row, qual) })
+}
+
+func (f *fakeTable) has(row session, qual table.Qual) bool {
+	i := slices.IndexFunc(f.columns, func(c table.Column) bool { return c.Name == qual.Column })
+	return slices.ContainsFunc(qual.Values, func(v any) bool { return equal(v, row[i]) })
 }
 
 func equal(a, b any) bool {

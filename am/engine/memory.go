@@ -89,10 +89,15 @@ func (m *memory) close() {
 func describe(t *virtualTable, q table.Query) string {
 	b := fmt.Append(nil, t.number, q.Limit)
 	for _, column := range q.Columns {
-		b = append(append(b, ' '), column...)
+		b = strconv.AppendQuote(append(b, ' '), column)
 	}
-	for _, qual := range q.Quals {
-		b = append(append(b, '\n'), qual.Column...)
+	b = describeQuals(append(b, "\n="...), q.Quals)
+	return string(describeQuals(append(b, "\n<>"...), q.Except))
+}
+
+func describeQuals(b []byte, quals []table.Qual) []byte {
+	for _, qual := range quals {
+		b = strconv.AppendQuote(append(b, '\n'), qual.Column)
 		for _, value := range qual.Values {
 			switch v := value.(type) {
 			case string:
@@ -104,7 +109,7 @@ func describe(t *virtualTable, q table.Query) string {
 			}
 		}
 	}
-	return string(b)
+	return b
 }
 
 // A scan is the rows that a source gives for a query, as far as they have been read.

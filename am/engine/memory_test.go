@@ -38,6 +38,10 @@ func TestAStatementAsksOnceForTheSameRows(t *testing.T) {
 		// A FULL JOIN goes through its second table again.
 		{`select count(*) from am_session a full join am_session b on a.session_handle = b.session_handle || 'x'`, `[[]]`, `[[8]]`},
 
+		// What two scans leave out makes them two.
+		{`select count(*) from am_session a join am_session b on b.idle >= a.idle and b.realm <> '/alpha' join am_session c on c.idle >= a.idle and c.realm <> '/bravo'`,
+			`[[] [] []]`, `[[3]]`},
+
 		// A key is looked up once.
 		{`select count(*) from am_session a join am_session b on a.username = b.username`,
 			`[[] [{username [bjensen]}] [{username [scarter]}] [{username [o'brien]}]]`, `[[6]]`},
