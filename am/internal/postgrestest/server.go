@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,7 @@ func start(dir string, log io.Writer) (server *embeddedpostgres.EmbeddedPostgres
 		return nil, "", err
 	}
 	server = embeddedpostgres.NewDatabase(config.Logger(log))
+	defer http.DefaultClient.CloseIdleConnections() // a download leaves one, which goleak finds
 	return server, config.GetConnectionURL(), within(downloadLimit+startLimit, func() error { return unprivileged(server.Start) })
 }
 
