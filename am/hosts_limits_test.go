@@ -39,8 +39,15 @@ func TestALimiterOfSteampipeCountsEachRequest(t *testing.T) {
 	}
 	limit(needed - 1)
 	sim.ResetRequests()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	go func() {
+		for len(sim.Requests()) < needed-1 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(200 * time.Millisecond) // one more would come by then
+		cancel()
+	}()
 	if got, err := h.ask(ctx, question{}); err == nil || len(got) > 0 || len(sim.Requests()) != needed-1 {
 		t.Errorf("with one request fewer allowed: %d rows (%v) after %d requests, want an error after %d", len(got), err, len(sim.Requests()), needed-1)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -235,7 +236,6 @@ func setsProperties(t *testing.T, d *deployment) {
 	must(t, d.admin.CreateRealm(ctx, realm))
 	must(t, d.admin.CreateUser(ctx, realm, "setter", "changeit"))
 	must(t, d.admin.CreateWhitelist(ctx, realm, "theme", "team"))
-	time.Sleep(time.Second) // it takes half of that to hold
 	tokens, err := d.admin.LoginMany(ctx, realm, "changeit", "setter")
 	must(t, err)
 	t.Cleanup(func() { must(t, d.admin.LogoutMany(context.Background(), tokens...)) })
@@ -258,6 +258,20 @@ func setsProperties(t *testing.T, d *deployment) {
 		}
 		return values
 	}
+	// A list takes a moment to hold.
+	listed := func(names ...string) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			got := slices.Sorted(maps.Keys(read()))
+			if slices.Equal(got, names) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the properties are %q, want %q", got, names)
+			}
+		}
+	}
+	listed("team", "theme")
 	for _, c := range []struct {
 		sql         string
 		theme, team any
@@ -291,7 +305,7 @@ func setsProperties(t *testing.T, d *deployment) {
 
 	// What amsql refuses, the server refuses, too.
 	must(t, d.admin.CreateWhitelist(ctx, realm, "theme", "AuthLevel"))
-	time.Sleep(time.Second)
+	listed("AuthLevel", "theme")
 	if stderr, status := write("update am_session_property set value = 'y' where token_id = :token and name = 'theme'"); status == 0 || !strings.Contains(stderr, "property AuthLevel: it cannot be set, because it is AM's own, and OpenAM accepts only all") {
 		t.Errorf("with AuthLevel: %d, %s", status, stderr)
 	}

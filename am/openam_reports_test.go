@@ -29,7 +29,7 @@ func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 	must(t, d.admin.SetClientSide(ctx, clients, true))
 	d.logins(t, strict, "rep-early")
 	must(t, d.admin.AddSessionService(ctx, strict, 15, 720, 2))
-	time.Sleep(time.Second) // it takes half of that to hold
+	d.holds(t, strict, 15*time.Minute)
 	d.logins(t, strict, "rep-plain", "rep-many", "rep-many", "rep-many", "rep-two", "rep-two", "rep-both", "rep-disabled", "svc-rep", html)
 	d.logins(t, lax, "rep-both", "rep-gone")
 	d.logins(t, clients, "rep-unseen", "rep-plain")
@@ -107,4 +107,40 @@ func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 	if strings.Contains(page, "<img") || !strings.Contains(page, "&lt;img src=x onerror=alert") {
 		t.Error("the page has the user's name as HTML, or not at all")
 	}
+}
+
+// holds waits until new sessions of a realm may be idle for so long, which is a moment after that has been set, and leaves none.
+func (d *deployment) holds(t *testing.T, realm string, idle time.Duration) {
+	t.Helper()
+	const user = "settler"
+	ctx := t.Context()
+	must(t, d.admin.CreateUser(ctx, realm, user, "changeit"))
+	mayBe := func(row map[string]any) bool {
+		until, err := time.Parse(time.RFC3339, row["maxIdleExpirationTime"].(string))
+		must(t, err)
+		since, err := time.Parse(time.RFC3339, row["latestAccessTime"].(string))
+		must(t, err)
+		return until.Sub(since).Round(time.Minute) == idle
+	}
+	listed := func() []map[string]any {
+		rows, err := d.admin.SessionsOf(ctx, realm, user)
+		must(t, err)
+		return rows
+	}
+	await := func(what string, reached func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); !reached(); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %v", what, listed())
+			}
+		}
+	}
+	await(fmt.Sprintf("no new session may be idle for %s", idle), func() bool {
+		token, err := d.admin.Login(ctx, realm, user, "changeit")
+		must(t, err)
+		rows := listed()
+		must(t, d.admin.Logout(ctx, token))
+		return slices.ContainsFunc(rows, mayBe)
+	})
+	await("they are still listed", func() bool { return len(listed()) == 0 })
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -101,7 +102,14 @@ func showsProperties(t *testing.T, d *deployment) {
 	must(t, d.admin.CreateWhitelist(t.Context(), rich, "p1", "p2", "p3"))
 	c, err := rest.New(rest.Config{BaseURL: d.admin.URL, Credentials: rest.SSOToken(token)})
 	must(t, err)
-	_, err = c.UpdateSessionProperties(t.Context(), "", map[string]string{"p1": "one", "p2": `two "words"`, "p3": ""})
+	set := func() error {
+		_, err := c.UpdateSessionProperties(t.Context(), "", map[string]string{"p1": "one", "p2": `two "words"`, "p3": ""})
+		return err
+	}
+	err = set()
+	for deadline := time.Now().Add(time.Minute); rest.IsForbidden(err) && time.Now().Before(deadline); err = set() {
+		time.Sleep(50 * time.Millisecond) // a list takes a moment to hold
+	}
 	must(t, err)
 	for _, q := range []struct {
 		where string

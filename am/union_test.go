@@ -2,8 +2,12 @@ package am_test
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,21 +66,40 @@ func TestUnionHasTheRowsOfAllMembersAndTellsThemApart(t *testing.T) {
 	}
 }
 
+// Each member's first list of sessions is answered when all members are asked for theirs.
 func TestUnionAsksItsMembersSideBySide(t *testing.T) {
-	const latency = 200 * time.Millisecond
-	options := simulator.Options{Realms: 1, Latency: latency}
-	alone, _ := united(t, options)
-	three, _ := united(t, options, options, options)
-	var took [2]time.Duration
-	for i, source := range []table.Table{alone["am_session"], three["am_session"]} {
-		start := time.Now()
-		for _, err := range source.Rows(t.Context(), table.Query{}) {
-			must(t, err)
-		}
-		took[i] = time.Since(start)
+	var members []*connection.Connection
+	var asked atomic.Int32
+	all := make(chan struct{})
+	for _, name := range []string{"east", "west", "north"} {
+		sim, err := simulator.New(simulator.Options{Realms: 1})
+		must(t, err)
+		var first sync.Once
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/sessions") {
+				first.Do(func() {
+					if asked.Add(1) == 3 {
+						close(all)
+					}
+					select {
+					case <-all:
+					case <-time.After(20 * time.Second):
+						t.Errorf("%s is asked, and %d of 3", name, asked.Load())
+					}
+				})
+			}
+			sim.ServeHTTP(w, r)
+		}))
+		t.Cleanup(s.Close)
+		c, err := connection.Open(name, asAdministrator(t, sim, s.URL+sim.ContextPath()), connection.Host{})
+		must(t, err)
+		members = append(members, c)
 	}
-	if took[0] < latency || took[1] > 2*took[0] {
-		t.Errorf("one member takes %s, three take %s", took[0], took[1])
+	for _, err := range table.Named(am.Union(members), "am_session").Rows(t.Context(), table.Query{}) {
+		must(t, err)
+	}
+	if asked.Load() != 3 {
+		t.Errorf("%d members are asked", asked.Load())
 	}
 }
 

@@ -186,7 +186,7 @@ func TestOfTwoRunsThatOverlapTheSecondDoesNothingAndSaysSo(t *testing.T) {
 
 func awaitSignIn(t *testing.T, server *simulator.Server) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); administrators(server) == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patient); administrators(server) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("amsql did not sign in")
 		}

@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/term"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
@@ -24,10 +26,11 @@ import (
 
 // screen is a terminal on which a command runs: what was shown, echo included.
 type screen struct {
-	t     *testing.T
-	keys  *os.File
-	mu    sync.Mutex
-	shown bytes.Buffer
+	t       *testing.T
+	keys    *os.File
+	echoing *term.State
+	mu      sync.Mutex
+	shown   bytes.Buffer
 }
 
 func onTerminal(t *testing.T, cmd *exec.Cmd) *screen {
@@ -37,6 +40,7 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 		t.Fatal(err)
 	}
 	s := &screen{t: t, keys: file}
+	s.echoing = s.state() // the command has asked nothing yet
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -64,7 +68,7 @@ func (s *screen) text() string {
 
 func (s *screen) await(text string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.text(), text); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patient); !strings.Contains(s.text(), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the terminal does not show %q but\n%s", text, s.text())
 		}
@@ -75,10 +79,39 @@ func (s *screen) await(text string) {
 func (s *screen) answer(question, text string) {
 	s.t.Helper()
 	s.await(question)
-	time.Sleep(20 * time.Millisecond) // the echo goes off a moment after the question shows
+	s.write(text)
+}
+
+// answerUnseen does the same where the echo goes off, which it does a moment after the question shows.
+func (s *screen) answerUnseen(question, text string) {
+	s.t.Helper()
+	s.await(question)
+	for deadline := time.Now().Add(patient); reflect.DeepEqual(s.state(), s.echoing); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the terminal echoes what answers %q", question)
+		}
+	}
+	s.write(text)
+}
+
+func (s *screen) write(text string) {
+	s.t.Helper()
 	if _, err := s.keys.WriteString(text); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+func (s *screen) state() *term.State {
+	s.t.Helper()
+	keys, err := s.keys.SyscallConn() // Fd would make reads of it block
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var state *term.State
+	if failed := keys.Control(func(fd uintptr) { state, err = term.GetState(int(fd)) }); failed != nil || err != nil {
+		s.t.Fatal(failed, err)
+	}
+	return state
 }
 
 func TestInitAsksOnATerminalAndKeepsThePasswordApart(t *testing.T) {
@@ -92,7 +125,7 @@ func TestInitAsksOnATerminalAndKeepsThePasswordApart(t *testing.T) {
 	s := onTerminal(t, cmd)
 	s.answer("Address of AM", address+"/XUI/?realm=/#login/\n")
 	s.answer("User name", "amadmin\n")
-	s.answer("Password", "ampassword\n")
+	s.answerUnseen("Password", "ampassword\n")
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("it ended with %v:\n%s", err, s.text())
 	}
@@ -124,7 +157,7 @@ func TestAnInterruptedInitWritesNothingAndTurnsTheEchoOnAgain(t *testing.T) {
 	// The shell outlives amsql and shows what it left of the terminal.
 	cmd := process(t, "sh", "-c", `trap : INT; amsql init --url http://127.0.0.1:1/am --account amadmin --config "$0"; echo "status $?"; stty -a`, path)
 	s := onTerminal(t, cmd)
-	s.answer("Password", "\x03")
+	s.answerUnseen("Password", "\x03")
 	s.await("status 130")
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
@@ -169,14 +202,14 @@ func TestInitOffersWhatItFoundAndAsksAgainForWhatWasWrong(t *testing.T) {
 	s.answer("Address of AM", "nonsense\n")
 	s.answer("the address must be one such as", strings.TrimSuffix(address, "/openam")+"/am/console\n")
 	s.answer("User name", "amadmin\n")
-	s.answer("Password", "wrong\n")
+	s.answerUnseen("Password", "wrong\n")
 	s.answer("Use "+address+" instead?", "yes\n")
 	s.answer("User name [amadmin]", "\n")
 	s.answer("check username and password", "") // the answer above is to the question behind it
-	for deadline := time.Now().Add(20 * time.Second); strings.Count(s.text(), "Password, or where") < 2 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patient); strings.Count(s.text(), "Password, or where") < 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
-	s.answer("Password", "ampassword\n")
+	s.answerUnseen("Password", "ampassword\n")
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("it ended with %v:\n%s", err, s.text())
 	}
@@ -209,9 +242,9 @@ func TestInitAddsASecondConnectionAndLeavesTheFirstAsItIs(t *testing.T) {
 	s.answer("The name must be new", "stage\n")
 	s.answer("Address of AM", address+"\n")
 	s.answer("User name", "amadmin\n")
-	s.answer("Password", "ampassword\n")
+	s.answerUnseen("Password", "ampassword\n")
 	s.answer("Host name that AM is installed under", "am.example.com\n")
-	s.answer("Secret of the account's one-time passwords", "JBSWY3DPEHPK3PXP\n")
+	s.answerUnseen("Secret of the account's one-time passwords", "JBSWY3DPEHPK3PXP\n")
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("it ended with %v:\n%s", err, s.text())
 	}
@@ -276,13 +309,15 @@ func TestInitSetsUpTheTokenStoreWithTheConnection(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "am.spc")
 	cmd := process(t, "amsql", "init", "--config", path, "--url", address, "--account", "amadmin", "--token-store-url", "ldaps://"+store)
 	s := onTerminal(t, cmd)
-	s.answer("Password", "ampassword\n")
+	s.answerUnseen("Password", "ampassword\n")
 	s.answer("DN of an account", dn+"\n")
-	s.answer("Its password", "wrong\n")
+	s.answerUnseen("Its password", "wrong\n")
 	s.await(fingerprint)
 	s.answer("Fingerprint", fingerprint+"\n")
-	s.again("DN of an account", dn+"\n")
-	s.again("Its password", password+"\n")
+	s.awaitAgain("DN of an account")
+	s.answer("DN of an account", dn+"\n")
+	s.awaitAgain("Its password")
+	s.answerUnseen("Its password", password+"\n")
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("it ended with %v:\n%s", err, s.text())
 	}
@@ -297,13 +332,12 @@ func TestInitSetsUpTheTokenStoreWithTheConnection(t *testing.T) {
 	}
 }
 
-// again waits for a question that has been asked before, and answers it.
-func (s *screen) again(question, text string) {
+// awaitAgain waits for a question that has been asked before.
+func (s *screen) awaitAgain(question string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); strings.Count(s.text(), question) < 2; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patient); strings.Count(s.text(), question) < 2; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the terminal does not ask %q again:\n%s", question, s.text())
 		}
 	}
-	s.answer(question, text)
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func ending(t *testing.T, server *simulator.Server, args ...string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(server.Sessions()) >= before-100; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patient); len(server.Sessions()) >= before-100; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("nothing ends: %s%s", cmd.Stdout, cmd.Stderr)
 		}
@@ -56,7 +57,8 @@ func journalled(t *testing.T, path string) map[string][]string {
 
 // settled is how many sessions there are once the server has dealt with the last request.
 func settled(server *simulator.Server) (n int) {
-	for n = -1; n != len(server.Sessions()); time.Sleep(200 * time.Millisecond) {
+	answering, _ := underWay.Load(server)
+	for n = -1; n != len(server.Sessions()) || answering.(*atomic.Int64).Load() > 0; time.Sleep(200 * time.Millisecond) {
 		n = len(server.Sessions())
 	}
 	return n

@@ -7,11 +7,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -67,11 +70,20 @@ func simulated(t *testing.T, options simulator.Options) (server *simulator.Serve
 	if err != nil {
 		t.Fatal(err)
 	}
-	listening := httptest.NewServer(server)
+	var answering atomic.Int64
+	underWay.Store(server, &answering)
+	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answering.Add(1)
+		defer answering.Add(-1)
+		server.ServeHTTP(w, r)
+	}))
 	t.Cleanup(listening.Close)
 	user, password := server.Admin()
 	return server, []string{"AM_URL=" + listening.URL + server.ContextPath(), "AM_USERNAME=" + user, "AM_PASSWORD=" + password}
 }
+
+// underWay is how many requests each simulated AM is answering.
+var underWay sync.Map
 
 func administrators(server *simulator.Server) (n int) {
 	admin, _ := server.Admin()
@@ -92,7 +104,7 @@ func TestAnInterruptedQuerySignsOut(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(10 * time.Second); administrators(server) == 0; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(patient); administrators(server) == 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("amsql did not sign in")
 			}
@@ -121,7 +133,7 @@ func TestAPipeThatEndsEarlySignsOut(t *testing.T) {
 		t.Errorf("output %q, %v", out, err)
 	}
 	// The shell waits for head only.
-	for deadline := time.Now().Add(10 * time.Second); administrators(server) > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patient); administrators(server) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a session of amsql is left")
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +46,8 @@ type directory struct {
 func startDirectory(t *testing.T, over *tls.Config) *directory {
 	t.Helper()
 	d := &directory{}
-	server, err := gldap.NewServer(gldap.WithLogger(hclog.NewNullLogger()))
+	listening, failed := make(listener, 1), make(chan error, 1)
+	server, err := gldap.NewServer(gldap.WithLogger(hclog.New(&hclog.LoggerOptions{Output: listening, Level: hclog.Info})))
 	must(t, err)
 	mux, err := gldap.NewMux()
 	must(t, err)
@@ -53,19 +55,33 @@ func startDirectory(t *testing.T, over *tls.Config) *directory {
 	must(t, mux.Search(d.search))
 	must(t, mux.ExtendedOperation(d.startTLS, gldap.ExtendedOperationStartTLS))
 	must(t, server.Router(mux))
-	d.address = freeAddress(t)
 	var options []gldap.Option
 	scheme := "ldap://"
 	if over != nil {
 		options, scheme = append(options, gldap.WithTLSConfig(over)), "ldaps://"
 	}
-	go func() { _ = server.Run(d.address, options...) }()
+	go func() { failed <- server.Run("127.0.0.1:0", options...) }()
 	t.Cleanup(func() { _ = server.Stop() })
-	for !server.Ready() {
-		time.Sleep(time.Millisecond)
+	select {
+	case address := <-listening:
+		d.address = scheme + address
+	case err := <-failed:
+		t.Fatal(err)
 	}
-	d.address = scheme + d.address
 	return d
+}
+
+// A listener is told the address that a server listens on by its log: the server tells it nowhere else, and a port that was
+// free before may be taken by then.
+type listener chan string
+
+var listens = regexp.MustCompile(`listening: .*addr=(\S+)`)
+
+func (l listener) Write(line []byte) (int, error) {
+	if found := listens.FindSubmatch(line); found != nil {
+		l <- string(found[1])
+	}
+	return len(line), nil
 }
 
 func freeAddress(t *testing.T) string {

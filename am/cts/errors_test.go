@@ -111,7 +111,7 @@ func TestASilentServerIsAnErrorInTime(t *testing.T) {
 	s := d.store(t, func(c *Config) { c.Timeout = 200 * time.Millisecond })
 	start := time.Now()
 	_, err = collect(s.Sessions(t.Context(), nil, nil))
-	if err == nil || time.Since(start) > 2*time.Second {
+	if err == nil || time.Since(start) > 20*time.Second { // not the minute that is the default
 		t.Errorf("%v after %v", err, time.Since(start))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -200,7 +200,7 @@ func TestTheTokenStoreAnswersWhereAMDoesNot(t *testing.T) {
 		if len(q.Realms) == 2 {
 			want = 0
 		}
-		if rows != want || time.Since(start) > time.Second {
+		if rows != want || time.Since(start) > 20*time.Second { // the client would wait for a minute
 			t.Errorf("%v: %d rows in %v, want %d at once", q, rows, time.Since(start), want)
 		}
 		if said := strings.Join(notices, "\n"); strings.Contains(said, "AM does not answer") == slices.Equal(q.Realms, []string{"/alpha"}) {

@@ -98,8 +98,13 @@ func aRealmWithoutASessionServiceHasTheGlobalLimits(w *world) {
 	defer set(30)
 	for _, idle := range []int{47, 30} {
 		set(idle)
-		s, err := w.SessionDefaults(w.Context(), w.realm)
-		w.must(err)
+		var s *rest.SessionService
+		w.await("the limits hold", func() bool {
+			var err error
+			s, err = w.SessionDefaults(w.Context(), w.realm)
+			w.must(err)
+			return number(s.MaxIdleMinutes) == idle
+		})
 		if number(s.MaxIdleMinutes) != idle || number(s.MaxSessionMinutes) != 120 || number(s.QuotaLimit) != 5 || number(s.MaxCachingMinutes) != 3 {
 			w.Errorf("the defaults are %d, %d, %d, %d; want %d, 120, 5, 3", number(s.MaxIdleMinutes), number(s.MaxSessionMinutes), number(s.QuotaLimit), number(s.MaxCachingMinutes), idle)
 		}

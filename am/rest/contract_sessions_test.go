@@ -89,6 +89,7 @@ func propertiesWithoutAWhitelist(w *world) {
 func propertiesOfAWhitelist(w *world) {
 	w.must(w.admin.CreateWhitelist(w.Context(), w.realm, "p1", "p2"))
 	token := w.login(w.prefix + "rich")
+	w.listed(token, "p1", "p2")
 	steps := []map[string]string{
 		{"p1": "", "p2": ""},
 		{"p1": "one", "p2": "two words"},
@@ -115,9 +116,19 @@ func propertiesOfAWhitelist(w *world) {
 	}
 }
 
+// listed waits until the properties of a session are those that a whitelist names, which takes a moment to hold.
+func (w *world) listed(token string, names ...string) {
+	w.Helper()
+	w.await("a whitelist holds", func() bool {
+		got, err := w.SessionProperties(w.Context(), token)
+		return err == nil && slices.Equal(slices.Sorted(maps.Keys(got)), names)
+	})
+}
+
 func propertiesThatAreRefused(w *world) {
 	w.must(w.admin.CreateWhitelist(w.Context(), w.realm, "p1", "p2"))
 	token := w.login(w.prefix + "poor")
+	w.listed(token, "p1", "p2")
 	before := map[string]string{"p1": "a", "p2": "b"}
 	_, err := w.UpdateSessionProperties(w.Context(), token, before)
 	w.must(err)
@@ -153,9 +164,15 @@ func propertiesOfADeadSession(w *world) {
 
 func refreshTellsTheLimits(w *world) {
 	w.must(w.admin.AddSessionService(w.Context(), w.realm, 7, 60, 5))
-	token := w.login(w.prefix + "fresh")
-	got, err := w.Refresh(w.Context(), token)
-	w.must(err)
+	var token string
+	var got *rest.Timeouts
+	w.await("the limits hold", func() (holds bool) {
+		var err error
+		token = w.login(w.prefix + "fresh")
+		got, err = w.Refresh(w.Context(), token)
+		w.must(err)
+		return got.MaxIdleMinutes == 7
+	})
 	if got.Valid != nil || got.Username != w.prefix+"fresh" || got.Realm != w.realm || got.IdleSeconds != 0 ||
 		got.MaxIdleMinutes != 7 || got.MaxMinutes != 60 || got.LeftSeconds < 3500 || got.LeftSeconds > 3600 {
 		w.Errorf("refresh says %+v, want 7 and 60 minutes and an hour left", got)
@@ -278,6 +295,7 @@ func aTokenThatTheServerFailsAtIsInvalid(w *world) {
 func propertiesByNameAt12(w *world) {
 	w.must(w.admin.CreateWhitelist(w.Context(), w.realm, "p1", "p2"))
 	token := w.login(w.prefix + "named")
+	w.listed(token, "p1", "p2")
 	_, err := w.UpdateSessionProperties(w.Context(), token, map[string]string{"p1": "one", "p2": "two"})
 	w.must(err)
 	c := w.client(rest.Config{API: "1.2", Credentials: rest.Password{Username: w.user, Password: w.password}})

@@ -70,7 +70,11 @@ func aLoginOverQuotaIsRefused(w *world) {
 	})
 	name := w.prefix + "often"
 	w.logins(w.realm, name, name)
-	_, err := w.as(name).API(w.Context())
+	var err error
+	w.await("the quota holds", func() bool {
+		_, err = w.as(name).API(w.Context())
+		return err != nil
+	})
 	expectStatus(w, err, http.StatusUnauthorized, "You have reached your session limit.")
 }
 

@@ -231,5 +231,15 @@ func expectUnsupported(t testing.TB, err error, version, workaround string) {
 	}
 }
 
+// await waits until OpenAM acts upon a change, which it does a moment after it has answered.
+func (w *world) await(what string, holds func() bool) {
+	w.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.Fatalf("%s: not in time", what)
+		}
+	}
+}
+
 // near reports whether two times are the same to a few seconds: tests run on machines under load.
 func near(a, b time.Time) bool { return a.Sub(b).Abs() < 10*time.Second }
