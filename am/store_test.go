@@ -2,7 +2,9 @@ package am_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
@@ -90,13 +93,21 @@ func TestNothingShowsATokenWhereObjectsAreRead(t *testing.T) {
 				t.Errorf("the log is %q, the errors are %q", said["log"], said["errors"])
 			}
 			must(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-				if err == nil && entry.Type().IsRegular() {
-					content, err := os.ReadFile(path)
-					said[path] = string(content)
+				if err != nil || !entry.Type().IsRegular() {
 					return err
+				}
+				content, err := os.ReadFile(path)
+				if said[path] = string(content); err == nil && filepath.Ext(path) == ".parquet" {
+					said[path], err = cellsOfParquet(content)
+					said["parquet"] += said[path]
 				}
 				return err
 			}))
+			for _, session := range server.Sessions() {
+				if !strings.Contains(said["parquet"], session.Username) {
+					t.Errorf("the Parquet files have no session of %s", session.Username)
+				}
+			}
 			for where, text := range said {
 				if strings.Contains(text, password) {
 					t.Errorf("%s shows the password of the token store's account", where)
@@ -109,6 +120,57 @@ func TestNothingShowsATokenWhereObjectsAreRead(t *testing.T) {
 			}
 			onlyWhereNeeded(t, directory.Searches())
 		})
+	}
+}
+
+// cellsOfParquet is all that a Parquet file says, where its bytes are compressed: its metadata, and its cells as text, one a line.
+func cellsOfParquet(content []byte) (string, error) {
+	file, err := parquet.OpenFile(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		return "", err
+	}
+	text := fmt.Sprintln(file.Metadata())
+	for _, group := range file.RowGroups() {
+		rows, batch := group.Rows(), make([]parquet.Row, 100)
+		for err == nil {
+			var n int
+			n, err = rows.ReadRows(batch)
+			for _, row := range batch[:n] {
+				for _, cell := range row {
+					text += cell.String() + "\n"
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		if err = errors.Join(err, rows.Close()); err != nil {
+			return "", err
+		}
+	}
+	return text, nil
+}
+
+func TestASecretIsFoundInACompressedFile(t *testing.T) {
+	const secret = "AQIC5wM2LY4SfczntBbXVEAoECbMqEX8VZWx1yEbTPTdqpg.*AAJTSQACMDE"
+	type row struct {
+		Session string `parquet:"session,zstd"`
+		Note    string `parquet:"note,dict,zstd"`
+	}
+	rows := make([]row, 300)
+	for i := range rows {
+		rows[i] = row{Session: "a session of many", Note: "nothing"}
+	}
+	for name, plant := range map[string]func(){
+		"a text": func() { rows[250].Session = secret }, "a dictionary": func() { rows[250].Session, rows[7].Note = "", secret },
+	} {
+		plant()
+		var file bytes.Buffer
+		must(t, parquet.Write(&file, rows))
+		text, err := cellsOfParquet(file.Bytes())
+		if err != nil || !strings.Contains(text, secret) {
+			t.Errorf("the secret in %s is not found: %v", name, err)
+		}
 	}
 }
 
@@ -187,7 +249,7 @@ func TestSessionsAreListedWhileAMHangs(t *testing.T) {
 	hanging := s.stored()
 	hanging.environment = append(hanging.environment, "AM_URL=http://"+l.Addr().String()+"/am")
 	config, stdout := filepath.Join(t.TempDir(), "am.spc"), ""
-	for _, timeout := range []time.Duration{2 * time.Second, 6 * time.Second} {
+	for _, timeout := range []time.Duration{6 * time.Second, 15 * time.Second} {
 		must(t, os.WriteFile(config, fmt.Appendf(nil, "connection \"am\" {\n  plugin = \"amsql/am\"\n  timeout = %q\n}\n", timeout), 0o600))
 		var stderr string
 		start := time.Now()
