@@ -133,6 +133,8 @@ func TestATransactionSeesItsChanges(t *testing.T) {
 		{`update am_session set idle = 1 where session_handle = 'h2'; select idle from am_session where idle = 1`, "[[1]]"},
 		{`savepoint s; delete from am_session; select count(*) from am_session`, "[[0]]"},
 		{`rollback to s; select count(*) from am_session`, "[[2]]"},
+		{`update am_session set idle = 2 where session_handle = 'h4'; select a.session_handle, b.session_handle from am_session a cross join am_session b on b.idle = a.idle`, "[[h2 h2] [h4 h4]]"},
+		{`insert into am_session (realm, username, session_handle, idle) values ('/alpha', 'bjensen', 'h1', 7); select session_handle, idle from am_session`, "[[h1 7] [h2 1] [h4 2]]"},
 		{`rollback; select session_handle, idle from am_session`, "[[h1 5] [h2 50] [h3 500] [h4 <nil>]]"},
 	} {
 		rows, err := tryAll(t.Context(), db, c.sql)

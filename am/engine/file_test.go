@@ -92,13 +92,14 @@ func TestWhatAFileHoldsComparesAsInTheFile(t *testing.T) {
 	for i, kind := range kinds {
 		columns = append(columns, fmt.Sprintf("c%d %s", i, kind))
 	}
-	script := "CREATE TABLE names (username TEXT); CREATE TABLE t (" + strings.Join(columns, ", ") + ");"
+	script := "CREATE TABLE names (username TEXT); CREATE TABLE t (" + strings.Join(columns, ", ") + "); CREATE TABLE u (" + strings.Join(columns, ", ") + ");" // u has no indexes
 	for i := range kinds {
 		script += fmt.Sprintf("CREATE INDEX i%d ON t (c%[1]d);", i)
 	}
 	for _, value := range values {
 		script += "INSERT INTO t VALUES (" + strings.TrimSuffix(strings.Repeat(value+", ", len(kinds)), ", ") + ");"
 	}
+	script += "INSERT INTO u SELECT * FROM t;"
 	path := sqliteFile(t, script)
 	db := openFolding(t)
 	if err := db.AttachFile("f", path); err != nil {
@@ -117,6 +118,7 @@ func TestWhatAFileHoldsComparesAsInTheFile(t *testing.T) {
 		}
 		for j := range kinds {
 			statements = append(statements, fmt.Sprintf("select a.rowid, b.rowid from t a join t b on a.c%d = b.c%d order by 1, 2", i, j),
+				fmt.Sprintf("select a.rowid, b.rowid from t a cross join u b on b.c%d = a.c%d order by 1, 2", i, j),
 				fmt.Sprintf("select rowid from t where c%d in (select c%d from t) order by 1", i, j))
 		}
 	}

@@ -32,7 +32,7 @@ func TestAgoIsThatLongBeforeNow(t *testing.T) {
 
 func TestAgoRefusesWhatIsNoSpan(t *testing.T) {
 	db := open(t)
-	for _, span := range []string{"", " ", "soon", "90", "minutes", "-1 hour", "1 month", "1 hour ago", "1..2 h", "1e9 days", "99999999 weeks", "1 hour,", "1 µs"} {
+	for _, span := range []string{"", " ", "soon", "90", "minutes", "-1 hour", "1 month", "1 hour ago", "1..2 h", "1e9 days", "99999999 weeks", "60 years 60 years", "99y 99y 99y", "1 hour,", "1 µs"} {
 		rows, err := db.Query(t.Context(), `select ago(:span)`, engine.Arg{Name: "span", Value: span})
 		if err != nil {
 			t.Fatal(err)

@@ -280,3 +280,22 @@ func TestIdenticalRowsAreAllThere(t *testing.T) {
 		}
 	}
 }
+
+// SQLite counts columns to 63, and tells all beyond as one.
+func TestRowsOfManyColumnsAreToldApart(t *testing.T) {
+	wide := &fakeTable{name: "wide", keys: []string{"c65", "c66"}}
+	for i := range 70 {
+		wide.columns = append(wide.columns, table.Column{Name: fmt.Sprintf("c%d", i), Type: table.Text})
+	}
+	for i, keys := range [][2]string{{"a", "x"}, {"x", "b"}, {"a", "b"}} {
+		row := make(session, 70)
+		for c := range row {
+			row[c] = "same"
+		}
+		row[65], row[66], row[68] = keys[0], keys[1], fmt.Sprint("row ", i)
+		wide.rows = append(wide.rows, row)
+	}
+	if got := fmt.Sprint(all(t, open(t, wide), `select c68 from wide where c65 = 'a' or c66 = 'b' order by 1`)); got != "[[row 0] [row 1] [row 2]]" {
+		t.Errorf("the rows are %s", got)
+	}
+}

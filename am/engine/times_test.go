@@ -95,6 +95,7 @@ var timePositions = []string{
 	`select session_handle from am_session s where (select max(x.latest) from am_session x where x.session_handle = s.session_handle) $op $1`,
 	`select session_handle from am_session where latest $op (select $1)`,
 	`select session_handle from am_session where latest $op cast($1 as timestamp)`,
+	`select session_handle from am_session where latest $op cast($1 as datetime)`,
 	`select session_handle from am_session where latest $op utc($1)`,
 	`select session_handle from am_session where (latest, 1) $op ($1, 1)`,
 	`select session_handle from am_session group by session_handle having max(latest) $op $1`,
