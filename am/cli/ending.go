@@ -26,7 +26,7 @@ func (n *atLeastOne) Set(text string) error {
 }
 
 // addEndingFlags adds the flags that bound what ends sessions.
-func addEndingFlags(flags *pflag.FlagSet, o *workspace.EndingOptions) {
+func addEndingFlags(flags *pflag.FlagSet, o *workspace.TerminationOptions) {
 	flags.BoolVar(&o.DryRun, "dry-run", false, "show which sessions would be ended, and end none")
 	flags.BoolVar(&o.Yes, "yes", false, "end sessions without asking; required without a terminal")
 	o.Max = methods.DefaultMax

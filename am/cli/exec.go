@@ -19,7 +19,7 @@ import (
 // ExecOptions are those of amsql exec.
 type ExecOptions struct {
 	ConnectionOptions
-	workspace.EndingOptions
+	workspace.TerminationOptions
 
 	Output string
 }
@@ -46,7 +46,7 @@ func newExec(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Output, "output", "o", "json", "print the answer in this `format`: "+render.FormatNames())
-	addEndingFlags(flags, &o.EndingOptions)
+	addEndingFlags(flags, &o.TerminationOptions)
 	o.addFlags(flags)
 	return cmd
 }
@@ -69,12 +69,12 @@ func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string
 	if err := method.Check(given); err != nil {
 		return misuse(cmd, "%v", err)
 	}
-	w, ending, err := openEnding(ctx, method, o.ConnectionOptions, o.EndingOptions, streams)
+	w, terminator, err := openTerminator(ctx, method, o.ConnectionOptions, o.TerminationOptions, streams)
 	if err != nil {
 		return err
 	}
 	defer w.Close(ctx)
-	rows, err := method.Run(ctx, ending, given)
+	rows, err := method.Run(ctx, terminator, given)
 	if argument := new(methods.ArgumentError); errors.As(err, &argument) {
 		return misuse(cmd, "%v", err)
 	}
@@ -84,8 +84,8 @@ func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string
 	return cmp.Or(err, w.PrintCells(method.Columns(), rows, o.Output))
 }
 
-// openEnding opens the connection that a method runs on: the first, unless the method changes sessions and there are others.
-func openEnding(ctx context.Context, method *methods.Method, connections ConnectionOptions, o workspace.EndingOptions, streams terminal.Streams) (*workspace.Workspace, *methods.Ending, error) {
+// openTerminator opens the connection that a method runs on: the first, unless the method changes sessions and there are others.
+func openTerminator(ctx context.Context, method *methods.Method, connections ConnectionOptions, o workspace.TerminationOptions, streams terminal.Streams) (*workspace.Workspace, *methods.Terminator, error) {
 	configs, err := connections.configs()
 	if err != nil {
 		return nil, nil, err
@@ -107,7 +107,7 @@ func openEnding(ctx context.Context, method *methods.Method, connections Connect
 		w.Close(ctx)
 		return nil, nil, err
 	}
-	return w, w.Ending(configs[0].Name), nil
+	return w, w.Terminator(configs[0].Name), nil
 }
 
 // arguments reads name=value.

@@ -25,7 +25,7 @@ import (
 // LogoutOptions are those of amsql logout.
 type LogoutOptions struct {
 	ConnectionOptions
-	workspace.EndingOptions
+	workspace.TerminationOptions
 
 	Handles   []string
 	TokenFile string
@@ -82,7 +82,7 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 	flags.StringVar(&o.From, "from", "", "end the sessions whose handles are in a `file` (- for standard input): one per line, or CSV or JSON with session_handle")
 	o.CSVOptions.addFlags(flags)
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the outcomes in this `format`: "+render.FormatNames())
-	addEndingFlags(flags, &o.EndingOptions)
+	addEndingFlags(flags, &o.TerminationOptions)
 	o.ConnectionOptions.addFlags(flags)
 	flags.StringVar(&o.Proof, "proof", "", "write a document for the ticket to a `file.html` or file.json: which sessions there were before and after, on which servers, when, by whom and why")
 	flags.BoolVar(&o.AllConnections, "all-connections", false, "act on all connections; required if there are several and --connection selects none")
@@ -127,7 +127,7 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 		return err
 	}
 	defer w.Close(ctx)
-	if err := w.AllowWrites(o.EndingOptions); err != nil {
+	if err := w.AllowWrites(o.TerminationOptions); err != nil {
 		return err
 	}
 	proof, err := createProof(o.Proof)
@@ -135,9 +135,9 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 		return err
 	}
 	defer proof.discard()
-	var all methods.Endings
+	var all methods.Terminators
 	for _, c := range w.Connections {
-		all = append(all, w.Ending(c.Name()))
+		all = append(all, w.Terminator(c.Name()))
 	}
 	proof.listen(all)
 	outcomes, err := o.end(ctx, cmd, w, all, read)
@@ -154,12 +154,12 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 }
 
 // end ends the sessions on all connections of the workspace.
-func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, all methods.Endings, read []methods.Session) ([]methods.Outcome, error) {
+func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, all methods.Terminators, read []methods.Session) ([]methods.Outcome, error) {
 	switch {
 	case o.Username != "":
-		return all.User(ctx, inventory.RealmPath(o.Realm), o.Username)
+		return all.EndUser(ctx, inventory.RealmPath(o.Realm), o.Username)
 	case o.Where == "":
-		return all.Sessions(ctx, read)
+		return all.EndSessions(ctx, read)
 	}
 	found := map[string][]methods.Session{}
 	some := false
@@ -181,7 +181,7 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 	if !some {
 		w.Notices.Add("no session meets the condition: nothing to end")
 	}
-	return all.SessionsBy(ctx, found)
+	return all.EndSessionsBy(ctx, found)
 }
 
 // operation says what was to be done, without handles and tokens.

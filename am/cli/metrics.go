@@ -71,14 +71,14 @@ func (o *MetricsOptions) run(ctx context.Context, cmd *cobra.Command, streams te
 	if err != nil {
 		return err
 	}
-	order := report.Order{Version: version()}
+	request := report.Request{Version: version()}
 	switch {
 	case o.Out != "" && o.Listen != "":
 		return misuse(cmd, "give only one of --out and --listen")
 	case len(o.Names) > 0:
-		order.Reports, err = namedReports(o.Reports, o.Names)
+		request.Reports, err = namedReports(o.Reports, o.Names)
 	default:
-		order.Reports, err = reports(o.Reports)
+		request.Reports, err = reports(o.Reports)
 	}
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (o *MetricsOptions) run(ctx context.Context, cmd *cobra.Command, streams te
 	if err != nil {
 		return err
 	}
-	order.Values = policy.Values(order.Reports)
+	request.Values = policy.Values(request.Reports)
 	if err := checkOut(o.Out); err != nil {
 		return err
 	}
@@ -103,14 +103,14 @@ func (o *MetricsOptions) run(ctx context.Context, cmd *cobra.Command, streams te
 		return err
 	}
 	defer w.Close(ctx)
-	order.Tables = am.Census(true, w.Connections...)
-	if err := order.Check(ctx, nil); err != nil {
+	request.Tables = am.Census(true, w.Connections...)
+	if err := request.Check(ctx, nil); err != nil {
 		return err
 	}
 	if listener != nil {
-		return serveMetrics(ctx, w, order, listener, every)
+		return serveMetrics(ctx, w, request, listener, every)
 	}
-	return o.once(ctx, streams, order)
+	return o.once(ctx, streams, request)
 }
 
 // loopback is an address with a host: this machine alone, unless there is one.
@@ -125,8 +125,8 @@ func loopback(address string) string {
 }
 
 // once scans once and writes to the file or standard output.
-func (o *MetricsOptions) once(ctx context.Context, streams terminal.Streams, order report.Order) error {
-	e := metrics.New(order, nil)
+func (o *MetricsOptions) once(ctx context.Context, streams terminal.Streams, request report.Request) error {
+	e := metrics.New(request, nil)
 	if err := e.Scan(ctx); err != nil {
 		return err
 	}
@@ -144,13 +144,13 @@ func (o *MetricsOptions) once(ctx context.Context, streams terminal.Streams, ord
 
 // serveMetrics serves until the context ends, from a scan now and then. The first scan may fail as later ones may: a container
 // can start before AM does, whose own answers are then of any kind, and who scrapes is told that the scan failed.
-func serveMetrics(ctx context.Context, w *workspace.Workspace, order report.Order, listener net.Listener, every time.Duration) (err error) {
+func serveMetrics(ctx context.Context, w *workspace.Workspace, request report.Request, listener net.Listener, every time.Duration) (err error) {
 	watcher, err := watch.New(ctx, am.Census(true, w.Connections...), am.Census(true, w.Connections...), metrics.WatchedSQL)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, watcher.Close()) }()
-	e := metrics.New(order, watcher)
+	e := metrics.New(request, watcher)
 	paths := http.NewServeMux()
 	paths.Handle("GET /metrics", e)
 	server := &http.Server{Handler: paths, ReadHeaderTimeout: 10 * time.Second}

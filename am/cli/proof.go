@@ -48,7 +48,7 @@ func createProof(path string) (*proofFile, error) {
 }
 
 // listen keeps what the operation has to say beside outcomes.
-func (p *proofFile) listen(all methods.Endings) {
+func (p *proofFile) listen(all methods.Terminators) {
 	if p == nil {
 		return
 	}
@@ -64,7 +64,7 @@ func (p *proofFile) listen(all methods.Endings) {
 }
 
 // write writes the proof, and says its digest, which belongs into the ticket.
-func (p *proofFile) write(operation string, all methods.Endings, outcomes []methods.Outcome, failure error, streams terminal.Streams) error {
+func (p *proofFile) write(operation string, all methods.Terminators, outcomes []methods.Outcome, failure error, streams terminal.Streams) error {
 	if p == nil {
 		return nil
 	}

@@ -18,7 +18,7 @@ import (
 // QueryOptions are those of amsql query.
 type QueryOptions struct {
 	ConnectionOptions
-	workspace.EndingOptions
+	workspace.TerminationOptions
 	CSVOptions
 
 	AllowWrites bool
@@ -119,7 +119,7 @@ func (o *QueryOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.Attach, "attach", nil, "add the tables of an SQLite file, read-only, under a schema, as `name=file`; repeatable")
 	flags.StringVar(&o.History, "history", "", "add the history at this `target` of amsql snapshot --to as the schema history; \"default\" means the one in the user's data directory")
 	flags.BoolVar(&o.AllowWrites, "allow-writes", false, "let statements end sessions, set properties and write SQLite files")
-	addEndingFlags(flags, &o.EndingOptions)
+	addEndingFlags(flags, &o.TerminationOptions)
 	o.ConnectionOptions.addFlags(flags)
 }
 
@@ -169,7 +169,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 	}
 	defer w.Close(ctx)
 	if o.AllowWrites {
-		if err := w.AllowWrites(o.EndingOptions); err != nil {
+		if err := w.AllowWrites(o.TerminationOptions); err != nil {
 			return err
 		}
 		w.DB.AllowWrites()

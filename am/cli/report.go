@@ -211,11 +211,11 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 }
 
 func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
-	order, err := o.order(cmd)
+	request, err := o.request(cmd)
 	if err != nil {
 		return err
 	}
-	files, err := o.read(order)
+	files, err := o.read(request)
 	if err != nil {
 		return err
 	}
@@ -224,13 +224,13 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 		return err
 	}
 	defer w.Close(ctx)
-	if err := o.source(ctx, w, &order); err != nil {
+	if err := o.source(ctx, w, &request); err != nil {
 		return err
 	}
-	if err := order.Check(ctx, files.exceptions); err != nil {
+	if err := request.Check(ctx, files.exceptions); err != nil {
 		return misusedParameter(err)
 	}
-	run, err := order.Run(ctx)
+	run, err := request.Run(ctx)
 	if err != nil {
 		return err
 	}
@@ -259,17 +259,17 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 }
 
 // source is what the reports ask: the connection, or the latest snapshots of a history.
-func (o *ReportOptions) source(ctx context.Context, w *workspace.Workspace, order *report.Order) (err error) {
+func (o *ReportOptions) source(ctx context.Context, w *workspace.Workspace, request *report.Request) (err error) {
 	if o.History == "" {
-		order.Tables = am.Census(false, w.Connections...)
+		request.Tables = am.Census(false, w.Connections...)
 		return nil
 	}
-	for _, r := range order.Reports {
+	for _, r := range request.Reports {
 		if r.GoesByThisClock() {
 			return workspace.Usage("--history: report %s goes by this machine's clock, not by that of a snapshot: amsql report show idle is an example of SQL that goes by the server's", r.Name)
 		}
 	}
-	used := order.Used()
+	used := request.Used()
 	names := []string{"am_latest"}
 	for _, t := range am.Tables(nil) {
 		if used[t.Name()] {
@@ -279,10 +279,10 @@ func (o *ReportOptions) source(ctx context.Context, w *workspace.Workspace, orde
 	if err := w.AttachHistory(ctx, o.History, "select 1 from "+strings.Join(names, ", ")); err != nil {
 		return err
 	}
-	if order.Tables, order.Snapshots, err = w.Latest(ctx, used); err != nil {
+	if request.Tables, request.Snapshots, err = w.Latest(ctx, used); err != nil {
 		return workspace.Usage("--history: %v", err)
 	}
-	for _, s := range order.Snapshots {
+	for _, s := range request.Snapshots {
 		w.Notices.Add("reports by the " + s.String())
 	}
 	return nil
@@ -295,7 +295,7 @@ type reportFiles struct {
 }
 
 // read reads the files that flags name.
-func (o *ReportOptions) read(order report.Order) (files reportFiles, err error) {
+func (o *ReportOptions) read(request report.Request) (files reportFiles, err error) {
 	for _, of := range []struct {
 		flag, path string
 		run        **report.Run
@@ -320,52 +320,52 @@ func (o *ReportOptions) read(order report.Order) (files reportFiles, err error) 
 	return files, nil
 }
 
-// order is the reports and their parameters.
-func (o *ReportOptions) order(cmd *cobra.Command) (order report.Order, err error) {
+// request is the reports and their parameters.
+func (o *ReportOptions) request(cmd *cobra.Command) (request report.Request, err error) {
 	switch {
 	case o.All && len(o.Names) > 0:
-		return order, misuse(cmd, "use report names or --all, not both")
+		return request, misuse(cmd, "use report names or --all, not both")
 	case !o.All && len(o.Names) == 0:
-		return order, misuse(cmd, "name at least one report, or use --all (see amsql report list)")
+		return request, misuse(cmd, "name at least one report, or use --all (see amsql report list)")
 	case o.History != "" && len(o.Connections) > 0:
-		return order, misuse(cmd, "--history asks a history, and --connection a server: give only one of them")
+		return request, misuse(cmd, "--history asks a history, and --connection a server: give only one of them")
 	case o.Severity != "" && !slices.Contains(report.Severities, o.Severity):
-		return order, misuse(cmd, "invalid --severity %q: must be one of %s", o.Severity, strings.Join(report.Severities, ", "))
+		return request, misuse(cmd, "invalid --severity %q: must be one of %s", o.Severity, strings.Join(report.Severities, ", "))
 	}
 	if err := o.format(cmd); err != nil {
-		return order, err
+		return request, err
 	}
 	if o.All {
-		order.Reports, err = reports(o.Reports)
+		request.Reports, err = reports(o.Reports)
 	} else {
-		order.Reports, err = namedReports(o.Reports, o.Names)
+		request.Reports, err = namedReports(o.Reports, o.Names)
 	}
 	if err != nil {
-		return order, err
+		return request, err
 	}
 	if o.Severity != "" {
-		order.Reports = report.AtLeast(order.Reports, o.Severity)
+		request.Reports = report.AtLeast(request.Reports, o.Severity)
 	}
-	if len(order.Reports) == 0 {
-		return order, misuse(cmd, "none of the reports has severity %s or higher", o.Severity)
+	if len(request.Reports) == 0 {
+		return request, misuse(cmd, "none of the reports has severity %s or higher", o.Severity)
 	}
-	if o.Format == "csv" && len(order.Reports) > 1 {
-		return order, misuse(cmd, "csv can contain only one report, not %d: run them one by one, or use --format json", len(order.Reports))
+	if o.Format == "csv" && len(request.Reports) > 1 {
+		return request, misuse(cmd, "csv can contain only one report, not %d: run them one by one, or use --format json", len(request.Reports))
 	}
 	policy, err := readPolicy(o.Policy)
 	if err != nil {
-		return order, err
+		return request, err
 	}
-	order.Version, order.Title, order.Values = version(), o.Title, policy.Values(order.Reports)
-	order.Flags = o.flags()
+	request.Version, request.Title, request.Values = version(), o.Title, policy.Values(request.Reports)
+	request.Flags = o.flags()
 	for _, arg := range o.Args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || name == "" {
-			return order, misuse(cmd, "--arg %s: it must be name=value", name)
+			return request, misuse(cmd, "--arg %s: it must be name=value", name)
 		}
-		order.Values[name] = value
+		request.Values[name] = value
 	}
-	return order, nil
+	return request, nil
 }
 
 // format is settled by --format, else by the ending of --out; the two must not contradict each other.

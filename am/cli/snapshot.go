@@ -174,7 +174,7 @@ func snapshots(ctx context.Context, w *workspace.Workspace, store history.Store,
 	return failure
 }
 
-func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.Taken, store history.Store) {
+func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.Summary, store history.Store) {
 	tell := w.Notices.Add
 	if w.Several {
 		tell = func(notice string) { w.Notices.Add(fmt.Sprintf("connection %s: %s", c.Name(), notice)) }
@@ -206,7 +206,7 @@ func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.T
 }
 
 // lacks is the error of a snapshot that has less than the server.
-func lacks(t *history.Taken) error {
+func lacks(t *history.Summary) error {
 	if len(t.Lacking) == 0 {
 		return nil
 	}

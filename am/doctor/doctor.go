@@ -78,7 +78,7 @@ var storeSteps = []step{
 // examination is what the steps of one target know from those before.
 type examination struct {
 	Target
-	way     *way
+	trace   *connectTrace
 	targets []string // the realms to ask
 	listed  listed
 }

@@ -54,7 +54,7 @@ func (e *examination) elsewhere(ctx context.Context, err error) string {
 
 // likelyAddresses are the same by TLS, and the host's usual context paths.
 func (e *examination) likelyAddresses() (addresses []string) {
-	address := *e.way.target
+	address := *e.trace.target
 	if address.Scheme == "http" {
 		address.Scheme = "https"
 		addresses = append(addresses, address.String())

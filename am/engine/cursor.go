@@ -29,7 +29,7 @@ type cursor struct {
 
 	row  any
 	done bool
-	ids  identities
+	ids  rowIDs
 	id   *int64 // of the row, once SQLite has asked for it
 	text []byte // for timestamps
 }
@@ -46,7 +46,7 @@ func (c *cursor) Filter(_ int, idxStr string, arg ...sqlite3.Value) error {
 	if err != nil {
 		return c.fail(err)
 	}
-	c.done, c.ids, c.changes = !q.possible, identities{}, c.table.changes
+	c.done, c.ids, c.changes = !q.possible, rowIDs{}, c.table.changes
 	if c.done {
 		return nil
 	}

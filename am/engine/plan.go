@@ -65,7 +65,7 @@ var keyedRows = [...]int64{scanRows, 1000, 20, 2}
 // What is taken, SQLite checks again itself.
 func (t *virtualTable) BestIndex(idx *sqlite3.IndexInfo) error {
 	p := plan{table: t.number, used: idx.ColumnsUsed}
-	taken, rest := t.take(idx)
+	taken, rest := t.consume(idx)
 	for _, i := range taken {
 		p.keys = append(p.keys, planKey{column: idx.Constraint[i].Column, list: takeList(idx, i)})
 		idx.ConstraintUsage[i].ArgvIndex = len(p.keys)
@@ -92,8 +92,8 @@ func (t *virtualTable) BestIndex(idx *sqlite3.IndexInfo) error {
 	return nil
 }
 
-// take chooses the constraints for the source, in the order of its columns, and lists the conditions that it leaves.
-func (t *virtualTable) take(idx *sqlite3.IndexInfo) (taken, rest []int) {
+// consume chooses the constraints for the source, in the order of its columns, and lists the conditions that it leaves.
+func (t *virtualTable) consume(idx *sqlite3.IndexInfo) (taken, rest []int) {
 	for i, c := range idx.Constraint {
 		if c.Op == sqlite3.INDEX_CONSTRAINT_LIMIT || c.Op == sqlite3.INDEX_CONSTRAINT_OFFSET {
 			continue

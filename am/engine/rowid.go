@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// identities gives the rows of a scan ids that a second scan gives to the same rows.
+// rowIDs gives the rows of a scan ids that a second scan gives to the same rows.
 //
 // For `a = 1 OR b = 2` SQLite may scan a table twice, once for each side, and drop the rows of the second scan whose
 // rowid it has seen. A source knows no rowids, so an id is a hash of the primary key. Where rows have none, the statement
 // cannot tell those apart that are equal in all columns it uses, and each side takes all of them or none: then it is the
 // hash of those columns, and its ordinal among equal rows.
-type identities struct {
+type rowIDs struct {
 	hash maphash.Hash
 	seen map[uint64]uint64
 }
@@ -21,7 +21,7 @@ type identities struct {
 // seed is common to all scans.
 var seed = maphash.MakeSeed()
 
-func (ids *identities) of(c *cursor) int64 {
+func (ids *rowIDs) of(c *cursor) int64 {
 	if ids.seen == nil {
 		ids.seen = map[uint64]uint64{}
 		ids.hash.SetSeed(seed)
@@ -43,7 +43,7 @@ func (ids *identities) of(c *cursor) int64 {
 	return int64(ids.hash.Sum64() & math.MaxInt64)
 }
 
-func (ids *identities) add(cell any) {
+func (ids *rowIDs) add(cell any) {
 	switch v := cell.(type) {
 	case time.Time: // the same instant can have other pointers inside
 		maphash.WriteComparable(&ids.hash, v.UnixNano())
@@ -58,8 +58,8 @@ func (ids *identities) add(cell any) {
 // so to a table, and a key that is read needlessly can be most of an answer.
 func (t *virtualTable) keyed() bool { return t.primary != 0 && t.db.identifies }
 
-// also are the columns that a scan reads beside those that the statement uses.
-func (t *virtualTable) also() (columns uint64) {
+// rowIDColumns are the columns that a scan reads beside those that the statement uses.
+func (t *virtualTable) rowIDColumns() (columns uint64) {
 	if t.keyed() {
 		columns |= t.primary
 	}

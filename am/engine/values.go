@@ -25,7 +25,7 @@ type question struct {
 
 // question makes one of a plan and its values.
 func (t *virtualTable) question(p plan, arg []sqlite3.Value) (q question, err error) {
-	q.Columns, q.column = t.used(p.used|t.also()), -1
+	q.Columns, q.column = t.used(p.used|t.rowIDColumns()), -1
 	exact := true
 	for i, key := range p.keys {
 		column := t.columns[key.column]

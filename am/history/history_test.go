@@ -331,7 +331,7 @@ func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
 	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40}, connection.Config{OnTruncation: &strict, OnRealmError: &strict})
 	key := newKey(t)
 	at := noon
-	take := func() *Taken {
+	take := func() *Summary {
 		at = at.Add(time.Minute)
 		taken, err := Take(t.Context(), c, k, Options{Key: key, Now: func() time.Time { return at }})
 		must(t, err)

@@ -40,13 +40,15 @@ func (r relation) parquetColumns() []table.Column {
 	return columns
 }
 
-// dense is zstd that shortens texts that repeat nothing, too: fingerprints, to half.
-type dense struct {
+// zstdCodec is zstd that shortens texts that repeat nothing, too: fingerprints, to half.
+type zstdCodec struct {
 	compress.Codec
 	encoder *zstd.Encoder
 }
 
-func (d dense) Encode(to, from []byte) ([]byte, error) { return d.encoder.EncodeAll(from, to[:0]), nil }
+func (d zstdCodec) Encode(to, from []byte) ([]byte, error) {
+	return d.encoder.EncodeAll(from, to[:0]), nil
+}
 
 // newParquetWriter compresses, and lets those who look for a session or a user skip row groups without them.
 func newParquetWriter(file *os.File, r relation) (*parquet.GenericWriter[any], error) {
@@ -62,7 +64,7 @@ func newParquetWriter(file *os.File, r relation) (*parquet.GenericWriter[any], e
 		if c.Type == table.Timestamp {
 			node = parquet.Encoded(node, &parquet.DeltaBinaryPacked)
 		}
-		group[c.Name] = parquet.Compressed(parquet.Optional(node), dense{&parquet.Zstd, encoder})
+		group[c.Name] = parquet.Compressed(parquet.Optional(node), zstdCodec{&parquet.Zstd, encoder})
 		if r.daily() && (c.Name == "session" || c.Name == "username") {
 			filters = append(filters, parquet.SplitBlockFilter(10, c.Name))
 		}

@@ -26,8 +26,8 @@ type Options struct {
 	Now         func() time.Time
 }
 
-// Taken is a snapshot that has been kept.
-type Taken struct {
+// A Summary is what a stored snapshot has and lacks.
+type Summary struct {
 	Server   string
 	At       time.Time
 	Shard    inventory.Shard
@@ -41,12 +41,12 @@ type Taken struct {
 }
 
 // Take scans the connection, or its shard, once and keeps what it finds. Where the store has less than the server, because
-// a realm is cut or fails, the snapshot says so, and so does Taken; an error means that nothing was kept.
-func Take(ctx context.Context, c *connection.Connection, store Store, o Options) (*Taken, error) {
+// a realm is cut or fails, the snapshot says so, and so does the Summary; an error means that nothing was stored.
+func Take(ctx context.Context, c *connection.Connection, store Store, o Options) (*Summary, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &taking{options: o, connection: c, tables: am.Census(true, c), started: time.Now()}
+	t := &snapshotter{options: o, connection: c, tables: am.Census(true, c), started: time.Now()}
 	t.Server, t.At, t.Shard, t.Realms = c.BaseURL(), o.Now().UTC().Truncate(time.Microsecond), c.Options().Shard, map[inventory.Completeness]int{}
 	kept, err := store.shards(ctx, t.Server, t.At)
 	if err = cmp.Or(err, t.clash(kept)); err != nil {
@@ -64,11 +64,11 @@ func Take(ctx context.Context, c *connection.Connection, store Store, o Options)
 		}
 		return nil, advise(err)
 	}
-	return &t.Taken, nil
+	return &t.Summary, nil
 }
 
 // clash is why the snapshot cannot be added to the shards that are kept of it.
-func (t *taking) clash(kept []inventory.Shard) error {
+func (t *snapshotter) clash(kept []inventory.Shard) error {
 	for _, k := range kept {
 		switch {
 		case k.Shards() != t.Shard.Shards():
@@ -81,9 +81,9 @@ func (t *taking) clash(kept []inventory.Shard) error {
 	return nil
 }
 
-// taking is a snapshot on its way into a store.
-type taking struct {
-	Taken
+// A snapshotter takes a snapshot into a store.
+type snapshotter struct {
+	Summary
 	options    Options
 	connection *connection.Connection
 	draft      draft
@@ -91,7 +91,7 @@ type taking struct {
 	started    time.Time
 }
 
-func (t *taking) keep(ctx context.Context, store Store) (err error) {
+func (t *snapshotter) keep(ctx context.Context, store Store) (err error) {
 	if t.draft, err = store.begin(ctx, t.Server, t.At, t.Shard); err != nil {
 		return fmt.Errorf("%s: %w", store, err)
 	}
@@ -105,7 +105,7 @@ func (t *taking) keep(ctx context.Context, store Store) (err error) {
 	return nil
 }
 
-func (t *taking) take(ctx context.Context) error {
+func (t *snapshotter) take(ctx context.Context) error {
 	for _, r := range relations() {
 		if r.of == nil || r.once && t.Shard.Index > 0 {
 			continue
@@ -127,7 +127,7 @@ func (t *taking) take(ctx context.Context) error {
 }
 
 // snapshot is the row of the relation of that name.
-func (t *taking) snapshot() []any {
+func (t *snapshotter) snapshot() []any {
 	row := make([]any, len(snapshots.columns))
 	t.setShard(snapshots, row)
 	for name, cell := range map[string]any{
@@ -146,7 +146,7 @@ func (t *taking) snapshot() []any {
 }
 
 // setShard sets the cells that tell of which shard a row is.
-func (t *taking) setShard(r relation, row []any) {
+func (t *snapshotter) setShard(r relation, row []any) {
 	row[r.column("shard")], row[r.column("shards")] = int64(t.Shard.Index), int64(t.Shard.Shards())
 }
 
@@ -155,7 +155,7 @@ func one(row []any) iter.Seq2[[]any, error] {
 }
 
 // rows are those of the product's table that the relation keeps.
-func (t *taking) rows(ctx context.Context, r relation) iter.Seq2[any, error] {
+func (t *snapshotter) rows(ctx context.Context, r relation) iter.Seq2[any, error] {
 	i := slices.IndexFunc(t.tables, func(table table.Table) bool { return table.Name() == r.of.Name() })
 	columns := []string{}
 	for _, c := range r.of.Columns() {
@@ -167,7 +167,7 @@ func (t *taking) rows(ctx context.Context, r relation) iter.Seq2[any, error] {
 }
 
 // sessions are the rows of the scan.
-func (t *taking) sessions(ctx context.Context, r relation) iter.Seq2[[]any, error] {
+func (t *snapshotter) sessions(ctx context.Context, r relation) iter.Seq2[[]any, error] {
 	session, handle := r.column("session"), r.column("session_handle")
 	return func(yield func([]any, error) bool) {
 		for row, err := range t.rows(ctx, r) {
@@ -189,7 +189,7 @@ func (t *taking) sessions(ctx context.Context, r relation) iter.Seq2[[]any, erro
 }
 
 // fingerprint is what the session is known by. One without a handle is known in this snapshot alone.
-func (t *taking) fingerprint(handle any) string {
+func (t *snapshotter) fingerprint(handle any) string {
 	if handle, _ := handle.(string); handle != "" {
 		return t.options.Key.Fingerprint(handle)
 	}
@@ -197,7 +197,7 @@ func (t *taking) fingerprint(handle any) string {
 }
 
 // scans are the rows of the scan's evidence.
-func (t *taking) scans(ctx context.Context, r relation) iter.Seq2[[]any, error] {
+func (t *snapshotter) scans(ctx context.Context, r relation) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for row, err := range t.rows(ctx, r) {
 			if err != nil {
@@ -215,7 +215,7 @@ func (t *taking) scans(ctx context.Context, r relation) iter.Seq2[[]any, error] 
 }
 
 // count notes how complete a realm is.
-func (t *taking) count(r relation, cells []any) {
+func (t *snapshotter) count(r relation, cells []any) {
 	cell := func(name string) string {
 		text, _ := cells[r.column(name)].(string)
 		return text
@@ -231,7 +231,7 @@ func (t *taking) count(r relation, cells []any) {
 }
 
 // small keeps a table that describes the server. A snapshot does without one that cannot be read, and says so.
-func (t *taking) small(ctx context.Context, r relation) error {
+func (t *snapshotter) small(ctx context.Context, r relation) error {
 	var unread error
 	err := t.draft.write(ctx, r, func(yield func([]any, error) bool) {
 		for row, err := range t.rows(ctx, r) {

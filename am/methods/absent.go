@@ -27,16 +27,16 @@ func (e *NotFoundError) Error() string {
 }
 
 // place names the connection and its server.
-func (e *Ending) place() string { return place(e.Connection, e.Client.BaseURL()) }
+func (e *Terminator) place() string { return place(e.Connection, e.Client.BaseURL()) }
 
 func place(connection, baseURL string) string { return fmt.Sprintf("%s (%s)", connection, baseURL) }
 
-func (e *Ending) notFound(format string, args ...any) error {
+func (e *Terminator) notFound(format string, args ...any) error {
 	return &NotFoundError{What: fmt.Sprintf(format, args...), Where: []string{e.place()}}
 }
 
 // findRealm is an error where the server does not have the realm. An account that may not list realms cannot tell.
-func (e *Ending) findRealm(ctx context.Context, path string) error {
+func (e *Terminator) findRealm(ctx context.Context, path string) error {
 	listed := false
 	for realm, err := range e.Inventory.Realms(ctx, nil) {
 		if err != nil {
@@ -54,7 +54,7 @@ func (e *Ending) findRealm(ctx context.Context, path string) error {
 }
 
 // findUser is an error unless the server has an identity of that name. It is asked where no session tells.
-func (e *Ending) findUser(ctx context.Context, realms []string, username string) error {
+func (e *Terminator) findUser(ctx context.Context, realms []string, username string) error {
 	for _, err := range e.Inventory.Users(ctx, inventory.UserQuery{Realms: realms, Names: []string{username}}) {
 		if err != nil {
 			return fmt.Errorf("AM lists no sessions of %q, and amsql cannot find out whether the user exists: %w", username, err)
@@ -69,7 +69,7 @@ func (e *Ending) findUser(ctx context.Context, realms []string, username string)
 
 // person is whom a name means: the users whose sessions have it, in all realms, or else the one who logs in with it. That several
 // do is an error.
-func (e *Ending) person(ctx context.Context, realms []string, name string) ([]string, string, error) {
+func (e *Terminator) person(ctx context.Context, realms []string, name string) ([]string, string, error) {
 	var realm, id string
 	var whose []string
 	for _, r := range realms {

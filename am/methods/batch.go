@@ -30,7 +30,7 @@ type batch struct {
 }
 
 // batches makes requests of the sessions that are alive: many handles each, or one token.
-func (e *Ending) batches(targets []*target) (work []batch) {
+func (e *Terminator) batches(targets []*target) (work []batch) {
 	byHandle := map[string][]*target{} // by the realm in the request's URL
 	for _, t := range targets {
 		switch {
@@ -54,7 +54,7 @@ func (e *Ending) batches(targets []*target) (work []batch) {
 	return work
 }
 
-func (e *Ending) logoutByHandle(ctx context.Context, targets []*target) (map[string]bool, error) {
+func (e *Terminator) logoutByHandle(ctx context.Context, targets []*target) (map[string]bool, error) {
 	handles := make([]string, len(targets))
 	for i, t := range targets {
 		handles[i] = t.Handle
@@ -62,14 +62,14 @@ func (e *Ending) logoutByHandle(ctx context.Context, targets []*target) (map[str
 	return e.Client.LogoutByHandle(ctx, targets[0].Realm, handles)
 }
 
-func (e *Ending) logout(ctx context.Context, targets []*target) (map[string]bool, error) {
+func (e *Terminator) logout(ctx context.Context, targets []*target) (map[string]bool, error) {
 	_, err := e.Client.Logout(ctx, targets[0].Realm, targets[0].Token) // false where it had ended by itself
 	return map[string]bool{targets[0].Handle: true}, err
 }
 
 // A run is batches on their way.
 type run struct {
-	*Ending
+	*Terminator
 	work    context.Context // outlives an interruption
 	stopped atomic.Pointer[error]
 
@@ -80,10 +80,10 @@ type run struct {
 
 // carryOut sends the batches, concurrently, and then asks the server what is left. After an interruption no batch is
 // begun, those under way end, and the server is still asked.
-func (e *Ending) carryOut(ctx context.Context, work []batch, targets []*target) error {
+func (e *Terminator) carryOut(ctx context.Context, work []batch, targets []*target) error {
 	later, cancel := outlive(ctx)
 	defer cancel()
-	r := &run{Ending: e, work: later}
+	r := &run{Terminator: e, work: later}
 	var group errgroup.Group
 	group.SetLimit(e.Client.MaxConcurrency())
 	for _, b := range work {
@@ -147,14 +147,14 @@ func (r *run) send(b batch, attempts int) {
 // sendOnce writes the journal, sends, and writes the journal again.
 func (r *run) sendOnce(b batch) (map[string]bool, error) {
 	id := r.Client.NewTransaction()
-	if err := r.Journal.before(r.Ending, b, id); err != nil {
+	if err := r.Journal.before(r.Terminator, b, id); err != nil {
 		return nil, err
 	}
 	for _, t := range b.targets {
 		t.sent = true
 	}
 	answers, err := b.send(rest.WithTransaction(r.work, id), b.targets)
-	if journalErr := r.Journal.after(r.Ending, b, id, answers, err); journalErr != nil && err == nil {
+	if journalErr := r.Journal.after(r.Terminator, b, id, answers, err); journalErr != nil && err == nil {
 		r.note(b, answers)
 		r.stop(journalErr) // what was sent was sent
 	}

@@ -49,7 +49,7 @@ type SessionProof struct {
 }
 
 // Proof is that of an operation of which these are the outcomes.
-func (all Endings) Proof(operation string, began time.Time, outcomes []Outcome) *Proof {
+func (all Terminators) Proof(operation string, began time.Time, outcomes []Outcome) *Proof {
 	p := &Proof{
 		Format: "amsql-proof/1", Operation: operation, Reason: all[0].Reason, DryRun: all[0].DryRun,
 		Began: began.UTC(), Finished: time.Now().UTC(), Summary: Summary(outcomes),

@@ -16,7 +16,7 @@ func TestAProofSaysWhatWasThereBeforeAndAfterOnEachServer(t *testing.T) {
 	prod, stage, both := newEstate(t)
 	began := time.Now()
 	handle := prod.sessions("/alpha")[0].Handle
-	outcomes, err := both.User(t.Context(), "", "leaver")
+	outcomes, err := both.EndUser(t.Context(), "", "leaver")
 	must(t, err)
 	proof := both.Proof(`all sessions of <leaver>`, began, outcomes)
 	text, err := proof.JSON()
@@ -55,14 +55,14 @@ func TestAProofSaysWhatWasThereBeforeAndAfterOnEachServer(t *testing.T) {
 func TestAProofHasWhatIsLeft(t *testing.T) {
 	prod, _, both := newEstate(t)
 	stuck := prod.sessions("/alpha")
-	outcomes, err := both.Sessions(t.Context(), []methods.Session{{Handle: stuck[0].Handle}, {Handle: "shandle:nosuch"}})
+	outcomes, err := both.EndSessions(t.Context(), []methods.Session{{Handle: stuck[0].Handle}, {Handle: "shandle:nosuch"}})
 	must(t, err)
 	proof := both.Proof("handles", time.Now(), outcomes)
 	if s := proof.Servers[0]; s.Before != 1 || s.After != 0 || len(proof.NotFound) != 1 || len(proof.Servers[1].Outcomes) != 0 {
 		t.Errorf("%+v", proof)
 	}
 	both[0].DryRun, both[1].DryRun = true, true
-	outcomes, err = both.User(t.Context(), "", "leaver")
+	outcomes, err = both.EndUser(t.Context(), "", "leaver")
 	must(t, err)
 	if proof := both.Proof("a user", time.Now(), outcomes); !proof.DryRun || proof.Servers[1].Before != 3 || proof.Servers[1].After != 3 {
 		t.Errorf("%+v", proof)

@@ -135,7 +135,7 @@ func TestFaultsAreSettledByAskingAgain(t *testing.T) {
 			}
 			all := w.sessions("/alpha")
 			w.tamper = c.tamper(w, all[13].Handle)
-			outcomes, err := w.Sessions(t.Context(), all)
+			outcomes, err := w.EndSessions(t.Context(), all)
 			must(t, err)
 			w.tamper = nil
 			left := len(w.sessions("/alpha"))
@@ -167,7 +167,7 @@ func TestATokenWhoseLogoutFailsIsNotTakenForThatOfAClient(t *testing.T) {
 		}
 		return fails
 	}
-	outcomes, err := w.Sessions(t.Context(), []methods.Session{{Token: session.Token}})
+	outcomes, err := w.EndSessions(t.Context(), []methods.Session{{Token: session.Token}})
 	must(t, err)
 	if o := outcomes[0]; o.State != methods.Refused || !strings.Contains(o.Reason, "500 Internal Server Error") {
 		t.Errorf("%s, %q", o.State, o.Reason)
@@ -187,7 +187,7 @@ func TestAnInterruptionLeavesNoSessionUnaccountedFor(t *testing.T) {
 		}
 		return false
 	}
-	outcomes, err := w.Sessions(ctx, all)
+	outcomes, err := w.EndSessions(ctx, all)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -222,7 +222,7 @@ func TestATargetThatCannotBeLookedUpLeavesTheOthersAlone(t *testing.T) {
 	}
 	targets := append(others, methods.Session{Handle: "shandle:gone", Username: "busy", Realm: "/alpha"}, methods.Session{Token: spoilt.Token},
 		methods.Session{Handle: "shandle:x", Username: "nobody", Realm: "/nowhere"})
-	outcomes, err := w.Sessions(t.Context(), targets)
+	outcomes, err := w.EndSessions(t.Context(), targets)
 	must(t, err)
 	want := map[methods.State]int{methods.Ended: len(others), methods.Unknown: 3}
 	if got := states(outcomes); !cmp.Equal(got, want) || len(others) == 0 {
@@ -265,7 +265,7 @@ func TestAServerThatRefusesEverythingIsLeftAlone(t *testing.T) {
 			}
 			return refused
 		}
-		outcomes, err := w.Sessions(t.Context(), w.sessions("/alpha"))
+		outcomes, err := w.EndSessions(t.Context(), w.sessions("/alpha"))
 		must(t, err)
 		if sent != c.sent {
 			t.Errorf("%d refusals: %d requests, want %d", c.fails, sent, c.sent)

@@ -25,11 +25,11 @@ func TestAUserIsEndedInWhateverCaseItsNameIsGiven(t *testing.T) {
 		_, err := w.server.Login("/alpha", "anne")
 		must(t, err)
 
-		outcomes, err := w.Sessions(t.Context(), targets[:2])
+		outcomes, err := w.EndSessions(t.Context(), targets[:2])
 		if err != nil || states(outcomes)[methods.Ended] != 2 {
 			t.Errorf("%s: by handle: %v, %v; want two ended", profile, outcomes, err)
 		}
-		outcomes, err = w.User(t.Context(), "/Alpha", "aNNa")
+		outcomes, err = w.EndUser(t.Context(), "/Alpha", "aNNa")
 		if err != nil || states(outcomes)[methods.Ended] != 2 {
 			t.Errorf("%s: by user: %v, %v; want two ended", profile, outcomes, err)
 		}
@@ -57,11 +57,11 @@ func TestTheCallersOwnSessionIsSparedInWhateverCaseItsNameIsGiven(t *testing.T) 
 		if own.Handle != "" || own.Username != "amadmin" {
 			t.Fatalf("the caller's own session is %+v, want one of amadmin without a handle", own)
 		}
-		if outcomes, err := w.User(t.Context(), "/", name); err == nil {
+		if outcomes, err := w.EndUser(t.Context(), "/", name); err == nil {
 			t.Errorf("%s by user: %v, want an error", name, outcomes)
 		}
 		sessions := []methods.Session{{Username: name, Realm: "/"}, {Handle: other.Handle, Username: name, Realm: "/"}}
-		if outcomes, err := w.Sessions(t.Context(), sessions); err == nil {
+		if outcomes, err := w.EndSessions(t.Context(), sessions); err == nil {
 			t.Errorf("%s by session: %v, want an error", name, outcomes)
 		}
 		if actions := w.changing(); len(actions) > 0 {

@@ -237,14 +237,14 @@ func (j *Journal) write(entries []Entry) error {
 	return nil
 }
 
-func (e *Ending) entry(method string, s Session, outcome, detail, transaction string) Entry {
+func (e *Terminator) entry(method string, s Session, outcome, detail, transaction string) Entry {
 	return Entry{
 		Who: e.Who, Connection: e.Connection, BaseURL: e.Client.BaseURL(), Method: method, Session: s.fingerprint(), Username: s.Username, Realm: s.Realm,
 		Reason: e.Reason, Outcome: outcome, Detail: detail, Transaction: transaction,
 	}
 }
 
-func (j *Journal) before(e *Ending, b batch, transaction string) error {
+func (j *Journal) before(e *Terminator, b batch, transaction string) error {
 	if j == nil {
 		return nil
 	}
@@ -256,7 +256,7 @@ func (j *Journal) before(e *Ending, b batch, transaction string) error {
 	return j.write(entries)
 }
 
-func (j *Journal) after(e *Ending, b batch, transaction string, answers map[string]bool, err error) error {
+func (j *Journal) after(e *Terminator, b batch, transaction string, answers map[string]bool, err error) error {
 	if j == nil {
 		return nil
 	}
@@ -275,7 +275,7 @@ func (j *Journal) after(e *Ending, b batch, transaction string, answers map[stri
 }
 
 // final writes what has become of each session.
-func (j *Journal) final(e *Ending, targets []*target) error {
+func (j *Journal) final(e *Terminator, targets []*target) error {
 	if j == nil {
 		return nil
 	}
@@ -288,7 +288,7 @@ func (j *Journal) final(e *Ending, targets []*target) error {
 
 // settleJournal settles what an earlier run has left open: it was killed between a request and the proof, or AM did not
 // answer when it asked.
-func (e *Ending) settleJournal(ctx context.Context) error {
+func (e *Terminator) settleJournal(ctx context.Context) error {
 	if e.Journal == nil || e.DryRun {
 		return nil
 	}
@@ -343,7 +343,7 @@ func (j *Journal) leaveOpen(entries []Entry) {
 // settled looks for the sessions by their fingerprints. What AM's answer does not tell is unknown, so that no entry stands in
 // the way of later work, and stays open where another answer may tell. Where no answer comes, what is left stays open. The error
 // says why.
-func (e *Ending) settled(ctx context.Context, left []Entry) (settled, open []Entry, err error) {
+func (e *Terminator) settled(ctx context.Context, left []Entry) (settled, open []Entry, err error) {
 	lists := map[string]listedUser{}
 	var doubt error
 	for i, entry := range left {
@@ -390,7 +390,7 @@ func (u listedUser) tell(entry Entry) (state State, why string) {
 }
 
 // listedUser lists the sessions of an entry's user. Its error may be another the next time.
-func (e *Ending) listedUser(ctx context.Context, entry Entry) (user listedUser, err error) {
+func (e *Terminator) listedUser(ctx context.Context, entry Entry) (user listedUser, err error) {
 	if entry.Realm == "" || entry.Username == "" {
 		return listedUser{doubt: errors.New("the journal does not name the user")}, nil // AM would list every user's
 	}

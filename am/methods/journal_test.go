@@ -45,7 +45,7 @@ func TestTheJournalHasEachStepAndNoSecret(t *testing.T) {
 		}
 		return false
 	}
-	_, err = w.Sessions(t.Context(), handles)
+	_, err = w.EndSessions(t.Context(), handles)
 	must(t, err)
 	must(t, journal.Close())
 	bySession := lines(t, path)
@@ -90,7 +90,7 @@ func TestAJournalThatBrokeOffIsSettledByTheNextRun(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, journal.Close()) }()
 	w.Journal = journal
-	outcomes, err := w.Sessions(t.Context(), []methods.Session{{Handle: all[0].Handle}, {Handle: all[2].Handle}})
+	outcomes, err := w.EndSessions(t.Context(), []methods.Session{{Handle: all[0].Handle}, {Handle: all[2].Handle}})
 	must(t, err)
 	if outcomes[0].State != methods.AlreadyGone || outcomes[1].State != methods.Ended {
 		t.Errorf("%+v", outcomes)
@@ -146,7 +146,7 @@ func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
 			must(t, err)
 			defer func() { must(t, journal.Close()) }()
 			w.Journal = journal
-			outcomes, err := w.Sessions(t.Context(), w.sessionsOf(t, "/bravo")[:1])
+			outcomes, err := w.EndSessions(t.Context(), w.sessionsOf(t, "/bravo")[:1])
 			must(t, err)
 			if outcomes[0].State != methods.Ended {
 				t.Errorf("%+v", outcomes)
@@ -203,7 +203,7 @@ func TestWhatARunCouldNotTellLaterRunsAskUntilAMTells(t *testing.T) {
 				journal, err := methods.OpenJournal(path)
 				must(t, err)
 				w.Journal = journal
-				_, err = w.Sessions(t.Context(), nil)
+				_, err = w.EndSessions(t.Context(), nil)
 				must(t, errors.Join(err, journal.Close()))
 			}
 			if got := lines(t, path)[c.session]; !slices.Equal(got, c.become) {
@@ -228,7 +228,7 @@ func TestTheJournalBelievesOnlyAListThatWouldShowTheSession(t *testing.T) {
 		journal, err := methods.OpenJournal(path)
 		must(t, err)
 		w.Journal = journal
-		_, err = w.Sessions(t.Context(), nil)
+		_, err = w.EndSessions(t.Context(), nil)
 		must(t, errors.Join(err, journal.Close()))
 		if got := lines(t, path)["sha256:1"]; !slices.Equal(got, []string{"sending", want}) {
 			t.Errorf("%s: %q, want %s", username, got, want)

@@ -24,7 +24,7 @@ type Method struct {
 	Effects     string // on the server
 
 	columns []table.Column
-	run     func(ctx context.Context, e *Ending, args Arguments) ([][]any, error)
+	run     func(ctx context.Context, e *Terminator, args Arguments) ([][]any, error)
 }
 
 // An Access is a statement on a table.
@@ -33,7 +33,7 @@ type Access struct{ Verb, Table string }
 // Effect is what a method may do to sessions.
 type Effect int
 
-// A method that ends sessions goes through the guards of an [Ending].
+// A method that ends sessions goes through the guards of a [Terminator].
 const (
 	Reads Effect = iota
 	Changes
@@ -142,10 +142,10 @@ func checkRealm(realm string) error {
 	return &ArgumentError{fmt.Sprintf("%q is not the path of a realm, such as /alpha", realm)}
 }
 
-// Run checks the arguments, runs the method on the connection of the ending, and returns rows with a cell for each of
-// its columns. Methods that end sessions keep to the guards of the ending and may return rows and an error; others that
+// Run checks the arguments, runs the method on the connection of the terminator, and returns rows with a cell for each of
+// its columns. Methods that end sessions keep to the guards of the terminator and may return rows and an error; others that
 // change some are not sent in a dry run.
-func (m *Method) Run(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+func (m *Method) Run(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
 	if err := m.Check(args); err != nil {
 		return nil, err
 	}

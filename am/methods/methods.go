@@ -128,7 +128,7 @@ func (m *Method) Versions() []string {
 	return versions
 }
 
-func query(ctx context.Context, e *Ending, args Arguments) (rows [][]any, err error) {
+func query(ctx context.Context, e *Terminator, args Arguments) (rows [][]any, err error) {
 	if realm := args.one("realm"); realm != "" {
 		err := e.findRealm(ctx, realm)
 		if absent := new(NotFoundError); errors.As(err, &absent) {
@@ -160,12 +160,12 @@ func sessionRow(s *rest.Session) []any {
 
 var infoColumns = append([]table.Column{{Name: "valid", Type: table.Boolean, Description: "Whether the token belongs to a live session."}}, sessionColumns...)
 
-func sessionInfo(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+func sessionInfo(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
 	info, err := e.Client.SessionInfo(ctx, args.one("token_id"))
 	return infoRow(info, err)
 }
 
-func sessionInfoAndReset(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+func sessionInfoAndReset(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
 	info, err := e.Client.SessionInfoAndResetIdleTime(ctx, args.one("token_id"))
 	return infoRow(info, err)
 }
@@ -177,7 +177,7 @@ func infoRow(info *rest.SessionInfo, err error) ([][]any, error) {
 	return [][]any{append([]any{info.Valid}, sessionRow(&info.Session)...)}, nil
 }
 
-func sessionProperties(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+func sessionProperties(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
 	properties, err := e.Client.SessionProperties(ctx, args.one("token_id"))
 	return propertyRows(properties, err)
 }
@@ -189,7 +189,7 @@ func propertyRows(properties map[string]string, err error) (rows [][]any, _ erro
 	return rows, err
 }
 
-func updateProperties(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+func updateProperties(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
 	var changes map[string]string
 	if err := json.Unmarshal([]byte(args.one("properties")), &changes); err != nil || len(changes) == 0 {
 		return nil, &ArgumentError{"properties must be a JSON object of strings, such as {\"theme\":\"dark\"}"}
@@ -198,7 +198,7 @@ func updateProperties(ctx context.Context, e *Ending, args Arguments) ([][]any, 
 	return propertyRows(properties, err)
 }
 
-func validate(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+func validate(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
 	state, err := e.Client.TokenState(ctx, args.one("token_id"))
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func validate(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
 	return [][]any{{state.Valid, text(state.SessionUID), text(state.Username), text(state.Realm)}}, nil
 }
 
-func refresh(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+func refresh(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
 	t, err := e.Client.Refresh(ctx, args.one("token_id"))
 	switch {
 	case err != nil:
@@ -217,20 +217,20 @@ func refresh(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
 	return [][]any{{true, text(t.Username), text(t.Realm), int64(t.IdleSeconds), int64(t.MaxIdleMinutes), int64(t.MaxMinutes), int64(t.LeftSeconds)}}, nil
 }
 
-func logout(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
-	return ended(e.Sessions(ctx, []Session{{Token: args.one("token_id")}}))
+func logout(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
+	return ended(e.EndSessions(ctx, []Session{{Token: args.one("token_id")}}))
 }
 
-func logoutByHandle(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
+func logoutByHandle(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
 	sessions := make([]Session, len(args["session_handle"]))
 	for i, handle := range args["session_handle"] {
 		sessions[i].Handle = handle
 	}
-	return ended(e.Sessions(ctx, sessions))
+	return ended(e.EndSessions(ctx, sessions))
 }
 
-func logoutByUser(ctx context.Context, e *Ending, args Arguments) ([][]any, error) {
-	return ended(e.User(ctx, args.one("realm"), args.one("username")))
+func logoutByUser(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
+	return ended(e.EndUser(ctx, args.one("realm"), args.one("username")))
 }
 
 func ended(outcomes []Outcome, err error) ([][]any, error) {

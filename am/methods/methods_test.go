@@ -28,7 +28,7 @@ func TestEveryMethodAnswersWithItsColumns(t *testing.T) {
 			for _, name := range slices.Concat(m.Required, m.Optional) {
 				args[name] = []string{given[name]}
 			}
-			rows, err := m.Run(t.Context(), w.Ending, args)
+			rows, err := m.Run(t.Context(), w.Terminator, args)
 			if m.Name == "get_session_info_and_reset_idle_time" && profile == "openam" {
 				if err == nil || !strings.Contains(err.Error(), "use refresh") {
 					t.Errorf("%s: %v", m.Name, err)
@@ -103,7 +103,7 @@ func properties(t *testing.T, w *world, whitelist string) (set func(string) (str
 	s, err := w.server.Login("/alpha", "ajensen")
 	must(t, err)
 	return func(properties string) (string, error) {
-		rows, err := methods.Find("update_session_properties").Run(t.Context(), w.Ending, methods.Arguments{"token_id": {s.Token}, "properties": {properties}})
+		rows, err := methods.Find("update_session_properties").Run(t.Context(), w.Terminator, methods.Arguments{"token_id": {s.Token}, "properties": {properties}})
 		return fmt.Sprint(rows), err
 	}
 }
@@ -156,7 +156,7 @@ func TestAnActionWithoutATokenNeedsASession(t *testing.T) {
 		if slices.Contains(m.Required, "properties") {
 			args["properties"] = []string{`{"a":"b"}`}
 		}
-		_, err := m.Run(t.Context(), &methods.Ending{Client: client}, args)
+		_, err := m.Run(t.Context(), &methods.Terminator{Client: client}, args)
 		if argument := new(methods.ArgumentError); !errors.As(err, &argument) || !strings.Contains(err.Error(), m.Name+" needs token_id") {
 			t.Errorf("%s: %v", m.Name, err)
 		}
@@ -180,7 +180,7 @@ func TestA400OfTheirPropertiesSaysWhatIsWrongWithASession(t *testing.T) {
 		if c.method == "update_session_properties" {
 			args["properties"] = []string{`{"theme":"dark"}`}
 		}
-		_, err := methods.Find(c.method).Run(t.Context(), w.Ending, args)
+		_, err := methods.Find(c.method).Run(t.Context(), w.Terminator, args)
 		if err == nil || !strings.Contains(err.Error(), "400 Bad Request: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.method, err, c.want)
 		}

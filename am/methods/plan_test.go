@@ -17,21 +17,21 @@ import (
 
 func TestNothingIsSentThatChangesAnythingBeforeTheGuardsAgree(t *testing.T) {
 	stop := errors.New("no")
-	for name, set := range map[string]func(*methods.Ending){
-		"too many":  func(e *methods.Ending) { e.Max = 5 },
-		"declined":  func(e *methods.Ending) { e.Confirm = func(context.Context, *methods.Plan) error { return stop } },
-		"a dry run": func(e *methods.Ending) { e.DryRun = true },
+	for name, set := range map[string]func(*methods.Terminator){
+		"too many":  func(e *methods.Terminator) { e.Max = 5 },
+		"declined":  func(e *methods.Terminator) { e.Confirm = func(context.Context, *methods.Plan) error { return stop } },
+		"a dry run": func(e *methods.Terminator) { e.DryRun = true },
 	} {
 		w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 6, Seed: 1})
-		set(w.Ending)
+		set(w.Terminator)
 		token, err := w.server.Login("/", "demo")
 		must(t, err)
 		for what, run := range map[string]func() ([]methods.Outcome, error){
-			"handles": func() ([]methods.Outcome, error) { return w.Sessions(t.Context(), w.sessions("/alpha")) },
+			"handles": func() ([]methods.Outcome, error) { return w.EndSessions(t.Context(), w.sessions("/alpha")) },
 			"a token": func() ([]methods.Outcome, error) {
-				return w.Sessions(t.Context(), append(w.sessions("/alpha"), methods.Session{Token: token.Token}))
+				return w.EndSessions(t.Context(), append(w.sessions("/alpha"), methods.Session{Token: token.Token}))
 			},
-			"a user": func() ([]methods.Outcome, error) { w.Max--; return w.User(t.Context(), "", "ajensen") },
+			"a user": func() ([]methods.Outcome, error) { w.Max--; return w.EndUser(t.Context(), "", "ajensen") },
 		} {
 			if name == "too many" && what == "a user" {
 				w.Max = 1
@@ -87,9 +87,9 @@ func TestAPlanIsStillTrueWhenItIsConfirmedLate(t *testing.T) {
 			for i, handle := range handles {
 				sessions[i] = methods.Session{Handle: handle, Username: "leaver", Realm: "/alpha"}
 			}
-			run := func() ([]methods.Outcome, error) { return w.Sessions(t.Context(), sessions) }
+			run := func() ([]methods.Outcome, error) { return w.EndSessions(t.Context(), sessions) }
 			if c.byUser {
-				run = func() ([]methods.Outcome, error) { return w.User(t.Context(), "/alpha", "leaver") }
+				run = func() ([]methods.Outcome, error) { return w.EndUser(t.Context(), "/alpha", "leaver") }
 			}
 			outcomes, err := run()
 			must(t, err)
@@ -125,7 +125,7 @@ func TestAPlanThatCannotBeCheckedAgainIsCarriedOut(t *testing.T) {
 		return spoilt
 	}
 	w.Confirm = func(context.Context, *methods.Plan) error { blind.Store(true); return nil }
-	outcomes, err := w.Sessions(t.Context(), w.sessions("/alpha"))
+	outcomes, err := w.EndSessions(t.Context(), w.sessions("/alpha"))
 	must(t, err)
 	if got := states(outcomes); got[methods.Ended] != 6 || len(w.sessions("/alpha")) != 0 {
 		t.Errorf("outcomes %v, and %d are left", got, len(w.sessions("/alpha")))
@@ -137,7 +137,7 @@ func TestADryRunSaysWhatNoListShows(t *testing.T) {
 	user, password := w.server.Admin()
 	adminOf(t, w, user, password).put("/realms/root/realms/alpha/realm-config/authentication", `{"general":{"statelessSessionsEnabled":true}}`)
 	w.DryRun = true
-	_, err := w.User(t.Context(), "/alpha", "ajensen")
+	_, err := w.EndUser(t.Context(), "/alpha", "ajensen")
 	must(t, err)
 	if want := `AM would be asked to end client-side sessions of "ajensen" in realm /alpha, which no list shows`; !slices.Contains(w.notices, want) || slices.Contains(w.changing(), "logoutByUser") {
 		t.Errorf("notices %q, requests %q", w.notices, w.changing())
@@ -163,7 +163,7 @@ func TestManyUsersAreLookedUpInTheListOfTheirRealm(t *testing.T) {
 			}
 			return false
 		}
-		outcomes, err := w.Sessions(t.Context(), targets)
+		outcomes, err := w.EndSessions(t.Context(), targets)
 		must(t, err)
 		if len(outcomes) != c.users || states(outcomes)[methods.Planned] != c.users || int(lists.Load()) != c.lists {
 			t.Errorf("%d users: outcomes %v after %d lists, want %d", c.users, states(outcomes), lists.Load(), c.lists)

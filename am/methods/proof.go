@@ -19,7 +19,7 @@ var proofFields = []string{rest.FieldHandle, rest.FieldUsername, rest.FieldUnive
 
 // resolve finds out which of the sessions are alive, and whose, before anything is sent: those that AM does not list
 // need not be ended, and could not be proven to be.
-func (e *Ending) resolve(ctx context.Context, targets []*target) error {
+func (e *Terminator) resolve(ctx context.Context, targets []*target) error {
 	var known, nameless, tokens []*target
 	for _, t := range targets {
 		switch {
@@ -56,7 +56,7 @@ func (e *Ending) resolve(ctx context.Context, targets []*target) error {
 }
 
 // search looks for handles of which no more is known, in all realms.
-func (e *Ending) search(ctx context.Context, targets []*target) error {
+func (e *Terminator) search(ctx context.Context, targets []*target) error {
 	if len(targets) == 0 {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (e *Ending) search(ctx context.Context, targets []*target) error {
 }
 
 // resolveToken asks AM about a token without resetting its session's idle time.
-func (e *Ending) resolveToken(ctx context.Context, t *target) {
+func (e *Terminator) resolveToken(ctx context.Context, t *target) {
 	info, err := e.Client.SessionInfo(ctx, t.Token)
 	switch {
 	case err != nil:
@@ -102,7 +102,7 @@ func (e *Ending) resolveToken(ctx context.Context, t *target) {
 }
 
 // each does something for all targets, some at a time.
-func (e *Ending) each(targets []*target, do func(*target)) {
+func (e *Terminator) each(targets []*target, do func(*target)) {
 	var group errgroup.Group
 	group.SetLimit(e.Client.MaxConcurrency())
 	for _, t := range targets {
@@ -115,7 +115,7 @@ func (e *Ending) each(targets []*target, do func(*target)) {
 const secondLook = time.Second
 
 // prove asks the server what is left and settles every session.
-func (e *Ending) prove(ctx context.Context, targets []*target) {
+func (e *Terminator) prove(ctx context.Context, targets []*target) {
 	open := pending(targets)
 	e.check(ctx, open)
 	var lingering []*target
@@ -134,7 +134,7 @@ func (e *Ending) prove(ctx context.Context, targets []*target) {
 }
 
 // check looks whether the sessions are still there.
-func (e *Ending) check(ctx context.Context, targets []*target) {
+func (e *Terminator) check(ctx context.Context, targets []*target) {
 	var byHandle, tokens []*target
 	for _, t := range targets {
 		if t.found, t.lookupErr = nil, nil; t.Token == "" {
@@ -153,7 +153,7 @@ func (e *Ending) check(ctx context.Context, targets []*target) {
 }
 
 // verdict is what has become of a session by what AM answered and what it lists now.
-func (e *Ending) verdict(t *target) (State, string) {
+func (e *Terminator) verdict(t *target) (State, string) {
 	answered := "AM was not asked to end it"
 	switch {
 	case t.err != nil:
@@ -186,7 +186,7 @@ func (e *Ending) verdict(t *target) (State, string) {
 func refused(err error) bool { return err != nil && !passing(err) }
 
 // expired reports whether a session has ended by the server's clock, though AM lists it for up to a minute more.
-func (e *Ending) expired(s *rest.Session) bool {
+func (e *Terminator) expired(s *rest.Session) bool {
 	now := e.Client.Now()
 	past := func(t time.Time) bool { return !t.IsZero() && now.After(t) }
 	return past(s.MaxIdleExpiration) || past(s.MaxSessionExpiration)
@@ -196,7 +196,7 @@ func (e *Ending) expired(s *rest.Session) bool {
 const fewUsers = 16
 
 // look lists the sessions of the targets' users, and so finds the targets or not.
-func (e *Ending) look(ctx context.Context, targets []*target) {
+func (e *Terminator) look(ctx context.Context, targets []*target) {
 	byRealm := map[string][]*target{}
 	for _, t := range targets {
 		byRealm[t.Realm] = append(byRealm[t.Realm], t)
@@ -208,7 +208,7 @@ func (e *Ending) look(ctx context.Context, targets []*target) {
 	group.Wait()
 }
 
-func (e *Ending) lookIn(ctx context.Context, realm string, targets []*target) {
+func (e *Terminator) lookIn(ctx context.Context, realm string, targets []*target) {
 	byUser := map[string][]*target{}
 	for _, t := range targets {
 		name := t.Username
@@ -237,7 +237,7 @@ func (e *Ending) lookIn(ctx context.Context, realm string, targets []*target) {
 }
 
 // lookAmongAgents looks for what was not found by a name, of which it is not known whose it is, among the sessions of agents.
-func (e *Ending) lookAmongAgents(ctx context.Context, targets []*target) {
+func (e *Terminator) lookAmongAgents(ctx context.Context, targets []*target) {
 	byRealm := map[string][]*target{}
 	for _, t := range targets {
 		if t.found == nil && t.lookupErr == nil && t.IdentityType == "" {
@@ -265,7 +265,7 @@ func (e *Ending) lookAmongAgents(ctx context.Context, targets []*target) {
 
 // unlessUser is why a session of that name, which a list that may be cut does not show, cannot be called gone: it may be an
 // agent's. That of a user would have been found by the name.
-func (e *Ending) unlessUser(ctx context.Context, realm, username string) error {
+func (e *Terminator) unlessUser(ctx context.Context, realm, username string) error {
 	known, err := e.Inventory.IsUser(ctx, realm, username)
 	if known || err != nil {
 		return err
@@ -283,7 +283,7 @@ func truncated(q rest.SessionQuery) error {
 }
 
 // compare asks for one list and looks for the targets in it.
-func (e *Ending) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (whole bool, err error) {
+func (e *Terminator) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (whole bool, err error) {
 	q.Fields = proofFields
 	listed, whole, err := e.Inventory.List(ctx, q)
 	byHandle := make(map[string]*rest.Session, len(listed))

@@ -42,7 +42,7 @@ func TestASessionThatIsListedForAMomentLongerHasEnded(t *testing.T) {
 		}
 		return false
 	}
-	outcomes, err := w.Sessions(t.Context(), sessions[:1])
+	outcomes, err := w.EndSessions(t.Context(), sessions[:1])
 	must(t, err)
 	if len(outcomes) != 1 || outcomes[0].State != methods.Ended {
 		t.Errorf("%+v", outcomes)
@@ -83,7 +83,7 @@ func TestASessionThatAMStillListsHasExpiredByEitherOfItsTimes(t *testing.T) {
 			must(t, json.NewEncoder(response).Encode(list))
 			return true
 		}
-		outcomes, err := w.Sessions(t.Context(), w.sessionsOf(t, "/alpha"))
+		outcomes, err := w.EndSessions(t.Context(), w.sessionsOf(t, "/alpha"))
 		must(t, err)
 		if len(outcomes) != 1 || outcomes[0].State != c.want {
 			t.Errorf("%v idle, %v in all: %+v, want %s", c.idle, c.session, outcomes, c.want)
@@ -97,7 +97,7 @@ func TestAClientSideSessionIsSaidToLiveOn(t *testing.T) {
 	admin := adminOf(t, w, user, password)
 	admin.put("/realms/root/realms/alpha/realm-config/authentication", `{"general":{"statelessSessionsEnabled":true}}`)
 	token := admin.login("/alpha", "ajensen", "changeit")
-	outcomes, err := w.Sessions(t.Context(), []methods.Session{{Token: token}})
+	outcomes, err := w.EndSessions(t.Context(), []methods.Session{{Token: token}})
 	must(t, err)
 	if o := outcomes[0]; o.State != methods.Refused || !strings.Contains(o.Reason, "client-side session, which AM ends only if denylisting is on") {
 		t.Errorf("%+v", o)
@@ -120,7 +120,7 @@ func TestTokensEndAndAreProven(t *testing.T) {
 			}
 		}
 		sessions = append(sessions, methods.Session{Token: "garbage"})
-		outcomes, err := w.Sessions(t.Context(), sessions)
+		outcomes, err := w.EndSessions(t.Context(), sessions)
 		must(t, err)
 		if got := states(outcomes); got[methods.Ended] != 6 || got[methods.NotFound] != 1 || len(w.sessions("/alpha")) != 0 {
 			t.Errorf("%s: %v, %d left", profile, got, len(w.sessions("/alpha")))
@@ -148,7 +148,7 @@ func TestASessionThatEndsByItselfBeforeItIsSentIsAlreadyGone(t *testing.T) {
 		answer(response, 401)                   // and nothing more is sent
 		return true
 	}
-	outcomes, err := w.Sessions(t.Context(), targets)
+	outcomes, err := w.EndSessions(t.Context(), targets)
 	must(t, err)
 	must(t, w.Journal.Close())
 	if o := outcomes[2]; o.State != methods.AlreadyGone || o.Reason != "it has ended by itself" {

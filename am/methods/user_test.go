@@ -35,7 +35,7 @@ func TestAUsersSessionsEndInEveryRealmUntilNoneAppears(t *testing.T) {
 			}
 			return false
 		}
-		outcomes, err := w.User(t.Context(), "", "leaver")
+		outcomes, err := w.EndUser(t.Context(), "", "leaver")
 		must(t, err)
 		if n := states(outcomes)[methods.Ended]; n < 6 || n != len(outcomes) {
 			t.Errorf("%s: %v", profile, states(outcomes))
@@ -63,7 +63,7 @@ func TestTheCallersOwnSessionsButOneEndWithItsUser(t *testing.T) {
 		}
 		own, err := w.Client.OwnSession(t.Context())
 		must(t, err)
-		outcomes, err := w.User(t.Context(), "", "AMAdmin")
+		outcomes, err := w.EndUser(t.Context(), "", "AMAdmin")
 		must(t, err)
 		if got := states(outcomes); got[methods.Ended] != 3 || len(outcomes) != 3 {
 			t.Errorf("%s: %v", profile, got)
@@ -108,7 +108,7 @@ func TestTheOutcomesOfAUserAreAllThatWasEnded(t *testing.T) {
 			var err error
 			w.Journal, err = methods.OpenJournal(path)
 			must(t, err)
-			outcomes, err := w.User(t.Context(), "/alpha", "leaver")
+			outcomes, err := w.EndUser(t.Context(), "/alpha", "leaver")
 			must(t, w.Journal.Close())
 			if c.err == "" && err != nil || c.err != "" && (err == nil || strings.Replace(err.Error(), " on am ("+w.Client.BaseURL()+")", "", 1) != c.err) {
 				t.Errorf("%s, --max %d: error %v, want %s", profile, c.max, err, c.err)
@@ -182,7 +182,7 @@ func TestClientSideSessionsOfAUserEndByUser(t *testing.T) {
 			journal, err := methods.OpenJournal(path)
 			must(t, err)
 			w.Journal = journal
-			_, err = w.User(t.Context(), c.realm, c.username)
+			_, err = w.EndUser(t.Context(), c.realm, c.username)
 			must(t, journal.Close())
 			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.HasPrefix(err.Error(), c.err)) {
 				t.Errorf("error %v, want %s", err, c.err)
@@ -219,7 +219,7 @@ func TestAUserWhoAlwaysSignsInAgainIsAnError(t *testing.T) {
 		}
 		return false
 	}
-	outcomes, err := w.User(t.Context(), "/alpha", "robot")
+	outcomes, err := w.EndUser(t.Context(), "/alpha", "robot")
 	if want := `"robot" logs in as fast as the sessions end: 1 session left after 10 rounds; disable the user first`; err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
 	}
@@ -253,9 +253,9 @@ func TestSessionsEndByLoginName(t *testing.T) {
 		}
 		_, err = server.Login("/alpha", "Anna")
 		must(t, err)
-		e := &methods.Ending{Client: client, Inventory: inventory.New(client, inventory.Options{}), Max: 100, Connection: "am"}
+		e := &methods.Terminator{Client: client, Inventory: inventory.New(client, inventory.Options{}), Max: 100, Connection: "am"}
 		before := len(server.Sessions())
-		outcomes, err := e.User(t.Context(), c.realm, c.user)
+		outcomes, err := e.EndUser(t.Context(), c.realm, c.user)
 		if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) || states(outcomes)[methods.Ended] != c.ended {
 			t.Errorf("%s: %v, %v", name, states(outcomes), err)
 		}

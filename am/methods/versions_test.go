@@ -33,7 +33,7 @@ func TestTheVersionsOfAMethodAreThoseThatItIsSentAt(t *testing.T) {
 				args[name] = []string{given[name]}
 			}
 			w.server.ResetRequests()
-			if _, err := m.Run(t.Context(), w.Ending, args); err != nil && !strings.Contains(err.Error(), "sessions "+api) {
+			if _, err := m.Run(t.Context(), w.Terminator, args); err != nil && !strings.Contains(err.Error(), "sessions "+api) {
 				t.Errorf("%s at %s: %v", m.Name, api, err)
 			}
 			for _, r := range w.server.Requests() {
@@ -81,10 +81,10 @@ func TestSessionsAreEndedInTheURLOfTheirRealmInTheCloud(t *testing.T) {
 		}
 		w.Inventory = inventory.New(w.Client, inventory.Options{Realms: []string{"/alpha", "/bravo"}})
 		alpha, bravo := w.sessions("/alpha"), w.sessions("/bravo")
-		_, err := w.Sessions(t.Context(), []methods.Session{alpha[0], bravo[0], alpha[1]})
+		_, err := w.EndSessions(t.Context(), []methods.Session{alpha[0], bravo[0], alpha[1]})
 		must(t, err)
 		token := w.server.Sessions()[slices.IndexFunc(w.server.Sessions(), func(s simulator.Session) bool { return s.Realm == "/alpha" })].Token
-		_, err = w.Sessions(t.Context(), []methods.Session{{Token: token}})
+		_, err = w.EndSessions(t.Context(), []methods.Session{{Token: token}})
 		must(t, err)
 		var paths []string
 		for _, r := range w.server.Requests() {

@@ -19,7 +19,7 @@ import (
 
 // A world is a simulated AM, what stands before it, and what ends its sessions.
 type world struct {
-	*methods.Ending
+	*methods.Terminator
 	server  *simulator.Server
 	tamper  func(w http.ResponseWriter, r *http.Request, body []byte) (done bool)
 	notices []string
@@ -43,7 +43,7 @@ func newWorld(t *testing.T, options simulator.Options) *world {
 	client, err := rest.New(rest.Config{BaseURL: web.URL + server.ContextPath(), Credentials: credentials})
 	must(t, err)
 	t.Cleanup(func() { _ = client.Close(context.Background()) })
-	w.Ending = &methods.Ending{
+	w.Terminator = &methods.Terminator{
 		Client: client, Inventory: inventory.New(client, inventory.Options{}), Max: 10_000, Connection: "am", Who: "tester", Reason: "INC-1",
 		Notify: func(notice string) { w.notices = append(w.notices, notice) },
 	}

@@ -51,7 +51,7 @@ func TestAnHourIsWatchedAndScraped(t *testing.T) {
 		return w
 	}
 	watched := watcher("")
-	e := metrics.New(report.Order{Tables: am.Census(true, c), Version: "1.0"}, watcher(metrics.WatchedSQL))
+	e := metrics.New(report.Request{Tables: am.Census(true, c), Version: "1.0"}, watcher(metrics.WatchedSQL))
 	scrapes := httptest.NewServer(e)
 	t.Cleanup(scrapes.Close)
 

@@ -22,7 +22,7 @@ import (
 
 // An Exporter scans and keeps what the last scan counted. Scans are one at a time; others may read meanwhile.
 type Exporter struct {
-	order   report.Order
+	request report.Request
 	watcher *watch.Watcher // nil where scans are not compared
 
 	totals  map[*prometheus.Desc]map[place]float64 // since the first scan
@@ -36,16 +36,16 @@ type place struct{ server, realm string }
 // WatchedSQL is what the Watcher of an Exporter is made with.
 const WatchedSQL = `select session_handle, realm, base_url from am_session where is_current is not true`
 
-// New makes an Exporter of the reports of an order, over the tables of a tolerant am.Census. With a watcher of [WatchedSQL],
+// New makes an Exporter of the reports of a request, over the tables of a tolerant am.Census. With a watcher of [WatchedSQL],
 // scans are compared. Reports without finding are left out.
-func New(order report.Order, watcher *watch.Watcher) *Exporter {
-	e := &Exporter{order: order, watcher: watcher, totals: map[*prometheus.Desc]map[place]float64{}}
-	e.order.Also = e.count
+func New(request report.Request, watcher *watch.Watcher) *Exporter {
+	e := &Exporter{request: request, watcher: watcher, totals: map[*prometheus.Desc]map[place]float64{}}
+	e.request.Also = e.count
 	for _, d := range distributions {
-		e.order.Statements = append(e.order.Statements, d.sql())
+		e.request.Statements = append(e.request.Statements, d.sql())
 	}
 	if watcher != nil {
-		e.order.Statements = append(e.order.Statements, watcher.Statements()...)
+		e.request.Statements = append(e.request.Statements, watcher.Statements()...)
 	}
 	return e
 }
@@ -112,13 +112,13 @@ func (d distribution) sql() string {
 func (e *Exporter) Scan(ctx context.Context) error {
 	began := time.Now()
 	e.metrics = nil
-	run, err := e.order.Run(ctx)
+	run, err := e.request.Run(ctx)
 	if err != nil {
 		e.metrics = nil
 	} else {
 		e.results(run)
 	}
-	e.gauge(info, 1, e.order.Version)
+	e.gauge(info, 1, e.request.Version)
 	e.gauge(success, map[bool]float64{true: 1}[err == nil])
 	e.gauge(duration, time.Since(began).Seconds())
 	e.gauge(scanned, float64(began.Unix()))
@@ -166,7 +166,7 @@ func (e *Exporter) results(run *report.Run) {
 }
 
 // count counts what no report has.
-func (e *Exporter) count(ctx context.Context, kept *engine.Kept) error {
+func (e *Exporter) count(ctx context.Context, kept *engine.Materialized) error {
 	if err := e.distribute(ctx, kept); err != nil || e.watcher == nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (e *Exporter) add(at place, kind watch.Kind, n float64) {
 	}
 }
 
-func (e *Exporter) distribute(ctx context.Context, kept *engine.Kept) (err error) {
+func (e *Exporter) distribute(ctx context.Context, kept *engine.Materialized) (err error) {
 	db, err := kept.Open(ctx)
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func simulated(t *testing.T, o simulator.Options) (*simulator.Server, *connectio
 	t.Cleanup(func() { must(t, watcher.Close()) })
 	all, err := report.Builtin()
 	must(t, err)
-	return server, c, metrics.New(report.Order{Reports: all, Tables: am.Census(true, c), Version: "1.0"}, watcher)
+	return server, c, metrics.New(report.Request{Reports: all, Tables: am.Census(true, c), Version: "1.0"}, watcher)
 }
 
 // parse reads the samples of a text, which the textfile collector of the node exporter takes, too.
@@ -150,7 +150,7 @@ func TestTimeWithoutUseIsByTheServersClock(t *testing.T) {
 		c, err := connection.Open("am", connection.Config{BaseURL: &url, Username: &user, Password: &password}, connection.Host{})
 		must(t, err)
 		t.Cleanup(func() { must(t, c.Close(context.Background())) })
-		samples := scan(t, metrics.New(report.Order{Tables: am.Census(true, c)}, nil), c.BaseURL())
+		samples := scan(t, metrics.New(report.Request{Tables: am.Census(true, c)}, nil), c.BaseURL())
 		total, sessions := samples[`amsql_session_idle_seconds_sum{realm="/alpha",server="AM"}`], samples[`amsql_session_idle_seconds_count{realm="/alpha",server="AM"}`]
 		if sessions == 0 {
 			t.Fatal("no session is counted")

@@ -68,7 +68,7 @@ exception "over-quota" {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := run(t, order(t, population(t)))
+	done := run(t, request(t, population(t)))
 	before := done.Findings
 	notices, err := done.Accept(nil, accepted)
 	if err != nil {
@@ -93,7 +93,7 @@ exception "over-quota" {
 
 func TestABaselineAcceptsWhatItHasAndNothingElse(t *testing.T) {
 	planted := population(t)
-	encoded, err := json.Marshal(run(t, order(t, planted)))
+	encoded, err := json.Marshal(run(t, request(t, planted)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestABaselineAcceptsWhatItHasAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same := run(t, order(t, planted))
+	same := run(t, request(t, planted))
 	if _, err := same.Accept(baseline, nil); err != nil || same.Findings != 0 {
 		t.Errorf("%d findings are left of those in the baseline, %v", same.Findings, err)
 	}
@@ -117,7 +117,7 @@ func TestABaselineAcceptsWhatItHasAndNothingElse(t *testing.T) {
 			}
 		}
 	}
-	more := run(t, order(t, planted))
+	more := run(t, request(t, planted))
 	if _, err := more.Accept(baseline, nil); err != nil || result(t, more, "administrators").Findings != 1 {
 		t.Errorf("a second finding with the same key: %d are left, want 1; %v", result(t, more, "administrators").Findings, err)
 	}
@@ -148,18 +148,18 @@ func TestAnOrderIsCheckedBeforeAnythingIsRead(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name       string
-		change     func(o *report.Order)
+		change     func(o *report.Request)
 		exceptions []*report.Exception
 		want       string
 	}{
-		{"a value of another type", func(o *report.Order) { o.Values = map[string]string{"idle_minutes": "abc"} }, nil, `parameter idle_minutes must be a whole number, not "abc"`},
-		{"a value that is nobody's", func(o *report.Order) { o.Values = map[string]string{"nosuch": "1"} }, nil, `none of the reports has a parameter "nosuch"`},
-		{"SQL that is wrong", func(o *report.Order) { o.Reports = append(o.Reports, wrong) }, nil, "wrong.sql:4: column 8"},
-		{"a column that is not there", func(*report.Order) {}, unknown, `exception "idle": the report has no column user`},
-		{"nothing", func(*report.Order) {}, nil, ""},
+		{"a value of another type", func(o *report.Request) { o.Values = map[string]string{"idle_minutes": "abc"} }, nil, `parameter idle_minutes must be a whole number, not "abc"`},
+		{"a value that is nobody's", func(o *report.Request) { o.Values = map[string]string{"nosuch": "1"} }, nil, `none of the reports has a parameter "nosuch"`},
+		{"SQL that is wrong", func(o *report.Request) { o.Reports = append(o.Reports, wrong) }, nil, "wrong.sql:4: column 8"},
+		{"a column that is not there", func(*report.Request) {}, unknown, `exception "idle": the report has no column user`},
+		{"nothing", func(*report.Request) {}, nil, ""},
 	} {
 		planted := population(t)
-		o := order(t, planted)
+		o := request(t, planted)
 		c.change(&o)
 		err := o.Check(context.Background(), c.exceptions)
 		if text := errors.Join(err, errors.New("")).Error(); !strings.Contains(text, c.want) || (err == nil) != (c.want == "") {

@@ -74,7 +74,7 @@ func (run *Run) Compare(earlier *Run) error {
 			c.Added = append(c.Added, r.Name)
 			continue
 		}
-		change, err := r.since(old)
+		change, err := r.changesSince(old)
 		if err != nil {
 			return err
 		}
@@ -86,13 +86,13 @@ func (run *Run) Compare(earlier *Run) error {
 	return nil
 }
 
-// since is how the result differs from an earlier one of the same report.
-func (r *Result) since(old *Result) (Change, error) {
+// changesSince is how the result differs from an earlier one of the same report.
+func (r *Result) changesSince(old *Result) (Change, error) {
 	asked := func(r *Result) string { return fmt.Sprint(r.Parameters, r.SQL) }
 	change := Change{Name: r.Name, Finds: r.Finds, OtherParameters: asked(r) != asked(old)}
 	var err error
-	if change.New, err = r.beyond(old); err == nil {
-		change.Gone, err = old.keyed(r.Key).beyond(r)
+	if change.New, err = r.rowsNotIn(old); err == nil {
+		change.Gone, err = old.keyed(r.Key).rowsNotIn(r)
 	}
 	return change, err
 }
@@ -104,8 +104,8 @@ func (r *Result) keyed(key []string) *Result {
 	return &with
 }
 
-// beyond are the compared rows that another result has not, or not as often.
-func (r *Result) beyond(other *Result) ([]Row, error) {
+// rowsNotIn are the compared rows that another result lacks, or has less often.
+func (r *Result) rowsNotIn(other *Result) ([]Row, error) {
 	count := map[string]int{}
 	for _, row := range other.compared() {
 		key, err := row.key(r.Key)
@@ -114,17 +114,17 @@ func (r *Result) beyond(other *Result) ([]Row, error) {
 		}
 		count[key]++
 	}
-	beyond := []Row{}
+	missing := []Row{}
 	for _, row := range r.compared() {
 		key, err := row.key(r.Key)
 		if err != nil {
 			return nil, err
 		}
 		if count[key]--; count[key] < 0 {
-			beyond = append(beyond, row)
+			missing = append(missing, row)
 		}
 	}
-	return beyond, nil
+	return missing, nil
 }
 
 // compared are the findings, or all rows where none can be one.

@@ -13,11 +13,11 @@ import (
 func TestRunsAreComparedByKey(t *testing.T) {
 	before := population(t)
 	sessions := before[slices.IndexFunc(before, func(p *planted) bool { return p.name == "am_session" })]
-	earlier := run(t, order(t, before))
+	earlier := run(t, request(t, before))
 	sessions.rows[1]["latest_access_time"] = sessions.rows[1]["latest_access_time"].(time.Time).Add(-time.Minute) // the idler idles on
 	sessions.rows = slices.DeleteFunc(sessions.rows, func(row map[string]any) bool { return row["username"] == "svc-backup" })
 	sessions.rows[2]["latest_access_time"] = sessions.rows[1]["latest_access_time"] // and almost is over the limit
-	now := run(t, order(t, before))
+	now := run(t, request(t, before))
 	if err := now.Compare(earlier); err != nil {
 		t.Fatal(err)
 	}

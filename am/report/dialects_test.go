@@ -26,7 +26,7 @@ func TestReportsGiveTheSameRowsInBothDialects(t *testing.T) {
 
 func sameInBothDialects(t *testing.T, planted []*planted) {
 	postgres := postgrestest.Connect(t)
-	o := order(t, planted)
+	o := request(t, planted)
 	transaction, err := postgres.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -145,20 +145,20 @@ func tables(t *testing.T, rows map[string][]map[string]any) (all []*planted) {
 	return all
 }
 
-func order(t *testing.T, of []*planted) report.Order {
+func request(t *testing.T, of []*planted) report.Request {
 	t.Helper()
 	all, err := report.Builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := report.Order{Reports: all, Version: "test"}
+	o := report.Request{Reports: all, Version: "test"}
 	for _, source := range of {
 		o.Tables = append(o.Tables, source)
 	}
 	return o
 }
 
-func run(t *testing.T, o report.Order) *report.Run {
+func run(t *testing.T, o report.Request) *report.Run {
 	t.Helper()
 	done, err := o.Run(t.Context())
 	if err != nil {

@@ -128,7 +128,7 @@ func TestAPolicyFindsTheSameEverywhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.execute(sql)
-			o := order(t, tables)
+			o := request(t, tables)
 			o.Values = policy.Values(o.Reports)
 			d.run = run(t, o)
 			d.postgres()

@@ -37,7 +37,7 @@ func TestEachReportFindsWhatIsPlantedAndNothingElse(t *testing.T) {
 	}
 	// What is found does not depend on how far the server's clock is from this machine's.
 	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
-		done := run(t, order(t, populationOf(t, ahead)))
+		done := run(t, request(t, populationOf(t, ahead)))
 		for _, r := range done.Results {
 			got := strings.Join(found(r), ", ")
 			if expected, ok := want[r.Name]; !ok || got != expected {
@@ -70,10 +70,10 @@ func TestReportsGoByTheClockOfEachServer(t *testing.T) {
 		all[i].rows = append(all[i].rows, of.rows...)
 	}
 	alone := map[string]int{}
-	for _, r := range run(t, order(t, signIns(t, 0))).Results {
+	for _, r := range run(t, request(t, signIns(t, 0))).Results {
 		alone[r.Name] = len(found(r))
 	}
-	for _, r := range run(t, order(t, all)).Results {
+	for _, r := range run(t, request(t, all)).Results {
 		// These group by age or name alone.
 		if r.Chart != "" || r.Name == "several-realms" || r.Name == "top-users" || r.Name == "outside-hours" {
 			continue
@@ -86,7 +86,7 @@ func TestReportsGoByTheClockOfEachServer(t *testing.T) {
 
 func TestOneScanServesAllReports(t *testing.T) {
 	planted := population(t)
-	run(t, order(t, planted))
+	run(t, request(t, planted))
 	for _, source := range planted {
 		want := 0
 		if len(source.rows) > 0 {
@@ -105,7 +105,7 @@ func TestTheSessionsOfAmsqlAndOfAMAreNoFindings(t *testing.T) {
 	findings := func(rows []map[string]any) map[string]int {
 		sessions.rows = rows
 		counted := map[string]int{}
-		for _, r := range run(t, order(t, tables)).Results {
+		for _, r := range run(t, request(t, tables)).Results {
 			counted[r.Name] = r.Findings
 		}
 		return counted

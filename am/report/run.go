@@ -91,8 +91,8 @@ func (r *Result) IsFinding(row Row) bool {
 	return r.Finds && !IsOpen(row) && (marked || !isMarked)
 }
 
-// An Order is what a run is to do.
-type Order struct {
+// A Request is what a run is to do.
+type Request struct {
 	Reports []*Report
 	Values  map[string]string // of parameters; those that are missing have their defaults
 	Tables  []table.Table     // as am.Census has them; those that the reports name are each read once
@@ -103,32 +103,32 @@ type Order struct {
 	// Snapshots are those that Tables has the rows of, where it is a history that is asked.
 	Snapshots []Snapshot
 
-	// Also asks the tables that are kept, after the reports; Statements are what it asks.
-	Also       func(ctx context.Context, kept *engine.Kept) error
+	// Also asks the materialized tables, after the reports; Statements are what it asks.
+	Also       func(ctx context.Context, tables *engine.Materialized) error
 	Statements []string
 }
 
 // Run reads the tables and asks the reports.
-func (o Order) Run(ctx context.Context) (*Run, error) {
-	run := &Run{Title: o.Title, Version: o.Version, Snapshots: o.Snapshots, Started: time.Now().UTC().Truncate(time.Second), Results: make([]*Result, len(o.Reports))}
+func (q Request) Run(ctx context.Context) (*Run, error) {
+	run := &Run{Title: q.Title, Version: q.Version, Snapshots: q.Snapshots, Started: time.Now().UTC().Truncate(time.Second), Results: make([]*Result, len(q.Reports))}
 	start := time.Now()
-	if err := o.check(); err != nil {
+	if err := q.check(); err != nil {
 		return nil, err
 	}
-	used := o.Used()
-	kept, err := o.keep(ctx, used)
+	used := q.Used()
+	tables, err := q.materialize(ctx, used)
 	if err != nil {
 		return nil, err
 	}
-	defer kept.Close()
-	if err := run.gather(ctx, kept, used); err != nil {
+	defer tables.Close()
+	if err := run.collectEvidence(ctx, tables, used); err != nil {
 		return nil, err
 	}
-	if err := o.ask(ctx, kept, run.Results); err != nil {
+	if err := q.ask(ctx, tables, run.Results); err != nil {
 		return nil, err
 	}
-	if o.Also != nil {
-		if err := o.Also(ctx, kept); err != nil {
+	if q.Also != nil {
+		if err := q.Also(ctx, tables); err != nil {
 			return nil, err
 		}
 	}
@@ -142,16 +142,16 @@ func (o Order) Run(ctx context.Context) (*Run, error) {
 	return run, nil
 }
 
-// Check finds, before anything is read, what of the order cannot be done: values that are nobody's, values of another type, SQL
+// Check finds, before anything is read, what of the request cannot be done: values that are nobody's, values of another type, SQL
 // that is wrong, and exceptions with columns that a report does not have.
-func (o Order) Check(ctx context.Context, exceptions []*Exception) error {
-	if err := o.check(); err != nil {
+func (q Request) Check(ctx context.Context, exceptions []*Exception) error {
+	if err := q.check(); err != nil {
 		return err
 	}
-	empty := o
+	empty := q
 	empty.Also = nil
 	empty.Tables = nil
-	for _, t := range o.Tables {
+	for _, t := range q.Tables {
 		empty.Tables = append(empty.Tables, emptied{t})
 	}
 	run, err := empty.Run(ctx)
@@ -179,20 +179,20 @@ func (emptied) Rows(context.Context, table.Query) iter.Seq2[any, error] {
 }
 
 // check finds values that are nobody's or of another type.
-func (o Order) check() error {
+func (q Request) check() error {
 	var known []string
-	for _, r := range o.Reports {
+	for _, r := range q.Reports {
 		for _, p := range r.Parameters {
 			known = append(known, p.Name)
 		}
 	}
-	for name := range o.Values {
+	for name := range q.Values {
 		if !slices.Contains(known, name) {
 			return &ParameterError{fmt.Sprintf("none of the reports has a parameter %q; they have: %s", name, cmp.Or(strings.Join(known, ", "), "none"))}
 		}
 	}
-	for _, r := range o.Reports {
-		if _, err := r.values(o.Values); err != nil {
+	for _, r := range q.Reports {
+		if _, err := r.values(q.Values); err != nil {
 			return err
 		}
 	}
@@ -208,9 +208,9 @@ func (e *ParameterError) Error() string { return e.message }
 func wordsOf(sql string) []string { return words.FindAllString(strings.ToLower(sql), -1) }
 
 // Used are the tables that the reports name, among other words of their SQL, and those of the evidence.
-func (o Order) Used() map[string]bool {
+func (q Request) Used() map[string]bool {
 	used := map[string]bool{"am_server": true}
-	for _, sql := range o.statements() {
+	for _, sql := range q.statements() {
 		for _, word := range wordsOf(sql) {
 			used[word] = true
 		}
@@ -220,17 +220,17 @@ func (o Order) Used() map[string]bool {
 }
 
 // statements are those of the reports and of Also.
-func (o Order) statements() (statements []string) {
-	for _, r := range o.Reports {
+func (q Request) statements() (statements []string) {
+	for _, r := range q.Reports {
 		statements = append(statements, r.SQL)
 	}
-	return append(statements, o.Statements...)
+	return append(statements, q.Statements...)
 }
 
 var words = regexp.MustCompile(`\w+`)
 
-// keep reads each table that is used.
-func (o Order) keep(ctx context.Context, used map[string]bool) (*engine.Kept, error) {
+// materialize reads each table that is used.
+func (q Request) materialize(ctx context.Context, used map[string]bool) (*engine.Materialized, error) {
 	statements := []string{serverEvidence}
 	if used["am_session_scan"] {
 		statements = append(statements, realmEvidence)
@@ -238,7 +238,7 @@ func (o Order) keep(ctx context.Context, used map[string]bool) (*engine.Kept, er
 	if used["am_session"] {
 		statements = append(statements, totals)
 	}
-	return engine.Keep(ctx, append(statements, o.statements()...), slices.DeleteFunc(slices.Clone(o.Tables), func(t table.Table) bool { return !used[t.Name()] })...)
+	return engine.Materialize(ctx, append(statements, q.statements()...), slices.DeleteFunc(slices.Clone(q.Tables), func(t table.Table) bool { return !used[t.Name()] })...)
 }
 
 // The columns of the evidence, of am_server and am_session_scan.
@@ -254,9 +254,9 @@ var (
 	realmEvidence  = `select ` + strings.Join(RealmColumns, ", ") + ` from am_session_scan order by realm, base_url`
 )
 
-// gather reads the evidence, that of realms where they were scanned, and the totals.
-func (run *Run) gather(ctx context.Context, kept *engine.Kept, used map[string]bool) (err error) {
-	db, err := kept.Open(ctx)
+// collectEvidence reads the evidence, that of realms where they were scanned, and the totals.
+func (run *Run) collectEvidence(ctx context.Context, tables *engine.Materialized, used map[string]bool) (err error) {
+	db, err := tables.Open(ctx)
 	if err != nil {
 		return err
 	}
@@ -314,13 +314,13 @@ func (r *Report) values(given map[string]string) (map[string]any, error) {
 const mostAtOnce = 8
 
 // ask asks the reports, as many at a time as there are processors, for their results in the same order.
-func (o Order) ask(ctx context.Context, kept *engine.Kept, results []*Result) error {
+func (q Request) ask(ctx context.Context, tables *engine.Materialized, results []*Result) error {
 	asked, ctx := errgroup.WithContext(ctx)
 	asked.SetLimit(min(runtime.GOMAXPROCS(0), mostAtOnce))
-	for i, r := range o.Reports {
+	for i, r := range q.Reports {
 		asked.Go(func() (err error) {
-			if results[i], err = r.ask(ctx, kept, o.Values); err == nil {
-				results[i].Commands = r.commands(results[i].Parameters, o.Flags)
+			if results[i], err = r.ask(ctx, tables, q.Values); err == nil {
+				results[i].Commands = r.commands(results[i].Parameters, q.Flags)
 			}
 			return err
 		})
@@ -328,13 +328,13 @@ func (o Order) ask(ctx context.Context, kept *engine.Kept, results []*Result) er
 	return asked.Wait()
 }
 
-// ask runs a report over the tables that are kept, in a database of its own.
-func (r *Report) ask(ctx context.Context, kept *engine.Kept, given map[string]string) (_ *Result, err error) {
+// ask runs a report over the materialized tables, in a database of its own.
+func (r *Report) ask(ctx context.Context, tables *engine.Materialized, given map[string]string) (_ *Result, err error) {
 	values, err := r.values(given)
 	if err != nil {
 		return nil, err
 	}
-	db, err := kept.Open(ctx)
+	db, err := tables.Open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func TestReportsOfSignInsFindWhatIsPlantedAndNothingElse(t *testing.T) {
 		"weak-administrators": {"amadmin", "/ 2 of 2 have no auth_level"},
 		"sessions-by-journey": {"not known 10, not known 7, strong 6, login 5, not known 2, not known 1, login 1, not known 1, none 1"},
 	}
-	for _, r := range run(t, order(t, signIns(t, 0))).Results {
+	for _, r := range run(t, request(t, signIns(t, 0))).Results {
 		expected, tested := want[r.Name]
 		if !tested {
 			continue
@@ -94,7 +94,7 @@ func notKnown(r *report.Result) string {
 
 // Where nothing is known, reports say so for each realm instead of finding nobody.
 func TestReportsOfSignInsSayWhereNothingIsKnown(t *testing.T) {
-	for _, r := range run(t, order(t, population(t))).Results {
+	for _, r := range run(t, request(t, population(t))).Results {
 		want := map[string]string{
 			"foreign-addresses":   "/ 1 of 1, /alpha 10 of 10, /bravo 7 of 7, /charlie 2 of 2 have no client_ip",
 			"outside-hours":       "/ 1 of 1, /alpha 10 of 10, /bravo 7 of 7, /charlie 2 of 2 have no creation_time",
@@ -117,7 +117,7 @@ func TestOutsideHoursGoByThePlaceOfWork(t *testing.T) {
 		{map[string]string{"working_days": "0,1,2,3,4,5,6"}, "owl, owl"},
 		{map[string]string{"from_hour": "18", "to_hour": "7"}, "weekender, Roamer, abroad, amadmin, amadmin, proxied, roamer, roamer, lark"},
 	} {
-		o := order(t, signIns(t, 0))
+		o := request(t, signIns(t, 0))
 		o.Reports = slices.DeleteFunc(o.Reports, func(r *report.Report) bool { return r.Name != "outside-hours" })
 		o.Values = c.values
 		names := slices.DeleteFunc(found(run(t, o).Results[0]), func(name string) bool { return name == "newcomer" })

@@ -38,7 +38,7 @@ func TestAReportPassesOnlyWhereItCouldSeeEverything(t *testing.T) {
 		tables []*planted
 		want   string // of a report that finds nobody
 	}{{"complete", complete(t), report.Pass}, {"a realm is truncated", population(t), report.NotKnown}} {
-		o := order(t, c.tables)
+		o := request(t, c.tables)
 		o.Values = map[string]string{"idle_minutes": "100000", "policy_idle_minutes": "100000", "policy_session_minutes": "100000", "policy_quota": "1000"}
 		got := verdicts(run(t, o))
 		for name, want := range map[string]string{
@@ -53,7 +53,7 @@ func TestAReportPassesOnlyWhereItCouldSeeEverything(t *testing.T) {
 }
 
 func TestAControlHasTheWorstVerdictOfItsReports(t *testing.T) {
-	done := run(t, order(t, complete(t)))
+	done := run(t, request(t, complete(t)))
 	var got []string
 	for _, c := range done.Controls {
 		got = append(got, c.Name+": "+c.Verdict)
@@ -79,10 +79,10 @@ func TestARunCountsWhatItLookedAt(t *testing.T) {
 		users[strings.ToLower(row["username"].(string))+row["realm"].(string)] = true
 	}
 	want := report.Totals{Sessions: int64(sessions), Users: int64(len(users)), Realms: 4, Servers: 1}
-	if got := run(t, order(t, tables)).Totals; got == nil || *got != want {
+	if got := run(t, request(t, tables)).Totals; got == nil || *got != want {
 		t.Errorf("the totals are %+v, want %+v", got, want)
 	}
-	o := order(t, population(t))
+	o := request(t, population(t))
 	o.Reports = slices.DeleteFunc(o.Reports, func(r *report.Report) bool { return r.Name != "lax-realms" })
 	if got := run(t, o).Totals; got != nil {
 		t.Errorf("a run that asked for no sessions has the totals %+v", got)
@@ -90,7 +90,7 @@ func TestARunCountsWhatItLookedAt(t *testing.T) {
 }
 
 func TestARunNamesTheRealmsThatAreIncomplete(t *testing.T) {
-	done := run(t, order(t, population(t)))
+	done := run(t, request(t, population(t)))
 	if got := done.Missing(); !slices.Equal(got, []string{"/charlie: AM is away"}) {
 		t.Errorf("missing: %q", got)
 	}
@@ -100,7 +100,7 @@ func TestARunNamesTheRealmsThatAreIncomplete(t *testing.T) {
 }
 
 func TestWhatIsAcceptedFailsNothing(t *testing.T) {
-	done := run(t, order(t, complete(t)))
+	done := run(t, request(t, complete(t)))
 	if _, err := done.Accept(done, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestWhatIsAcceptedFailsNothing(t *testing.T) {
 var parameterLeft = regexp.MustCompile(`[^:\w]:[a-z]`)
 
 func TestEachFindingSaysWhatToDo(t *testing.T) {
-	o := order(t, population(t))
+	o := request(t, population(t))
 	o.Values = map[string]string{"idle_minutes": "20", "administrators": "amadmin,o'brien", "service_pattern": `svc"$(id)%`}
 	o.Flags = " --connection prod"
 	commands := map[string]string{}

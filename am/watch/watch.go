@@ -137,7 +137,7 @@ func (w *Watcher) Statements() []string { return []string{sessionsSQL, realmsSQL
 func (w *Watcher) Look(ctx context.Context) (*Look, error) {
 	at := time.Now()
 	used := slices.DeleteFunc(slices.Clone(w.tables), func(t table.Table) bool { return !w.uses(t.Name()) })
-	kept, err := engine.Keep(ctx, w.Statements(), used...)
+	kept, err := engine.Materialize(ctx, w.Statements(), used...)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ type evidence struct {
 
 // Compare says what has happened since the last look, by tables that were read at a time. After an error the Watcher
 // knows what it knew before.
-func (w *Watcher) Compare(ctx context.Context, kept *engine.Kept, at time.Time) (_ *Look, err error) {
+func (w *Watcher) Compare(ctx context.Context, kept *engine.Materialized, at time.Time) (_ *Look, err error) {
 	db, err := kept.Open(ctx)
 	if err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ func (w *Workspace) exec(ctx context.Context, call engine.Call) (result engine.R
 		return result, fmt.Errorf("%s is not a connection (EXEC cannot address an aggregator)", name)
 	case table.Named(am.Tables(w.Connections[i]), call.Table) == nil:
 		return result, fmt.Errorf("no such table: %s", call.Table)
-	case method.Effect != methods.Reads && w.ends == nil:
+	case method.Effect != methods.Reads && w.terminators == nil:
 		return result, errReadOnly
 	case method.Effect != methods.Reads && call.InTransaction:
 		return result, fmt.Errorf("%s takes effect at once, and ROLLBACK cannot undo it: run it outside of the transaction", method.Name)
@@ -37,12 +37,12 @@ func (w *Workspace) exec(ctx context.Context, call engine.Call) (result engine.R
 	for _, arg := range call.Args {
 		args[arg.Name] = append(args[arg.Name], arg.Text)
 	}
-	ending := w.ends[w.Connections[i].Name()]
-	if ending == nil {
+	terminator := w.terminators[w.Connections[i].Name()]
+	if terminator == nil {
 		c := w.Connections[i]
-		ending = &methods.Ending{Client: c.Client(), Inventory: c.Inventory()}
+		terminator = &methods.Terminator{Client: c.Client(), Inventory: c.Inventory()}
 	}
-	rows, err := method.Run(ctx, ending, args)
+	rows, err := method.Run(ctx, terminator, args)
 	result.Columns = method.Columns()
 	for _, row := range rows {
 		result.Rows = append(result.Rows, table.EncodeRow(result.Columns, row))

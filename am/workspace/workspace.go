@@ -40,18 +40,18 @@ type Workspace struct {
 	Shown    func()                                                                // where set, shows the rows of a statement that wait for its end
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
-	byUser     sync.Once // says byUserNotice
-	absent     absent
-	unproven   sync.Once // says which list may be cut by the token store
-	hasHistory bool
-	files      []string // names of schemas
-	copied     string   // the folder with the copy of a history, which goes with the workspace
-	asking     sync.Mutex
-	waiting    []Schema // more than SQLite has room for, until a statement names them
-	cost       cost
-	ends       map[string]*methods.Ending // by connection; nil where statements only read
-	journal    *methods.Journal
-	in         *bufio.Reader // of what is typed
+	byUser      sync.Once // says byUserNotice
+	absent      absent
+	unproven    sync.Once // says which list may be cut by the token store
+	hasHistory  bool
+	files       []string // names of schemas
+	copied      string   // the folder with the copy of a history, which goes with the workspace
+	asking      sync.Mutex
+	waiting     []Schema // more than SQLite has room for, until a statement names them
+	cost        cost
+	terminators map[string]*methods.Terminator // by connection; nil where statements only read
+	journal     *methods.Journal
+	in          *bufio.Reader // of what is typed
 }
 
 // byUserNotice is said once a run, whatever the realms, statements and connections: am_session_scan has the details.
@@ -211,10 +211,10 @@ func IsWordOf(sql, word string) bool {
 }
 
 // Writes reports whether statements may end sessions and set properties.
-func (w *Workspace) Writes() bool { return w.ends != nil }
+func (w *Workspace) Writes() bool { return w.terminators != nil }
 
-// Ending is what ends sessions on the connection of that name; nil where statements only read.
-func (w *Workspace) Ending(name string) *methods.Ending { return w.ends[name] }
+// Terminator is what ends sessions on the connection of that name; nil where statements only read.
+func (w *Workspace) Terminator(name string) *methods.Terminator { return w.terminators[name] }
 
 // host is what connections tell the user.
 func (w *Workspace) host() connection.Host {

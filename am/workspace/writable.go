@@ -78,7 +78,7 @@ func (sessionWriter) Needs() []string {
 
 func (t sessionWriter) Accept(c table.Change) error {
 	switch {
-	case t.workspace.ends == nil:
+	case t.workspace.terminators == nil:
 		return errReadOnly
 	case c.Set != nil:
 		return errors.New("rows can only be deleted: a session begins when somebody logs in; its properties are in am_session_property")
@@ -117,10 +117,10 @@ func (t sessionWriter) Apply(ctx context.Context, changes []table.Change) error 
 	if err := t.workspace.RealmMissing(t.connection.Name()); err != nil {
 		return err
 	}
-	ending := t.workspace.ends[t.connection.Name()]
-	outcomes, err := ending.Sessions(ctx, sessions)
+	terminator := t.workspace.terminators[t.connection.Name()]
+	outcomes, err := terminator.EndSessions(ctx, sessions)
 	switch {
-	case err == nil && ending.DryRun:
+	case err == nil && terminator.DryRun:
 		t.workspace.Notices.Add(fmt.Sprintf("%s would be ended", methods.PlanOf(outcomes)))
 	case len(outcomes) > 0:
 		t.workspace.Notices.Add(methods.Tally(outcomes))
@@ -139,7 +139,7 @@ func (propertyWriter) PrimaryKey() []string { return []string{"token_id", "name"
 func (propertyWriter) Needs() []string      { return []string{"value"} }
 
 func (t propertyWriter) Accept(c table.Change) error {
-	if t.workspace.ends == nil {
+	if t.workspace.terminators == nil {
 		return errReadOnly
 	}
 	if c.Set == nil {
@@ -181,7 +181,7 @@ func (t propertyWriter) Apply(ctx context.Context, changes []table.Change) error
 		}
 		byToken[token][name] = c.Set["value"].(string)
 	}
-	if t.workspace.ends[t.connection.Name()].DryRun {
+	if t.workspace.terminators[t.connection.Name()].DryRun {
 		t.workspace.Notices.Add(fmt.Sprintf("%d properties of %d sessions planned", len(changes), len(tokens)))
 		return nil
 	}

@@ -120,7 +120,7 @@ func endAll(b *testing.B, s server, journalled bool) time.Duration {
 		b.Fatal(err)
 	}
 	defer func() { _ = client.Close(context.Background()) }() // the server ends with the benchmark
-	e := &methods.Ending{Client: client, Inventory: inventory.New(client, inventory.Options{}), Max: endings}
+	e := &methods.Terminator{Client: client, Inventory: inventory.New(client, inventory.Options{}), Max: endings}
 	if journalled {
 		e.Journal, err = methods.OpenJournal(b.TempDir() + "/journal.jsonl")
 		must(b, err)
@@ -136,7 +136,7 @@ func endAll(b *testing.B, s server, journalled bool) time.Duration {
 		start = time.Now()
 		return nil
 	}
-	outcomes, err := e.Sessions(b.Context(), sessions)
+	outcomes, err := e.EndSessions(b.Context(), sessions)
 	took := time.Since(start)
 	if err != nil || methods.Remaining(outcomes) != nil {
 		b.Fatal(err, methods.Remaining(outcomes))

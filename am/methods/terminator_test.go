@@ -21,7 +21,7 @@ func TestEachHandleHasItsOutcome(t *testing.T) {
 	must(t, err)
 	altered := alive[2].Handle[:20] + "x" + alive[2].Handle[21:]
 	bare := strings.TrimPrefix(alive[3].Handle, "shandle:") // would end the session all the same
-	outcomes, err := w.Sessions(t.Context(), []methods.Session{
+	outcomes, err := w.EndSessions(t.Context(), []methods.Session{
 		{Handle: alive[0].Handle}, {Handle: dead}, {Handle: own.Handle}, {Handle: altered}, {Handle: alive[1].Handle}, {Handle: alive[0].Handle}, {Handle: bare}, {Handle: "garbage"},
 	})
 	must(t, err)
@@ -54,7 +54,7 @@ func TestTheOwnSessionEndsWhereItAloneIsNamed(t *testing.T) {
 	w := newWorld(t, simulator.Options{})
 	own, err := w.Client.OwnSession(t.Context())
 	must(t, err)
-	outcomes, err := w.Sessions(t.Context(), []methods.Session{{Handle: own.Handle}})
+	outcomes, err := w.EndSessions(t.Context(), []methods.Session{{Handle: own.Handle}})
 	must(t, err)
 	if len(outcomes) != 1 || outcomes[0].State != methods.Ended {
 		t.Errorf("%+v", outcomes)
@@ -72,7 +72,7 @@ func TestTheSessionOfAMItselfIsLeftOut(t *testing.T) {
 	for _, s := range w.server.Sessions() {
 		all = append(all, methods.Session{Handle: s.Handle})
 	}
-	outcomes, err := w.Sessions(t.Context(), all)
+	outcomes, err := w.EndSessions(t.Context(), all)
 	must(t, err)
 	if states(outcomes)[methods.Ended] != 4 {
 		t.Errorf("%v", states(outcomes))
@@ -92,27 +92,27 @@ func TestSessionsOfAgentsEnd(t *testing.T) {
 		fails   string
 	}{
 		"by handle": {listCap: 120, want: map[methods.State]int{methods.Ended: 2}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
-			return w.Sessions(t.Context(), []methods.Session{{Handle: agent[0].Handle}, {Handle: agent[1].Handle}})
+			return w.EndSessions(t.Context(), []methods.Session{{Handle: agent[0].Handle}, {Handle: agent[1].Handle}})
 		}},
 		"by handle, with name and realm": {listCap: 120, want: map[methods.State]int{methods.Ended: 2}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
-			return w.Sessions(t.Context(), []methods.Session{
+			return w.EndSessions(t.Context(), []methods.Session{
 				{Handle: agent[0].Handle, Username: "webagent", Realm: "/alpha"}, {Handle: agent[1].Handle, Username: "webagent", Realm: "/alpha"},
 			})
 		}},
 		"as rows": {listCap: 120, want: map[methods.State]int{methods.Ended: 1}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
-			return w.Sessions(t.Context(), []methods.Session{{Handle: agent[0].Handle, Username: "webagent", Realm: "/alpha", IdentityType: "agent", Listed: true}})
+			return w.EndSessions(t.Context(), []methods.Session{{Handle: agent[0].Handle, Username: "webagent", Realm: "/alpha", IdentityType: "agent", Listed: true}})
 		}},
 		"by name": {listCap: 120, want: map[methods.State]int{methods.Ended: 2}, end: func(w *world, _ []simulator.Session) ([]methods.Outcome, error) {
-			return w.User(t.Context(), "", "WebAgent")
+			return w.EndUser(t.Context(), "", "WebAgent")
 		}},
 		"by name, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.Unknown: 2}, fails: "truncates the list of realm /alpha", end: func(w *world, _ []simulator.Session) ([]methods.Outcome, error) {
-			return w.User(t.Context(), "/alpha", "WebAgent")
+			return w.EndUser(t.Context(), "/alpha", "WebAgent")
 		}},
 		"one that may have ended, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.Unknown: 1}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
-			return w.Sessions(t.Context(), []methods.Session{{Handle: strings.Replace(agent[0].Handle, ":", ":x", 1), Username: "webagent", Realm: "/alpha"}})
+			return w.EndSessions(t.Context(), []methods.Session{{Handle: strings.Replace(agent[0].Handle, ":", ":x", 1), Username: "webagent", Realm: "/alpha"}})
 		}},
 		"a user's that has ended, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.AlreadyGone: 1}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
-			return w.Sessions(t.Context(), []methods.Session{{Handle: strings.Replace(agent[0].Handle, ":", ":x", 1), Username: "demo", Realm: "/alpha"}})
+			return w.EndSessions(t.Context(), []methods.Session{{Handle: strings.Replace(agent[0].Handle, ":", ":x", 1), Username: "demo", Realm: "/alpha"}})
 		}},
 	} {
 		w := newWorld(t, simulator.Options{Realms: 1, ListCap: c.listCap, Seed: 1})

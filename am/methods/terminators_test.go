@@ -18,7 +18,7 @@ import (
 )
 
 // An estate is two deployments, prod and stage, with three sessions of leaver each, in the first also of others.
-func newEstate(t *testing.T) (prod, stage *world, both methods.Endings) {
+func newEstate(t *testing.T) (prod, stage *world, both methods.Terminators) {
 	t.Helper()
 	prod = newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
 	stage = newWorld(t, simulator.Options{Profile: "pingam-8.1", Realms: 1, Users: 2, Seed: 2})
@@ -31,7 +31,7 @@ func newEstate(t *testing.T) (prod, stage *world, both methods.Endings) {
 		}
 		w.server.ResetRequests()
 	}
-	return prod, stage, methods.Endings{prod.Ending, stage.Ending}
+	return prod, stage, methods.Terminators{prod.Terminator, stage.Terminator}
 }
 
 // of is how many sessions of leaver are left.
@@ -54,7 +54,7 @@ func TestAUsersSessionsEndOnEveryConnection(t *testing.T) {
 		}
 		return nil
 	}
-	outcomes, err := both.User(t.Context(), "", "leaver")
+	outcomes, err := both.EndUser(t.Context(), "", "leaver")
 	must(t, err)
 	if prod.of("leaver")+stage.of("leaver") > 0 || states(outcomes)[methods.Ended] != 6 {
 		t.Errorf("%d and %d are left: %v", prod.of("leaver"), stage.of("leaver"), states(outcomes))
@@ -73,7 +73,7 @@ func TestAUsersSessionsEndOnEveryConnection(t *testing.T) {
 func TestTheMaximumBoundsTheSumOfAllConnections(t *testing.T) {
 	prod, stage, both := newEstate(t)
 	both[0].Max, both[1].Max = 5, 5
-	_, err := both.User(t.Context(), "", "leaver")
+	_, err := both.EndUser(t.Context(), "", "leaver")
 	var guard *methods.GuardError
 	if !errors.As(err, &guard) || !strings.Contains(err.Error(), "are more than 5: nothing was ended") {
 		t.Errorf("%v", err)
@@ -88,7 +88,7 @@ func TestADryRunBeyondTheMaximumSucceeds(t *testing.T) {
 	for _, e := range both {
 		e.Max, e.DryRun = 5, true
 	}
-	outcomes, err := both.User(t.Context(), "", "leaver")
+	outcomes, err := both.EndUser(t.Context(), "", "leaver")
 	must(t, err)
 	if states(outcomes)[methods.Planned] != 6 || len(prod.changing())+len(stage.changing()) > 0 {
 		t.Errorf("%v", states(outcomes))
@@ -104,7 +104,7 @@ func TestAConnectionThatFailsKeepsTheOthersFromBeingChanged(t *testing.T) {
 		answer(w, http.StatusServiceUnavailable)
 		return true
 	}
-	outcomes, err := both.User(t.Context(), "", "leaver")
+	outcomes, err := both.EndUser(t.Context(), "", "leaver")
 	if err == nil || !strings.HasPrefix(err.Error(), "connection stage: ") || !strings.HasSuffix(err.Error(), "nothing was ended on any connection") {
 		t.Errorf("%v", err)
 	}
@@ -122,9 +122,9 @@ func TestWhatDoesNotExistIsAnError(t *testing.T) {
 		{"/alpha", "nosuch", `user "nosuch" in realm /alpha not found in prod (http://`},
 		{"/nosuch", "leaver", "realm /nosuch not found in prod (http://"},
 	} {
-		for _, endings := range []methods.Endings{both, both[:1]} {
-			outcomes, err := endings.User(t.Context(), c.realm, c.user)
-			if err == nil || !strings.HasPrefix(err.Error(), c.says) || len(outcomes) > 0 || strings.Contains(err.Error(), "stage (http") != (len(endings) == 2) {
+		for _, terminators := range []methods.Terminators{both, both[:1]} {
+			outcomes, err := terminators.EndUser(t.Context(), c.realm, c.user)
+			if err == nil || !strings.HasPrefix(err.Error(), c.says) || len(outcomes) > 0 || strings.Contains(err.Error(), "stage (http") != (len(terminators) == 2) {
 				t.Errorf("%+v: %v, %v", c, outcomes, err)
 			}
 		}
@@ -139,7 +139,7 @@ func TestAUserOfOneConnectionEndsThere(t *testing.T) {
 	must(t, stage.server.AddUser("/alpha", "tester", "changeit"))
 	_, err := stage.server.Login("/alpha", "tester")
 	must(t, err)
-	outcomes, err := both.User(t.Context(), "", "tester")
+	outcomes, err := both.EndUser(t.Context(), "", "tester")
 	must(t, err)
 	if len(outcomes) != 1 || outcomes[0].State != methods.Ended || stage.of("tester") > 0 || prod.of("leaver") != 3 {
 		t.Errorf("%+v", outcomes)
@@ -153,7 +153,7 @@ func TestAUserOfOneConnectionEndsThere(t *testing.T) {
 func TestAUserWithoutASessionIsNoError(t *testing.T) {
 	prod, _, both := newEstate(t)
 	must(t, prod.server.AddUser("/alpha", "idle", "changeit"))
-	outcomes, err := both[:1].User(t.Context(), "", "idle")
+	outcomes, err := both[:1].EndUser(t.Context(), "", "idle")
 	if err != nil || len(outcomes) > 0 || len(prod.notices) != 1 || !strings.HasPrefix(prod.notices[0], `AM lists no sessions of "idle"`) {
 		t.Errorf("%v, %v, %q", outcomes, err, prod.notices)
 	}
@@ -171,7 +171,7 @@ func TestAHandleEndsOnTheConnectionThatHasIt(t *testing.T) {
 	}
 	sessions[0].Username, sessions[0].Realm = "leaver", "/alpha"
 	sessions = append(sessions, methods.Session{Handle: "shandle:nosuch"})
-	outcomes, err := both.Sessions(t.Context(), sessions)
+	outcomes, err := both.EndSessions(t.Context(), sessions)
 	must(t, err)
 	got := states(outcomes)
 	if len(outcomes) != 7 || got[methods.Ended] != 6 || got[methods.NotFound] != 1 || prod.of("leaver")+stage.of("leaver") > 0 {
@@ -192,7 +192,7 @@ func TestAJournalSettlesOnlyWhatItsServerLeftOpen(t *testing.T) {
 		journal, err := methods.OpenJournal(path)
 		must(t, err)
 		w.Connection, w.Journal = "am", journal
-		_, err = w.Sessions(t.Context(), nil)
+		_, err = w.EndSessions(t.Context(), nil)
 		must(t, err)
 		must(t, journal.Close())
 		want := 1
@@ -239,7 +239,7 @@ func TestAnAccountThatMayListSessionsAloneEndsThem(t *testing.T) {
 			}
 			return refuses
 		}
-		outcomes, err := w.User(t.Context(), "/alpha", user)
+		outcomes, err := w.EndUser(t.Context(), "/alpha", user)
 		if err != nil || len(outcomes) == 0 || methods.Remaining(outcomes) != nil {
 			t.Errorf("%s: %v, %+v", refused, err, outcomes)
 		}

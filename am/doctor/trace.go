@@ -16,8 +16,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// way is what the first request met on its way to the server: name, network, TLS, as the client itself goes.
-type way struct {
+// connectTrace is what the first request met on its way to the server: name, network, TLS, as the client itself goes.
+type connectTrace struct {
 	target *url.URL
 
 	mu         sync.Mutex // the attempts at several addresses of a host may outlive the request
@@ -33,12 +33,12 @@ type way struct {
 }
 
 // traceConnection makes the request once and records what it met.
-func traceConnection(ctx context.Context, client *rest.Client) (*way, error) {
+func traceConnection(ctx context.Context, client *rest.Client) (*connectTrace, error) {
 	target, err := url.Parse(client.BaseURL())
 	if err != nil {
 		return nil, err
 	}
-	w := &way{target: target}
+	w := &connectTrace{target: target}
 	note := func(set func()) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -66,7 +66,7 @@ func traceConnection(ctx context.Context, client *rest.Client) (*way, error) {
 }
 
 // proxied names the proxy in between, if there is one.
-func (w *way) proxied() string {
+func (w *connectTrace) proxied() string {
 	host, _, _ := net.SplitHostPort(w.via)
 	if host == "" || host == w.target.Hostname() {
 		return ""
@@ -79,7 +79,7 @@ func (e *examination) hostName(ctx context.Context) Finding {
 	if err != nil {
 		return failed(err)
 	}
-	e.way = w
+	e.trace = w
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	host, _, _ := net.SplitHostPort(w.via)
@@ -93,7 +93,7 @@ func (e *examination) hostName(ctx context.Context) Finding {
 }
 
 func (e *examination) network(context.Context) Finding {
-	w := e.way
+	w := e.trace
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.peer == nil && w.tls == nil && w.networkErr != nil {
@@ -106,7 +106,7 @@ func (e *examination) network(context.Context) Finding {
 }
 
 // failed is a failure on the way, with what the request says to do about it.
-func (w *way) failed(err error) Finding {
+func (w *connectTrace) failed(err error) Finding {
 	f := failed(w.err)
 	f.Detail = err.Error()
 	if through := w.proxied(); through != "" {
@@ -119,7 +119,7 @@ func (w *way) failed(err error) Finding {
 const soon = 21 * 24 * time.Hour
 
 func (e *examination) encryption(context.Context) Finding {
-	w := e.way
+	w := e.trace
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -147,7 +147,7 @@ func (e *examination) encryption(context.Context) Finding {
 	return ok(detail)
 }
 
-func (w *way) isLocal() bool {
+func (w *connectTrace) isLocal() bool {
 	tcp, ok := w.peer.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()
 }

@@ -17,9 +17,9 @@ import (
 // DefaultMax is the maximum number of sessions that an operation ends by default.
 const DefaultMax = 100
 
-// An Ending ends sessions of one connection. It shows a plan, keeps to its guards, sends batches concurrently, asks the
+// A Terminator ends sessions of one connection. It shows a plan, keeps to its guards, sends batches concurrently, asks the
 // server again what is left, and writes a journal.
-type Ending struct {
+type Terminator struct {
 	Client    *rest.Client
 	Inventory *inventory.Inventory
 
@@ -36,7 +36,7 @@ type Ending struct {
 
 	BatchSize int // handles a request; DefaultBatchSize where it is 0
 
-	ticket *ticket // where it is one of several [Endings]
+	ticket *ticket // where it is one of several [Terminators]
 }
 
 // A GuardError is an operation that was not begun. Nothing has been sent that changes anything.
@@ -56,12 +56,12 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	return later, func() { stop(); cancel() }
 }
 
-// Sessions ends the sessions and returns what has become of each, in their order, without duplicates. The caller's own
+// EndSessions ends the sessions and returns what has become of each, in their order, without duplicates. The caller's own
 // session is left out unless it alone is named.
 //
 // An error says why the operation was not begun (a *GuardError) or could not go on; then the outcomes, where there are
 // any, say how far it came. That some session lives on is no error: see [Remaining].
-func (e *Ending) Sessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
+func (e *Terminator) EndSessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func pending(targets []*target) (open []*target) {
 	return open
 }
 
-func (e *Ending) outcomes(targets []*target) []Outcome {
+func (e *Terminator) outcomes(targets []*target) []Outcome {
 	all := make([]Outcome, len(targets))
 	for i, t := range targets {
 		all[i] = Outcome{Session: t.Session, State: t.state, Reason: t.reason, Connection: e.Connection, BaseURL: e.Client.BaseURL(), Settled: t.settled}
@@ -129,7 +129,7 @@ func (e *Ending) outcomes(targets []*target) []Outcome {
 }
 
 // planned is what a dry run has to say.
-func (e *Ending) planned(targets []*target) []Outcome {
+func (e *Terminator) planned(targets []*target) []Outcome {
 	if !e.DryRun {
 		return nil
 	}
@@ -142,7 +142,7 @@ func (e *Ending) planned(targets []*target) []Outcome {
 }
 
 // guard stops what is too much or not confirmed. Before is how many sessions the operation has ended already.
-func (e *Ending) guard(ctx context.Context, p *Plan, before int) error {
+func (e *Terminator) guard(ctx context.Context, p *Plan, before int) error {
 	if p.Parts == nil {
 		p.Where = e.place()
 	}
@@ -170,7 +170,7 @@ func (e *Ending) guard(ctx context.Context, p *Plan, before int) error {
 }
 
 // recheck leaves out what has ended while the plan waited to be confirmed.
-func (e *Ending) recheck(ctx context.Context, targets []*target) {
+func (e *Terminator) recheck(ctx context.Context, targets []*target) {
 	if e.Confirm == nil {
 		return
 	}
@@ -183,12 +183,12 @@ func (e *Ending) recheck(ctx context.Context, targets []*target) {
 	}
 }
 
-func (e *Ending) notify(format string, args ...any) {
+func (e *Terminator) notify(format string, args ...any) {
 	e.announce("%s"+format, append([]any{e.Label}, args...)...)
 }
 
 // announce gives a notice that names its connections itself.
-func (e *Ending) announce(format string, args ...any) {
+func (e *Terminator) announce(format string, args ...any) {
 	if e.Notify != nil {
 		e.Notify(fmt.Sprintf(format, args...))
 	}
@@ -199,7 +199,7 @@ type ownSession struct {
 	*rest.SessionInfo // nil for a bearer token, which has none
 }
 
-func (e *Ending) own(ctx context.Context) (ownSession, error) {
+func (e *Terminator) own(ctx context.Context) (ownSession, error) {
 	info, err := e.Client.OwnSession(ctx)
 	if err != nil {
 		return ownSession{}, fmt.Errorf("find amsql's own session, which must not be ended by accident: %w", err)
@@ -212,7 +212,7 @@ func (own ownSession) isOf(realm, username string) bool {
 }
 
 // spare leaves the caller's own session out unless it is alone, which it then reports; and so that of AM itself.
-func (e *Ending) spare(targets []*target, own ownSession) (others []*target, alone bool, err error) {
+func (e *Terminator) spare(targets []*target, own ownSession) (others []*target, alone bool, err error) {
 	for _, t := range targets {
 		if t.own, err = own.is(t); err != nil {
 			return nil, false, err
@@ -251,10 +251,10 @@ func (own ownSession) is(t *target) (bool, error) {
 	return false, nil
 }
 
-// User ends all sessions of a user, in one realm or, where that is "", in every one: those that AM lists by their
+// EndUser ends all sessions of a user, in one realm or, where that is "", in every one: those that AM lists by their
 // handles, and again until none appears, so that the outcomes are all that was ended and Max bounds them; then those that
-// realms leave to their clients, which no list shows, by logoutByUser. See [Ending.Sessions].
-func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, error) {
+// realms leave to their clients, which no list shows, by logoutByUser. See [Terminator.EndSessions].
+func (e *Terminator) EndUser(ctx context.Context, realm, username string) ([]Outcome, error) {
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
 	}
@@ -311,7 +311,7 @@ func (e *Ending) User(ctx context.Context, realm, username string) ([]Outcome, e
 }
 
 // realms are the one that is named, where the server has it, or else every one.
-func (e *Ending) realms(ctx context.Context, named string) ([]string, error) {
+func (e *Terminator) realms(ctx context.Context, named string) ([]string, error) {
 	if named == "" {
 		return e.Inventory.RealmPaths(ctx)
 	}
@@ -323,7 +323,7 @@ const maxRounds = 10
 
 // listUser lists the sessions of the users, or agents, of that name that are not known yet, except the caller's own, and makes
 // them known. Hidden says why there may be more of an agent, of those that are done or listed now.
-func (e *Ending) listUser(ctx context.Context, realms []string, username string, known map[string]bool, done []*target) (targets []*target, hidden, err error) {
+func (e *Terminator) listUser(ctx context.Context, realms []string, username string, known map[string]bool, done []*target) (targets []*target, hidden, err error) {
 	own, err := e.own(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -358,7 +358,7 @@ func (e *Ending) listUser(ctx context.Context, realms []string, username string,
 
 // sessionsOf lists the sessions in a realm of the user of that name, and those of the agent, of which complete tells whether the
 // list that shows them has all.
-func (e *Ending) sessionsOf(ctx context.Context, realm, username string) (sessions []*rest.Session, complete bool, err error) {
+func (e *Terminator) sessionsOf(ctx context.Context, realm, username string) (sessions []*rest.Session, complete bool, err error) {
 	sessions, _, err = e.Inventory.List(ctx, rest.SessionQuery{Realm: realm, Username: username, Fields: proofFields})
 	if err != nil {
 		return nil, false, err
@@ -369,7 +369,7 @@ func (e *Ending) sessionsOf(ctx context.Context, realm, username string) (sessio
 
 // unlisted is the user in each realm that leaves sessions to clients, or may: there are sessions that only logoutByUser
 // ends. It would end the caller, too, so that its own user is left out.
-func (e *Ending) unlisted(ctx context.Context, realms []string, username string) (users []*target, err error) {
+func (e *Terminator) unlisted(ctx context.Context, realms []string, username string) (users []*target, err error) {
 	version, err := e.Client.API(ctx)
 	if err != nil || version < "3" { // logoutByUser came with 5.1
 		return nil, err
@@ -391,10 +391,10 @@ func (e *Ending) unlisted(ctx context.Context, realms []string, username string)
 }
 
 // endUnlisted sends logoutByUser, once in each realm. No list proves what it does.
-func (e *Ending) endUnlisted(ctx context.Context, users []*target) error {
+func (e *Terminator) endUnlisted(ctx context.Context, users []*target) error {
 	later, cancel := outlive(ctx)
 	defer cancel()
-	r := &run{Ending: e, work: later}
+	r := &run{Terminator: e, work: later}
 	var failures []error
 	for _, t := range users {
 		if err := ctx.Err(); err != nil {
@@ -416,7 +416,7 @@ func (e *Ending) endUnlisted(ctx context.Context, users []*target) error {
 	return errors.Join(errors.Join(failures...), e.Journal.final(e, users))
 }
 
-func (e *Ending) logoutByUser(ctx context.Context, targets []*target) (map[string]bool, error) {
+func (e *Terminator) logoutByUser(ctx context.Context, targets []*target) (map[string]bool, error) {
 	ok, err := e.Client.LogoutByUser(ctx, targets[0].Realm, targets[0].Username)
 	return map[string]bool{targets[0].Handle: ok}, err
 }

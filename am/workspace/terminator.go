@@ -17,8 +17,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// EndingOptions bound what ends sessions.
-type EndingOptions struct {
+// TerminationOptions bound what ends sessions.
+type TerminationOptions struct {
 	DryRun  bool
 	Yes     bool
 	Max     int
@@ -27,19 +27,19 @@ type EndingOptions struct {
 }
 
 // AllowWrites lets statements end sessions and set properties, within the bounds of the options.
-func (w *Workspace) AllowWrites(o EndingOptions) (err error) {
+func (w *Workspace) AllowWrites(o TerminationOptions) (err error) {
 	if o.Journal != "" && !o.DryRun {
 		if w.journal, err = methods.OpenJournal(o.Journal); err != nil {
 			return Usage("--journal: %v", err)
 		}
 	}
-	w.ends = map[string]*methods.Ending{}
+	w.terminators = map[string]*methods.Terminator{}
 	for _, c := range w.Connections {
 		label := ""
 		if w.Several {
 			label = fmt.Sprintf("connection %s: ", c.Name())
 		}
-		w.ends[c.Name()] = &methods.Ending{
+		w.terminators[c.Name()] = &methods.Terminator{
 			Client: c.Client(), Inventory: c.Inventory(), Max: o.Max, DryRun: o.DryRun, Confirm: w.confirmation(o),
 			Notify: w.Notices.Add, Label: label, Journal: w.journal, Connection: c.Name(), Who: who(c), Reason: o.Reason,
 		}
@@ -60,7 +60,7 @@ func who(c *connection.Connection) string {
 const shownRows = 10
 
 // confirmation asks for the number of sessions on a terminal. Elsewhere --yes must have answered.
-func (w *Workspace) confirmation(o EndingOptions) func(context.Context, *methods.Plan) error {
+func (w *Workspace) confirmation(o TerminationOptions) func(context.Context, *methods.Plan) error {
 	if o.DryRun || o.Yes {
 		return nil
 	}

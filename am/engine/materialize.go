@@ -15,36 +15,36 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// Kept are tables in memory that were read once, for any number of databases at a time.
-type Kept struct{ name string }
+// Materialized are tables in memory that were read once, for any number of databases at a time.
+type Materialized struct{ name string }
 
 // kept is the schema of such tables. A name without schema finds them, unless a statement has made another table of it.
 const kept = "kept"
 
-// Keep reads each table's source once, to its end. The columns have the types and collations of attached tables, and those
+// Materialize reads each table's source once, to its end. The columns have the types and collations of attached tables, and those
 // that none of the statements reads are empty.
-func Keep(ctx context.Context, statements []string, sources ...table.Table) (_ *Kept, err error) {
-	k := &Kept{rand.Text()}
-	memdb.Create(k.name, nil)
+func Materialize(ctx context.Context, statements []string, sources ...table.Table) (_ *Materialized, err error) {
+	m := &Materialized{rand.Text()}
+	memdb.Create(m.name, nil)
 	defer func() {
 		if err != nil {
-			k.Close()
+			m.Close()
 		}
 	}()
-	db, err := k.open(ctx, "rw")
+	db, err := m.open(ctx, "rw")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = cmp.Or(err, db.Close()) }()
 	// Large pages: every scan copies all of them out of the memory that the databases share.
 	if err := db.conn.Exec(`PRAGMA ` + kept + `.page_size = 32768; BEGIN`); err != nil {
-		return nil, fmt.Errorf("keep tables: %w", err)
+		return nil, fmt.Errorf("materialize tables: %w", err)
 	}
 	tables := make([]*virtualTable, len(sources))
 	for i, source := range sources {
 		tables[i] = &virtualTable{source: source, columns: source.Columns()}
 		if err := db.conn.Exec(`CREATE TABLE ` + tables[i].kept() + tables[i].columnList()); err != nil {
-			return nil, fmt.Errorf("keep %s: %w", source.Name(), err)
+			return nil, fmt.Errorf("materialize %s: %w", source.Name(), err)
 		}
 	}
 	reads, err := db.reads(statements)
@@ -56,25 +56,25 @@ func Keep(ctx context.Context, statements []string, sources ...table.Table) (_ *
 			return nil, err
 		}
 	}
-	return k, db.conn.Exec(`COMMIT`)
+	return m, db.conn.Exec(`COMMIT`)
 }
 
 // Open makes a database that reads the tables.
-func (k *Kept) Open(ctx context.Context) (*DB, error) { return k.open(ctx, "ro") }
+func (m *Materialized) Open(ctx context.Context) (*DB, error) { return m.open(ctx, "ro") }
 
-func (k *Kept) open(ctx context.Context, mode string) (*DB, error) {
+func (m *Materialized) open(ctx context.Context, mode string) (*DB, error) {
 	db, err := Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := db.conn.Exec(`ATTACH 'file:/` + k.name + `?vfs=memdb&mode=` + mode + `' AS ` + kept); err != nil {
-		return nil, errors.Join(fmt.Errorf("attach the tables kept: %w", err), db.Close())
+	if err := db.conn.Exec(`ATTACH 'file:/` + m.name + `?vfs=memdb&mode=` + mode + `' AS ` + kept); err != nil {
+		return nil, errors.Join(fmt.Errorf("attach the materialized tables: %w", err), db.Close())
 	}
 	return db, nil
 }
 
 // Close forgets the tables. Databases that are open still have them.
-func (k *Kept) Close() { memdb.Delete(k.name) }
+func (m *Materialized) Close() { memdb.Delete(m.name) }
 
 func (t *virtualTable) kept() string { return kept + "." + sqlite3.QuoteIdentifier(t.source.Name()) }
 
@@ -119,7 +119,7 @@ func (db *DB) fill(ctx context.Context, t *virtualTable, reads map[string]bool) 
 	places := strings.Join(slices.Repeat([]string{"?"}, len(columns)), ", ")
 	stmt, _, err := db.conn.Prepare(`INSERT INTO ` + t.kept() + ` (` + strings.Join(quoted, ", ") + `) VALUES (` + places + `)`)
 	if err != nil {
-		return fmt.Errorf("keep %s: %w", t.source.Name(), err)
+		return fmt.Errorf("materialize %s: %w", t.source.Name(), err)
 	}
 	defer func() { err = cmp.Or(err, stmt.Close()) }()
 	for row, err := range t.source.Rows(ctx, table.Query{Columns: names}) {

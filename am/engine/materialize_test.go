@@ -37,7 +37,7 @@ func TestKeepAsksForTheColumnsThatStatementsRead(t *testing.T) {
 		"create temp view v as select b from abc; select b from v": {"a", "b", "c"},
 	} {
 		source := &abc{}
-		kept, err := engine.Keep(t.Context(), []string{sql}, source)
+		kept, err := engine.Materialize(t.Context(), []string{sql}, source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,11 +49,11 @@ func TestKeepAsksForTheColumnsThatStatementsRead(t *testing.T) {
 }
 
 func TestDatabasesShareWhatIsKeptAndNothingElse(t *testing.T) {
-	kept, err := engine.Keep(t.Context(), []string{"select a, c from abc"}, &abc{})
+	kept, err := engine.Materialize(t.Context(), []string{"select a, c from abc"}, &abc{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, other := openKept(t, kept), openKept(t, kept)
+	one, other := openMaterialized(t, kept), openMaterialized(t, kept)
 	all(t, one, "create temp table abc as select 'mine' as a; create table own (x)")
 	kept.Close()
 	for _, want := range []struct {
@@ -77,7 +77,7 @@ func TestDatabasesShareWhatIsKeptAndNothingElse(t *testing.T) {
 	}
 }
 
-func openKept(t *testing.T, kept *engine.Kept) *engine.DB {
+func openMaterialized(t *testing.T, kept *engine.Materialized) *engine.DB {
 	t.Helper()
 	db, err := kept.Open(t.Context())
 	if err != nil {

@@ -10,31 +10,31 @@ import (
 	"sync/atomic"
 )
 
-// Endings end sessions on several connections as one operation: nothing is sent to any server before all of them have a
+// Terminators end sessions on several connections as one operation: nothing is sent to any server before all of them have a
 // plan, the maximum of the first bounds the sum, and one question confirms all.
-type Endings []*Ending
+type Terminators []*Terminator
 
-// Sessions ends sessions of which it is not known which connection has them. Each has one outcome. See [Ending.Sessions].
-func (all Endings) Sessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
-	outcomes, err := all.together(ctx, func(ctx context.Context, e *Ending) ([]Outcome, error) { return e.Sessions(ctx, sessions) })
+// EndSessions ends sessions whose connection is not known. Each has one outcome. See [Terminator.EndSessions].
+func (all Terminators) EndSessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
+	outcomes, err := all.together(ctx, func(ctx context.Context, e *Terminator) ([]Outcome, error) { return e.EndSessions(ctx, sessions) })
 	return likeliest(outcomes), err
 }
 
-// SessionsBy ends the sessions of each connection by its name. See [Ending.Sessions].
-func (all Endings) SessionsBy(ctx context.Context, byConnection map[string][]Session) ([]Outcome, error) {
-	return all.together(ctx, func(ctx context.Context, e *Ending) ([]Outcome, error) {
-		return e.Sessions(ctx, byConnection[e.Connection])
+// EndSessionsBy ends the sessions of each connection by its name. See [Terminator.EndSessions].
+func (all Terminators) EndSessionsBy(ctx context.Context, byConnection map[string][]Session) ([]Outcome, error) {
+	return all.together(ctx, func(ctx context.Context, e *Terminator) ([]Outcome, error) {
+		return e.EndSessions(ctx, byConnection[e.Connection])
 	})
 }
 
-// User ends all sessions of a user. A connection that does not have the user is only noticed where another one does. See
-// [Ending.User].
-func (all Endings) User(ctx context.Context, realm, username string) ([]Outcome, error) {
-	return all.together(ctx, func(ctx context.Context, e *Ending) ([]Outcome, error) { return e.User(ctx, realm, username) })
+// EndUser ends all sessions of a user. A connection that does not have the user is only noticed where another one does. See
+// [Terminator.EndUser].
+func (all Terminators) EndUser(ctx context.Context, realm, username string) ([]Outcome, error) {
+	return all.together(ctx, func(ctx context.Context, e *Terminator) ([]Outcome, error) { return e.EndUser(ctx, realm, username) })
 }
 
 // together does something for all connections concurrently and returns all outcomes, in the order of the connections.
-func (all Endings) together(ctx context.Context, do func(context.Context, *Ending) ([]Outcome, error)) ([]Outcome, error) {
+func (all Terminators) together(ctx context.Context, do func(context.Context, *Terminator) ([]Outcome, error)) ([]Outcome, error) {
 	if len(all) == 1 {
 		return do(ctx, all[0])
 	}
@@ -58,7 +58,7 @@ func (all Endings) together(ctx context.Context, do func(context.Context, *Endin
 }
 
 // failure is what went wrong, with the connections. That some do not have a user is only a notice.
-func (all Endings) failure(failures []error) error {
+func (all Terminators) failure(failures []error) error {
 	var absent *NotFoundError
 	var where []string
 	var others []error
@@ -119,7 +119,7 @@ func evidence(s State) int {
 
 // A gate holds each connection back until all have a plan, and lets them pass together or not at all.
 type gate struct {
-	first *Ending      // its guards hold for all
+	first *Terminator  // its guards hold for all
 	total atomic.Int64 // sessions of all plans
 
 	mu     sync.Mutex
@@ -154,7 +154,7 @@ func (t *ticket) pass(ctx context.Context, p *Plan) error {
 func (t *ticket) add(n int) (total int) { return int(t.total.Add(int64(n))) }
 
 // leave is for a connection that has come to no plan. That it lacks the user keeps no other connection back.
-func (t *ticket) leave(ctx context.Context, e *Ending, err error) {
+func (t *ticket) leave(ctx context.Context, e *Terminator, err error) {
 	switch {
 	case t.used:
 	case err == nil, isNotFound(err):
