@@ -110,6 +110,7 @@ install: build ## install amsql (PREFIX/bin, or as go install does) and the plug
 	mkdir -p "$(BINDIR)" "$(PLUGIN_DIR)"
 	install bin/amsql "$(BINDIR)/amsql"
 	install bin/amsql "$(PLUGIN_DIR)/steampipe-plugin-am.plugin"
+	@case ":$$PATH:" in *":$(BINDIR):"*) ;; *) echo 'amsql is not on the path yet: export PATH="$$PATH:$(BINDIR)"';; esac
 
 .PHONY: image
 image: ## build a container image, amsql:VERSION

@@ -32,7 +32,7 @@ func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scann
 		for _, realm := range realms {
 			users, err := c.Inventory().UsersByLogin(ctx, realm, login)
 			if err != nil {
-				return scanned, fmt.Errorf("realm %s: cannot tell whose login name %q is: %w", realm, login, err)
+				return scanned, fmt.Errorf("realm %s: cannot find out whose login name %q is: %w", realm, login, err)
 			}
 			for _, user := range users {
 				found, scanned.Usernames = true, append(scanned.Usernames, user.ID)

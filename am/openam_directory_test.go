@@ -233,7 +233,7 @@ func (d *directory) saysWhatToDo(t *testing.T) {
 	wrong := d.store(t, func(config *cts.Config) { config.Password = func() (string, error) { return "wrong", nil } })
 	refused(t, "a wrong password, code 49", wrong, "cannot sign in as "+storeReader, "check token_store_bind_dn and token_store_password")
 	refused(t, "a wrong account, code 49", as("uid=nobody,"+openamtest.RootSuffix), "check token_store_bind_dn and token_store_password")
-	for base, want := range map[string]string{"ou=other": "leave token_store_base_dn out", "ou=openam-session,ou=tokens": "correct token_store_base_dn"} {
+	for base, want := range map[string]string{"ou=other": "do not set token_store_base_dn", "ou=openam-session,ou=tokens": "correct token_store_base_dn"} {
 		refused(t, "a wrong base", d.store(t, func(config *cts.Config) { config.BaseDN = base + "," + openamtest.RootSuffix }), want)
 	}
 	const index = "ds-cfg-attribute=coreTokenExpirationDate,cn=Index,ds-cfg-backend-id=userRoot,cn=Backends,cn=config"

@@ -164,11 +164,11 @@ func (d *directory) verifiesCertificates(t *testing.T) {
 			want: []string{"make sure that it is the right server"}},
 		{what: "no host", url: d.LDAP, tls: cts.TLS{CAFile: ca}, want: []string{"token_store_ca_file", "token_store_fingerprint ="}},
 		{what: "our own authority", url: signed, tls: cts.TLS{CAFile: ca}},
-		{what: "an unknown authority", url: signed, want: []string{"name its authority in token_store_ca_file"}},
+		{what: "an unknown authority", url: signed, want: []string{"set token_store_ca_file to the certificate of its authority"}},
 		{what: "expired", url: expired, tls: cts.TLS{CAFile: ca}, want: []string{"expired", "renew the server's certificate"}},
 		{what: "a client's certificate", url: signed, tls: client("amsql-reader"), external: true},
 		{what: "a client's certificate of nobody", url: signed, tls: client("nobody"), external: true,
-			want: []string{"cannot sign in by the client certificate", "certificate mapping"}},
+			want: []string{"cannot sign in with the client certificate", "certificate mapping"}},
 	} {
 		store := d.store(t, func(config *cts.Config) {
 			config.URLs, config.TLS = []string{c.url}, c.tls

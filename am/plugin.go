@@ -137,8 +137,8 @@ func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (
 		case !t.matches(row, q.Quals):
 			continue
 		case open.host.unsafeLimit && count.Load() == limit:
-			return nil, fmt.Errorf("the SQLite extension hands on LIMIT %d although rows may still have to be sorted, filtered or skipped: "+
-				"keep all rows first (with t as materialized (select … from %s) select … from t limit %d), or use amsql", limit, t.name, limit)
+			return nil, fmt.Errorf("the SQLite extension passes on LIMIT %d although rows may still have to be sorted, filtered or skipped: "+
+				"read all rows first (with t as materialized (select … from %s) select … from t limit %d), or use amsql", limit, t.name, limit)
 		}
 		found.add(row)
 		if count.Add(1) == limit && !open.host.unsafeLimit {

@@ -81,9 +81,9 @@ func TestAFullRootRealmIsCompleteOrAnError(t *testing.T) {
 		fails       string
 		notice      string
 	}{
-		{own: 40, others: 90, rows: 133, notice: `AM truncates the session list of realm /, or may do so, and amsql asked for each user it knows there`},
-		{own: 119, others: 60, rows: 182, notice: `AM truncates the session list of realm /, or may do so, and amsql asked for each user it knows there`},
-		{own: 130, fails: `realm /: the list is cut at 120 of an unknown number, and user "amadmin" has 120 sessions or more`},
+		{own: 40, others: 90, rows: 133, notice: `AM truncated the session list of realm /, or may have, so amsql looked up every known user by name`},
+		{own: 119, others: 60, rows: 182, notice: `AM truncated the session list of realm /, or may have, so amsql looked up every known user by name`},
+		{own: 130, fails: `realm /: the list is truncated at 120 of an unknown number, and user "amadmin" has 120 sessions or more`},
 		{own: 130, others: 500, fails: `and 1 more have 120 sessions or more`},
 		{own: 130, policy: "warn", rows: 123, notice: `and user "amadmin" has 120 sessions or more`},
 	} {

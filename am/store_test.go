@@ -257,7 +257,7 @@ func TestSessionsAreListedWhileAMHangs(t *testing.T) {
 		if took := time.Since(start); took > timeout {
 			t.Errorf("it took %v, and the timeout is %v", took, timeout)
 		}
-		if !strings.Contains(stderr, "AM does not answer") {
+		if !strings.Contains(stderr, "AM does not respond") {
 			t.Errorf("it says %q", stderr)
 		}
 	}

@@ -26,7 +26,7 @@ var sessionTable = tableOf[session]{
 		{"latest_access_time", table.Timestamp, "When the session was last used, from AM's token store. It lags behind by up to a minute.", func(s *session) any { return moment(s.LatestAccess) }},
 		{"max_idle_expiration_time", table.Timestamp, "When the session ends if it is not used.", func(s *session) any { return moment(s.MaxIdleExpiration) }},
 		{"max_session_expiration_time", table.Timestamp, "When the session ends at the latest.", func(s *session) any { return moment(s.MaxSessionExpiration) }},
-		{"is_current", table.Boolean, "Whether this is the session that the query itself runs in, or one that amsql had before and AM still lists. NULL where the server does not tell.", (*session).isCurrent},
+		{"is_current", table.Boolean, "Whether this is the session that the query itself runs in, or an earlier one of amsql that AM still lists. NULL if the server does not report it.", (*session).isCurrent},
 		{"is_expired", table.Boolean, "Whether the session has ended by the server's clock but is still listed, which lasts up to a minute.", (*session).isExpired},
 		{"creation_time", table.Timestamp, "When the user signed in, or the session was last upgraded (session property authInstant, or the time of the entry in the token store). NULL without a token store if the realm does not return it for queries.", func(s *session) any { return moment(s.CreationTime) }},
 		{"auth_level", table.Integer, "Authentication level of the session (session property AuthLevel; the highest if there are several). NULL if neither the realm returns it for queries nor token_store_objects is set.", func(s *session) any { return number(s.AuthLevel) }},

@@ -75,7 +75,7 @@ func sessionInfos(ctx context.Context, c *connection.Connection, q table.Query) 
 			return nil, err
 		}
 		if notify := c.Options().Notify; info.Unreadable != "" && notify != nil {
-			notify("a session has come with a time that cannot be read, " + info.Unreadable + ": it is NULL")
+			notify("a session with a time that cannot be read, " + info.Unreadable + ": it is NULL")
 		}
 		s := &sessionInfo{SessionInfo: info, token: t, baseURL: c.BaseURL()}
 		if !wantsUID || !info.Valid {

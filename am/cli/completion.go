@@ -32,7 +32,7 @@ func newCompletion(streams terminal.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion " + strings.Join(names, "|"),
 		Short: "Print a completion script for a shell",
-		Long: "completion prints a script with which a shell completes commands, flags and their values: formats, products and\n" +
+		Long: "completion prints a script that lets a shell complete commands, flags and their values: formats, products and\n" +
 			"the names of connections. It takes effect in shells that you start afterwards. The script for bash needs the\n" +
 			"package bash-completion.",
 		Example:   examples(uses...),

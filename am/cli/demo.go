@@ -42,7 +42,7 @@ order by latest_access_time desc
 limit 5`},
 }
 
-const afterDemo = `All of this came from a simulated AM. To ask yours:
+const afterDemo = `All of this came from a simulated AM. To query yours:
 
   export AM_URL=https://am.example.com/am AM_USERNAME=amadmin AM_PASSWORD=file:/path/to/password
   amsql query "select realm, count(*) as sessions from am_session group by realm"

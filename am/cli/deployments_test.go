@@ -29,19 +29,19 @@ var deploymentCases = map[string][]struct {
 	},
 	"store-limit-1000": {
 		{options: simulator.Options{Users: 300, Sessions: 2600, ListCap: 5000}, step: "list cap", status: "warning",
-			says: "the list of 1000 sessions may be cut: 1000 is a limit that token stores have: raise the limit of the token store for AM's account"},
-		{options: simulator.Options{Users: 300, Sessions: 900, ListCap: 5000}, step: "list cap", status: "warning", says: "set list_cap = 5000 if nothing but AM's own cap cuts lists"},
+			says: "the list of 1000 sessions may be truncated: 1000 is a common limit of token stores: raise the limit of the token store for AM's account"},
+		{options: simulator.Options{Users: 300, Sessions: 900, ListCap: 5000}, step: "list cap", status: "warning", says: "set list_cap = 5000 if only AM's own cap truncates lists"},
 		{}, // twelve sessions
 	},
-	"agents":      {{step: "sessions", status: "ok", says: "12 sessions are of agents, which AM finds by no user name"}},
-	"client-side": {{step: "sessions", status: "warning", says: "realms /alpha, /bravo leave sessions to the clients, in tokens, and no list shows those"}},
+	"agents":      {{step: "sessions", status: "ok", says: "12 sessions are of agents, which AM does not find by user name"}},
+	"client-side": {{step: "sessions", status: "warning", says: "realms /alpha, /bravo use client-side sessions, which no list shows"}},
 	"sticky":      {{}}, // nothing is the matter: the balancer's cookie is kept
-	"endless":     {{step: "sessions", status: "warning", says: "sessions have an end that cannot be read, such as "}},
+	"endless":     {{step: "sessions", status: "warning", says: "sessions have an expiration time that cannot be read, such as "}},
 	"token-store-openam": {
 		{profile: "pingam-8.1", store: "amsql-reader", step: "stored sessions", status: "ok", says: "(layout of OpenAM 14 and later)"},
-		{store: "ordinary", options: simulator.Options{Users: 300, Sessions: 1600}, step: "stored sessions", status: "warning", says: "limits of the account keep one from listing all"},
+		{store: "ordinary", options: simulator.Options{Users: 300, Sessions: 1600}, step: "stored sessions", status: "warning", says: "limits of the account prevent a single one"},
 	},
-	"token-store-openam-13": {{store: "amsql-reader", step: "stored sessions", status: "warning", says: "OpenAM 13 does not keep when sessions end"}},
+	"token-store-openam-13": {{store: "amsql-reader", step: "stored sessions", status: "warning", says: "OpenAM 13 does not store when sessions end"}},
 	"token-store-ping":      {{store: "amsql-reader", step: "stored sessions", status: "ok", says: "(layout of AM 6.5, PingAM and later)"}},
 	"token-store-encrypted": {
 		{store: "objects", env: map[string]string{"AM_TOKEN_STORE_OBJECTS": "true"}, step: "stored sessions", status: "warning",
@@ -87,7 +87,7 @@ var deploymentCases = map[string][]struct {
 	"quota-1": {{step: "quota", status: "warning", says: "each run ends the session of the previous run"}},
 	"sessions-1.2": {
 		{step: "sessions", status: "failed", says: "this AM (sessions 1.2) has no query of sessions by realm"},
-		{step: "sessions", status: "failed", says: "OpenAM of the Open Identity Platform from 14 on"},
+		{step: "sessions", status: "failed", says: "OpenAM of the Open Identity Platform 14 and later"},
 	},
 	"custom-domain": {{profile: "aic", step: "sign-in", status: "failed", says: "base_url must be the tenant's own address"}},
 }

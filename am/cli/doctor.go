@@ -31,14 +31,14 @@ func newDoctor(streams terminal.Streams) *cobra.Command {
 	var o DoctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Try the connections and say how to fix them",
-		Long: "doctor tries each connection step by step: the host's name, the network, TLS, AM itself, its clock,\n" +
-			"the sign-in, what the account may do, and the token store. It says what it found and, where something failed, what to\n" +
-			"do next. It ends no session but its own.",
+		Short: "Test the connections and explain how to fix them",
+		Long: "doctor tests each connection step by step: the host name, the network, TLS, AM itself, its clock, the sign-in,\n" +
+			"the rights of the account, and the token store. It reports what it found and, if a step failed, what to do\n" +
+			"next. It ends only its own session.",
 		Example: examples(
 			"the connections that amsql query would use", "amsql doctor",
 			"one of them", "amsql doctor --connection west",
-			"for a script; the exit status is 1 where a step failed", "amsql doctor --output json",
+			"for a script; the exit status is 1 if a step failed", "amsql doctor --output json",
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

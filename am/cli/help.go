@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"fmt"
+	"regexp"
 	"strings"
 
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // helpWidth is the widest that a line of help may be: a terminal has 80 columns at least.
@@ -13,8 +14,8 @@ const helpWidth = 80
 
 // fitHelp makes the help of a command and of all below it fit the screen.
 func fitHelp(root *cobra.Command) {
-	wrapped := fmt.Sprintf(".FlagUsagesWrapped %d ", helpWidth)
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", wrapped))
+	cobra.AddTemplateFunc("usages", usages)
+	root.SetUsageTemplate(flagUsages.ReplaceAllString(root.UsageTemplate(), "usages $1 "))
 	var fit func(*cobra.Command)
 	fit = func(cmd *cobra.Command) {
 		cmd.Long = fill(cmd.Long)
@@ -23,6 +24,22 @@ func fitHelp(root *cobra.Command) {
 		}
 	}
 	fit(root)
+}
+
+var flagUsages = regexp.MustCompile(`(\.\w+)\.FlagUsages `)
+
+// usages are those of flags, wrapped. pflag writes --yes[=true|false] for --yes, unless it is not told that the flag is boolean.
+func usages(flags *pflag.FlagSet) string {
+	shown := pflag.NewFlagSet("", pflag.ContinueOnError)
+	shown.SortFlags = flags.SortFlags
+	flags.VisitAll(func(f *pflag.Flag) {
+		plain := *f
+		if f.Value.Type() == "bool" {
+			plain.Value = struct{ pflag.Value }{f.Value}
+		}
+		shown.AddFlag(&plain)
+	})
+	return shown.FlagUsagesWrapped(helpWidth)
 }
 
 // fill joins the lines of each paragraph of a text and wraps them again. A line that is indented is a paragraph of its own.

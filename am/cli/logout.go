@@ -62,7 +62,7 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 		),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return misuse(cmd, "unexpected argument %q: did you mean --username %[1]s?", args[0])
+				return misuse(cmd, "unexpected argument %q (did you mean --username %[1]s?)", args[0])
 			}
 			return nil
 		},

@@ -74,7 +74,7 @@ func (o *MetricsOptions) run(ctx context.Context, cmd *cobra.Command, streams te
 	request := report.Request{Version: version()}
 	switch {
 	case o.Out != "" && o.Listen != "":
-		return misuse(cmd, "give only one of --out and --listen")
+		return misuse(cmd, "use --out or --listen, not both")
 	case len(o.Names) > 0:
 		request.Reports, err = namedReports(o.Reports, o.Names)
 	default:

@@ -41,7 +41,7 @@ func newReport(streams terminal.Streams) *cobra.Command {
 	return cmd
 }
 
-const reportsUsage = "take the reports in this `folder`, too: SQL files with a header; docs/reports.md"
+const reportsUsage = "also use the reports in this `folder`: SQL files with a header (see docs/reports.md)"
 
 func newReportList(streams terminal.Streams) *cobra.Command {
 	var folder, output string
@@ -89,7 +89,7 @@ func newReportShow(streams terminal.Streams) *cobra.Command {
 		ValidArgsFunction: reportNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return misuse(cmd, "name one report; amsql report list has them")
+				return misuse(cmd, "name one report; amsql report list lists them")
 			}
 			chosen, err := namedReports(folder, args)
 			if err == nil {
@@ -173,8 +173,8 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run NAME… | --all",
 		Short: "Run reports over one scan",
-		Long: "run scans the sessions once and runs reports over the result. If AM truncates a list, that is an error, as\n" +
-			"in queries, unless the connection has on_truncation = \"warn\": then the reports say what may be missing.",
+		Long: "run scans the sessions once and runs reports over the result. If AM truncates a list that cannot be completed,\n" +
+			"the run fails. With on_truncation = \"warn\" in the connection, the reports show what may be missing instead.",
 		Example: examples(
 			"all reports as a page to print", "amsql report run --all --format html --out sessions.html",
 			"all reports as a PDF, printed with Chromium", "amsql report run --all --title \"ACME Bank\" --out sessions.pdf",
@@ -197,7 +197,7 @@ func newReportRun(streams terminal.Streams) *cobra.Command {
 	flags.StringVar(&o.Format, "format", "", "write the reports in this `format`: "+strings.Join(render.ReportFormats, "|")+" (default the ending of --out, or else markdown)")
 	flags.StringVar(&o.Paper, "paper", render.Papers[0], "print a PDF on this `paper`: "+strings.Join(render.Papers, "|"))
 	flags.StringVar(&o.Out, "out", "", "write to a `file`, atomically")
-	flags.StringVar(&o.History, "history", "", "ask the latest snapshots at a `target` of amsql snapshot --to instead of servers; default is the one in the user's data folder")
+	flags.StringVar(&o.History, "history", "", "read the latest snapshots from this `target` of amsql snapshot --to instead of scanning AM; \"default\" means the one in the user's data directory")
 	flags.StringVar(&o.Title, "title", "", "put this `text` at the top, such as \"ACME Bank: sessions, fourth quarter\"")
 	flags.StringArrayVar(&o.Args, "arg", nil, "set a parameter of the reports, as `name=value`; repeatable")
 	flags.StringVar(&o.Reports, "reports", "", reportsUsage)
@@ -266,7 +266,7 @@ func (o *ReportOptions) source(ctx context.Context, w *workspace.Workspace, requ
 	}
 	for _, r := range request.Reports {
 		if r.GoesByThisClock() {
-			return workspace.Usage("--history: report %s goes by this machine's clock, not by that of a snapshot: amsql report show idle is an example of SQL that goes by the server's", r.Name)
+			return workspace.Usage("--history: report %s uses this machine's clock (now, ago) rather than the time of the snapshot: amsql report show idle is an example of SQL that uses the server's clock", r.Name)
 		}
 	}
 	used := request.Used()
@@ -328,7 +328,7 @@ func (o *ReportOptions) request(cmd *cobra.Command) (request report.Request, err
 	case !o.All && len(o.Names) == 0:
 		return request, misuse(cmd, "name at least one report, or use --all (see amsql report list)")
 	case o.History != "" && len(o.Connections) > 0:
-		return request, misuse(cmd, "--history asks a history, and --connection a server: give only one of them")
+		return request, misuse(cmd, "use --history or --connection, not both: reports read either a history or servers")
 	case o.Severity != "" && !slices.Contains(report.Severities, o.Severity):
 		return request, misuse(cmd, "invalid --severity %q: must be one of %s", o.Severity, strings.Join(report.Severities, ", "))
 	}
@@ -392,7 +392,7 @@ func (o *ReportOptions) printable(cmd *cobra.Command) error {
 	case !slices.Contains(render.Papers, o.Paper):
 		return mustBeOneOf(cmd, "paper", o.Paper, render.Papers)
 	case o.Format != "pdf" && cmd.Flags().Changed("paper"):
-		return misuse(cmd, "--paper is that of a PDF, and the format is %s", o.Format)
+		return misuse(cmd, "--paper applies only to PDF, and the format is %s", o.Format)
 	case o.Format != "pdf":
 		return nil
 	}

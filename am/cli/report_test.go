@@ -123,7 +123,7 @@ func TestAPDFNeedsABrowser(t *testing.T) {
 	}
 	t.Setenv("PATH", t.TempDir())
 	_, stderr, status := invoke(t, terminal.Streams{}, "report", "run", "--all", "--out", "page.pdf")
-	if status != statusMisused || !strings.Contains(stderr, "printed by Chromium, Chrome or Edge, and none of them is on the PATH") {
+	if status != statusMisused || !strings.Contains(stderr, "needs Chromium, Chrome or Edge, and none of them was found") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }

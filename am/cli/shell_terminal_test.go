@@ -360,7 +360,7 @@ connection "west" {
 	}
 	s := startShell(t, 100, 60, "--config", config)
 	for _, step := range []struct{ keys, want string }{
-		{".help .timing", "tell the time, requests and completeness of each statement"},
+		{".help .timing", "show the time, requests and completeness of each statement"},
 		{".inspect am_realm", "Whether users can log in."},
 		{".schema am_realm", "create table east.am_realm ("},
 		{".tables west", "| west       | am_realm"},
@@ -376,7 +376,7 @@ connection "west" {
 		{"select 'file' as a;", "1 row written to"},
 		{"select 'screen' as a;", "| screen |"},
 		{".export " + dir + "/export.jsonl select 'exported' as a", "export.jsonl"},
-		{".export out.csv", ".export takes a file and the SQL for it"},
+		{".export out.csv", ".export needs a file and SQL"},
 		{".timing on", "west> "},
 		{"select 'timed' as a;", "Rows returned: 1."},
 		{".read " + script, "| read |"},

@@ -116,7 +116,7 @@ func TestASimulationCanBeSlowAndCutItsLists(t *testing.T) {
 	stop := simulate(t, 3, "--users", "4", "--sessions", "40", "--list-cap", "7", "--latency", "1ms", "--seed", "3")
 	defer stop()
 	out, err, status := invoke(t, terminal.Streams{}, "query", "-o", "csv", "--header=false", "select count(*) from am_session")
-	if status != statusFailed || out != "" || !strings.Contains(err, "cut at 7") {
+	if status != statusFailed || out != "" || !strings.Contains(err, "truncated at 7") {
 		t.Errorf("status %d, %q, want an error that names the cap of 7: %q", status, out, err)
 	}
 }

@@ -133,7 +133,7 @@ func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock fun
 		at, err = now.Truncate(span), nil
 	}
 	if err != nil || at.After(now.Add(history.Tolerance)) {
-		return shard, nil, workspace.Usage("--at: %q is neither a time, such as 2026-11-17T03:00:00Z, that is not to come, nor a span such as 1h", o.At)
+		return shard, nil, workspace.Usage("invalid --at %q: must be a time that is not in the future, such as 2026-11-17T03:00:00Z, or an interval such as 1h", o.At)
 	}
 	return shard, func() time.Time { return at }, nil
 }

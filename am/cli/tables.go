@@ -17,8 +17,8 @@ func newTables(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tables [TABLE]",
 		Short: "List the tables, or the columns of one",
-		Long: "tables lists the tables that SQL can ask, or the columns of one: their types, what they mean, and\n" +
-			"which of them AM looks up where a condition has = or in (key). It needs no server.",
+		Long: "tables lists the tables, or the columns of one table with their types and descriptions. Conditions with\n" +
+			"= or in on a column marked as key are sent to AM. The command needs no server.",
 		Example: examples("", "amsql tables", "the columns of one", "amsql tables am_session"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

@@ -29,10 +29,9 @@ func newWho(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "who [USER]",
 		Short: "List who is logged in, or the sessions of one user",
-		Long: "who lists the users who are logged in, with how many sessions they have, when they were last active and\n" +
-			"until when they stay logged in if they do nothing. With a user, by the name in sessions or the one to\n" +
-			"log in with, it lists that user's sessions; a user who does not exist is an error. It asks every\n" +
-			"connection.",
+		Long: "who lists the users who are logged in: how many sessions they have, when they were last active, and when\n" +
+			"their sessions end if they do nothing. With a USER, which is the name in sessions or the login name, it\n" +
+			"lists the sessions of that user. A user who does not exist is an error. It queries every connection.",
 		Example: examples("", "amsql who", "one user", "amsql who bjensen", "for a script", "amsql who --output json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -108,9 +107,9 @@ func (o *WhoOptions) find(ctx context.Context, w *workspace.Workspace, schema st
 	var where []string
 	for _, c := range w.Connections {
 		if known, err := knows(ctx, c.Inventory(), o.User); err != nil {
-			return "", fmt.Errorf("no session of %q is listed, and whether there is such a user cannot be told: %w", o.User, err)
+			return "", fmt.Errorf("AM lists no sessions of %q, and amsql cannot find out whether the user exists: %w", o.User, err)
 		} else if known {
-			w.Notices.Add(fmt.Sprintf("%q has no session in any list; client-side sessions are in none", o.User))
+			w.Notices.Add(fmt.Sprintf("AM lists no sessions of %q; client-side sessions are never listed", o.User))
 			return column, nil
 		}
 		where = append(where, fmt.Sprintf("%s (%s)", c.Name(), c.BaseURL()))

@@ -35,26 +35,26 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // hints say what to do about a result code of LDAP. ACCOUNT is the account's name; docs/token-store.md has the whole LDIF.
 var hints = map[uint16]string{
-	ldap.LDAPResultTimeLimitExceeded: "the server stops searches after a time: lift the account's limit, by ldapmodify: " + modify("ds-rlim-time-limit", "0"),
-	ldap.LDAPResultSizeLimitExceeded: "the server stops searches after a number of entries, in pages of 500 too, or the account may not ask for pages " +
-		"(control 1.2.840.113556.1.4.319): lift the account's limit, by ldapmodify: " + modify("ds-rlim-size-limit", "0"),
-	ldap.LDAPResultAdminLimitExceeded: "the server refuses to look through so many entries for this account: lift its limit, by ldapmodify: " +
+	ldap.LDAPResultTimeLimitExceeded: "the server limits the time of a search: raise the account's limit with ldapmodify: " + modify("ds-rlim-time-limit", "0"),
+	ldap.LDAPResultSizeLimitExceeded: "the server limits the number of entries, even in pages of 500, or the account may not request pages " +
+		"(control 1.2.840.113556.1.4.319): raise the account's limit with ldapmodify: " + modify("ds-rlim-size-limit", "0"),
+	ldap.LDAPResultAdminLimitExceeded: "the server refuses to examine that many entries for this account: raise its limit with ldapmodify: " +
 		modify("ds-rlim-lookthrough-limit", "0"),
-	ldap.LDAPResultInsufficientAccessRights: "no index leads to the sessions, because too many expire about the same time or coreTokenExpirationDate has no index: " +
-		"give the account the privilege, by ldapmodify: " +
+	ldap.LDAPResultInsufficientAccessRights: "the search is not indexed, because too many sessions expire at about the same time or coreTokenExpirationDate has no index: " +
+		"give the account the privilege with ldapmodify: " +
 		modify("ds-privilege-name", "unindexed-search"),
-	ldap.LDAPResultUnavailableCriticalExtension: "the server refuses pages to this account: allow it the control 1.2.840.113556.1.4.319 (targetcontrol, see docs/token-store.md)",
-	ldap.LDAPResultConfidentialityRequired:      "the server wants TLS: use an ldaps:// address in token_store_url",
-	ldap.LDAPResultNoSuchObject: "there is no such entry: leave token_store_base_dn out, or name the root suffix that AM has " +
+	ldap.LDAPResultUnavailableCriticalExtension: "the server does not let this account request pages: allow it the control 1.2.840.113556.1.4.319 (targetcontrol, see docs/token-store.md)",
+	ldap.LDAPResultConfidentialityRequired:      "the server requires TLS: use an ldaps:// address in token_store_url",
+	ldap.LDAPResultNoSuchObject: "there is no such entry: do not set token_store_base_dn, or set it to the entry below the root suffix that AM uses " +
 		"(Configure, Server Defaults, CTS, External Store Configuration), such as " + container,
-	ldap.LDAPResultInvalidCredentials: "check token_store_bind_dn and token_store_password; a server tells other reasons, such as a locked account, its access log alone",
+	ldap.LDAPResultInvalidCredentials: "check token_store_bind_dn and token_store_password; other reasons, such as a locked account, are only in the server's access log",
 	ldap.LDAPResultInappropriateAuthentication: "the account has no password, or the server maps the client certificate to no account: " +
 		"check token_store_bind_dn, or the certificate mapping of the directory",
 	ldap.LDAPResultUnavailable: "the server offers no StartTLS, and nothing is sent over a network in clear text: use an ldaps:// address " +
 		"(the store embedded in OpenAM has one in its administration connector, port 4444) with token_store_fingerprint, or run amsql on the same machine",
-	ldap.LDAPResultConstraintViolation: "the server takes nothing from the account as it is: where its password must be changed first, change it, as ldappasswordmodify does, " +
+	ldap.LDAPResultConstraintViolation: "the server refuses all requests of the account: if its password must be changed first, change it (ldappasswordmodify) " +
 		"and set token_store_password",
-	ldap.LDAPResultUnwillingToPerform: "the server refuses this: look into its access log",
+	ldap.LDAPResultUnwillingToPerform: "the server refused the request: see its access log",
 }
 
 func modify(attribute, value string) string {
@@ -93,9 +93,9 @@ func (s *Store) hint(server server, err error) string {
 	case errors.As(err, &pinned):
 		return "make sure that it is the right server, and set token_store_fingerprint to that of its certificate"
 	case errors.As(err, &outdated) && outdated.Reason == x509.Expired:
-		return "renew the server's certificate, or take this one alone by token_store_fingerprint = \"" + fingerprintOf(outdated.Cert) + "\""
+		return "renew the server's certificate, or accept only this one: token_store_fingerprint = \"" + fingerprintOf(outdated.Cert) + "\""
 	case errors.As(err, &untaken):
-		return "name its authority in token_store_ca_file, or take this certificate alone, once the server's administrator has confirmed it: " +
+		return "set token_store_ca_file to the certificate of its authority, or accept only this certificate, once the server's administrator has confirmed it: " +
 			"token_store_fingerprint = \"" + fingerprintOf(untaken.UnverifiedCertificates[0]) + "\""
 	case errors.As(err, &e) && e.ResultCode == ldap.LDAPResultInvalidCredentials && s.config.BindDN == "":
 		return hints[ldap.LDAPResultInappropriateAuthentication]

@@ -20,7 +20,7 @@ func TestARefusalSaysWhatIsLackingAndWhatGrantsIt(t *testing.T) {
 		12: "1.2.840.113556.1.4.319",
 		13: "ldaps://",
 		19: "set token_store_password",
-		32: "leave token_store_base_dn out",
+		32: "do not set token_store_base_dn",
 		50: "ds-privilege-name: unindexed-search",
 		53: "access log",
 	} {
@@ -46,7 +46,7 @@ func TestACertificateOfNobodyIsNotAWrongPassword(t *testing.T) {
 	d := startDirectory(t, nil)
 	s := d.store(t)
 	s.config.BindDN = ""
-	err := s.failed(s.servers[0], "cannot sign in by the client certificate", ldap.NewError(ldap.LDAPResultInvalidCredentials, errors.New("no such user")))
+	err := s.failed(s.servers[0], "cannot sign in with the client certificate", ldap.NewError(ldap.LDAPResultInvalidCredentials, errors.New("no such user")))
 	if !strings.Contains(err.Error(), "certificate mapping") || strings.Contains(err.Error(), "token_store_password") {
 		t.Errorf("%v, want what to do about a certificate", err)
 	}

@@ -25,7 +25,7 @@ import (
 func TestACertificateSignsIn(t *testing.T) {
 	d := deploy(t, simulator.Options{Realms: 1, Users: 3, Sessions: 9})
 	fingerprint := sha256.Sum256(d.directory.Certificate())
-	for uid, want := range map[string]string{"amsql-reader": "", "nobody": "cannot sign in by the client certificate"} {
+	for uid, want := range map[string]string{"amsql-reader": "", "nobody": "cannot sign in with the client certificate"} {
 		certificate, key := clientCertificate(t, uid)
 		store, err := cts.New(cts.Config{
 			URLs: []string{d.address}, Now: func() time.Time { return d.now },

@@ -75,7 +75,7 @@ var (
 	}
 	openAM13 = &layout{
 		name: "OpenAM 13", alive: []string{expiration}, parting: &bySecond,
-		lacks: "OpenAM 13 does not keep when sessions end: their ends are NULL",
+		lacks: "OpenAM 13 does not store when sessions end, so their expiration times are NULL",
 		attributes: []attribute{
 			{"coreTokenUserId", []string{rest.FieldUsername, rest.FieldUniversalID, rest.FieldRealm}, (*entry).setUserAndRealm},
 			{"coreTokenString03", []string{rest.FieldHandle}, (*entry).setHandle},

@@ -153,7 +153,7 @@ func (l *listing) search(ctx context.Context, filter string) error {
 			}
 			next, ok := ldap.FindControl(controls, ldap.ControlTypePaging).(*ldap.ControlPaging)
 			if !ok {
-				return errors.New("the server ignores that pages are asked for")
+				return errors.New("the server ignores the request for pages")
 			}
 			if len(next.Cookie) == 0 {
 				return nil

@@ -149,7 +149,7 @@ func (s *Store) allShown(p probe, shown map[string]bool) error {
 
 func (s *Store) nothingShown(base string) error {
 	return &Error{
-		Address: s.Address(), What: "cannot list sessions", Err: fmt.Errorf("%s shows %s no session, and AM has one of its own", base, s.Account()),
+		Address: s.Address(), What: "cannot list sessions", Err: fmt.Errorf("%s shows %s no session, although AM always has one of its own", base, s.Account()),
 		Hint: "give the account the right to read them (the aci in docs/token-store.md), or correct token_store_base_dn",
 	}
 }

@@ -239,7 +239,7 @@ func onThisMachine(address net.Addr) bool {
 func (s *Store) signIn(conn *ldap.Conn, server server) error {
 	if s.config.BindDN == "" {
 		if err := conn.ExternalBind(); err != nil {
-			return s.failed(server, "cannot sign in by the client certificate", err)
+			return s.failed(server, "cannot sign in with the client certificate", err)
 		}
 		return nil
 	}

@@ -56,7 +56,7 @@ var steps = []step{
 	{"TLS", []string{"network"}, (*examination).encryption, "open the address in a browser, which shows what is wrong with the certificate"},
 	{"AM", []string{"TLS"}, (*examination).am, "open base_url in a browser: it must show AM's login page"},
 	{"clock", []string{"AM"}, (*examination).clock, ""},
-	{"sign-in", []string{"AM"}, (*examination).signIn, "try the same account in AM's own login page"},
+	{"sign-in", []string{"AM"}, (*examination).signIn, "sign in with the same account on AM's own login page"},
 	{"API", []string{"sign-in"}, (*examination).api, "do not set api (AM_API), or set it to a resource version of sessions that the server has"},
 	{"version", []string{"sign-in"}, (*examination).version, ""},
 	{"realms", []string{"sign-in"}, (*examination).realms, "set the realms in the connection (realms, AM_REALMS)"},

@@ -100,11 +100,11 @@ func TestPropertiesOfSignInsThatListsLackAreNamed(t *testing.T) {
 		status  doctor.Status
 		detail  string
 	}{
-		{"openam", nil, doctor.OK, "only the token store knows"},
+		{"openam", nil, doctor.OK, "only the token store shows"},
 		{"am-7", nil, doctor.Warning, "lists of 2 realms (/, /alpha) lack authInstant, AuthLevel, AuthType, Service, Host, AMCtxId,"},
 		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties}, doctor.Warning, "lists of 1 realm (/alpha) lack authInstant,"},
 		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": rest.SignInProperties[1:]}, doctor.Warning, "lists of 1 realm (/alpha) lack authInstant, so the columns"},
-		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": append([]string{"place"}, rest.SignInProperties...)}, doctor.OK, "lists include when, from where"},
+		{"pingam-8.1", map[string][]string{"/": rest.SignInProperties, "/alpha": append([]string{"place"}, rest.SignInProperties...)}, doctor.OK, "lists show when and from where"},
 	} {
 		p, sim := target(t, simulator.Options{Profile: c.profile})
 		for realm, names := range c.listed {

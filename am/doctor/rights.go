@@ -33,15 +33,15 @@ func (e *examination) sessions(ctx context.Context) Finding {
 	}
 	detail := "may be listed in " + english.Plural(len(e.targets), "realm", "")
 	if realms := e.leaveToClients(ctx); realms != nil {
-		return warning(fmt.Sprintf("%s; %s to the clients, in tokens, and no list shows those", detail, english.PluralWord(len(realms), "realm "+some(realms)+" leaves sessions", "realms "+some(realms)+" leave sessions")),
-			"where they are to be listed and ended, turn Use Client-Side Sessions off (Realms, REALM, Authentication, Settings, General)")
+		return warning(fmt.Sprintf("%s; %s client-side sessions, which no list shows", detail, english.PluralWord(len(realms), "realm "+some(realms)+" uses", "realms "+some(realms)+" use")),
+			"to list and end such sessions, turn off Use Client-Side Sessions (Realms, REALM, Authentication, Settings, General)")
 	}
 	if e.listed.agents > 0 {
-		detail += fmt.Sprintf("; %s of agents, which AM finds by no user name", english.Plural(e.listed.agents, "session is", "sessions are"))
+		detail += fmt.Sprintf("; %s of agents, which AM does not find by user name", english.Plural(e.listed.agents, "session is", "sessions are"))
 	}
 	if n := len(e.listed.unreadable); n > 0 {
-		return warning(fmt.Sprintf("%s; %s, such as %s: it is NULL", detail, english.Plural(n, "session has an end that cannot be read", "sessions have an end that cannot be read"), e.listed.unreadable[0]),
-			"none needed for queries that do not go by the end of a session")
+		return warning(fmt.Sprintf("%s; %s, such as %s: it is NULL", detail, english.Plural(n, "session has an expiration time that cannot be read", "sessions have an expiration time that cannot be read"), e.listed.unreadable[0]),
+			"no action needed unless you query expiration times")
 	}
 	return ok(detail)
 }
@@ -90,11 +90,11 @@ func (e *examination) listCap(ctx context.Context) Finding {
 		f.Fix = "do not set list_cap: the account may read it"
 		return f
 	case e.ListCap > 0 && e.ListCap < rows:
-		return warning(fmt.Sprintf("list_cap is %d, but AM lists %d sessions: more requests are sent than needed", e.ListCap, rows), "do not set list_cap: the account may read it")
+		return warning(fmt.Sprintf("list_cap is %d, but AM returns up to %d sessions: amsql sends more requests than needed", e.ListCap, rows), "do not set list_cap: the account may read it")
 	}
 	if root := e.listed.sessions["/"]; 10*root >= 9*rows {
-		return warning(fmt.Sprintf("realm / has %d of the %d sessions that AM lists: at the limit its list is truncated, and queries that need it fail", root, rows),
-			"end what administrators and tools have left behind there: select username, count(*) from am_session where realm = '/' group by username shows whose they are")
+		return warning(fmt.Sprintf("realm / has %d sessions, and AM lists at most %d: when its list is truncated, queries that need it fail", root, rows),
+			"end the sessions that administrators and tools have left there: select username, count(*) from am_session where realm = '/' group by username shows whose they are")
 	}
 	if f, doubtful := e.storeMayCut(ctx, rows); doubtful {
 		return f
@@ -170,7 +170,7 @@ const withoutIdentities = "give the account the right (Advanced Identity Cloud: 
 // properties looks for what rows say of the sign-in, realm by realm. OpenAM's say nothing.
 func (e *examination) properties(ctx context.Context) Finding {
 	if v, err := e.Client.ServerVersion(ctx); err == nil && v.Product() == "OpenAM" {
-		return ok("OpenAM does not list them: only the token store knows when, from where and how strongly users signed in")
+		return ok("not in OpenAM's lists: only the token store shows when and from where users signed in, and with which authentication level")
 	}
 	missing := map[string]bool{}
 	var realms []string
@@ -188,7 +188,7 @@ func (e *examination) properties(ctx context.Context) Finding {
 		}
 	}
 	if len(realms) == 0 {
-		return ok("lists include when, from where and how strongly users signed in")
+		return ok("lists show when and from where users signed in, and with which authentication level")
 	}
 	names := slices.DeleteFunc(slices.Clone(rest.SignInProperties), func(name string) bool { return !missing[name] })
 	return warning(fmt.Sprintf("lists of %s (%s) lack %s, so the columns for them are NULL", english.Plural(len(realms), "realm", ""), some(realms), strings.Join(names, ", ")),

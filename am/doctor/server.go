@@ -151,7 +151,7 @@ func (e *examination) unlisted(denied string) Finding {
 		return ok(some(e.targets) + ", from realms; " + denied)
 	}
 	e.targets = []string{e.Client.LoginRealm()}
-	return warning(fmt.Sprintf("%s: only %s is asked", denied, e.targets[0]), "set the others in the connection (realms, AM_REALMS)")
+	return warning(fmt.Sprintf("%s: only %s is queried", denied, e.targets[0]), "name the other realms in the connection (realms, AM_REALMS)")
 }
 
 func containsFold(list []string, s string) bool {

@@ -27,11 +27,11 @@ func (e *examination) storedSessions(ctx context.Context) Finding {
 	detail := fmt.Sprintf("%s below %s, in %s (layout of %s)", english.Plural(survey.Sessions, "session", ""), survey.BaseDN,
 		survey.Elapsed.Round(time.Millisecond), survey.Layout)
 	if survey.Searches > 1 {
-		return warning(fmt.Sprintf("%s, by %d searches: limits of the account keep one from listing all", detail, survey.Searches),
+		return warning(fmt.Sprintf("%s, in %d searches, because limits of the account prevent a single one", detail, survey.Searches),
 			"not needed for complete answers; for faster ones, raise the account's limits (docs/token-store.md)")
 	}
 	if survey.Lacks != "" {
-		return warning(detail+": "+survey.Lacks, "none needed where nobody asks for that; see docs/token-store.md")
+		return warning(detail+": "+survey.Lacks, "no action needed unless you query these columns; see docs/token-store.md")
 	}
 	return ok(detail)
 }
@@ -55,13 +55,13 @@ func (e *examination) storedAndListed(ctx context.Context) Finding {
 		case err != nil:
 			return failed(err)
 		case found && waited < time.Second:
-			return ok("the session of this account is in the store at once")
+			return ok("the session of this account appears in the store at once")
 		case found:
-			return warning(fmt.Sprintf("the session of this account is in the store after %s", waited.Round(100*time.Millisecond)),
+			return warning(fmt.Sprintf("the session of this account appears in the store after %s", waited.Round(100*time.Millisecond)),
 				"set token_store_url to the directory that AM writes to: this one gets sessions late")
 		case waited > storeDelay:
 			f := failed(fmt.Errorf("AM has a session of %s that is not in the store after %s", own.Username, storeDelay))
-			f.Fix = "set token_store_url to the token store of this AM: this one belongs to another AM, or lags; client-side sessions are in no store"
+			f.Fix = "set token_store_url to the token store of this AM: this one belongs to another AM, or lags; no store contains client-side sessions"
 			return f
 		}
 		select {

@@ -110,7 +110,7 @@ func (w *connectTrace) failed(err error) Finding {
 	f := failed(w.err)
 	f.Detail = err.Error()
 	if through := w.proxied(); through != "" {
-		f.Fix = "the way is" + through + ": check proxy, or HTTPS_PROXY and NO_PROXY in the environment"
+		f.Fix = "the connection goes" + through + ": check proxy, or HTTPS_PROXY and NO_PROXY in the environment"
 	}
 	return f
 }

@@ -8,7 +8,7 @@ import (
 type RefusedError struct{ Action string }
 
 func (e *RefusedError) Error() string {
-	return e.Action + " is refused: statements only read, except the session's own temporary tables"
+	return e.Action + " is refused: statements can only read, and create temporary tables"
 }
 
 // AllowWrites lets statements attach files and write new ones. Without it, they write only to what is gone with the database:

@@ -186,7 +186,7 @@ func (a *typing) compareRowWithQuery(kids []*expr) {
 				k = realmKind
 			}
 			if kid.op == rowExpr && k != anyKind {
-				a.fail(kid.from, "%s stands in a list of values that is compared with a query: compare one by one", kinds[k].name)
+				a.fail(kid.from, "%s is in a list of values that is compared with a query: compare the values one by one", kinds[k].name)
 			}
 		}
 	}

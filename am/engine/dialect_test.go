@@ -17,10 +17,10 @@ func TestFormsOfPostgreSQLAreToldTheirOwn(t *testing.T) {
 		}
 	}()
 	for _, c := range []struct{ sql, hint, works string }{
-		{`select now() - interval '1 hour'`, `; in amsql, write ago('1 hour') in place of now() - interval '1 hour'`, `select ago('1 hour')`},
+		{`select now() - interval '1 hour'`, `; in amsql, write ago('1 hour') instead of now() - interval '1 hour'`, `select ago('1 hour')`},
 		{"select 1 where now() > now() - INTERVAL\n'2 days'", `write ago('1 hour')`, `select ago('2 days')`},
 		{`select 'a' ilike 'A'`, `write like, which ignores the case`, `select 'a' like 'A'`},
-		{`select '1'::integer`, `write cast(x as integer) in place of x::integer`, `select cast('1' as integer)`},
+		{`select '1'::integer`, `write cast(x as integer) instead of x::integer`, `select cast('1' as integer)`},
 		{`select date_trunc('hour', now())`, `write strftime('%Y-%m-%d %H:00', x)`, `select strftime('%Y-%m-%d %H:00', now())`},
 		{`select 'interval' 'x' 'y'`, ``, ``},
 		{`selec 1`, ``, ``},

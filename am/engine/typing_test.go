@@ -87,7 +87,7 @@ func TestWhatCannotBeComparedWithATimeIsAnErrorWithItsPlace(t *testing.T) {
 		{`select 1 from am_session where latest = active`, "column 41", `a time and a boolean cannot be compared`},
 		{`select latest - 1 from am_session`, "column 8", `times cannot be added or subtracted`},
 		{`select latest from am_session union select active from am_session`, "", `cannot be compared`},
-		{`select * from am_session where (latest, idle) = (select 'soon', 1)`, "column 32", `compare one by one`},
+		{`select * from am_session where (latest, idle) = (select 'soon', 1)`, "column 32", `compare the values one by one`},
 		{`select * from am_session join (select 'soon' as latest) using (latest)`, "", `column latest is a time in one table and may not be in the other`},
 		{`select 1 from am_session where latest = :when`, "", `"soon" is not a time`},
 		{`select 1 from am_session, (select 'so' || 'on' as t) where latest = t`, "", `"soon" is not a time`},

@@ -103,7 +103,7 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, none []string) error {
 	why := r.doubt(list.rows)
 	if r.limit.reached(list.rows) {
-		why = fmt.Sprintf("AM cuts the list of the realm at %d", r.limit.rows)
+		why = fmt.Sprintf("AM truncates the list of the realm at %d", r.limit.rows)
 	}
 	doubt, unless := r.truncate, r.completed
 	if why == "" {
@@ -114,13 +114,13 @@ func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, non
 	}
 	for _, name := range names {
 		if list.sessions[crest.Fold(name)] != nil {
-			doubt(fmt.Sprintf("%s, and the list of the realm alone shows sessions of agents such as %q", why, name))
+			doubt(fmt.Sprintf("%s, and only that list shows sessions of agents such as %q", why, name))
 			return nil
 		}
 	}
 	unknown, err := r.unknown(ctx, none)
 	if err == nil && len(unknown) > 0 {
-		unless(fmt.Sprintf("%s, and the list of the realm alone shows sessions of agents: if %q is one, its sessions can be missing", why, slices.Min(unknown)))
+		unless(fmt.Sprintf("%s, and only that list shows sessions of agents: if %q is an agent, some of its sessions may be missing", why, slices.Min(unknown)))
 	}
 	return err
 }

@@ -99,7 +99,7 @@ func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
 	}
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("cannot tell whether a list of %d identities is complete (where it is, user_list_cap says so by any greater number): %w", len(names), err)
+		return 0, fmt.Errorf("cannot find out whether a list of %d identities is complete (if you know that it is, set user_list_cap to a greater number): %w", len(names), err)
 	case min(with, without) >= ownAccounts && with+without == len(names):
 		return len(names) + 1, nil
 	}
@@ -230,7 +230,7 @@ func (d directory) split(ctx context.Context, prefix string, names []string) (er
 	return nil
 }
 
-const ignored = "the directory lists what its filter leaves out"
+const ignored = "the directory ignores the filter of the query"
 
 // obeys reports whether names are what a query asks for. A directory that takes letters for others gives some more; one that
 // does not filter would be asked for every beginning of every name.

@@ -95,7 +95,7 @@ func TestADirectoryThatCannotBeTakenApartIsCut(t *testing.T) {
 		must(t, server.AddUser("/alpha", fmt.Sprintf("%c%c", 0x4e00+i, 0x4e00+rng.IntN(20000)), "changeit"))
 	}
 	inv := inventoryBehind(t, server, inventory.Options{}, server.ServeHTTP)
-	if _, err := usersOf(t.Context(), inv, inventory.UserQuery{Realms: []string{"/alpha"}}); err == nil || !strings.Contains(err.Error(), "is cut at 100 ") {
+	if _, err := usersOf(t.Context(), inv, inventory.UserQuery{Realms: []string{"/alpha"}}); err == nil || !strings.Contains(err.Error(), "is truncated at 100 ") {
 		t.Errorf("%v, want the list to be cut at 100", err)
 	}
 }
@@ -168,7 +168,7 @@ func TestADirectoryThatDoesNotFilterIsCut(t *testing.T) {
 		}
 		server.ServeHTTP(w, r)
 	})
-	if _, err := usersOf(t.Context(), inv, inventory.UserQuery{Realms: []string{"/alpha"}}); err == nil || !strings.Contains(err.Error(), "is cut at 100 ") {
+	if _, err := usersOf(t.Context(), inv, inventory.UserQuery{Realms: []string{"/alpha"}}); err == nil || !strings.Contains(err.Error(), "is truncated at 100 ") {
 		t.Errorf("%v, want the list to be cut at 100", err)
 	}
 }

@@ -23,9 +23,9 @@ func (c listCap) doubt(rows int) string {
 	case c.reached(rows):
 		return ""
 	case !c.known && rows >= SmallestListCap:
-		return fmt.Sprintf("the list of %d sessions may be cut: the server does not report its list cap", rows)
+		return fmt.Sprintf("the list of %d sessions may be truncated: the server does not report its list cap", rows)
 	case rows == 100 || rows == 200 || rows == 250 || rows > 0 && rows%500 == 0:
-		return fmt.Sprintf("the list of %d sessions may be cut: %d is a limit that token stores have", rows, rows)
+		return fmt.Sprintf("the list of %d sessions may be truncated: %d is a common limit of token stores", rows, rows)
 	}
 	return ""
 }
@@ -41,7 +41,7 @@ func (c listCap) unproven(rows int) string {
 	if c.reached(rows) || !c.known || c.confirmed || rows < smallestStoreLimit || rows > largestStoreLimit {
 		return ""
 	}
-	return fmt.Sprintf("no list longer than %d sessions shows that the token store returns more (set list_cap = %d if nothing but AM's own cap cuts lists)", rows, c.rows)
+	return fmt.Sprintf("no list is longer than %d sessions, so the token store may stop there (set list_cap = %d if only AM's own cap truncates lists)", rows, c.rows)
 }
 
 // suspicious reports whether a list of so many rows may be cut below the cap, as long as there is no longer one.
@@ -78,7 +78,7 @@ func (r *realmScan) slow(rows int, took time.Duration) string {
 	if took < r.inventory.timeLimit {
 		return ""
 	}
-	return fmt.Sprintf("the list of %d sessions took %s, as long as the time limit of the token store", rows, took.Round(time.Second))
+	return fmt.Sprintf("the list of %d sessions took %s, and AM stops searching the token store after that time", rows, took.Round(time.Second))
 }
 
 // doubtUsers doubts the realm where the lists of users may be cut, which the longer list of the realm disproves.

@@ -243,8 +243,8 @@ func TestANameThatIsListedAndNotFoundLeavesTheRealmCut(t *testing.T) {
 func TestTheErrorOfADoubtfulListSaysWhy(t *testing.T) {
 	s := store{server: populated(t, 5000, 1, map[string]int{"/alpha": 600}), stops: 500, hidden: []string{"alpha-7"}}
 	_, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}})
-	want := `realm /alpha: the list of 500 sessions may be cut: 500 is a limit that token stores have (600 sessions found), and ` +
-		`AM lists "alpha-7" in the realm, but not by name: raise the limit of the token store for AM's account, narrow the query by realm and username, or take what there is (on_truncation = "warn")`
+	want := `realm /alpha: the list of 500 sessions may be truncated: 500 is a common limit of token stores (600 sessions found), and ` +
+		`AM lists "alpha-7" in the realm, but not by name: raise the limit of the token store for AM's account, narrow the query by realm and username, or accept an incomplete list (on_truncation = "warn")`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
 	}
@@ -260,9 +260,9 @@ func TestAStoreThatStopsAtAnyNumberIsNoticed(t *testing.T) {
 		found                         int64
 		reason                        string
 	}{
-		"users with several sessions": {stops: 137, each: 3, sessions: 300, want: inventory.ByUser, found: 300, reason: ", and it is cut"},
-		"just below a round number":   {stops: 999, each: 37, sessions: 1100, want: inventory.ByUser, found: 1100, reason: ", and it is cut"},
-		"just above a round number":   {stops: 1003, each: 37, sessions: 1100, want: inventory.ByUser, found: 1100, reason: ", and it is cut"},
+		"users with several sessions": {stops: 137, each: 3, sessions: 300, want: inventory.ByUser, found: 300, reason: ", and it is truncated"},
+		"just below a round number":   {stops: 999, each: 37, sessions: 1100, want: inventory.ByUser, found: 1100, reason: ", and it is truncated"},
+		"just above a round number":   {stops: 1003, each: 37, sessions: 1100, want: inventory.ByUser, found: 1100, reason: ", and it is truncated"},
 		"users with one session each": {stops: 137, each: 1, sessions: 300, want: inventory.ByUser, found: 137, reason: "set list_cap = 6000"},
 		"no limit, as it happens":     {each: 1, sessions: 137, want: inventory.ByUser, found: 137, reason: "set list_cap = 6000"},
 		"few sessions":                {each: 1, sessions: 99, want: inventory.Complete, found: 99},
@@ -303,7 +303,7 @@ func TestWhatIsAskedByNameMayBeCutByAStoreThatStopsAtAnyNumber(t *testing.T) {
 		want        inventory.Completeness
 		reason      string
 	}{
-		{"/alpha", "alpha-0", inventory.ByUser, `user "alpha-0" has 137 sessions, and no list longer than 137`},
+		{"/alpha", "alpha-0", inventory.ByUser, `user "alpha-0" has 137 sessions, and no list is longer than 137`},
 		{"/bravo", "demo", inventory.ByUser, `user "demo" has 137 sessions`},
 		{"/bravo", "webagent", inventory.ByUser, `agents such as "webagent"`},
 		{"/bravo", "nobody", inventory.ByUser, `if "nobody" is one`},

@@ -88,10 +88,10 @@ func (e *TruncatedError) Error() string {
 }
 
 func (r *RealmScan) describe() string {
-	list := cmp.Or(r.doubted, fmt.Sprintf("the list is cut at %d of an unknown number", r.Cap))
+	list := cmp.Or(r.doubted, fmt.Sprintf("the list is truncated at %d of an unknown number", r.Cap))
 	switch {
 	case r.byName && r.UsersCut > 0:
-		return fmt.Sprintf("realm %s: the list of %s is cut at %d", r.Realm, r.whoIsCut(), r.Cap)
+		return fmt.Sprintf("realm %s: the list of %s is truncated at %d", r.Realm, r.whoIsCut(), r.Cap)
 	case r.byName:
 		return fmt.Sprintf("realm %s: %s", r.Realm, r.Reason)
 	case r.UsersCut > 0:
@@ -99,7 +99,7 @@ func (r *RealmScan) describe() string {
 	case r.unproven && r.Completeness == ByUser:
 		return fmt.Sprintf("realm %s: %s", r.Realm, r.Reason)
 	case r.Completeness == ByUser:
-		return fmt.Sprintf("realm %s: %s, and what %d known identities have (%d sessions) is not proven to be all", r.Realm, list, r.Identities, r.Rows)
+		return fmt.Sprintf("realm %s: %s, and the sessions of its %d known identities (%d sessions) may not be all", r.Realm, list, r.Identities, r.Rows)
 	}
 	return fmt.Sprintf("realm %s: %s (%d sessions found), and %s", r.Realm, list, r.Rows, r.Reason)
 }
@@ -118,8 +118,8 @@ func byUserNotice(realms []*RealmScan) string {
 	if more := len(paths) - namedRealms; more > 0 {
 		names = fmt.Sprintf("%s and %d more", strings.Join(paths[:namedRealms], ", "), more)
 	}
-	return fmt.Sprintf("AM truncates the session list of %s %s, or may do so, and amsql asked for each user it knows there: "+
-		"sessions of agents and of users deleted from the directory may be missing", english.PluralWord(len(paths), "realm", "realms"), names)
+	return fmt.Sprintf("AM truncated the session list of %s %s, or may have, so amsql looked up every known user by name: "+
+		"sessions of agents and of deleted users may be missing", english.PluralWord(len(paths), "realm", "realms"), names)
 }
 
 // unprovenNotice says of realms that were listed once why that may not be all.
@@ -134,14 +134,14 @@ func unprovenNotice(realms []*RealmScan) string {
 
 func (e *TruncatedError) wayOut() string {
 	if slices.ContainsFunc(e.Realms, func(r *RealmScan) bool { return !r.CapKnown }) {
-		return "the cap could not be read and is taken for the default: set list_cap to the server's (global session service, " +
+		return "the cap could not be read, so AM's default is assumed: set list_cap to the server's cap (global session service, " +
 			"search.maxSessionListSize), or narrow the query by realm and username"
 	}
 	raise := "raise the limit of the token store for AM's account"
 	if slices.ContainsFunc(e.Realms, func(r *RealmScan) bool { return r.doubted == "" }) {
 		raise = "raise the cap (global session service, search.maxSessionListSize)"
 	}
-	return raise + ", narrow the query by realm and username, or take what there is (on_truncation = \"warn\")"
+	return raise + ", narrow the query by realm and username, or accept an incomplete list (on_truncation = \"warn\")"
 }
 
 // namedUsers is how many users an error names.
@@ -152,7 +152,7 @@ func (r *RealmScan) cutUser(name string) {
 	if r.UsersCut++; len(r.cutUsers) < namedUsers {
 		r.cutUsers = append(r.cutUsers, strconv.Quote(name))
 	}
-	r.truncate(fmt.Sprintf("the list of user %q is cut, too", name))
+	r.truncate(fmt.Sprintf("the list of user %q is truncated, too", name))
 }
 
 // whoIsCut are the identities whose own list is cut: user "anna", or users "anna", "bert", "carla" and 5 more.

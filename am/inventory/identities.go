@@ -46,7 +46,7 @@ func (r *realmScan) expected(session *rest.Session, name string) bool {
 	if r.has(session.Username) {
 		return true
 	}
-	r.cutSafely(fmt.Sprintf("AM takes %q for %q, of whom another shard may not know", name, session.Username))
+	r.cutSafely(fmt.Sprintf("AM treats %q as %q, which another shard may not know", name, session.Username))
 	return false
 }
 

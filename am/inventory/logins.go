@@ -68,7 +68,7 @@ func (r *realmScan) noteLogins(ctx context.Context, names []string) error {
 			return unlessRefused(err)
 		}
 		for _, user := range users {
-			r.inventory.options.Notify(fmt.Sprintf("realm %s: %q is a login name, and sessions call the user %s: ask for login_name = '%s', not username",
+			r.inventory.options.Notify(fmt.Sprintf("realm %s: %q is a login name, but sessions have the user name %s: use login_name = '%s' instead of username",
 				r.Realm, name, user.ID, name))
 		}
 	}

@@ -605,7 +605,7 @@ func (p *population) checkUsers(t *testing.T, conn *connection.Connection, notic
 	users := am.Tables(conn)[slices.IndexFunc(am.Tables(conn), func(t table.Table) bool { return t.Name() == "am_user" })]
 	realm := p.realms[p.rng.IntN(len(p.realms))]
 	got, err := run(t, users, "select username from am_user where realm = "+p.quoted(realm))
-	if err != nil && !strings.Contains(err.Error(), "the list of identities is cut") {
+	if err != nil && !strings.Contains(err.Error(), "the list of identities is truncated") {
 		t.Fatalf("%s: %v", p.shape(), err)
 	}
 	if err != nil || len(*notices) > 0 {

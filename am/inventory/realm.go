@@ -119,7 +119,7 @@ func (r *realmScan) list(ctx context.Context) error {
 	r.saw(total)
 	delete(names, "") // a session whose user has no name cannot be asked for
 	if r.limit.reached(total) {
-		return r.byUser(ctx, fmt.Sprintf("the list is cut at %d", r.limit.rows), names, out.seen())
+		return r.byUser(ctx, fmt.Sprintf("the list is truncated at %d", r.limit.rows), names, out.seen())
 	}
 	if slow := took >= r.inventory.timeLimit; slow || r.limit.suspicious(total) {
 		r.later = func(ctx context.Context) error { return r.settleList(ctx, total, took, names, out.seen()) }
@@ -140,7 +140,7 @@ func (r *realmScan) settleList(ctx context.Context, total int, took time.Duratio
 		cut, err = r.probe(ctx, listed, sent)
 	}
 	if err == nil && cut {
-		r.doubted += ", and it is cut"
+		r.doubted += ", and it is truncated"
 		return r.byUser(ctx, r.doubted, listed, sent)
 	}
 	r.suspect(r.doubted)

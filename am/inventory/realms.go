@@ -108,7 +108,7 @@ func (s *scan) candidates(ctx context.Context) ([]target, error) {
 	paths, err := s.listRealms(ctx)
 	if rest.IsForbidden(err) {
 		own := s.client.LoginRealm()
-		return []target{{path: own, notice: fmt.Sprintf("%s: only realm %s is asked; name others in the query or as realms in the connection", s.client.Denied(err, "list realms"), own)}}, nil
+		return []target{{path: own, notice: fmt.Sprintf("%s: only realm %s is queried; name other realms in the query, or set realms in the connection", s.client.Denied(err, "list realms"), own)}}, nil
 	}
 	targets := make([]target, len(paths))
 	for i, path := range paths {

@@ -18,7 +18,7 @@ type Shard struct {
 // ParseShard reads what [Shard.String] writes, such as 0/3.
 func ParseShard(text string) (s Shard, err error) {
 	if _, err := fmt.Sscanf(text, "%d/%d", &s.Index, &s.Count); err != nil || s.Index < 0 || s.Index >= s.Count || s.String() != text {
-		return Shard{}, fmt.Errorf("%q is not one of several shards: of three, they are 0/3, 1/3 and 2/3", text)
+		return Shard{}, fmt.Errorf("%q is not a shard: three shards are 0/3, 1/3 and 2/3", text)
 	}
 	return s, nil
 }

@@ -218,7 +218,7 @@ func TestANameThatLeadsToAnotherShardsUserLeavesTheRealmCut(t *testing.T) {
 		t.Fatalf("one scan: %+v", whole)
 	}
 	for n := 2; n < 6; n++ {
-		want := fmt.Sprintf("AM takes %q for %q, of whom another shard may not know", listed, own)
+		want := fmt.Sprintf("AM treats %q as %q, which another shard may not know", listed, own)
 		for i, shard := range inShards(t, web.URL, server, inventory.Options{}, n) {
 			s := inventory.Shard{Index: i, Count: n}
 			if asks, is := s.Has("/", listed), s.Has("/", own); has(shard) != (asks && is) || (shard.realms["/"].Reason == want) != (asks && !is) {

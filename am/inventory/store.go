@@ -31,7 +31,7 @@ const DefaultPatience = 15 * time.Second
 const silenceLife = 10 * time.Second
 
 // errSilent is AM that does not answer, of which the user has been told.
-var errSilent = errors.New("AM does not answer")
+var errSilent = errors.New("AM does not respond")
 
 // AskAM asks AM something that the token store can do without. Where there is a store, and AM does not answer in time, that is
 // a notice and no error. Without a store it is the request and nothing else.
@@ -53,7 +53,7 @@ func (inv *Inventory) AskAM(ctx context.Context, ask func(context.Context) error
 	return false, nil
 }
 
-const silenceNotice = "AM does not answer: sessions come from the token store alone, which spells realms in its own way and knows no is_current; amsql doctor says what is wrong"
+const silenceNotice = "AM does not respond: the sessions come only from the token store, with its spelling of realms and without is_current; amsql doctor shows what is wrong"
 
 // unanswered reports whether an error comes from the way to AM, and not from AM.
 func unanswered(err error) bool {
@@ -227,7 +227,7 @@ func (p *storeScan) missing(ctx context.Context, realms []*realmScan) (map[*real
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot tell whether a realm without sessions exists: %w", err)
+		return nil, fmt.Errorf("cannot find out whether a realm without sessions exists: %w", err)
 	}
 	missing := map[*realmScan]bool{}
 	for _, r := range realms {

@@ -25,7 +25,7 @@ func TestTimesThatCannotBeReadAreANoticeAndNotAnError(t *testing.T) {
 	if rows != 60 || endless == 0 || endless == 60 {
 		t.Errorf("%d sessions, of which %d have no end; want 60, some", rows, endless)
 	}
-	if all := strings.Join(notices, "\n"); len(notices) != 1 || !strings.Contains(all, "sessions have come with a time that cannot be read, such as maxSessionExpirationTime") {
+	if all := strings.Join(notices, "\n"); len(notices) != 1 || !strings.Contains(all, "sessions with a time that cannot be read, such as maxSessionExpirationTime") {
 		t.Errorf("the notices are %q, want one about times", notices)
 	}
 }

@@ -119,7 +119,7 @@ func (inv *Inventory) users(ctx context.Context, realm string, status bool) iter
 		if cut == nil {
 			return
 		}
-		err := fmt.Errorf("realm %s: the list of identities is cut at %d (%d found): %s: ask for identities by name, or take what there is (on_truncation = \"warn\")",
+		err := fmt.Errorf("realm %s: the list of identities is truncated at %d (%d found): %s: query identities by name, or accept an incomplete list (on_truncation = \"warn\")",
 			realm, cut.limit, len(seen), cut.reason)
 		if inv.options.OnTruncation != Warn {
 			yield(nil, err)
@@ -139,7 +139,7 @@ func (inv *Inventory) mayList(ctx context.Context, realm string, none bool) erro
 		q := rest.SessionQuery{Realm: realm, Username: "amsql-probe", Fields: []string{rest.FieldUsername}}
 		for _, err := range inv.client.Sessions(ctx, q) {
 			if err != nil && !rest.IsUnsupported(err) {
-				return false, fmt.Errorf("no identity is found, and the account may be the reason: %w", err)
+				return false, fmt.Errorf("no identity was found, perhaps because the account lacks the right: %w", err)
 			}
 		}
 		return true, nil

@@ -87,7 +87,7 @@ func TestUsersThatNoPartListsWholeAreAnErrorOrANotice(t *testing.T) {
 		if policy == inventory.Fail && err != nil {
 			said = err.Error()
 		}
-		if (err == nil) != (policy == inventory.Warn) || !strings.Contains(said, "realm /alpha: the list of identities is cut at 1 ") {
+		if (err == nil) != (policy == inventory.Warn) || !strings.Contains(said, "realm /alpha: the list of identities is truncated at 1 ") {
 			t.Errorf("%s: %v, notices %q", policy, err, notices)
 		}
 	}

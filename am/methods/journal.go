@@ -378,7 +378,7 @@ type listedUser struct {
 func (u listedUser) tell(entry Entry) (state State, why string) {
 	switch {
 	case strings.HasPrefix(entry.Session, tokenPrefix):
-		return Unknown, ", and only its token could tell"
+		return Unknown, ", and only its token could show that"
 	case strings.HasPrefix(entry.Session, userPrefix):
 		return Unknown, ", and no list shows client-side sessions"
 	case u.fingerprints[entry.Session]:

@@ -121,7 +121,7 @@ func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
 		{"no such realm", "sha256:1", "/nowhere", 0, "404 Not Found", settled},
 		{"no realm", "sha256:1", "", 0, "the journal does not name the user", settled},
 		{"forbidden", "sha256:1", "/bravo", 403, "403 Forbidden", settled},
-		{"a token", "token-sha256:1", "/bravo", 0, "only its token could tell", settled},
+		{"a token", "token-sha256:1", "/bravo", 0, "only its token could show that", settled},
 		{"client-side sessions", "user-sha256:1", "/bravo", 0, "no list shows client-side sessions", settled},
 		{"out of order", "sha256:1", "/bravo", 503, "", open},
 		{"not signed in", "sha256:1", "/bravo", 401, "", open},

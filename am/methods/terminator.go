@@ -384,7 +384,7 @@ func (e *Terminator) unlisted(ctx context.Context, realms []string, username str
 	e.each(users, func(t *target) {
 		t.own = own.isOf(t.Realm, username)
 		if clientSide, err := e.Inventory.ClientSide(ctx, t.Realm); err == nil && clientSide != nil && !*clientSide {
-			t.settle(AlreadyGone, "the realm leaves no sessions to clients")
+			t.settle(AlreadyGone, "the realm does not use client-side sessions")
 		}
 	})
 	return slices.DeleteFunc(users, func(t *target) bool { return t.own || t.state != "" }), nil

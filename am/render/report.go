@@ -90,7 +90,7 @@ func writeReportMarkdown(b *bytes.Buffer, run *report.Run) error {
 	for _, of := range []struct {
 		what   string
 		realms []string
-	}{{"Sessions are missing, or may be", run.Missing()}, {"Asked user by user, since AM cut the list or may have", run.ByUser()}} {
+	}{{"Sessions are or may be missing", run.Missing()}, {"Looked up user by user, because AM truncated the list or may have", run.ByUser()}} {
 		if len(of.realms) > 0 {
 			fmt.Fprintf(b, "\n**%s**: %s.\n", of.what, literal.Replace(strings.Join(of.realms, "; ")))
 		}
@@ -152,7 +152,7 @@ func writeResult(b *bytes.Buffer, run *report.Run, r *report.Result) error {
 		return err
 	}
 	if left := len(r.Rows) - mostInMarkdown; left > 0 {
-		fmt.Fprintf(b, "\n%d more rows are left out here: --format json has all.\n", left)
+		fmt.Fprintf(b, "\n%d more rows are not shown: --format json writes all of them.\n", left)
 	}
 	return nil
 }

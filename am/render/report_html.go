@@ -150,7 +150,7 @@ func (p reportPage) Verdicts() string {
 	}
 	var parts []string
 	for _, v := range []struct{ verdict, one, more string }{
-		{report.Fail, "report fails", "reports fail"}, {report.NotKnown, "cannot tell", "cannot tell"}, {report.Pass, "passes", "pass"},
+		{report.Fail, "report fails", "reports fail"}, {report.NotKnown, "is not known", "are not known"}, {report.Pass, "passes", "pass"},
 		{report.Information, "is information", "are information"},
 	} {
 		if n := of[v.verdict]; n > 0 || v.verdict == report.Fail {

@@ -175,14 +175,14 @@ func TestThePageIsReadByPeople(t *testing.T) {
 		Title: "ACME & Sons", Findings: 1, Results: []*report.Result{r}, Totals: &report.Totals{Sessions: 1200, Users: 1, Realms: 2, Servers: 1},
 		Controls: []report.Control{{Name: "NIST 800-53 AC-11", Verdict: report.Fail, Reports: []string{"idle"}}},
 		Evidence: report.Evidence{Realms: []report.Row{
-			{"realm": "/alpha", "base_url": "https://am", "completeness": "by_user", "reason": "the list is cut at 120"},
+			{"realm": "/alpha", "base_url": "https://am", "completeness": "by_user", "reason": "the list is truncated at 120"},
 			{"realm": "/bravo", "base_url": "https://am", "completeness": "truncated", "error": "AM is <away>"},
 		}},
 	}
 	page := pageOf(t, run)
 	for _, want := range []string{
 		"<h1>ACME &amp; Sons</h1>", "<b>1,200</b> sessions", "<b>1</b> user<", "<b>2</b> realms", "<b>1</b> server<",
-		"<li>/alpha: the list is cut at 120</li>", "<li>/bravo: AM is &lt;away&gt;</li>",
+		"<li>/alpha: the list is truncated at 120</li>", "<li>/bravo: AM is &lt;away&gt;</li>",
 		`<li class="high"><b>1</b>high finding</li>`, "<li><b>0</b>medium findings</li>", "<p>1 report fails.</p>",
 		`<span class="verdict high">FAIL</span>`, "NIST 800-53 AC-11, AC-12 · PCI DSS 8.2.8",
 		"1 finding of 1 user in 1 realm · 3 rows", "<pre>amsql logout --where &#34;a &lt; &#39;b&#39;&#34;</pre>",

@@ -28,7 +28,7 @@ var browsers = []string{
 }
 
 // ErrNoBrowser is why there can be no PDF.
-var ErrNoBrowser = errors.New("a PDF is printed by Chromium, Chrome or Edge, and none of them is on the PATH: install one, or take --format html and print the page")
+var ErrNoBrowser = errors.New("a PDF needs Chromium, Chrome or Edge, and none of them was found: install one, or use --format html and print the page")
 
 // Browser finds the program that prints pages.
 func Browser() (string, error) {
@@ -79,7 +79,7 @@ func reportPDF(ctx context.Context, run *report.Run, paper string) (pdf []byte, 
 		return nil, ctx.Err()
 	}
 	if failed != nil || err != nil || !bytes.HasPrefix(pdf, []byte("%PDF-")) || !isTitled(pdf, stamp(run.Started)) {
-		return nil, fmt.Errorf("%s printed no PDF of %s (%s): can it read there? TMPDIR names another folder", browser, from, lastLine(said, failed))
+		return nil, fmt.Errorf("%s printed no PDF of %s (%s): make sure that it can read that file, or set TMPDIR to another folder", browser, from, lastLine(said, failed))
 	}
 	return pdf, nil
 }

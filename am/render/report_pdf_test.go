@@ -42,7 +42,7 @@ func wide(sessions int) *report.Run {
 		realm["realm"], realm["base_url"] = fmt.Sprintf("/realm%d", i), fmt.Sprintf("https://am%d.example.com/am", i)
 		realm["completeness"] = []string{"complete", "by_user", "truncated"}[i]
 		realm["started_at"] = at.Add(time.Duration(i) * time.Second)
-		realm["reason"] = fmt.Sprintf("the list is cut at %d, and amsql has asked for each user that it knows in the realm", i)
+		realm["reason"] = fmt.Sprintf("the list is truncated at %d, and amsql has looked up each known user of the realm", i)
 		realm["error"] = fmt.Sprintf("AM refused the session query (403 Forbidden): only an administrator may list sessions, in the realm number %d", i)
 		run.Evidence.Realms = append(run.Evidence.Realms, realm)
 	}

@@ -120,7 +120,7 @@ func (run *Run) Accept(baseline *Run, exceptions []*Exception) (notices []string
 		case !run.Started.Before(e.end):
 			notices = append(notices, fmt.Sprintf("the exception of report %s has expired on %s (%s): its findings count again", e.Report, e.Expires, e.Reason))
 		case !e.used:
-			notices = append(notices, fmt.Sprintf("the exception of report %s until %s (%s) is about no finding: it can go", e.Report, e.Expires, e.Reason))
+			notices = append(notices, fmt.Sprintf("the exception of report %s until %s (%s) matches no finding: remove it", e.Report, e.Expires, e.Reason))
 		}
 	}
 	return notices, nil

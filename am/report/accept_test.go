@@ -86,7 +86,7 @@ exception "over-quota" {
 		t.Errorf("accepted: %+v", got)
 	}
 	text := strings.Join(notices, "\n")
-	if len(notices) != 2 || !strings.Contains(text, "has expired on "+yesterday+" (the pilot)") || !strings.Contains(text, "(of old) is about no finding") {
+	if len(notices) != 2 || !strings.Contains(text, "has expired on "+yesterday+" (the pilot)") || !strings.Contains(text, "(of old) matches no finding") {
 		t.Errorf("notices:\n%s", text)
 	}
 }

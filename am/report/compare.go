@@ -162,7 +162,7 @@ func (run *Run) Change(name string) *Change {
 
 // String counts what has changed.
 func (c Change) String() string {
-	text := fmt.Sprintf("%d appeared, %d vanished", len(c.New), len(c.Gone))
+	text := fmt.Sprintf("%d appeared, %d disappeared", len(c.New), len(c.Gone))
 	if c.Finds {
 		text = fmt.Sprintf("%s, %d resolved", english.Plural(len(c.New), "new finding", ""), len(c.Gone))
 	}

@@ -23,7 +23,7 @@ func TestRunsAreComparedByKey(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"idle": "1 new finding, 0 resolved", "service-accounts": "0 new findings, 1 resolved", "over-quota": "0 new findings, 0 resolved",
-		"near-end": "0 appeared, 0 vanished",
+		"near-end": "0 appeared, 0 disappeared",
 	} {
 		if got := now.Change(name); got == nil || got.String() != want {
 			t.Errorf("%s: %v, want %s", name, got, want)

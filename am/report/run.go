@@ -381,7 +381,7 @@ func (r *Result) judge(finding string) error {
 	}
 	switch {
 	case finding == findingColumn && !column("finding"):
-		return errors.New("the SQL has no column finding, by which the header tells findings")
+		return errors.New("the header has \"finding: column\", but the SQL has no column finding")
 	case r.Chart != "" && len(r.columns) < 2:
 		return errors.New("a chart takes two columns: names and numbers")
 	case finding == findingColumn:

@@ -19,7 +19,7 @@ type action struct {
 }
 
 // sinceAM5 is what to do about an old server. There are two families of OpenAM, and the numbers of their releases overlap.
-const sinceAM5 = "AM 5 and later have it, and OpenAM of the Open Identity Platform from 14 on; OpenAM 13 and earlier and the OpenAM of openam-jp do not"
+const sinceAM5 = "AM 5 and later have it, and OpenAM of the Open Identity Platform 14 and later; OpenAM 13 and earlier and the OpenAM of openam-jp do not"
 
 var (
 	getSessionInfo      = action{name: "getSessionInfo", safe: true, has: func(a api) bool { return a.query }, workaround: sinceAM5}

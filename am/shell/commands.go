@@ -37,23 +37,23 @@ func dotCommands() []dotCommandSpec {
 		{".methods", "", "list the methods of EXEC", nil, (*shell).listMethods},
 		{".output", "[FORMAT]", "print rows as " + strings.ReplaceAll(render.FormatNames(), "|", ", "), output, (*shell).setOutput},
 		{".mode", "[FORMAT]", "the same as .output", output, (*shell).setOutput},
-		{".timing", "[on|off]", "tell the time, requests and completeness of each statement", onOff, (*shell).setTiming},
+		{".timing", "[on|off]", "show the time, requests and completeness of each statement", onOff, (*shell).setTiming},
 		{".header", "[on|off]", "print the names of columns (table, csv, markdown)", onOff, (*shell).setHeader},
 		{".separator", "[CHARACTER]", "separate values with this character (csv)", nil, (*shell).setSeparator},
 		{".connections", "", "list the connections", nil, (*shell).listConnections},
-		{".use", "CONNECTION", "have tables without a schema be this connection's", connectionChoices, (*shell).use},
+		{".use", "CONNECTION", "use this connection for tables without a schema", connectionChoices, (*shell).use},
 		{".read", "FILE", "run the SQL and dot commands of a file", fileChoices, (*shell).read},
-		{".once", "FILE", "write the rows of the next SQL to a file, by its name's ending", fileChoices, (*shell).setOnce},
-		{".export", "FILE SQL", "write the rows of this SQL to a file, by its name's ending", fileChoices, (*shell).exportTo},
-		{".csv", "NAME=FILE", "make a table of a file of separated values", nil, (*shell).loadCSV},
-		{".history", "FILE", "add the history that amsql snapshot has written, as the schema history", fileChoices, (*shell).attachHistory},
-		{".param", "[NAME[=VALUE]]", "set the parameter :NAME of SQL, forget it, or list all", nil, (*shell).param},
-		{".edit", "", "edit the last SQL in the editor of EDITOR, and run it", nil, (*shell).edit},
+		{".once", "FILE", "write the rows of the next SQL to a file; its ending sets the format", fileChoices, (*shell).setOnce},
+		{".export", "FILE SQL", "write the rows of this SQL to a file; its ending sets the format", fileChoices, (*shell).exportTo},
+		{".csv", "NAME=FILE", "read a file of comma-separated values as a table", nil, (*shell).loadCSV},
+		{".history", "FILE", "add a history of amsql snapshot as the schema history", fileChoices, (*shell).attachHistory},
+		{".param", "[NAME[=VALUE]]", "set or unset the parameter :NAME, or list all", nil, (*shell).param},
+		{".edit", "", "edit the last SQL in $EDITOR and run it", nil, (*shell).edit},
 		{".shell", "COMMAND", "run a command of the operating system", nil, (*shell).system},
-		{".watch", "[SECONDS] [SQL]", "show what begins and ends among all sessions, or those of the SQL, until Ctrl-C", nil, (*shell).watch},
+		{".watch", "[SECONDS] [SQL]", "show sessions, or those of the SQL, as they begin and end", nil, (*shell).watch},
 		{".clear", "", "clear the screen", nil, (*shell).clear},
 		{".help", "[COMMAND]", "explain the commands", helpChoices, (*shell).help},
-		{".exit", "", "end the shell, as Ctrl-D does", nil, (*shell).exit},
+		{".exit", "", "exit the shell (also Ctrl-D)", nil, (*shell).exit},
 	}
 }
 
@@ -281,7 +281,7 @@ func (s *shell) exportTo(ctx context.Context, argument string) error {
 		return err
 	}
 	if strings.TrimSpace(sql) == "" {
-		return errors.New(".export takes a file and the SQL for it; .once FILE is for the rows of what follows")
+		return errors.New(".export needs a file and SQL; .once FILE writes the rows of the next SQL")
 	}
 	s.once = path
 	return s.sql(ctx, sql)

@@ -96,7 +96,7 @@ func (p *pager) start() {
 	}
 	if err != nil {
 		p.command = nil
-		p.w.Notices.Add(fmt.Sprintf("there is no pager: %v; AMSQL_PAGER names one, or none where it is empty", err))
+		p.w.Notices.Add(fmt.Sprintf("cannot start the pager: %v; set AMSQL_PAGER to another one, or to nothing to switch paging off", err))
 		_, _ = p.held.WriteTo(p.screen.Out) // the next write tells of an error
 		return
 	}

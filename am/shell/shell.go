@@ -63,7 +63,7 @@ func HasCommands(text string) bool {
 func (s *shell) loop(ctx context.Context) error {
 	history, err := openHistory()
 	if err != nil {
-		s.Streams.Notice(fmt.Sprintf("the history of this shell ends with it: %v", err))
+		s.Streams.Notice(fmt.Sprintf("the history of this shell will not be saved: %v", err))
 	}
 	s.editor.remember(history)
 	for !s.ended {

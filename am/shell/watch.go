@@ -18,7 +18,7 @@ func (s *shell) watch(ctx context.Context, argument string) error {
 	first, sql, _ := strings.Cut(argument, " ")
 	if seconds, err := strconv.ParseFloat(first, 64); err == nil {
 		if every = time.Duration(seconds * float64(time.Second)); every < watch.LeastInterval {
-			return errors.New(".watch takes a second or more between two looks")
+			return errors.New(".watch needs an interval of a second or more")
 		}
 	} else {
 		sql = argument

@@ -58,7 +58,7 @@ var deployments = []Deployment{
 	},
 	{
 		Name:        "sticky",
-		Description: "a balancer finds the server of a session by the cookie " + stickyCookie + ", and the other server does not know the session",
+		Description: "a balancer routes the requests of a session by the cookie " + stickyCookie + ", and the other server does not know the session",
 		apply:       func(s *Server) { s.front.sticky = true },
 	},
 	{

@@ -90,13 +90,13 @@ func (s *Screen) summary(look *Look) []string {
 		}
 	}
 	lines := []string{
-		fmt.Sprintf("%s  %s, realms: %s. Next look in %s; Ctrl-C ends.", look.At.Format(time.DateTime), english.Plural(s.last.Sessions, "session", ""),
+		fmt.Sprintf("%s  %s, realms: %s. Next list in %s; Ctrl-C stops.", look.At.Format(time.DateTime), english.Plural(s.last.Sessions, "session", ""),
 			strings.Join(realms, ", "), look.Next.Round(time.Second)),
 		fmt.Sprintf("Since %s: %d + login, %d - logout, %d x expired, %d ~ changed, %d ? seen for the first time", s.since.Format(time.TimeOnly),
 			s.totals[Login], s.totals[Logout], s.totals[Expired], s.totals[Changed], s.totals[Seen]),
 	}
 	if look.Failure != nil {
-		lines = append(lines, "The look failed, what follows is older: "+terminal.Line(look.Failure.Error()))
+		lines = append(lines, "The last list failed, so this is older: "+terminal.Line(look.Failure.Error()))
 	}
 	for _, gap := range look.Incomplete {
 		lines = append(lines, terminal.Line(fmt.Sprintf("Incomplete: realm %s of %s: %s", gap.Path, gap.Server, gap.Reason)))

@@ -78,16 +78,20 @@ func (w *Workspace) historyFile(ctx context.Context, target, sql string) (path s
 func (w *Workspace) tellKnown(servers [][]string) error {
 	const server, before, first, moment = 0, 1, 2, 3
 	answered := false
+	var unknown []string
 	for _, s := range servers {
 		if s[before] == "" {
-			w.Notices.Add(fmt.Sprintf("am_session_at: nothing is known about %s at %s: its first snapshot is of %s", s[server], s[moment], s[first]))
+			unknown = append(unknown, fmt.Sprintf("am_session_at: nothing is known about %s at %s: its first snapshot is from %s", s[server], s[moment], s[first]))
 			continue
 		}
 		answered = true
-		w.Notices.Add(fmt.Sprintf("am_session_at: %s by the snapshot of %s, %s before", s[server], s[before], apart(s[before], s[moment])))
+		w.Notices.Add(fmt.Sprintf("am_session_at: %s as of the snapshot from %s, %s earlier", s[server], s[before], apart(s[before], s[moment])))
 	}
 	switch {
 	case answered:
+		for _, notice := range unknown {
+			w.Notices.Add(notice)
+		}
 		return nil
 	case len(servers) == 0:
 		return errors.New("am_session_at: the history has no snapshots: take one with amsql snapshot")
@@ -98,7 +102,7 @@ func (w *Workspace) tellKnown(servers [][]string) error {
 			earliest = s
 		}
 	}
-	return fmt.Errorf("am_session_at: nothing is known about %s: the first snapshot is of %s", earliest[moment], earliest[first])
+	return fmt.Errorf("am_session_at: nothing is known about %s: the first snapshot is from %s", earliest[moment], earliest[first])
 }
 
 // apart is the time between two times of SQL.

@@ -49,7 +49,7 @@ group by l.base_url, l.taken_at order by l.base_url`
 		missing, _ := row[3].(string)
 		for lack := range strings.SplitSeq(missing, "; ") {
 			if name, _, _ := strings.Cut(lack, ": "); used[name] {
-				return nil, fmt.Errorf("the %s lacks %s: take another, or choose reports that do without %s", s, lack, name)
+				return nil, fmt.Errorf("the %s lacks %s: take another, or choose reports that do not need %s", s, lack, name)
 			}
 		}
 		snapshots = append(snapshots, s)

@@ -55,8 +55,8 @@ type Workspace struct {
 }
 
 // byUserNotice is said once a run, whatever the realms, statements and connections: am_session_scan has the details.
-const byUserNotice = "AM truncates some session lists, or may do so, and amsql asked for each user it knows there: sessions of agents and " +
-	"of users deleted from the directory may be missing (am_session_scan shows where; --quiet hides this notice)"
+const byUserNotice = "AM truncated some session lists, or may have, so amsql looked up every known user by name: sessions of agents and " +
+	"of deleted users may be missing (am_session_scan shows in which realms; --quiet hides this notice)"
 
 // Options are what a workspace needs to know beside its connections.
 type Options struct {
@@ -92,7 +92,7 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	}
 	host.NotifyUnproven = func(notice string) {
 		if !o.Quiet {
-			w.unproven.Do(func() { w.Notices.Add(notice + " (said once; --quiet hides it)") })
+			w.unproven.Do(func() { w.Notices.Add(notice + " (shown once; --quiet hides it)") })
 		}
 	}
 	w.DB.HandleExec(w.exec)
@@ -302,7 +302,7 @@ func (w *Workspace) Explain(err error) error {
 		return fmt.Errorf("%w; it belongs to a history: add one with --history (in the shell: .history FILE), and create it with amsql snapshot", &plain)
 	}
 	if errors.As(err, &sql) && strings.Contains(sql.Message, "RETURNING is not available on virtual tables") {
-		return Usage("a table of AM has no RETURNING: amsql logout --where \"…\" prints what became of each session, and --journal FILE keeps it; properties are read by a SELECT")
+		return Usage("AM's tables do not support RETURNING: amsql logout --where \"…\" prints the outcome for each session, and --journal FILE records it; read properties with SELECT")
 	}
 	if len(w.Connections) > 0 || !errors.As(err, &sql) || !strings.HasPrefix(sql.Message, "no such table") {
 		return err
