@@ -306,7 +306,7 @@ func TestWhatIsAskedByNameMayBeCutByAStoreThatStopsAtAnyNumber(t *testing.T) {
 		{"/alpha", "alpha-0", inventory.ByUser, `user "alpha-0" has 137 sessions, and no list is longer than 137`},
 		{"/bravo", "demo", inventory.ByUser, `user "demo" has 137 sessions`},
 		{"/bravo", "webagent", inventory.ByUser, `agents such as "webagent"`},
-		{"/bravo", "nobody", inventory.ByUser, `if "nobody" is one`},
+		{"/bravo", "nobody", inventory.ByUser, `if "nobody" is an agent`},
 		{"/alpha", "demo", inventory.Complete, ""}, // a user without sessions
 	} {
 		s := store{server: server, stops: 137}
