@@ -2,11 +2,8 @@ package am_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"flag"
 	"fmt"
-	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -18,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/internal/storetest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -52,19 +50,13 @@ func tokenStoreOf(t *testing.T, server *simulator.Server) (tokenStore, *simulato
 	t.Cleanup(web.Close)
 	user, password := server.Admin()
 	address := web.URL + server.ContextPath()
-	store, err := server.NewTokenStore()
-	must(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	go func() { _ = store.Serve(l) }()
-	t.Cleanup(func() { must(t, store.Close()) })
+	store, listening := storetest.Serve(t, server)
 	account, secret := store.Account("amsql-reader")
-	fingerprint := sha256.Sum256(store.Certificate())
 	return tokenStore{
 		&deployment{openamtest.ConnectTo(t, address, user, password), []string{"AM_URL=" + address, "AM_USERNAME=" + user, "AM_PASSWORD=" + password}},
 		[]string{
-			"AM_TOKEN_STORE_URL=ldap://" + l.Addr().String(), "AM_TOKEN_STORE_BIND_DN=" + account, "AM_TOKEN_STORE_PASSWORD=" + secret,
-			"AM_TOKEN_STORE_FINGERPRINT=" + hex.EncodeToString(fingerprint[:]),
+			"AM_TOKEN_STORE_URL=ldap://" + listening, "AM_TOKEN_STORE_BIND_DN=" + account, "AM_TOKEN_STORE_PASSWORD=" + secret,
+			"AM_TOKEN_STORE_FINGERPRINT=" + storetest.Fingerprint(store),
 		},
 	}, store
 }

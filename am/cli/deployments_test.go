@@ -3,13 +3,11 @@
 package cli
 
 import (
-	"crypto/sha256"
-	"fmt"
-	"net"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/amsql/steampipe-plugin-am/am/internal/storetest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
@@ -159,31 +157,14 @@ func useTokenStore(t *testing.T, server *simulator.Server, account string) {
 	if account == "" {
 		return
 	}
-	directory, address := serveTokenStore(t, server)
+	directory, address := storetest.Serve(t, server)
 	dn, password := directory.Account(account)
 	t.Setenv("AM_TOKEN_STORE_BIND_DN", dn)
 	t.Setenv("AM_TOKEN_STORE_PASSWORD", password)
-	certificate := directory.Certificate()
-	if certificate == nil {
+	if directory.Certificate() == nil {
 		t.Setenv("AM_TOKEN_STORE_URL", "ldap://"+address)
 		return
 	}
 	t.Setenv("AM_TOKEN_STORE_URL", "ldaps://"+address)
-	t.Setenv("AM_TOKEN_STORE_FINGERPRINT", fmt.Sprintf("%x", sha256.Sum256(certificate)))
-}
-
-// serveTokenStore serves the server's token store until the test ends.
-func serveTokenStore(t *testing.T, server *simulator.Server) (directory *simulator.TokenStore, address string) {
-	t.Helper()
-	directory, err := server.NewTokenStore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = directory.Serve(l) }()
-	t.Cleanup(func() { _ = directory.Close() })
-	return directory, l.Addr().String()
+	t.Setenv("AM_TOKEN_STORE_FINGERPRINT", storetest.Fingerprint(directory))
 }

@@ -4,8 +4,6 @@ package cli
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"os"
 	"os/exec"
@@ -20,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/internal/storetest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
@@ -298,10 +297,9 @@ func TestAnAddressMayBeCopiedFromABrowser(t *testing.T) {
 
 func TestInitSetsUpTheTokenStoreWithTheConnection(t *testing.T) {
 	server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
-	directory, store := serveTokenStore(t, server)
+	directory, store := storetest.Serve(t, server)
 	dn, password := directory.Account("amsql-reader")
-	sum := sha256.Sum256(directory.Certificate())
-	fingerprint := hex.EncodeToString(sum[:])
+	fingerprint := storetest.Fingerprint(directory)
 	address := os.Getenv("AM_URL")
 	for _, name := range []string{"AM_URL", "AM_USERNAME", "AM_PASSWORD"} {
 		t.Setenv(name, "")

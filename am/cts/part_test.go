@@ -1,11 +1,8 @@
 package cts_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http/httptest"
 	"regexp"
 	"slices"
@@ -13,6 +10,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/cts"
+	"github.com/amsql/steampipe-plugin-am/am/internal/storetest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
@@ -39,13 +37,9 @@ func deploy(t *testing.T, o simulator.Options) *deployment {
 	var err error
 	d.Server, err = simulator.New(o)
 	must(t, err)
-	d.directory, err = d.NewTokenStore()
-	must(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	d.address = "ldaps://" + l.Addr().String()
-	go func() { _ = d.directory.Serve(l) }()
-	t.Cleanup(func() { must(t, d.directory.Close()) })
+	var address string
+	d.directory, address = storetest.Serve(t, d.Server)
+	d.address = "ldaps://" + address
 	return d
 }
 
@@ -53,10 +47,9 @@ func deploy(t *testing.T, o simulator.Options) *deployment {
 func (d *deployment) part(t *testing.T, account string, part cts.Part, fields []string) (handles []string) {
 	t.Helper()
 	reader, password := d.directory.Account(account)
-	fingerprint := sha256.Sum256(d.directory.Certificate())
 	store, err := cts.New(cts.Config{
 		URLs: []string{d.address}, BindDN: reader, Password: func() (string, error) { return password, nil },
-		TLS: cts.TLS{Fingerprint: hex.EncodeToString(fingerprint[:])}, Now: func() time.Time { return d.now }, Part: part,
+		TLS: cts.TLS{Fingerprint: storetest.Fingerprint(d.directory)}, Now: func() time.Time { return d.now }, Part: part,
 	})
 	must(t, err)
 	defer store.Close()

@@ -2,35 +2,23 @@ package doctor_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"net"
 	"strings"
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am/cts"
 	"github.com/amsql/steampipe-plugin-am/am/doctor"
+	"github.com/amsql/steampipe-plugin-am/am/internal/storetest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
 // storeOf is the token store of a simulated AM, as one of its accounts reads it.
 func storeOf(t *testing.T, sim *simulator.Server, account string) *cts.Store {
 	t.Helper()
-	directory, err := sim.NewTokenStore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = directory.Serve(l) }()
-	t.Cleanup(func() { _ = directory.Close() })
+	directory, address := storetest.Serve(t, sim)
 	dn, password := directory.Account(account)
-	fingerprint := sha256.Sum256(directory.Certificate())
 	store, err := cts.New(cts.Config{
-		URLs: []string{"ldaps://" + l.Addr().String()}, BindDN: dn, Password: func() (string, error) { return password, nil },
-		TLS: cts.TLS{Fingerprint: hex.EncodeToString(fingerprint[:])},
+		URLs: []string{"ldaps://" + address}, BindDN: dn, Password: func() (string, error) { return password, nil },
+		TLS: cts.TLS{Fingerprint: storetest.Fingerprint(directory)},
 	})
 	if err != nil {
 		t.Fatal(err)
