@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/csv"
 	"fmt"
@@ -123,31 +124,41 @@ func TestSQLWithANULIsAnError(t *testing.T) {
 	}
 }
 
-// FuzzCSV loads whatever there is, which is an error or all of its rows.
-func FuzzCSV(f *testing.F) {
-	for _, seed := range []string{"a,b\n1,2\n", "\ufeffa;b\r\n\"x\ny\";2", inUTF16("a\tb\r1\t2\r", binary.LittleEndian), "a\n\x00", "\"", "a\n\xff"} {
-		f.Add([]byte(seed))
+// Whatever the file holds, it is a table with a row for each record, or an error that leaves nothing.
+func FuzzLoadCSV(f *testing.F) {
+	for _, seed := range []string{
+		"a,b\n1,2\n", "a;b\r1;2", "\ufeffa;b\r\n\"x\ny\";2", inUTF16("a\tb\r1\t2\r", binary.LittleEndian), "latest,active\n2026-11-28,t\n,\n", "a,a\n",
+		"\"a\nb\",c\n1,\"x\"\"y\"", "a\n\x00", "\"", "a\n\xff", "", "\ufeff", "PK\x03\x04",
+	} {
+		f.Add([]byte(seed), true)
+		f.Add([]byte(seed), false)
 	}
-	f.Fuzz(func(t *testing.T, values []byte) {
+	f.Fuzz(func(t *testing.T, file []byte, detect bool) {
 		db, err := engine.Open(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		if err := db.LoadCSV("list", strings.NewReader(string(values)), ','); err != nil {
-			if db.InTransaction() {
-				t.Error("a transaction is open")
+		separator := ','
+		if detect {
+			separator = 0
+		}
+		if err := db.LoadCSV("list", bytes.NewReader(file), separator); err != nil {
+			if _, again := tryAll(t.Context(), db, `select * from list`); again == nil || db.InTransaction() {
+				t.Errorf("after %v there is a table or a transaction", err)
 			}
 			return
 		}
-		plain := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(values), "\ufeff")))
-		records, err := plain.ReadAll()
-		if err != nil || strings.Contains(string(values), "\r") || strings.HasPrefix(string(values), "\xff\xfe") || strings.HasPrefix(string(values), "\xfe\xff") {
-			return // forms of which encoding/csv alone knows nothing
-		}
 		rows, err := tryAll(t.Context(), db, `select * from list`)
-		if err != nil || len(rows) != len(records)-1 {
-			t.Fatalf("%d rows of %d, %v", len(rows), len(records)-1, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records, ok := plainRecords(string(file))
+		if !ok || detect {
+			return
+		}
+		if len(rows) != len(records)-1 {
+			t.Fatalf("%d rows of %d", len(rows), len(records)-1)
 		}
 		for i, row := range rows {
 			for j, value := range row {
@@ -157,6 +168,15 @@ func FuzzCSV(f *testing.F) {
 			}
 		}
 	})
+}
+
+// plainRecords reads the records of a file in a form that encoding/csv knows as well.
+func plainRecords(file string) (records [][]string, ok bool) {
+	if strings.Contains(file, "\r") || strings.HasPrefix(file, "\xff\xfe") || strings.HasPrefix(file, "\xfe\xff") {
+		return nil, false
+	}
+	records, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file, "\ufeff"))).ReadAll()
+	return records, err == nil
 }
 
 // Spreadsheets keep a blank that nobody sees, and AM compares names without those at their ends.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"testing"
 	"time"
@@ -27,35 +26,6 @@ func FuzzTimeLiterals(f *testing.F) {
 		}
 		if again, _, ok := canonicalTime(written, now); !ok || again != written {
 			t.Errorf("%q is %q, and that is %q", text, written, again)
-		}
-	})
-}
-
-// Whatever the file holds, it is a table with a row for each record, or an error that leaves nothing.
-func FuzzLoadCSV(f *testing.F) {
-	for _, seed := range []string{"a,b\n1,2\n", "a;b\r1;2", "\xff\xfea\x00,\x00b\x00\n\x00", "latest,active\n2026-11-28,t\n,\n", "a,a\n", "\"a\nb\",c\n1,\"x\"\"y\"", "", "\ufeff", "PK\x03\x04"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		db, err := Open(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = db.Close() }()
-		if err := db.LoadCSV("list", bytes.NewReader(file), 0); err != nil {
-			if _, again := db.Query(context.Background(), `select * from list`); again == nil || db.InTransaction() {
-				t.Errorf("after %v there is a table or a transaction", err)
-			}
-			return
-		}
-		rows, err := db.Query(context.Background(), `select * from list`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for rows.Next() {
-		}
-		if rows.Err() != nil || rows.Close() != nil {
-			t.Error(rows.Err())
 		}
 	})
 }
