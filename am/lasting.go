@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A lastingError reaches a host that links the plugin. Where a scan fails, the SDK (5.14.1) sends such a host first the nil
+// A lastingError reaches a host that links the plugin. If a scan fails, the SDK (5.14.1) sends such a host first the nil
 // row that ends a complete answer, and the error behind it: a host that reads in between takes the failure for an answer
 // without rows. A panic in the SDK's [plugin.Plugin.execute] is sent as an error with no nil row before it, and the first
 // that execute does with an error is to ask for its text.

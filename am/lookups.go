@@ -34,7 +34,7 @@ const (
 )
 
 // byUser answers one statement's lookups by user name. Each takes a request for each realm, so after some of them it lists
-// the realms: a list that is complete answers all that follow. Where it is not, or a name is one that AM may take for
+// the realms: a list that is complete answers all that follow. If it is not, or a name is one that AM may take for
 // another, each name is still asked for. A list can be long and the names few, so it is read only where
 // the lookups so far have been worth it, and tried again after eight times as many.
 type byUser[T any] struct {
@@ -50,7 +50,7 @@ type byUser[T any] struct {
 	failed  bool                     // so that only lookups can tell what is wrong
 }
 
-// A list is all rows of a realm, or none where it is cut or too long.
+// A list is all rows of a realm, or none if it is cut or too long.
 type list[T any] struct {
 	rows     []*T
 	complete bool

@@ -9,7 +9,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// names are the values that a column of names must equal, as far as AM can be asked for them. Where one is spelled so that
+// names are the values that a column of names must equal, as far as AM can be asked for them. If one is spelled so that
 // AM takes it for another name, which SQL does not, known is false: then all must be listed, and the host compares.
 //
 // Of names that differ in case alone the lower comes first, which is the one that rows show.

@@ -35,10 +35,10 @@ type pooled struct {
 	idle *time.Timer
 }
 
-// connection returns the open connection, or opens another one where its configuration has changed. The one before signs
+// connection returns the open connection, or opens another one if its configuration has changed. The one before signs
 // out as always, when its scans have ended.
 func (p *pool) connection(ctx context.Context, of *plugin.Connection) (*pooled, error) {
-	config, _ := of.Config.(connection.Config) // nil where there is none
+	config, _ := of.Config.(connection.Config) // nil if there is none
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c := p.open[of.Name]; c != nil && reflect.DeepEqual(c.config, config) {

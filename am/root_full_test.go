@@ -71,7 +71,7 @@ func TestAFullRootRealmIsNotAskedForOthers(t *testing.T) {
 	}
 }
 
-// Administrators who fill the root realm together are completed by identity. Where one alone has as many sessions as a list
+// Administrators who fill the root realm together are completed by identity. If one alone has as many sessions as a list
 // can have, some are missing: that is an error of the queries that want them, and tells who it is.
 func TestAFullRootRealmIsCompleteOrAnError(t *testing.T) {
 	for _, c := range []struct {

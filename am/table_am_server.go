@@ -47,7 +47,7 @@ type server struct {
 	skew                         time.Duration
 }
 
-// askServer asks what the wanted columns need, and one thing at the least: an answer has the time.
+// askServer asks what the wanted columns need, and one thing at least: an answer has the time.
 func askServer(ctx context.Context, c *connection.Connection, q table.Query) (*server, error) {
 	s := &server{baseURL: c.BaseURL(), account: c.Client().Account(), loginRealm: c.Client().LoginRealm()}
 	for _, part := range []struct {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -55,44 +56,21 @@ func (u *union) Lookups() func(context.Context, table.Query) iter.Seq2[any, erro
 type rowsOfAny = func(context.Context, table.Query) iter.Seq2[any, error]
 
 func (u *union) ask(ctx context.Context, q table.Query, of func(member int) rowsOfAny) iter.Seq2[any, error] {
-	return func(yield func(any, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		group, groupCtx := errgroup.WithContext(ctx)
-		rows := make(chan any, 256)
+	return inventory.Stream(ctx, func(ctx context.Context, send inventory.Sender[any]) error {
+		group, ctx := errgroup.WithContext(ctx)
 		for i := range u.members {
-			group.Go(func() error { return u.send(groupCtx, i, of(i), q, rows) })
+			group.Go(func() error {
+				for row, err := range of(i)(ctx, q) {
+					if err != nil {
+						return fmt.Errorf("connection %s: %w", u.names[i], err)
+					}
+					if err := send(ctx, row); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 		}
-		failure := make(chan error, 1)
-		go func() {
-			failure <- group.Wait()
-			close(rows)
-		}()
-		defer func() { // wait until everything has ended, even if it was stopped early
-			cancel()
-			for range rows {
-			}
-		}()
-		for row := range rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
-		if err := <-failure; err != nil {
-			yield(nil, err)
-		}
-	}
-}
-
-func (u *union) send(ctx context.Context, member int, of rowsOfAny, q table.Query, rows chan<- any) error {
-	for row, err := range of(ctx, q) {
-		if err != nil {
-			return fmt.Errorf("connection %s: %w", u.names[member], err)
-		}
-		select {
-		case rows <- row:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
+		return group.Wait()
+	})
 }

@@ -43,7 +43,7 @@ func (o *ConnectionOptions) flags() (flags string) {
 	return flags
 }
 
-// configs are those of the connections chosen. None is no error yet: SQL may do without tables.
+// configs are those of the connections chosen. Having none is not an error yet: SQL may do without tables.
 func (o *ConnectionOptions) configs() ([]connection.NamedConfig, error) {
 	configs, err := o.all()
 	if err != nil || len(o.Connections) == 0 {

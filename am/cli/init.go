@@ -30,7 +30,7 @@ type InitOptions struct {
 	TOTPSecret string // the same, of one-time passwords; empty: none are needed, or the account's owner types them
 	Store      StoreOptions
 
-	before []byte   // what the file holds; nil where there is none
+	before []byte   // what the file holds; nil if there is none
 	taken  []string // the names of its connections
 }
 

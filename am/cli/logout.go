@@ -199,7 +199,7 @@ func (o *LogoutOptions) operation(read int) string {
 	return fmt.Sprintf("End the sessions of %s", english.Plural(read, "handle", ""))
 }
 
-// connections are those to act on, an aggregator's members instead of itself. Where there are several, they must have
+// connections are those to act on, an aggregator's members instead of itself. If there are several, they must have
 // been chosen: a user's sessions that end on one of them live on on the others.
 func (o *LogoutOptions) connections() ([]connection.NamedConfig, error) {
 	configs, err := o.configs()

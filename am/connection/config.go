@@ -71,7 +71,7 @@ func Environment() (Config, bool) {
 }
 
 // complete fills in what the environment has, reads secrets from where they are, and leaves c as it is. Credentials
-// in the environment count only where the configuration has none, or some of the same kind; a token store, only where the
+// in the environment count only if the configuration has none, or some of the same kind; a token store, only if the
 // deployment or its store is the environment's as well: that of one deployment lists no sessions of another.
 func (c Config) complete() (Config, error) {
 	v := reflect.ValueOf(&c).Elem()
@@ -225,7 +225,7 @@ func (c Config) inventory() (inventory.Options, error) {
 	}, nil
 }
 
-// tokenStore is the store that the configuration names; nil where it names none.
+// tokenStore is the store that the configuration names; nil if it names none.
 func (c Config) tokenStore(timeout time.Duration) (*cts.Config, error) {
 	named := ""
 	v := reflect.ValueOf(c)

@@ -25,7 +25,7 @@ type Host struct {
 	// NotifyUnproven is Notify for realms of which nothing shows that the list is complete, nor that it is not; nil: Notify.
 	NotifyUnproven func(notice string)
 	Progress       func(inventory.Progress)
-	Ask            func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal; nil where nobody does
+	Ask            func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal; nil if nobody does
 	UserAgent      string
 	Shard          inventory.Shard // of sessions and identities; it takes its part of the concurrency and the rate
 }
@@ -96,7 +96,7 @@ func patience(timeout time.Duration) time.Duration {
 	return min(timeout/3, inventory.DefaultPatience)
 }
 
-// openStore opens the token store of a configuration; nil where it names none. The times in it are AM's, and so is its clock.
+// openStore opens the token store of a configuration; nil if it names none. The times in it are AM's, and so is its clock.
 func openStore(given, full Config, timeout time.Duration, client *rest.Client, host Host) (*cts.Store, error) {
 	store, err := full.tokenStore(timeout)
 	if store == nil || err != nil {
@@ -158,7 +158,7 @@ func (c *Connection) BaseURL() string { return c.client.BaseURL() }
 // Client speaks to the connection's AM.
 func (c *Connection) Client() *rest.Client { return c.client }
 
-// TokenStore is the connection's token store; nil where it has none.
+// TokenStore is the connection's token store; nil if it has none.
 func (c *Connection) TokenStore() *cts.Store { return c.store }
 
 // Inventory lists the connection's sessions.

@@ -106,7 +106,7 @@ func (f Filter) printTerms(b *strings.Builder) {
 	}
 }
 
-// pointer writes the leading slash only where a field would read as something else without it.
+// pointer writes the leading slash only if a field would read as something else without it.
 func pointer(field string) string {
 	if field == "" || field == "!" || field[0] == '/' || field[0] == '\'' || isLiteral(field) {
 		return "/" + field

@@ -110,7 +110,7 @@ func fingerprintOf(certificate *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// code is the result code of LDAP that an error holds; 0 where the server has not answered.
+// code is the result code of LDAP that an error holds; 0 if the server has not answered.
 func code(err error) uint16 {
 	var e *ldap.Error
 	if errors.As(err, &e) && e.ResultCode < ldap.ErrorNetwork {

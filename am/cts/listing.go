@@ -12,7 +12,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// listing is one pass over sessions. Where the server refuses a search because of the account's limits, it goes on with less
+// listing is one pass over sessions. If the server refuses a search because of the account's limits, it goes on with less
 // at a time: in pages, and by windows of time.
 type listing struct {
 	store      *Store

@@ -150,7 +150,7 @@ type slicing struct {
 	filter    string
 }
 
-// run searches the part's slices from a time on, some of them together. Where they have nothing, it goes on where there is
+// run searches the part's slices from a time on, some of them together. If they have nothing, it goes on where there is
 // something.
 func (s *slicing) run(ctx context.Context, from time.Time) (err error) {
 	turn := sliceLength * time.Duration(s.part.Count)

@@ -117,7 +117,7 @@ func below(suffix string) string {
 	return container + "," + suffix
 }
 
-// entry reads one entry: nil where it exists, and nothing of it may be seen.
+// entry reads one entry: nil if it exists but nothing of it may be seen.
 func (s *Store) entry(ctx context.Context, dn string, attributes ...string) (found *ldap.Entry, err error) {
 	request := &ldap.SearchRequest{BaseDN: dn, Scope: ldap.ScopeBaseObject, Filter: "(objectClass=*)", Attributes: attributes}
 	_, err = s.search(ctx, request, func(e *ldap.Entry) error {

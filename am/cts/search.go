@@ -71,7 +71,7 @@ func (s *Store) searchOn(ctx context.Context, c *connection, request *ldap.Searc
 		c.answered = c.answered || code(err) != 0
 		return nil, s.failed(c.server, "cannot search "+cmp.Or(request.BaseDN, "the root entry"), err)
 	case c.IsClosing() || c.GetLastError() != nil:
-		// The library ends an answer without an error where the connection has ended before.
+		// The library ends an answer without an error if the connection has ended before.
 		return nil, s.failed(c.server, "cannot search "+cmp.Or(request.BaseDN, "the root entry"), ldap.NewError(ldap.ErrorNetwork, errors.New("the connection has ended")))
 	}
 	return controls, nil

@@ -194,7 +194,7 @@ func orCause(ctx context.Context, err error) error {
 	return err
 }
 
-// secure speaks TLS: nothing goes over a network without. Only on this machine may a server refuse that. Where it fails, the
+// secure speaks TLS: nothing goes over a network without. Only on this machine may a server refuse that. If it fails, the
 // connection is closed.
 func (s *Store) secure(ctx context.Context, server server, raw net.Conn) (*ldap.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })

@@ -28,7 +28,7 @@ type Survey struct {
 	BaseDN   string
 	Layout   string // of which versions of AM
 	Sessions int    // ended ones that AM has not removed included
-	Searches int    // to list them: more than one where the account has limits
+	Searches int    // to list them: more than one if the account has limits
 	Elapsed  time.Duration
 	Lacks    string // what rows have no values for; "": nothing that the layout knows
 }

@@ -38,7 +38,7 @@ type Finding struct {
 	Detail string
 	Fix    string // what to do next; "" where there is nothing to do
 
-	Address string // where AM is instead of base_url; "" where it is not known
+	Address string // where AM is instead of base_url; "" if unknown
 	Err     error  // why the step failed, where an error says so
 }
 

@@ -188,7 +188,7 @@ func drawAgreedLiteral(t *rapid.T, name string) operand {
 	return literal
 }
 
-// order compares values as AM's names, times and booleans compare; false where one is NULL.
+// order compares values as AM's names, times and booleans compare; false if one is NULL.
 func order(a, b any) (int, bool) {
 	switch x := a.(type) {
 	case string:

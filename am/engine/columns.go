@@ -60,7 +60,7 @@ func (db *DB) columnsOfView(schema, sql string) ([]typedColumn, error) {
 // realmColumns hold paths of realms in the tables of AM and of a history.
 var realmColumns = []string{"realm", "path"}
 
-// ownSchemas are those of the user's own tables: a realm is known there only where a query or [DB.LoadCSV] has filled the table.
+// ownSchemas are those of the user's own tables: a realm is known there only if a query or [DB.LoadCSV] has filled the table.
 var ownSchemas = []string{"main", "temp"}
 
 func (db *DB) declaredColumns(schema, name string) (columns []typedColumn, err error) {

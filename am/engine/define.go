@@ -24,7 +24,7 @@ type function struct {
 }
 
 // Define adds a function that gives rows: those of a query, whose parameters (:moment) are the function's, in their order.
-// Where there is a tell, it is given the answer to another query with the parameters first, as texts; its error is the call's.
+// If there is a tell, it is given the answer to another query with the parameters first, as texts; its error is the call's.
 func (db *DB) Define(name, query, about string, tell func(rows [][]string) error) error {
 	declare := func(_ *sqlite3.Conn, _, _, _ string, _ ...string) (*function, error) {
 		f, err := db.declareFunction(query)

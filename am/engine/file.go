@@ -23,7 +23,7 @@ const lockPatience = time.Minute
 
 // AttachFile adds the tables of an SQLite file, which are only read, under a schema of their own.
 //
-// A file's columns compare as the file declares them, and it cannot declare how AM's names compare. Where it has columns of
+// A file's columns compare as the file declares them, and it cannot declare how AM's names compare. If it has columns of
 // such names, the schema is of virtual tables that read the file, in a schema of
 // [FileSchema], and declare it. Everything else is as in the file.
 func (db *DB) AttachFile(schema, path string) error {

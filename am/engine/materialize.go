@@ -78,7 +78,7 @@ func (m *Materialized) Close() { memdb.Delete(m.name) }
 
 func (t *virtualTable) kept() string { return kept + "." + sqlite3.QuoteIdentifier(t.source.Name()) }
 
-// reads asks SQLite which columns the statements read, as table.column. It is nil where that cannot be told, since a
+// reads asks SQLite which columns the statements read, as table.column. It is nil if that cannot be told, since a
 // statement is wrong or needs another to run before.
 func (db *DB) reads(statements []string) (columns map[string]bool, err error) {
 	columns = map[string]bool{}

@@ -26,7 +26,7 @@ const (
 type memory struct {
 	repeated  map[string]bool // plans, by their texts
 	scans     map[string]*scan
-	unkept    map[string]bool // what has been asked; true where its rows are too many to keep
+	unkept    map[string]bool // what has been asked; true if its rows are too many to keep
 	suspended []*scan
 	lookups   map[string]rowsFunc
 	room      int // for rows
@@ -38,7 +38,7 @@ func newMemory(repeated map[string]bool, room int) *memory {
 	return &memory{repeated: repeated, scans: map[string]*scan{}, unkept: map[string]bool{}, lookups: map[string]rowsFunc{}, room: room}
 }
 
-// scan is what is kept, or to be kept, of a question. It is nil where nothing is: the statement asks once, or there is no room.
+// scan is what is kept, or to be kept, of a question. It is nil if nothing is: the statement asks once, or there is no room.
 func (m *memory) scan(ctx context.Context, t *virtualTable, plan string, q table.Query) *scan {
 	if m == nil {
 		return nil
@@ -178,7 +178,7 @@ func (s *scan) drop() {
 	s.memory.unkept[s.key] = true
 }
 
-// find yields the rows that have the value in the column, or may have it. Where they are too many to keep, all that it
+// find yields the rows that have the value in the column, or may have it. If they are too many to keep, all that it
 // does is to drop them.
 func (s *scan) find(column int, value any) (func() (any, error, bool), error) {
 	for !s.done && !s.dropped {

@@ -61,7 +61,7 @@ var keyedRows = [...]int64{scanRows, 1000, 20, 2}
 
 // BestIndex takes every = and IN on a key column, one a column, and LIMIT where nothing else thins the rows out. It takes
 // one = on a column that is not a key, too, by which a scan that is repeated finds its rows in memory: that is as dear as
-// the scan, so that SQLite does it only where it would otherwise read all rows again and again.
+// the scan, so that SQLite does it only if it would otherwise read all rows again and again.
 // What is taken, SQLite checks again itself.
 func (t *virtualTable) BestIndex(idx *sqlite3.IndexInfo) error {
 	p := plan{table: t.number, used: idx.ColumnsUsed}

@@ -14,7 +14,7 @@ import (
 type ResultColumn struct {
 	Name string
 
-	// Type is the declared one where the column is a table's, also through views and subqueries, and that of a time where an
+	// Type is the declared one if the column is a table's, also through views and subqueries, and that of a time where an
 	// expression gives times. That of another expression follows the value in the first row, so it is Text before Next,
 	// and for NULL.
 	Type table.Type

@@ -50,7 +50,7 @@ func ParseSpan(text string) (total time.Duration, err error) {
 	return total, nil
 }
 
-// spanUnit is what m, min, minute or minutes stand for; 0 where it is nothing.
+// spanUnit is what m, min, minute or minutes stand for; 0 if it is nothing.
 func spanUnit(name string) time.Duration {
 	name = strings.ToLower(name)
 	if name == "ms" {

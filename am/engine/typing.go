@@ -11,7 +11,7 @@ import (
 
 // SQLite compares a time with a text letter by letter, whatever the text means. So before a statement runs, each value that
 // stands beside a time, or in a list or a column with one, is made a time as well: what PostgreSQL does with the types of
-// values, and as there an error where a value means none. Booleans, which are 0 and 1 in SQLite, likewise.
+// values, and as there an error if a value means none. Booleans, which are 0 and 1 in SQLite, likewise.
 
 // An exprType is what is known of the values of an expression before it is worked out.
 type exprType struct {
@@ -52,7 +52,7 @@ func kindOf(t table.Type) kind {
 type typedColumn struct {
 	name string
 	exprType
-	results []*expr // that it consists of; nil where it is a table's
+	results []*expr // that it consists of; nil if it is a table's
 }
 
 // A typing is what is found out of a statement's types, and the changes to its text that follow.
@@ -318,7 +318,7 @@ func (a *typing) merge(q *query, arms [][]typedColumn) []typedColumn {
 	return columns
 }
 
-// common is the kind that values of the types have in common; none where none is in its canonical form.
+// common is the kind that values of the types have in common; none if none is in its canonical form.
 func (a *typing) common(types []exprType, at int) (k kind) {
 	for _, t := range types {
 		if t.kind == anyKind || t.raw {

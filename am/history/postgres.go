@@ -143,7 +143,7 @@ func (s *postgresStore) text(ctx context.Context, sql string, args ...string) (s
 	return rows[0][0], nil
 }
 
-// version is that of the schema, 0 where there is none.
+// version is that of the schema, 0 if there is none.
 func (s *postgresStore) version(ctx context.Context) (version int, err error) {
 	if there, err := s.has(ctx, "schema_version"); err != nil || !there {
 		return 0, err
@@ -155,7 +155,7 @@ func (s *postgresStore) version(ctx context.Context) (version int, err error) {
 	return strconv.Atoi(text)
 }
 
-// usable is an error where the account may not use the schema: to it, nothing is there.
+// usable is an error if the account may not use the schema: to it, nothing is there.
 func (s *postgresStore) usable(ctx context.Context) error {
 	account, err := s.text(ctx, "select quote_ident(current_user) from pg_namespace where nspname = $1 and not has_schema_privilege(oid, 'usage')", postgresSchema)
 	if err != nil || account == "" {
@@ -222,7 +222,7 @@ func (s *postgresStore) locked(ctx context.Context, do func() error) error {
 	return s.commit(ctx)
 }
 
-// commit is an error where the server has rolled back instead.
+// commit is an error if the server has rolled back instead.
 func (s *postgresStore) commit(ctx context.Context) error {
 	answer := s.conn.ExecParams(ctx, "commit", nil, nil, nil, nil).Read()
 	if answer.Err == nil && answer.CommandTag.String() != "COMMIT" {
@@ -231,7 +231,7 @@ func (s *postgresStore) commit(ctx context.Context) error {
 	return answer.Err
 }
 
-// rollback ends the transaction, if one is under way. Where the connection is gone, the server does it.
+// rollback ends the transaction, if one is under way. If the connection is gone, the server does it.
 func (s *postgresStore) rollback(ctx context.Context) {
 	if s.conn.TxStatus() != 'I' {
 		_ = s.exec(context.WithoutCancel(ctx), "rollback")

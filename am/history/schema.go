@@ -11,7 +11,7 @@ import (
 )
 
 // schemaVersion is raised when tables or views change, so that stores are brought up to them: tables get the columns that
-// they lack, views are made anew.
+// they lack, views are recreated.
 const schemaVersion = 4
 
 var (
@@ -28,7 +28,7 @@ var (
 	SessionAt string
 )
 
-// KnownAt is the query for what am_session_at(moment) goes by: of each server the snapshot before, NULL where there is none,
+// KnownAt is the query for what am_session_at(moment) goes by: of each server the snapshot before, NULL if there is none,
 // the first snapshot, and the time.
 const KnownAt = `select server, max(case when taken_at <= t then taken_at end), min(taken_at), t
 from "history file".snapshot, (select coalesce(utc(:moment), now()) as t) group by server order by server`
@@ -77,7 +77,7 @@ func (r relation) createIndex() string {
 }
 
 // latest are the snapshots that the views of the product's tables show: one whose shards are not all there, or one that is
-// ahead of the store's clock (SOON), only where there is no other. PostgreSQL has an idea of how few they are, as long as what
+// ahead of the store's clock (SOON), only if there is no other. PostgreSQL has an idea of how few they are, as long as what
 // is grouped is the table itself.
 const latest = `create view am_latest as
 select

@@ -146,7 +146,7 @@ func keepTelling(t *testing.T, store Store, at time.Time, row int, as func(relat
 	must(t, d.commit(t.Context()))
 }
 
-// hasTelling compares what is kept of a snapshot with what was written: by name, and NULL where there was no such column.
+// hasTelling compares what is kept of a snapshot with what was written: by name, and NULL if there was no such column.
 func hasTelling(t *testing.T, k kept, at time.Time, row int, as func(relation) relation) {
 	t.Helper()
 	for _, r := range relations() {

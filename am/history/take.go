@@ -40,7 +40,7 @@ type Summary struct {
 	Ahead time.Time // the store's latest snapshot of the server that is ahead of this machine's clock, the zero time where none is
 }
 
-// Take scans the connection, or its shard, once and keeps what it finds. Where the store has less than the server, because
+// Take scans the connection, or its shard, once and keeps what it finds. If the store has less than the server, because
 // a realm is cut or fails, the snapshot says so, and so does the Summary; an error means that nothing was stored.
 func Take(ctx context.Context, c *connection.Connection, store Store, o Options) (*Summary, error) {
 	if o.Now == nil {

@@ -154,7 +154,7 @@ func (inv *Inventory) unknown(ctx context.Context, realm string, names []string)
 
 // AgentSessions lists a realm's sessions of agents by the Fold of their names, and reports whether that is all of them: where
 // AM may have cut the realm's list it is not.
-// 404 where there is no such realm. It is one look at the server, whatever the policies.
+// 404 if the realm does not exist. It is one look at the server, whatever the policies.
 func (inv *Inventory) AgentSessions(ctx context.Context, realm string, fields []string) (sessions map[string][]*rest.Session, complete bool, err error) {
 	listed, complete, err := inv.List(ctx, rest.SessionQuery{Realm: realm, Fields: fields})
 	sessions = map[string][]*rest.Session{}

@@ -13,7 +13,7 @@ import (
 //
 // When the sequence ends, or its consumer stops, no request and no goroutine of it is left.
 func ByRealm[T any](ctx context.Context, inv *Inventory, asked []string, of func(ctx context.Context, realm string) iter.Seq2[T, error]) iter.Seq2[T, error] {
-	return pushed(ctx, func(ctx context.Context, send sender[T]) error {
+	return Stream(ctx, func(ctx context.Context, send Sender[T]) error {
 		return newScan(inv, Query{Realms: asked}).eachRealm(ctx, func(ctx context.Context, realm string) error {
 			for row, err := range of(ctx, realm) {
 				if err == nil {
@@ -28,11 +28,11 @@ func ByRealm[T any](ctx context.Context, inv *Inventory, asked []string, of func
 	})
 }
 
-// sender hands a row to the consumer, until the context ends. It may be called concurrently.
-type sender[T any] func(context.Context, T) error
+// A Sender hands a row to the consumer until the context ends. It may be called concurrently.
+type Sender[T any] func(context.Context, T) error
 
-// pushed yields what produce sends, and then its error. When the sequence ends, or its consumer stops, produce has ended.
-func pushed[T any](ctx context.Context, produce func(context.Context, sender[T]) error) iter.Seq2[T, error] {
+// Stream yields what produce sends, and then its error. When the sequence ends, or its consumer stops, produce has ended.
+func Stream[T any](ctx context.Context, produce func(context.Context, Sender[T]) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		rows, failure := make(chan T, batchSize), make(chan error, 1)
@@ -93,7 +93,7 @@ func (s *scan) note(realm target) {
 	}
 }
 
-// fault is a realm's error with the realm, or what to do: nil where the query asked for a realm that does not exist, which
+// fault is a realm's error with the realm, or what to do: nil if the query asked for a realm that does not exist, which
 // is worth a notice.
 func (s *scan) fault(ctx context.Context, realm target, err error) error {
 	switch {

@@ -28,7 +28,7 @@ type directory struct {
 
 	asking func()                         // before each request
 	cut    func(limit int, reason string) // identities are missing; may be called concurrently
-	send   sender[*rest.User]
+	send   Sender[*rest.User]
 	group  *errgroup.Group
 }
 
@@ -38,7 +38,7 @@ const listsAtOnce = 4
 
 // users yields the identities; those of a list that was cut come again.
 func (d directory) users(ctx context.Context) iter.Seq2[*rest.User, error] {
-	return pushed(ctx, func(ctx context.Context, send sender[*rest.User]) error {
+	return Stream(ctx, func(ctx context.Context, send Sender[*rest.User]) error {
 		d.send = send
 		whole, err := d.inventory.client.ListsAllUsers(ctx, d.realm)
 		if err != nil {
@@ -106,7 +106,7 @@ func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
 	return cut, nil
 }
 
-// UsersCutAt is how many identities of a realm one list has where it is cut, so that amsql lists them in parts; 0 where it is
+// UsersCutAt is how many identities of a realm one list has where it is cut, so that amsql lists them in parts; 0 if it is
 // complete.
 func (inv *Inventory) UsersCutAt(ctx context.Context, realm string) (int, error) {
 	whole, err := inv.client.ListsAllUsers(ctx, realm)
@@ -179,7 +179,7 @@ func (d directory) count(ctx context.Context, q rest.UserQuery) (n int, err erro
 	return n, err
 }
 
-// Where a filter is longer than these, in bytes as AM gets it, it has no more terms added: a request line of Tomcat has 8,192
+// If a filter is longer than these, in bytes as AM gets it, it has no more terms added: a request line of Tomcat has 8,192
 // with all headers. What is left out of a list is bounded sooner, so that the remainder can be divided.
 const (
 	longestExclusion = 3000
@@ -195,7 +195,7 @@ func sizeOf(q rest.UserQuery) (size int) {
 	return size
 }
 
-// split sends all identities that begin with prefix, of which a list has been sent and has these names. Where it may be cut,
+// split sends all identities that begin with prefix, of which a list has been sent and has these names. If it may be cut,
 // it is asked for part by part: those that go on with each letter seen, and again those that go on with none of them, until
 // that remainder is not cut. Every name is in a part or in the remainder, whatever its letters and however the directory
 // compares them.

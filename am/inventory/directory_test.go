@@ -100,7 +100,7 @@ func TestADirectoryThatCannotBeTakenApartIsCut(t *testing.T) {
 	}
 }
 
-// Where a directory's limit lies is known only of OpenAM's default. A listing of any other length counts as complete when two
+// Only the default limit of OpenAM's directory is known. A listing of any other length counts as complete when two
 // parts of it add up to it.
 func TestALimitOfTheDirectoryIsFoundOut(t *testing.T) {
 	for _, limit := range []int{50, 100, 137, 500, 1000} {

@@ -250,7 +250,7 @@ func TestTheErrorOfADoubtfulListSaysWhy(t *testing.T) {
 	}
 }
 
-// A store may stop at any number, such as 1,000 less what AM drops. Where a user has more sessions than the list shows, everybody
+// A store may stop at any number, such as 1,000 less what AM drops. If a user has more sessions than the list shows, everybody
 // is asked for; else the answer is what was listed, and that it may be short is said.
 func TestAStoreThatStopsAtAnyNumberIsNoticed(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -36,7 +36,7 @@ type RealmScan struct {
 	Realm        string
 	Source       Source
 	Rows         int64
-	Cap          int  // maximum number of sessions in a list of AM; 0 where AM was not asked
+	Cap          int  // maximum number of sessions in a list of AM; 0 if AM was not asked
 	CapKnown     bool // whether the cap is configured or read, not assumed
 	Completeness Completeness
 	Identities   int64  // asked by name

@@ -68,7 +68,7 @@ const (
 	DefaultUserListCap = 1000
 )
 
-// SmallestListCap is a number of sessions that no administrator sets the list cap below. Where the cap is not known, shorter
+// SmallestListCap is a number of sessions that no administrator sets the list cap below. If the cap is not known, shorter
 // lists are complete.
 const SmallestListCap = 20
 

@@ -13,7 +13,7 @@ type Limits struct {
 	Source string // realm, or global where the realm has no session service
 }
 
-// Limits reads a realm's session limits. 404 where there is no such realm.
+// Limits reads a realm's session limits. 404 if the realm does not exist.
 func (inv *Inventory) Limits(ctx context.Context, realm string) (Limits, error) {
 	return inv.limits.get(crest.Fold(realm), func() (Limits, error) {
 		own, err := inv.client.SessionService(ctx, realm)

@@ -10,7 +10,7 @@ import (
 
 // List asks for sessions once and reports whether the answer is whole: where AM may have cut the list it is not. A user's list
 // that is in doubt is compared with the realm's.
-// 404 where there is no such realm. It is one look at the server, whatever the policies.
+// 404 if the realm does not exist. It is one look at the server, whatever the policies.
 func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions []*rest.Session, whole bool, err error) {
 	limit, err := inv.listCap(ctx)
 	if err != nil {

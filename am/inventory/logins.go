@@ -15,7 +15,7 @@ var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 // managed by IDM, as in Advanced Identity Cloud, sessions have UUIDs.
 func HasOtherLogin(username string) bool { return uuid.MatchString(username) }
 
-// LoginNames are the names that users of a realm log in with, by the Folds of those that their sessions have. Where the account
+// LoginNames are the names that users of a realm log in with, by the Folds of those that their sessions have. If the account
 // may not ask, that is a notice, and there are none.
 func (inv *Inventory) LoginNames(ctx context.Context, realm string, usernames []string) (map[string]string, error) {
 	logins := map[string]string{}

@@ -188,7 +188,7 @@ func must(t *testing.T, err error) {
 type outcome struct {
 	visible []simulator.Session
 	cut     bool // an error, unless the policy is to warn
-	byUser  bool // a notice; an error where the policy is strict
+	byUser  bool // a notice; an error if the policy is strict
 	unknown bool // the query names a realm that does not exist
 	hidden  bool // there are sessions of identities that no listing knows
 

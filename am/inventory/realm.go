@@ -63,7 +63,7 @@ func (r *realmScan) has(username string) bool {
 	return r.inventory.options.Shard.Has(r.Realm, username)
 }
 
-// tally lists the realm by names alone. Where the list is cut, nothing of it has been sent, and whole is false.
+// tally lists the realm by names alone. If the list is cut, nothing of it has been sent, and whole is false.
 func (r *realmScan) tally(ctx context.Context) (whole bool, err error) {
 	counts := map[string]int{}
 	total := 0
@@ -182,7 +182,7 @@ func (r *realmScan) ask(ctx context.Context, username string, fields []string) i
 	return r.client.Sessions(ctx, rest.SessionQuery{Realm: r.Realm, Username: username, Fields: fields})
 }
 
-// fields are those to ask for. The realm is known, and properties come only where nothing is left out. A row must hold
+// fields are those to ask for. The realm is known, and properties come only if nothing is left out. A row must hold
 // something, or AM refuses; the handle tells sessions apart where lists may overlap.
 func (r *realmScan) fields(overlapping bool) []string {
 	if r.query.Fields == nil || slices.Contains(r.query.Fields, rest.FieldProperties) {

@@ -16,7 +16,7 @@ import (
 // Realm is a realm that the server lists, or else one whose path alone is known.
 type Realm struct {
 	Path   string
-	Listed *rest.Realm // nil where the account may not list realms
+	Listed *rest.Realm // nil if the account may not list realms
 }
 
 // Realms yields the realms that the server lists; where the account may not list them, the connection's, else that of

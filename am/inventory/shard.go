@@ -25,7 +25,7 @@ func ParseShard(text string) (s Shard, err error) {
 
 func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Shards()) }
 
-// Shards is how many there are, which is one where there is nothing but the whole.
+// Shards is how many there are, which is one if there is nothing but the whole.
 func (s Shard) Shards() int { return max(s.Count, 1) }
 
 // Has reports whether a user of a realm is in the shard. AM compares both names without regard to case. What belongs to a
@@ -38,7 +38,7 @@ func (s Shard) Has(realm, username string) bool {
 	return binary.BigEndian.Uint64(sum[:])%uint64(s.Count) == uint64(s.Index)
 }
 
-// Of is the shard's part of so many, of which each shard has one at the least.
+// Of is the shard's part of so many, of which each shard has one at least.
 func (s Shard) Of(all int) int {
 	part := all / s.Shards()
 	if s.Index < all%s.Shards() {

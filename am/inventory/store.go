@@ -33,7 +33,7 @@ const silenceLife = 10 * time.Second
 // errSilent is AM that does not answer, of which the user has been told.
 var errSilent = errors.New("AM does not respond")
 
-// AskAM asks AM something that the token store can do without. Where there is a store, and AM does not answer in time, that is
+// AskAM asks AM something that the token store can do without. If there is a store, and AM does not answer in time, that is
 // a notice and no error. Without a store it is the request and nothing else.
 func (inv *Inventory) AskAM(ctx context.Context, ask func(context.Context) error) (answered bool, err error) {
 	if inv.options.Store == nil {
@@ -129,7 +129,7 @@ func (p *storeScan) plan(ctx context.Context) error {
 	return err
 }
 
-// listed are the realms that AM lists, for their spelling and for those without sessions; none where it does not.
+// listed are the realms that AM lists, for their spelling and for those without sessions; none if it does not.
 func (p *storeScan) listed(ctx context.Context) (targets []target, err error) {
 	paths, err := p.listRealms(ctx)
 	if rest.IsForbidden(err) || errors.Is(err, errSilent) {

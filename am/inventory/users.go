@@ -26,7 +26,7 @@ type User struct {
 // Users yields every identity that the query asks for, each once a realm, in no promised order. Realms and names are
 // spelled as the query spells them.
 //
-// An error ends the sequence. Where the server cuts its list and its parts, too, that is an error after all identities
+// An error ends the sequence. If the server cuts its list and its parts, too, that is an error after all identities
 // that could be had, or a notice by the connection's policy.
 func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
 	names := distinct(q.Names)

@@ -35,7 +35,7 @@ func (e *Terminator) notFound(format string, args ...any) error {
 	return &NotFoundError{What: fmt.Sprintf(format, args...), Where: []string{e.place()}}
 }
 
-// findRealm is an error where the server does not have the realm. An account that may not list realms cannot tell.
+// findRealm is an error if the server does not have the realm. An account that may not list realms cannot tell.
 func (e *Terminator) findRealm(ctx context.Context, path string) error {
 	listed := false
 	for realm, err := range e.Inventory.Realms(ctx, nil) {

@@ -63,7 +63,7 @@ func (e *Terminator) logoutByHandle(ctx context.Context, targets []*target) (map
 }
 
 func (e *Terminator) logout(ctx context.Context, targets []*target) (map[string]bool, error) {
-	_, err := e.Client.Logout(ctx, targets[0].Realm, targets[0].Token) // false where it had ended by itself
+	_, err := e.Client.Logout(ctx, targets[0].Realm, targets[0].Token) // false if it had ended by itself
 	return map[string]bool{targets[0].Handle: true}, err
 }
 

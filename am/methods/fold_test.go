@@ -39,7 +39,7 @@ func TestAUserIsEndedInWhateverCaseItsNameIsGiven(t *testing.T) {
 	}
 }
 
-// Where the server does not tell the handle of the caller's own session, its user's sessions cannot be told from it.
+// If the server does not tell the handle of the caller's own session, its user's sessions cannot be told from it.
 func TestTheCallersOwnSessionIsSparedInWhateverCaseItsNameIsGiven(t *testing.T) {
 	for _, name := range []string{"amadmin", "AMADMIN", "amAdmin"} {
 		w := newWorld(t, simulator.Options{Profile: "pingam-8.1", Realms: 1})

@@ -65,7 +65,7 @@ func (a Arguments) one(name string) string {
 	return a[name][0]
 }
 
-// Find is the method of that name, nil where there is none.
+// Find is the method of that name, nil if there is none.
 func Find(name string) *Method {
 	i := slices.IndexFunc(Methods, func(m *Method) bool { return strings.EqualFold(m.Name, name) })
 	if i < 0 {
@@ -134,7 +134,7 @@ func (m *Method) checkTargets(args Arguments) error {
 	return nil
 }
 
-// checkRealm is an error where a realm that was named cannot be one. AM would take some of those for another.
+// checkRealm is an error if a realm that was named cannot be one. AM would take some of those for another.
 func checkRealm(realm string) error {
 	if realm == "" || path.IsAbs(realm) && path.Clean(realm) == realm {
 		return nil

@@ -22,10 +22,10 @@ type Session struct {
 	Realm    string
 	Listed   bool // AM listed it, or took its token, just now; otherwise it is looked for before it is ended
 
-	IdentityType string // user, agent or another; "" where it is not known
+	IdentityType string // user, agent or another; "" if unknown
 
-	LatestAccess time.Time // zero where it is not known
-	Ends         time.Time // unless it is used before; zero where it is not known
+	LatestAccess time.Time // zero if it is not known
+	Ends         time.Time // unless it is used before; zero if it is not known
 }
 
 // EndUnused is when a session ends unless it is used before: the earlier of two times, either of which may be zero.
@@ -80,7 +80,7 @@ func Tally(outcomes []Outcome) string {
 	return strings.Join(parts, ", ")
 }
 
-// Remaining is nil where every session is gone, or was only planned for.
+// Remaining is nil if every session is gone, or was only planned for.
 func Remaining(outcomes []Outcome) error {
 	left := slices.DeleteFunc(slices.Clone(outcomes), func(o Outcome) bool { return o.Gone() || o.State == Planned })
 	if len(left) == 0 {
@@ -187,7 +187,7 @@ func userKey(realm, username string) string { return crest.Fold(realm) + "\x00" 
 type target struct {
 	Session
 	own       bool          // it is the caller's own
-	found     *rest.Session // in the last list; nil where it is not there
+	found     *rest.Session // in the last list; nil if it is not there
 	lookupErr error         // why that cannot be told
 	sent      bool
 	answer    string // AM's

@@ -61,7 +61,7 @@ var (
 	cookiePattern = regexp.MustCompile(`^[A-Za-z0-9\-_]+=[^=#]`)
 )
 
-// CheckHandle returns an error where a text cannot be a session handle.
+// CheckHandle returns an error if a text cannot be a session handle.
 func CheckHandle(text string) error {
 	if !handlePattern.MatchString(text) {
 		return &ArgumentError{fmt.Sprintf("expected a session handle, which begins with %s; use --token-file for tokens", handlePrefix)}
@@ -69,7 +69,7 @@ func CheckHandle(text string) error {
 	return nil
 }
 
-// CheckToken returns an error where a text cannot be a session token.
+// CheckToken returns an error if a text cannot be a session token.
 func CheckToken(text string) error {
 	switch {
 	case handlePattern.MatchString(text):

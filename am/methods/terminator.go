@@ -60,7 +60,7 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 // session is left out unless it alone is named.
 //
 // An error says why the operation was not begun (a *GuardError) or could not go on; then the outcomes, where there are
-// any, say how far it came. That some session lives on is no error: see [Remaining].
+// any, say how far it came. That some session lives on is not an error: see [Remaining].
 func (e *Terminator) EndSessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err

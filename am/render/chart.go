@@ -31,7 +31,7 @@ const (
 	tallest    = 130 // of columns
 )
 
-// draw makes the chart of a result; ok is false where it has none.
+// draw makes the chart of a result; ok is false if it has none.
 func draw(r *report.Result) (c chart, ok bool) {
 	if r.Chart == "" || len(r.Rows) == 0 {
 		return c, false

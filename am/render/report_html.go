@@ -235,7 +235,7 @@ func (p reportPage) sections(finds bool) (sections []resultSection) {
 	return sections
 }
 
-// Change is what has changed since another run, nil where there is none.
+// Change is what has changed since another run, nil if there is none.
 func (s resultSection) Change() *report.Change { return s.Run.Change(s.Name) }
 
 // Parameters say what the report went by.

@@ -17,7 +17,7 @@ import (
 type WholeFile struct {
 	file *os.File
 	path string
-	into func() (io.WriteCloser, error) // nil where the file gets the path
+	into func() (io.WriteCloser, error) // nil if the file gets the path
 }
 
 // CreateWholeFile begins a file that [WholeFile.Commit] gives the path.

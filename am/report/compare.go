@@ -148,7 +148,7 @@ func (row Row) key(columns []string) (string, error) {
 	return string(encoded), err
 }
 
-// Change is that of a report, nil where there is nothing to compare it with.
+// Change is that of a report, nil if there is nothing to compare it with.
 func (run *Run) Change(name string) *Change {
 	if run.Comparison == nil {
 		return nil

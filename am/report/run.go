@@ -28,7 +28,7 @@ type Run struct {
 	Started    time.Time   `json:"started_at"`
 	Elapsed    float64     `json:"elapsed_seconds"`
 	Complete   bool        `json:"complete"`            // no session can be missing
-	Totals     *Totals     `json:"totals,omitempty"`    // nil where no report asks for sessions
+	Totals     *Totals     `json:"totals,omitempty"`    // nil if no report asks for sessions
 	Findings   int         `json:"findings"`            // that are not accepted
 	Controls   []Control   `json:"controls"`            // those that the reports serve
 	Digest     string      `json:"sha256"`              // of the digests of the results, a line each
@@ -44,7 +44,7 @@ func (run *Run) Heading() string { return cmp.Or(run.Title, "Audit of login sess
 // Evidence is what a run has asked, and how completely it was answered.
 type Evidence struct {
 	Servers []Row `json:"servers"` // of am_server
-	Realms  []Row `json:"realms"`  // of am_session_scan; none where no report asks for sessions
+	Realms  []Row `json:"realms"`  // of am_session_scan; none if no report asks for sessions
 }
 
 // A Result is what one report has said.

@@ -92,7 +92,7 @@ func notKnown(r *report.Result) string {
 	return strings.Join(realms, ", ") + what
 }
 
-// Where nothing is known, reports say so for each realm instead of finding nobody.
+// If nothing is known, reports say so for each realm instead of finding nobody.
 func TestReportsOfSignInsSayWhereNothingIsKnown(t *testing.T) {
 	for _, r := range run(t, request(t, population(t))).Results {
 		want := map[string]string{

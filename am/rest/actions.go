@@ -55,7 +55,7 @@ func Versions(name string) (versions []string) {
 
 // SessionInfo is what AM says of one token.
 type SessionInfo struct {
-	Valid bool // false where AM does not know the token, or no longer
+	Valid bool // false if AM does not know the token, or no longer
 	Session
 }
 
@@ -137,7 +137,7 @@ type Validation struct {
 	Realm      string `json:"realm"`
 }
 
-// Validate asks whether a token is valid without resetting its session's idle time (refresh=false). Where the version
+// Validate asks whether a token is valid without resetting its session's idle time (refresh=false). If the version
 // cannot do that for certain, which is below 4.0, the error is an *UnsupportedError.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Validate sessions".
@@ -184,7 +184,7 @@ func (c *Client) URLRealm(realm string) string {
 }
 
 // Logout ends the session of a token, or the caller's own where token is "". The realm is the session's, or "" where it is
-// not known. Logout reports false where AM says that the token has expired already.
+// not known. Logout reports false if AM says that the token has expired already.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Invalidate sessions".
 func (c *Client) Logout(ctx context.Context, realm, token string) (bool, error) {
@@ -233,7 +233,7 @@ func (c *Client) LogoutByUser(ctx context.Context, realm, username string) (bool
 }
 
 // SessionProperties are the session's properties that its realm's Session Property Whitelist names: "" where unset,
-// none where the realm has no list. The caller's own session where token is "".
+// none if the realm has no list. The caller's own session if token is "".
 //
 // With names they are no more than those. 1.2 alone takes names, and needs them: it goes by the list of a realm that the
 // request names and not by the session's, and an administrator may read what is on none (OpenAM measured).

@@ -89,7 +89,7 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 	return nil, e
 }
 
-// explainIntermediary says what to do about an answer without AM's JSON. Where AM has not been found yet, it may be elsewhere.
+// explainIntermediary says what to do about an answer without AM's JSON. If AM has not been found yet, it may be elsewhere.
 func (c *Client) explainIntermediary(e *Error, r call) {
 	switch {
 	case e.Status/100 == 2, e.Status == http.StatusNotFound && !c.found.Load():

@@ -27,7 +27,7 @@ type api struct {
 	query      bool   // lists sessions by filter, and has getSessionInfo
 	validate   bool   // without resetting the idle time: below 4.0 it may, whatever refresh=false says (OPENAM-12436, whose fixing release is not known)
 	resetIdle  bool   // has getSessionInfoAndResetIdleTime
-	named      bool   // used only where the configuration names it
+	named      bool   // used only if the configuration names it
 }
 
 // apis are the resource versions of sessions, newest first. Where the token goes and the version are one decision:

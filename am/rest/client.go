@@ -210,7 +210,7 @@ func (c *Client) send(ctx context.Context, r call, reply any) error {
 	return nil
 }
 
-// exchange makes a call and returns its answer, a JSON body of a success. Where AM does not accept the credential and
+// exchange makes a call and returns its answer, a JSON body of a success. If AM does not accept the credential and
 // another can be had, the call is repeated with it: a request answered 401 has not been acted upon.
 func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 	payload, contentType, err := encode(r.body)
@@ -298,7 +298,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	var peer string
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { peer = i.Conn.RemoteAddr().String() }})
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, latencyClass{}, r.latencyClass))
-	var body any // nil where there is none, for net/http looks into an empty one
+	var body any // nil if there is none, for net/http looks into an empty one
 	if payload != nil {
 		body = payload
 	}

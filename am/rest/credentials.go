@@ -95,7 +95,7 @@ func (c *Client) signInGrace() time.Duration {
 	return min(signInGrace, c.config.Transport.timeout()/3)
 }
 
-// credential returns the credential to use: the current one, or a new one where there is none, where it has expired, or where
+// credential returns the credential to use: the current one, or a new one if there is none, where it has expired, or where
 // it is the refused one.
 func (c *Client) credential(ctx context.Context, refused *credential) (*credential, error) {
 	if err := c.credentials.mu.Acquire(ctx, 1); err != nil {

@@ -118,7 +118,7 @@ func cookieOf(cookies []*http.Cookie, name string) string {
 	return ""
 }
 
-// noToken is the error of a sign-in that succeeded without a token. Where AM set it as a cookie of another name than
+// noToken is the error of a sign-in that succeeded without a token. If AM set it as a cookie of another name than
 // the configured one, the session is ended: nobody else knows of it.
 func (c *Client) noToken(ctx context.Context, r call, cookies []*http.Cookie, cookieName string) error {
 	failure := &Error{What: r.what, Method: r.method, URL: c.target(r.path), Hint: "check cookie_name, and whether the tree or chain begins a session (login_service)"}

@@ -16,7 +16,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// example is a request and its answer as a vendor's document shows them. Where the document names a realm's URL for an
+// example is a request and its answer as a vendor's document shows them. If the document names a realm's URL for an
 // action on a token, the root's serves as well: the token says which session is meant.
 type example struct {
 	source  string

@@ -14,7 +14,7 @@ type Error struct {
 	What          string // what was tried: the session query, the sign-in
 	Method        string
 	URL           string // without its parameters
-	Status        int    // 0 where no answer came
+	Status        int    // 0 if no answer came
 	Reason        string // AM's reason, or the status text
 	Message       string // AM's message, unescaped
 	Intermediary  string // what came instead of AM's JSON, and from where; "" where AM answered

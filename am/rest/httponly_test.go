@@ -93,7 +93,7 @@ func TestTheSessionCookieOfASignInIsNotSentBack(t *testing.T) {
 	}
 }
 
-// Where the answer has the token, a wrong cookie_name shows with the first request, or only with the sign-out.
+// Depending on where the answer has the token, a wrong cookie_name shows with the first request, or only with the sign-out.
 func TestATokenUnderAWrongCookieNameLeavesNoSession(t *testing.T) {
 	for _, ask := range []bool{true, false} {
 		server, err := simulator.New(simulator.Options{})

@@ -51,7 +51,7 @@ type member struct {
 	Value any    `json:"value"`
 }
 
-// output is what AM says under a name, nil where it says nothing.
+// output is what AM says under a name, nil if it says nothing.
 func (b *callback) output(name string) any {
 	for _, m := range b.Output {
 		if m.Name == name {
@@ -307,7 +307,7 @@ func (j *journey) saying(text string) string {
 	return " and says" + j.shown(text)
 }
 
-// shown is a text of AM's for an error, on one line and without secrets; empty where there is none.
+// shown is a text of AM's for an error, on one line and without secrets; empty if there is none.
 func (j *journey) shown(text string) string {
 	text = redact.Values(text, j.secrets...)
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")

@@ -114,7 +114,7 @@ var (
 	asksPassword = asking("PasswordCallback", `""`, "prompt", `"Password"`)
 )
 
-// journeyOf is a healthy server that asks its callbacks step by step. Where it runs out of them it signs in.
+// journeyOf is a healthy server that asks its callbacks step by step. If it runs out of them it signs in.
 func journeyOf(steps ...[]string) func(http.ResponseWriter, *seen) {
 	return func(w http.ResponseWriter, s *seen) {
 		if s.action() != "authenticate" || s.nth > len(steps) {

@@ -19,7 +19,7 @@ func (c *Client) ListCap(ctx context.Context) (int, error) {
 	return reply.Search.MaxSessionListSize, err
 }
 
-// SessionQuota is how many sessions a user may have, 0 where AM does not enforce quotas. A realm can set another number.
+// SessionQuota is how many sessions a user may have, 0 if AM does not enforce quotas. A realm can set another number.
 // Needs an administrator of the deployment.
 //
 // Source: PingAM 8, Session quotas; OpenAM 16.0.5 measured.
@@ -49,8 +49,8 @@ type SessionService struct {
 	QuotaLimit        *int `json:"quotaLimit"` // sessions a user, where quotas are on
 }
 
-// SessionService reads a realm's session limits: nil where the service has not been added to the realm, which then
-// has SessionDefaults, and nil where there is no such realm. Source: ForgeRock knowledge base a28446787; OpenAM 16.0.5
+// SessionService reads a realm's session limits: nil if the service has not been added to the realm, which then
+// has SessionDefaults, or nil if the realm does not exist. Source: ForgeRock knowledge base a28446787; OpenAM 16.0.5
 // measured.
 func (c *Client) SessionService(ctx context.Context, realm string) (*SessionService, error) {
 	service, err := c.sessionService(ctx, realm, http.MethodGet, "")
@@ -61,7 +61,7 @@ func (c *Client) SessionService(ctx context.Context, realm string) (*SessionServ
 }
 
 // SessionDefaults are the limits of a realm without a session service: those of the global service, as AM offers them for
-// a new one in the realm. 404 where there is no such realm.
+// a new one in the realm. 404 if the realm does not exist.
 //
 // Source: AM's admin console, which fills its forms so; OpenAM 16.0.5 measured.
 func (c *Client) SessionDefaults(ctx context.Context, realm string) (*SessionService, error) {
@@ -84,7 +84,7 @@ func (c *Client) sessionService(ctx context.Context, realm, method, action strin
 }
 
 // ClientSideSessions reports whether the realm's sessions are kept by their clients, in tokens, so that AM lists and ends
-// none: nil where the answer does not say. 404 where there is no such realm.
+// none: nil if the answer does not say. 404 if the realm does not exist.
 //
 // Source: OpenAM 16.0.5 measured; scripts that set up PingAM use the same name.
 func (c *Client) ClientSideSessions(ctx context.Context, realm string) (*bool, error) {
@@ -100,7 +100,7 @@ func (c *Client) ClientSideSessions(ctx context.Context, realm string) (*bool, e
 	return reply.General.StatelessSessionsEnabled, err
 }
 
-// QueryProperties are the session properties that the rows of a query have in a realm: none where its Session Property
+// QueryProperties are the session properties that the rows of a query have in a realm: none if its Session Property
 // Whitelist has no such list, or where it has no whitelist, which is what OpenAM and a realm as created say.
 //
 // Source: PingAM 8.1, Entity reference, SessionPropertyWhiteList.

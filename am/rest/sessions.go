@@ -152,7 +152,7 @@ type envelope struct {
 	cookie string
 }
 
-// readEnvelope reads an answer to its end, so that its connection serves again; more is false where the consumer has had enough.
+// readEnvelope reads an answer to its end, so that its connection serves again; more is false if the consumer has had enough.
 func readEnvelope[T any](decoder *decoder, yield func(*T, error) bool) (e envelope, more bool, err error) {
 	more = true
 	for err = expect(decoder, '{'); err == nil && more && decoder.PeekKind() != '}'; {
@@ -178,7 +178,7 @@ func readEnvelope[T any](decoder *decoder, yield func(*T, error) bool) (e envelo
 	return e, more, err
 }
 
-// streamRows yields the elements of an array and counts them; more is false where the consumer has had enough.
+// streamRows yields the elements of an array and counts them; more is false if the consumer has had enough.
 func streamRows[T any](decoder *decoder, rows *int, yield func(*T, error) bool) (more bool, err error) {
 	if err := expect(decoder, '['); err != nil {
 		return true, err

@@ -82,7 +82,7 @@ func (p *pager) fits() bool {
 	return rows <= height
 }
 
-// start hands the screen to the program. Where that fails, the rows go to the screen.
+// start hands the screen to the program. If that fails, the rows go to the screen.
 func (p *pager) start() {
 	cmd := exec.CommandContext(p.ctx, p.command[0], p.command[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

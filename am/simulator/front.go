@@ -63,7 +63,7 @@ func (f *front) balance(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(textproto.CanonicalMIMEHeaderKey("Set-Cookie"), stickyCookie+"=one; Path=/")
 }
 
-// refusesHost is AM's refusal of a host name that it does not know. Where the path names no realm it is about the name,
+// refusesHost is AM's refusal of a host name that it does not know. If the path names no realm it is about the name,
 // otherwise about a realm with that name as its DNS alias; the configuration does not care (measured on OpenAM 16.0.5).
 func (x *exchange) refusesHost(path string) error {
 	host, _, _ := strings.Cut(x.r.Host, ":")

@@ -204,7 +204,7 @@ func (t *TokenStore) find(r *searchRequest) ([]ldapEntry, ldapResult) {
 	return append(found, tokens...), result
 }
 
-// line are the entries from the one with the name down to the container of sessions; nil, false where there is none.
+// line are the entries from the one with the name down to the container of sessions; nil, false if there is none.
 func (t *TokenStore) line(base string) (entries []ldapEntry, known bool) {
 	for dn := t.base; ; {
 		entries = append([]ldapEntry{t.structural(dn)}, entries...)
@@ -353,7 +353,7 @@ func (f *ldapFilter) userID() string {
 	return ""
 }
 
-// indexed is the part of a filter that indexes tell the entries of; nil where they tell nothing.
+// indexed is the part of a filter that indexes tell the entries of; nil if they tell nothing.
 func (t *TokenStore) indexed(f *ldapFilter, candidates []ldapEntry) *ldapFilter {
 	switch f.op {
 	case ldap.FilterAnd, ldap.FilterOr:

@@ -15,7 +15,7 @@ type tokenAttribute struct {
 	syntax  syntax
 	index   index
 	rights  rights // which an account needs to see it
-	ofEntry bool   // operational: it is sent only where it is asked for by name
+	ofEntry bool   // operational: it is sent only if it is asked for by name
 }
 
 type syntax int

@@ -59,7 +59,7 @@ func (w *ldapWire) init(plain bool) error {
 	return nil
 }
 
-// Certificate is the server's, in DER; nil where it speaks no TLS.
+// Certificate is the server's, in DER; nil if it speaks no TLS.
 func (t *TokenStore) Certificate() []byte {
 	if t.wire.tls == nil {
 		return nil
@@ -67,7 +67,7 @@ func (t *TokenStore) Certificate() []byte {
 	return t.wire.tls.Certificates[0].Certificate[0]
 }
 
-// keep remembers what is to be closed at the end; false where the end has come.
+// keep remembers what is to be closed at the end; false if the end has come.
 func (w *ldapWire) keep(c interface{ Close() error }) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -183,7 +183,7 @@ func (c *ldapConn) serve() {
 	}
 }
 
-// answer does what a message asks for; false where the connection ends.
+// answer does what a message asks for; false if the connection ends.
 func (c *ldapConn) answer(id int64, message *ber.Packet) bool {
 	if latency := c.store.server.options.Latency; latency > 0 {
 		select {
@@ -277,7 +277,7 @@ func (c *ldapConn) bindByCertificate(sasl *ber.Packet) ldapResult {
 
 var scopeNames = map[int]string{ldap.ScopeBaseObject: "base", ldap.ScopeSingleLevel: "one", ldap.ScopeWholeSubtree: "sub"}
 
-// search answers one, and notes it; false where the client is gone.
+// search answers one, and notes it; false if the client is gone.
 func (c *ldapConn) search(id int64, message *ber.Packet) bool {
 	r, noted, err := c.request(message.Children[1])
 	if err != nil {

@@ -30,7 +30,7 @@ func (q Query) Wants(columns ...string) bool {
 	return q.Columns == nil || slices.ContainsFunc(columns, func(c string) bool { return slices.Contains(q.Columns, c) })
 }
 
-// Texts are the values that a text column must equal: nil where there is no such qual.
+// Texts are the values that a text column must equal: nil if there is no such qual.
 func (q Query) Texts(column string) (list []string) { return texts(q.Quals, column) }
 
 // ExceptTexts are the values that a text column must not have.

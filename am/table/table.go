@@ -102,7 +102,7 @@ func Lookups(t Table) func(ctx context.Context, q Query) iter.Seq2[any, error] {
 
 // A Change deletes, updates or inserts a row.
 type Change struct {
-	Row any            // as the source yielded it; nil where the row is new
+	Row any            // as the source yielded it; nil if the row is new
 	Set map[string]any // new cells by columns: nil, string, int64, float64 or []byte; a nil map deletes the row
 }
 

@@ -33,7 +33,7 @@ func Standard() Streams {
 	}
 }
 
-// Size is the size of the screen that rows are shown on in characters, 0 where there is none.
+// Size is the size of the screen that rows are shown on in characters, 0 if there is none.
 func (s Streams) Size() (width, height int) {
 	f, ok := s.Out.(interface{ Fd() uintptr })
 	if !ok || !s.OutIsTerminal {

@@ -135,7 +135,7 @@ func add(of map[Realm]map[string][]string, s *session, handle string) {
 }
 
 // ended are the handles of the sessions that are gone. What is missing from a list that was not complete is asked for by
-// its user's name; only where that list is complete, too, and without the session, it is gone. The gaps are the realms where
+// its user's name; only if that list is complete, too, and without the session, it is gone. The gaps are the realms where
 // that could not be asked.
 func (w *Watcher) ended(ctx context.Context, now *seen) (ended map[string]bool, gaps []Gap, err error) {
 	ended, missing := map[string]bool{}, map[Realm]map[string][]string{}
@@ -166,7 +166,7 @@ func (w *Watcher) ended(ctx context.Context, now *seen) (ended map[string]bool, 
 // errCut says that a list by name was not complete either.
 var errCut = errors.New("AM truncates the list of a user")
 
-// gone are those of the missing sessions of these users that AM no longer has. Where one user's list is cut, the others are
+// gone are those of the missing sessions of these users that AM no longer has. If one user's list is cut, the others are
 // asked without that user.
 func (w *Watcher) gone(ctx context.Context, realm Realm, missing map[string][]string, names []string) (gone []string, err error) {
 	alive, err := w.alive(ctx, realm, names)

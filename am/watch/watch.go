@@ -69,7 +69,7 @@ type session struct {
 	username string
 	own      bool      // of amsql itself
 	end      time.Time // unless it is used
-	row      []any     // of the SQL; nil where it does not select the session
+	row      []any     // of the SQL; nil if it does not select the session
 }
 
 // A Kind is what has happened to a session.
@@ -88,8 +88,8 @@ const (
 // An Event is what has happened to one session between two looks.
 type Event struct {
 	Kind   Kind
-	Row    []any // of the SQL, the last one of a session that has ended; nil where the SQL no longer selects it
-	Before []any // the row at the look before, where it has changed; nil where the SQL did not select it
+	Row    []any // of the SQL, the last one of a session that has ended; nil if the SQL no longer selects it
+	Before []any // the row at the look before, where it has changed; nil if the SQL did not select it
 }
 
 // A Look is what one look has seen.

@@ -27,7 +27,7 @@ func (a *absent) forget() {
 	a.notices = nil
 }
 
-// RealmMissing is an error where a condition names a realm that the connection does not have.
+// RealmMissing is an error if a condition names a realm that the connection does not have.
 func (w *Workspace) RealmMissing(connection string) error {
 	w.absent.mu.Lock()
 	defer w.absent.mu.Unlock()
@@ -37,7 +37,7 @@ func (w *Workspace) RealmMissing(connection string) error {
 	return nil
 }
 
-// unchanged tells that a statement changed nothing, which is an error where a realm that it names does not exist.
+// unchanged tells that a statement changed nothing, which is an error if a realm that it names does not exist.
 func (w *Workspace) unchanged(verb string) error {
 	for _, c := range w.Connections {
 		if err := w.RealmMissing(c.Name()); err != nil {

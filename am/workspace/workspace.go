@@ -35,7 +35,7 @@ type Workspace struct {
 	Version     string // of amsql
 
 	Streams  terminal.Streams
-	Progress *terminal.Progress // nil where nobody watches
+	Progress *terminal.Progress // nil if nobody watches
 	Notices  *terminal.Notices
 	Shown    func()                                                                // where set, shows the rows of a statement that wait for its end
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
@@ -158,7 +158,7 @@ func (w *Workspace) connection(c connection.NamedConfig, host connection.Host) (
 	return conn, nil
 }
 
-// attachFirst attaches all schemas, or only the default one where SQLite has no room for all.
+// attachFirst attaches all schemas, or only the default one if SQLite has no room for all.
 func (w *Workspace) attachFirst() error {
 	count := len(w.Schemas)
 	if count >= engine.MaxSchemas { // which leaves room for a history or a file

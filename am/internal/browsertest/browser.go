@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Chromium starts a browser of the test's own. Where there is none, the test is skipped.
+// Chromium starts a browser of the test's own. If there is none, the test is skipped.
 func Chromium(t *testing.T) context.Context {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {

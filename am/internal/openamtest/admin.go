@@ -99,7 +99,7 @@ func (a *Admin) Logout(ctx context.Context, token string) error {
 	}, nil)
 }
 
-// LogoutMany ends the sessions of the tokens, some at a time. Those that have ended already, and are refused, are no error.
+// LogoutMany ends the sessions of the tokens, some at a time. Those that have ended already, and are refused, are not an error.
 func (a *Admin) LogoutMany(ctx context.Context, tokens ...string) error {
 	return each(ctx, len(tokens), func(ctx context.Context, i int) error {
 		err := a.Logout(ctx, tokens[i])

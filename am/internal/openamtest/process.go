@@ -42,7 +42,7 @@ func begin(cmd *exec.Cmd, dir string, ended context.CancelCauseFunc) (pid int, e
 // Alive tells whether the server's process exists; whether it answers is another question.
 func (p *process) Alive() bool { return held(p.log()) }
 
-// Stop ends the server and returns when it is gone. To stop one that is gone is no error.
+// Stop ends the server and returns when it is gone. Stopping one that is gone is not an error.
 func (p *process) Stop() error {
 	for _, end := range []func(int) error{interruptGroup, killGroup} {
 		if !p.Alive() {

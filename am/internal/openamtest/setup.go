@@ -20,7 +20,7 @@ const (
 	usersAPI    = "protocol=1.0,resource=2.0"
 )
 
-// To create what exists is no error in any of these: the tests of several packages share a server, and OpenAM's embedded
+// Creating what exists is not an error in any of these: the tests of several packages share a server, and OpenAM's embedded
 // store shares the users of all realms.
 
 // CreateRealm creates the realm at the end of the path, such as /alpha/nested.
