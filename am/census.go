@@ -14,7 +14,7 @@ import (
 
 // Census is the tables of one or more connections, as [Union] has them, for callers that read each table once and am_session before
 // am_session_scan: that is then the evidence of the very scan that the sessions come from, and makes none of its own. am_user
-// has every identity that is listed, and those with sessions that no list shows: a store may list fewer than it finds by name. Where
+// has every identity that is listed, and those with sessions that no list shows: a store may list fewer than it finds by name. If
 // it is tolerant, a realm that is cut or fails is evidence, whatever on_truncation and on_realm_error say, and not an error.
 func Census(tolerant bool, members ...*connection.Connection) []table.Table {
 	tables := func(c *connection.Connection) []table.Table { return census(c, tolerant) }

@@ -254,7 +254,7 @@ func (a *answer) add(values []any) {
 var lastOrder = regexp.MustCompile(`(?is).*\border by\s(.*?)(?:\blimit\b.*)?;?\s*$`)
 
 // ordered finds by which of its own columns the statement orders its rows. Those that are equal by them can come in any
-// order, and so can those that differ in what is no column.
+// order, and so can those that differ in something that is not a column.
 func (a *answer) ordered(statement string) {
 	match := lastOrder.FindStringSubmatch(statement)
 	if match == nil || strings.Contains(match[1], ")") {

@@ -46,9 +46,9 @@ const sessionsOfABlock = 1024
 type sessionBlock struct {
 	text       []byte
 	rows       []heldSession
-	signIns    []heldSignIn           // of the rows, where any has one
+	signIns    []heldSignIn           // of the rows, if any has one
 	properties map[int]map[string]any // of the rows that have any
-	logins     map[int]string         // of those where they are not the usernames
+	logins     map[int]string         // of those if they are not the usernames
 }
 
 type heldSession struct {
@@ -99,7 +99,7 @@ func parts(universalID, username string) (own, identity string) {
 	return universalID, ""
 }
 
-// addSignIn adds that of the last row, and none for those before where it is the first of the block.
+// addSignIn adds that of the last row, and none for those before if it is the first of the block.
 func (h *heldSessions) addSignIn(block *sessionBlock, s *rest.SignIn) {
 	if block.signIns == nil {
 		if *s == (rest.SignIn{}) {

@@ -73,7 +73,7 @@ func TestPostgresDropsNoConditionOfAJoin(t *testing.T) {
 			t.Errorf("%s: PostgreSQL drops conditions of %d joins, as of %s", of.Name(), len(lost), lost[0])
 		}
 	}
-	// That is why base_url is no connection key column of the SDK: joins by it and two more conditions would lose one.
+	// That is why base_url is not a connection key column of the SDK: joins by it and two more conditions would lose one.
 	if (planner{definedTables(t)[0].Columns(), []string{"base_url"}}).unchecked() == nil {
 		t.Error("with base_url as a key column the model drops no condition")
 	}

@@ -337,7 +337,7 @@ func texts(rows []row, columns []string) []string {
 	return list
 }
 
-// difference is the first row that one list has and the other has not, or has in another number.
+// difference is the first row that one list has and the other lacks, or has another number of times.
 func difference(a, b []string) string {
 	for i := range max(len(a), len(b)) {
 		switch {

@@ -48,7 +48,7 @@ func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scann
 // loginsAtOnce is how many sessions, at most, wait for login names that are asked for together.
 const loginsAtOnce = 256
 
-// withLogins fills in login names where they are asked for.
+// withLogins fills in login names if they are asked for.
 func withLogins(ctx context.Context, c *connection.Connection, q table.Query, sessions iter.Seq2[*session, error]) iter.Seq2[*session, error] {
 	if !q.Wants("login_name") {
 		return sessions

@@ -29,7 +29,7 @@ func TestSessionsAreFoundByLoginName(t *testing.T) {
 			must(t, p.sim.DeleteUser("/alpha", "leaver"))
 			leaver, inCloud := "leaver 1", profile == "aic"
 			if inCloud {
-				leaver = "<nil> 2" // with the agent: nobody knows the name of a UUID that is no identity's
+				leaver = "<nil> 2" // with the agent: nobody knows the name of a UUID without an identity
 			}
 			all := []string{"<nil> 1", "anna 2", "bert 1", "both 2", leaver}
 			if inCloud {
@@ -61,7 +61,7 @@ func TestSessionsAreFoundByLoginName(t *testing.T) {
 	}
 }
 
-// A name that people type is none of a session there. No rows would be taken for nobody's being signed in.
+// Sessions there do not have the names that people type. An empty answer would look as if nobody were signed in.
 func TestALoginNameForAUsernameIsNoticed(t *testing.T) {
 	for profile, want := range map[string]int{"aic": 1, "pingam-8.1": 0, "openam": 0} {
 		p := newProduct(t, profile)

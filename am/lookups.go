@@ -35,7 +35,7 @@ const (
 
 // byUser answers one statement's lookups by user name. Each takes a request for each realm, so after some of them it lists
 // the realms: a list that is complete answers all that follow. If it is not, or a name is one that AM may take for
-// another, each name is still asked for. A list can be long and the names few, so it is read only where
+// another, each name is still asked for. A list can be long and the names few, so it is read only if
 // the lookups so far have been worth it, and tried again after eight times as many.
 type byUser[T any] struct {
 	lookup rowsOf[T]
@@ -134,7 +134,7 @@ func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.
 	return found, &q
 }
 
-// prepare lists the realms that the query asks, where that is due, and returns their paths as the query spells them.
+// prepare lists the realms that the query asks, if that is due, and returns their paths as the query spells them.
 func (l *byUser[T]) prepare(ctx context.Context, c *connection.Connection, q table.Query) (asked []string, err error) {
 	if l.realms == nil {
 		paths, err := c.Inventory().RealmPaths(ctx)

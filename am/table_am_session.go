@@ -197,7 +197,7 @@ func newSessionScan(ctx context.Context, c *connection.Connection, q table.Query
 	return scan, scan.findOwn(ctx, c)
 }
 
-// findOwn asks for the session that the query runs in, and again where the client has signed in since: a session can end, and
+// findOwn asks for the session that the query runs in, and again if the client has signed in since: a session can end, and
 // the next one begin and be listed, in the middle of a scan.
 func (scan *sessionScan) findOwn(ctx context.Context, c *connection.Connection) error {
 	if scan.client == nil || !scan.client.HasSession() || scan.signIns == scan.client.SignIns() {

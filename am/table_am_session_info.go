@@ -54,7 +54,7 @@ func (t token) cell() any {
 	return t.id
 }
 
-// tokens are those that a query is about: its own session where it names none. A bearer token has no session.
+// tokens are those that a query is about: its own session if it names none. A bearer token has no session.
 func tokens(c *connection.Connection, q table.Query) []token {
 	ids := q.Texts("token_id")
 	if ids == nil && c.Client().HasSession() {

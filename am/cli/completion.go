@@ -84,7 +84,7 @@ func connectionNames(cmd *cobra.Command, _ []string, _ string) (names []string, 
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// complete makes a command's flags complete, and offers no files where a command takes no argument.
+// complete makes a command's flags complete, and offers no files if a command takes no argument.
 func complete(cmd *cobra.Command) {
 	for name, values := range flagValues {
 		if cmd.Flag(name) != nil {

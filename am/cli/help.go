@@ -62,7 +62,7 @@ func fill(text string) string {
 	return strings.Join(paragraphs, "\n")
 }
 
-// hang breaks a paragraph; where it is indented, what follows its first line is indented further.
+// hang breaks a paragraph; if it is indented, what follows its first line is indented further.
 func hang(paragraph string) string {
 	words := strings.TrimLeft(paragraph, " ")
 	first := strings.Repeat(" ", len(paragraph)-len(words))

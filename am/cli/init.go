@@ -24,7 +24,7 @@ type InitOptions struct {
 	Config     string // the file to write; empty: the user's am.spc
 	Connection string
 	URL        string
-	Host       string // the name that AM is installed under, where URL has another
+	Host       string // the name that AM is installed under, if URL has another
 	Account    string // a user name, or the ID of a service account
 	Secret     string // env:NAME or file:PATH; on a terminal also the password itself
 	TOTPSecret string // the same, of one-time passwords; empty: none are needed, or the account's owner types them
@@ -146,7 +146,7 @@ func (o *InitOptions) locate() (err error) {
 	return err
 }
 
-// rename asks for another name where the connection's is taken.
+// rename asks for another name if the connection's is taken.
 func (o *InitOptions) rename(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	if cmd.Flags().Changed("connection") || !streams.InIsTerminal {
 		return workspace.Usage("%s already has a connection %q: choose another name with --connection, or edit the file; amsql doctor tests the existing one", o.Config, o.Connection)
@@ -188,7 +188,7 @@ var questions = []struct {
 	{"--token-store-password", readerPassword, true, func(o *InitOptions) *string { return o.Store.needed(&o.Store.Password) }, nil},
 }
 
-// needed is the value where there is a token store, else nil: it is not asked for.
+// needed is the value if there is a token store, else nil: it is not asked for.
 func (s *StoreOptions) needed(value *string) *string {
 	if s.URL == "" {
 		return nil

@@ -24,7 +24,7 @@ var pages = []struct {
 	{regexp.MustCompile(`(?i)^/(platform|admin|login|enduser|openidm)(/.*)?$`), "/am"}, // of Advanced Identity Cloud
 }
 
-// baseURL is the address of AM behind one that was copied from a browser, which leaves out https:// where there is none.
+// baseURL is the address of AM behind one that was copied from a browser, which leaves out https:// if there is none.
 func baseURL(pasted string) (string, error) {
 	text := strings.TrimSpace(pasted)
 	if !strings.Contains(text, "://") {

@@ -32,7 +32,7 @@ type proofFile struct {
 	notices []string
 }
 
-// createProof begins the file; a nil one, where none is wanted, does nothing.
+// createProof begins the file; a nil one, if none is wanted, does nothing.
 func createProof(path string) (*proofFile, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // there is none

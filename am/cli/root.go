@@ -94,7 +94,7 @@ func refuseEmpty(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// nearestFlag is the flag that was meant, where the error is about one that does not exist.
+// nearestFlag is the flag that was meant, if the error is about one that does not exist.
 func nearestFlag(cmd *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {

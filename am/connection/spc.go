@@ -38,7 +38,7 @@ type spcConnection struct {
 
 	name   string
 	at     hcl.Range
-	config Config // where it is this plugin's
+	config Config // if it is this plugin's
 }
 
 // spcOptions are of Steampipe's cache.
@@ -170,7 +170,7 @@ func (c spcConnection) members(all []spcConnection) (members []NamedConfig, err 
 }
 
 // matches are the connections that an aggregator means, by Steampipe's rules: the one of this name, otherwise those
-// of the plugin that match it as a pattern and are no aggregators. A name that is nobody's is an error here.
+// of the plugin that match it as a pattern and are not aggregators. An unknown name is an error here.
 func matches(pattern string, all []spcConnection) (matching []spcConnection, err error) {
 	for _, c := range all {
 		switch {

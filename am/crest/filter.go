@@ -30,7 +30,7 @@ const (
 type Filter struct {
 	Op    Op
 	Field string   // a JSON pointer without its leading slash: username, mail/0
-	Value any      // string, int64, float64 or bool, where Op compares
+	Value any      // string, int64, float64 or bool, if Op compares
 	Terms []Filter // what and, or, ! combine
 }
 
@@ -42,7 +42,7 @@ func StartsWith(field, value string) Filter {
 	return Filter{Op: OpStartsWith, Field: field, Value: value}
 }
 
-// And holds where all terms do; one term stands for itself, none is true.
+// And holds if all terms do; one term stands for itself, none is true.
 func And(terms ...Filter) Filter {
 	if len(terms) == 0 {
 		return Filter{Op: OpTrue}
@@ -50,7 +50,7 @@ func And(terms ...Filter) Filter {
 	return combine(OpAnd, terms)
 }
 
-// Not holds where the term does not.
+// Not holds if the term does not.
 func Not(term Filter) Filter { return Filter{Op: OpNot, Terms: []Filter{term}} }
 
 func combine(op Op, terms []Filter) Filter {

@@ -27,7 +27,7 @@ func (e *SyntaxError) Error() string {
 //
 // AM takes and, or, true and false for a server's own operators, too; Parse refuses them.
 //
-// Errors are a *SyntaxError, or a *PointerError where a field is not a JSON pointer.
+// Errors are a *SyntaxError, or a *PointerError if a field is not a JSON pointer.
 func Parse(s string) (Filter, error) {
 	p := &parser{text: s}
 	f, err := p.or()

@@ -19,7 +19,7 @@ type Error struct {
 	Address string // of the directory
 	What    string // what was tried: cannot sign in as uid=…
 	Err     error
-	Hint    string // what to do; "" where nothing is known
+	Hint    string // what to do; "" if nothing is known
 }
 
 func (e *Error) Error() string {
@@ -33,7 +33,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// hints say what to do about a result code of LDAP. ACCOUNT is the account's name; docs/token-store.md has the whole LDIF.
+// hints say what to do about a result code of LDAP. ACCOUNT is the account's name; docs/token-store.md has the complete LDIF.
 var hints = map[uint16]string{
 	ldap.LDAPResultTimeLimitExceeded: "the server limits the time of a search: raise the account's limit with ldapmodify: " + modify("ds-rlim-time-limit", "0"),
 	ldap.LDAPResultSizeLimitExceeded: "the server limits the number of entries, even in pages of 500, or the account may not request pages " +

@@ -39,7 +39,7 @@ type entry struct {
 type layout struct {
 	name       string
 	attributes []attribute
-	realm      string   // the attribute that holds it; "" where only the user's name does
+	realm      string   // the attribute that holds it; "" if only the user's name does
 	always     []string // attributes without which it cannot be told whether a session has ended
 	alive      []string // attributes that hold the times of sessions that have not
 	parting    *parting
@@ -111,7 +111,7 @@ func (l *layout) needed() []string {
 	return names
 }
 
-// live is the filter of sessions that have not ended, or of some more where the directory has no times to compare.
+// live is the filter of sessions that have not ended, or of some more if the directory has no times to compare.
 func (l *layout) live(now time.Time) (filter string) {
 	for _, attribute := range l.alive {
 		filter += "(" + attribute + ">=" + now.UTC().Format(generalized) + "Z)"

@@ -22,7 +22,7 @@ type listing struct {
 	each       func(*ldap.Entry) error // of each entry once
 
 	found  int                // entries so far, some of them perhaps twice
-	seen   map[[2]uint64]bool // nil where too many have been seen to remember
+	seen   map[[2]uint64]bool // nil if too many have been seen to remember
 	whole  bool               // one search is under way that may find all, and has each once
 	listed [][2]uint64        // by that search
 }
@@ -42,7 +42,7 @@ func (l *listing) run(ctx context.Context, filters ...string) error {
 	return nil
 }
 
-// all is one search where the server allows that, else windows of the time at which the directory may drop an entry: that
+// all is one search if the server allows that, else windows of the time at which the directory may drop an entry: that
 // index every token store has. An entry moves only to a later time, when its session is used. As the oldest window comes
 // first, it may be seen twice, and is never missed.
 func (l *listing) all(ctx context.Context, filter string) error {
@@ -76,7 +76,7 @@ var (
 var spanEnds = []time.Duration{0, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 30 * 24 * time.Hour}
 
 // spans are windows from the beginning to the end, the shorter the closer to now: halves of all time would each take the
-// server's whole time limit to be refused.
+// server's full time limit to be refused.
 func spans(now time.Time) iter.Seq2[time.Time, time.Time] {
 	return func(yield func(from, to time.Time) bool) {
 		from := beginning
@@ -90,7 +90,7 @@ func spans(now time.Time) iter.Seq2[time.Time, time.Time] {
 	}
 }
 
-// windows searches what lies from one time to before another, in halves where that is too much.
+// windows searches what lies from one time to before another, in halves if that is too much.
 func (l *listing) windows(ctx context.Context, attribute, filter string, from, to time.Time) error {
 	err := l.search(ctx, and(filter, window(attribute, from, to)))
 	if !narrower[code(err)] || l.seen == nil {
@@ -120,7 +120,7 @@ func window(attribute string, from, to time.Time) string {
 // pageSize is below every limit that directories have by default: they count a page's entries.
 const pageSize = 500
 
-// search is one search, in pages where a limit on its size is known.
+// search is one search, in pages if a limit on its size is known.
 func (l *listing) search(ctx context.Context, filter string) error {
 	request := &ldap.SearchRequest{BaseDN: l.base, Scope: ldap.ScopeSingleLevel, Filter: filter, Attributes: l.attributes, SizeLimit: l.sample}
 	if l.sample > 0 {

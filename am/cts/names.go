@@ -9,7 +9,7 @@ import (
 )
 
 // usernameOf is the name in a universal identifier such as id=bjensen,ou=user,o=alpha,ou=services,dc=example,dc=com. AM escapes
-// a name twice there (a,b=c is id=a\\\,b\\\=c; OpenAM 16.0.5 measured). "" where the identifier holds none.
+// a name twice there (a,b=c is id=a\\\,b\\\=c; OpenAM 16.0.5 measured). "" if the identifier holds none.
 func usernameOf(universalID string) string {
 	const key = "id="
 	if len(universalID) < len(key) || !strings.EqualFold(universalID[:len(key)], key) {
@@ -77,7 +77,7 @@ func realmOf(universalID string) string {
 	return "/" // without ou=services it is the root's, whose suffix may have organisations as well
 }
 
-// inRealms is a filter of the realms' sessions, or "" where the directory cannot be trusted with it: it compares letters in its
+// inRealms is a filter of the realms' sessions, or "" if the directory cannot be trusted with it: it compares letters in its
 // own way. Who reads compares the realms again.
 func (l *layout) inRealms(realms []string) (filter string) {
 	const most = 50
@@ -109,7 +109,7 @@ func ofUsers(usernames []string) (filters []string) {
 	return filters
 }
 
-// beginningOf is, as part of a filter, how the universal identifiers of a name go on behind id=: the whole name, where AM
+// beginningOf is, as part of a filter, how the universal identifiers of a name go on behind id=: the whole name, if AM
 // writes it as it is, else the part that it does. The directory composes letters and accents, so that none is cut off before
 // its accent.
 func beginningOf(name string) string {

@@ -44,7 +44,7 @@ func (p Part) fields(l *layout, fields []string) []string {
 	return slices.Concat(fields, l.parting.fields)
 }
 
-// filter is that of the part's sessions, or "" where the server cannot tell them apart.
+// filter is that of the part's sessions, or "" if the server cannot tell them apart.
 func (p Part) filter(l *layout) string {
 	if p.whole() || l.parting.filter == nil {
 		return ""
@@ -172,7 +172,7 @@ func (s *slicing) run(ctx context.Context, from time.Time) (err error) {
 	return nil
 }
 
-// together searches some slices at once, or in halves where that is too much.
+// together searches some slices at once, or in halves if that is too much.
 func (s *slicing) together(ctx context.Context, group []time.Time) error {
 	if len(group) == 1 {
 		return s.windows(ctx, s.attribute, s.filter, group[0], group[0].Add(sliceLength))

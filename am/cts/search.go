@@ -13,7 +13,7 @@ import (
 // ahead is how many entries may wait to be decoded.
 const ahead = 256
 
-// using does something on a connection of its own, and once more where that one had been idle for too long.
+// using does something on a connection of its own, and once more if that one had been idle for too long.
 func (s *Store) using(ctx context.Context, do func(*connection) error) error {
 	for {
 		c, err := s.acquire(ctx)

@@ -186,7 +186,7 @@ func (s *Store) dial(ctx context.Context, server server) (net.Conn, error) {
 	return &bounded{raw, s.config.Timeout}, nil
 }
 
-// orCause is why the context ended, where it has: the closed connection says less.
+// orCause is why the context ended, if it has: the closed connection says less.
 func orCause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -259,7 +259,7 @@ func redacted(err error, password string) error {
 }
 
 // bounded limits each wait for the server. A connection that is not in use for so long ends, too. (The library's own limit
-// is on a whole search, however long its answer is, and loses entries where their reader is slower.)
+// is on a complete search, however long its answer is, and loses entries if their reader is slower.)
 type bounded struct {
 	net.Conn
 	timeout time.Duration

@@ -25,7 +25,7 @@ type Config struct {
 	TLS      TLS
 
 	Part    Part                // of all sessions
-	Objects bool                // reads, where rows need them, the objects of sessions, which hold their tokens
+	Objects bool                // reads, if rows need them, the objects of sessions, which hold their tokens
 	Timeout time.Duration       // how long the server may be silent; a minute by default
 	Now     func() time.Time    // by the clock of AM, which writes the times of sessions; nil: this machine's
 	Notify  func(notice string) // one line for the user; nil: nobody reads it
@@ -116,7 +116,7 @@ func (s *Store) Close() {
 	}
 }
 
-// Sessions yields every live session of the store's part, of the realms, or of all realms where that is nil, each once and in
+// Sessions yields every live session of the store's part, of the realms, or of all realms if that is nil, each once and in
 // no promised order, as AM's own list shows it. A row may be of another realm whose name the directory takes for the same.
 // Fields are rest.Field…, nil means all; the realm comes always.
 //

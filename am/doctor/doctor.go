@@ -36,10 +36,10 @@ type Finding struct {
 	Step   string
 	Status Status
 	Detail string
-	Fix    string // what to do next; "" where there is nothing to do
+	Fix    string // what to do next; "" if there is nothing to do
 
 	Address string // where AM is instead of base_url; "" if unknown
-	Err     error  // why the step failed, where an error says so
+	Err     error  // why the step failed, if an error says so
 }
 
 // step is one thing to try.
@@ -47,7 +47,7 @@ type step struct {
 	name  string
 	needs []string
 	try   func(*examination, context.Context) Finding
-	fix   string // where a failure does not tell by itself
+	fix   string // if a failure does not tell by itself
 }
 
 var steps = []step{
@@ -68,7 +68,7 @@ var steps = []step{
 	{"logout", []string{"API"}, (*examination).logout, "try again, and check AM's logs"},
 }
 
-// storeSteps follow where the connection names a token store.
+// storeSteps follow if the connection names a token store.
 var storeSteps = []step{
 	{"token store", nil, (*examination).storeSignIn, "check host and port in token_store_url, and firewalls"},
 	{"stored sessions", []string{"token store"}, (*examination).storedSessions, "see docs/token-store.md"},

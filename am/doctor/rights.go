@@ -102,7 +102,7 @@ func (e *examination) listCap(ctx context.Context) Finding {
 	return ok(fmt.Sprintf("%d: in a realm with that many sessions or more, each identity is looked up", rows))
 }
 
-// storeMayCut warns where AM's longest list is no longer than the token store behind AM may allow.
+// storeMayCut warns if AM's longest list is no longer than the token store behind AM may allow.
 func (e *examination) storeMayCut(ctx context.Context, rows int) (f Finding, doubtful bool) {
 	realm := e.listed.longest()
 	doubt, err := inventory.New(e.Client, inventory.Options{ListCap: e.ListCap}).Doubt(ctx, e.listed.sessions[realm])
@@ -110,7 +110,7 @@ func (e *examination) storeMayCut(ctx context.Context, rows int) (f Finding, dou
 		"raise the limit of the token store for AM's account, or read the token store itself (token_store_url)"), err == nil && doubt != ""
 }
 
-// quota warns where a user may have one session: each run with the account then ends the session of the run before.
+// quota warns if a user may have one session: each run with the account then ends the session of the run before.
 func (e *examination) quota(ctx context.Context) Finding {
 	limit, err := e.Client.SessionQuota(ctx)
 	switch {
@@ -125,7 +125,7 @@ func (e *examination) quota(ctx context.Context) Finding {
 	return ok("a user may have " + english.Plural(limit, "session", ""))
 }
 
-// assumedCap is what follows where the server does not tell.
+// assumedCap is what follows if the server does not tell.
 func (e *examination) assumedCap(err error) Finding {
 	if e.ListCap > 0 {
 		return ok(fmt.Sprintf("%d, from list_cap; the account may not read it", e.ListCap))

@@ -20,7 +20,7 @@ type writableTable struct{ *virtualTable }
 
 func (t writableTable) source() table.Writable { return t.virtualTable.source.(table.Writable) }
 
-// A transaction is the changes that have collected, and the rows of which they can be made.
+// A transaction is the changes collected so far, and the rows that can be changed.
 type transaction struct {
 	table  *virtualTable
 	ids    map[string]int64 // of rows, by primary key

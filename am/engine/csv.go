@@ -23,7 +23,7 @@ import (
 // needs one.
 //
 // The values are text. Those of a column that has the name of an attached table's compare as they do there: names, without the
-// blanks around them, realms with their leading slash, and where all can be read, times and booleans, among which an empty value is NULL.
+// blanks around them, realms with their leading slash, and if all can be read, times and booleans, among which an empty value is NULL.
 //
 // The text is UTF-8, or UTF-16 with a byte-order mark; its lines end in LF, CRLF or CR. If the separator is 0, it is the
 // comma, semicolon or tab of which the first row has most.

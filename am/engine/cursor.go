@@ -130,7 +130,7 @@ func (c *cursor) Close() (err error) {
 	return stop()
 }
 
-// RowID tells rows apart where SQLite scans a table more than once for an OR. For an OR within an OR it asks twice.
+// RowID tells rows apart if SQLite scans a table more than once for an OR. For an OR within an OR it asks twice.
 func (c *cursor) RowID() (id int64, err error) {
 	defer c.rescue(&err)
 	if file := c.table.file; file != nil && file.rowid {

@@ -14,7 +14,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// memoryLimit bounds the memory of one DB where there is address space for it; it takes none until used.
+// memoryLimit bounds the memory of one DB if there is address space for it; it takes none until used.
 // Only huge single values come near it, since sorts and intermediate tables spill.
 const memoryLimit = 1 << 30
 
@@ -25,9 +25,9 @@ const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768; PRAG
 
 // A DB is an SQLite database in memory. Like a connection, it serves one goroutine at a time.
 //
-// Timestamps are text in SQLite's own form, UTC: `2026-11-22 03:16:30`, with a fraction of 3 (6, 9) digits where there
+// Timestamps are text in SQLite's own form, UTC: `2026-11-22 03:16:30`, with a fraction of 3 (6, 9) digits if there
 // is one. What is compared with a timestamp, a column or an expression such as max(time), is made one before the statement
-// runs (typing.go): `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'yesterday'`. What is no time is an error.
+// runs (typing.go): `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'yesterday'`. Any other text is an error.
 //
 // Views of attached tables are temporary (CREATE TEMP VIEW) or stand in the same schema (CREATE VIEW am.idle AS …);
 // SQLite knows no others over several schemas.
@@ -143,7 +143,7 @@ func (db *DB) SetDefaultSchema(schema string) error {
 	return nil
 }
 
-// TrustTimes says that all times in a file's tables are as amsql writes them. Those of other files are read again where they
+// TrustTimes says that all times in a file's tables are as amsql writes them. Those of other files are read again if they
 // are compared, so that no index of the file helps.
 func (db *DB) TrustTimes(schema string) { db.canonical[strings.ToLower(schema)] = true }
 

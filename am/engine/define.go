@@ -65,8 +65,8 @@ func (db *DB) declareFunction(query string) (*function, error) {
 	return f, errors.Join(stmt.Close(), db.conn.DeclareVTab("CREATE TABLE x("+strings.Join(declared, ", ")+")"))
 }
 
-// BestIndex takes each argument, of which the plan is the list of their names. A call whose argument is not known yet, as that
-// of a join, is no plan.
+// BestIndex takes each argument; the plan is the list of their names. A call whose argument is not known yet, such as that
+// of a join, cannot be planned.
 func (f *function) BestIndex(idx *sqlite3.IndexInfo) error {
 	var given []string
 	for i, c := range idx.Constraint {

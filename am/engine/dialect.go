@@ -16,7 +16,7 @@ var postgresForms = []struct {
 
 var wordBefore = regexp.MustCompile(`\w*\s*$`)
 
-// postgresHint ends an error about a form of PostgreSQL with how it is written here; it is "" where the error is about something else.
+// postgresHint ends an error about a form of PostgreSQL with how it is written here; it is "" if the error is about something else.
 func postgresHint(before, from string) string {
 	place := wordBefore.FindString(before) + from
 	for _, form := range postgresForms {

@@ -16,7 +16,7 @@ import (
 
 // A Call is what EXEC asks for: EXEC schema.table.method @name = value, …
 type Call struct {
-	Schema string // "" where the statement names none
+	Schema string // "" if the statement names none
 	Table  string
 	Method string
 	Args   []CallArg
@@ -35,7 +35,7 @@ type Result struct {
 	Rows    [][]any
 }
 
-// HandleExec has EXEC statements run by the function. Its rows are the answer also where it returns an error with them.
+// HandleExec has EXEC statements run by the function. Its rows are the answer also if it returns an error with them.
 func (db *DB) HandleExec(execute func(context.Context, Call) (Result, error)) { db.execute = execute }
 
 var execStart = regexp.MustCompile(`(?i)^exec(ute)?\s`)

@@ -69,7 +69,7 @@ func (db *DB) detach(schema string) error {
 	return db.conn.Exec(`DETACH ` + sqlite3.QuoteIdentifier(schema))
 }
 
-// FileSchema is the schema that has the tables of a file as it declares them, where [DB.AttachFile] declares more.
+// FileSchema is the schema that has the tables of a file as it declares them, if [DB.AttachFile] declares more.
 func FileSchema(schema string) string { return schema + " file" }
 
 func (db *DB) attach(uri, schema string) error {
@@ -194,7 +194,7 @@ func lookupOf(declared string) table.Type {
 	return table.JSON
 }
 
-// collation is the file's own where the column has no names.
+// collation is the file's own if the column has no names.
 func (t *fileTable) collation(c table.Column) string {
 	if c.Folded {
 		return nameCollation

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxKept is how many rows a statement keeps. What would exceed it is not kept, and read again where it is needed again.
+	// maxKept is how many rows a statement keeps. What would exceed it is not kept, and read again if it is needed again.
 	maxKept = 1_000_000
 
 	// maxSuspended is how many scans a statement keeps open that it has stopped reading, as EXISTS does at the first row.
@@ -38,7 +38,7 @@ func newMemory(repeated map[string]bool, room int) *memory {
 	return &memory{repeated: repeated, scans: map[string]*scan{}, unkept: map[string]bool{}, lookups: map[string]rowsFunc{}, room: room}
 }
 
-// scan is what is kept, or to be kept, of a question. It is nil if nothing is: the statement asks once, or there is no room.
+// scan is what is kept, or to be kept, of a question. It is nil if nothing is kept: the statement asks once, or there is no room.
 func (m *memory) scan(ctx context.Context, t *virtualTable, plan string, q table.Query) *scan {
 	if m == nil {
 		return nil
@@ -62,7 +62,7 @@ func (m *memory) scan(ctx context.Context, t *virtualTable, plan string, q table
 	return s
 }
 
-// rows is what answers the query: where it has conditions, the table's own way to answer many such.
+// rows is what answers the query: if it has conditions, the table's own way to answer many such.
 func (m *memory) rows(t *virtualTable, q table.Query) rowsFunc {
 	if m == nil || len(q.Quals) == 0 {
 		return t.source.Rows

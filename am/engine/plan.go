@@ -59,7 +59,7 @@ const (
 // keyedRows is the guess of how many rows a lookup by one key, and by more, gives. Its cost is the same number.
 var keyedRows = [...]int64{scanRows, 1000, 20, 2}
 
-// BestIndex takes every = and IN on a key column, one a column, and LIMIT where nothing else thins the rows out. It takes
+// BestIndex takes every = and IN on a key column, one a column, and LIMIT if nothing else thins the rows out. It takes
 // one = on a column that is not a key, too, by which a scan that is repeated finds its rows in memory: that is as dear as
 // the scan, so that SQLite does it only if it would otherwise read all rows again and again.
 // What is taken, SQLite checks again itself.
@@ -126,7 +126,7 @@ func (t *virtualTable) comparesLikeFile(column int) bool {
 	return !slices.Contains([]string{"BINARY", nameCollation}, t.collation(column))
 }
 
-// canExcept tells whether the source can leave out a value. One that is not the same for the whole statement, as that of another
+// canExcept tells whether the source can leave out a value. One that is not the same throughout the statement, such as that of another
 // table's row, would make a scan for each.
 func (t *virtualTable) canExcept(idx *sqlite3.IndexInfo, i int) bool {
 	c := idx.Constraint[i]

@@ -10,7 +10,7 @@ import (
 // rowIDs gives the rows of a scan ids that a second scan gives to the same rows.
 //
 // For `a = 1 OR b = 2` SQLite may scan a table twice, once for each side, and drop the rows of the second scan whose
-// rowid it has seen. A source knows no rowids, so an id is a hash of the primary key. Where rows have none, the statement
+// rowid it has seen. A source knows no rowids, so an id is a hash of the primary key. If rows have none, the statement
 // cannot tell those apart that are equal in all columns it uses, and each side takes all of them or none: then it is the
 // hash of those columns, and its ordinal among equal rows.
 type rowIDs struct {
@@ -54,7 +54,7 @@ func (ids *rowIDs) add(cell any) {
 	}
 }
 
-// keyed reports whether scans read the primary key: where the statement under way may ask for ids. SQLite does not say
+// keyed reports whether scans read the primary key: if the statement under way may ask for ids. SQLite does not say
 // so to a table, and a key that is read needlessly can be most of an answer.
 func (t *virtualTable) keyed() bool { return t.primary != 0 && t.db.identifies }
 

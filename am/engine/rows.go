@@ -14,7 +14,7 @@ import (
 type ResultColumn struct {
 	Name string
 
-	// Type is the declared one if the column is a table's, also through views and subqueries, and that of a time where an
+	// Type is the declared one if the column is a table's, also through views and subqueries, and that of a time if an
 	// expression gives times. That of another expression follows the value in the first row, so it is Text before Next,
 	// and for NULL.
 	Type table.Type
@@ -30,7 +30,7 @@ type Rows struct {
 	cancel context.CancelFunc
 	args   arguments
 
-	sql  string // the whole text
+	sql  string // the complete text
 	rest string // what is not prepared yet
 	stmt *sqlite3.Stmt
 	err  error

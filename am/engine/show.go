@@ -10,7 +10,7 @@ import (
 // A Show asks for a list that SQLite has no statement for: SHOW TABLES, SHOW METHODS, DESCRIBE table.
 type Show struct {
 	What Shown
-	Of   string // the schema or table that the statement names, "" where it names none
+	Of   string // the schema or table that the statement names, "" if it names none
 }
 
 // Shown is what a [Show] lists.

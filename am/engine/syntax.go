@@ -6,7 +6,7 @@ import "strings"
 
 // A parsed statement is a SELECT, or what another statement asks for.
 type parsed struct {
-	begins string // SELECT, INSERT, UPDATE, DELETE, VIEW, TABLE, TRIGGER, RENAME; "" where it compares nothing
+	begins string // SELECT, INSERT, UPDATE, DELETE, VIEW, TABLE, TRIGGER, RENAME; "" if it compares nothing
 	schema string // of the table or view
 	name   string
 	names  []string // of a view's columns, or of those that an INSERT fills
@@ -185,7 +185,7 @@ func (s *parser) expect(words ...string) {
 	}
 }
 
-// reserved are the keywords that are no names.
+// reserved are the keywords that cannot be names.
 var reserved = wordSet(`ADD ALL ALTER AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT DEFERRABLE DELETE
 	DISTINCT DROP ELSE ESCAPE EXCEPT EXISTS FOREIGN FROM GROUP HAVING IN INDEX INDEXED INSERT INTERSECT INTO IS ISNULL JOIN LIMIT NOT
 	NOTHING NOTNULL NULL ON OR ORDER PRIMARY REFERENCES RETURNING SELECT SET TABLE THEN TO TRANSACTION UNION UNIQUE UPDATE USING

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The canonical form of a timestamp in SQL is one of these, in UTC. The fraction is left out where it is zero, since
+// The canonical form of a timestamp in SQL is one of these, in UTC. The fraction is left out if it is zero, since
 // datetime('now') has none: so equal instants are equal text, and text order is the order in time.
 const (
 	bySeconds = "2006-01-02 15:04:05"

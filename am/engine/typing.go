@@ -119,7 +119,7 @@ func (a *typing) assign(set assignment, table, s *scope) {
 	}
 }
 
-// kindsOf are the kinds of the first table's columns; of all where none is named.
+// kindsOf are the kinds of the first table's columns; of all if none is named.
 func (s *scope) kindsOf(names []string) (of []kind) {
 	first := &scope{tables: s.tables[:1]}
 	if names == nil {
@@ -246,7 +246,7 @@ func (a *typing) with(tables []*common, s *scope) {
 	}
 }
 
-// rename gives the columns the names, where there are any.
+// rename gives the columns the names, if there are any.
 func rename(columns []typedColumn, names []string) []typedColumn {
 	columns = slices.Clone(columns)
 	for i := range min(len(columns), len(names)) {

@@ -18,7 +18,7 @@ type question struct {
 	table.Query
 	possible bool // not if some condition can match nothing
 
-	// column is one in which rows have the value, which only an index of ours can use; -1 where there is none.
+	// column is one in which rows have the value, which only an index of ours can use; -1 if there is none.
 	column int
 	value  any
 }
@@ -54,7 +54,7 @@ func (t *virtualTable) question(p plan, arg []sqlite3.Value) (q question, err er
 	return q, nil
 }
 
-// changed reports whether rows are no longer as the source has them.
+// changed reports whether rows differ from those of the source.
 func (t *virtualTable) changed() bool { return t.changes != nil && len(t.changes.log) > 0 }
 
 // limit is LIMIT and OFFSET together; SQLite takes a negative LIMIT for none and a negative OFFSET for 0.

@@ -25,10 +25,10 @@ type virtualTable struct {
 	source  table.Table
 	columns []table.Column
 	keys    map[int]bool // by column index
-	primary uint64       // the columns of the primary key, as bits; 0 where rows have none
+	primary uint64       // the columns of the primary key, as bits; 0 if rows have none
 	needed  uint64       // the columns that changes need beside them
 	changes *transaction // nil while none is under way
-	file    *fileTable   // the source, where it is one
+	file    *fileTable   // the source, if it is one
 }
 
 func (db *DB) createModule() error {
@@ -147,7 +147,7 @@ func (t *virtualTable) used(bits uint64) []string {
 	return names
 }
 
-// label is the table's name in errors: with its schema where there are several.
+// label is the table's name in errors: with its schema if there are several.
 func (t *virtualTable) label() string {
 	if len(t.db.schemas) > 1 {
 		return t.schema + "." + t.source.Name()

@@ -19,15 +19,15 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// A bucket keeps objects, whose names look like paths. It has functions and is no interface: through one the linker would keep
+// A bucket keeps objects, whose names look like paths. It is a struct of functions, because with an interface the linker would keep
 // all that the clouds' clients can do, which is megabytes.
 type bucket struct {
-	// list lists the objects whose names begin with the prefix; where it is not deep, those below a further slash as one folder.
+	// list lists the objects whose names begin with the prefix; if it is not deep, those below a further slash as one folder.
 	list func(ctx context.Context, prefix string, deep bool) ([]object, error)
 
 	read func(ctx context.Context, name string) ([]byte, error)
 
-	// upload makes an object of a file. It is there whole or not at all.
+	// upload makes an object of a file. It is complete or absent.
 	upload func(ctx context.Context, name, file string) error
 
 	// create makes an object of content, unless there is one of that name already: then it is fs.ErrExist.
@@ -97,7 +97,7 @@ func (s *bucketStore) under(ctx context.Context, prefix string, deep bool) ([]ob
 	return objects, nil
 }
 
-// folders are all objects of snapshots, by their folders, be they whole or not.
+// folders are all objects of snapshots, by their folders, complete or not.
 func (s *bucketStore) folders(ctx context.Context) (map[string][]object, error) {
 	objects, err := s.under(ctx, "server=", true)
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *bucketStore) folders(ctx context.Context) (map[string][]object, error) 
 	return folders, nil
 }
 
-// exists reports whether a snapshot is there whole, by the objects in its folder.
+// exists reports whether a snapshot is there and complete, by the objects in its folder.
 func exists(folder string, objects []object) bool {
 	return slices.ContainsFunc(objects, func(o object) bool { return o.name == folder+snapshotFile })
 }
@@ -184,7 +184,7 @@ func (s *bucketStore) before(ctx context.Context, server string, soon time.Time)
 	return b, nil
 }
 
-// remove removes snapshots, each whole or shard by shard, and what a kill has left of others: objects without the one that
+// remove removes snapshots, complete or shard by shard, and what a kill has left of others: objects without the one that
 // would make them a snapshot, which are older than any upload that is still under way.
 func (s *bucketStore) remove(ctx context.Context, removed, _ []snapshotID, now time.Time) error {
 	folders, err := s.folders(ctx)

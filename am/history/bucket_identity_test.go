@@ -13,7 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 )
 
-// TestTheIdentityOfAmazonIsThatOfItsTools: each identity that is no key is a role, which the token service gives.
+// TestTheIdentityOfAmazonIsThatOfItsTools: each identity that is not a key is a role, which the token service gives.
 func TestTheIdentityOfAmazonIsThatOfItsTools(t *testing.T) {
 	folder := t.TempDir()
 	file := func(name, content string) string {

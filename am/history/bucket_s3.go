@@ -74,7 +74,7 @@ type awsCredentials struct{ provider aws.CredentialsProvider }
 // Retrieve is for clients that give no context.
 func (c *awsCredentials) Retrieve() (credentials.Value, error) { return c.RetrieveWithCredContext(nil) }
 
-// RetrieveWithCredContext asks for new ones where they have expired.
+// RetrieveWithCredContext asks for new ones if they have expired.
 func (c *awsCredentials) RetrieveWithCredContext(of *credentials.CredContext) (credentials.Value, error) {
 	ctx := context.Background()
 	if of != nil && of.Context != nil {

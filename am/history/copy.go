@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// errEmpty is a history of which nothing can be asked.
+// errEmpty is a history without snapshots.
 var errEmpty = errors.New("it has no snapshots: take one with amsql snapshot")
 
 // Copied is what a copy has.
@@ -27,7 +27,7 @@ type Copied struct {
 type source interface {
 	list(ctx context.Context) ([]listed, error)
 
-	// read yields the rows of a relation, of these snapshots or, where all is set, of all: the cells of all its columns.
+	// read yields the rows of a relation, of these snapshots or, if all is set, of all: the cells of all its columns.
 	read(ctx context.Context, r relation, ids []snapshotID, all bool) iter.Seq2[[]any, error]
 
 	String() string
@@ -41,7 +41,7 @@ func IsCopied(target string) bool {
 }
 
 // Copy copies what a statement asks of the history at a target into a new SQLite file, row by row: the relations that it
-// names, by themselves or by their views, and where it names only views of the latest snapshot, only that. Of no statement, "",
+// names, by themselves or by their views, and if it names only views of the latest snapshot, only that. Of no statement, "",
 // it copies everything.
 func Copy(ctx context.Context, target, path, sql string) (c Copied, err error) {
 	from, err := openSource(ctx, target)

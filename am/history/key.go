@@ -21,7 +21,7 @@ const (
 	fingerprintSize = 16
 )
 
-// ReadKey reads the key from a file, and makes one there where there is none. Only its owner can read it.
+// ReadKey reads the key from a file, and makes one there if there is none. Only its owner can read it.
 func ReadKey(path string) (Key, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,7 +45,7 @@ func ReadKey(path string) (Key, error) {
 // group may read besides was given to it.
 func closeToOthers(path string) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 { //nolint:gosec // where the user wants it
-		_ = os.Chmod(path, 0o600) //nolint:gosec // as above; it fails for who does not own it, or where a volume is only read
+		_ = os.Chmod(path, 0o600) //nolint:gosec // as above; it fails for who does not own it, or if a volume is only read
 	}
 }
 

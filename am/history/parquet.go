@@ -26,13 +26,13 @@ const (
 	snapshotGlob  = "server=*/date=*/snapshot=*"
 	snapshotDepth = 3                         // of such a folder
 	snapshotTime  = "20060102T150405.000000Z" // in its name
-	shardSuffix   = "-%dof%d"                 // after that, where it is a shard's
+	shardSuffix   = "-%dof%d"                 // after that, if it is a shard's
 
 	draftPrefix   = ".draft-"   // of a snapshot that is being written
 	removedPrefix = ".removed-" // of one that is being removed
 )
 
-// OpenParquet opens a history in a folder, and makes it where there is none. Only its owner can read it.
+// OpenParquet opens a history in a folder, and makes it if there is none. Only its owner can read it.
 func OpenParquet(dir string) (Store, error) {
 	if dir == "" {
 		return nil, errors.New("parquet: needs a directory, as in parquet:/var/lib/amsql/history")
@@ -78,7 +78,7 @@ func (id snapshotID) folder(shard inventory.Shard) string {
 	return path.Join("server="+escaped(id.server), "date="+at.Format(time.DateOnly), name)
 }
 
-// ofFolder is the snapshot, and its shard, whose folder it is. Others may lie there, too, which are none of amsql's.
+// ofFolder is the snapshot, and its shard, whose folder it is. Folders that are not amsql's may lie there, too.
 func ofFolder(folder string) (id snapshotID, shard inventory.Shard, is bool) {
 	server, _, _ := strings.Cut(folder, "/")
 	at, suffix, sharded := strings.Cut(strings.TrimPrefix(path.Base(folder), "snapshot="), "-")
@@ -176,7 +176,7 @@ func (s *parquetStore) remove(ctx context.Context, removed, _ []snapshotID, now 
 			return fmt.Errorf("remove a snapshot: %w", err)
 		}
 		if now.Sub(id.at) > daysOpen*24*time.Hour {
-			_ = os.Remove(filepath.Join(s.dir, filepath.Dir(id.folder(inventory.Shard{})))) // fails where the day has other snapshots
+			_ = os.Remove(filepath.Join(s.dir, filepath.Dir(id.folder(inventory.Shard{})))) // fails if the day has other snapshots
 		}
 	}
 	return nil
@@ -190,7 +190,7 @@ func (s *parquetStore) begin(_ context.Context, server string, takenAt time.Time
 	return newParquetDraft(snapshotID{server, takenAt}, shard, hidden, s.rename), nil
 }
 
-// rename gives the folder of a whole snapshot its name.
+// rename gives the folder of a complete snapshot its name.
 func (s *parquetStore) rename(_ context.Context, dir, folder string) error {
 	target := filepath.Join(s.dir, folder)
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {

@@ -56,7 +56,7 @@ type postgresStore struct {
 	name string
 }
 
-// OpenPostgres opens a history in a PostgreSQL database, and makes its schema where there is none. What the URL leaves
+// OpenPostgres opens a history in a PostgreSQL database, and makes its schema if there is none. What the URL leaves
 // out comes from libpq's variables and files (PGPASSWORD, PGPASSFILE, PGSSLMODE, …); a password env:NAME or file:PATH
 // in the URL says where it is.
 func OpenPostgres(ctx context.Context, url string) (Store, error) {
@@ -134,7 +134,7 @@ func asBytes(args []string) [][]byte {
 	return values
 }
 
-// text is the one value of a statement, "" where there is none.
+// text is the one value of a statement, "" if there is none.
 func (s *postgresStore) text(ctx context.Context, sql string, args ...string) (string, error) {
 	rows, err := s.texts(ctx, sql, args...)
 	if err != nil || len(rows) == 0 {
@@ -289,7 +289,7 @@ func (s *postgresStore) begin(ctx context.Context, server string, takenAt time.T
 	return &postgresDraft{s, []any{server, takenAt}}, s.exec(ctx, "begin")
 }
 
-// makeDay makes the partitions of a day where there are none.
+// makeDay makes the partitions of a day if there are none.
 func (s *postgresStore) makeDay(ctx context.Context, at time.Time) error {
 	for _, r := range relations() {
 		if !r.daily() {

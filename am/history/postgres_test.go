@@ -13,7 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// partitionedByDay: two days' sessions are in two tables, and names with the character NUL are no reason to keep nothing.
+// partitionedByDay: two days' sessions are in two tables, and names with the character NUL do not keep the rest from being stored.
 func partitionedByDay(t *testing.T, k kept) {
 	evening := time.Date(2026, 11, 17, 23, 59, 0, 0, time.UTC)
 	for _, at := range []time.Time{evening, evening.Add(time.Hour), evening.Add(time.Hour).In(time.FixedZone("east", 9*3600)).Add(time.Minute)} {

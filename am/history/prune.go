@@ -27,7 +27,7 @@ type Pruned struct {
 	Server        string
 	Kept, Removed int
 	First, Last   time.Time // of those removed
-	Ahead         time.Time // the latest of those kept that are ahead of the clock, the zero time where none is
+	Ahead         time.Time // the latest of those kept that are ahead of the clock, the zero time if none is
 }
 
 // compareIDs orders snapshots by their servers and times.

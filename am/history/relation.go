@@ -17,7 +17,7 @@ type relation struct {
 	once    bool     // of a snapshot in shards, the first keeps it
 
 	// Of a relation that keeps a table of the product: that table's name, which the view of the latest snapshot has, and its
-	// columns as that view makes them where they are not kept as they are.
+	// columns as that view makes them if they are not kept as they are.
 	of     table.Table
 	from   []int // of each column, which of the table's it is; -1: none of them
 	shown  map[string]string
@@ -26,7 +26,7 @@ type relation struct {
 
 	renamed map[string][]renamed // of columns: the words that an earlier amsql has kept
 
-	merged map[string]string // where shards have a row each: how one is made of them; other columns are the first shard's
+	merged map[string]string // if shards have a row each: how one is made of them; other columns are the first shard's
 }
 
 // renamed is a word of a column that was another one.
@@ -35,7 +35,7 @@ type renamed struct{ was, is string }
 // The columns that every relation has first.
 var snapshotKey = []table.Column{{Name: "server", Type: table.Text}, {Name: "taken_at", Type: table.Timestamp}}
 
-// The columns of relations of which each shard has rows of its own. A snapshot that is whole is shard 0 of 1.
+// The columns of relations in which each shard has rows of its own. A snapshot without shards is shard 0 of 1.
 var shardColumns = []table.Column{{Name: "shard", Type: table.Integer}, {Name: "shards", Type: table.Integer}}
 
 var snapshots = relation{
@@ -72,7 +72,7 @@ var keptAs = map[string]relation{
 }
 
 // mergedScan makes one scan of a realm of those of its shards. What a shard that is missing would have found is not known,
-// as where a list is cut.
+// as if a list is cut.
 var mergedScan = map[string]string{
 	"sessions": "cast(sum(sessions) as bigint)",
 	"completeness": "case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'truncated' then 1 end) > 0" +

@@ -121,7 +121,7 @@ func (r relation) tellingRow(row int) []any {
 	return cells
 }
 
-// before is the relation as it was before every second of its columns was added, or each other one: those that are no key.
+// before is the relation as it was before every second of its columns was added, or each other one: those that are not keys.
 func (r relation) before(odd bool) relation {
 	keep := odd
 	r.columns = slices.DeleteFunc(slices.Clone(r.columns), func(c table.Column) bool {

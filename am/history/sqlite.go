@@ -49,7 +49,7 @@ type sqliteStore struct {
 	conn *sqlite3.Conn
 }
 
-// OpenSQLite opens a history in an SQLite file, and makes it where there is none. Only its owner can read it.
+// OpenSQLite opens a history in an SQLite file, and makes it if there is none. Only its owner can read it.
 func OpenSQLite(ctx context.Context, path string) (Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { //nolint:gosec // where the user wants it
 		return nil, err
@@ -360,7 +360,7 @@ func (d *sqliteDraft) abandon(context.Context) {
 	}
 	d.end()
 	if !d.store.conn.GetAutocommit() {
-		_ = d.store.conn.Exec("rollback") // fails where SQLite has rolled back itself
+		_ = d.store.conn.Exec("rollback") // fails if SQLite has rolled back itself
 	}
 }
 

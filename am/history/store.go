@@ -22,7 +22,7 @@ type Store interface {
 	// list names all snapshots, each once, however many shards it has.
 	list(ctx context.Context) ([]listed, error)
 
-	// remove removes snapshots and gives their space back: all or none, where the store has transactions, else each whole.
+	// remove removes snapshots and gives their space back: all or none, if the store has transactions, else each whole.
 	// What is kept is the rest of them.
 	remove(ctx context.Context, removed, kept []snapshotID, now time.Time) error
 
@@ -41,8 +41,8 @@ type draft interface {
 
 // before is what a store has of a server before a snapshot is taken.
 type before struct {
-	key   string    // the name of the key of the latest snapshot that is not ahead of the clock, "" where there is none
-	ahead time.Time // of the latest that is, the zero time where none is
+	key   string    // the name of the key of the latest snapshot that is not ahead of the clock, "" if there is none
+	ahead time.Time // of the latest that is, the zero time if none is
 }
 
 // listed is a snapshot of a store.

@@ -2,5 +2,5 @@
 
 package history
 
-// syncFolder does nothing where folders cannot be opened.
+// syncFolder does nothing if folders cannot be opened.
 func syncFolder(string) error { return nil }

@@ -37,7 +37,7 @@ type Summary struct {
 	Missing  []string // small tables that could not be read, and why
 	NewKey   bool     // the server's snapshots before have fingerprints of another key
 
-	Ahead time.Time // the store's latest snapshot of the server that is ahead of this machine's clock, the zero time where none is
+	Ahead time.Time // the store's latest snapshot of the server that is ahead of this machine's clock, the zero time if none is
 }
 
 // Take scans the connection, or its shard, once and keeps what it finds. If the store has less than the server, because
@@ -145,7 +145,7 @@ func (t *snapshotter) snapshot() []any {
 	return row
 }
 
-// setShard sets the cells that tell of which shard a row is.
+// setShard sets the cells that tell which shard a row belongs to.
 func (t *snapshotter) setShard(r relation, row []any) {
 	row[r.column("shard")], row[r.column("shards")] = int64(t.Shard.Index), int64(t.Shard.Shards())
 }

@@ -69,7 +69,7 @@ func CheckTarget(target string) error {
 	return nil
 }
 
-// LocalPath is the file or folder of this machine that a target names, "" where it names none.
+// LocalPath is the file or folder of this machine that a target names, "" if it names none.
 func LocalPath(target string) string {
 	scheme, rest := split(target)
 	switch {

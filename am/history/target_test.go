@@ -85,7 +85,7 @@ func TestAPasswordInAURLIsNeverPrinted(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			_, err := Open(ctx, target)
 			cancel()
-			shown := strings.ReplaceAll(fmt.Sprint(err), "env:s3cret", "") // the name of a variable is no secret
+			shown := strings.ReplaceAll(fmt.Sprint(err), "env:s3cret", "") // the name of a variable is not a secret
 			if named := strings.Contains(password, "env:") || strings.Contains(password, "file:"); err == nil || strings.Contains(shown, "s3cret") && !named {
 				t.Errorf("%q: %v", target, err)
 			}

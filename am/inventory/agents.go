@@ -29,12 +29,12 @@ type agentList struct {
 	listed bool
 
 	sessions map[string][]*rest.Session // by the Fold of their names
-	rows     int                        // of the whole list
+	rows     int                        // of the complete list
 	took     time.Duration
 }
 
 // shortList is a list cap up to which the list of a realm costs little: then agents are looked for whomever a query names. At
-// a higher one they are looked for where a name is not that of a user.
+// a higher one they are looked for if a name is not that of a user.
 const shortList = 10_000
 
 // of asks for the realm's list unless that has been done.
@@ -99,7 +99,7 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 	return out.flush(ctx)
 }
 
-// doubtAgents says what may be missing where the list that alone shows agents may be cut.
+// doubtAgents says what may be missing if the list that alone shows agents may be cut.
 func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, none []string) error {
 	why := r.doubt(list.rows)
 	if r.limit.reached(list.rows) {
@@ -125,7 +125,7 @@ func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, non
 	return err
 }
 
-// fewNames is of how many names a statement asks whether they are those of users, which is as many requests; where the list of
+// fewNames is of how many names a statement asks whether they are those of users, which is as many requests; if the list of
 // the realm takes as long as more, of more.
 const fewNames, rowsPerName = 50, 500
 
@@ -152,7 +152,7 @@ func (inv *Inventory) unknown(ctx context.Context, realm string, names []string)
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return known[name] }), nil
 }
 
-// AgentSessions lists a realm's sessions of agents by the Fold of their names, and reports whether that is all of them: where
+// AgentSessions lists a realm's sessions of agents by the Fold of their names, and reports whether that is all of them: if
 // AM may have cut the realm's list it is not.
 // 404 if the realm does not exist. It is one look at the server, whatever the policies.
 func (inv *Inventory) AgentSessions(ctx context.Context, realm string, fields []string) (sessions map[string][]*rest.Session, complete bool, err error) {

@@ -18,7 +18,7 @@ import (
 )
 
 // directory is a realm's identities, read to the last: one that may cut its list is taken apart by the beginnings of
-// names, and where they do not do by other letters.
+// names, and if they do not do by other letters.
 type directory struct {
 	inventory *Inventory
 	realm     string
@@ -71,14 +71,14 @@ func (d directory) all(ctx context.Context) error {
 }
 
 const (
-	// smallestLimit is below all limits of identity stores that are known: OpenAM lists 100 where LDAP_MAX_RESULTS is not set.
+	// smallestLimit is below all limits of identity stores that are known: OpenAM lists 100 if LDAP_MAX_RESULTS is not set.
 	smallestLimit = 50
 
 	// ownAccounts is more than the accounts that OpenAM lists in the root realm beside those of the store, and its limit.
 	ownAccounts = 10
 )
 
-// findLimit tells from a list of all identities how many a list has that may be cut; more than this one has where it is
+// findLimit tells from a list of all identities how many a list has that may be cut; more than this one has if it is
 // complete. A store that stops at a limit has more to tell when it is asked for two parts, since each may be as long.
 func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
 	switch {
@@ -106,7 +106,7 @@ func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
 	return cut, nil
 }
 
-// UsersCutAt is how many identities of a realm one list has where it is cut, so that amsql lists them in parts; 0 if it is
+// UsersCutAt is how many identities of a realm one list has if it is cut, so that amsql lists them in parts; 0 if it is
 // complete.
 func (inv *Inventory) UsersCutAt(ctx context.Context, realm string) (int, error) {
 	whole, err := inv.client.ListsAllUsers(ctx, realm)
@@ -140,7 +140,7 @@ func commonStart(a, b string) string {
 	return a[:at]
 }
 
-// letter is the first of a text, which may be of several bytes; "" where there is none.
+// letter is the first of a text, which may be of several bytes; "" if there is none.
 func letter(text string) string {
 	_, size := utf8.DecodeRuneInString(text)
 	return text[:size]
@@ -247,7 +247,7 @@ func obeys(q rest.UserQuery, names []string) bool {
 	return 10*asked >= len(names)
 }
 
-// fork does something concurrently, or at once where as many are under way as may be.
+// fork does something concurrently, or at once if as many are under way as may be.
 func (d directory) fork(do func() error) error {
 	if d.group.TryGo(do) {
 		return nil
@@ -320,7 +320,7 @@ func (d directory) divide(ctx context.Context, q rest.UserQuery, names []string)
 	return nil
 }
 
-// halving is the letter or digit that is in nearest to half of the names, of those not used yet; "" where none is in some and
+// halving is the letter or digit that is in nearest to half of the names, of those not used yet; "" if none is in some and
 // not in others.
 func halving(names, used []string) (by string) {
 	in := map[string]int{}

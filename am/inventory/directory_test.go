@@ -132,7 +132,7 @@ func TestALimitOfTheDirectoryIsFoundOut(t *testing.T) {
 	}
 }
 
-// OpenAM lists accounts of its own in the root realm, beside what the store gives: they are no sign of more identities, and
+// OpenAM lists accounts of its own in the root realm, beside what the store gives: they do not mean that there are more identities, and
 // a list is longer than the limit by them.
 func TestOpenAMsOwnAccountsDoNotHideTheLimit(t *testing.T) {
 	for _, users := range []int{40, 60, 99, 101, 104, 300, 1000} {

@@ -81,7 +81,7 @@ func (r *realmScan) slow(rows int, took time.Duration) string {
 	return fmt.Sprintf("the list of %d sessions took %s, and AM stops searching the token store after that time", rows, took.Round(time.Second))
 }
 
-// doubtUsers doubts the realm where the lists of users may be cut, which the longer list of the realm disproves.
+// doubtUsers doubts the realm if the lists of users may be cut, which the longer list of the realm disproves.
 func (r *realmScan) doubtUsers(ctx context.Context, lists []listedUser) error {
 	realm := -1
 	for _, list := range lists {
@@ -117,10 +117,10 @@ func (r *realmScan) count(ctx context.Context) (rows int, err error) {
 	return rows, nil
 }
 
-// probes is how many users are asked for by name where only the length of a list, or its time, speaks against it.
+// probes is how many users are asked for by name if only the length of a list, or its time, speaks against it.
 const probes = 8
 
-// probe settles the doubt of a list by the users with the most sessions in it: where one of them has a session that the list
+// probe settles the doubt of a list by the users with the most sessions in it: if one of them has a session that the list
 // has not, and a second list has not either, the list is cut.
 func (r *realmScan) probe(ctx context.Context, listed listedUsers, sent *handles) (cut bool, err error) {
 	missing := map[uint64]bool{}
@@ -168,7 +168,7 @@ func (l listedUsers) most(n int) (names []string) {
 	return names
 }
 
-// unfound cuts the realm where a session that its list has, before and after, is not among those of its user: then others
+// unfound cuts the realm if a session that its list has, before and after, is not among those of its user: then others
 // may be in no list at all. AM finds sessions of agents by no name.
 func (r *realmScan) unfound(ctx context.Context, sent *handles) error {
 	if !sent.anyUnfound() {

@@ -41,7 +41,7 @@ func (r *realmScan) expand(ctx context.Context, listed listedUsers, sent *handle
 }
 
 // expected reports whether a session that a name in the shard leads to is in the shard, too. AM's directory takes more names
-// for the same than those that differ in case: where one leads to the sessions of another, that one's shard may not know.
+// for the same than those that differ in case: if one leads to the sessions of another, that one's shard may not know.
 func (r *realmScan) expected(session *rest.Session, name string) bool {
 	if r.has(session.Username) {
 		return true

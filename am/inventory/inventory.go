@@ -31,7 +31,7 @@ type Query struct {
 type Options struct {
 	Realms      []string // what a query without realms asks; nil: all that the server lists
 	ListCap     int      // maximum number of sessions in a list; 0: as the server says, else DefaultListCap
-	UserListCap int      // maximum number of identities in a list, where it may be cut; 0: found out by asking for parts
+	UserListCap int      // maximum number of identities in a list, if it may be cut; 0: found out by asking for parts
 	Shard       Shard    // of users, with their sessions; identities are in the shard of their realm
 
 	OnTruncation Policy // Fail, Warn or Strict

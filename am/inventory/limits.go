@@ -10,7 +10,7 @@ import (
 // Limits are a realm's session limits, at most some seconds old.
 type Limits struct {
 	*rest.SessionService
-	Source string // realm, or global where the realm has no session service
+	Source string // realm, or global if the realm has no session service
 }
 
 // Limits reads a realm's session limits. 404 if the realm does not exist.
@@ -25,7 +25,7 @@ func (inv *Inventory) Limits(ctx context.Context, realm string) (Limits, error) 
 	})
 }
 
-// ClientSide tells whether a realm's sessions are kept by their clients, at most some seconds old: nil where
+// ClientSide tells whether a realm's sessions are kept by their clients, at most some seconds old: nil if
 // AM does not say, or not to this account.
 func (inv *Inventory) ClientSide(ctx context.Context, realm string) (*bool, error) {
 	return inv.clientSide.get(crest.Fold(realm), func() (*bool, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// List asks for sessions once and reports whether the answer is whole: where AM may have cut the list it is not. A user's list
+// List asks for sessions once and reports whether the answer is complete: it is not if AM may have cut the list. A user's list
 // that is in doubt is compared with the realm's.
 // 404 if the realm does not exist. It is one look at the server, whatever the policies.
 func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions []*rest.Session, whole bool, err error) {
@@ -40,7 +40,7 @@ func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions [
 	return sessions, realm > rows, nil
 }
 
-// ListRealm is List for a realm, where what the list lacks is taken not to exist: complete is one that is shorter than any limit
+// ListRealm is List for a realm, for callers that take what the list lacks not to exist: complete is one that is shorter than any limit
 // of a token store.
 func (inv *Inventory) ListRealm(ctx context.Context, realm string, fields []string) (sessions []*rest.Session, complete bool, err error) {
 	sessions, complete, err = inv.List(ctx, rest.SessionQuery{Realm: realm, Fields: fields})
@@ -51,14 +51,14 @@ func (inv *Inventory) ListRealm(ctx context.Context, realm string, fields []stri
 	return sessions, limit.unproven(len(sessions)) == "", err
 }
 
-// Doubt is why the longest of all lists may be cut below AM's cap: "" where nothing speaks against it.
+// Doubt is why the longest of all lists may be cut below AM's cap: "" if nothing speaks against it.
 func (inv *Inventory) Doubt(ctx context.Context, rows int) (string, error) {
 	limit, err := inv.listCap(ctx)
 	return cmp.Or(limit.doubt(rows), limit.unproven(rows)), err
 }
 
 // RealmPaths are the full paths of the realms that a query without realms asks: the connection's, else all that the server
-// lists, else, where it lists none to this account, that of the account.
+// lists, else, if it lists none to this account, that of the account.
 func (inv *Inventory) RealmPaths(ctx context.Context) ([]string, error) {
 	targets, err := newScan(inv, Query{}).realms(ctx)
 	paths := make([]string, len(targets))
@@ -69,7 +69,7 @@ func (inv *Inventory) RealmPaths(ctx context.Context) ([]string, error) {
 }
 
 // Strict is the same inventory for callers that cannot do with a part: a list that is cut, or a realm that fails, is an error
-// even where the connection makes it a notice.
+// even if the connection makes it a notice.
 func (inv *Inventory) Strict() *Inventory {
 	options := inv.options
 	options.OnRealmError = Fail

@@ -11,7 +11,7 @@ import (
 
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// HasOtherLogin reports whether users can log in by another name than this, by which sessions know them. Where identities are
+// HasOtherLogin reports whether users can log in by another name than this, by which sessions know them. If identities are
 // managed by IDM, as in Advanced Identity Cloud, sessions have UUIDs.
 func HasOtherLogin(username string) bool { return uuid.MatchString(username) }
 

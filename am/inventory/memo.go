@@ -19,7 +19,7 @@ type remembered[V any] struct {
 // memoSize is how many answers are kept; then all are forgotten.
 const memoSize = 10_000
 
-// get returns the answer to a key, asking where none is kept. Errors are not kept.
+// get returns the answer to a key, asking only if none is kept. Errors are not kept.
 func (m *memo[V]) get(key string, ask func() (V, error)) (V, error) {
 	if value, ok := m.recent(key); ok {
 		return value, nil

@@ -94,7 +94,7 @@ func (r *realmScan) tally(ctx context.Context) (whole bool, err error) {
 	return true, out.flush(ctx)
 }
 
-// list sends the realm's list on as it comes, and where it is cut goes on with the realm's identities.
+// list sends the realm's list on as it comes, and if it is cut goes on with the realm's identities.
 func (r *realmScan) list(ctx context.Context) error {
 	names := listedUsers{}
 	out := r.batch()
@@ -183,7 +183,7 @@ func (r *realmScan) ask(ctx context.Context, username string, fields []string) i
 }
 
 // fields are those to ask for. The realm is known, and properties come only if nothing is left out. A row must hold
-// something, or AM refuses; the handle tells sessions apart where lists may overlap.
+// something, or AM refuses; the handle tells sessions apart if lists may overlap.
 func (r *realmScan) fields(overlapping bool) []string {
 	if r.query.Fields == nil || slices.Contains(r.query.Fields, rest.FieldProperties) {
 		return nil

@@ -19,8 +19,8 @@ type Realm struct {
 	Listed *rest.Realm // nil if the account may not list realms
 }
 
-// Realms yields the realms that the server lists; where the account may not list them, the connection's, else that of
-// its login, with a notice. With paths asked for they are no more than those, spelled as asked.
+// Realms yields the realms that the server lists; if the account may not list them, the connection's, else that of
+// its login, with a notice. If paths are asked for, it yields only those, spelled as asked.
 func (inv *Inventory) Realms(ctx context.Context, asked []string) iter.Seq2[Realm, error] {
 	return func(yield func(Realm, error) bool) {
 		spelled := map[string]string{}
@@ -83,7 +83,7 @@ type target struct {
 	notice string // to say once its sessions are listed
 }
 
-// realms are those to scan. One that is not wanted stays where it takes the place of others that cannot be listed, so that
+// realms are those to scan. One that is not wanted stays if it takes the place of others that cannot be listed, so that
 // its notice is given.
 func (s *scan) realms(ctx context.Context) ([]target, error) {
 	targets, err := s.candidates(ctx)
@@ -143,7 +143,7 @@ func wellFormed(path string) bool {
 	return path == "/" || strings.HasPrefix(path, "/") && !strings.HasSuffix(path, "/") && !strings.Contains(path, "//")
 }
 
-// listRealms asks AM for its realms; errSilent where a token store does without.
+// listRealms asks AM for its realms; errSilent if a token store does without.
 func (s *scan) listRealms(ctx context.Context) ([]string, error) {
 	if s.inventory.options.Store == nil {
 		return s.askRealms(ctx)
@@ -171,7 +171,7 @@ func (s *scan) askRealms(ctx context.Context) (paths []string, err error) {
 	return paths, nil
 }
 
-// noSuchRealm names the realm that was probably meant, where the account may list realms.
+// noSuchRealm names the realm that was probably meant, if the account may list realms.
 func (s *scan) noSuchRealm(ctx context.Context, path string) string {
 	text := fmt.Sprintf("there is no realm %q", path)
 	paths, err := s.listRealms(ctx)

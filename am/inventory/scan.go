@@ -186,7 +186,7 @@ func (s *scan) file(r *RealmScan, failed bool) {
 	}
 }
 
-// verdict says, after all rows, what is missing: an error, or a notice where the policy has it so.
+// verdict says, after all rows, what is missing: an error, or a notice if the policy has it so.
 func (s *scan) verdict() error {
 	if n := s.unreadable.count.Load(); n > 0 {
 		s.inventory.options.Notify(fmt.Sprintf("%s with a time that cannot be read, such as %s: the time is NULL", english.Plural(int(n), "session", "sessions"), *s.unreadable.first.Load()))

@@ -25,7 +25,7 @@ func ParseShard(text string) (s Shard, err error) {
 
 func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Shards()) }
 
-// Shards is how many there are, which is one if there is nothing but the whole.
+// Shards is how many there are, which is one for a scan of everything.
 func (s Shard) Shards() int { return max(s.Count, 1) }
 
 // Has reports whether a user of a realm is in the shard. AM compares both names without regard to case. What belongs to a

@@ -194,7 +194,7 @@ func TestShardsTogetherAskAsMuchAsOneScan(t *testing.T) {
 	}
 }
 
-// LDAP takes ß for ss. If the directory knows straße alone, and the session is strasse's, one scan finds it; of shards,
+// LDAP takes ß for ss. If the directory knows only straße, and the session is strasse's, one scan finds it; of shards,
 // the one that asks for straße must not send what is another's, and that one does not know of it.
 func TestANameThatLeadsToAnotherShardsUserLeavesTheRealmCut(t *testing.T) {
 	const listed, own = "straße", "strasse"

@@ -17,7 +17,7 @@ import (
 // answer: what it cannot give completely is an error. An inventory in shards has a store that gives its shard's sessions alone,
 // which it does not tell by their users.
 type TokenStore interface {
-	// Sessions are the live sessions of the realms, or of all where that is nil. Some of other realms may be among them.
+	// Sessions are the live sessions of the realms, or of all if that is nil. Some of other realms may be among them.
 	Sessions(ctx context.Context, realms, fields []string) iter.Seq2[*rest.Session, error]
 
 	// SessionsOf are the live sessions of users, in all realms. Some of other users may be among them.
@@ -217,7 +217,7 @@ func (p *storeScan) settleAll(ctx context.Context) error {
 	return nil
 }
 
-// missing are the realms that AM does not list, where it lists any to this account.
+// missing are the realms that AM does not list, if it lists any to this account.
 func (p *storeScan) missing(ctx context.Context, realms []*realmScan) (map[*realmScan]bool, error) {
 	if len(realms) == 0 {
 		return nil, nil

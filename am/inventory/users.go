@@ -130,7 +130,7 @@ func (inv *Inventory) users(ctx context.Context, realm string, status bool) iter
 }
 
 // mayList makes sure that none means none: OpenAM answers an account that may not list identities with an empty list, and
-// with a refusal where it asks for sessions, of nobody.
+// with a refusal if it asks for sessions, of nobody.
 func (inv *Inventory) mayList(ctx context.Context, realm string, none bool) error {
 	if !none {
 		return nil

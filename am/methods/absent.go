@@ -53,7 +53,7 @@ func (e *Terminator) findRealm(ctx context.Context, path string) error {
 	return e.notFound("realm %s", path)
 }
 
-// findUser is an error unless the server has an identity of that name. It is asked where no session tells.
+// findUser is an error unless the server has an identity of that name. It is asked if no session tells.
 func (e *Terminator) findUser(ctx context.Context, realms []string, username string) error {
 	for _, err := range e.Inventory.Users(ctx, inventory.UserQuery{Realms: realms, Names: []string{username}}) {
 		if err != nil {
@@ -75,7 +75,7 @@ func (e *Terminator) person(ctx context.Context, realms []string, name string) (
 	for _, r := range realms {
 		users, err := e.Inventory.UsersByLogin(ctx, r, name)
 		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
-			continue // the name is taken for that of sessions, and is not found where it is none
+			continue // the name is taken for that of sessions, and is not found if it is none
 		}
 		if err != nil {
 			return nil, "", fmt.Errorf("find out whose login name %q is in realm %s: %w", name, r, err)

@@ -19,7 +19,7 @@ import (
 // DefaultBatchSize is how many handles go into one request. From 25 on, more handles gain OpenAM 16.0.5 little, while more
 // requests at once do: on two cores it ended 378 sessions a second with 1 handle a request and 4 requests at once, 526 with
 // 10, 620 with 25, 617 with 50, 692 with 100; 8 at once with 50 made 713 (BenchmarkOpenAMBatchSize). Small batches cost
-// less where one fails or is interrupted.
+// less if one fails or is interrupted.
 const DefaultBatchSize = 50
 
 // A batch is a request that ends sessions. What it sends may be sent again: AM says true of a handle that is gone.
@@ -106,14 +106,14 @@ func (e *Terminator) carryOut(ctx context.Context, work []batch, targets []*targ
 
 func (r *run) stop(reason error) { r.stopped.CompareAndSwap(nil, &reason) }
 
-// maxAttempts is how often a batch is sent where no answer comes, or one that AM did not make. The client repeats only
+// maxAttempts is how often a batch is sent if no answer comes, or one that AM did not make. The client repeats only
 // what changes nothing, so that each request that does has its lines in the journal.
 const maxAttempts = 3
 
 // maxFaults is how many handles may fail alone, before any success, until the server is taken to refuse them all.
 const maxFaults = 5
 
-// send sends a batch and, where it is refused, its halves, down to the handles at fault.
+// send sends a batch and, if it is refused, its halves, down to the handles at fault.
 func (r *run) send(b batch, attempts int) {
 	if reason := r.stopped.Load(); reason != nil {
 		for _, t := range b.targets {
@@ -179,7 +179,7 @@ func (r *run) fail(b batch, err error) {
 	}
 }
 
-// fault counts what failed for good, and gives up where nothing else happens.
+// fault counts what failed for good, and gives up if nothing else happens.
 func (r *run) fault(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

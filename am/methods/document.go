@@ -48,7 +48,7 @@ type SessionProof struct {
 	Checked      time.Time  `json:"checked"`
 }
 
-// Proof is that of an operation of which these are the outcomes.
+// Proof is the proof of an operation that had these outcomes.
 func (all Terminators) Proof(operation string, began time.Time, outcomes []Outcome) *Proof {
 	p := &Proof{
 		Format: "amsql-proof/1", Operation: operation, Reason: all[0].Reason, DryRun: all[0].DryRun,

@@ -341,7 +341,7 @@ func (j *Journal) leaveOpen(entries []Entry) {
 }
 
 // settled looks for the sessions by their fingerprints. What AM's answer does not tell is unknown, so that no entry stands in
-// the way of later work, and stays open where another answer may tell. If no answer comes, what is left stays open. The error
+// the way of later work, and stays open if another answer may tell. If no answer comes, what is left stays open. The error
 // says why.
 func (e *Terminator) settled(ctx context.Context, left []Entry) (settled, open []Entry, err error) {
 	lists := map[string]listedUser{}

@@ -119,7 +119,7 @@ func (m *Method) Check(args Arguments) error {
 	return checkRealm(inventory.RealmPath(args.one("realm")))
 }
 
-// checkTargets refuses what cannot be a handle or a token, where AM would say that its session has ended.
+// checkTargets refuses what cannot be a handle or a token, because AM would say that its session has ended.
 func (m *Method) checkTargets(args Arguments) error {
 	if m.Effect != Ends {
 		return nil

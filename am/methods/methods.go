@@ -118,7 +118,7 @@ var Methods = []*Method{
 }
 
 // Versions are the resource versions of sessions at which AM is sent the method's action, newest first. What ends sessions
-// asks AM for them before and after, and so is not sent where AM cannot be asked.
+// asks AM for them before and after, and so is not sent if AM cannot be asked.
 func (m *Method) Versions() []string {
 	versions := rest.Versions(m.Action)
 	if m.Effect == Ends {

@@ -55,7 +55,7 @@ func (e *Terminator) resolve(ctx context.Context, targets []*target) error {
 	return nil
 }
 
-// search looks for handles of which no more is known, in all realms.
+// search looks in all realms for handles of which nothing else is known.
 func (e *Terminator) search(ctx context.Context, targets []*target) error {
 	if len(targets) == 0 {
 		return nil
@@ -236,7 +236,7 @@ func (e *Terminator) lookIn(ctx context.Context, realm string, targets []*target
 	_ = group.Wait() // nothing fails as a whole
 }
 
-// lookAmongAgents looks for what was not found by a name, of which it is not known whose it is, among the sessions of agents.
+// lookAmongAgents looks among the sessions of agents for those not found by name, if the name may be a user's or an agent's.
 func (e *Terminator) lookAmongAgents(ctx context.Context, targets []*target) {
 	byRealm := map[string][]*target{}
 	for _, t := range targets {

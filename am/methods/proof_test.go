@@ -128,7 +128,7 @@ func TestTokensEndAndAreProven(t *testing.T) {
 	}
 }
 
-// What amsql has not sent it has not ended: an auditor must not read that it had.
+// An auditor must not read that amsql ended a session for which it sent nothing.
 func TestASessionThatEndsByItselfBeforeItIsSentIsAlreadyGone(t *testing.T) {
 	w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
 	w.BatchSize = 1

@@ -10,12 +10,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// SetProperties sets some of the properties of a token's session, the caller's own where token is "", and returns all.
+// SetProperties sets some of the properties of a token's session, the caller's own if token is "", and returns all.
 // OpenAM takes only all of the whitelisted names at once, so those that are not named go along with their values: a
 // change that somebody else makes at the same moment is lost there.
 //
 // What the server would refuse is an error before anything is sent: a name that the realm's whitelist lacks, and there
-// AM's own, where the whitelist has them.
+// AM's own, if the whitelist has them.
 func SetProperties(ctx context.Context, client *rest.Client, token string, changes map[string]string) (map[string]string, error) {
 	now, err := client.SessionProperties(ctx, token)
 	if err != nil {

@@ -39,8 +39,8 @@ func EndUnused(maxIdle, maxSession time.Time) time.Time {
 // State is what has become of a session.
 type State string
 
-// AM says true of handles that it has never seen, so what it lists afterwards decides. A session is Ended where AM had
-// listed it before, AlreadyGone where it had not, though it is known whose it was. NotFound is a handle or a token that AM
+// AM says true of handles that it has never seen, so what it lists afterwards decides. A session is Ended if AM had
+// listed it before, AlreadyGone if it had not, though it is known whose it was. NotFound is a handle or a token that AM
 // does not know, and of which nothing else is known: it may be wrong. Planned is all that a dry run says.
 const (
 	Ended       State = "ended"

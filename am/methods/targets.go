@@ -21,7 +21,7 @@ import (
 type targetKind struct {
 	names   []string // of columns and members
 	other   []string // of the other kind
-	wrong   string   // what to do where the other kind is given
+	wrong   string   // what to do if the other kind is given
 	check   func(word string) error
 	word    func(line string) string // what a line without quotes holds; nil: all of it
 	session func(word string) Session
@@ -44,7 +44,7 @@ const isHandleMessage = "this is a session handle: use --handle or --from"
 
 // ParseHandles reads the sessions that a text names by their handles: one handle a line, with or without quotes; CSV
 // whose header has session_handle; or JSON with session_handle or sessionHandle (rows of a query, AM's own list). It
-// returns an error with the line where there is anything else. The error never holds a complete handle or token.
+// returns an error with the line if there is anything else. The error never holds a complete handle or token.
 func ParseHandles(text []byte) ([]Session, error) { return handleTargets.parse(text) }
 
 // ParseTokens reads tokens like [ParseHandles], with tokenId (the answer of authenticate) or token_id in JSON and CSV,
@@ -54,7 +54,7 @@ func ParseTokens(text []byte) ([]Session, error) { return tokenTargets.parse(tex
 // Handles begin with this on every AM (OpenAM and Ping).
 const handlePrefix = "shandle:"
 
-// AM writes tokens and handles in letters, digits and -_.* (c66); @#+/= are its alphabet where that is off.
+// AM writes tokens and handles in letters, digits and -_.* (c66); @#+/= are its alphabet if that is off.
 var (
 	handlePattern = regexp.MustCompile(`^` + handlePrefix + `[A-Za-z0-9\-_.*@#+/=]+$`)
 	tokenPattern  = regexp.MustCompile(`^[A-Za-z0-9\-_.*@#+/=]+$`)

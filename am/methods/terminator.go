@@ -34,9 +34,9 @@ type Terminator struct {
 	Who        string   // who runs the operation,
 	Reason     string   // and why
 
-	BatchSize int // handles a request; DefaultBatchSize where it is 0
+	BatchSize int // handles a request; DefaultBatchSize if it is 0
 
-	ticket *ticket // where it is one of several [Terminators]
+	ticket *ticket // if it is one of several [Terminators]
 }
 
 // A GuardError is an operation that was not begun. Nothing has been sent that changes anything.
@@ -59,8 +59,8 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 // EndSessions ends the sessions and returns what has become of each, in their order, without duplicates. The caller's own
 // session is left out unless it alone is named.
 //
-// An error says why the operation was not begun (a *GuardError) or could not go on; then the outcomes, where there are
-// any, say how far it came. That some session lives on is not an error: see [Remaining].
+// An error says why the operation was not begun (a *GuardError) or could not go on; then the outcomes, if there are
+// any, tell how far it got. A session that lives on is not an error: see [Remaining].
 func (e *Terminator) EndSessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
@@ -251,7 +251,7 @@ func (own ownSession) is(t *target) (bool, error) {
 	return false, nil
 }
 
-// EndUser ends all sessions of a user, in one realm or, where that is "", in every one: those that AM lists by their
+// EndUser ends all sessions of a user, in one realm or, if that is "", in every one: those that AM lists by their
 // handles, and again until none appears, so that the outcomes are all that was ended and Max bounds them; then those that
 // realms leave to their clients, which no list shows, by logoutByUser. See [Terminator.EndSessions].
 func (e *Terminator) EndUser(ctx context.Context, realm, username string) ([]Outcome, error) {
@@ -310,7 +310,7 @@ func (e *Terminator) EndUser(ctx context.Context, realm, username string) ([]Out
 	}
 }
 
-// realms are the one that is named, where the server has it, or else every one.
+// realms are the one that is named, if the server has it, or else every one.
 func (e *Terminator) realms(ctx context.Context, named string) ([]string, error) {
 	if named == "" {
 		return e.Inventory.RealmPaths(ctx)

@@ -27,7 +27,7 @@ func (all Terminators) EndSessionsBy(ctx context.Context, byConnection map[strin
 	})
 }
 
-// EndUser ends all sessions of a user. A connection that does not have the user is only noticed where another one does. See
+// EndUser ends all sessions of a user. A connection that does not have the user is only noticed if another one does. See
 // [Terminator.EndUser].
 func (all Terminators) EndUser(ctx context.Context, realm, username string) ([]Outcome, error) {
 	return all.together(ctx, func(ctx context.Context, e *Terminator) ([]Outcome, error) { return e.EndUser(ctx, realm, username) })
@@ -83,7 +83,7 @@ func (all Terminators) failure(failures []error) error {
 	return errors.Join(others...)
 }
 
-// likeliest keeps one outcome of each session: that of the connection that has it, where one does.
+// likeliest keeps one outcome of each session: that of the connection that has it, if one does.
 func likeliest(outcomes []Outcome) []Outcome {
 	var kept []Outcome
 	at := map[string]int{}

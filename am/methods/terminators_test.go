@@ -227,7 +227,7 @@ func TestASummarySaysHowManyAreGoneAndWhere(t *testing.T) {
 	}
 }
 
-// Not to be allowed to list realms, or identities, is no reason to take the user's for one that is not there.
+// An account that may not list realms or identities cannot tell that a user does not exist.
 func TestAnAccountThatMayListSessionsAloneEndsThem(t *testing.T) {
 	for _, refused := range []string{"/global-config/realms", "/users"} {
 		w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})

@@ -23,7 +23,7 @@ import (
 // An Exporter scans and keeps what the last scan counted. Scans are one at a time; others may read meanwhile.
 type Exporter struct {
 	request report.Request
-	watcher *watch.Watcher // nil where scans are not compared
+	watcher *watch.Watcher // nil if scans are not compared
 
 	totals  map[*prometheus.Desc]map[place]float64 // since the first scan
 	current atomic.Pointer[prometheus.Registry]    // of the last scan
@@ -72,7 +72,7 @@ var (
 	}
 )
 
-// The states of a realm's completeness; a realm that failed is no other one.
+// The states of a realm's completeness; a realm that failed has none of them.
 var states = []string{"complete", "by_user", "truncated", "failed"}
 
 // A distribution is a histogram of seconds.

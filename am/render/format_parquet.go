@@ -63,7 +63,7 @@ func (f *parquetFormat) Begin(_ *bytes.Buffer, columns []engine.ResultColumn) {
 	f.columns, f.decided = slices.Clone(columns), make([]bool, len(columns))
 	for i, c := range columns {
 		if f.decided[i] = c.Declared; !c.Declared {
-			f.columns[i].Type = table.Text // where all values are NULL
+			f.columns[i].Type = table.Text // if all values are NULL
 		}
 	}
 }
@@ -88,7 +88,7 @@ func (f *parquetFormat) write(out *bytes.Buffer) error {
 }
 
 // take decides a column's type by a value, unless values before it or its declaration have. Integers become doubles beside
-// others; not ok where the value is of another type.
+// others; not ok if the value is of another type.
 func (f *parquetFormat) take(column int, value any) (ok bool) {
 	c := &f.columns[column]
 	_, isDouble := value.(float64)
@@ -144,7 +144,7 @@ func (f *parquetFormat) writeRow(values []any) error {
 	return err
 }
 
-// parquetValue is a value as its column has it; not ok where it is of another type, which SQLite allows.
+// parquetValue is a value as its column has it; not ok if it is of another type, which SQLite allows.
 func parquetValue(as table.Type, value any) (cell parquet.Value, ok bool) {
 	switch v := value.(type) {
 	case nil:

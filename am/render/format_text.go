@@ -60,7 +60,7 @@ func (f *tableFormat) End(out *bytes.Buffer) {
 	for i := range f.columns {
 		config := table.ColumnConfig{Number: i + 1, WidthMax: width}
 		if width < widest {
-			config.WidthMaxEnforcer = prettytext.WrapSoft // between words, where there are some
+			config.WidthMaxEnforcer = prettytext.WrapSoft // between words, if there are some
 		}
 		configs = append(configs, config)
 	}
@@ -94,7 +94,7 @@ func (f *tableFormat) widths(names []string) []int {
 const narrowest = 12
 
 // fit is the width at which cells go on in the next line, so that the table is no wider than the screen; 0 is no screen. It
-// is false where columns would become too narrow.
+// is false if columns would become too narrow.
 func fit(screen int, widths []int) (width int, ok bool) {
 	if screen == 0 {
 		return widest, true

@@ -16,7 +16,7 @@ var ErrReaderGone = errors.New("nobody reads the output any more")
 // outputSize is how much output waits for more. A query that fails before leaves standard output empty.
 const outputSize = 64 << 10
 
-// Output collects rows on their way to standard output or a file, and sends whole ones only.
+// Output collects rows on their way to standard output or a file, and sends only complete ones.
 type Output struct {
 	bytes.Buffer
 

@@ -27,7 +27,7 @@ var reportWriters = map[string]func(*bytes.Buffer, *report.Run) error{
 // reportExtensions are the endings of names that mean another format than the one of that name.
 var reportExtensions = map[string]string{"md": "markdown", "htm": "html"}
 
-// ReportFormat is the format that a file's name ends in; "" where it means none.
+// ReportFormat is the format that a file's name ends in; "" if it means none.
 func ReportFormat(path string) string {
 	extension := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
 	if name, ok := reportExtensions[extension]; ok {

@@ -41,7 +41,7 @@ type reportPage struct {
 func writeReportHTML(out *bytes.Buffer, run *report.Run) error { return writePage(out, run, "") }
 
 // writePage writes one page that needs nothing else: no style, script or picture from anywhere. Printed, it is on the paper, or
-// on that of whoever prints it where it is "".
+// on that of whoever prints it if it is "".
 func writePage(out *bytes.Buffer, run *report.Run, paper string) error {
 	css := pageCSS
 	if paper != "" {
@@ -106,7 +106,7 @@ func shown(cell any) string {
 	return terminal.Visible(fmt.Sprint(cell))
 }
 
-// A figure is a number and what it counts. Accent is a severity, "" where there is nothing to be accented.
+// A figure is a number and what it counts. Accent is a severity, "" if there is nothing to be accented.
 type figure struct{ Number, What, Accent string }
 
 // Totals are what the reports looked at.
@@ -170,7 +170,7 @@ func (p reportPage) Charts() (charts []chart) {
 	return charts
 }
 
-// A judged report has the accent of its severity where it fails, and none elsewhere.
+// A judged report has the accent of its severity if it fails, and none elsewhere.
 type judged struct{ *report.Result }
 
 // Accent is a severity, or "".

@@ -125,7 +125,7 @@ func userOf(row report.Row) user {
 	return user{strings.ToLower(text("username")), text("realm"), text("base_url")}
 }
 
-// group puts the rows of a user together, at the place of the first, where some user has more than one, and counts users.
+// group puts the rows of a user together, at the place of the first, if some user has more than one, and counts users.
 func (s *sheet) group(columns []report.Column, rows []report.Row, isFinding func(report.Row) bool) []report.Row {
 	if !slices.ContainsFunc(columns, func(c report.Column) bool { return c.Name == "username" }) {
 		return rows
@@ -146,7 +146,7 @@ func (s *sheet) group(columns []report.Column, rows []report.Row, isFinding func
 	return rows
 }
 
-// lift takes out the columns that have one value in all rows, where there are two rows or more, and notes the values.
+// lift takes out the columns that have one value in all rows, if there are two rows or more, and notes the values.
 func (s *sheet) lift(columns []report.Column, rows []report.Row) (left []report.Column) {
 	if len(rows) < 2 {
 		return columns
@@ -170,7 +170,7 @@ func (s *sheet) lift(columns []report.Column, rows []report.Row) (left []report.
 // Searched tells whether the lines are so many that one looks for some.
 func (s sheet) Searched() bool { return len(s.Lines) > 10 }
 
-// Whose says how many users and realms findings are of, "" where they are nobody's.
+// Whose says how many users and realms findings are of, "" if they are nobody's.
 func (s sheet) Whose() string {
 	if s.Users == 0 {
 		return ""

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// A WholeFile is a file that is there whole or not at all. It is written beside its place, where only its owner can read
+// A WholeFile is a file that is complete or absent. It is written beside its place, where only its owner can read
 // it, and gets its name when it is committed; a symbolic link stays, and its target gets the name. What is not a regular file (a
 // device, a pipe) is written into then, and so is standard output by another name. Its errors do not tell the name that it
 // had before.
@@ -37,7 +37,7 @@ func CreateWholeFile(path string) (*WholeFile, error) {
 	return &WholeFile{file, path, into}, withoutPath(err)
 }
 
-// special opens what must not be replaced; it is nil for a regular file and where there is none.
+// special opens what must not be replaced; it is nil for a regular file and if there is none.
 func special(path string) (open func() (io.WriteCloser, error), err error) {
 	info, err := os.Stat(path)
 	switch {

@@ -22,13 +22,13 @@ type Comparison struct {
 	Removed  []string  `json:"removed"`  // reports that only the earlier run has
 }
 
-// A Change is how the answer of a report differs: its findings, or its rows where none is a finding.
+// A Change is how the answer of a report differs: its findings, or its rows if none is a finding.
 type Change struct {
 	Name            string `json:"name"`
 	Finds           bool   `json:"finds"`
 	OtherParameters bool   `json:"other_parameters"` // or other SQL: the runs have not asked the same
 	New             []Row  `json:"new"`
-	Gone            []Row  `json:"gone"` // resolved, where they are findings
+	Gone            []Row  `json:"gone"` // resolved, if they are findings
 }
 
 // Read reads a run that was written as JSON.
@@ -127,7 +127,7 @@ func (r *Result) rowsNotIn(other *Result) ([]Row, error) {
 	return missing, nil
 }
 
-// compared are the findings, or all rows where none can be one.
+// compared are the findings, or all rows if none can be one.
 func (r *Result) compared() []Row {
 	if !r.Finds {
 		return r.Rows

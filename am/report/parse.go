@@ -17,7 +17,7 @@ var (
 )
 
 // Parse reads a report: the comment lines that its text begins with are the header, and what follows is its SQL, in two
-// parts where PostgreSQL's differs.
+// parts if PostgreSQL's differs.
 func Parse(file, text string) (*Report, error) {
 	r := &Report{Name: strings.TrimSuffix(path.Base(file), ".sql"), Finding: findingRows, path: file, line: 1}
 	text = strings.ReplaceAll(text, "\r\n", "\n")

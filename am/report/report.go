@@ -29,7 +29,7 @@ type Report struct {
 	Commands   []string // command lines that do it, which may hold parameters as :name
 
 	SQL      string // in SQLite
-	Postgres string // the same as SQL where one text serves both
+	Postgres string // the same as SQL if one text serves both
 
 	path string
 	line int // that SQL begins at
@@ -71,7 +71,7 @@ func Builtin() ([]*Report, error) {
 	return bySeverity(reports), err
 }
 
-// All are the reports of amsql and those of a folder, if there is one; where two have a name, the folder's.
+// All are the reports of amsql and those of a folder, if there is one; if two have a name, the folder's.
 func All(folder string) ([]*Report, error) {
 	all, err := Builtin()
 	if err != nil || folder == "" {

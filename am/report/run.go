@@ -81,7 +81,7 @@ type Column struct {
 	Type string `json:"type"`
 }
 
-// A Row is cells by their columns. Where only some rows are findings, the cell finding says which: true, false, or nil where
+// A Row is cells by their columns. If only some rows are findings, the cell finding says which: true, false, or nil if
 // it cannot be told.
 type Row map[string]any
 
@@ -100,7 +100,7 @@ type Request struct {
 	Title   string            // of the run; "" for Heading's
 	Flags   string            // that the command lines of the reports need to choose the same connection
 
-	// Snapshots are those that Tables has the rows of, where it is a history that is asked.
+	// Snapshots are those that Tables has the rows of, if it is a history that is asked.
 	Snapshots []Snapshot
 
 	// Also asks the materialized tables, after the reports; Statements are what it asks.
@@ -254,7 +254,7 @@ var (
 	realmEvidence  = `select ` + strings.Join(RealmColumns, ", ") + ` from am_session_scan order by realm, base_url`
 )
 
-// collectEvidence reads the evidence, that of realms where they were scanned, and the totals.
+// collectEvidence reads the evidence, that of realms if they were scanned, and the totals.
 func (run *Run) collectEvidence(ctx context.Context, tables *engine.Materialized, used map[string]bool) (err error) {
 	db, err := tables.Open(ctx)
 	if err != nil {
@@ -404,7 +404,7 @@ func (r *Result) judge(finding string) error {
 	return nil
 }
 
-// Table is the result's columns and cells. Where only some rows are findings, the last column says which.
+// Table is the result's columns and cells. If only some rows are findings, the last column says which.
 func (r *Result) Table() (columns []engine.ResultColumn, rows [][]any) {
 	columns = slices.Clone(r.columns)
 	if r.marks {

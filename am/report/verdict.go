@@ -111,7 +111,7 @@ func (run *Run) ByUser() []string {
 // isMissing reports whether sessions of a realm of the evidence are missing, or may be.
 func isMissing(realm Row) bool { return realm["completeness"] == "truncated" || realm["error"] != nil }
 
-// realms are those that are chosen, with the reason, and with their server where there are several.
+// realms are those that are chosen, with the reason, and with their server if there are several.
 func (run *Run) realms(chosen func(realm Row) bool) (names []string) {
 	servers := map[any]bool{}
 	for _, realm := range run.Evidence.Realms {

@@ -12,7 +12,7 @@ import (
 type action struct {
 	name       string
 	safe       bool   // may be sent twice
-	version    string // where it is not the settled one
+	version    string // if it is not the settled one
 	workaround string // for servers that lack it
 	refused    string // what 400 means, which AM does not say
 	has        func(api) bool
@@ -59,7 +59,7 @@ type SessionInfo struct {
 	Session
 }
 
-// SessionInfo asks about the session of a token, or the caller's own where token is "". It does not reset the idle
+// SessionInfo asks about the session of a token, or the caller's own if token is "". It does not reset the idle
 // time of another's session; every call resets the caller's own. Its answer has no handle at 4.0, one at 2.0.
 //
 // An invalid token is an answer, not an error. Source: PingAM 8.1, Manage sessions over REST, "Get information about
@@ -104,7 +104,7 @@ func (c *Client) sessionInfo(ctx context.Context, a action, token string) (*Sess
 // HasSession reports whether the caller acts by a session, not by a bearer token.
 func (c *Client) HasSession() bool { return !c.config.Credentials.bearer() }
 
-// OwnSession is the caller's own session with its handle where the server reports one: AM, PingAM and OpenAM do so at
+// OwnSession is the caller's own session with its handle if the server reports one: AM, PingAM and OpenAM do so at
 // 2.0, which all of them still serve, while 4.0 does not. A bearer token has none: nil.
 func (c *Client) OwnSession(ctx context.Context) (*SessionInfo, error) {
 	if !c.HasSession() {
@@ -174,7 +174,7 @@ func (c *Client) Refresh(ctx context.Context, token string) (*Timeouts, error) {
 }
 
 // URLRealm is the realm in whose URL a request about sessions of a realm goes. Documents of Advanced Identity Cloud show the
-// sessions' own realm, where it is known (not ""). Elsewhere it is the root, which also serves sessions of inactive realms
+// sessions' own realm, if it is known (not ""). Elsewhere it is the root, which also serves sessions of inactive realms
 // (OpenAM measured). Source: PingOne Advanced Identity Cloud, Manage sessions over REST.
 func (c *Client) URLRealm(realm string) string {
 	if _, cloud := c.config.Credentials.(ServiceAccount); cloud && realm != "" {
@@ -183,7 +183,7 @@ func (c *Client) URLRealm(realm string) string {
 	return "/"
 }
 
-// Logout ends the session of a token, or the caller's own where token is "". The realm is the session's, or "" where it is
+// Logout ends the session of a token, or the caller's own if token is "". The realm is the session's, or "" if it is
 // not known. Logout reports false if AM says that the token has expired already.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Invalidate sessions".
@@ -195,7 +195,7 @@ func (c *Client) Logout(ctx context.Context, realm, token string) (bool, error) 
 	return reply.Result == "Successfully logged out", err
 }
 
-// LogoutByHandle ends the sessions behind the handles and returns what AM says of each. The realm is theirs, or "" where it
+// LogoutByHandle ends the sessions behind the handles and returns what AM says of each. The realm is theirs, or "" if it
 // is not known.
 //
 // True does not mean that the session was alive: AM says it of handles it has never seen.
@@ -213,7 +213,7 @@ func (c *Client) LogoutByHandle(ctx context.Context, realm string, handles []str
 	return reply.Result, err
 }
 
-// LogoutByUser ends the sessions of a user in one realm. The error is an *UnsupportedError where the server lacks it:
+// LogoutByUser ends the sessions of a user in one realm. The error is an *UnsupportedError if the server lacks it:
 // before AM 7.3, and on every OpenAM.
 //
 // Source: PingOne Advanced Identity Cloud, Manage sessions over REST, "Invalidate all sessions for a user".
@@ -232,10 +232,10 @@ func (c *Client) LogoutByUser(ctx context.Context, realm, username string) (bool
 	return reply.Result, err
 }
 
-// SessionProperties are the session's properties that its realm's Session Property Whitelist names: "" where unset,
+// SessionProperties are the session's properties that its realm's Session Property Whitelist names: "" if unset,
 // none if the realm has no list. The caller's own session if token is "".
 //
-// With names they are no more than those. 1.2 alone takes names, and needs them: it goes by the list of a realm that the
+// With names, it returns no others. Only 1.2 takes names, and needs them: it goes by the list of a realm that the
 // request names and not by the session's, and an administrator may read what is on none (OpenAM measured).
 //
 // A bad or dead token is an *Error with status 400 on OpenAM.

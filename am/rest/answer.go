@@ -55,7 +55,7 @@ func (a *answer) broken(err error) error {
 
 const maxErrorBody = 64 << 10
 
-// judge returns the answer where it is a success in JSON, otherwise the error that it is.
+// judge returns the answer if it is a success in JSON, otherwise the error that it is.
 func (c *Client) judge(a *answer, r call) (*answer, error) {
 	status := a.status.StatusCode
 	kind, _, _ := strings.Cut(a.status.Header.Get("Content-Type"), ";")

@@ -23,7 +23,7 @@ const (
 type api struct {
 	version    string
 	token      place
-	properties string // the version that the two property actions want, where it is another
+	properties string // the version that the two property actions want, if it is another
 	query      bool   // lists sessions by filter, and has getSessionInfo
 	validate   bool   // without resetting the idle time: below 4.0 it may, whatever refresh=false says (OPENAM-12436, whose fixing release is not known)
 	resetIdle  bool   // has getSessionInfoAndResetIdleTime

@@ -159,17 +159,17 @@ func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
 type call struct {
 	what         string // for errors: the session query
 	method       string
-	path         string // below the base, escaped; beside AM where it begins with siblingPath
-	shown        string // the path for logs and errors, where path holds a token
+	path         string // below the base, escaped; beside AM if it begins with siblingPath
+	shown        string // the path for logs and errors, if path holds a token
 	query        []string
 	version      string // resource version; "" sends none
-	body         any    // marshalled to JSON; a form where it is a url.Values
+	body         any    // marshalled to JSON; a form if it is a url.Values
 	header       http.Header
 	safe         bool   // may be sent twice
 	latencyClass string // a name that requests share which take about as long as each other
 	anonymous    bool
 	hints        map[int]string // what to do about a status, before the general hints
-	secrets      []string       // what it carries and no error may show, where the server repeats it
+	secrets      []string       // what it carries and no error may show, if the server repeats it
 }
 
 func param(name, value string) []string { return []string{name + "=" + escape(value)} }
@@ -375,7 +375,7 @@ type transaction struct{}
 func (c *Client) NewTransaction() string { return fmt.Sprintf("%s-%d", c.transaction, c.calls.Add(1)) }
 
 // WithTransaction gives the requests of a context an id, by which AM's audit log can be told of them before they are
-// sent: AM takes it where its administrator lets it trust such ids (PingAM 8, audit logging reference).
+// sent: AM takes it if its administrator lets it trust such ids (PingAM 8, audit logging reference).
 func WithTransaction(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, transaction{}, id)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// deadTokens are what is no live token: garbage, an altered one, a handle, one that has been logged out.
+// deadTokens are texts that are not live tokens: garbage, an altered one, a handle, one that has been logged out.
 func (w *world) deadTokens() map[string]string {
 	w.Helper()
 	token := w.login(w.prefix + "dead")

@@ -95,7 +95,7 @@ func (c *Client) signInGrace() time.Duration {
 	return min(signInGrace, c.config.Transport.timeout()/3)
 }
 
-// credential returns the credential to use: the current one, or a new one if there is none, where it has expired, or where
+// credential returns the credential to use: the current one, or a new one if there is none, if it has expired or if
 // it is the refused one.
 func (c *Client) credential(ctx context.Context, refused *credential) (*credential, error) {
 	if err := c.credentials.mu.Acquire(ctx, 1); err != nil {
@@ -138,7 +138,7 @@ const (
 	maxLost   = 3
 )
 
-// countLost is an error where sessions are lost as fast as they begin. Its caller holds mu.
+// countLost is an error if sessions are lost as fast as they begin. Its caller holds mu.
 func (c *Client) countLost(refused *credential) error {
 	k := c.credentials.current
 	if k == nil || k != refused || !k.session || !c.carrier.arrived.Load() || time.Since(c.credentials.began) > shortLife {
@@ -158,13 +158,13 @@ func (c *Client) countLost(refused *credential) error {
 	}
 }
 
-// SignIn signs in where the client has not done so yet. A token that somebody else got is taken as it is, unasked.
+// SignIn signs in if the client has not done so yet. A token that somebody else got is taken as it is, unasked.
 func (c *Client) SignIn(ctx context.Context) error {
 	_, err := c.credential(ctx, nil)
 	return err
 }
 
-// SignIns is how many times the client has signed in so far: where it has not changed, the client's session is the same.
+// SignIns is how many times the client has signed in so far: if it has not changed, the client's session is the same.
 func (c *Client) SignIns() int64 { return c.signIns.Load() }
 
 // signIn gets a credential. A sign-in after the first is one because AM no longer takes the last credential, or because
@@ -181,7 +181,7 @@ func (c *Client) signIn(ctx context.Context) (*credential, error) {
 	return c.credentials.source.signIn(ctx, c)
 }
 
-// readAgain reads the credentials again, or returns those known where that cannot be done: the file may be a pipe, or
+// readAgain reads the credentials again, or returns those known if that cannot be done: the file may be a pipe, or
 // not be there while it is replaced.
 func (c *Client) readAgain(known Credentials) Credentials {
 	if c.config.ReadCredentials == nil {
@@ -259,7 +259,7 @@ func (c *Client) endOwnSession(ctx context.Context, k *credential) error {
 	return nil // it has ended by itself
 }
 
-// otherCookieName is what the server calls its session cookie, where cookie_name has another name and no token has arrived by
+// otherCookieName is what the server calls its session cookie, if cookie_name has another name and no token has arrived by
 // it; else "".
 func (c *Client) otherCookieName(ctx context.Context, k *credential) string {
 	if c.config.CookieName == "" || !k.isToken() || c.carrier.arrived.Load() {

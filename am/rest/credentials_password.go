@@ -14,7 +14,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
-// Password is the user name and password of an account. The client begins a session with them, renews it where AM no
+// Password is the user name and password of an account. The client begins a session with them, renews it when AM no
 // longer accepts it, and ends it.
 type Password struct {
 	Username, Password string
@@ -51,7 +51,7 @@ func (p Password) signIn(ctx context.Context, c *Client) (*credential, error) {
 }
 
 // authenticate begins a session with name and password in headers ("zero page login"), and answers what AM asks for all
-// the same: a tree without a Zero Page Login Collector node takes no headers, and others want a second factor. Where session
+// the same: a tree without a Zero Page Login Collector node takes no headers, and others want a second factor. If session
 // cookies are HttpOnly, the token is in the cookie alone.
 //
 // Source: PingAM 8, Authenticate over REST; HttpOnly session cookies. OpenAM decodes MIME words in the headers and takes
@@ -97,7 +97,7 @@ func headerText(s string) string {
 	return mime.BEncoding.Encode("utf-8", s)
 }
 
-// ifRefused is what to do where AM does not take the account. A blank at an end is sent along, since it may belong there.
+// ifRefused is what to do if AM does not take the account. A blank at an end is sent along, since it may belong there.
 func (p Password) ifRefused() string {
 	for _, part := range []struct{ name, value string }{{"password", p.Password}, {"username", p.Username}} {
 		if strings.TrimSpace(part.value) != part.value {

@@ -17,7 +17,7 @@ type Error struct {
 	Status        int    // 0 if no answer came
 	Reason        string // AM's reason, or the status text
 	Message       string // AM's message, unescaped
-	Intermediary  string // what came instead of AM's JSON, and from where; "" where AM answered
+	Intermediary  string // what came instead of AM's JSON, and from where; "" if AM answered
 	Hint          string // what to do
 	TransactionID string // as AM's audit log shows it
 	SignIn        bool   // what failed is the sign-in that the request needs, and not the request

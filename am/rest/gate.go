@@ -10,8 +10,8 @@ import (
 
 // gate is an AIMD concurrency limiter: it bounds the requests under way and finds the concurrency that the server keeps
 // up with. It adjusts its limit once a round, which is as many answers as may be under way: it doubles the limit until it
-// has shrunk for the first time and adds one from then on. It shrinks the limit by a third where requests take longer than
-// if the server served them one after the other, and by half where the server says that it is too much (429, 503).
+// has shrunk for the first time and adds one from then on. It shrinks the limit by a third if requests take longer than
+// if the server served them one after the other, and by half if the server says that it is too much (429, 503).
 type gate struct {
 	ceiling int
 
@@ -60,7 +60,7 @@ func (g *gate) acquire(ctx context.Context) error {
 	}
 }
 
-// abandon gives up a turn, or passes it on where it came at the same moment.
+// abandon gives up a turn, or passes it on if it came at the same moment.
 func (g *gate) abandon(turn chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -106,7 +106,7 @@ func (g *gate) observe(class string, took time.Duration) {
 	}
 }
 
-// endRound ends a round. One slow answer among many is no sign: the mean counts.
+// endRound ends a round. One slow answer among many does not matter: the mean counts.
 func (g *gate) endRound(pause time.Duration) {
 	mean := g.round.took / float64(g.round.answers)
 	g.round = round{}

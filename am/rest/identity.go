@@ -18,7 +18,7 @@ const (
 var systemUsers = []string{"dsameuser", "amservice-urlaccessagent"}
 
 // IdentityType is what kind of identity the session belongs to, by its universal identifier (id=NAME,ou=TYPE,…, OpenAM 16.0.5
-// measured); "" where that tells none.
+// measured); "" if that tells none.
 func (s *Session) IdentityType() string {
 	id, rest, ok := cutRDN(s.UniversalID)
 	if !ok || !hasPrefixFold(id, "id=") {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// from tells what an answer is and where it came from, where it is not AM's JSON: "text/html from nginx at 10.0.0.7:443".
+// from tells what an answer is and where it came from, if it is not AM's JSON: "text/html from nginx at 10.0.0.7:443".
 func (a *answer) from(kind string) string {
 	text := cmp.Or(kind, "no content type")
 	if server := a.status.Header.Get("Server"); server != "" {

@@ -50,7 +50,7 @@ func TestARefusalThatIsNotAMsSaysWhatCameAndFromWhere(t *testing.T) {
 	}
 }
 
-// A proxy's 404 for a list of sessions does not mean that there is no such realm, nor one for the version that there is none.
+// A proxy's 404 for a list of sessions does not mean that the realm does not exist, nor does one for the version mean that AM has none.
 func TestAProxys404IsNeitherARealmNorAVersionThatIsMissing(t *testing.T) {
 	server := can(t, func(w http.ResponseWriter, s *seen) {
 		if strings.HasSuffix(s.URL.Path, "/sessions") {

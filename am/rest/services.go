@@ -46,7 +46,7 @@ type SessionService struct {
 	MaxSessionMinutes *int `json:"maxSessionTime"`
 	MaxIdleMinutes    *int `json:"maxIdleTime"`
 	MaxCachingMinutes *int `json:"maxCachingTime"`
-	QuotaLimit        *int `json:"quotaLimit"` // sessions a user, where quotas are on
+	QuotaLimit        *int `json:"quotaLimit"` // sessions a user, if quotas are on
 }
 
 // SessionService reads a realm's session limits: nil if the service has not been added to the realm, which then
@@ -101,7 +101,7 @@ func (c *Client) ClientSideSessions(ctx context.Context, realm string) (*bool, e
 }
 
 // QueryProperties are the session properties that the rows of a query have in a realm: none if its Session Property
-// Whitelist has no such list, or where it has no whitelist, which is what OpenAM and a realm as created say.
+// Whitelist has no such list, or if it has no whitelist, which is what OpenAM and a realm as created say.
 //
 // Source: PingAM 8.1, Entity reference, SessionPropertyWhiteList.
 func (c *Client) QueryProperties(ctx context.Context, realm string) ([]string, error) {

@@ -31,7 +31,7 @@ type Session struct {
 
 	SignIn `json:"-"`
 
-	// Unreadable is a time that could not be read, with its name as AM has it; the time itself is zero. "" where all could.
+	// Unreadable is a time that could not be read, with its name as AM has it; the time itself is zero. "" if all could.
 	Unreadable string `json:"-"`
 }
 
@@ -70,7 +70,7 @@ type SessionQuery struct {
 // default, without a sign and without paging: package inventory deals with that.
 //
 // An error ends the sequence. An answer that breaks off is an error, too, after the rows that came.
-// Needs an administrator; 404 where the realm does not exist.
+// Needs an administrator; 404 if the realm does not exist.
 func (c *Client) Sessions(ctx context.Context, q SessionQuery) iter.Seq2[*Session, error] {
 	return func(yield func(*Session, error) bool) {
 		r, err := c.sessionQuery(ctx, q)
@@ -107,7 +107,7 @@ func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error)
 		hints: c.notListing,
 	}
 	if q.Username != "" {
-		// The realm comes first: where OpenAM has the user name first, the last of several names wins.
+		// The realm comes first: if OpenAM has the user name first, the last of several names wins.
 		filter = crest.And(filter, crest.Eq(FieldUsername, q.Username))
 		r.what = fmt.Sprintf("the session query for %q in realm %s", q.Username, realmName(q.Realm))
 		r.latencyClass = "sessions of a user"

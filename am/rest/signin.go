@@ -7,7 +7,7 @@ import (
 )
 
 // SignIn is what a session keeps of its beginning. Over REST it is in the session's properties, which the rows of a query
-// have where the realm's Session Property Whitelist lists them for queries, and OpenAM's never; the token store has it, too.
+// have if the realm's Session Property Whitelist lists them for queries, and OpenAM's never; the token store has it, too.
 //
 // Sources: PingAM 8.1, Session Property Whitelist Service; OpenAM 16.0.5 measured (getProperty and the token store).
 type SignIn struct {

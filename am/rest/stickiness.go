@@ -12,7 +12,7 @@ import (
 // stickiness is the cookies by which balancers find the same server again, whatever they are called: amlbcookie is AM's own
 // name for its cookie, which administrators change (com.iplanet.am.lbcookie.name).
 //
-// It is no jar: what can be a credential is not kept, for a Cookie header beats the session header in AM.
+// It is not a cookie jar: it keeps nothing that can be a credential, because a Cookie header beats the session header in AM.
 type stickiness struct {
 	mu      sync.Mutex
 	cookies []*http.Cookie

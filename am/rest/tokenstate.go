@@ -11,7 +11,7 @@ type TokenState struct {
 	By string // validate, or getSessionInfo as its workaround
 }
 
-// TokenState asks whether a token is valid without resetting its session's idle time: by validate where the server can
+// TokenState asks whether a token is valid without resetting its session's idle time: by validate if the server can
 // do that, else by getSessionInfo, which does not report a session UID.
 func (c *Client) TokenState(ctx context.Context, token string) (*TokenState, error) {
 	v, err := c.Validate(ctx, token)

@@ -254,7 +254,7 @@ func backoff(shortest, longest time.Duration, attempt int, response *http.Respon
 // longRetryAfter is more seconds than anybody waits and fewer than a Duration holds: a week.
 const longRetryAfter = 7 * 24 * 60 * 60
 
-// retryAfter is how long the server wants to be left alone; 0 or less where it does not say.
+// retryAfter is how long the server wants to be left alone; 0 or less if it does not say.
 func retryAfter(response *http.Response) time.Duration {
 	if response == nil {
 		return 0

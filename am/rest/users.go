@@ -17,7 +17,7 @@ import (
 type User struct {
 	ID     string // what lists of sessions call the user: the name in lower case, on Advanced Identity Cloud the UUID
 	Login  string // what the user types, in any case
-	Status string // Active, Inactive; lower case on Advanced Identity Cloud; "" where it was not asked for or is not told
+	Status string // Active, Inactive; lower case on Advanced Identity Cloud; "" if it was not asked for or is not told
 }
 
 // UserQuery selects identities of a realm.
@@ -28,7 +28,7 @@ type UserQuery struct {
 	Prefix  string   // names that begin so, without regard to case
 	Except  []string // but not so
 	With    []string // and that contain each of these
-	Without []string // and none of these
+	Without []string // and not with any of these
 	Status  bool     // whether the status is wanted
 }
 
@@ -214,7 +214,7 @@ func (d directory) contains(part string) crest.Filter {
 	return crest.Filter{Op: crest.OpContains, Field: d.id, Value: part}
 }
 
-// page asks for one page: by cookie where the server gave one, else by offset.
+// page asks for one page: by cookie if the server gave one, else by offset.
 func (r call) page(d directory, cookie string, offset int) call {
 	if !d.paged {
 		return r
@@ -230,7 +230,7 @@ func (r call) page(d directory, cookie string, offset int) call {
 	return r
 }
 
-// userPage reads one answer. A page may be short and yet have a successor: the cookie decides where there is one.
+// userPage reads one answer. A page may be short and yet have a successor: the cookie decides if there is one.
 func (c *Client) userPage(ctx context.Context, d directory, r call) (users []*User, cookie string, err error) {
 	answer, err := c.exchange(ctx, r)
 	if err != nil {

@@ -69,7 +69,7 @@ func (s *shell) complete(text string, cursor int) readline.Completions {
 	return completions(choices, lead, prefix, height/2)
 }
 
-// completions are the choices with the prefix, a line each with their descriptions where there are lines enough. The lead is
+// completions are the choices with the prefix, a line each with their descriptions if there are lines enough. The lead is
 // what stands before an empty prefix, up to a space: without one, the editor would take it for the prefix.
 func completions(choices []choice, lead, prefix string, lines int) readline.Completions {
 	choices = slices.DeleteFunc(choices, func(c choice) bool { return !hasPrefixFold(c.word, prefix) })
@@ -102,7 +102,7 @@ func statementStart(text string) (start int) {
 	return start
 }
 
-// completeText completes what is in quotes: realms, where one is compared.
+// completeText completes what is in quotes: realms, if one is compared.
 func (s *shell) completeText(before string) (choices []choice) {
 	if !beforeRealm.MatchString(before) {
 		return nil
@@ -238,7 +238,7 @@ func (s *shell) tableChoices() (choices []choice) {
 	return choices
 }
 
-// keywordChoices are in capitals where the prefix is.
+// keywordChoices are in capitals if the prefix is.
 func keywordChoices(prefix string) (choices []choice) {
 	capitals := prefix != "" && prefix == strings.ToUpper(prefix) && prefix != strings.ToLower(prefix)
 	for _, word := range keywords {

@@ -74,7 +74,7 @@ func (e *editor) read(ctx context.Context, prompt string) (string, error) {
 	return e.readline(ctx, prompt)
 }
 
-// ask reads a line that answers a question. Ctrl-C is no answer.
+// ask reads a line that answers a question. Ctrl-C is not an answer.
 func (e *editor) ask(ctx context.Context, question string) (string, error) {
 	e.line.AcceptMultiline = nil
 	answer, err := e.readline(ctx, question)

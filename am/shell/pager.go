@@ -34,7 +34,7 @@ func newPager(ctx context.Context, w *workspace.Workspace) *pager {
 	return &pager{ctx: ctx, screen: w.Streams, command: pagerCommand(), w: w}
 }
 
-// pagerCommand is that of AMSQL_PAGER, which may be empty for none, else of PAGER, else less, where it is installed.
+// pagerCommand is that of AMSQL_PAGER, which may be empty for none, else of PAGER, else less, if it is installed.
 func pagerCommand() []string {
 	for _, name := range []string{"AMSQL_PAGER", "PAGER"} {
 		if command, ok := os.LookupEnv(name); ok {

@@ -87,7 +87,7 @@ func openQuote(sql string) (int, bool) {
 	return 0, false
 }
 
-// parts are the dot commands of a text, a line each, and the SQL between them. A line is no dot command in the middle of a
+// parts are the dot commands of a text, a line each, and the SQL between them. A line is not a dot command in the middle of a
 // statement.
 func parts(text string) (parts []string) {
 	sql := ""

@@ -47,7 +47,7 @@ var actions = []action{
 // invalid is what most actions say of a session that is dead.
 var invalid = object{{"valid", false}}
 
-// about makes an action on a live session. It answers with dead where there is none, or else with 400.
+// about makes an action on a live session. It answers with dead if there is none, or else with 400.
 func about(dead object, run func(*exchange, *session) error) func(*exchange, wanted) error {
 	return func(x *exchange, want wanted) error {
 		s, err := x.target(want)
@@ -63,7 +63,7 @@ func about(dead object, run func(*exchange, *session) error) func(*exchange, wan
 	}
 }
 
-// timing makes one of the small actions of 1.x, which tell a single number; -1 where the session is dead.
+// timing makes one of the small actions of 1.x, which tell a single number; -1 if the session is dead.
 func timing(name string, value func(s *session, now int64) any) func(*exchange, wanted) error {
 	return func(x *exchange, want wanted) error {
 		s, err := x.target(want)
@@ -110,7 +110,7 @@ func (x *exchange) getSessionInfoAndReset(s *session) error {
 	return x.ok(x.info(s))
 }
 
-// info describes a session. The handle is told up to 2.x, and where a product has properties they come from there on.
+// info describes a session. The handle is told up to 2.x, and if a product has properties they come from there on.
 func (x *exchange) info(s *session) object {
 	var doc object
 	if name, known := s.who.display(); known {

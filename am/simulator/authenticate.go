@@ -28,7 +28,7 @@ type logins struct {
 	used    map[string]bool    // one-time passwords, with the names that they were good for
 }
 
-// A pending login waits for callbacks: for the one-time password where it has a name.
+// A pending login waits for callbacks: for the one-time password if it has a name.
 type pending struct{ realm, name, password string }
 
 // Services and modules that authIndexType and authIndexValue may name.
@@ -191,7 +191,7 @@ func (x *exchange) welcome() object {
 	return object{{"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}}
 }
 
-// logInByCookie answers a sign-in where the session cookie is HttpOnly: OpenAM leaves the token out of the answer (option
+// logInByCookie answers a sign-in if the session cookie is HttpOnly: OpenAM leaves the token out of the answer (option
 // of release 16.1), PingAM has an empty one (default of release 8, "HttpOnly session cookies").
 func (x *exchange) logInByCookie(token string) error {
 	cookies := x.cookies(x.cookie, token)

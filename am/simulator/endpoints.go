@@ -9,7 +9,7 @@ import (
 type endpoint struct {
 	path     string
 	versions string // of which resource
-	missing  string // what AM calls it when it has not the version asked for
+	missing  string // what AM calls it if it lacks the requested version
 	raw      bool   // does not go through the common REST layer
 	serve    func(*exchange) error
 }

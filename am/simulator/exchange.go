@@ -155,7 +155,7 @@ func (x *exchange) text(f *failure) {
 	_, _ = x.w.Write([]byte(f.message)) // the client may be gone
 }
 
-// document answers with one resource, its revision as ETag, and _id and _rev before the rest where revisions are shown.
+// document answers with one resource, its revision as ETag, and _id and _rev before the rest if revisions are shown.
 func (x *exchange) document(status int, id string, doc object) {
 	rev := revision(doc)
 	x.set("ETag", `"`+rev+`"`)

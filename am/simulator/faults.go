@@ -209,7 +209,7 @@ func (s *Server) disturb(w http.ResponseWriter, r *http.Request) (http.ResponseW
 
 const loginPage = `<!DOCTYPE html><html><head><title>Sign in</title></head><body><form action="/login" method="post"><input name="user"><input name="password" type="password"></form></body></html>`
 
-// statusMessages are AM's own, where it has one.
+// statusMessages are AM's own, if it has one.
 var statusMessages = map[int]string{
 	http.StatusUnauthorized: "Access Denied",
 	http.StatusForbidden:    "Forbidden",
@@ -235,7 +235,7 @@ func (f *Fault) answer(x *exchange) {
 	}
 }
 
-// resetConnection ends the connection without an answer, with a reset where the system lets us.
+// resetConnection ends the connection without an answer, with a reset if the system lets us.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -18,7 +18,7 @@ var (
 	errNoUser = errors.New("no such user")
 )
 
-// login makes a session for a user, whose client is at an address. A password is checked where one is given.
+// login makes a session for a user, whose client is at an address. A password is checked if one is given.
 func (s *Server) login(r *realm, name string, password *string, from string) (*session, error) {
 	who, err := s.recognise(r, name, password)
 	if err != nil {

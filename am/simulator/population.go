@@ -99,7 +99,7 @@ func realmPaths(n int) []string {
 // populate spreads users over the realms and sessions over the users. The first realms and the first users get more of
 // both, as in life: a realm or a user at the list cap is always among many that are not.
 func (s *Server) populate(realms []string) {
-	rng := rand.New(rand.NewPCG(s.options.Seed, s.secret)) //nolint:gosec // names and times are no secrets, and the seed must decide them
+	rng := rand.New(rand.NewPCG(s.options.Seed, s.secret)) //nolint:gosec // names and times are not secrets, and the seed must decide them
 	members := make([][]*user, len(realms))
 	names := map[string]int{}
 	for i := range s.options.Users {

@@ -5,7 +5,7 @@ type profile struct {
 	name        string
 	context     string // of every path
 	suffix      string // of universal ids
-	adminSuffix string // of the administrator's, where it differs
+	adminSuffix string // of the administrator's, if it differs
 	cookie      string // the session cookie's name; empty: made up
 	domain      string // of cookies; empty: none
 	product     product

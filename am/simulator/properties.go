@@ -64,7 +64,7 @@ func (s *Server) whitelistOf(path string) []string {
 	return javaStrings(names)
 }
 
-// properties are the whitelisted ones, "" where unset.
+// properties are the whitelisted ones, "" if unset.
 func (s *Server) properties(x *session) object {
 	doc := object{}
 	for _, name := range s.whitelistOf(x.who.realm) {

@@ -12,7 +12,7 @@ type Request struct {
 	Method  string
 	Path    string // with the context
 	Query   string // as sent
-	Action  string // _action; "query" where a GET has a filter, else "read"
+	Action  string // _action; "query" if a GET has a filter, else "read"
 	Version string // Accept-API-Version
 }
 

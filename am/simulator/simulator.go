@@ -260,7 +260,7 @@ func (s *Server) Login(realm, name string) (Session, error) {
 	return s.export(x), nil
 }
 
-// LoginAgent makes a session of a web or Java agent, which ends in 42 years and which no query finds by the agent's name. Where
+// LoginAgent makes a session of a web or Java agent, which ends in 42 years and which no query finds by the agent's name. If
 // there is a user of that name, it is the user's: AM looks for users first (measured on OpenAM 16.0.5).
 func (s *Server) LoginAgent(realm, name string) (Session, error) {
 	r := s.directory.realm(realm)

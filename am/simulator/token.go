@@ -109,7 +109,7 @@ func appendUTF(dst []byte, s string) []byte {
 	return append(append(dst, byte(len(s)>>8), byte(len(s))), s...)
 }
 
-// parse takes a token, or anything else that was sent as one, apart. found is false when it has not the form of a token.
+// parse takes a token, or anything else that was sent as one, apart. found is false if it does not have the form of a token.
 func (f *tokenForm) parse(text string, secret uint64) (key int64, sealed string, found bool, err error) {
 	first := strings.IndexByte(text, '*')
 	if first < 0 || first == len(text)-1 || text[len(text)-1] != '*' {

@@ -37,7 +37,7 @@ type tokenAccount struct {
 	dn, password string
 	rights       rights
 	sees         bool // anything at all; access control hides all the rest
-	unindexed    bool // may search where no index helps
+	unindexed    bool // may search if no index helps
 	size         int  // entries that one answer may have; 0: any number
 	lookthrough  int  // entries that may be looked at for a search; 0: any number
 }
@@ -254,7 +254,7 @@ func (t *TokenStore) rootDSE() ldapEntry {
 	return e
 }
 
-// otherTokens are entries that are no sessions: notifications, which have no user and no realm.
+// otherTokens are entries that are not sessions: notifications, which have no user and no realm.
 var otherTokens = []string{"4611686018427387901", "4611686018427387902", "4611686018427387903"}
 
 func (t *TokenStore) others() (entries []ldapEntry) {
@@ -338,7 +338,7 @@ func (t *TokenStore) narrowed(f *ldapFilter) []*session {
 	return sessions
 }
 
-// userID is the universal identifier that an entry must have; "" where the filter names none.
+// userID is the universal identifier that an entry must have; "" if the filter names none.
 func (f *ldapFilter) userID() string {
 	switch {
 	case f.op == ldap.FilterEqualityMatch && strings.EqualFold(f.name, "coreTokenUserId"):
@@ -439,7 +439,7 @@ func (t *TokenStore) sent(r *searchRequest, e ldapEntry) (dn string, attributes 
 	return t.entryAt(e.session), attributes
 }
 
-// wants says whether an attribute is asked for: by name, by * as all are by default, or by + where it is operational.
+// wants says whether an attribute is asked for: by name, by * as all are by default, or by + if it is operational.
 func (r *searchRequest) wants(name string, ofEntry bool) bool {
 	if len(r.attributes) == 0 {
 		return !ofEntry

@@ -147,7 +147,7 @@ func (t *TokenStore) expiration(s *session) string {
 
 func (t *TokenStore) modified(s *session) string { return wholeSeconds(t.listedAccess(s)) }
 
-// objectOf is what the products write alike of a whole session. It holds the token twice.
+// objectOf is the part of a session's object that is the same in all products. It holds the token twice.
 func (t *TokenStore) objectOf(s *session) object {
 	properties := object{}
 	for _, name := range append([]string{}, protected...) {

@@ -85,7 +85,7 @@ func (w *ldapWire) drop(c interface{ Close() error }) {
 	_ = c.Close()
 }
 
-// Serve answers on a listener until Close: LDAP, StartTLS and, where a client begins with TLS, ldaps.
+// Serve answers on a listener until Close: LDAP, StartTLS and, if a client begins with TLS, ldaps.
 func (t *TokenStore) Serve(l net.Listener) error {
 	if !t.wire.keep(l) {
 		return net.ErrClosed

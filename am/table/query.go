@@ -42,7 +42,7 @@ func texts(quals []Qual, column string) (list []string) {
 			continue
 		}
 		if list == nil {
-			list = []string{} // not nil, which is no condition
+			list = []string{} // not nil, which means no condition
 		}
 		for _, value := range qual.Values {
 			if text, ok := value.(string); ok {

@@ -82,7 +82,7 @@ type Writable interface {
 	Apply(ctx context.Context, changes []Change) error
 }
 
-// A Joinable is a Table with a way of its own to answer the many lookups of a join: it may read a list once where that takes
+// A Joinable is a Table with a way of its own to answer the many lookups of a join: it may read a list once if that takes
 // fewer requests than a lookup for each row.
 type Joinable interface {
 	Table
@@ -111,7 +111,7 @@ func Index(columns []Column, name string) int {
 	return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name })
 }
 
-// Cell is a row's cell in the named column. It panics where the table has no such column: the name is the program's, not
+// Cell is a row's cell in the named column. It panics if the table has no such column: the name is the program's, not
 // the user's.
 func Cell(t Table, row any, column string) any {
 	i := Index(t.Columns(), column)

@@ -76,7 +76,7 @@ func (p *Progress) wipe() {
 	}
 }
 
-// describe is the line: what is done, how quickly, and how long the rest will take where that can be told.
+// describe is the line: what is done, how quickly, and how long the rest will take if that can be told.
 func describe(now inventory.Progress, elapsed time.Duration) string {
 	parts := []string{fmt.Sprintf("realms %d/%d", now.RealmsDone, now.Realms)}
 	if now.Identities > 0 {

@@ -50,7 +50,7 @@ func (w *Watcher) Run(ctx context.Context, every time.Duration, show func(*Look)
 	}
 }
 
-// Pause is the time until the next look: the interval, and longer where looks take long or fail, give or take a tenth, so
+// Pause is the time until the next look: the interval, and longer if looks take long or fail, give or take a tenth, so
 // that several watchers do not ask at the same time.
 func Pause(every, took time.Duration, failures int) time.Duration {
 	return pause(every, took, failures, rand.Float64()) //nolint:gosec // when, and no secret

@@ -140,7 +140,7 @@ func marked(look *Look, old bool) (columns []engine.ResultColumn, rows [][]any) 
 	return readable(append([]engine.ResultColumn{{Name: " "}}, look.Columns...), rows)
 }
 
-// readable leaves out the handles, which nobody reads, and the server where there is one.
+// readable leaves out the handles, which nobody reads, and the server if there is one.
 func readable(columns []engine.ResultColumn, rows [][]any) ([]engine.ResultColumn, [][]any) {
 	for i := len(columns) - 1; i >= 0; i-- {
 		oneServer := columns[i].Name == "base_url" && !slices.ContainsFunc(rows, func(row []any) bool { return row[i] != rows[0][i] })

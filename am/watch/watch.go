@@ -54,7 +54,7 @@ func (w *Watcher) Close() error { return w.named.Close() }
 type Realm struct{ Server, Path string }
 
 // base is how much the Watcher has known of a realm's sessions at some look. What is new since then has begun since then:
-// any session where the look was complete, and those of users in the directory where each of them was asked by name.
+// any session if the look was complete, and those of users in the directory if each of them was asked by name.
 type base int
 
 const (
@@ -89,7 +89,7 @@ const (
 type Event struct {
 	Kind   Kind
 	Row    []any // of the SQL, the last one of a session that has ended; nil if the SQL no longer selects it
-	Before []any // the row at the look before, where it has changed; nil if the SQL did not select it
+	Before []any // the row at the look before, if it has changed; nil if the SQL did not select it
 }
 
 // A Look is what one look has seen.

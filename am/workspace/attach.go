@@ -31,7 +31,7 @@ func (w *Workspace) AttachFile(name, path string) error {
 	return nil
 }
 
-// isFile says why there is no file that SQLite could open, which it does not.
+// isFile returns why SQLite cannot open a file, because SQLite does not say so.
 func isFile(path string) error {
 	info, err := os.Stat(path)
 	var onPath *fs.PathError

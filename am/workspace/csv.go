@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// LoadCSV makes a table of that name of a file of separated values, or of standard input where the path is -. A separator of 0 is
+// LoadCSV makes a table of that name of a file of separated values, or of standard input if the path is -. A separator of 0 is
 // found by the header.
 func (w *Workspace) LoadCSV(ctx context.Context, name, path string, separator rune) error {
 	text, err := w.readInput(ctx, path)

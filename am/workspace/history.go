@@ -16,7 +16,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/history"
 )
 
-// DefaultHistory stands for the history that amsql snapshot makes where it is told no other.
+// DefaultHistory stands for the history that amsql snapshot makes if it is told no other.
 const DefaultHistory = "default"
 
 // AttachHistory adds the history at a target under a schema of its name, to be read: an SQLite file as it is, of others a copy

@@ -100,7 +100,7 @@ type latestTable struct {
 	snapshots []report.Snapshot
 }
 
-// Keys are none: the history is read as a whole.
+// Keys returns none: the history is read completely.
 func (*latestTable) Keys() []string { return nil }
 
 // Rows yields all rows. Of am_server there is one for each snapshot, whose clock is behind by the snapshot's age: now is the time

@@ -23,7 +23,7 @@ func (w *Workspace) show(ctx context.Context, show engine.Show) (engine.Result, 
 	return result, err
 }
 
-// ListTables lists the tables of a schema, or all where its name is "".
+// ListTables lists the tables of a schema, or all if its name is "".
 func (w *Workspace) ListTables(ctx context.Context, schema string) (engine.Result, error) {
 	result := engine.Result{Columns: []table.Column{{Name: "connection"}, {Name: "table"}, {Name: "description"}}}
 	for _, t := range w.Catalog(ctx) {

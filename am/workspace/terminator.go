@@ -47,7 +47,7 @@ func (w *Workspace) AllowWrites(o TerminationOptions) (err error) {
 	return nil
 }
 
-// who names the person, where the system knows, and the account.
+// who names the person, if the system knows, and the account.
 func who(c *connection.Connection) string {
 	person, err := user.Current()
 	if err != nil {

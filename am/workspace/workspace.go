@@ -37,7 +37,7 @@ type Workspace struct {
 	Streams  terminal.Streams
 	Progress *terminal.Progress // nil if nobody watches
 	Notices  *terminal.Notices
-	Shown    func()                                                                // where set, shows the rows of a statement that wait for its end
+	Shown    func()                                                                // if set, shows the rows of a statement that wait for its end
 	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
 
 	byUser      sync.Once // says byUserNotice
@@ -49,7 +49,7 @@ type Workspace struct {
 	asking      sync.Mutex
 	waiting     []Schema // more than SQLite has room for, until a statement names them
 	cost        cost
-	terminators map[string]*methods.Terminator // by connection; nil where statements only read
+	terminators map[string]*methods.Terminator // by connection; nil if statements only read
 	journal     *methods.Journal
 	in          *bufio.Reader // of what is typed
 }
@@ -213,7 +213,7 @@ func IsWordOf(sql, word string) bool {
 // Writes reports whether statements may end sessions and set properties.
 func (w *Workspace) Writes() bool { return w.terminators != nil }
 
-// Terminator is what ends sessions on the connection of that name; nil where statements only read.
+// Terminator is what ends sessions on the connection of that name; nil if statements only read.
 func (w *Workspace) Terminator(name string) *methods.Terminator { return w.terminators[name] }
 
 // host is what connections tell the user.
@@ -275,16 +275,16 @@ func (w *Workspace) Close(ctx context.Context) {
 	signOuts.Wait()
 }
 
-// HowToConnect is what to do where there is no connection.
+// HowToConnect is what to do if there is no connection.
 const HowToConnect = "run amsql init, or set AM_URL, AM_USERNAME and AM_PASSWORD; without a server, try amsql demo or amsql simulate"
 
-// ErrNoConnection is a statement or a command that needs a connection where there is none.
+// ErrNoConnection is a statement or a command that needs a connection if there is none.
 var ErrNoConnection = Usage("no connection is configured: %s", HowToConnect)
 
 // ofHistory is SQLite's message about a table or a function that a history alone has.
 var ofHistory = regexp.MustCompile(`^no such (?:table|function): (?:history\.|(?:main\.)?am_(?:session_history|session_at|snapshot)\b)`)
 
-// Explain says why there is no table where there is no connection, and which flag allows what was refused.
+// Explain says why there is no table if there is no connection, and which flag allows what was refused.
 func (w *Workspace) Explain(err error) error {
 	var refused *engine.RefusedError
 	if errors.As(err, &refused) {
@@ -298,7 +298,7 @@ func (w *Workspace) Explain(err error) error {
 	var sql *engine.Error
 	if errors.As(err, &sql) && ofHistory.MatchString(sql.Message) && !w.hasHistory {
 		plain := *sql
-		plain.Message, _, _ = strings.Cut(sql.Message, " (did you mean") // a table of the present, which is no help
+		plain.Message, _, _ = strings.Cut(sql.Message, " (did you mean") // a table of the present, which does not help
 		return fmt.Errorf("%w; it belongs to a history: add one with --history (in the shell: .history FILE), and create it with amsql snapshot", &plain)
 	}
 	if errors.As(err, &sql) && strings.Contains(sql.Message, "RETURNING is not available on virtual tables") {

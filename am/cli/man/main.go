@@ -22,7 +22,7 @@ func main() {
 	}
 }
 
-// write takes the date of the pages from SOURCE_DATE_EPOCH where it is set, so that a release can be built again.
+// write takes the date of the pages from SOURCE_DATE_EPOCH if it is set, so that a release can be built again.
 func write(folder string) error {
 	if err := os.MkdirAll(folder, 0o750); err != nil { //nolint:gosec // the user chooses the folder
 		return err

@@ -1,5 +1,5 @@
 // Command promcheck reads standard input as Prometheus itself does: `promcheck metrics` OpenMetrics text, `promcheck rules`
-// a file of alert rules. It is a module of its own, so that Prometheus is no dependency of amsql.
+// a file of alert rules. It is a module of its own, so that Prometheus is not a dependency of amsql.
 package main
 
 import (
