@@ -1,6 +1,7 @@
 package am_test
 
 import (
+	"maps"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/amsql/steampipe-plugin-am/am/internal/openamtest"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -43,6 +45,11 @@ func agentsAreListedFoundAndEnded(t *testing.T, d *deployment, login func(realm,
 	d.logins(t, realm, "agents-user")
 	for _, name := range []string{"webagent", "webagent", "javaagent"} {
 		login(realm, name)
+	}
+	client, err := rest.New(rest.Config{BaseURL: d.admin.URL, Credentials: rest.SSOToken(d.admin.Token)})
+	must(t, err)
+	if profiles, err := client.AgentNames(t.Context(), realm); err != nil || !maps.Equal(profiles, map[string]bool{"webagent": true, "javaagent": true}) {
+		t.Errorf("the realm has the agents %v: %v", profiles, err)
 	}
 	if rows, err := d.admin.SessionsOf(t.Context(), realm, "webagent"); err != nil || len(rows) != 0 {
 		t.Errorf("the server finds %d sessions by the agent's name, want none: %v", len(rows), err)

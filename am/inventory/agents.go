@@ -34,8 +34,22 @@ type agentList struct {
 }
 
 // shortList is a list cap up to which the list of a realm costs little: then agents are looked for whomever a query names. At
-// a higher one they are looked for if a name is not that of a user.
+// a higher one they are looked for if a name is not that of a user, or if it is also that of an agent.
 const shortList = 10_000
+
+// mayBeAgents reports whether the list of the realm is worth asking for agents of the names, and which of those without sessions
+// are not those of users. If the account cannot tell whether a user's name is also an agent's, that is a doubt instead: the list
+// may be of a million.
+func (r *realmScan) mayBeAgents(ctx context.Context, names, none []string) (unknown []string, wanted bool, err error) {
+	if unknown, err = r.unknown(ctx, none); err != nil || len(unknown) > 0 {
+		return unknown, true, err
+	}
+	agents, why, err := r.inventory.agentsNamed(ctx, r.Realm, names)
+	if why != "" {
+		r.completed(fmt.Sprintf("only the list of the realm shows sessions of agents: if %q is also an agent, some of its sessions may be missing (%s)", slices.Min(names), why))
+	}
+	return nil, len(agents) > 0, err
+}
 
 // of asks for the realm's list unless that has been done.
 func (a *Agents) of(ctx context.Context, r *realmScan) (*agentList, error) {
@@ -71,8 +85,9 @@ func (a *Agents) of(ctx context.Context, r *realmScan) (*agentList, error) {
 // agents sends the sessions of agents that have a name asked for. None are the names that led to no session of a user.
 func (r *realmScan) agents(ctx context.Context, names, none []string, sent *handles) error {
 	if r.limit.rows > shortList {
+		var wanted bool
 		var err error
-		if none, err = r.unknown(ctx, none); err != nil || len(none) == 0 {
+		if none, wanted, err = r.mayBeAgents(ctx, names, none); !wanted || err != nil {
 			return err
 		}
 	}
@@ -119,8 +134,20 @@ func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, non
 		}
 	}
 	unknown, err := r.unknown(ctx, none)
-	if err == nil && len(unknown) > 0 {
-		unless(fmt.Sprintf("%s, and only that list shows sessions of agents: if %q is an agent, some of its sessions may be missing", why, slices.Min(unknown)))
+	if err != nil {
+		return err
+	}
+	why += ", and only that list shows sessions of agents"
+	if len(unknown) > 0 {
+		unless(fmt.Sprintf("%s: if %q is an agent, some of its sessions may be missing", why, slices.Min(unknown)))
+		return nil
+	}
+	agents, untold, err := r.inventory.agentsNamed(ctx, r.Realm, names)
+	switch {
+	case len(agents) > 0:
+		unless(fmt.Sprintf("%s: %q is also an agent, and some of its sessions may be missing", why, slices.Min(agents)))
+	case untold != "":
+		unless(fmt.Sprintf("%s: if %q is also an agent, some of its sessions may be missing (%s)", why, slices.Min(names), untold))
 	}
 	return err
 }
@@ -167,8 +194,43 @@ func (inv *Inventory) AgentSessions(ctx context.Context, realm string, fields []
 	return sessions, complete, err
 }
 
-// IsUser reports whether a realm has a user of that name, as far as the account can tell.
-func (inv *Inventory) IsUser(ctx context.Context, realm, name string) (bool, error) {
+// agentNames are the names of a realm's agents, or why the account cannot tell them.
+type agentNames struct {
+	names  map[string]bool // by Fold
+	untold string
+}
+
+// agentsNamed are the names that agents of a realm have, of those asked, or why the account cannot tell. Agents whose profiles
+// have been deleted are not among them. One list answers for all names.
+func (inv *Inventory) agentsNamed(ctx context.Context, realm string, names []string) (found []string, untold string, err error) {
+	agents, err := inv.agentNames.get(crest.Fold(realm), func() (agentNames, error) {
+		known, err := inv.client.AgentNames(ctx, realm)
+		if err != nil && ctx.Err() == nil && !rest.IsUnauthorized(err) {
+			return agentNames{untold: err.Error()}, nil
+		}
+		return agentNames{names: known}, err
+	})
+	for _, name := range names {
+		if agents.names[crest.Fold(name)] {
+			found = append(found, name)
+		}
+	}
+	return found, agents.untold, err
+}
+
+// IsAgent reports whether a realm has an agent of that name, whose sessions no query by name finds; untold is why the account
+// cannot tell.
+func (inv *Inventory) IsAgent(ctx context.Context, realm, name string) (is bool, untold string, err error) {
+	found, untold, err := inv.agentsNamed(ctx, realm, []string{name})
+	return len(found) > 0, untold, err
+}
+
+// IsUserAlone reports whether a realm has a user of that name and no agent, as far as the account can tell.
+func (inv *Inventory) IsUserAlone(ctx context.Context, realm, name string) (bool, error) {
 	unknown, err := inv.unknown(ctx, realm, []string{name})
-	return err == nil && len(unknown) == 0, err
+	if err != nil || len(unknown) > 0 {
+		return false, err
+	}
+	agent, untold, err := inv.IsAgent(ctx, realm, name)
+	return !agent && untold == "", err
 }

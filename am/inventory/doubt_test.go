@@ -18,6 +18,7 @@ import (
 type store struct {
 	server *simulator.Server
 	secret bool     // nobody may read the list cap
+	blind  bool     // nor the profiles of agents
 	stops  int      // a list has so many at most, whatever the cap; 0: any number
 	late   int      // the list of a realm has so many at most, because the search ends by time; 0: any number
 	slow   bool     // every list takes as long as the store searches at most
@@ -28,7 +29,7 @@ type store struct {
 func (s store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	filter := r.URL.Query().Get("_queryFilter")
 	switch {
-	case s.secret && strings.HasSuffix(r.URL.Path, capPath):
+	case s.secret && strings.HasSuffix(r.URL.Path, capPath), s.blind && strings.HasSuffix(r.URL.Path, "/realm-config/agents"):
 		http.Error(w, `{"code":403,"reason":"Forbidden","message":"The user has insufficient privileges"}`, http.StatusForbidden)
 	case strings.HasSuffix(r.URL.Path, "/sessions") && filter != "":
 		hidden := slices.ContainsFunc(s.hidden, func(name string) bool { return strings.Contains(filter, `username eq "`+name+`"`) })

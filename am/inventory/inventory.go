@@ -86,6 +86,7 @@ type Inventory struct {
 	paths      memo[[]string]    // of realms that AM lists, for scans of the token store
 	listable   memo[bool]        // by realm: whether the account is known to see identities
 	named      memo[[]rest.User] // by realm, name and whether with the status
+	agentNames memo[agentNames]  // by realm
 	limits     memo[Limits]      // by realm
 	clientSide memo[*bool]       // by realm
 }

@@ -68,6 +68,8 @@ type population struct {
 	slow      bool // lists take as long as the token store searches,
 	late      int  // and then those of realms have so many at most; 0: any number
 	agents    []string
+	profiles  map[string]map[string]bool // of agents, by realm and name
+	blind     bool                       // the account may not read them
 	userCap   int
 	numbers   int // that names have
 	policy    inventory.Policy
@@ -82,7 +84,7 @@ var oddNames = []string{
 func newPopulation(t *testing.T, seed uint64) *population {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	p := &population{
-		rng: rng, directory: map[string]bool{}, listCap: 1 + rng.IntN(200), userCap: 3 + rng.IntN(60), // no letter tells ca1 and ca11 apart
+		rng: rng, directory: map[string]bool{}, profiles: map[string]map[string]bool{}, listCap: 1 + rng.IntN(200), userCap: 3 + rng.IntN(60), // no letter tells ca1 and ca11 apart
 		policy: []inventory.Policy{inventory.Fail, inventory.Fail, inventory.Warn, inventory.Strict}[rng.IntN(4)],
 		realms: []string{"/"}, numbers: 30,
 	}
@@ -101,6 +103,7 @@ func newPopulation(t *testing.T, seed uint64) *population {
 	case 4:
 		p.confirmed = !p.secret
 	}
+	p.blind = rng.IntN(8) == 0
 	if rng.IntN(25) == 0 { // an identity store whose limit is not known
 		users, p.numbers, p.userCap = 100+rng.IntN(600), 300, []int{100, 137, 250, 499, 500}[rng.IntN(5)]
 	}
@@ -150,6 +153,10 @@ func (p *population) addAgents(t *testing.T) {
 		}
 		p.agents = append(p.agents, name)
 		realm := p.realms[p.rng.IntN(len(p.realms))]
+		if p.profiles[realm] == nil {
+			p.profiles[realm] = map[string]bool{}
+		}
+		p.profiles[realm][name] = true
 		for range 1 + p.rng.IntN(1+p.rng.IntN(30)) {
 			_, err := p.server.LoginAgent(realm, name)
 			must(t, err)
@@ -191,8 +198,6 @@ type outcome struct {
 	byUser  bool // a notice; an error if the policy is strict
 	unknown bool // the query names a realm that does not exist
 	hidden  bool // there are sessions of identities that no listing knows
-
-	namesake bool // a name asked for is that of a user, and of an agent that no listing shows: the one thing that nothing tells
 }
 
 // scan is the model: what an inventory can find, and what it can prove.
@@ -221,7 +226,7 @@ func (p *population) scan(q table.Query, all []simulator.Session) outcome {
 }
 
 // scanNames is the model of what is asked by name. Agents are in the list of the realm alone: where that may be cut, so may
-// their sessions be, and those of a name that is not that of a user.
+// their sessions be, and those of a name that is not that of a user, or that of an agent, or of which the account cannot tell.
 func (p *population) scanNames(realm string, users []string, of []simulator.Session, longest int, o *outcome) {
 	list := p.listedOfRealm(of)
 	mayBeCut := p.reached(list) || p.doubtful(list) && list >= longest
@@ -235,15 +240,14 @@ func (p *population) scanNames(realm string, users []string, of []simulator.Sess
 		rows := p.listed(mine)
 		cut = cut || p.reached(rows) || p.doubtful(rows) && rows >= longest && rows >= list
 		byUser = byUser || p.unproven(rows) && rows >= longest && rows >= list
-		unknown = unknown || rows == 0 && !p.isUser(realm, user)
+		unknown = unknown || rows == 0 && !p.isUser(realm, user) || p.blind || p.isAgent(realm, user)
 		o.visible = append(o.visible, mine[:rows]...)
 		for i, s := range of {
 			if s.Username == user && isAgent(s) && i < list {
 				cut, byUser = cut || mayBeCut, byUser || unproven
 				o.visible = append(o.visible, s)
 			}
-			hidden := s.Username == user && isAgent(s) && i >= list
-			o.hidden, o.namesake = o.hidden || hidden, o.namesake || hidden && p.isUser(realm, user)
+			o.hidden = o.hidden || s.Username == user && isAgent(s) && i >= list
 		}
 	}
 	o.cut, o.byUser = o.cut || cut, o.byUser || !cut && (byUser || (mayBeCut || unproven) && unknown)
@@ -252,6 +256,11 @@ func (p *population) scanNames(realm string, users []string, of []simulator.Sess
 // isUser reports whether the directory has a user of that name. OpenAM has accounts of its own in the root realm.
 func (p *population) isUser(realm, name string) bool {
 	return p.directory[name] || realm == "/" && (name == "amadmin" || name == "dsameuser")
+}
+
+// isAgent reports whether the realm has an agent of that name. OpenAM has some of its own in the root realm.
+func (p *population) isAgent(realm, name string) bool {
+	return p.profiles[realm][name]
 }
 
 // listed is how many of these sessions a list has.
@@ -520,13 +529,13 @@ func (p plain) Cell(row any, column int) any {
 }
 
 func (p *population) shape() string {
-	return fmt.Sprintf("cap %d, secret %t, confirmed %t, the store stops at %d, slow %t at %d, user cap %d of %d, policy %s",
-		p.listCap, p.secret, p.confirmed, p.stops, p.slow, p.late, p.userCap, len(p.directory), p.policy)
+	return fmt.Sprintf("cap %d, secret %t, confirmed %t, the store stops at %d, slow %t at %d, user cap %d of %d, agents unreadable %t, policy %s",
+		p.listCap, p.secret, p.confirmed, p.stops, p.slow, p.late, p.userCap, len(p.directory), p.blind, p.policy)
 }
 
 func runModelCase(t *testing.T, seed uint64) {
 	p := newPopulation(t, seed)
-	web := httptest.NewServer(store{server: p.server, secret: p.secret, stops: p.stops, late: p.late})
+	web := httptest.NewServer(store{server: p.server, secret: p.secret, blind: p.blind, stops: p.stops, late: p.late})
 	defer web.Close()
 	user, password := p.server.Admin()
 	userCap, listCap := &p.userCap, (*int)(nil)
@@ -565,9 +574,9 @@ func runModelCase(t *testing.T, seed uint64) {
 				}
 			}
 			want.cut, want.byUser, want.unknown = want.cut || o.cut, want.byUser || o.byUser, want.unknown || o.unknown
-			want.hidden, want.namesake = want.hidden || o.hidden, want.namesake || o.namesake
+			want.hidden = want.hidden || o.hidden
 		}
-		if gotErr == nil && len(notices) == 0 && !want.namesake { // whatever else the model says
+		if gotErr == nil && len(notices) == 0 { // whatever else the model says
 			whole, err := run(t, plain{source, all}, statement)
 			must(t, err)
 			if !slices.Equal(got, whole) {

@@ -400,7 +400,7 @@ func (e *Terminator) listedUser(ctx context.Context, entry Entry) (user listedUs
 		query.Username = "" // which finds no agents
 		var agents map[string][]*rest.Session
 		if agents, whole, err = e.Inventory.AgentSessions(ctx, entry.Realm, proofFields); err == nil && !whole {
-			whole, err = e.Inventory.IsUser(ctx, entry.Realm, entry.Username)
+			whole, err = e.Inventory.IsUserAlone(ctx, entry.Realm, entry.Username)
 		}
 		sessions = append(sessions, agents[crest.Fold(entry.Username)]...)
 	}

@@ -264,9 +264,9 @@ func (e *Terminator) lookAmongAgents(ctx context.Context, targets []*target) {
 }
 
 // unlessUser is why a session of that name, which a list that may be cut does not show, cannot be called gone: it may be an
-// agent's. That of a user would have been found by the name.
+// agent's. That of a user, whose name no agent has, would have been found by the name.
 func (e *Terminator) unlessUser(ctx context.Context, realm, username string) error {
-	known, err := e.Inventory.IsUser(ctx, realm, username)
+	known, err := e.Inventory.IsUserAlone(ctx, realm, username)
 	if known || err != nil {
 		return err
 	}

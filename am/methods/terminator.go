@@ -333,9 +333,14 @@ func (e *Terminator) listUser(ctx context.Context, realms []string, username str
 		if err != nil {
 			return nil, nil, fmt.Errorf("realm %s: %w", realm, err)
 		}
-		ofAgent := func(t *target) bool { return t.Realm == realm && !rest.FoundByName(t.IdentityType) }
-		if !complete && (slices.ContainsFunc(listed, func(s *rest.Session) bool { return !s.FoundByName() }) || slices.ContainsFunc(done, ofAgent)) {
-			hidden = errors.Join(hidden, fmt.Errorf("agent %q may have more sessions: %w", username, truncated(rest.SessionQuery{Realm: realm})))
+		if !complete {
+			ofAgent := func(t *target) bool { return t.Realm == realm && !rest.FoundByName(t.IdentityType) }
+			seen := slices.ContainsFunc(listed, func(s *rest.Session) bool { return !s.FoundByName() }) || slices.ContainsFunc(done, ofAgent)
+			more, err := e.hiddenAgent(ctx, realm, username, seen, len(done) == 0)
+			if err != nil {
+				return nil, nil, fmt.Errorf("realm %s: %w", realm, err)
+			}
+			hidden = errors.Join(hidden, more)
 		}
 		for _, s := range listed {
 			t := &target{Session: Session{Handle: s.Handle, Username: username, Realm: realm, Listed: true}}
@@ -354,6 +359,25 @@ func (e *Terminator) listUser(ctx context.Context, realms []string, username str
 		}
 	}
 	return targets, hidden, nil
+}
+
+// hiddenAgent is why there may be sessions of an agent that the list of the realm, which is cut, does not show. Whether a name is
+// an agent's is known if its sessions have been seen; if it cannot be told, that is a notice, the first time.
+func (e *Terminator) hiddenAgent(ctx context.Context, realm, username string, seen, first bool) (hidden, err error) {
+	untold := ""
+	if !seen {
+		if seen, untold, err = e.Inventory.IsAgent(ctx, realm, username); err != nil {
+			return nil, err
+		}
+	}
+	cut := truncated(rest.SessionQuery{Realm: realm})
+	if untold != "" && first {
+		e.notify("if %q is also an agent in realm %s, its sessions may be missing here: %v (%s)", username, realm, cut, untold)
+	}
+	if seen {
+		hidden = fmt.Errorf("agent %q may have more sessions: %w", username, cut)
+	}
+	return hidden, nil
 }
 
 // sessionsOf lists the sessions in a realm of the user of that name, and those of the agent, of which complete tells whether the

@@ -111,6 +111,23 @@ func TestSessionsOfAgentsEnd(t *testing.T) {
 		"one that may have ended, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.Unknown: 1}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
 			return w.EndSessions(t.Context(), []methods.Session{{Handle: strings.Replace(agent[0].Handle, ":", ":x", 1), Username: "webagent", Realm: "/alpha"}})
 		}},
+		"one of a name that a user has, too, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.Unknown: 1}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
+			must(t, w.server.AddUser("/alpha", "webagent", "changeit"))
+			return w.EndSessions(t.Context(), []methods.Session{{Handle: strings.Replace(agent[0].Handle, ":", ":x", 1), Username: "webagent", Realm: "/alpha"}})
+		}},
+		"by the name of a user, where the list is cut before an agent's sessions": {listCap: 5, want: map[methods.State]int{methods.Ended: 1}, fails: `agent "late" may have more sessions`, end: func(w *world, _ []simulator.Session) ([]methods.Outcome, error) {
+			_, err := w.server.LoginAgent("/alpha", "late")
+			must(t, err)
+			must(t, w.server.AddUser("/alpha", "late", "changeit"))
+			_, err = w.server.Login("/alpha", "late")
+			must(t, err)
+			return w.EndUser(t.Context(), "/alpha", "late")
+		}},
+		"by the name of a user, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.Ended: 1}, end: func(w *world, _ []simulator.Session) ([]methods.Outcome, error) {
+			_, err := w.server.Login("/alpha", "demo")
+			must(t, err)
+			return w.EndUser(t.Context(), "/alpha", "demo")
+		}},
 		"a user's that has ended, where the list is cut": {listCap: 5, want: map[methods.State]int{methods.AlreadyGone: 1}, end: func(w *world, agent []simulator.Session) ([]methods.Outcome, error) {
 			return w.EndSessions(t.Context(), []methods.Session{{Handle: strings.Replace(agent[0].Handle, ":", ":x", 1), Username: "demo", Realm: "/alpha"}})
 		}},

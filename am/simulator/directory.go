@@ -17,6 +17,7 @@ type realm struct {
 	path    string
 	active  bool
 	aliases []string
+	agents  []string // that have profiles
 
 	limits     *limits    // the realm's own session service
 	whitelist  *whitelist // its own session property whitelist

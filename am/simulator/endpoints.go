@@ -28,6 +28,8 @@ var endpointTable = [...]*endpoint{
 	{path: "realm-config/services/session", versions: "services", missing: "services/session", serve: (*exchange).realmSessionService},
 	{path: "realm-config/services/amSessionPropertyWhitelist", versions: "services", missing: "services/amSessionPropertyWhitelist", serve: (*exchange).whitelist},
 	{path: "realm-config/services", versions: "services", missing: "services", serve: (*exchange).realmServices},
+	{path: "realm-config/agents", versions: "agents", missing: "agents", serve: (*exchange).agentConfig},
+	{path: "agents", versions: "agentNames", serve: (*exchange).agentNames},
 	{path: "realm-config/authentication", versions: "authentication", missing: "authentication", serve: (*exchange).authenticationConfig},
 	{path: "serverinfo/version", versions: "serverinfo/version", serve: (*exchange).serverVersion},
 	{path: "serverinfo", versions: "serverinfo", missing: "*", serve: (*exchange).serverInfo},

@@ -261,7 +261,8 @@ func (s *Server) Login(realm, name string) (Session, error) {
 }
 
 // LoginAgent makes a session of a web or Java agent, which ends in 42 years and which no query finds by the agent's name. If
-// there is a user of that name, it is the user's: AM looks for users first (measured on OpenAM 16.0.5).
+// there is a user of that name, it is the user's: AM looks for users first (measured on OpenAM 16.0.5). Otherwise the agent has
+// a profile from then on.
 func (s *Server) LoginAgent(realm, name string) (Session, error) {
 	r := s.directory.realm(realm)
 	if r == nil {
@@ -270,6 +271,7 @@ func (s *Server) LoginAgent(realm, name string) (Session, error) {
 	if s.directory.user(r.path, name) != nil {
 		return s.Login(realm, name)
 	}
+	s.directory.addAgent(r, name)
 	return s.export(s.lasting(s.store.identityOf(kindAgent, name, r.path, false))), nil
 }
 
