@@ -57,7 +57,7 @@ connection "am" {
 
   # Maximum number of sessions that AM returns in a list. By default it is read from the server (global session service,
   # search.maxSessionListSize) if the account may read it. If it may not, and this is not set, amsql looks up each identity of
-  # a realm that has 20 sessions or more. Setting it also says that no limit of the token store below it truncates lists.
+  # a realm that has 20 sessions or more. Setting it also tells amsql that the token store has no lower limit.
   # list_cap = 120
 
   # Maximum number of identities in a list of OpenAM or AM; Advanced Identity Cloud lists all. By default amsql finds it out by

@@ -120,7 +120,7 @@ func TestWatchOfATerminalEndsWithCtrlC(t *testing.T) {
 	}
 	defer func() { _ = keys.Close() }() // the process has ended
 	out := bufio.NewReader(keys)
-	for text := ""; !strings.Contains(text, "Ctrl-C ends"); {
+	for text := ""; !strings.Contains(text, "Ctrl-C stops"); {
 		line, err := out.ReadString('\n')
 		if text += line; err != nil {
 			t.Fatalf("%v: %q", err, text)

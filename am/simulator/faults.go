@@ -105,14 +105,14 @@ func (f *Fault) setKind(text string) error {
 	case name == "slow":
 		d, err := time.ParseDuration(value)
 		if err != nil || d <= 0 {
-			return fmt.Errorf("slow wants a duration, as in slow=2s, not %q", value)
+			return fmt.Errorf("slow must have a duration, such as slow=2s, not %q", value)
 		}
 		f.kind, f.delay = slow, d
 		return nil
 	case name == "redirect":
 		u, err := url.Parse(value)
 		if err != nil || !u.IsAbs() || u.Host == "" {
-			return fmt.Errorf("redirect wants a URL, as in redirect=http://elsewhere.example/, not %q", value)
+			return fmt.Errorf("redirect must have a URL, such as redirect=http://elsewhere.example/, not %q", value)
 		}
 		f.kind, f.target = redirect, value
 		return nil
@@ -134,7 +134,7 @@ func (f *Fault) setCondition(text string) error {
 		f.action = value
 	case "retry-after":
 		if f.kind != withStatus {
-			return errors.New("retry-after goes with a status only")
+			return errors.New("retry-after works only with a status")
 		}
 		f.retryAfter = value
 	}
@@ -142,11 +142,11 @@ func (f *Fault) setCondition(text string) error {
 	if to := counted[name]; to != nil {
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < 1 {
-			return fmt.Errorf("%s wants a number from 1, not %q", name, value)
+			return fmt.Errorf("%s must be a number, 1 or more, not %q", name, value)
 		}
 		*to = n
 	} else if value == "" {
-		return fmt.Errorf("%s wants a value", name)
+		return fmt.Errorf("%s needs a value", name)
 	}
 	return nil
 }

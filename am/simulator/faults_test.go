@@ -23,11 +23,11 @@ func TestAFaultRuleIsReadOrRefusedClearly(t *testing.T) {
 		"":                    "must be one of",
 		"200":                 "must be one of",
 		"tea":                 "must be one of",
-		"slow=soon":           "wants a duration",
-		"slow=2s:every=x":     "wants a number from 1",
-		"redirect=here":       "wants a URL",
-		"reset:retry-after=1": "goes with a status only",
-		"503:path=":           "wants a value",
+		"slow=soon":           "must have a duration",
+		"slow=2s:every=x":     "must be a number, 1 or more",
+		"redirect=here":       "must have a URL",
+		"reset:retry-after=1": "works only with a status",
+		"503:path=":           "needs a value",
 		"503:often=2":         "must be one of",
 	} {
 		if _, err := ParseFault(rule); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "fault ") {

@@ -21,7 +21,7 @@ benchmark "findings" {
 
 control "whole" {
   title       = "The list of sessions is complete"
-  description = "AM silently truncates lists of sessions. Missing sessions are in no other control."
+  description = "AM silently truncates lists of sessions. No other control contains the missing sessions."
   severity    = "high"
   tags        = { nist_800_53_rev_5 = "au_12" }
 
@@ -297,7 +297,7 @@ control "client_side" {
 
 control "expired" {
   title       = "No session is listed after its end"
-  description = "AM removes them within about a minute; more of them mean that it does not keep up, or that clocks differ."
+  description = "AM removes such sessions within about a minute. If there are more, it does not keep up, or clocks differ."
   severity    = "low"
   tags        = { nist_800_53_rev_5 = "ac_12" }
 
