@@ -178,6 +178,13 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 	if len(missing) == len(w.Connections) {
 		return nil, errors.Join(missing...)
 	}
+	mentioned, err := mentionedIn(o.Where)
+	if err != nil {
+		return nil, err
+	}
+	if err := all.FindMentioned(ctx, mentioned, found); err != nil {
+		return nil, err
+	}
 	if !some {
 		w.Notices.Add("no session meets the condition: nothing to end")
 	}
@@ -294,6 +301,20 @@ func readSessions(rows *engine.Rows) (sessions []methods.Session, err error) {
 		})
 	}
 	return sessions, cmp.Or(rows.Err(), rows.Close())
+}
+
+// mentionedIn is what must exist for a condition to make sense.
+func mentionedIn(condition string) (all []methods.Mentioned, err error) {
+	alternatives, err := engine.Named(condition)
+	if err != nil {
+		return nil, fmt.Errorf("--where: %w", err)
+	}
+	for _, columns := range alternatives {
+		all = append(all, methods.Mentioned{
+			Realms: columns["realm"], Users: columns["username"], Logins: columns["login_name"], Handles: columns["session_handle"],
+		})
+	}
+	return all, nil
 }
 
 // whereError names the place in the condition, not in the statement around it.

@@ -44,7 +44,7 @@ func (a *typing) expr(e *expr, s *scope) {
 		a.call(e)
 	case castExpr:
 		a.cast(e)
-	case compareExpr:
+	case compareExpr, equalExpr:
 		a.compare(e.kids)
 	case inExpr:
 		a.in(e, columns)

@@ -92,7 +92,10 @@ const (
 	callExpr                      // f(x)
 	caseExpr                      // kids are the results
 	castExpr                      // CAST(x AS t)
-	compareExpr                   // x = y, x BETWEEN y AND z, x IN (y, z): all kids are compared
+	compareExpr                   // x < y, x BETWEEN y AND z, x NOT IN (y, z): all kids are compared
+	equalExpr                     // x = y, x IS y, x IN (y, z): likewise
+	andExpr                       // x AND y
+	orExpr                        // x OR y
 	inExpr                        // x IN (SELECT …)
 	rowExpr                       // (x, y)
 	queryExpr                     // (SELECT …)
@@ -108,6 +111,16 @@ type parser struct {
 
 // parse reads a statement that SQLite has accepted.
 func parse(sql string) (p parsed, err error) {
+	err = read(sql, func(s *parser) (complete bool) {
+		p = s.statement()
+		s.accept(";")
+		return p.begins == "" || s.peek().kind == atEnd
+	})
+	return p, err
+}
+
+// read parses a text; what is neither complete nor known is an error.
+func read(sql string, what func(*parser) (complete bool)) (err error) {
 	defer func() {
 		if e := recover(); e != nil {
 			unknown, is := e.(*misplaced)
@@ -118,12 +131,10 @@ func parse(sql string) (p parsed, err error) {
 		}
 	}()
 	s := &parser{sql: sql, lexemes: lex(sql)}
-	p = s.statement()
-	s.accept(";")
-	if p.begins != "" && s.peek().kind != atEnd {
+	if !what(s) {
 		s.fail()
 	}
-	return p, nil
+	return nil
 }
 
 // fail ends the reading of a statement that SQLite accepts and this parser does not know.

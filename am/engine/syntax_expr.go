@@ -16,6 +16,8 @@ var operators = [][]string{
 }
 
 const (
+	levelOr      = 0
+	levelAnd     = 1
 	levelNot     = 2
 	levelEqual   = 3
 	levelCompare = 4
@@ -53,6 +55,10 @@ func (s *parser) level(n int) *expr {
 		s.next()
 		op := otherExpr
 		switch n {
+		case levelOr:
+			op = orExpr
+		case levelAnd:
+			op = andExpr
 		case levelCompare:
 			op = compareExpr
 		case levelSum, levelProduct:
@@ -72,24 +78,25 @@ func (s *parser) equality(left *expr) *expr {
 	case s.acceptOne("ISNULL", "NOTNULL"), s.accept("NOT", "NULL"):
 		return s.made(otherExpr, left.from, left)
 	case s.accept("IS"):
-		s.accept("NOT")
-		s.accept("DISTINCT", "FROM")
-		return s.made(compareExpr, left.from, left, s.level(levelEqual+1))
-	case s.acceptOne("=", "==", "<>", "!="):
+		differs := s.accept("NOT") != s.accept("DISTINCT", "FROM")
+		return s.made(comparison(!differs), left.from, left, s.level(levelEqual+1))
+	case s.acceptOne("=", "=="):
+		return s.made(equalExpr, left.from, left, s.level(levelEqual+1))
+	case s.acceptOne("<>", "!="):
 		return s.made(compareExpr, left.from, left, s.level(levelEqual+1))
 	}
 	if s.sees("NOT") && !s.peekAt(1).is("IN") && !s.peekAt(1).is("LIKE") && !s.peekAt(1).is("GLOB") && !s.peekAt(1).is("MATCH") &&
 		!s.peekAt(1).is("REGEXP") && !s.peekAt(1).is("BETWEEN") {
 		return nil
 	}
-	s.accept("NOT")
+	not := s.accept("NOT")
 	switch {
 	case s.accept("BETWEEN"):
 		low := s.level(levelEqual + 1)
 		s.expect("AND")
 		return s.made(compareExpr, left.from, left, low, s.level(levelEqual+1))
 	case s.accept("IN"):
-		return s.in(left)
+		return s.in(left, comparison(!not))
 	case s.acceptOne("LIKE", "GLOB", "MATCH", "REGEXP"):
 		right := s.level(levelEqual + 1)
 		if s.accept("ESCAPE") {
@@ -101,7 +108,15 @@ func (s *parser) equality(left *expr) *expr {
 	return nil
 }
 
-func (s *parser) in(left *expr) *expr {
+func comparison(equal bool) operation {
+	if equal {
+		return equalExpr
+	}
+	return compareExpr
+}
+
+// in reads what follows IN; a list becomes the operation.
+func (s *parser) in(left *expr, list operation) *expr {
 	if !s.accept("(") {
 		table := &source{at: s.peek().from}
 		table.schema, table.name = s.qualified()
@@ -129,7 +144,7 @@ func (s *parser) in(left *expr) *expr {
 		kids = s.list(kids)
 	}
 	s.expect(")")
-	return s.made(compareExpr, left.from, kids...)
+	return s.made(list, left.from, kids...)
 }
 
 func (s *parser) unary() *expr {
