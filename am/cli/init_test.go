@@ -146,9 +146,7 @@ func TestInitAsksOnATerminalAndKeepsThePasswordApart(t *testing.T) {
 	if out, errs, _ := invoke(t, terminal.Streams{}, "query", "--config", path, "-o", "csv", "--header=false", "select count(*) from am_session where realm <> '/'"); out != "12\n" {
 		t.Errorf("the connection finds %q sessions, want 12: %s", out, errs)
 	}
-	if n := administrators(server); n > 0 {
-		t.Errorf("%d sessions of amsql are left", n)
-	}
+	signedOut(t, server)
 }
 
 func TestAnInterruptedInitWritesNothingAndTurnsTheEchoOnAgain(t *testing.T) {
@@ -222,9 +220,7 @@ func TestInitOffersWhatItFoundAndAsksAgainForWhatWasWrong(t *testing.T) {
 	if strings.Contains(s.text(), "ampassword") || strings.Contains(s.text(), "wrong") {
 		t.Errorf("the terminal shows a password:\n%s", s.text())
 	}
-	if n := administrators(server); n > 0 {
-		t.Errorf("%d sessions of amsql are left", n)
-	}
+	signedOut(t, server)
 }
 
 func TestInitAddsASecondConnectionAndLeavesTheFirstAsItIs(t *testing.T) {

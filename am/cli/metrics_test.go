@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -75,15 +74,8 @@ func TestMetricsAreServedFromOneSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	scraped("amsql_scan_success 1")
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("it ends with %v", err)
-	}
-	if n := administrators(server); n > 0 {
-		t.Errorf("%d sessions of amsql are left", n)
-	}
+	terminate(t, cmd)
+	signedOut(t, server)
 }
 
 // To try again could lock the account.

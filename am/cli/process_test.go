@@ -95,6 +95,25 @@ func administrators(server *simulator.Server) (n int) {
 	return n
 }
 
+// signedOut checks that amsql has left no session of its own.
+func signedOut(t *testing.T, server *simulator.Server) {
+	t.Helper()
+	if n := administrators(server); n > 0 {
+		t.Errorf("%d sessions of amsql are left", n)
+	}
+}
+
+// terminate stops the command as a service manager does; the command ends without an error.
+func terminate(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
 func TestAnInterruptedQuerySignsOut(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		server := connect(t, simulator.Options{Realms: 2, Users: 200, Sessions: 2000, Latency: 20 * time.Millisecond})

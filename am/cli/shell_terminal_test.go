@@ -126,6 +126,14 @@ func (s *emulated) status() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
+// exits waits for the end of the shell, which must have this status.
+func (s *emulated) exits(want int) {
+	s.t.Helper()
+	if status := s.status(); status != want {
+		s.t.Errorf("status %d, want %d", status, want)
+	}
+}
+
 func (s *emulated) resize(columns, rows int) {
 	s.t.Helper()
 	s.screen.Resize(columns, rows)
@@ -151,9 +159,7 @@ func TestTheShellEditsLinesAndStatementsOfManyLines(t *testing.T) {
 	s.send("select 'alive' as state;", enter)
 	s.ran("| alive |")
 	s.send(ctrlD)
-	if status := s.status(); status != statusFine {
-		t.Errorf("status %d", status)
-	}
+	s.exits(statusFine)
 }
 
 func TestTheShellTakesWhatIsPasted(t *testing.T) {
@@ -162,9 +168,7 @@ func TestTheShellTakesWhatIsPasted(t *testing.T) {
 	s.ran("| first |", "b | second")
 	s.send("select 'third' as c;", enter, "select 'fourth' as d;", enter, ".exit", enter)
 	s.await("c | third", "d | fourth")
-	if status := s.status(); status != statusFine {
-		t.Errorf("status %d", status)
-	}
+	s.exits(statusFine)
 }
 
 func TestTheShellCompletes(t *testing.T) {
@@ -216,12 +220,8 @@ func TestCtrlCEndsAQueryAndNotTheShell(t *testing.T) {
 	s.send("select 'alive' as state;", enter)
 	s.ran("| alive |")
 	s.send(ctrlD)
-	if status := s.status(); status != statusFine {
-		t.Errorf("status %d", status)
-	}
-	if n := administrators(server); n > 0 {
-		t.Errorf("%d sessions of amsql are left", n)
-	}
+	s.exits(statusFine)
+	signedOut(t, server)
 }
 
 func TestSIGTERMEndsTheShellAndSignsOut(t *testing.T) {
@@ -234,12 +234,8 @@ func TestSIGTERMEndsTheShellAndSignsOut(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if status := s.status(); status != statusInterrupted {
-		t.Errorf("status %d", status)
-	}
-	if n := administrators(server); n > 0 {
-		t.Errorf("%d sessions of amsql are left", n)
-	}
+	s.exits(statusInterrupted)
+	signedOut(t, server)
 }
 
 func TestTheHistoryIsThatOfEarlierShells(t *testing.T) {
@@ -293,9 +289,7 @@ func TestTheShellTellsOfWritesAndTransactionsAndAsks(t *testing.T) {
 	s.ran("am (writes, transaction)> ")
 	s.send(ctrlD)
 	s.await("the transaction was not committed: nothing of it was sent")
-	if status := s.status(); status != statusFine {
-		t.Errorf("status %d", status)
-	}
+	s.exits(statusFine)
 	if after := len(server.Sessions()); after != before {
 		t.Errorf("%d sessions of %d are left", after, before)
 	}
@@ -389,9 +383,7 @@ connection "west" {
 		s.ran(step.want)
 	}
 	s.send(".exit", enter)
-	if status := s.status(); status != statusFine {
-		t.Errorf("status %d", status)
-	}
+	s.exits(statusFine)
 	for name, want := range map[string]string{"once.csv": "a\nfile\n", "export.jsonl": `{"a":"exported"}` + "\n"} {
 		if content, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(content) != want {
 			t.Errorf("%s holds %q, %v", name, content, err)

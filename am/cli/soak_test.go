@@ -97,9 +97,7 @@ func TestSoak(t *testing.T) {
 	if last > 1.25*first {
 		t.Errorf("metrics --listen had %.1f MiB, and at last %.1f", first, last)
 	}
-	if n := administrators(server); n > 0 {
-		t.Errorf("%d sessions of amsql are left", n)
-	}
+	signedOut(t, server)
 	if files, err := os.ReadDir(temporary); err != nil || len(files) > 0 {
 		t.Errorf("temporary files are left: %v, %v", files, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/creack/pty"
@@ -73,15 +72,8 @@ func TestWatchWritesALineOfJSONForEachEvent(t *testing.T) {
 	if logout := next(); logout.Event != "logout" || logout.Session["username"] != "newcomer" {
 		t.Errorf("the logout is %+v", logout)
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("it ends with %v", err)
-	}
-	if n := administrators(server); n > 0 {
-		t.Errorf("%d sessions of amsql are left", n)
-	}
+	terminate(t, cmd)
+	signedOut(t, server)
 }
 
 func TestWatchRedrawsATerminal(t *testing.T) {
@@ -103,12 +95,8 @@ func TestWatchRedrawsATerminal(t *testing.T) {
 	s.send("select 'alive' as state;", enter)
 	s.ran("| alive |")
 	s.send(ctrlD)
-	if status := s.status(); status != statusFine {
-		t.Errorf("status %d", status)
-	}
-	if n := administrators(server); n > 0 {
-		t.Errorf("%d sessions of amsql are left", n)
-	}
+	s.exits(statusFine)
+	signedOut(t, server)
 }
 
 func TestWatchOfATerminalEndsWithCtrlC(t *testing.T) {
@@ -134,9 +122,7 @@ func TestWatchOfATerminalEndsWithCtrlC(t *testing.T) {
 	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() != statusFine {
 		t.Errorf("status %d, %v", cmd.ProcessState.ExitCode(), err)
 	}
-	if n := administrators(server); n > 0 {
-		t.Errorf("%d sessions of amsql are left", n)
-	}
+	signedOut(t, server)
 }
 
 func TestWatchRefusesWhatItCannotWatch(t *testing.T) {

@@ -72,7 +72,7 @@ var (
 	}
 )
 
-// The states of a realm's completeness; a realm that failed has none of them.
+// The states of a realm's completeness; a realm that failed is in no other one.
 var states = []string{"complete", "by_user", "truncated", "failed"}
 
 // A distribution is a histogram of seconds.
