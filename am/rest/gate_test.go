@@ -219,3 +219,30 @@ func TestTheGateForgivesASlowAnswerAmongMany(t *testing.T) {
 		expectEmpty(t, g)
 	})
 }
+
+// A turn that comes in the moment in which its waiter gives up is passed on, or the gate would narrow for good.
+func TestATurnThatNobodyWaitsForAnyMoreIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1)
+		for range 200 {
+			if err := g.acquire(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				if g.acquire(ctx) == nil {
+					g.release()
+				}
+			}()
+			synctest.Wait()
+			cancel()
+			g.release()
+			synctest.Wait()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := g.acquire(ctx); err != nil {
+			t.Errorf("nothing is under way, and a request waits: %v", err)
+		}
+	})
+}

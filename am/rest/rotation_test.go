@@ -167,3 +167,31 @@ func TestEachRealmHasItsDirectory(t *testing.T) {
 		}
 	}
 }
+
+// A server that has been set up anew may call its cookie by another name.
+func TestTheCookiesNameIsAskedAgainAfterASignIn(t *testing.T) {
+	var name atomic.Pointer[string]
+	call := func(cookie string) { name.Store(&cookie) }
+	call("iPlanetDirectoryPro")
+	server := can(t, func(w http.ResponseWriter, s *seen) {
+		switch s.action() {
+		case "*":
+			reply(w, http.StatusOK, fmt.Sprintf(`{"cookieName":%q}`, *name.Load()))
+		case "authenticate":
+			well(w, s)
+		default:
+			if s.Header.Get(*name.Load()) != newToken {
+				reply(w, http.StatusUnauthorized, `{"reason":"Unauthorized"}`)
+				return
+			}
+			well(w, s)
+		}
+	})
+	client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: adminPassword}})
+	for _, cookie := range []string{"iPlanetDirectoryPro", "corpSSO"} {
+		call(cookie)
+		if _, err := client.ListCap(t.Context()); err != nil {
+			t.Errorf("with %s: %v", cookie, err)
+		}
+	}
+}
