@@ -250,6 +250,31 @@ func TestAJournalIsOfOneProcessAtATime(t *testing.T) {
 	must(t, second.Close())
 }
 
+// A journal that takes no lines any more, as on a full disk, stops what has not been sent: nobody could tell what became of it.
+func TestAJournalThatFailsAfterARequestStopsTheNext(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, Users: 5, Sessions: 12, Seed: 1})
+	admin, err := w.server.Login("/", "amadmin")
+	must(t, err)
+	w.oneByOne(t, admin.Token)
+	w.BatchSize = 1
+	w.Journal, err = methods.OpenJournal(filepath.Join(t.TempDir(), "journal.jsonl"))
+	must(t, err)
+	sent := 0
+	w.tamper = func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if isLogout(r) {
+			if sent++; sent == 1 {
+				must(t, w.Journal.Close())
+			}
+		}
+		return false
+	}
+	outcomes, err := w.EndSessions(t.Context(), w.sessionsOf(t, "/alpha"))
+	var failed *methods.JournalError
+	if got := states(outcomes); !errors.As(err, &failed) || sent != 1 || got[methods.Ended] != 1 || got[methods.StillListed] != len(outcomes)-1 {
+		t.Errorf("%v: %v after %d requests; want one ended by one request, and the journal's error", err, got, sent)
+	}
+}
+
 func TestAJournalBecomesItsOwnersAlone(t *testing.T) {
 	for _, mode := range []os.FileMode{0o644, 0o666, 0o640, 0o700, 0o600} {
 		path := filepath.Join(t.TempDir(), "journal.jsonl")

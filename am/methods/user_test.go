@@ -266,3 +266,28 @@ func TestSessionsEndByLoginName(t *testing.T) {
 		web.Close()
 	}
 }
+
+// What AM does not end stays listed, and is not a session that has begun since.
+func TestAUsersSessionThatDoesNotEndIsSentOnce(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+		must(t, w.server.AddUser("/alpha", "leaver", "changeit"))
+		for range 3 {
+			_, err := w.server.Login("/alpha", "leaver")
+			must(t, err)
+		}
+		var sent atomic.Int32
+		says := saying(t, answered)
+		w.tamper = func(response http.ResponseWriter, r *http.Request, body []byte) bool {
+			if strings.Contains(r.URL.RawQuery, "logoutByHandle") {
+				sent.Add(1)
+			}
+			return says(response, r, body)
+		}
+		outcomes, err := w.EndUser(t.Context(), "/alpha", "leaver")
+		must(t, err)
+		if got := states(outcomes)[methods.Ended]; got > 0 || len(outcomes) != 3 || sent.Load() != 1 {
+			t.Errorf("answered %t: %v after %d requests, want three that have not ended after one", answered, states(outcomes), sent.Load())
+		}
+	}
+}
