@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -81,40 +80,37 @@ func (o *WhoOptions) run(ctx context.Context, streams terminal.Streams) error {
 		Format: render.Options{Header: true, Separator: ','},
 	}
 	if o.User != "" {
-		column, err := o.find(ctx, w, schema)
-		if err != nil {
-			return err
-		}
-		p.SQL, p.Args = fmt.Sprintf(oneUser, address, schema, column), o.args()
+		column := o.column(ctx, w)
+		p.SQL, p.Args = fmt.Sprintf(oneUser, address, schema, column), []engine.Arg{{Name: "who", Value: o.User}}
+		p.Empty = func() error { return o.mustExist(ctx, w) }
 	}
 	return w.Print(ctx, p)
 }
 
-func (o *WhoOptions) args() []engine.Arg { return []engine.Arg{{Name: "who", Value: o.User}} }
-
-// find is the column of am_session that has the name. A user whom no connection knows is an error.
-func (o *WhoOptions) find(ctx context.Context, w *workspace.Workspace, schema string) (column string, err error) {
-	for _, column = range []string{"login_name", "username"} {
-		rows, err := w.DB.Query(ctx, fmt.Sprintf("select 1 from %sam_session where not is_expired and %s = :who limit 1", schema, column), o.args()...)
-		if err != nil {
-			return "", err
-		}
-		found := rows.Next()                                                                      //nolint:contextcheck // the rows have theirs
-		if err := cmp.Or(rows.Err(), rows.Close()); found || err != nil && column == "username" { //nolint:contextcheck // as above
-			return column, err // an account that may not look up login names can still list sessions
+// column is that of am_session in which the name is looked up. Only a name to log in with that differs from that of sessions is looked
+// up as one: elsewhere both columns have the same, and an account that may not look up login names can still list sessions.
+func (o *WhoOptions) column(ctx context.Context, w *workspace.Workspace) string {
+	for _, c := range w.Connections {
+		if logsIn, err := c.Inventory().LogsIn(ctx, nil, o.User); logsIn && err == nil {
+			return "login_name"
 		}
 	}
+	return "username"
+}
+
+// mustExist is an error unless a connection knows the user, of whom no session is listed.
+func (o *WhoOptions) mustExist(ctx context.Context, w *workspace.Workspace) error {
 	var where []string
 	for _, c := range w.Connections {
 		if known, err := knows(ctx, c.Inventory(), o.User); err != nil {
-			return "", fmt.Errorf("AM lists no sessions of %q, and amsql cannot find out whether the user exists: %w", o.User, err)
+			return fmt.Errorf("AM lists no sessions of %q, and amsql cannot find out whether the user exists: %w", o.User, err)
 		} else if known {
 			w.Notices.Add(fmt.Sprintf("AM lists no sessions of %q; client-side sessions are never listed", o.User))
-			return column, nil
+			return nil
 		}
 		where = append(where, fmt.Sprintf("%s (%s)", c.Name(), c.BaseURL()))
 	}
-	return "", &methods.NotFoundError{What: fmt.Sprintf("user %q", o.User), Where: where, Reads: true}
+	return &methods.NotFoundError{What: fmt.Sprintf("user %q", o.User), Where: where, Reads: true}
 }
 
 // knows reports whether AM has an identity that sessions call by the name, or that logs in with it.
@@ -122,13 +118,7 @@ func knows(ctx context.Context, known *inventory.Inventory, name string) (bool, 
 	for _, err := range known.Users(ctx, inventory.UserQuery{Names: []string{name}}) {
 		return err == nil, err
 	}
-	realms, err := known.RealmPaths(ctx)
-	for _, realm := range realms {
-		if users, err := known.UsersByLogin(ctx, realm, name); len(users) > 0 || err != nil {
-			return err == nil, err
-		}
-	}
-	return false, err
+	return known.LogsIn(ctx, nil, name)
 }
 
 // AM may list a session for a minute after it has ended.

@@ -30,3 +30,32 @@ func TestWhoFindsAPersonByTheNameToLogInWithAndByThatOfSessions(t *testing.T) {
 		t.Errorf("status %d, error %q", status, errs)
 	}
 }
+
+func TestWhoListsTheSessionsOfAUserOnce(t *testing.T) {
+	for _, profile := range []string{"openam", "aic"} {
+		server := connect(t, simulator.Options{Profile: profile, Seed: 1, Realms: 2, Users: 6, Sessions: 30})
+		lists := func(args ...string) (n int) {
+			server.ResetRequests()
+			if _, errs, status := invoke(t, terminal.Streams{}, args...); status == statusMisused {
+				t.Fatalf("%s: %s", args, errs)
+			}
+			for _, r := range server.Requests() {
+				if strings.HasSuffix(r.Path, "/sessions") && r.Action == "query" {
+					n++
+				}
+			}
+			return n
+		}
+		for _, name := range []string{"ajensen", "nobody"} {
+			column := map[bool]string{true: "login_name", false: "username"}[profile == "aic" && name == "ajensen"]
+			once := lists("query", "select session_handle from am_session where not is_expired and "+column+" = '"+name+"'")
+			extra := 0
+			if name == "nobody" {
+				extra = 3 // each realm is asked whether the account may list its users
+			}
+			if got := lists("who", name); once == 0 || got > once+extra {
+				t.Errorf("%s: who %s lists sessions %d times, and a query %d times", profile, name, got, once)
+			}
+		}
+	}
+}

@@ -50,6 +50,27 @@ func (inv *Inventory) UsersByLogin(ctx context.Context, realm, login string) (us
 	return users, nil
 }
 
+// LogsIn reports whether somebody logs in with a name whose sessions have another, in one of the realms; nil: in any. An account
+// or a server that does not tell knows none.
+func (inv *Inventory) LogsIn(ctx context.Context, realms []string, name string) (bool, error) {
+	if realms == nil {
+		var err error
+		if realms, err = inv.RealmPaths(ctx); err != nil {
+			return false, err
+		}
+	}
+	for _, realm := range realms {
+		users, err := inv.UsersByLogin(ctx, realm, name)
+		if len(users) > 0 {
+			return true, nil
+		}
+		if err := unlessRefused(err); err != nil {
+			return false, fmt.Errorf("find out whose login name %q is in realm %s: %w", name, realm, err)
+		}
+	}
+	return false, nil
+}
+
 // noteLogins says which of the names that lead to no session are those that users log in with: their sessions have others.
 func (r *realmScan) noteLogins(ctx context.Context, names []string) error {
 	if len(names) == 0 {

@@ -74,7 +74,7 @@ func (e *Terminator) person(ctx context.Context, realms []string, name string) (
 	var whose []string
 	for _, r := range realms {
 		users, err := e.Inventory.UsersByLogin(ctx, r, name)
-		if mayNotAsk(err) {
+		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
 			continue // the name is taken for that of sessions, and is not found if it is none
 		}
 		if err != nil {
@@ -92,11 +92,6 @@ func (e *Terminator) person(ctx context.Context, realms []string, name string) (
 		return []string{realm}, id, nil
 	}
 	return nil, "", guarded("%q is the login name of %s: choose one of them, or a realm; nothing was ended", name, strings.Join(whose, " and of "))
-}
-
-// mayNotAsk reports whether an error about login names says that the account or the server does not tell them.
-func mayNotAsk(err error) bool {
-	return rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err)
 }
 
 func isNotFound(err error) bool {

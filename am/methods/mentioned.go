@@ -116,7 +116,7 @@ func (e *Terminator) has(ctx context.Context, realms []string, name string, logi
 		return true, nil
 	}
 	if login {
-		if there, err := e.logsIn(ctx, realms, name); there || err != nil {
+		if there, err := e.Inventory.LogsIn(ctx, realms, name); there || err != nil {
 			return there, err
 		}
 	}
@@ -135,26 +135,6 @@ func unlessNotFound(err error) error {
 		return nil
 	}
 	return err
-}
-
-// logsIn reports whether somebody logs in with the name whose sessions have another.
-func (e *Terminator) logsIn(ctx context.Context, realms []string, name string) (bool, error) {
-	if realms == nil {
-		var err error
-		if realms, err = e.Inventory.RealmPaths(ctx); err != nil {
-			return false, err
-		}
-	}
-	for _, realm := range realms {
-		users, err := e.Inventory.UsersByLogin(ctx, realm, name)
-		if len(users) > 0 {
-			return true, nil
-		}
-		if err != nil && !mayNotAsk(err) {
-			return false, fmt.Errorf("find out whose login name %q is in realm %s: %w", name, realm, err)
-		}
-	}
-	return false, nil
 }
 
 // unknownHandles are those of which the server lists no session.

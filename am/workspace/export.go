@@ -30,7 +30,7 @@ func (w *Workspace) export(rows *engine.Rows, p Printing, start time.Time) error
 		return cmp.Or(rows.Close(), fmt.Errorf("--export: write %s: %w", p.Export, err))
 	}
 	defer file.Discard()
-	count, err := printRows(rows, render.NewFileFormat(p.Export, options), &render.Output{To: file, Name: p.Export, Beside: w.Progress}, p.LocalTime)
+	count, err := printRows(rows, render.NewFileFormat(p.Export, options), &render.Output{To: file, Name: p.Export, Beside: w.Progress}, p)
 	if p.Timing {
 		w.timing(start, count)
 	}

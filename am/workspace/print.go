@@ -31,6 +31,7 @@ type Printing struct {
 	Format    render.Options
 	LocalTime bool
 	Timing    bool
+	Empty     func() error // called for a statement without rows, which are not printed after its error; nil: nothing
 }
 
 // Print runs the statements and prints the rows of each.
@@ -56,7 +57,7 @@ func (w *Workspace) printAll(rows *engine.Rows, p Printing, start time.Time) (er
 	out := render.NewOutput(w.Streams, w.Progress)
 	for more := len(rows.Columns()) > 0; more && err == nil; {
 		var count int64
-		count, err = printRows(rows, render.NewFormat(p.Output, p.Format), out, p.LocalTime)
+		count, err = printRows(rows, render.NewFormat(p.Output, p.Format), out, p)
 		if w.Shown != nil {
 			w.Shown()
 		}
@@ -86,14 +87,14 @@ func rowCount(n int64) string {
 }
 
 // printRows prints the rows of one statement.
-func printRows(rows *engine.Rows, f render.Format, out *render.Output, localTime bool) (count int64, err error) {
+func printRows(rows *engine.Rows, f render.Format, out *render.Output, p Printing) (count int64, err error) {
 	for rows.Next() {
 		if count == 0 {
 			f.Begin(&out.Buffer, rows.Columns())
 		}
 		count++
 		values := rows.Values()
-		if localTime {
+		if p.LocalTime {
 			localise(values)
 		}
 		if err := f.Row(&out.Buffer, values); err != nil {
@@ -107,6 +108,11 @@ func printRows(rows *engine.Rows, f render.Format, out *render.Output, localTime
 		return count, errors.Join(err, out.Abandon())
 	}
 	if count == 0 {
+		if p.Empty != nil {
+			if err := p.Empty(); err != nil {
+				return 0, errors.Join(err, out.Abandon())
+			}
+		}
 		f.Begin(&out.Buffer, rows.Columns())
 	}
 	f.End(&out.Buffer)
