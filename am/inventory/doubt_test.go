@@ -380,3 +380,16 @@ func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
 		}
 	}
 }
+
+// Of three realms whose equally long lists nothing proves to be complete, one sentence says so, and what to set.
+func TestWhatIsUnprovenIsOneSentence(t *testing.T) {
+	server := populated(t, 5000, 1, map[string]int{"/alpha": 150, "/bravo": 150, "/charlie": 150})
+	var notices []string
+	inv := inventoryBehind(t, server, inventory.Options{Notify: func(notice string) { notices = append(notices, notice) }}, server.ServeHTTP)
+	for _, err := range inv.Sessions(t.Context(), inventory.Query{}) {
+		must(t, err)
+	}
+	if len(notices) != 1 || !strings.HasPrefix(notices[0], "realm /alpha and 2 other realms: ") || strings.Count(notices[0], "set list_cap = 5000") != 1 {
+		t.Errorf("notices %q", notices)
+	}
+}

@@ -122,14 +122,14 @@ func byUserNotice(realms []*RealmScan) string {
 		"sessions of agents and of deleted users may be missing", english.PluralWord(len(paths), "realm", "realms"), names)
 }
 
-// unprovenNotice says of realms that were listed once why that may not be all.
+// unprovenNotice says of realms that were listed once why that may not be all, in one sentence: am_session_scan has each reason.
 func unprovenNotice(realms []*RealmScan) string {
-	reasons := make([]string, len(realms))
-	for i, r := range realms {
-		reasons[i] = fmt.Sprintf("realm %s: sessions may be missing: %s", r.Realm, r.Reason)
+	first := slices.MinFunc(realms, func(a, b *RealmScan) int { return strings.Compare(a.Realm, b.Realm) })
+	others := ""
+	if more := len(realms) - 1; more > 0 {
+		others = fmt.Sprintf(" and %s", english.Plural(more, "other realm", ""))
 	}
-	slices.Sort(reasons)
-	return strings.Join(reasons, "; ")
+	return fmt.Sprintf("realm %s%s: sessions may be missing: %s", first.Realm, others, first.Reason)
 }
 
 func (e *TruncatedError) wayOut() string {
