@@ -50,6 +50,9 @@ func TestNamesOfAFileCompareAsAMComparesThem(t *testing.T) {
 		"select id from staff.people where 'bJensen' = username":                                                            "[[7]]",
 		"select count(*) from staff.employees e join am_session s on e.username = s.username and e.realm = s.realm":         "[[2]]",
 		"select count(*) from am_session s join staff.employees e on s.username = e.username and e.realm = s.realm":         "[[2]]",
+		"select count(*) from staff.employees e join am_session s using (username, realm)":                                  "[[2]]",
+		"select count(*) from am_session s join staff.employees e using (username, realm)":                                  "[[2]]",
+		"select count(*) from am_session natural join staff.people":                                                         "[[2]]",
 		"select count(*) from staff.employees where username in (select username from am_session)":                          "[[2]]",
 		"select count(*) from am_session where username not in (select username from staff.employees where id < 10)":        "[[1]]",
 		"select count(*) from staff.employees e left join am_session s on e.username = s.username where s.username is null": "[[3]]",
@@ -75,9 +78,7 @@ func TestNamesOfAFileCompareAsAMComparesThem(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %s", sql, got, err, want)
 		}
 	}
-	for _, sql := range []string{"delete from staff.employees", "update staff.employees set id = 1", "insert into staff.plain values (1, 2)", "select * from staff.broken",
-		"select count(*) from staff.employees e join am_session s using (username, realm)", // a realm there may lack its slash
-	} {
+	for _, sql := range []string{"delete from staff.employees", "update staff.employees set id = 1", "insert into staff.plain values (1, 2)", "select * from staff.broken"} {
 		if got, err := tryAll(t.Context(), db, sql); err == nil {
 			t.Errorf("%s: %v", sql, got)
 		}

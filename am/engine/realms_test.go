@@ -34,6 +34,13 @@ func TestARealmMayBeWrittenWithoutItsSlashWhereverItComesFrom(t *testing.T) {
 		`select count(*) from am_session s join mine on mine.realm = s.realm and :realm <> ''`,
 		`select count(*) from am_session s join list on s.realm = list.path and :realm <> ''`,
 		`select count(*) from am_session join list using (realm) where :realm <> ''`,
+		`select count(*) from am_session join mine using (realm) where :realm <> ''`,
+		`select count(m.n) from am_session as s join "mine" as m using (realm) where m.realm = :realm and realm = :realm`,
+		`select count(*) from temp.mine join am_session using (realm) where :realm <> ''`,
+		`select count(*) from mine natural join am_session where :realm <> ''`,
+		`select count(*) from am_session left join mine using (realm) where n = 1 and :realm <> ''`,
+		`select count(*) from mine join am_session s using (realm) join list using (realm) where :realm <> ''`,
+		`select count(*) from (select * from am_session join mine using (realm)) where realm = :realm and n = 1`,
 		`select count(*) from (select realm as r from am_session) where r = :realm`,
 		`select count(*) from (select realm as r from am_session union all select realm from am_session where false) where r = :realm`,
 		`with w(r) as (select coalesce(realm, realm) from am_session) select count(*) from w where case when true then r end = :realm`,
@@ -77,13 +84,26 @@ func TestRealmsThatCannotBeCompletedAreAnError(t *testing.T) {
 	db := openFolding(t)
 	all(t, db, `create temp table mine (realm text, username text)`)
 	for _, sql := range []string{
-		`select * from am_session join mine using (realm)`,
-		`select * from am_session natural join mine`,
+		`select * from am_session join (select * from mine) using (realm)`,
+		`select * from am_session join mine not indexed using (realm)`,
 		`select * from am_session where (realm, username) = (select realm, username from mine)`,
 	} {
 		if _, err := tryAll(t.Context(), db, sql); err == nil || !strings.Contains(err.Error(), "a realm") {
 			t.Errorf("%s: %v", sql, err)
 		}
+	}
+}
+
+func TestUsingShowsACompletedRealmOnce(t *testing.T) {
+	db := openFolding(t)
+	all(t, db, `create temp table mine (realm text, n); insert into mine values ('alpha', 1)`)
+	rows, err := db.Query(t.Context(), `select * from mine join am_session using (realm) limit 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	if !rows.Next() || rows.Columns()[0].Name != "realm" || rows.Columns()[1].Name != "n" || rows.Values()[0] != "/alpha" {
+		t.Errorf("%v: %v, %v", rows.Columns(), rows.Values(), rows.Err())
 	}
 }
 

@@ -64,7 +64,8 @@ type source struct {
 	exprs               []*expr // arguments and ON
 	natural             bool
 	using               []string
-	at                  int
+	at, to              int  // bytes, with the alias
+	indexed             bool // by INDEXED BY or NOT INDEXED
 }
 
 // An expr is an expression.

@@ -196,6 +196,8 @@ func (s *parser) source() *source {
 	if !s.sees("INDEXED") && !s.sees("NOT") {
 		f.alias = s.alias()
 	}
+	f.to = s.end()
 	s.indexed()
+	f.indexed = f.to != s.end()
 	return f
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -186,6 +188,9 @@ type scopedTable struct {
 	name    string
 	columns []typedColumn
 	merged  map[string]bool // by USING, so that * shows them once
+	source  *source         // of a table with a name, else nil
+
+	completed bool // a query stands in its place
 }
 
 func (a *typing) fail(at int, format string, values ...any) {
@@ -345,18 +350,18 @@ func (a *typing) source(f *source, s, outer *scope) {
 	var added []*scopedTable
 	switch {
 	case f.query != nil:
-		added = []*scopedTable{{f.alias, a.query(f.query, outer), nil}}
+		added = []*scopedTable{{f.alias, a.query(f.query, outer), nil, nil, false}}
 	case f.nested != nil:
 		added = a.sources(f.nested, outer, outer).tables
 		if f.alias != "" {
-			added = []*scopedTable{{f.alias, (&scope{tables: added}).star(""), nil}}
+			added = []*scopedTable{{f.alias, (&scope{tables: added}).star(""), nil, nil, false}}
 		}
 	default:
 		name := f.name
 		if f.alias != "" {
 			name = f.alias
 		}
-		added = []*scopedTable{{name, a.table(f, outer), nil}}
+		added = []*scopedTable{{name, a.table(f, outer), nil, f, false}}
 	}
 	a.using(f, s, added)
 	s.tables = append(s.tables, added...)
@@ -375,8 +380,8 @@ func (a *typing) using(f *source, s *scope, added []*scopedTable) {
 		}
 	}
 	for _, name := range names {
-		l, _ := s.own("", name)
-		r, _ := right.own("", name)
+		l, left := s.ownIn("", name)
+		r, in := right.ownIn("", name)
 		k := max(l.kind, r.kind)
 		switch {
 		case l.realm != r.realm && k == anyKind:
@@ -384,8 +389,11 @@ func (a *typing) using(f *source, s *scope, added []*scopedTable) {
 		case l.kind == r.kind && !l.raw && !r.raw:
 			k = anyKind // what both have compares as it is
 		}
-		if k != anyKind {
-			a.fail(f.at, "column %s is %s in one table and may not be in the other: write ON and compare the columns there", name, kinds[k].name)
+		if l.realm {
+			left = in // the table to complete
+		}
+		if k != anyKind && (k != realmKind || !a.complete(left, name)) {
+			a.fail(f.at, "column %s is %s in one table and may not be in the other: instead of USING or NATURAL, write ON and compare the columns there, as in ON %s(a.%[1]s) = b.%[1]s", name, kinds[k].name, kinds[k].function)
 		}
 		for _, t := range added {
 			if t.merged == nil {
@@ -394,6 +402,30 @@ func (a *typing) using(f *source, s *scope, added []*scopedTable) {
 			t.merged[strings.ToLower(name)] = true
 		}
 	}
+}
+
+// complete puts a query in the place of a table whose column holds realms without their slashes, and reports whether it can.
+func (a *typing) complete(t *scopedTable, name string) bool {
+	if t == nil || t.source == nil || t.source.indexed || len(t.source.exprs) > 0 || t.completed {
+		return false
+	}
+	t.completed = true
+	t.columns = slices.Clone(t.columns)
+	var names []string
+	for i, c := range t.columns {
+		quoted := sqlite3.QuoteIdentifier(c.name)
+		if strings.EqualFold(c.name, name) {
+			t.columns[i].exprType = exprType{realm: true}
+			quoted = kinds[realmKind].function + "(" + quoted + ") COLLATE " + nameCollation + " AS " + quoted // a function's result has no collation of its own
+		}
+		names = append(names, quoted)
+	}
+	table := sqlite3.QuoteIdentifier(t.source.name)
+	if t.source.schema != "" {
+		table = sqlite3.QuoteIdentifier(t.source.schema) + "." + table
+	}
+	a.edits.replace(t.source.at, t.source.to, "(SELECT "+strings.Join(names, ", ")+" FROM "+table+") AS "+sqlite3.QuoteIdentifier(t.name))
+	return true
 }
 
 // table finds the columns of a table, a view or a function.
@@ -430,17 +462,23 @@ func (s *scope) star(of string) (columns []typedColumn) {
 
 // own finds a column among the scope's own tables.
 func (s *scope) own(of, name string) (typedColumn, bool) {
+	c, in := s.ownIn(of, name)
+	return c, in != nil
+}
+
+// ownIn finds a column and its table; nil where there is none.
+func (s *scope) ownIn(of, name string) (typedColumn, *scopedTable) {
 	for _, t := range s.tables {
 		if of != "" && !strings.EqualFold(t.name, of) {
 			continue
 		}
 		for _, c := range t.columns {
 			if strings.EqualFold(c.name, name) {
-				return c, true
+				return c, t
 			}
 		}
 	}
-	return typedColumn{}, false
+	return typedColumn{}, nil
 }
 
 // find finds a column as SQLite does: among the tables, then among the results, then around.
