@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -162,5 +163,33 @@ func TestByRealmEndsWithTheFailureOfOneUnlessToldOtherwise(t *testing.T) {
 		if policy == inventory.Fail && !errors.Is(last, broken) || policy == inventory.Warn && (last != nil || !warned || !slices.Equal(got, []string{"/", "/alpha", "/alpha/nested"})) {
 			t.Errorf("%s: %q, %v, notices %q", policy, got, last, notices)
 		}
+	}
+}
+
+// AM may take two names for one that only differ in what a directory ignores, such as a blank at the end.
+func TestASessionThatTwoNamesFindComesOnce(t *testing.T) {
+	server, err := simulator.New(simulator.Options{Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+	must(t, err)
+	must(t, server.AddUser("/alpha", "anna", "changeit"))
+	for range 3 {
+		_, err := server.Login("/alpha", "anna")
+		must(t, err)
+	}
+	inv := inventoryBehind(t, server, inventory.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "anna%20", "anna")
+		server.ServeHTTP(w, r)
+	})
+	handles := map[string]int{}
+	for s, err := range inv.Sessions(t.Context(), inventory.Query{Realms: []string{"/alpha"}, Usernames: []string{"anna", "anna "}}) {
+		must(t, err)
+		handles[s.Handle]++
+	}
+	for handle, n := range handles {
+		if n != 1 {
+			t.Errorf("%s comes %d times", handle, n)
+		}
+	}
+	if len(handles) != 3 {
+		t.Errorf("%d sessions, want 3", len(handles))
 	}
 }
