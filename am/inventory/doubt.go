@@ -24,11 +24,14 @@ func (c listCap) doubt(rows int) string {
 		return ""
 	case !c.known && rows >= SmallestListCap:
 		return fmt.Sprintf("the list of %d sessions may be truncated: the server does not report its list cap", rows)
-	case rows == 100 || rows == 200 || rows == 250 || rows > 0 && rows%500 == 0:
+	case isUsualLimit(rows):
 		return fmt.Sprintf("the list of %d sessions may be truncated: %d is a common limit of token stores", rows, rows)
 	}
 	return ""
 }
+
+// isUsualLimit reports whether a number is one that people choose for a limit: hundreds, quarters of a thousand, powers of two.
+func isUsualLimit(n int) bool { return n >= 100 && (n%100 == 0 || n%250 == 0 || n&(n-1) == 0) }
 
 // A token store may have a limit of its own. Those that directories come with are at least smallestStoreLimit and at most
 // largestStoreLimit (OpenDJ: 1,000 entries, 5,000 looked through), of which AM may drop some; higher ones somebody has chosen,

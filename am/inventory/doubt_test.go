@@ -186,6 +186,8 @@ func TestAStoreThatStopsBelowTheCapIsNoticed(t *testing.T) {
 		{stops: 100, sessions: 260, want: inventory.ByUser, found: 260},
 		{stops: 200, sessions: 260, want: inventory.ByUser, found: 260},
 		{stops: 250, sessions: 260, want: inventory.ByUser, found: 260},
+		{stops: 256, sessions: 260, want: inventory.ByUser, found: 260},
+		{stops: 300, sessions: 310, want: inventory.ByUser, found: 310},
 		{stops: 500, sessions: 500, want: inventory.ByUser, found: 500}, // it may be more, for all that the list shows
 		{stops: 500, sessions: 99, want: inventory.Complete, found: 99},
 	} {

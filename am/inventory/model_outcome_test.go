@@ -103,7 +103,7 @@ func (p *population) reached(rows int) bool {
 }
 
 func (p *population) doubtful(rows int) bool {
-	return !p.reached(rows) && (p.secret && rows >= 20 || slices.Contains([]int{100, 200, 250}, rows) || rows > 0 && rows%500 == 0)
+	return !p.reached(rows) && (p.secret && rows >= 20 || rows > 0 && rows%100 == 0 || slices.Contains([]int{128, 250, 256, 512, 750, 1024, 1250}, rows))
 }
 
 func (p *population) unproven(rows int) bool {
