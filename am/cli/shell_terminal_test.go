@@ -116,6 +116,16 @@ func (s *emulated) await(texts ...string) {
 	}
 }
 
+// awaitNot waits until the screen no longer shows a text.
+func (s *emulated) awaitNot(text string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patient); strings.Contains(s.screen.String(), text); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the screen still shows %q:\n%s", text, s.screen)
+		}
+	}
+}
+
 // status waits for the end of the shell.
 func (s *emulated) status() int {
 	s.t.Helper()
@@ -208,6 +218,31 @@ func TestTheShellCompletes(t *testing.T) {
 	s.await("am_session_scan", "am_session_service", "A property of a session")
 	s.send(" limit 0;", enter)
 	s.ran("am_se limit 0;")
+}
+
+// A menu that only shows what there is goes with the line. A completion that was chosen from it goes first.
+func TestCtrlCClosesTheMenuOfCompletions(t *testing.T) {
+	connect(t, simulator.Options{Realms: 1, Users: 3, Sessions: 6})
+	s := startShell(t, 100, 30)
+	s.send("select * from am_s", tab)
+	s.await("A property of a session")
+	s.send(ctrlC)
+	s.awaitNot("A property of a session")
+	s.ran()
+	s.send("select 'alive' as state;", enter)
+	s.ran("| alive |")
+
+	s.send("select * from am_s", tab)
+	s.await("A property of a session")
+	s.send(tab)
+	s.await("am> select * from am_server")
+	s.send(ctrlC)
+	s.awaitNot("A property of a session")
+	s.await("am> select * from am_se ")
+	s.send("rver limit 0;", enter)
+	s.ran("am> select * from am_server limit 0;")
+	s.send(ctrlD)
+	s.exits(statusFine)
 }
 
 func TestCtrlCEndsAQueryAndNotTheShell(t *testing.T) {
