@@ -27,7 +27,7 @@ const hostile = `<img src=x onerror=alert(1)>`
 // idlers is a run whose report idle finds somebody whose name is HTML, and users beside, and which has a chart.
 func idlers(users int) *report.Run {
 	names := []report.Column{{Name: "username", Type: "text"}, {Name: "realm", Type: "text"}, {Name: "latest_access_time", Type: "timestamptz"}}
-	idle := &report.Result{Name: "idle", Title: "Idle sessions", Question: "Who is idle?", Severity: "medium", Finds: true, Columns: names}
+	idle := &report.Result{Name: "idle", Title: "Idle sessions", Question: "Who is idle?", Severity: "medium", Finds: true, Verdict: report.Fail, Columns: names}
 	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	for i := range users + 1 {
 		name := fmt.Sprintf("user%d", i)
@@ -120,6 +120,8 @@ func TestThePageWorksInABrowser(t *testing.T) {
 	first, last := evaluate[string](t, ctx, sort), evaluate[string](t, ctx, sort)
 	shown := evaluate[int](t, ctx, `const input = document.querySelector("#idle input"); input.value = "USER3"; input.dispatchEvent(new Event("input"));
 		[...document.querySelectorAll("#idle tbody tr")].filter(row => row.checkVisibility()).length`)
+	const sections = `[...document.querySelectorAll("section")].filter(section => section.checkVisibility()).map(section => section.id).join()`
+	all, failed := evaluate[string](t, ctx, sections), evaluate[string](t, ctx, `document.querySelector("#failed").click(); `+sections)
 	pdf, err := chromedp.Run(ctx, chromedp.PrintToPDF())
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +139,9 @@ func TestThePageWorksInABrowser(t *testing.T) {
 	}
 	if first != hostile || last != "user9" || shown != 1 {
 		t.Errorf("sorted first %q and last %q, filtered to %d rows", first, last, shown)
+	}
+	if all != "idle,,age,evidence,sql" || failed != "idle,evidence,sql" {
+		t.Errorf("the page has the sections %s, and of what failed %s", all, failed)
 	}
 	if !bytes.HasPrefix(pdf, []byte("%PDF")) || !strings.HasPrefix(policy, "default-src 'none'") {
 		t.Errorf("%d bytes of PDF; policy %s", len(pdf), policy)
