@@ -123,7 +123,7 @@ func encode(t *testing.T, path string, picture image.Image) {
 	if err := encoder.Encode(&b, picture); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil { //nolint:gosec // documentation
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
