@@ -154,10 +154,7 @@ func (a *typing) refuseNumbers(kids []*expr) {
 		return
 	}
 	for _, kid := range kids {
-		for kid.op == sameExpr {
-			kid = kid.kids[0]
-		}
-		if kid.op != numberExpr {
+		if kid = bare(kid); kid.op != numberExpr {
 			continue
 		}
 		if n, err := strconv.ParseInt(kid.text, 10, 64); err != nil || strconv.FormatInt(n, 10) != kid.text {

@@ -176,23 +176,6 @@ func (db *DB) isDerived(schema, name string) bool {
 	return false
 }
 
-// A scope is where names of columns and tables are looked up, and the scope around it.
-type scope struct {
-	outer   *scope
-	tables  []*scopedTable
-	aliases []typedColumn // of results
-	common  map[string][]typedColumn
-}
-
-type scopedTable struct {
-	name    string
-	columns []typedColumn
-	merged  map[string]bool // by USING, so that * shows them once
-	source  *source         // of a table with a name, else nil
-
-	completed bool // a query stands in its place
-}
-
 func (a *typing) fail(at int, format string, values ...any) {
 	if a.err == nil {
 		a.err = &misplaced{at, fmt.Sprintf(format, values...)}
@@ -350,18 +333,18 @@ func (a *typing) source(f *source, s, outer *scope) {
 	var added []*scopedTable
 	switch {
 	case f.query != nil:
-		added = []*scopedTable{{f.alias, a.query(f.query, outer), nil, nil, false}}
+		added = []*scopedTable{{name: f.alias, columns: a.query(f.query, outer)}}
 	case f.nested != nil:
 		added = a.sources(f.nested, outer, outer).tables
 		if f.alias != "" {
-			added = []*scopedTable{{f.alias, (&scope{tables: added}).star(""), nil, nil, false}}
+			added = []*scopedTable{{name: f.alias, columns: (&scope{tables: added}).star("")}}
 		}
 	default:
 		name := f.name
 		if f.alias != "" {
 			name = f.alias
 		}
-		added = []*scopedTable{{name, a.table(f, outer), nil, f, false}}
+		added = []*scopedTable{{name: name, columns: a.table(f, outer), source: f}}
 	}
 	a.using(f, s, added)
 	s.tables = append(s.tables, added...)
@@ -442,58 +425,6 @@ func (a *typing) table(f *source, s *scope) []typedColumn {
 		a.err = err
 	}
 	return columns
-}
-
-// star is the columns that * stands for, or t.*.
-func (s *scope) star(of string) (columns []typedColumn) {
-	for _, t := range s.tables {
-		if of != "" && !strings.EqualFold(t.name, of) {
-			continue
-		}
-		for _, c := range t.columns {
-			if of != "" || !t.merged[strings.ToLower(c.name)] {
-				c.results = nil
-				columns = append(columns, c)
-			}
-		}
-	}
-	return columns
-}
-
-// own finds a column among the scope's own tables.
-func (s *scope) own(of, name string) (typedColumn, bool) {
-	c, in := s.ownIn(of, name)
-	return c, in != nil
-}
-
-// ownIn finds a column and its table; nil where there is none.
-func (s *scope) ownIn(of, name string) (typedColumn, *scopedTable) {
-	for _, t := range s.tables {
-		if of != "" && !strings.EqualFold(t.name, of) {
-			continue
-		}
-		for _, c := range t.columns {
-			if strings.EqualFold(c.name, name) {
-				return c, t
-			}
-		}
-	}
-	return typedColumn{}, nil
-}
-
-// find finds a column as SQLite does: among the tables, then among the results, then around.
-func (s *scope) find(of, name string) exprType {
-	for ; s != nil; s = s.outer {
-		if c, found := s.own(of, name); found {
-			return c.exprType
-		}
-		for _, c := range s.aliases {
-			if of == "" && strings.EqualFold(c.name, name) {
-				return c.exprType
-			}
-		}
-	}
-	return exprType{}
 }
 
 func (a *typing) results(results []*result, s *scope) (columns []typedColumn) {
