@@ -168,7 +168,7 @@ func (r *realmScan) unknown(ctx context.Context, names []string) ([]string, erro
 func (inv *Inventory) unknown(ctx context.Context, realm string, names []string) (unknown []string, err error) {
 	known := map[string]bool{}
 	for user, err := range inv.usersNamed(ctx, realm, names, false) {
-		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
+		if rest.IsRefused(err) {
 			return names, nil
 		}
 		if err != nil {

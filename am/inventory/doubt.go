@@ -31,7 +31,9 @@ func (c listCap) doubt(rows int) string {
 }
 
 // isUsualLimit reports whether a number is one that people choose for a limit: hundreds, quarters of a thousand, powers of two.
-func isUsualLimit(n int) bool { return n >= 100 && (n%100 == 0 || n%250 == 0 || n&(n-1) == 0) }
+func isUsualLimit(n int) bool {
+	return n >= smallestStoreLimit && (n%100 == 0 || n%250 == 0 || n&(n-1) == 0)
+}
 
 // A token store may have a limit of its own. Those that directories come with are at least smallestStoreLimit and at most
 // largestStoreLimit (OpenDJ: 1,000 entries, 5,000 looked through), of which AM may drop some; higher ones somebody has chosen,

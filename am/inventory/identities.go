@@ -70,7 +70,7 @@ func (r *realmScan) name(ctx context.Context, listed listedUsers, to chan<- stri
 	}
 	d := directory{inventory: r.inventory, realm: r.Realm, asking: func() { r.progress.requests.Add(1) }, cut: func(_ int, reason string) { r.cutSafely(reason) }}
 	for user, err := range d.users(ctx) {
-		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
+		if rest.IsRefused(err) {
 			r.cutSafely(fmt.Sprintf("identities cannot be listed (%v)", err))
 			break
 		}

@@ -20,7 +20,7 @@ func HasOtherLogin(username string) bool { return uuid.MatchString(username) }
 func (inv *Inventory) LoginNames(ctx context.Context, realm string, usernames []string) (map[string]string, error) {
 	logins := map[string]string{}
 	for user, err := range inv.usersNamed(ctx, realm, usernames, false) {
-		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
+		if rest.IsRefused(err) {
 			inv.options.Notify(fmt.Sprintf("realm %s: login names are missing: %v", realm, err))
 			return logins, nil
 		}
@@ -98,7 +98,7 @@ func (r *realmScan) noteLogins(ctx context.Context, names []string) error {
 
 // unlessRefused is an error, unless it says that the account may not ask.
 func unlessRefused(err error) error {
-	if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
+	if rest.IsRefused(err) {
 		return nil
 	}
 	return err

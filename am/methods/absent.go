@@ -74,7 +74,7 @@ func (e *Terminator) person(ctx context.Context, realms []string, name string) (
 	var whose []string
 	for _, r := range realms {
 		users, err := e.Inventory.UsersByLogin(ctx, r, name)
-		if rest.IsForbidden(err) || rest.IsUnsupported(err) || rest.IsNotFound(err) {
+		if rest.IsRefused(err) {
 			continue // the name is taken for that of sessions, and is not found if it is none
 		}
 		if err != nil {

@@ -120,21 +120,16 @@ func (e *Terminator) has(ctx context.Context, realms []string, name string, logi
 			return there, err
 		}
 	}
-	err := e.findUser(ctx, realms, name)
-	if !isNotFound(err) || name == "" {
-		return err == nil, unlessNotFound(err)
+	if err := e.findUser(ctx, realms, name); !isNotFound(err) {
+		return err == nil, err
+	}
+	if name == "" {
+		return false, nil
 	}
 	for _, err := range e.Inventory.Sessions(ctx, inventory.Query{Realms: realms, Usernames: []string{name}, Fields: []string{rest.FieldUsername}}) {
 		return err == nil, err
 	}
 	return false, nil
-}
-
-func unlessNotFound(err error) error {
-	if isNotFound(err) {
-		return nil
-	}
-	return err
 }
 
 // unknownHandles are those of which the server lists no session.

@@ -91,6 +91,9 @@ func IsUnauthorized(err error) bool { return hasStatus(err, http.StatusUnauthori
 // 404 or 407 without AM's JSON).
 func IsForbidden(err error) bool { return hasStatus(err, http.StatusForbidden) || isKeptFrom(err) }
 
+// IsRefused reports whether the account cannot have what it asked for: it lacks the right, or the server has no such thing.
+func IsRefused(err error) bool { return IsForbidden(err) || IsUnsupported(err) || IsNotFound(err) }
+
 // IsNotFound reports whether the realm, the service or the version does not exist (404).
 func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
 
