@@ -173,7 +173,7 @@ func TestA400OfTheirPropertiesSaysWhatIsWrongWithASession(t *testing.T) {
 	clientSide, err := w.server.Login("/alpha", "ajensen")
 	must(t, err)
 	for _, c := range []struct{ method, token, want string }{
-		{"get_session_properties", "ended", "the session has ended, or the token is not one"},
+		{"get_session_properties", "ended", "the session has ended, or this is not a session token"},
 		{"update_session_properties", clientSide.Token, "is client-side: its properties can be set only during the login"},
 	} {
 		args := methods.Arguments{"token_id": {c.token}}

@@ -29,7 +29,7 @@ var (
 	logout              = action{name: "logout", has: func(api) bool { return true }}
 	logoutByHandle      = action{name: "logoutByHandle", has: func(a api) bool { return a.query }, workaround: "use logout with each token"}
 	logoutByUser        = action{name: "logoutByUser", version: logoutByUserVersion, has: func(a api) bool { return a.token == inBody }, workaround: "list the user's sessions and use logoutByHandle"}
-	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, workaround: sinceAM5, refused: "the session has ended, or the token is not one"}
+	getProperties       = action{name: "getSessionProperties", safe: true, has: func(a api) bool { return a.query }, workaround: sinceAM5, refused: "the session has ended, or this is not a session token"}
 	getProperty         = action{name: "getProperty", safe: true, has: func(a api) bool { return a.token == inPath }}
 	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, workaround: sinceAM5, refused: "the session has ended, or is client-side: its properties can be set only during the login"}
 )
