@@ -317,6 +317,26 @@ func TestANameOfDigitsMeansNobodyElse(t *testing.T) {
 	}
 }
 
+// In SQL, username in (select username from leavers) is true of everybody if leavers has no such column.
+func TestALeaversListWithoutTheColumnEndsNobodysSession(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "leavers.csv")
+	if err := os.WriteFile(file, []byte("name\nsomebody\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"logout", "--yes", "--csv", "leavers=" + file, "--where", "username in (select username from leavers)"},
+		{"query", "--allow-writes", "--yes", "--csv", "leavers=" + file, "delete from am_session where username in (select username from leavers)"},
+		{"query", "--allow-writes", "--yes", "--csv", "leavers=" + file, "delete from am_session where username = (select username from leavers limit 1)"},
+	} {
+		server := connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
+		before := len(server.Sessions())
+		_, err, status := invoke(t, terminal.Streams{}, args...)
+		if status != statusFailed || !strings.Contains(err, "this subquery has no column username (its columns are name)") || len(server.Sessions()) != before {
+			t.Errorf("%q: status %d, %s; %d of %d sessions are left", args, status, err, len(server.Sessions()), before)
+		}
+	}
+}
+
 func TestAUserInJSONThatIsANumberIsRefused(t *testing.T) {
 	for _, member := range []string{`"username":7`, `"realm":7`, `"session_handle":7`, `"username":{}`} {
 		server := connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})

@@ -35,6 +35,9 @@ func (a *typing) expr(e *expr, s *scope) {
 	case databaseTime:
 		e.typ = exprType{kind: timeKind}
 	case queryExpr:
+		if a.changes {
+			a.refuseStray(columns)
+		}
 		if len(columns) > 0 {
 			e.typ = columns[0].exprType
 		}
@@ -47,6 +50,7 @@ func (a *typing) expr(e *expr, s *scope) {
 	case compareExpr, equalExpr:
 		a.compare(e.kids)
 	case inExpr:
+		a.refuseStray(columns)
 		a.in(e, columns)
 	case sumExpr:
 		for _, kid := range e.kids {

@@ -55,6 +55,7 @@ type typedColumn struct {
 	name string
 	exprType
 	results []*expr // that it consists of; nil if it is a table's
+	stray   *stray  // nil: the query's own tables have it
 }
 
 // A typing is what is found out of a statement's types, and the changes to its text that follow.
@@ -290,6 +291,9 @@ func (a *typing) merge(q *query, arms [][]typedColumn) []typedColumn {
 			columns[i].results = nil
 		}
 		k := a.common(types, q.from)
+		for _, arm := range arms {
+			columns[i].stray = cmp.Or(columns[i].stray, arm[i].stray)
+		}
 		columns[i].exprType = exprType{kind: k}
 		if k == anyKind {
 			columns[i].exprType = slices.MaxFunc(types, func(a, b exprType) int { return cmp.Compare(a.kind, b.kind) })
@@ -434,7 +438,7 @@ func (a *typing) results(results []*result, s *scope) (columns []typedColumn) {
 			continue
 		}
 		a.expr(r.expr, s)
-		c := typedColumn{name: r.alias, exprType: r.expr.typ, results: []*expr{r.expr}}
+		c := typedColumn{name: r.alias, exprType: r.expr.typ, results: []*expr{r.expr}, stray: s.stray(r.expr)}
 		if c.name == "" {
 			c.name = nameOf(a.sql, r.expr)
 		}

@@ -227,3 +227,36 @@ func TestWordsAreTimesOfTheStatement(t *testing.T) {
 		t.Errorf("%s, not %s", got, want)
 	}
 }
+
+// A column that a subquery's tables do not have is that of the query around it, which equals itself: everybody would be a leaver.
+func TestASubqueryThatNamesAColumnOfTheQueryAroundItIsRefused(t *testing.T) {
+	for _, c := range []struct{ sql, says string }{
+		{`select * from am_session where username in (select username from leavers)`, `column 52, at "username from leavers)": this subquery has no column username (its columns are user, left_on)`},
+		{`select * from am_session where username not in (select USERNAME from leavers)`, "this subquery has no column USERNAME"},
+		{`select * from am_session where username in (select (username) from leavers)`, "this subquery has no column username"},
+		{`select * from am_session where (username, idle) in (select user, idle from leavers)`, "this subquery has no column idle"},
+		{`select * from am_session where username in (select user from leavers union select username from leavers)`, "this subquery has no column username"},
+		{`select * from am_session s where username in (select username as user from leavers where left_on > '')`, "this subquery has no column username"},
+		{`select * from am_session where username in (select user from leavers)`, ""},
+		{`select * from am_session s where username in (select s.username from leavers)`, ""}, // said so
+		{`select * from am_session where username in (select username from am_session where idle > 1)`, ""},
+		{`select * from am_session where username in (select column1 from (values ('x')))`, ""},
+		{`select * from am_session where username in (select upper(username))`, ""},
+		{`select * from am_session s where exists (select username from leavers where user = s.username)`, ""},
+		{`select (select username from leavers limit 1) from am_session`, ""}, // changes nothing
+		{`select * from am_session where username in (select coalesce(user, username) from leavers)`, ""},
+	} {
+		db := open(t, sessions())
+		if err := db.LoadCSV("leavers", strings.NewReader("user,left_on\nsomebody,2026-01-01\n"), 0); err != nil {
+			t.Fatal(err)
+		}
+		err := runAll(t, db, c.sql)
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, want an error with %q", c.sql, err, c.says)
+		}
+		db.Changing()
+		if err := runAll(t, db, `select (select username from leavers limit 1) from am_session`); err == nil || !strings.Contains(err.Error(), "this subquery has no column username") {
+			t.Errorf("a value that decides what is changed: %v", err)
+		}
+	}
+}
