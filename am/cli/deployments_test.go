@@ -10,6 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/internal/storetest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
+	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
 // deploymentCases are what doctor says of each simulated deployment, and with which environment.
@@ -167,4 +168,21 @@ func useTokenStore(t *testing.T, server *simulator.Server, account string) {
 	}
 	t.Setenv("AM_TOKEN_STORE_URL", "ldaps://"+address)
 	t.Setenv("AM_TOKEN_STORE_FINGERPRINT", storetest.Fingerprint(directory))
+}
+
+// No rows mean no sessions, and not that AM lacks the version that somebody has configured.
+func TestAVersionThatAMLacksIsNotAnEmptyRealm(t *testing.T) {
+	connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
+	t.Setenv("AM_API", "4.0")
+	for _, args := range [][]string{
+		{"query", "select count(*) from am_session where realm = '/alpha'"},
+		{"query", "select count(*) from am_session"},
+		{"who"},
+		{"logout", "--where", "realm = '/alpha'", "--yes"},
+	} {
+		out, err, status := invoke(t, terminal.Streams{}, args...)
+		if status != statusFailed || !strings.Contains(err, "does not serve version 4.0 of sessions: do not set api (AM_API)") || out != "" {
+			t.Errorf("%q: status %d, %s%s", args, status, out, err)
+		}
+	}
 }

@@ -299,7 +299,7 @@ func (c *Client) act(ctx context.Context, what action, realm, token string, body
 	if len(body) == 0 {
 		r.body = struct{}{} // the same, at less cost
 	}
-	return c.send(ctx, r, reply)
+	return c.unserved(ctx, r.version, c.send(ctx, r, reply))
 }
 
 func (what action) versionFor(a api) string {

@@ -112,6 +112,15 @@ func (c *Client) negotiate(ctx context.Context) (api, error) {
 	})
 }
 
+// unserved is the error of a request at a version of sessions. If that is 404, the realm is missing, unless the version is: a
+// configured one has not been tried.
+func (c *Client) unserved(ctx context.Context, version string, err error) error {
+	if version != c.config.API || !IsNotFound(err) || !IsNotFound(c.send(ctx, c.probe(version), nil)) {
+		return err
+	}
+	return fmt.Errorf("%s does not serve version %s of sessions: do not set api (AM_API), or set it to a version that the server has", c.base, version)
+}
+
 // probe is a harmless request at a version. It asks about the caller's own session, naming no token, which every version
 // takes for the caller's; or, for a bearer token, which has no session, lists those of a user that does not exist.
 func (c *Client) probe(version string) call {

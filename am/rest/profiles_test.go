@@ -212,3 +212,31 @@ func describe(users []*rest.User) string {
 	}
 	return text
 }
+
+// A configured version is not tried before it is used. Where the server lacks it, no realm is missing.
+func TestAConfiguredVersionThatTheServerLacksIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		profile, version string
+		serves           bool
+	}{{"openam", "4.0", false}, {"openam", "3.1", false}, {"openam", "2.0", true}, {"am-5.5", "5.1", false}, {"pingam-8.1", "5.1", true}} {
+		server, err := simulator.New(simulator.Options{Profile: c.profile, Realms: 1})
+		check(t, err)
+		client := clientOf(t, server, rest.Config{API: c.version})
+		want := fmt.Sprintf("%s does not serve version %s of sessions: do not set api (AM_API)", client.BaseURL(), c.version)
+		for _, realm := range []string{"/alpha", "/nosuch"} {
+			var err error
+			for _, e := range client.Sessions(t.Context(), rest.SessionQuery{Realm: realm}) {
+				err = e
+			}
+			if !c.serves && (err == nil || rest.IsNotFound(err) || !strings.Contains(err.Error(), want)) {
+				t.Errorf("%s at %s, realm %s: %v, want %s", c.profile, c.version, realm, err, want)
+			}
+			if c.serves && rest.IsNotFound(err) != (realm == "/nosuch") {
+				t.Errorf("%s at %s, realm %s: %v", c.profile, c.version, realm, err)
+			}
+		}
+		if _, err := client.LogoutByHandle(t.Context(), "", nil); (err == nil) != c.serves || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s at %s: the action: %v", c.profile, c.version, err)
+		}
+	}
+}

@@ -80,7 +80,7 @@ func (c *Client) Sessions(ctx context.Context, q SessionQuery) iter.Seq2[*Sessio
 		}
 		answer, err := c.exchange(ctx, r)
 		if err != nil {
-			yield(nil, err)
+			yield(nil, c.unserved(ctx, r.version, err))
 			return
 		}
 		defer answer.Close()
