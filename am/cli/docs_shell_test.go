@@ -95,6 +95,15 @@ func TestTheShellBlocksRun(t *testing.T) {
 	}
 }
 
+var readmeOutput = regexp.MustCompile("(?sm)^```\n(-- .*?)^```\n")
+
+func TestTheReadmeShowsWhatTheDemoPrints(t *testing.T) {
+	block := readmeOutput.FindStringSubmatch(readText(t, "../../README.md"))
+	if out := succeed(t, "demo"); block == nil || !strings.Contains(out, block[1]) {
+		t.Errorf("README.md shows %q, and the demo prints\n%s", block, out)
+	}
+}
+
 // withoutNotRun returns the commands of a block without those of notRun, and notes which of them it left out.
 func withoutNotRun(page, block string, leftOut map[int]bool) string {
 	var commands strings.Builder
