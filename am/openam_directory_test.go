@@ -250,7 +250,7 @@ func (d *directory) saysWhatToDo(t *testing.T) {
 	refused(t, "pages, which the server ignores without the right to them", as(unpaged), "1.2.840.113556.1.4.319", "ds-rlim-size-limit: 0")
 	d.change(t, storedBelow, "delete", "aci", allMayList)
 	refused(t, "no rights, no row", as(d.account(t, "stranger", unlimited...)),
-		"shows uid=stranger,"+openamtest.RootSuffix+" no session", "docs/token-store.md")
+		"uid=stranger,"+openamtest.RootSuffix+" cannot see any session", "docs/token-store.md")
 	d.change(t, "cn=Default Password Policy,cn=Password Policies,cn=config", "replace", "ds-cfg-force-change-on-add", "true")
 	refused(t, "a password to be changed, code 19", as(d.account(t, "fresh", unlimited...)),
 		"must change their password", "set token_store_password")

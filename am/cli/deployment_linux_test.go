@@ -74,7 +74,7 @@ func TestAFullDiskIsNamedByASnapshot(t *testing.T) {
 		if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
 			t.Fatal(err)
 		}
-		want := regexp.MustCompile(`Error: .*write ` + path + c.written + `: no space left on device: nothing of the snapshot was saved, ` +
+		want := regexp.MustCompile(`Error: .*write ` + path + c.written + `: no space left on device: the snapshot was not saved, ` +
 			`and earlier ones are unchanged: free some space there and take it again\n$`)
 		if errs, status := take(); status != statusFailed || !want.MatchString(errs) {
 			t.Errorf("status %d, error %q, want %s", status, errs, want)

@@ -135,7 +135,7 @@ var ailments = []ailment{
 	{name: "a certificate that has ended", spoil: withCertificate(-time.Hour),
 		step: "TLS", status: "failed", detail: "expired", fix: "renew the server's certificate"},
 	{name: "a certificate that ends tomorrow", spoil: withCertificate(24 * time.Hour),
-		step: "TLS", status: "warning", detail: "certificate by CN=test until ", fix: "renew the server's certificate before it ends"},
+		step: "TLS", status: "warning", detail: "certificate by CN=test until ", fix: "renew the server's certificate before it expires"},
 	{name: "a certificate that is not looked at", spoil: overUnverifiedTLS,
 		step: "TLS", status: "warning", detail: "not verified", fix: "ca_file"},
 	{name: "another context path", spoil: func(_ *testing.T, address string, _ http.Handler) string {

@@ -48,7 +48,7 @@ func newPolicy(streams terminal.Streams) *cobra.Command {
 	return cmd
 }
 
-const policyUsage = "take the policy in this `file`; amsql policy prints the default one"
+const policyUsage = "use the policy in this `file`; amsql policy prints the default one"
 
 // readPolicy is the policy of a file, or the default.
 func readPolicy(path string) (report.Policy, error) {

@@ -194,7 +194,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 	case !shell.HasCommands(sql):
 		return w.Print(ctx, p)
 	case o.Export != "":
-		return misuse(cmd, "--export takes SQL alone, and there is a dot command: .once FILE writes the rows of one statement")
+		return misuse(cmd, "--export accepts only SQL, but the input contains a dot command: use .once FILE to write the rows of one statement")
 	}
 	return shell.RunText(ctx, w, p)
 }

@@ -323,7 +323,7 @@ func TestTheShellTellsOfWritesAndTransactionsAndAsks(t *testing.T) {
 	s.send("begin;", enter)
 	s.ran("am (writes, transaction)> ")
 	s.send(ctrlD)
-	s.await("the transaction was not committed: nothing of it was sent")
+	s.await("the transaction was not committed: nothing was sent")
 	s.exits(statusFine)
 	if after := len(server.Sessions()); after != before {
 		t.Errorf("%d sessions of %d are left", after, before)

@@ -57,7 +57,7 @@ func newSnapshot(streams terminal.Streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.To, "to", "", "save it to this `target`: an SQLite file, postgres://USER@HOST/DATABASE, parquet:FOLDER, or s3://, gs:// or azblob://BUCKET/PREFIX (default history.db in the user's data directory)")
-	flags.StringVar(&o.KeyFile, "key-file", "", "read the key of the fingerprints from this `file`, which is created if it does not exist (default fingerprint.key in the user's data directory)")
+	flags.StringVar(&o.KeyFile, "key-file", "", "read the key of the fingerprints from this `file`, and create it if it does not exist (default fingerprint.key in the user's data directory)")
 	flags.BoolVar(&o.KeepHandles, "keep-handles", false, "also store the handles, with which administrators can end the sessions")
 	flags.StringVar(&o.Shard, "shard", "", "scan one `shard` of several: of three shards 0/3, 1/3 or 2/3")
 	flags.StringVar(&o.At, "at", "", "with --shard, the `time` of the snapshot: 2026-11-17T03:00:00Z, or an interval such as 1h, which means the current time in UTC rounded down to it")

@@ -48,9 +48,9 @@ var hints = map[uint16]string{
 	ldap.LDAPResultNoSuchObject: "there is no such entry: do not set token_store_base_dn, or set it to the entry below the root suffix that AM uses " +
 		"(Configure, Server Defaults, CTS, External Store Configuration), such as " + container,
 	ldap.LDAPResultInvalidCredentials: "check token_store_bind_dn and token_store_password; other reasons, such as a locked account, are only in the server's access log",
-	ldap.LDAPResultInappropriateAuthentication: "the account has no password, or the server maps the client certificate to no account: " +
+	ldap.LDAPResultInappropriateAuthentication: "the account has no password, or the server does not map the client certificate to an account: " +
 		"check token_store_bind_dn, or the certificate mapping of the directory",
-	ldap.LDAPResultUnavailable: "the server offers no StartTLS, and nothing is sent over a network in clear text: use an ldaps:// address " +
+	ldap.LDAPResultUnavailable: "the server does not support StartTLS, and amsql sends nothing over a network in clear text: use an ldaps:// address " +
 		"(the store embedded in OpenAM has one in its administration connector, port 4444) with token_store_fingerprint, or run amsql on the same machine",
 	ldap.LDAPResultConstraintViolation: "the server refuses all requests of the account: if its password must be changed first, change it (ldappasswordmodify) " +
 		"and set token_store_password",

@@ -139,7 +139,7 @@ func (s *Store) allShown(p probe, shown map[string]bool) error {
 	for _, name := range p.layout.needed() {
 		if !shown[strings.ToLower(name)] {
 			return &Error{
-				Address: s.Address(), What: "cannot list sessions", Err: fmt.Errorf("%s shows %s no %s of the sessions", p.base, s.Account(), name),
+				Address: s.Address(), What: "cannot list sessions", Err: fmt.Errorf("%s cannot see the %s of the sessions in %s", s.Account(), name, p.base),
 				Hint: "give the account the right to read and search it (the aci in docs/token-store.md)",
 			}
 		}
@@ -149,7 +149,7 @@ func (s *Store) allShown(p probe, shown map[string]bool) error {
 
 func (s *Store) nothingShown(base string) error {
 	return &Error{
-		Address: s.Address(), What: "cannot list sessions", Err: fmt.Errorf("%s shows %s no session, although AM always has one of its own", base, s.Account()),
+		Address: s.Address(), What: "cannot list sessions", Err: fmt.Errorf("%s cannot see any session in %s, although AM always has one of its own", s.Account(), base),
 		Hint: "give the account the right to read them (the aci in docs/token-store.md), or correct token_store_base_dn",
 	}
 }

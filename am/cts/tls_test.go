@@ -100,7 +100,7 @@ func TestNothingGoesOverANetworkInClearText(t *testing.T) {
 	must(t, err)
 	defer func() { _ = raw.Close() }()
 	s := d.store(t)
-	if _, err = s.secure(t.Context(), s.servers[0], raw); err == nil || !strings.Contains(err.Error(), "the server offers no StartTLS") {
+	if _, err = s.secure(t.Context(), s.servers[0], raw); err == nil || !strings.Contains(err.Error(), "the server does not support StartTLS") {
 		t.Errorf("a server that refuses StartTLS: %v", err)
 	}
 	if len(d.requests) > 0 {

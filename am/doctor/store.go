@@ -55,10 +55,10 @@ func (e *examination) storedAndListed(ctx context.Context) Finding {
 		case err != nil:
 			return failed(err)
 		case found && waited < time.Second:
-			return ok("the session of this account appears in the store at once")
+			return ok("the session of this account appears in the store immediately")
 		case found:
 			return warning(fmt.Sprintf("the session of this account appears in the store after %s", waited.Round(100*time.Millisecond)),
-				"set token_store_url to the directory that AM writes to: this one gets sessions late")
+				"set token_store_url to the directory that AM writes to: this one receives sessions late")
 		case waited > storeDelay:
 			f := failed(fmt.Errorf("AM has a session of %s that is not in the store after %s", own.Username, storeDelay))
 			f.Fix = "set token_store_url to the token store of this AM: this one belongs to another AM, or lags; no store contains client-side sessions"

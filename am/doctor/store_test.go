@@ -37,8 +37,8 @@ func TestATokenStoreIsTried(t *testing.T) {
 	}{
 		{name: "all well", account: "amsql-reader", step: "token store", status: doctor.OK, detail: "uid=amsql-reader"},
 		{name: "all well", account: "amsql-reader", step: "stored sessions", status: doctor.OK, detail: "OpenAM 14"},
-		{name: "all well", account: "amsql-reader", step: "stored and listed", status: doctor.OK, detail: "at once"},
-		{name: "no right", account: "stranger", step: "stored sessions", status: doctor.Failed, detail: "no session", fix: "docs/token-store.md"},
+		{name: "all well", account: "amsql-reader", step: "stored and listed", status: doctor.OK, detail: "immediately"},
+		{name: "no right", account: "stranger", step: "stored sessions", status: doctor.Failed, detail: "cannot see any session", fix: "docs/token-store.md"},
 		{name: "no right", account: "stranger", step: "stored and listed", status: doctor.Skipped, detail: "stored sessions"},
 		{name: "another AM", account: "amsql-reader", other: true, step: "stored and listed", status: doctor.Failed, detail: "not in the store", fix: "token_store_url"},
 	} {

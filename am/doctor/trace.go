@@ -142,7 +142,7 @@ func (e *examination) encryption(context.Context) Finding {
 	case len(w.tls.VerifiedChains) == 0:
 		return warning(detail+", not verified (insecure_skip_verify)", "set ca_file to the certificate authority's certificate, and remove insecure_skip_verify")
 	case time.Until(leaf.NotAfter) < soon:
-		return warning(detail, "renew the server's certificate before it ends")
+		return warning(detail, "renew the server's certificate before it expires")
 	}
 	return ok(detail)
 }

@@ -122,6 +122,6 @@ func (a *typing) refuseStray(columns []typedColumn) {
 		if len(c.stray.own) <= namedColumns {
 			hint = fmt.Sprintf(" (its columns are %s)", strings.Join(c.stray.own, ", "))
 		}
-		a.fail(c.stray.at, "this subquery has no column %s%s, so SQL takes that of the query around it and compares it with itself: correct the name, or qualify it with its table", c.stray.name, hint)
+		a.fail(c.stray.at, "this subquery has no column %s%s, so SQL uses that of the outer query and compares it with itself: correct the name, or qualify it with its table", c.stray.name, hint)
 	}
 }

@@ -140,7 +140,7 @@ func read(sql string, what func(*parser) (complete bool)) (err error) {
 
 // fail ends the reading of a statement that SQLite accepts and this parser does not know.
 func (s *parser) fail() {
-	panic(&misplaced{s.peek().from, "amsql does not know this syntax of SQLite and cannot find out what is compared: write it in another way"})
+	panic(&misplaced{s.peek().from, "amsql does not know this syntax of SQLite and cannot find out what is compared: write it differently"})
 }
 
 func (s *parser) peek() lexeme { return s.lexemes[s.at] }

@@ -27,5 +27,5 @@ func advise(err error) error {
 	if !full(err) {
 		return err
 	}
-	return fmt.Errorf("%w: nothing of the snapshot was saved, and earlier ones are unchanged: free some space there and take it again", err)
+	return fmt.Errorf("%w: the snapshot was not saved, and earlier ones are unchanged: free some space there and take it again", err)
 }

@@ -106,7 +106,7 @@ func (e *RemainingError) Error() string {
 
 func (s Session) whose() string {
 	if s.Username == "" {
-		return "a user who is not known"
+		return "an unknown user"
 	}
 	return fmt.Sprintf("%q in realm %s", s.Username, s.Realm)
 }

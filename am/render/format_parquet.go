@@ -124,7 +124,7 @@ func (f *parquetFormat) Row(out *bytes.Buffer, values []any) error {
 
 func (f *parquetFormat) mismatch(column int, value any) error {
 	c := f.columns[column]
-	return fmt.Errorf("column %s holds %s, but the rows before it have it as %s: cast the expression to one type", c.Name, text(value), c.Type)
+	return fmt.Errorf("column %s contains %s, but is %s in earlier rows: cast the expression to one type", c.Name, text(value), c.Type)
 }
 
 func (f *parquetFormat) writeRow(values []any) error {

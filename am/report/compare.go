@@ -167,7 +167,7 @@ func (c Change) String() string {
 		text = fmt.Sprintf("%s, %d resolved", english.Plural(len(c.New), "new finding", ""), len(c.Gone))
 	}
 	if c.OtherParameters {
-		text += " (the earlier run had other parameters or other SQL)"
+		text += " (the earlier run had different parameters or SQL)"
 	}
 	return text
 }

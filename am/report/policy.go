@@ -149,7 +149,7 @@ begin
         where cells->>'base_url' = server.base_url%s;
 `
 	postgresFoot = `      else
-        raise exception 'no report of the name % has findings', which;
+        raise exception 'no report named % has findings', which;
     end case;
   end loop;
 end;

@@ -18,7 +18,7 @@ import (
 // Abandon says that a transaction was not committed.
 func (w *Workspace) Abandon() {
 	if w.DB.InTransaction() {
-		w.Notices.Add("the transaction was not committed: nothing of it was sent")
+		w.Notices.Add("the transaction was not committed: nothing was sent")
 	}
 }
 

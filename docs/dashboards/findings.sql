@@ -632,7 +632,7 @@ order by
         ) as r) as q
         where cells->>'base_url' = server.base_url;
       else
-        raise exception 'no report of the name % has findings', which;
+        raise exception 'no report named % has findings', which;
     end case;
   end loop;
 end;
