@@ -11,14 +11,15 @@ import (
 // action is one POST to the sessions endpoint.
 type action struct {
 	name       string
-	safe       bool   // may be sent twice
-	version    string // if it is not the settled one
-	workaround string // for servers that lack it
-	refused    string // what 400 means, which AM does not say
+	safe       bool   // can be sent twice without harm
+	version    string // the version to send it at, if not the negotiated one
+	workaround string // what to use if the server lacks the action
+	refused    string // what a 400 means, because AM does not explain it
 	has        func(api) bool
 }
 
-// sinceAM5 is what to do about an old server. There are two families of OpenAM, and the numbers of their releases overlap.
+// sinceAM5 is the workaround for old servers. It names both families of OpenAM, because the numbers of their releases
+// overlap.
 const sinceAM5 = "AM 5 and later have it, and OpenAM of the Open Identity Platform 14 and later; OpenAM 13 and earlier and the OpenAM of openam-jp do not"
 
 var (
@@ -34,12 +35,13 @@ var (
 	updateProperties    = action{name: "updateSessionProperties", has: func(a api) bool { return a.query }, workaround: sinceAM5, refused: "the session has ended, or is client-side: its properties can be set only during the login"}
 )
 
-// actions are all of them.
+// actions lists all actions that take a resource version.
 var actions = []*action{
 	&getSessionInfo, &getAndResetIdleTime, &validate, &refresh, &logout, &logoutByHandle, &logoutByUser, &getProperties, &updateProperties,
 }
 
-// Versions are the resource versions of sessions, newest first, at which the client sends an action; "query" is the list.
+// Versions returns the resource versions of sessions, newest first, at which the client sends an action. The action
+// "query" is the list of sessions.
 func Versions(name string) (versions []string) {
 	what := action{name: name, has: func(a api) bool { return name == "query" && a.query }}
 	if i := slices.IndexFunc(actions, func(a *action) bool { return a.name == name }); i >= 0 {
@@ -53,14 +55,15 @@ func Versions(name string) (versions []string) {
 	return versions
 }
 
-// SessionInfo is what AM says of one token.
+// SessionInfo is what AM reports about a token.
 type SessionInfo struct {
-	Valid bool // false if AM does not know the token, or no longer
+	Valid bool // false if the token is not valid, or no longer valid
 	Session
 }
 
-// SessionInfo asks about the session of a token, or the caller's own if token is "". It does not reset the idle
-// time of another's session; every call resets the caller's own. Its answer has no handle at 4.0, one at 2.0.
+// SessionInfo asks about the session of a token, or about the caller's own session if token is "". This does not reset
+// the idle time of another session, but it always resets that of the caller's own. At 4.0 the answer contains no
+// handle, at 2.0 it does.
 //
 // An invalid token is an answer, not an error. Source: PingAM 8.1, Manage sessions over REST, "Get information about
 // sessions"; OpenAM 16.0.5 measured.
@@ -72,8 +75,8 @@ func (c *Client) SessionInfo(ctx context.Context, token string) (*SessionInfo, e
 	return info, err
 }
 
-// failsAlone reports whether the server fails at a token again and not at another question. OpenAM answers a token whose
-// second half it cannot take apart with an empty 500, as it does troubles of its own (measured).
+// failsAlone reports whether the server fails again for this token, but answers another request. OpenAM answers a token
+// whose second half it cannot parse with an empty 500, just as it does when it has problems of its own (measured).
 func (c *Client) failsAlone(ctx context.Context, token string) bool {
 	a, err := c.negotiate(ctx)
 	if err != nil || c.send(ctx, c.probe(a.version), nil) != nil {
@@ -83,7 +86,8 @@ func (c *Client) failsAlone(ctx context.Context, token string) bool {
 	return hasStatus(err, http.StatusInternalServerError)
 }
 
-// SessionInfoAndResetIdleTime does the same and resets the session's idle time. AM 6.5.3 and later.
+// SessionInfoAndResetIdleTime does the same as SessionInfo and resets the session's idle time. It exists since AM
+// 6.5.3.
 func (c *Client) SessionInfoAndResetIdleTime(ctx context.Context, token string) (*SessionInfo, error) {
 	return c.sessionInfo(ctx, getAndResetIdleTime, token)
 }
@@ -101,11 +105,11 @@ func (c *Client) sessionInfo(ctx context.Context, a action, token string) (*Sess
 	return &SessionInfo{Valid: valid, Session: reply.Session}, nil
 }
 
-// HasSession reports whether the caller acts by a session, not by a bearer token.
+// HasSession reports whether the caller has a session, rather than a bearer token.
 func (c *Client) HasSession() bool { return !c.config.Credentials.bearer() }
 
-// OwnSession is the caller's own session with its handle if the server reports one: AM, PingAM and OpenAM do so at
-// 2.0, which all of them still serve, while 4.0 does not. A bearer token has none: nil.
+// OwnSession returns the caller's own session, with its handle if the server reports one: AM, PingAM and OpenAM do so
+// at 2.0, which they all still support, but not at 4.0. It returns nil for a bearer token, which has no session.
 func (c *Client) OwnSession(ctx context.Context) (*SessionInfo, error) {
 	if !c.HasSession() {
 		return nil, nil
@@ -122,23 +126,23 @@ func (c *Client) OwnSession(ctx context.Context) (*SessionInfo, error) {
 	return info, err
 }
 
-// IsOwn reports whether a handle is that of a session that [Client.OwnSession] has returned: the caller's own, or one before
-// it, which AM lists for half a minute after it has ended.
+// IsOwn reports whether the handle belongs to a session that [Client.OwnSession] has returned: the caller's current
+// session, or an earlier one, which AM still lists for half a minute after it has ended.
 func (c *Client) IsOwn(handle string) bool {
 	_, own := c.ownHandles.Load(handle)
 	return own
 }
 
-// Validation is what validate says.
+// Validation is the answer of validate.
 type Validation struct {
 	Valid      bool   `json:"valid"`
-	SessionUID string `json:"sessionUid"` // AM and PingAM; the form of AMCtxId
+	SessionUID string `json:"sessionUid"` // AM and PingAM only; in the form of AMCtxId
 	Username   string `json:"uid"`
 	Realm      string `json:"realm"`
 }
 
-// Validate asks whether a token is valid without resetting its session's idle time (refresh=false). If the version
-// cannot do that for certain, which is below 4.0, the error is an *UnsupportedError.
+// Validate asks whether a token is valid, without resetting the idle time of its session (refresh=false). Versions
+// below 4.0 may reset it anyway: for them, the error is an *UnsupportedError.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Validate sessions".
 func (c *Client) Validate(ctx context.Context, token string) (*Validation, error) {
@@ -153,9 +157,9 @@ func (c *Client) Validate(ctx context.Context, token string) (*Validation, error
 	return &reply, c.act(ctx, validate, "/", token, nil, &reply, "refresh", "false")
 }
 
-// Timeouts is what refresh says.
+// Timeouts is the answer of refresh.
 type Timeouts struct {
-	Valid          *bool  `json:"valid"` // false for an invalid token, else absent
+	Valid          *bool  `json:"valid"` // false for an invalid token, otherwise absent
 	Username       string `json:"uid"`
 	Realm          string `json:"realm"`
 	IdleSeconds    int    `json:"idletime"`
@@ -164,8 +168,9 @@ type Timeouts struct {
 	LeftSeconds    int    `json:"maxtime"`
 }
 
-// Refresh resets the idle time of a session, at most once in the server's update frequency, 60 seconds by default.
-// Needs an administrator, except the caller's own session on AM and PingAM. OpenAM's idletime is in minutes (measured), the documents show seconds.
+// Refresh resets the idle time of a session, at most once per update frequency of the server (60 seconds by default).
+// It needs an administrator, except for the caller's own session on AM and PingAM. OpenAM reports idletime in minutes
+// (measured); the documentation shows seconds.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Refresh server-side sessions".
 func (c *Client) Refresh(ctx context.Context, token string) (*Timeouts, error) {
@@ -173,9 +178,10 @@ func (c *Client) Refresh(ctx context.Context, token string) (*Timeouts, error) {
 	return &reply, c.act(ctx, refresh, "/", token, nil, &reply)
 }
 
-// URLRealm is the realm in whose URL a request about sessions of a realm goes. Documents of Advanced Identity Cloud show the
-// sessions' own realm, if it is known (not ""). Elsewhere it is the root, which also serves sessions of inactive realms
-// (OpenAM measured). Source: PingOne Advanced Identity Cloud, Manage sessions over REST.
+// URLRealm returns the realm whose URL to use in a request about sessions of a realm. The documentation of Advanced
+// Identity Cloud shows the sessions' own realm, so that is used if it is known (not ""). Everywhere else it is the
+// root, which also serves sessions of inactive realms (OpenAM measured). Source: PingOne Advanced Identity Cloud,
+// Manage sessions over REST.
 func (c *Client) URLRealm(realm string) string {
 	if _, cloud := c.config.Credentials.(ServiceAccount); cloud && realm != "" {
 		return realm
@@ -183,8 +189,8 @@ func (c *Client) URLRealm(realm string) string {
 	return "/"
 }
 
-// Logout ends the session of a token, or the caller's own if token is "". The realm is the session's, or "" if it is
-// not known. Logout reports false if AM says that the token has expired already.
+// Logout ends the session of a token, or the caller's own if token is "". The realm is that of the session, or "" if it
+// is not known. Logout returns false if AM reports that the token has already expired.
 //
 // Source: PingAM 8.1, Manage sessions over REST, "Invalidate sessions".
 func (c *Client) Logout(ctx context.Context, realm, token string) (bool, error) {
@@ -195,16 +201,16 @@ func (c *Client) Logout(ctx context.Context, realm, token string) (bool, error) 
 	return reply.Result == "Successfully logged out", err
 }
 
-// LogoutByHandle ends the sessions behind the handles and returns what AM says of each. The realm is theirs, or "" if it
-// is not known.
+// LogoutByHandle ends the sessions with these handles and returns AM's answer for each. The realm is that of the
+// sessions, or "" if it is not known.
 //
-// True does not mean that the session was alive: AM says it of handles it has never seen.
-// The caller's own handle ends the caller, and AM then refuses the handles after it.
+// True does not mean that the session was alive: AM returns true even for handles it has never seen. The caller's own
+// handle ends the caller's session, and AM then refuses the handles after it.
 //
 // Needs an administrator. Source: PingAM 8.1 Amster reference, Sessions, logoutByHandle.
 func (c *Client) LogoutByHandle(ctx context.Context, realm string, handles []string) (map[string]bool, error) {
 	if handles == nil {
-		handles = []string{} // null is answered with an empty 500 by OpenAM
+		handles = []string{} // OpenAM answers null with an empty 500
 	}
 	var reply struct {
 		Result map[string]bool `json:"result"`
@@ -213,8 +219,8 @@ func (c *Client) LogoutByHandle(ctx context.Context, realm string, handles []str
 	return reply.Result, err
 }
 
-// LogoutByUser ends the sessions of a user in one realm. The error is an *UnsupportedError if the server lacks it:
-// before AM 7.3, and on every OpenAM.
+// LogoutByUser ends the sessions of a user in one realm. The error is an *UnsupportedError if the server lacks the
+// action, as AM does before 7.3, and every OpenAM.
 //
 // Source: PingOne Advanced Identity Cloud, Manage sessions over REST, "Invalidate all sessions for a user".
 func (c *Client) LogoutByUser(ctx context.Context, realm, username string) (bool, error) {
@@ -232,14 +238,16 @@ func (c *Client) LogoutByUser(ctx context.Context, realm, username string) (bool
 	return reply.Result, err
 }
 
-// SessionProperties are the session's properties that its realm's Session Property Whitelist names: "" if unset,
-// none if the realm has no list. The caller's own session if token is "".
+// SessionProperties returns the properties of a session that its realm's Session Property Whitelist names; the value is
+// "" if a property is not set. It returns none if the realm has no whitelist. If token is "", it returns those of the
+// caller's own session.
 //
-// With names, it returns no others. Only 1.2 takes names, and needs them: it goes by the list of a realm that the
-// request names and not by the session's, and an administrator may read what is on none (OpenAM measured).
+// If names are given, it returns only those. Version 1.2 is the only one that takes names, and it requires them. It
+// applies the whitelist of the realm that the request names rather than that of the session, and lets an administrator
+// read properties that are on no whitelist (OpenAM measured).
 //
-// A bad or dead token is an *Error with status 400 on OpenAM.
-// Source: PingAM 8.1, Manage sessions over REST, "Get and set session properties".
+// If the token is not valid, OpenAM answers 400, which becomes an *Error. Source: PingAM 8.1, Manage sessions over
+// REST, "Get and set session properties".
 func (c *Client) SessionProperties(ctx context.Context, token string, names ...string) (map[string]string, error) {
 	a, err := c.negotiate(ctx)
 	if err != nil {
@@ -258,8 +266,8 @@ func (c *Client) SessionProperties(ctx context.Context, token string, names ...s
 	return reply, err
 }
 
-// UpdateSessionProperties sets properties and returns all of them. OpenAM takes exactly the listed names, all of them
-// at once, and refuses everything else with 403; AM and PingAM take some.
+// UpdateSessionProperties sets properties and returns all of them. OpenAM accepts exactly the whitelisted names, all of
+// them at once, and refuses everything else with 403. AM and PingAM accept any subset.
 func (c *Client) UpdateSessionProperties(ctx context.Context, token string, properties map[string]string) (map[string]string, error) {
 	body := make(map[string]any, len(properties)+1)
 	for name, value := range properties {
@@ -270,7 +278,7 @@ func (c *Client) UpdateSessionProperties(ctx context.Context, token string, prop
 	return reply, err
 }
 
-// act sends an action about the session of a token, where the settled version wants the token.
+// act sends an action about the session of a token, and puts the token where the negotiated version expects it.
 func (c *Client) act(ctx context.Context, what action, realm, token string, body map[string]any, reply any, parameters ...string) error {
 	a, err := c.negotiate(ctx)
 	if err != nil {
@@ -297,7 +305,7 @@ func (c *Client) act(ctx context.Context, what action, realm, token string, body
 	}
 	r.body = body
 	if len(body) == 0 {
-		r.body = struct{}{} // the same, at less cost
+		r.body = struct{}{} // encodes the same, but faster
 	}
 	return c.unserved(ctx, r.version, c.send(ctx, r, reply))
 }
@@ -312,7 +320,7 @@ func (what action) versionFor(a api) string {
 	return a.version
 }
 
-// carry puts the token where the version looks for it.
+// carry puts the token where the version expects it.
 func (r *call) carry(where place, token string, body map[string]any) {
 	r.secrets = append(r.secrets, token)
 	switch where {
@@ -323,7 +331,7 @@ func (r *call) carry(where place, token string, body map[string]any) {
 	case inPath:
 		r.shown = r.path + "/…"
 		r.path += "/" + escape(token)
-	default: // without its token, AM would act on the caller
+	default: // without the token, AM would act on the caller's own session
 		panic(fmt.Sprintf("no place for a token: %v", where))
 	}
 }

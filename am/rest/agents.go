@@ -8,11 +8,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// AgentNames are the Folds of the names of a realm's agents, with its OAuth 2.0 clients, that have profiles. An agent's sessions
-// outlive its profile. Needs an administrator of the realm.
+// AgentNames returns the names of a realm's agents that have profiles, including its OAuth 2.0 clients, folded by
+// [crest.Fold]. The sessions of an agent can outlive its profile. Needs an administrator of the realm.
 //
-// OpenAM fails (500) if one profile is incomplete, after it has looked at the account's rights. Its older list does without
-// the profiles, but is empty for whoever lacks the right.
+// OpenAM answers 500 if one of the profiles is incomplete, but only after it has checked the account's rights. Its
+// older list does not read the profiles, but is empty if the account lacks the right.
 //
 // Sources: PingAM 8.1, Entity reference, Agents; OpenAM 16.0.5 measured.
 func (c *Client) AgentNames(ctx context.Context, realm string) (map[string]bool, error) {

@@ -23,7 +23,7 @@ type answer struct {
 	cancel  context.CancelCauseFunc
 	client  *Client
 	status  *http.Response
-	peer    string // the address that answered: AM's, a balancer's or a proxy's
+	peer    string // the address that answered: that of AM, a balancer or a proxy
 	failure *Error
 }
 
@@ -33,13 +33,13 @@ func (a *answer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close lets go of the connection; what was not read is not waited for.
+// Close releases the connection, and does not wait for what has not been read.
 func (a *answer) Close() {
 	a.cancel(nil)
-	_ = a.status.Body.Close() // the answer has been read or is not wanted: nothing is lost
+	_ = a.status.Body.Close() // the answer has been read, or is not needed
 }
 
-// broken is the error of an answer that ended early or was no JSON.
+// broken returns the error of an answer that ended early or was not JSON.
 func (a *answer) broken(err error) error {
 	if cause := context.Cause(a.ctx); cause != nil {
 		return fmt.Errorf("%s: %w", a.failure.What, cause)
@@ -55,7 +55,7 @@ func (a *answer) broken(err error) error {
 
 const maxErrorBody = 64 << 10
 
-// judge returns the answer if it is a success in JSON, otherwise the error that it is.
+// judge returns the answer if it is JSON and reports success; otherwise it returns the error that the answer describes.
 func (c *Client) judge(a *answer, r call) (*answer, error) {
 	status := a.status.StatusCode
 	kind, _, _ := strings.Cut(a.status.Header.Get("Content-Type"), ";")
@@ -89,7 +89,8 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 	return nil, e
 }
 
-// explainIntermediary says what to do about an answer without AM's JSON. If AM has not been found yet, it may be elsewhere.
+// explainIntermediary adds what to do about an answer that is not AM's JSON. If AM has not answered yet, it may be at
+// another address.
 func (c *Client) explainIntermediary(e *Error, r call) {
 	switch {
 	case e.Status/100 == 2, e.Status == http.StatusNotFound && !c.found.Load():
@@ -109,7 +110,7 @@ func redirectTarget(response *http.Response) string {
 	return to.Scheme + "://" + to.Host + to.Path
 }
 
-// unreached is the failure of a call that got no answer: what broke below HTTP, and what to do.
+// unreached returns the error of a call that got no answer: what failed below HTTP, and what to do about it.
 func (e *Error) unreached(ctx context.Context, r call, err error) error {
 	if e.Err = context.Cause(ctx); e.Err != nil {
 		return e
@@ -133,7 +134,7 @@ func (e *Error) unreached(ctx context.Context, r call, err error) error {
 		e.Hint = "renew the server's certificate, or correct this machine's clock"
 	case errors.As(err, &noTLS), errors.Is(err, http.ErrSchemeMismatch):
 		e.Hint = "the server does not use TLS on that port: correct the port in base_url, or use http://"
-	case strings.Contains(err.Error(), http.StatusText(http.StatusProxyAuthRequired)): // net/http has no type for it
+	case strings.Contains(err.Error(), http.StatusText(http.StatusProxyAuthRequired)): // net/http has no error type for this
 		e.Hint = proxyWantsPassword
 	case errors.As(err, &dns):
 		e.Hint = "check the host name in base_url"

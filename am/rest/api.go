@@ -10,7 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// place is where a request carries the token of the session that it is about.
+// place is where a request carries the token of the session that it concerns.
 type place int
 
 const (
@@ -23,21 +23,23 @@ const (
 type api struct {
 	version    string
 	token      place
-	properties string // the version that the two property actions want, if it is another
-	query      bool   // lists sessions by filter, and has getSessionInfo
-	validate   bool   // without resetting the idle time: below 4.0 it may, whatever refresh=false says (OPENAM-12436, whose fixing release is not known)
-	resetIdle  bool   // has getSessionInfoAndResetIdleTime
-	named      bool   // used only if the configuration names it
+	properties string // the version at which to send the two property actions, if it differs
+	query      bool   // can list sessions by filter, and has getSessionInfo
+	// validate: can validate a token without resetting the idle time. Below 4.0, AM may reset it in spite of
+	// refresh=false (OPENAM-12436; it is not known which release fixed that).
+	validate  bool
+	resetIdle bool // has getSessionInfoAndResetIdleTime
+	named     bool // used only if the configuration names it
 }
 
-// apis are the resource versions of sessions, newest first. Where the token goes and the version are one decision:
-// OpenAM at 2.0 ignores a token in the body and acts on the caller instead.
+// apis lists the resource versions of sessions, newest first. The version also decides where the token goes: OpenAM at
+// 2.0 ignores a token in the body and acts on the caller's session instead.
 //
-// 5.1, 5.0 and 2.1 are not tried: of 5.1 documents show logoutByUser alone, of 5.0 nothing but the number (AM 7.2), and
-// servers that have 2.1 have a later one as well.
+// 5.1, 5.0 and 2.1 are used only if configured: the documentation shows only logoutByUser at 5.1 and nothing at 5.0 (AM
+// 7.2), and servers that support 2.1 also support a later version.
 //
-// Sources: PingAM 8.1, Manage sessions over REST; Amster entity references 7.2 to 8.1, Sessions; ForgeRock knowledge base
-// a28446787; AM's own consoles (2.1); OpenAM 16.0.5 measured (1.2, 2.0).
+// Sources: PingAM 8.1, Manage sessions over REST; Amster entity references 7.2 to 8.1, Sessions; ForgeRock knowledge
+// base a28446787; AM's own consoles (2.1); OpenAM 16.0.5 measured (1.2, 2.0).
 var apis = []api{
 	{version: "5.1", token: inBody, properties: "3.1", query: true, validate: true, resetIdle: true, named: true},
 	{version: "5.0", token: inBody, properties: "3.1", query: true, validate: true, resetIdle: true, named: true},
@@ -49,10 +51,11 @@ var apis = []api{
 	{version: "1.2", token: inPath},
 }
 
-// logoutByUserVersion is the only version that documents show for logoutByUser (PingAM 8.1 Amster reference, Sessions).
+// logoutByUserVersion is the only version at which the documentation shows logoutByUser (PingAM 8.1 Amster reference,
+// Sessions).
 const logoutByUserVersion = "5.1"
 
-// APIs are the resource versions of sessions that a configuration may name, newest first.
+// APIs returns the resource versions of sessions that can be configured, newest first.
 func APIs() (versions []string) {
 	for _, a := range apis {
 		versions = append(versions, a.version)
@@ -68,13 +71,14 @@ func apiOf(version string) (api, error) {
 	return apis[i], nil
 }
 
-// API is the resource version of sessions that the server and the client have settled on.
+// API returns the resource version of sessions that the client uses with this server.
 func (c *Client) API(ctx context.Context) (string, error) {
 	a, err := c.negotiate(ctx)
 	return a.version, err
 }
 
-// TryAPI asks whether the server has the version that is settled on: one that is configured has not been tried.
+// TryAPI checks that the server supports the version. Only a configured version can be missing, because it has not been
+// negotiated.
 func (c *Client) TryAPI(ctx context.Context) error {
 	a, err := c.negotiate(ctx)
 	if err != nil {
@@ -86,8 +90,8 @@ func (c *Client) TryAPI(ctx context.Context) error {
 	return nil
 }
 
-// negotiate finds, once, the newest version that the server has. AM answers 404 for a version that it lacks (OpenAM
-// measured).
+// negotiate finds, once, the newest version that the server supports. AM answers 404 for a version that it lacks
+// (OpenAM measured).
 func (c *Client) negotiate(ctx context.Context) (api, error) {
 	return c.api.get(ctx, func() (api, error) {
 		if c.config.API != "" {
@@ -112,8 +116,8 @@ func (c *Client) negotiate(ctx context.Context) (api, error) {
 	})
 }
 
-// unserved is the error of a request at a version of sessions. If that is 404, the realm is missing, unless the version is: a
-// configured one has not been tried.
+// unserved explains the error of a request at a version of sessions. A 404 means that the realm does not exist, unless
+// the server lacks the version, which can happen if it was configured and not negotiated.
 func (c *Client) unserved(ctx context.Context, version string, err error) error {
 	if version != c.config.API || !IsNotFound(err) || !IsNotFound(c.send(ctx, c.probe(version), nil)) {
 		return err
@@ -121,8 +125,9 @@ func (c *Client) unserved(ctx context.Context, version string, err error) error 
 	return fmt.Errorf("%s does not serve version %s of sessions: do not set api (AM_API), or set it to a version that the server has", c.base, version)
 }
 
-// probe is a harmless request at a version. It asks about the caller's own session, naming no token, which every version
-// takes for the caller's; or, for a bearer token, which has no session, lists those of a user that does not exist.
+// probe returns a request that has no effect, for testing a version. It asks about the caller's own session: it names
+// no token, which every version understands as the caller's. A bearer token has no session, so for it the request lists
+// the sessions of a user that does not exist.
 func (c *Client) probe(version string) call {
 	r := call{what: "the version negotiation", path: sessionsPath(c.config.Realm), version: version, safe: true}
 	if c.config.Credentials.bearer() {
@@ -134,13 +139,13 @@ func (c *Client) probe(version string) call {
 	return r
 }
 
-// settled reports whether an error shows that the server has the version: it was refused for another reason than the
-// version or the credentials. 1.2 has no getSessionInfo (501).
+// settled reports whether an error proves that the server supports the version: the request was refused for a reason
+// other than the version or the credentials. 1.2 has no getSessionInfo (501).
 func settled(err error) bool {
 	return hasStatus(err, http.StatusBadRequest) || hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotImplemented)
 }
 
-// UnsupportedError says that the server's version lacks an action, and what to use instead.
+// UnsupportedError means that the server's version lacks an action. It contains what to use instead.
 type UnsupportedError struct {
 	Action     string
 	Version    string // the server's resource version of sessions
@@ -149,7 +154,7 @@ type UnsupportedError struct {
 
 func (e *UnsupportedError) Error() string { return e.What() + ": " + e.Workaround }
 
-// What is the error without its workaround.
+// What returns the message without the workaround.
 func (e *UnsupportedError) What() string {
 	return fmt.Sprintf("this AM (sessions %s) has no %s", e.Version, e.Action)
 }

@@ -7,14 +7,16 @@ import (
 	"sync/atomic"
 )
 
-// carrier is how a session token reaches AM: in a header with the name of the session cookie, or as that cookie. AM takes
-// both, and a request that has both may be refused (OpenAM 16.0.5 measured), so that a request has one.
+// carrier decides how a session token is sent to AM: in a header with the name of the session cookie, or as that
+// cookie. AM accepts both, but may refuse a request that has both (OpenAM 16.0.5 measured), so a request has only one
+// of them.
 //
-// Proxies drop some of either. nginx drops headers whose names have other characters than letters, digits and hyphens
-// (ngx_http_core_module, underscores_in_headers), so that a name such as corpSSO_prod goes as a cookie first.
+// Some proxies drop one or the other. nginx drops headers whose names contain characters other than letters, digits and
+// hyphens (ngx_http_core_module, underscores_in_headers), so a token with a name such as corpSSO_prod is sent as a
+// cookie first.
 type carrier struct {
-	second  atomic.Bool // the second choice is what arrives
-	arrived atomic.Bool // AM has taken a token
+	second  atomic.Bool // only the second form reaches AM
+	arrived atomic.Bool // AM has accepted a token
 }
 
 func (c *carrier) usesCookie(name string) bool { return isDroppedAsHeader(name) != c.second.Load() }
@@ -25,8 +27,8 @@ func isDroppedAsHeader(name string) bool {
 	})
 }
 
-// carry makes an attempt with a credential. Until AM has taken one, a refusal can mean that the token was dropped on its
-// way, and the other way is tried: a request that is refused has not been acted upon.
+// carry sends a request with a credential. Until AM has accepted a token, a refusal can mean that the token was dropped
+// on the way, so carry tries the other form: a request that is refused had no effect.
 func (c *Client) carry(ctx context.Context, r call, payload []byte, contentType string, used *credential) (*answer, error) {
 	sent := *used
 	sent.cookie = used.isToken() && c.carrier.usesCookie(used.header)
@@ -51,7 +53,7 @@ func (c *Client) carry(ctx context.Context, r call, payload []byte, contentType 
 	return a, second
 }
 
-// refused reports whether AM did not take the token, or took the caller for nobody (403 for serverinfo/version).
+// refused reports whether AM did not accept the token, or treated the caller as anonymous (403 for serverinfo/version).
 func refused(err error) bool {
 	return hasStatus(err, http.StatusUnauthorized) || hasStatus(err, http.StatusForbidden)
 }

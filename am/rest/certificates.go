@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-// clientCertificates are this client's certificate with its key, which may be in one file.
+// clientCertificates returns this client's certificate with its key. Both can be in one file.
 func (t Transport) clientCertificates() ([]tls.Certificate, error) {
 	if t.CertFile == "" && t.KeyFile == "" {
 		return nil, nil
@@ -42,7 +42,7 @@ func (t Transport) clientCertificates() ([]tls.Certificate, error) {
 	return nil, fmt.Errorf("client_cert_file %s and client_key_file %s: %w", t.CertFile, keyFile, err)
 }
 
-// forms are those in which people keep certificates and keys, other than PEM without a passphrase.
+// forms are the other forms in which certificates and keys are commonly stored: not PEM, or with a passphrase.
 var forms = []struct {
 	is   func([]byte) bool
 	says string
@@ -54,7 +54,7 @@ var forms = []struct {
 	{isEncryptedPEM, "contains a key that is encrypted with a passphrase, which amsql cannot ask for: openssl pkey -in FILE -out client-key.pem decrypts it"},
 }
 
-// whatInsteadOfPEM says in which other form a file is, and how to make PEM of it.
+// whatInsteadOfPEM describes the form that a file has, and how to convert it to PEM.
 func whatInsteadOfPEM(content []byte, otherwise string) string {
 	for _, form := range forms {
 		if form.is(content) {
@@ -64,7 +64,7 @@ func whatInsteadOfPEM(content []byte, otherwise string) string {
 	return otherwise
 }
 
-// isPKCS12 knows a PFX, whose version is 3 (RFC 7292, 4).
+// isPKCS12 recognizes a PFX file, whose version is 3 (RFC 7292, section 4).
 func isPKCS12(content []byte) bool {
 	var pfx struct {
 		Version  int

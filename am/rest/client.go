@@ -21,39 +21,40 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
-// Config says how to reach one AM. The zero value of every field except BaseURL and Credentials means a default.
+// Config describes how to reach one AM. For every field except BaseURL and Credentials, the zero value means a default.
 type Config struct {
 	BaseURL     string      // with the context path: https://am.example.com/openam
 	Credentials Credentials // one of Password, SSOToken, AccessToken, ServiceAccount
-	Realm       string      // where the account lives; the root by default
-	CookieName  string      // asked of the server by default
-	Host        string      // the name that AM is installed under, with its port if any; that of BaseURL by default
-	API         string      // a resource version of sessions instead of negotiating one
+	Realm       string      // the realm of the account; the root by default
+	CookieName  string      // read from the server by default
+	Host        string      // the name that AM is installed under, and its port if it has one; those of BaseURL by default
+	API         string      // the resource version of sessions; negotiated by default
 
-	// ReadCredentials reads the credentials again, for each sign-in after the first; nil: they do not change.
+	// ReadCredentials reads the credentials again before each sign-in except the first. If it is nil, they do not
+	// change.
 	ReadCredentials func() (Credentials, error)
 
-	// Ask asks the person at the terminal for a one-time password; nil: there is none.
+	// Ask asks the person at the terminal for a one-time password. If it is nil, there is nobody to ask.
 	Ask func(ctx context.Context, question string) (answer string, err error)
 
 	Transport      Transport
-	MaxConcurrency int // requests under way at once; 16 by default
+	MaxConcurrency int // maximum number of concurrent requests; 16 by default
 
 	UserAgent string
 	Logger    hclog.Logger
 }
 
-// DefaultMaxConcurrency is the ceiling of requests under way at once: OpenAM's rate hardly grows beyond.
+// DefaultMaxConcurrency is the default maximum of concurrent requests. OpenAM is hardly faster with more.
 const DefaultMaxConcurrency = 16
 
-// Client is one AM deployment. It is safe for concurrent use and signs in when first asked for something.
+// Client is a client of one AM deployment. It is safe for concurrent use, and signs in before its first request.
 type Client struct {
 	config Config
-	base   string // BaseURL in its one spelling
+	base   string // the canonical form of BaseURL
 	log    hclog.Logger
 
-	retrying    *retryablehttp.Client // for what may be sent twice
-	nonRetrying *retryablehttp.Client // for what may not
+	retrying    *retryablehttp.Client // for requests that can be sent twice
+	nonRetrying *retryablehttp.Client // for requests that cannot
 	gate        *gate
 
 	api         *lazy[api]
@@ -61,22 +62,22 @@ type Client struct {
 	directories directories
 	credentials credentialCache
 	signIns     atomic.Int64
-	ownHandles  sync.Map // of handles to true
+	ownHandles  sync.Map // a set of handles
 
 	carrier     carrier
-	found       atomic.Bool // AM has answered
+	found       atomic.Bool // AM has answered at least once
 	stickiness  stickiness
-	date        atomic.Pointer[string] // of the last answer
-	skew        atomic.Int64           // the server's clock less ours, in nanoseconds
-	decoders    sync.Pool              // of *decoder
-	notListing  map[int]string         // hints on a query of sessions
+	date        atomic.Pointer[string] // the Date header of the last answer
+	skew        atomic.Int64           // the server's clock minus ours, in nanoseconds
+	decoders    sync.Pool              // contains *decoder
+	notListing  map[int]string         // hints for the session query, by status
 	transaction string
 	calls       atomic.Int64
-	count       atomic.Int64 // requests sent
-	received    atomic.Int64 // bytes of bodies received
+	count       atomic.Int64 // number of requests sent
+	received    atomic.Int64 // number of bytes received in bodies
 }
 
-// New checks the configuration and makes a client. It sends nothing.
+// New checks the configuration and returns a client. It sends nothing.
 func New(config Config) (*Client, error) {
 	base, err := checkBaseURL(config.BaseURL)
 	if err != nil {
@@ -107,14 +108,14 @@ func New(config Config) (*Client, error) {
 	return c, err
 }
 
-// At is a client of the same configuration for another address.
+// At returns a client with the same configuration for another address.
 func (c *Client) At(baseURL string) (*Client, error) {
 	config := c.config
 	config.BaseURL = baseURL
 	return New(config)
 }
 
-// checkBaseURL makes one of the spellings that an address can have: a server is known by it, in histories for years.
+// checkBaseURL returns the canonical form of an address. Histories identify a server by it, for years.
 func checkBaseURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -127,57 +128,57 @@ func checkBaseURL(s string) (string, error) {
 	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/"), nil
 }
 
-// defaultPorts are those that an address need not name.
+// defaultPorts are the ports that an address can omit.
 var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
 
-// BaseURL is the deployment's address with its context path: in its one spelling, with scheme and host in lower case, without
-// a default port and without a trailing slash.
+// BaseURL returns the deployment's address with its context path, in canonical form: scheme and host in lower case,
+// without a default port or a trailing slash.
 func (c *Client) BaseURL() string { return c.base }
 
-// MaxConcurrency is the most requests that the client has under way at once.
+// MaxConcurrency returns the maximum number of concurrent requests.
 func (c *Client) MaxConcurrency() int { return c.gate.ceiling }
 
-// Account names who the client is to AM, for messages: never a token.
+// Account returns the name of the account, for messages. It never contains a token.
 func (c *Client) Account() string { return c.config.Credentials.account() }
 
-// LoginRealm is the realm that the account lives in.
+// LoginRealm returns the realm of the account.
 func (c *Client) LoginRealm() string { return realmName(c.config.Realm) }
 
-// Requests is how many requests the client has sent so far, repetitions included.
+// Requests returns the number of requests sent so far, including retries.
 func (c *Client) Requests() int64 { return c.count.Load() }
 
-// Received is how many bytes of answers' bodies the client has read so far.
+// Received returns the number of bytes of response bodies read so far.
 func (c *Client) Received() int64 { return c.received.Load() }
 
-// Now is the time by the server's clock, as the Date of its last answer has it, to a second or so.
+// Now returns the time on the server's clock, accurate to about a second, from the Date header of its last answer.
 func (c *Client) Now() time.Time { return time.Now().Add(c.Skew()) }
 
-// Skew is how far the server's clock is ahead of this machine's, to a second or so.
+// Skew returns how far the server's clock is ahead of this machine's, accurate to about a second.
 func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
 
-// call is one request before it is sent.
+// call describes a request before it is sent.
 type call struct {
-	what         string // for errors: the session query
+	what         string // names the request in errors: the session query
 	method       string
-	path         string // below the base, escaped; beside AM if it begins with siblingPath
-	shown        string // the path for logs and errors, if path holds a token
+	path         string // relative to the base address, escaped; if it begins with siblingPath, next to AM
+	shown        string // the path to show in logs and errors, if path contains a token
 	query        []string
-	version      string // resource version; "" sends none
-	body         any    // marshalled to JSON; a form if it is a url.Values
+	version      string // the resource version; if it is "", none is sent
+	body         any    // encoded as JSON, or as a form if it is a url.Values
 	header       http.Header
-	safe         bool   // may be sent twice
-	latencyClass string // a name that requests share which take about as long as each other
+	safe         bool   // can be sent twice without harm
+	latencyClass string // the same for requests that take about equally long
 	anonymous    bool
-	hints        map[int]string // what to do about a status, before the general hints
-	secrets      []string       // what it carries and no error may show, if the server repeats it
+	hints        map[int]string // what to do about a status; these take precedence over the general hints
+	secrets      []string       // values in the request that errors must not show, even if the server repeats them
 }
 
 func param(name, value string) []string { return []string{name + "=" + escape(value)} }
 
-// escape makes a value safe in a path element and in a parameter latencyClass; a blank is %20 in both.
+// escape makes a value safe in a path element and in a parameter. It writes a space as %20 in both.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
-// realmPath is the REST path of a realm: /realms/root/realms/alpha for /alpha.
+// realmPath returns the REST path of a realm: /realms/root/realms/alpha for /alpha.
 func realmPath(realm string) string {
 	var b strings.Builder
 	b.WriteString("/json/realms/root")
@@ -191,7 +192,7 @@ func realmPath(realm string) string {
 
 func sessionsPath(realm string) string { return realmPath(realm) + "/sessions" }
 
-// send makes a call and decodes its JSON answer into reply, unless that is nil.
+// send makes a call and decodes the JSON of its answer into reply, unless reply is nil.
 func (c *Client) send(ctx context.Context, r call, reply any) error {
 	answer, err := c.exchange(ctx, r)
 	if err != nil {
@@ -210,8 +211,8 @@ func (c *Client) send(ctx context.Context, r call, reply any) error {
 	return nil
 }
 
-// exchange makes a call and returns its answer, a JSON body of a success. If AM does not accept the credential and
-// another can be had, the call is repeated with it: a request answered 401 has not been acted upon.
+// exchange makes a call and returns its answer, the JSON body of a success. If AM does not accept the credential and
+// there is another, it repeats the call with that one: a request that was answered 401 had no effect.
 func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 	payload, contentType, err := encode(r.body)
 	if err != nil {
@@ -236,7 +237,7 @@ func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 		return nil, duringSignIn(failure)
 	}
 	if renewed.given && *renewed == *used {
-		return nil, err // there is no other
+		return nil, err // there is no other credential
 	}
 	c.log.Debug("credential not accepted and renewed", "what", r.what)
 	return c.carry(ctx, r, payload, contentType, renewed)
@@ -254,7 +255,7 @@ func encode(body any) (payload []byte, contentType string, err error) {
 	}
 }
 
-// siblingPath begins the path of a service that stands beside AM on its host, as IDM does.
+// siblingPath is the prefix of the path of a service next to AM on the same host, such as IDM.
 const siblingPath = "/.."
 
 func (c *Client) target(path string) string {
@@ -269,13 +270,14 @@ func (c *Client) target(path string) string {
 	return c.base + sibling
 }
 
-// climbs reports whether a path has an element that servers resolve: a realm of that name would be another one.
+// climbs reports whether a path contains "." or "..", which servers resolve, so that a realm of that name would be
+// mistaken for another.
 func climbs(path string) bool {
 	path = strings.TrimPrefix(path, siblingPath) + "/"
 	return strings.Contains(path, "/../") || strings.Contains(path, "/./")
 }
 
-// maxRequestLine bounds the path and parameters of a request: Tomcat takes 8,192 bytes with all headers.
+// maxRequestLine limits the length of path and parameters: Tomcat accepts 8,192 bytes including all headers.
 const maxRequestLine = 7000
 
 func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentType string, used *credential) (*answer, error) {
@@ -298,7 +300,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	var peer string
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { peer = i.Conn.RemoteAddr().String() }})
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, latencyClass{}, r.latencyClass))
-	var body any // nil if there is none, for net/http looks into an empty one
+	var body any // nil if there is none, because net/http examines a body that is empty
 	if payload != nil {
 		body = payload
 	}
@@ -324,7 +326,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	if err != nil {
 		err = failure.unreached(ctx, r, err)
 		c.log.Trace("request failed", "method", r.method, "url", failure.URL, "action", r.what, "error", failure.Err, "transaction", failure.TransactionID)
-		cancel(nil) // not before, or it would be the reason
+		cancel(nil) // not earlier, or it would become the cause of an error
 		return nil, err
 	}
 	if c.log.IsTrace() {
@@ -334,8 +336,8 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 	return c.judge(&answer{ctx: ctx, cancel: cancel, client: c, status: response, peer: peer, failure: failure}, r)
 }
 
-// dress adds the headers and returns the transaction id. Accept-API-Version always goes along: without it AM behaves
-// as its administrator has set (PingAM 8, REST API versioning) and its CSRF filter may refuse.
+// dress adds the headers and returns the transaction ID. It always sends Accept-API-Version, because without it the
+// behaviour depends on the configuration (PingAM 8, REST API versioning), and AM's CSRF filter may refuse the request.
 func (c *Client) dress(request *http.Request, r call, contentType string, used *credential) string {
 	h := request.Header
 	h.Set("Accept", "application/json")
@@ -368,25 +370,26 @@ func (c *Client) dress(request *http.Request, r call, contentType string, used *
 	return id
 }
 
-// transaction is the key of a context's value: the transaction id of its requests.
+// transaction is the context key of the transaction ID.
 type transaction struct{}
 
-// NewTransaction is an id that no request has carried yet.
+// NewTransaction returns a new transaction ID.
 func (c *Client) NewTransaction() string { return fmt.Sprintf("%s-%d", c.transaction, c.calls.Add(1)) }
 
-// WithTransaction gives the requests of a context an id, by which AM's audit log can be told of them before they are
-// sent: AM takes it if its administrator lets it trust such ids (PingAM 8, audit logging reference).
+// WithTransaction sets the transaction ID of all requests in the context. The caller knows the ID before it sends a
+// request, and can look the request up in AM's audit log later. AM uses the ID only if it is configured to trust the
+// caller's IDs (PingAM 8, audit logging reference).
 func WithTransaction(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, transaction{}, id)
 }
 
-// latencyClass is the key of a context's value: that of its request.
+// latencyClass is the context key of a request's latency class.
 type latencyClass struct{}
 
-// sent is told of every request, repetitions too.
+// sent counts each request, including retries.
 func (c *Client) sent() { c.count.Add(1) }
 
-// observe is told of every answer, also of those that are not the last word on a call.
+// observe examines each answer, including those that are followed by a retry.
 func (c *Client) observe(ctx context.Context, response *http.Response, sent time.Time) {
 	c.gate.overloaded(response)
 	if class, _ := ctx.Value(latencyClass{}).(string); class != "" && response.StatusCode/100 == 2 {
@@ -398,10 +401,10 @@ func (c *Client) observe(ctx context.Context, response *http.Response, sent time
 	}
 	date := response.Header.Get("Date")
 	if last := c.date.Swap(&date); last != nil && *last == date {
-		return // it says nothing new
+		return // nothing new since the last answer
 	}
 	if date, err := http.ParseTime(date); err == nil {
-		// Date has whole seconds, so the middle of that second against the middle of the exchange.
+		// Date has whole seconds, so compare the middle of that second with the middle of the exchange.
 		middle := sent.Add(time.Since(sent) / 2)
 		c.skew.Store(int64(date.Add(time.Second / 2).Sub(middle).Round(time.Second)))
 	}

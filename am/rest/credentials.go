@@ -12,26 +12,26 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Credentials are what a client signs in with. Each kind is a type in a file of its own (credentials_*.go): Password,
-// SSOToken, AccessToken, ServiceAccount. The next kind is one more type with these methods.
+// Credentials are what a client signs in with. Each kind is a type in its own file (credentials_*.go): Password,
+// SSOToken, AccessToken, ServiceAccount. To add a kind, add a type with these methods.
 type Credentials interface {
-	// given reports whether any part is set, so that OneOf can choose.
+	// given reports whether any part of the credentials is set. OneOf needs it.
 	given() bool
-	// check reports what is wrong with credentials that are given. The error holds no secret.
+	// check returns an error if the credentials are incomplete or malformed. The error contains no secret.
 	check() error
-	// account names the account for messages. It holds no secret.
+	// account returns the name of the account, for messages. It contains no secret.
 	account() string
-	// bearer reports whether requests carry an access token, which has no session of its own.
+	// bearer reports whether requests carry an access token, which has no session.
 	bearer() bool
-	// signIn gets what requests carry. Credentials that are a token already are not tried.
+	// signIn obtains what requests carry. It does not test credentials that already are a token.
 	signIn(ctx context.Context, c *Client) (*credential, error)
 }
 
-// ErrNoCredentials means that a configuration has nothing to sign in with.
+// ErrNoCredentials means that the configuration contains no credentials.
 var ErrNoCredentials = errors.New("no credentials: set username and password (AM_USERNAME, AM_PASSWORD), sso_token, " +
 	"access_token, or service_account_id and service_account_jwk; see docs/index.md#credentials")
 
-// OneOf returns the one kind of credentials that is given.
+// OneOf returns the kind of credentials that is set.
 func OneOf(kinds ...Credentials) (Credentials, error) {
 	given := slices.DeleteFunc(slices.Clone(kinds), func(c Credentials) bool { return !c.given() })
 	switch len(given) {
@@ -50,7 +50,7 @@ func checkCredentials(c Credentials) error {
 	return c.check()
 }
 
-// checkToken reports a token that was copied with more than itself.
+// checkToken returns an error if more than the token was copied.
 func checkToken(token string) error {
 	if strings.ContainsAny(token, " \t\r\n") {
 		return errors.New("the token contains white space: it must be only the token, on one line")
@@ -61,42 +61,44 @@ func checkToken(token string) error {
 // credential is what a request carries.
 type credential struct {
 	header, value string
-	cookie        bool      // goes as a cookie of that name, not as a header
+	cookie        bool      // sent as a cookie of that name rather than as a header
 	session       bool      // a session that the client began and must end
-	given         bool      // a token of the configuration, not one that the client got
-	expires       time.Time // zero: when the server says so
+	given         bool      // a token from the configuration, which the client did not obtain itself
+	expires       time.Time // if zero, it is valid until the server refuses it
 }
 
 const authorization = "Authorization"
 
-// bearerToken is the credential of an access token.
+// bearerToken returns the credential of an access token.
 func bearerToken(token string) *credential {
 	return &credential{header: authorization, value: "Bearer " + token}
 }
 
-// isToken reports whether the credential is a session's token, whose header has the session cookie's name.
+// isToken reports whether the credential is the token of a session, which is sent in a header with the name of the
+// session cookie.
 func (k *credential) isToken() bool { return k.header != authorization }
 
-// credentialCache holds the credential in use. Who holds mu may be signing in.
+// credentialCache holds the current credential. A caller may hold mu for the duration of a sign-in.
 type credentialCache struct {
 	mu      *semaphore.Weighted
-	source  Credentials // what the last sign-in was made with; nil before the first
+	source  Credentials // the credentials of the last sign-in; nil before the first
 	current *credential
-	began   time.Time // when current was got
-	lost    int       // sessions in a row that AM ended soon after they began
+	began   time.Time // when current was obtained
+	lost    int       // number of consecutive sessions that AM ended soon after they began
 	counted *credential
 }
 
-// signInGrace is how long a sign-in may go on that nobody waits for any more. AM may have begun the session already,
-// and what is not known cannot be ended. A client that gives the server less time than that has a third of it to spare.
+// signInGrace is how long a sign-in may continue after its caller has given up. AM may already have begun the session,
+// and the client can end it only if it learns its token. If the timeout is shorter, the grace is a third of the
+// timeout.
 const signInGrace = 2 * time.Second
 
 func (c *Client) signInGrace() time.Duration {
 	return min(signInGrace, c.config.Transport.timeout()/3)
 }
 
-// credential returns the credential to use: the current one, or a new one if there is none, if it has expired or if
-// it is the refused one.
+// credential returns the credential to use: the current one, or a new one if there is none, or if it has expired or was
+// refused.
 func (c *Client) credential(ctx context.Context, refused *credential) (*credential, error) {
 	if err := c.credentials.mu.Acquire(ctx, 1); err != nil {
 		return nil, err
@@ -131,14 +133,15 @@ func (c *Client) credential(ctx context.Context, refused *credential) (*credenti
 	}
 }
 
-// A session that AM ends within shortLife of its beginning was ended by somebody, as idle times are minutes. With a quota of one
-// session a user, two runs by the same account would end each other's for ever: after maxLost of them one gives up.
+// If a session ends within shortLife of its beginning, somebody ended it, because idle times are minutes. If the quota
+// is one session per user, two runs with the same account would end each other's sessions forever: after maxLost of
+// them, a run gives up.
 const (
 	shortLife = time.Minute
 	maxLost   = 3
 )
 
-// countLost is an error if sessions are lost as fast as they begin. Its caller holds mu.
+// countLost returns an error if sessions are lost as soon as they begin. The caller holds mu.
 func (c *Client) countLost(refused *credential) error {
 	k := c.credentials.current
 	if k == nil || k != refused || !k.session || !c.carrier.arrived.Load() || time.Since(c.credentials.began) > shortLife {
@@ -158,17 +161,18 @@ func (c *Client) countLost(refused *credential) error {
 	}
 }
 
-// SignIn signs in if the client has not done so yet. A token that somebody else got is taken as it is, unasked.
+// SignIn signs in if the client has not done so yet. If the credentials are a token, it sends nothing.
 func (c *Client) SignIn(ctx context.Context) error {
 	_, err := c.credential(ctx, nil)
 	return err
 }
 
-// SignIns is how many times the client has signed in so far: if it has not changed, the client's session is the same.
+// SignIns returns how many times the client has signed in. As long as the number does not change, the session is the
+// same.
 func (c *Client) SignIns() int64 { return c.signIns.Load() }
 
-// signIn gets a credential. A sign-in after the first is one because AM no longer takes the last credential, or because
-// the client was closed: the secret may have been rotated since, and the server upgraded.
+// signIn obtains a credential. After the first sign-in, another one is needed only if AM no longer accepts the
+// credential or if the client was closed. In both cases the secret may have been rotated and the server upgraded.
 func (c *Client) signIn(ctx context.Context) (*credential, error) {
 	if c.credentials.source == nil {
 		c.credentials.source = c.config.Credentials
@@ -181,8 +185,8 @@ func (c *Client) signIn(ctx context.Context) (*credential, error) {
 	return c.credentials.source.signIn(ctx, c)
 }
 
-// readAgain reads the credentials again, or returns those known if that cannot be done: the file may be a pipe, or
-// not be there while it is replaced.
+// readAgain reads the credentials again. If that fails, it returns the known ones: the file may be a pipe, or may be
+// missing while it is replaced.
 func (c *Client) readAgain(known Credentials) Credentials {
 	if c.config.ReadCredentials == nil {
 		return known
@@ -198,8 +202,8 @@ func (c *Client) readAgain(known Credentials) Credentials {
 	return fresh
 }
 
-// CookieName is the name of AM's session cookie, which as a header carries a token, too: configured, or asked of
-// serverinfo, which answers without a login.
+// CookieName returns the name of AM's session cookie, which is also the name of the header for the token. It is
+// configured, or read from serverinfo, which needs no login.
 func (c *Client) CookieName(ctx context.Context) (string, error) {
 	return c.cookieName.get(ctx, func() (string, error) {
 		if c.config.CookieName != "" {
@@ -216,7 +220,7 @@ func (c *Client) CookieName(ctx context.Context) (string, error) {
 	})
 }
 
-// Close ends the session that the client began, if any. A client that is used again signs in again.
+// Close ends the session that the client began, if any. A client can be used again after that, and then signs in again.
 func (c *Client) Close(ctx context.Context) error {
 	defer c.retrying.HTTPClient.CloseIdleConnections()
 	if err := c.credentials.mu.Acquire(ctx, 1); err != nil {
@@ -231,10 +235,11 @@ func (c *Client) Close(ctx context.Context) error {
 	return c.endOwnSession(ctx, k)
 }
 
-// endOwnSession names no token, so that every version takes it for the caller's: the version need not be known.
+// endOwnSession ends the client's own session. It names no token, which every version understands as the caller's, so
+// the version need not be known.
 func (c *Client) endOwnSession(ctx context.Context, k *credential) error {
 	candidates := apis
-	if configured, err := apiOf(c.config.API); err == nil { // goes first, and may be wrong
+	if configured, err := apiOf(c.config.API); err == nil { // tried first, and may be wrong
 		candidates = append(slices.Clone(apis), configured)
 	}
 	var err error
@@ -256,11 +261,11 @@ func (c *Client) endOwnSession(ctx context.Context, k *credential) error {
 	if name := c.otherCookieName(ctx, k); name != "" {
 		return c.endOwnSession(ctx, &credential{header: name, value: k.value})
 	}
-	return nil // it has ended by itself
+	return nil // the session has already ended
 }
 
-// otherCookieName is what the server calls its session cookie, if cookie_name has another name and no token has arrived by
-// it; else "".
+// otherCookieName returns the server's name for its session cookie if cookie_name differs from it and no token has been
+// accepted under cookie_name; otherwise "".
 func (c *Client) otherCookieName(ctx context.Context, k *credential) string {
 	if c.config.CookieName == "" || !k.isToken() || c.carrier.arrived.Load() {
 		return ""
@@ -272,7 +277,8 @@ func (c *Client) otherCookieName(ctx context.Context, k *credential) string {
 	return info.CookieName
 }
 
-// misnamed is the error of a token that did not arrive because cookie_name is wrong. A session that the client began is ended.
+// misnamed returns the error of a token that AM did not receive because cookie_name is wrong. It ends the session if
+// the client began it.
 func (c *Client) misnamed(ctx context.Context, err error, k *credential, name string) error {
 	if e, ok := asError(err); ok {
 		e.Hint = wrongCookieName(name)

@@ -2,7 +2,7 @@ package rest
 
 import "context"
 
-// AccessToken is an OAuth 2.0 bearer token that somebody else got.
+// AccessToken is an OAuth 2.0 bearer token that another program obtained.
 type AccessToken string
 
 func (t AccessToken) given() bool     { return t != "" }

@@ -14,13 +14,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
-// Password is the user name and password of an account. The client begins a session with them, renews it when AM no
-// longer accepts it, and ends it.
+// Password is the user name and password of an account. The client begins a session with them, begins another when AM
+// no longer accepts it, and ends it.
 type Password struct {
 	Username, Password string
-	Service            string // the tree or chain that takes them; the realm's default by default
-	OTP                string // a one-time password, for a second factor
-	TOTPSecret         string // what one-time passwords are made from (RFC 6238), in base32
+	Service            string // the tree or chain that signs in; by default that of the realm
+	OTP                string // a one-time password, as a second factor
+	TOTPSecret         string // the secret that one-time passwords are generated from (RFC 6238), in base32
 }
 
 func (p Password) given() bool     { return p.Username != "" || p.Password != "" }
@@ -50,12 +50,12 @@ func (p Password) signIn(ctx context.Context, c *Client) (*credential, error) {
 	return &credential{header: cookie, value: token, session: true}, err
 }
 
-// authenticate begins a session with name and password in headers ("zero page login"), and answers what AM asks for all
-// the same: a tree without a Zero Page Login Collector node takes no headers, and others want a second factor. If session
-// cookies are HttpOnly, the token is in the cookie alone.
+// authenticate begins a session. It sends the name and password in headers ("zero page login"), and also answers AM's
+// questions: a tree without a Zero Page Login Collector node ignores the headers, and others ask for a second factor.
+// If session cookies are HttpOnly, the token is only in the cookie.
 //
-// Source: PingAM 8, Authenticate over REST; HttpOnly session cookies. OpenAM decodes MIME words in the headers and takes
-// no raw UTF-8 (measured).
+// Source: PingAM 8, Authenticate over REST; HttpOnly session cookies. OpenAM decodes MIME words in the headers and does
+// not accept raw UTF-8 (measured).
 func (p Password) authenticate(ctx context.Context, c *Client, cookieName string) (string, error) {
 	r := call{
 		what: fmt.Sprintf("the sign-in of %q in realm %s", p.Username, realmName(c.config.Realm)), method: http.MethodPost,
@@ -89,7 +89,8 @@ func (p Password) authenticate(ctx context.Context, c *Client, cookieName string
 	return token, nil
 }
 
-// headerText makes a header of a name or password: of what is not ASCII MIME words, and of blanks at its ends, which HTTP drops.
+// headerText encodes a name or password for a header: non-ASCII characters as MIME words, and also spaces at the ends,
+// which HTTP would drop.
 func headerText(s string) string {
 	if strings.Trim(s, " \t") != s {
 		return "=?utf-8?b?" + base64.StdEncoding.EncodeToString([]byte(s)) + "?="
@@ -97,7 +98,8 @@ func headerText(s string) string {
 	return mime.BEncoding.Encode("utf-8", s)
 }
 
-// ifRefused is what to do if AM does not take the account. A blank at an end is sent along, since it may belong there.
+// ifRefused returns what to do if AM does not accept the account. The client sends leading and trailing spaces as well,
+// because they may be part of the password.
 func (p Password) ifRefused() string {
 	for _, part := range []struct{ name, value string }{{"password", p.Password}, {"username", p.Username}} {
 		if strings.TrimSpace(part.value) != part.value {
@@ -107,8 +109,8 @@ func (p Password) ifRefused() string {
 	return "check username and password (AM_USERNAME, AM_PASSWORD) and the realm of the account (login_realm)"
 }
 
-// cookieOf is the value of a cookie among those that an answer sets, and not of one that it takes back. AM matches the name
-// without regard to case.
+// cookieOf returns the value of a cookie that an answer sets, but not of one that it deletes. Like AM, it ignores the
+// case of the name.
 func cookieOf(cookies []*http.Cookie, name string) string {
 	for _, cookie := range cookies {
 		if strings.EqualFold(cookie.Name, name) && cookie.MaxAge >= 0 && cookie.Value != "" {
@@ -118,8 +120,8 @@ func cookieOf(cookies []*http.Cookie, name string) string {
 	return ""
 }
 
-// noToken is the error of a sign-in that succeeded without a token. If AM set it as a cookie of another name than
-// the configured one, the session is ended: nobody else knows of it.
+// noToken returns the error of a sign-in that succeeded but returned no token. If AM set the token as a cookie with a
+// name other than cookie_name, it ends that session, because nobody else knows of it.
 func (c *Client) noToken(ctx context.Context, r call, cookies []*http.Cookie, cookieName string) error {
 	failure := &Error{What: r.what, Method: r.method, URL: c.target(r.path), Hint: "check cookie_name, and whether the tree or chain begins a session (login_service)"}
 	var names []string

@@ -21,7 +21,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// ServiceAccount is one of Advanced Identity Cloud, with its private key, a JWK or PEM. The client gets access tokens with it.
+// ServiceAccount is a service account of Advanced Identity Cloud, with its private key as a JWK or in PEM. The client
+// obtains access tokens with it.
 type ServiceAccount struct {
 	ID  string
 	JWK string
@@ -39,8 +40,8 @@ func (a ServiceAccount) check() error {
 	return err
 }
 
-// The token endpoint of Advanced Identity Cloud gives tokens for 899 seconds whatever is asked (Authenticate to the
-// REST API with an access token).
+// The token endpoint of Advanced Identity Cloud issues tokens for 899 seconds, whatever the request says (Authenticate
+// to the REST API with an access token).
 const (
 	assertionLife = 3 * time.Minute
 	renewEarly    = 30 * time.Second
@@ -52,7 +53,7 @@ const (
 	notTheTenant = "base_url must be the tenant's own address, such as https://openam-….forgeblocks.com/am: custom domains do not issue access tokens"
 )
 
-// serviceScopes are what a service account may be given, most first: some may have no access to identities (IDM).
+// serviceScopes are the scopes to request, widest first. Some service accounts have no access to identities (IDM).
 var serviceScopes = []string{"fr:am:* fr:idm:*", "fr:am:*"}
 
 func (a ServiceAccount) signIn(ctx context.Context, c *Client) (*credential, error) {
@@ -108,8 +109,8 @@ func (a ServiceAccount) requestAccessToken(ctx context.Context, c *Client, scope
 	return k, nil
 }
 
-// key is the account's private key: a JWK, as Advanced Identity Cloud provides it, the one private key of a set of them, or a
-// key in PEM. Errors hold nothing of it.
+// key returns the account's private key: a JWK, as Advanced Identity Cloud provides it, the only private key in a set
+// of JWKs, or a key in PEM. Errors contain nothing of the key.
 func (a ServiceAccount) key() (*rsa.PrivateKey, error) {
 	text := []byte(strings.TrimSpace(a.JWK))
 	var set jose.JSONWebKeySet
@@ -159,7 +160,8 @@ func rsaKey(key any) (*rsa.PrivateKey, error) {
 	return k, nil
 }
 
-// assertion is the JWT that stands for the service account. Its audience has the port, even the default one.
+// assertion returns the JWT that identifies the service account. Its audience contains the port, even if it is the
+// default one.
 func (a ServiceAccount) assertion(c *Client) (string, error) {
 	key, err := a.key()
 	if err != nil {

@@ -2,7 +2,7 @@ package rest
 
 import "context"
 
-// SSOToken is the token of a session that somebody else began. The client does not end it.
+// SSOToken is the token of a session that another program began. The client does not end that session.
 type SSOToken string
 
 func (t SSOToken) given() bool     { return t != "" }

@@ -8,15 +8,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// lenient decodes what servers in the field send, however odd the strings in it.
+// lenient accepts what servers really send, such as strings that are not valid UTF-8.
 var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
-// A decoder reads an answer. A time that it cannot read is left zero, and noted in what holds it: a session without its end is
-// worth more than a realm without its sessions.
+// A decoder reads an answer. If it cannot read a time, it leaves it zero and notes that in the value: a session without
+// an expiration time is better than a realm without sessions.
 type decoder struct {
 	jsontext.Decoder
 	options    json.Options
-	unreadable string // the first time of a value that could not be read
+	unreadable string // the first time in the current value that could not be read
 }
 
 func newDecoder() *decoder {
@@ -27,10 +27,10 @@ func newDecoder() *decoder {
 
 func (d *decoder) reset(answer *answer) { d.Reset(answer, d.options) }
 
-// notesUnreadable is what holds times.
+// notesUnreadable is implemented by values that contain times.
 type notesUnreadable interface{ noteUnreadable(what string) }
 
-// decode reads the next value.
+// decode decodes the next value.
 func (d *decoder) decode(into any) error {
 	d.unreadable = ""
 	err := json.UnmarshalDecode(&d.Decoder, into)

@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// Error is AM's refusal, or an answer that is not AM's. It never holds a token or a password.
+// Error is a refusal by AM, or an answer that did not come from AM. It never contains a token or a password.
 type Error struct {
-	What          string // what was tried: the session query, the sign-in
+	What          string // what was tried, such as the session query or the sign-in
 	Method        string
-	URL           string // without its parameters
-	Status        int    // 0 if no answer came
-	Reason        string // AM's reason, or the status text
+	URL           string // without parameters
+	Status        int    // 0 if there was no answer
+	Reason        string // AM's reason, or the text of the status
 	Message       string // AM's message, unescaped
-	Intermediary  string // what came instead of AM's JSON, and from where; "" if AM answered
+	Intermediary  string // what was received instead of AM's JSON, and from where; "" if AM answered
 	Hint          string // what to do
-	TransactionID string // as AM's audit log shows it
-	SignIn        bool   // what failed is the sign-in that the request needs, and not the request
-	Err           error  // what broke below HTTP
+	TransactionID string // as shown in AM's audit log
+	SignIn        bool   // the sign-in before the request failed, not the request itself
+	Err           error  // what failed below HTTP
 
 	hostRefused bool
 }
@@ -61,14 +61,14 @@ func asError(err error) (*Error, bool) {
 	return e, ok
 }
 
-// hasStatus leaves sign-ins out, except for 401: that no realm is found to sign in to does not mean that there is none to
-// query, and that its service is not there. It also leaves out what AM has not answered itself.
+// hasStatus ignores errors of the sign-in, except for 401: if the realm of the account does not exist, that says
+// nothing about the realm or service of the request. It also ignores answers that did not come from AM.
 func hasStatus(err error, status int) bool {
 	e, ok := asError(err)
 	return ok && e.Status == status && e.Intermediary == "" && (!e.SignIn || status == http.StatusUnauthorized)
 }
 
-// duringSignIn marks what failed before a request.
+// duringSignIn marks an error that occurred before the request was sent.
 func duringSignIn(err error) error {
 	e, ok := asError(err)
 	if !ok {
@@ -87,11 +87,12 @@ func signInFailed(err error) bool {
 // IsUnauthorized reports whether AM did not accept the credentials (401).
 func IsUnauthorized(err error) bool { return hasStatus(err, http.StatusUnauthorized) }
 
-// IsForbidden reports whether the account lacks the right (403), or something in front of AM keeps the request from it (403,
+// IsForbidden reports whether the account lacks the right (403), or something in front of AM blocks the request (403,
 // 404 or 407 without AM's JSON).
 func IsForbidden(err error) bool { return hasStatus(err, http.StatusForbidden) || isKeptFrom(err) }
 
-// IsRefused reports whether the account cannot have what it asked for: it lacks the right, or the server has no such thing.
+// IsRefused reports whether the request cannot succeed: the account lacks the right, or the server lacks what was
+// requested.
 func IsRefused(err error) bool { return IsForbidden(err) || IsUnsupported(err) || IsNotFound(err) }
 
 // IsNotFound reports whether the realm, the service or the version does not exist (404).
@@ -103,7 +104,7 @@ func IsUnsupported(err error) bool {
 	return errors.As(err, &e) || hasStatus(err, http.StatusNotImplemented)
 }
 
-// hints say what to do about a status, whatever was tried.
+// hints say what to do about a status, regardless of the request.
 var hints = map[int]string{
 	http.StatusUnauthorized:       "check the account (username and password, sso_token or access_token) and cookie_name; see docs/index.md#credentials",
 	http.StatusForbidden:          "the account lacks the right; see docs/index.md#permissions",
@@ -111,7 +112,7 @@ var hints = map[int]string{
 	http.StatusServiceUnavailable: "the server is overloaded or in maintenance: try again later",
 }
 
-// refusal is AM's error body, {"code","reason","message"}, or OAuth's; other members are ignored.
+// refusal is the body of an error of AM, {"code","reason","message"}, or of OAuth. Other members are ignored.
 type refusal struct {
 	Reason           string `json:"reason"`
 	Message          string `json:"message"`
@@ -119,7 +120,7 @@ type refusal struct {
 	OAuthDescription string `json:"error_description"`
 }
 
-// explain fills in what AM said. OpenAM escapes HTML in messages, AM and PingAM do not: for display only.
+// explain adds AM's explanation. OpenAM escapes HTML in messages, AM and PingAM do not; the result is only for display.
 func (e *Error) explain(r refusal) {
 	e.Reason = cmp.Or(r.OAuthError, r.Reason, e.Reason)
 	e.Message = html.UnescapeString(cmp.Or(r.OAuthDescription, r.Message))

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// gate is an AIMD concurrency limiter: it bounds the requests under way and finds the concurrency that the server keeps
-// up with. It adjusts its limit once a round, which is as many answers as may be under way: it doubles the limit until it
-// has shrunk for the first time and adds one from then on. It shrinks the limit by a third if requests take longer than
-// if the server served them one after the other, and by half if the server says that it is too much (429, 503).
+// gate is an AIMD concurrency limiter: it limits the number of concurrent requests to what the server can handle. It
+// adjusts the limit once per round, which is as many answers as there are places. It doubles the limit until it has had
+// to lower it for the first time, and adds one from then on. It lowers the limit by a third if requests take longer
+// than they would one after the other, and by half if the server reports overload (429, 503).
 type gate struct {
 	ceiling int
 
@@ -19,12 +19,12 @@ type gate struct {
 	waiting []chan struct{}
 	limit   float64
 	busy    int
-	best    map[string]time.Duration // by latency class: the shortest latency seen, slowly forgotten
+	best    map[string]time.Duration // by latency class: the shortest latency seen; it increases slowly, so that old values are forgotten
 	round   round
 	shrunk  time.Time // when the limit was last lowered
 }
 
-// round sums up the answers since the last adjustment, in multiples of the best of their class.
+// round summarizes the answers since the last adjustment, as multiples of the shortest latency of their class.
 type round struct {
 	took    float64
 	answers int
@@ -32,7 +32,7 @@ type round struct {
 
 const (
 	startConcurrency = 4
-	tolerance        = 2 // times what one after the other would take
+	tolerance        = 2 // acceptable latency, as a multiple of what serial requests would take
 	decay            = 1.001
 )
 
@@ -40,7 +40,7 @@ func newGate(ceiling int) *gate {
 	return &gate{ceiling: ceiling, limit: min(startConcurrency, float64(ceiling)), best: map[string]time.Duration{}}
 }
 
-// acquire waits for a place, which release gives back.
+// acquire waits for a free place, which release returns.
 func (g *gate) acquire(ctx context.Context) error {
 	g.mu.Lock()
 	if g.busy < int(g.limit) {
@@ -56,11 +56,11 @@ func (g *gate) acquire(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		g.abandon(turn)
-		return ctx.Err() // the cause may be what another request died of
+		return ctx.Err() // not context.Cause, which may be the error of another request
 	}
 }
 
-// abandon gives up a turn, or passes it on if it came at the same moment.
+// abandon gives up a place in the queue. If the turn came at the same moment, it passes the place on.
 func (g *gate) abandon(turn chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -79,7 +79,7 @@ func (g *gate) release() {
 	g.wake()
 }
 
-// overloaded is told of every answer, those that are repeated too.
+// overloaded examines each answer, including those that are followed by a retry.
 func (g *gate) overloaded(response *http.Response) {
 	if response.StatusCode != http.StatusTooManyRequests && response.StatusCode != http.StatusServiceUnavailable {
 		return
@@ -89,7 +89,8 @@ func (g *gate) overloaded(response *http.Response) {
 	g.shrink(0.5, time.Second)
 }
 
-// observe takes how long a request took whose class tells what to expect: not a listing, which takes what it takes.
+// observe records how long a request took. It must belong to a class with a predictable duration, so lists of sessions
+// do not count.
 func (g *gate) observe(class string, took time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -106,14 +107,14 @@ func (g *gate) observe(class string, took time.Duration) {
 	}
 }
 
-// endRound ends a round. One slow answer among many does not matter: the mean counts.
+// endRound ends a round. It uses the mean, so one slow answer among many has no effect.
 func (g *gate) endRound(pause time.Duration) {
 	mean := g.round.took / float64(g.round.answers)
 	g.round = round{}
 	switch {
 	case mean > tolerance*g.limit:
 		g.shrink(2.0/3, pause)
-	case g.busy < int(g.limit): // more was not asked for
+	case g.busy < int(g.limit): // the limit was not reached
 	case g.shrunk.IsZero():
 		g.limit = min(float64(g.ceiling), 2*g.limit)
 	default:
@@ -121,14 +122,14 @@ func (g *gate) endRound(pause time.Duration) {
 	}
 }
 
-// shrink lowers the limit, once in a while: the requests under way were sent under the old one.
+// shrink lowers the limit, but not again until pause has passed: the requests under way were sent under the old limit.
 func (g *gate) shrink(factor float64, pause time.Duration) {
 	if time.Since(g.shrunk) > pause {
 		g.limit, g.shrunk = max(1, g.limit*factor), time.Now()
 	}
 }
 
-// wake lets in who waits, first come, first served.
+// wake admits waiting callers in the order in which they came.
 func (g *gate) wake() {
 	for len(g.waiting) > 0 && g.busy < int(g.limit) {
 		close(g.waiting[0])

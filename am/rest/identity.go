@@ -7,18 +7,18 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// The kinds of identities that sessions belong to. AM has more, each by its own name: agentonly, realm, role.
+// The kinds of identities that sessions belong to. AM has others, which have their own names: agentonly, realm, role.
 const (
-	UserIdentity   = "user"   // found by its name, and alone so
+	UserIdentity   = "user"   // the only kind whose sessions are found by name
 	AgentIdentity  = "agent"  // a web or Java agent, which signs in as an application
 	SystemIdentity = "system" // AM itself
 )
 
-// systemUsers are whom AM signs in as itself, in the root realm (OpenAM 16.0.5).
+// systemUsers are the accounts with which AM itself signs in to the root realm (OpenAM 16.0.5).
 var systemUsers = []string{"dsameuser", "amservice-urlaccessagent"}
 
-// IdentityType is what kind of identity the session belongs to, by its universal identifier (id=NAME,ou=TYPE,…, OpenAM 16.0.5
-// measured); "" if that tells none.
+// IdentityType returns the kind of identity that the session belongs to, according to its universal identifier
+// (id=NAME,ou=TYPE,…, OpenAM 16.0.5 measured); "" if the identifier does not contain it.
 func (s *Session) IdentityType() string {
 	id, rest, ok := cutRDN(s.UniversalID)
 	if !ok || !hasPrefixFold(id, "id=") {
@@ -35,16 +35,16 @@ func (s *Session) IdentityType() string {
 	return kind
 }
 
-// FoundByName reports whether a query by the user's name lists the session.
+// FoundByName reports whether a query by user name finds the session.
 func (s *Session) FoundByName() bool { return FoundByName(s.IdentityType()) }
 
-// FoundByName reports whether a query by name lists sessions of identities of a type. AM makes a user's identifier of a name,
-// whatever the name says, and so lists the sessions of agents in their realm's list alone (OpenAM 16.0.5 measured).
+// FoundByName reports whether a query by name finds sessions of this type of identity. AM always converts the name to
+// the identifier of a user. Sessions of agents are therefore only in the list of their realm (OpenAM 16.0.5 measured).
 func FoundByName(identityType string) bool {
 	return identityType == "" || identityType == UserIdentity || identityType == SystemIdentity
 }
 
-// cutRDN cuts a distinguished name behind its first element, at a comma that is not escaped.
+// cutRDN splits a distinguished name after its first element, at a comma that is not escaped.
 func cutRDN(dn string) (first, rest string, more bool) {
 	for i := 0; i < len(dn); i++ {
 		switch dn[i] {

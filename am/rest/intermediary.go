@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// from tells what an answer is and where it came from, if it is not AM's JSON: "text/html from nginx at 10.0.0.7:443".
+// from describes an answer that is not AM's JSON, and where it came from: "text/html from nginx at 10.0.0.7:443".
 func (a *answer) from(kind string) string {
 	text := cmp.Or(kind, "no content type")
 	if server := a.status.Header.Get("Server"); server != "" {
@@ -19,7 +19,7 @@ func (a *answer) from(kind string) string {
 	return text
 }
 
-// intermediaryHints are what to do about a refusal that is not AM's: it is that of a proxy, a firewall or a gateway.
+// intermediaryHints say what to do about a refusal that came from a proxy, firewall or gateway rather than AM.
 var intermediaryHints = map[int]string{
 	http.StatusUnauthorized:      "a proxy in front of AM requires its own sign-in: set base_url to the address of AM itself",
 	http.StatusForbidden:         notLetThrough,
@@ -33,7 +33,7 @@ const (
 	wrongContextPath   = "base_url must include AM's context path (…/openam or …/am)"
 )
 
-// isKeptFrom reports whether something in front of AM keeps a request from it.
+// isKeptFrom reports whether something in front of AM blocked the request.
 func isKeptFrom(err error) bool {
 	e, ok := asError(err)
 	if !ok || e.Intermediary == "" || e.SignIn {
@@ -46,7 +46,8 @@ func isKeptFrom(err error) bool {
 	return false
 }
 
-// Denied says, for a notice, who does not let the client do something: the account's rights, or something in front of AM.
+// Denied returns the text of a notice that the client may not do something, and who does not allow it: AM, because of
+// the account's rights, or something in front of AM.
 func (c *Client) Denied(err error, what string) string {
 	if e, ok := asError(err); ok && isKeptFrom(err) {
 		plain := *e
@@ -56,14 +57,14 @@ func (c *Client) Denied(err error, what string) string {
 	return fmt.Sprintf("%s may not %s", c.Account(), what)
 }
 
-// IsHostRefused reports whether AM does not know itself by the host name of a request: it wants Config.Host.
+// IsHostRefused reports whether AM does not accept the host name of the request, so that Config.Host is needed.
 func IsHostRefused(err error) bool {
 	e, ok := asError(err)
 	return ok && e.hostRefused
 }
 
-// refusesHost reports whether AM refuses the host name of a request: by name, or because it looks for a realm that has the
-// name as its DNS alias (OpenAM 16.0.5 measured).
+// refusesHost reports whether AM refuses the host name of a request: either it says so, or it looks for a realm with
+// that DNS alias (OpenAM 16.0.5 measured).
 func refusesHost(e *Error, host string) bool {
 	if e.Status != http.StatusBadRequest {
 		return false

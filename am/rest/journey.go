@@ -17,19 +17,20 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
-// journey is a sign-in that is under way: AM asks in steps of callbacks, and the client answers those that it can.
+// journey is a sign-in in progress. AM asks in steps of callbacks, and the client answers those that it can.
 //
 // Source: PingAM 8, Authenticate over REST, Supported callbacks.
 type journey struct {
 	Password
 	client  *Client
-	asked   map[string]string // the prompt at which each kind of answer was given
-	wait    time.Duration     // that AM wants before the next step
-	secrets []string          // what no error may show
+	asked   map[string]string // for each kind of answer, the prompt that it was given to
+	wait    time.Duration     // how long AM wants the client to wait before the next step
+	secrets []string          // values that errors must not show
 	ask     func(question string) (answer string, err error)
 }
 
-// step is an answer of AM to a sign-in: callbacks, or its end. With answers in its callbacks it goes back to AM.
+// step is an answer of AM to a sign-in: callbacks, or the end. The client fills in the callbacks and sends the step
+// back.
 type step struct {
 	TokenID   string     `json:"tokenId,omitempty"`
 	AuthID    string     `json:"authId,omitempty"`
@@ -51,7 +52,7 @@ type member struct {
 	Value any    `json:"value"`
 }
 
-// output is what AM says under a name, nil if it says nothing.
+// output returns AM's value for a name, or nil.
 func (b *callback) output(name string) any {
 	for _, m := range b.Output {
 		if m.Name == name {
@@ -72,7 +73,7 @@ func (b *callback) answer(value any) {
 	}
 }
 
-// answers are what the client says to each kind of callback. Any other kind ends the sign-in.
+// answers contains how the client answers each kind of callback. Any other kind ends the sign-in.
 var answers = map[string]func(*journey, *callback) error{
 	"NameCallback":                    (*journey).name,
 	"ValidatedCreateUsernameCallback": (*journey).name,
@@ -91,11 +92,11 @@ var answers = map[string]func(*journey, *callback) error{
 func passBack(*journey, *callback) error { return nil }
 
 var (
-	// asksForCode knows the prompts for a one-time password.
+	// asksForCode matches prompts for a one-time password.
 	asksForCode = regexp.MustCompile(`(?i)\b(code|otp|totp|passcode|token|one[- ]?time|authenticator)\b`)
-	// asksForNewPassword knows the prompts of a password that must be changed.
+	// asksForNewPassword matches prompts that ask for a new password.
 	asksForNewPassword = regexp.MustCompile(`(?i)\b(new|confirm|repeat|old|current)\b.*\bpassword\b`)
-	// skips knows the choices that leave out what is optional, such as setting up a second factor.
+	// skips matches choices that skip something optional, such as setting up a second factor.
 	skips = regexp.MustCompile(`(?i)^\W*(skip|not now|later)\b`)
 )
 
@@ -111,12 +112,12 @@ var (
 const (
 	wayOut = "set login_service to a journey for automation (with a Zero Page Login Collector node), or use a token (sso_token)"
 
-	// codeRefused is what to do about a one-time password that AM refused. It is not sent again with the next code: AM counts
-	// failures and locks accounts.
+	// codeRefused is what to do if AM refuses a one-time password. The client does not try the next code, because AM
+	// counts failures and locks accounts.
 	codeRefused = "check totp_secret or otp and the account's device; AM accepts each code once and refuses a second sign-in within 30 seconds: try again after that"
 )
 
-// waysOut are what to do about a step that cannot be answered.
+// waysOut say what to do about a step that cannot be answered.
 var waysOut = []struct {
 	err  error
 	hint string
@@ -145,8 +146,8 @@ func (j *journey) password(b *callback) error {
 	return j.once("password", b, j.Password.Password)
 }
 
-// once gives an answer to the first prompt for it. The same prompt again means that AM did not accept the answer, and
-// another prompt that it asks for something else: for a code, in words that asksForCode does not know.
+// once gives an answer to the first prompt for it. If the same prompt comes again, AM did not accept the answer. If
+// another prompt comes, it asks for something else, such as a code in words that asksForCode does not match.
 func (j *journey) once(kind string, b *callback, value string) error {
 	prompt, before := j.asked[kind]
 	switch {
@@ -177,7 +178,7 @@ func (j *journey) code(b *callback) error {
 	return nil
 }
 
-// askForCode asks the person at the terminal.
+// askForCode asks the person at the terminal for a code.
 func (j *journey) askForCode(b *callback) (string, error) {
 	text, err := j.ask(fmt.Sprintf("%s asks %s for a one-time password%s: ", j.client.base, j.Username, j.shown(b.prompt())))
 	if err != nil {
@@ -189,7 +190,7 @@ func (j *journey) askForCode(b *callback) (string, error) {
 	return text, nil
 }
 
-// oneTimePassword is the code of a moment, with AM's defaults: SHA-1, 30 seconds, 6 digits (OATH nodes).
+// oneTimePassword returns the code for a time, with the defaults of AM's OATH nodes: SHA-1, 30 seconds, 6 digits.
 func (p Password) oneTimePassword(at time.Time) (string, error) {
 	if p.TOTPSecret == "" {
 		if p.OTP == "" {
@@ -199,7 +200,7 @@ func (p Password) oneTimePassword(at time.Time) (string, error) {
 	}
 	code, err := totp.GenerateCode(strings.ReplaceAll(p.TOTPSecret, " ", ""), at)
 	if err != nil {
-		return "", errors.New("totp_secret is not in base32, as AM shows it next to its QR code") // the library's error may show it
+		return "", errors.New("totp_secret is not in base32, as AM shows it next to its QR code") // the library's error may contain the secret
 	}
 	return code, nil
 }
@@ -211,7 +212,7 @@ func (j *journey) attribute(b *callback) error {
 	return j.name(b)
 }
 
-// choosing answers with the choice that skips something, else with AM's default.
+// choosing answers with the choice that skips something, or else with AM's default.
 func choosing(list, byDefault string) func(*journey, *callback) error {
 	return func(_ *journey, b *callback) error {
 		choices, _ := b.output(list).([]any)
@@ -230,7 +231,7 @@ func choosing(list, byDefault string) func(*journey, *callback) error {
 	}
 }
 
-// identityProvider keeps to AM's own accounts, where other providers may be chosen.
+// identityProvider chooses AM's own accounts if other identity providers are offered.
 func (j *journey) identityProvider(b *callback) error {
 	const local = "localAuthentication"
 	providers, _ := b.output("providers").([]any)
@@ -243,8 +244,8 @@ func (j *journey) identityProvider(b *callback) error {
 	return errCannotAnswer
 }
 
-// hidden passes a hidden value back. Advanced Identity Cloud offers to skip the set-up of a second factor by one (as
-// frodo-lib answers it); a security key cannot be had.
+// hidden returns a hidden value to AM. Advanced Identity Cloud uses one to offer skipping the setup of a second factor
+// (frodo-lib answers it in the same way). It cannot answer for a security key.
 func (j *journey) hidden(b *callback) error {
 	id, _ := b.output("id").(string)
 	if len(b.Input) > 0 {
@@ -260,7 +261,7 @@ func (j *journey) hidden(b *callback) error {
 	return nil
 }
 
-// maxPollingWait is the longest that AM may want to be left alone between two steps.
+// maxPollingWait is the longest wait between two steps that the client accepts.
 const maxPollingWait = time.Minute
 
 func (j *journey) poll(b *callback) error {
@@ -293,13 +294,13 @@ func (j *journey) fill(s *step) error {
 	return nil
 }
 
-// script is the type of a text that is a script for browsers.
+// script is the message type of a text that contains a script for browsers.
 const script = "4"
 
-// maxShown bounds what an error shows of each of AM's texts.
+// maxShown is the maximum length of a text of AM in an error.
 const maxShown = 120
 
-// saying is what AM said above its question, for an error.
+// saying returns the text that AM shows above its question, for an error.
 func (j *journey) saying(text string) string {
 	if text == "" {
 		return ""
@@ -307,7 +308,7 @@ func (j *journey) saying(text string) string {
 	return " and says" + j.shown(text)
 }
 
-// shown is a text of AM's for an error, on one line and without secrets; empty if there is none.
+// shown prepares a text of AM for an error: on one line, without secrets. It returns "" if there is no text.
 func (j *journey) shown(text string) string {
 	text = redact.Values(text, j.secrets...)
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
@@ -320,10 +321,10 @@ func (j *journey) shown(text string) string {
 	return fmt.Sprintf(" %q", text)
 }
 
-// maxSteps is the maximum number of steps of a sign-in, waits for an approval included.
+// maxSteps is the maximum number of steps of a sign-in, including waits for an approval.
 const maxSteps = 40
 
-// run answers AM's steps until one has no callbacks, which it returns with the cookies that it sets.
+// run answers AM's steps until one has no callbacks. It returns that step and the cookies that it sets.
 func (j *journey) run(ctx context.Context, r call) (*step, []*http.Cookie, error) {
 	for range maxSteps {
 		s, cookies, err := j.next(ctx, r)
@@ -378,7 +379,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// refusals are what to do about AM's messages of a sign-in that failed, the first that fits.
+// refusals say what to do about a failed sign-in, by AM's message. The first match counts.
 //
 // Source: measured on OpenAM 16.0.5; Ping's node reference, Failure node and Success node.
 var refusals = []struct{ says, hint string }{
@@ -388,7 +389,7 @@ var refusals = []struct{ says, hint string }{
 	{"session limit", "the account has as many sessions as its quota allows: end one of them, or raise the quota"},
 }
 
-// refused adds what to do to the error of a sign-in that AM denied.
+// refused adds what to do to the error of a sign-in that AM refused.
 func (j *journey) refused(err error) error {
 	e, ok := asError(err)
 	if !ok || e.Status != http.StatusUnauthorized {

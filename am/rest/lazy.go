@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// newMutex is a mutex whose wait ends with a context: who holds it waits for a server.
+// newMutex returns a mutex with a wait that a context can cancel, because its holder may be waiting for a server.
 func newMutex() *semaphore.Weighted { return semaphore.NewWeighted(1) }
 
-// lazy keeps the first value that could be had. Unlike sync.OnceValue it tries again after an error, with the next
-// caller, and callers wait no longer than their contexts let them.
+// lazy computes a value when it is first needed. Unlike sync.OnceValue, it tries again after an error when the next
+// caller asks, and a caller stops waiting when its context ends.
 type lazy[T any] struct {
 	mu    *semaphore.Weighted
 	value atomic.Pointer[T]
@@ -24,7 +24,7 @@ func (l *lazy[T]) get(ctx context.Context, find func() (T, error)) (value T, err
 		return value, nil
 	}
 	if err := l.mu.Acquire(ctx, 1); err != nil {
-		return value, err // and not the cause, which may be what another request died of
+		return value, err // not context.Cause, which may be the error of another request
 	}
 	defer l.mu.Release(1)
 	if value, ok := l.peek(); ok {
@@ -36,10 +36,10 @@ func (l *lazy[T]) get(ctx context.Context, find func() (T, error)) (value T, err
 	return value, err
 }
 
-// forget has the value found again.
+// forget discards the value, so that the next caller computes it again.
 func (l *lazy[T]) forget() { l.value.Store(nil) }
 
-// peek returns the value if it is there already.
+// peek returns the value if it has been computed.
 func (l *lazy[T]) peek() (value T, ok bool) {
 	if p := l.value.Load(); p != nil {
 		return *p, true

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Realm is one realm as AM's configuration has it.
+// Realm is a realm as described by AM's configuration.
 type Realm struct {
 	ID         string   `json:"_id"`
 	Name       string   `json:"name"`
@@ -16,7 +16,7 @@ type Realm struct {
 	Aliases    []string `json:"aliases"`
 }
 
-// Path is the realm's full path: /, /alpha, /alpha/nested.
+// Path returns the full path of the realm: /, /alpha, /alpha/nested.
 func (r *Realm) Path() string {
 	if r.ParentPath == "" {
 		return "/"
@@ -24,8 +24,8 @@ func (r *Realm) Path() string {
 	return strings.TrimSuffix(r.ParentPath, "/") + "/" + r.Name
 }
 
-// Realms lists all realms, nested and inactive ones too. Needs an administrator; Advanced Identity Cloud leaves out
-// the root. Source: OpenAM 16.0.5 measured; recorded AM 8.0 and Advanced Identity Cloud say the same.
+// Realms lists all realms, including nested and inactive ones. Needs an administrator. Advanced Identity Cloud leaves
+// out the root. Source: OpenAM 16.0.5 measured; recordings of AM 8.0 and Advanced Identity Cloud agree.
 func (c *Client) Realms(ctx context.Context) iter.Seq2[*Realm, error] {
 	return func(yield func(*Realm, error) bool) {
 		answer, err := c.exchange(ctx, call{
@@ -41,5 +41,5 @@ func (c *Client) Realms(ctx context.Context) iter.Seq2[*Realm, error] {
 	}
 }
 
-// RealmURL is the address of a realm's resources.
+// RealmURL returns the address of a realm's resources.
 func (c *Client) RealmURL(realm string) string { return c.base + realmPath(realm) }

@@ -14,7 +14,7 @@ type ServerInfo struct {
 	Domains      []string `json:"domains"`
 }
 
-// ServerInfo asks serverinfo/*, which needs no login. A server that is not AM fails here.
+// ServerInfo requests serverinfo/*, which needs no login. It fails if the server is not AM.
 func (c *Client) ServerInfo(ctx context.Context) (*ServerInfo, error) {
 	var reply ServerInfo
 	err := c.send(ctx, call{
@@ -32,7 +32,7 @@ type ServerVersion struct {
 	Date        string `json:"date"`
 }
 
-// Product is what the server calls itself. OpenAM gives no name, and is known by that.
+// Product returns the server's name for itself. OpenAM reports none, and is recognized by that.
 func (v *ServerVersion) Product() string {
 	name, _, found := strings.Cut(v.FullVersion, " "+v.Version)
 	if !found {
@@ -41,7 +41,7 @@ func (v *ServerVersion) Product() string {
 	return name
 }
 
-// ServerVersion asks serverinfo/version. Needs an administrator.
+// ServerVersion requests serverinfo/version. Needs an administrator.
 func (c *Client) ServerVersion(ctx context.Context) (*ServerVersion, error) {
 	var reply ServerVersion
 	err := c.send(ctx, call{what: "the version query", method: http.MethodGet, path: "/json/serverinfo/version", version: "1.0", safe: true}, &reply)

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// ListCap is the maximum number of sessions that AM lists: search.maxSessionListSize of the global session service, 120
-// unless raised. Needs an administrator of the deployment.
+// ListCap returns the maximum number of sessions that AM lists: search.maxSessionListSize of the global session
+// service, 120 by default. Needs an administrator of the deployment.
 func (c *Client) ListCap(ctx context.Context) (int, error) {
 	var reply struct {
 		Search struct {
@@ -19,8 +19,8 @@ func (c *Client) ListCap(ctx context.Context) (int, error) {
 	return reply.Search.MaxSessionListSize, err
 }
 
-// SessionQuota is how many sessions a user may have, 0 if AM does not enforce quotas. A realm can set another number.
-// Needs an administrator of the deployment.
+// SessionQuota returns the maximum number of sessions of a user, or 0 if AM does not enforce quotas. A realm can have a
+// different quota. Needs an administrator of the deployment.
 //
 // Source: PingAM 8, Session quotas; OpenAM 16.0.5 measured.
 func (c *Client) SessionQuota(ctx context.Context) (int, error) {
@@ -41,17 +41,17 @@ func (c *Client) SessionQuota(ctx context.Context) (int, error) {
 	return reply.Dynamic.Limit, err
 }
 
-// SessionService is a realm's session limits. A value that the realm does not set is nil.
+// SessionService contains a realm's session limits. A limit that the realm does not set is nil.
 type SessionService struct {
 	MaxSessionMinutes *int `json:"maxSessionTime"`
 	MaxIdleMinutes    *int `json:"maxIdleTime"`
 	MaxCachingMinutes *int `json:"maxCachingTime"`
-	QuotaLimit        *int `json:"quotaLimit"` // sessions a user, if quotas are on
+	QuotaLimit        *int `json:"quotaLimit"` // sessions per user, if quotas are on
 }
 
-// SessionService reads a realm's session limits: nil if the service has not been added to the realm, which then
-// has SessionDefaults, or nil if the realm does not exist. Source: ForgeRock knowledge base a28446787; OpenAM 16.0.5
-// measured.
+// SessionService reads a realm's session limits. It returns nil if the service has not been added to the realm, which
+// then has the SessionDefaults, or if the realm does not exist. Source: ForgeRock knowledge base a28446787; OpenAM
+// 16.0.5 measured.
 func (c *Client) SessionService(ctx context.Context, realm string) (*SessionService, error) {
 	service, err := c.sessionService(ctx, realm, http.MethodGet, "")
 	if IsNotFound(err) {
@@ -60,10 +60,10 @@ func (c *Client) SessionService(ctx context.Context, realm string) (*SessionServ
 	return service, err
 }
 
-// SessionDefaults are the limits of a realm without a session service: those of the global service, as AM offers them for
-// a new one in the realm. 404 if the realm does not exist.
+// SessionDefaults returns the limits of a realm without its own session service: those of the global service, as AM
+// offers them for a new service of the realm. It answers 404 if the realm does not exist.
 //
-// Source: AM's admin console, which fills its forms so; OpenAM 16.0.5 measured.
+// Source: AM's admin console, which fills in its forms with them; OpenAM 16.0.5 measured.
 func (c *Client) SessionDefaults(ctx context.Context, realm string) (*SessionService, error) {
 	return c.sessionService(ctx, realm, http.MethodPost, "template")
 }
@@ -83,8 +83,8 @@ func (c *Client) sessionService(ctx context.Context, realm, method, action strin
 	return &reply.Dynamic, err
 }
 
-// ClientSideSessions reports whether the realm's sessions are kept by their clients, in tokens, so that AM lists and ends
-// none: nil if the answer does not say. 404 if the realm does not exist.
+// ClientSideSessions reports whether the realm uses client-side sessions, which exist only in tokens, so that AM can
+// neither list nor end them. It returns nil if AM does not report the setting, and a 404 if the realm does not exist.
 //
 // Source: OpenAM 16.0.5 measured; scripts that set up PingAM use the same name.
 func (c *Client) ClientSideSessions(ctx context.Context, realm string) (*bool, error) {
@@ -100,8 +100,8 @@ func (c *Client) ClientSideSessions(ctx context.Context, realm string) (*bool, e
 	return reply.General.StatelessSessionsEnabled, err
 }
 
-// QueryProperties are the session properties that the rows of a query have in a realm: none if its Session Property
-// Whitelist has no such list, or if it has no whitelist, which is what OpenAM and a realm as created say.
+// QueryProperties returns the session properties that a realm returns for queries. It returns none if the Session
+// Property Whitelist names none for queries, as in OpenAM and in a new realm, or if the realm has no whitelist.
 //
 // Source: PingAM 8.1, Entity reference, SessionPropertyWhiteList.
 func (c *Client) QueryProperties(ctx context.Context, realm string) ([]string, error) {

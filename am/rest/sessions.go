@@ -15,15 +15,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// Session is a session as a query or getSessionInfo shows it. What the server leaves out, or was not asked for, is
-// the zero value. Times have whole seconds, but latestAccessTime in the rows of AM and PingAM milliseconds.
+// Session is a session as returned by a query or by getSessionInfo. Fields that the server left out, or that were not
+// requested, have the zero value. Times have whole seconds, except for latestAccessTime in rows of AM and PingAM, which
+// has milliseconds.
 //
 // Sources: PingAM 8.1, Manage sessions over REST; OpenAM 16.0.5 measured.
 type Session struct {
-	Username             string         `json:"username"` // lower case in OpenAM's rows; a UUID in Advanced Identity Cloud
+	Username             string         `json:"username"` // in lower case in OpenAM's rows; a UUID in Advanced Identity Cloud
 	UniversalID          string         `json:"universalId"`
 	Realm                string         `json:"realm"`
-	Handle               string         `json:"sessionHandle"` // ends the session, but is not a credential
+	Handle               string         `json:"sessionHandle"` // can end the session, but is not a credential
 	LatestAccess         time.Time      `json:"latestAccessTime"`
 	MaxIdleExpiration    time.Time      `json:"maxIdleExpirationTime"`
 	MaxSessionExpiration time.Time      `json:"maxSessionExpirationTime"`
@@ -31,13 +32,14 @@ type Session struct {
 
 	SignIn `json:"-"`
 
-	// Unreadable is a time that could not be read, with its name as AM has it; the time itself is zero. "" if all could.
+	// Unreadable is a time that could not be read, with AM's name for it; the time itself is zero. It is "" if all
+	// could be read.
 	Unreadable string `json:"-"`
 }
 
 func (s *Session) noteUnreadable(what string) { s.Unreadable = what }
 
-// The members of Session by their JSON names, for SessionQuery.Fields.
+// The fields of Session by their JSON names, for SessionQuery.Fields.
 const (
 	FieldUsername             = "username"
 	FieldUniversalID          = "universalId"
@@ -49,28 +51,28 @@ const (
 	FieldProperties           = "properties"
 )
 
-// What a token store keeps apart, for those who read it. In AM's rows it is part of the properties.
+// Fields that a token store contains separately. In AM's rows they are part of the properties.
 const (
 	FieldCreationTime = "creationTime"
-	FieldSignIn       = "signIn" // the other members of SignIn
+	FieldSignIn       = "signIn" // the other fields of SignIn
 )
 
-// IsStored reports whether a field is one that AM does not list by that name.
+// IsStored reports whether AM's rows contain a field only as part of the properties.
 func IsStored(field string) bool { return field == FieldCreationTime || field == FieldSignIn }
 
-// SessionQuery selects sessions. AM's filter takes a realm, which it does not extend to sub-realms, and optionally a
-// user name, which it compares without regard to case; nothing else (OpenAM measured, seed documents agree).
+// SessionQuery selects sessions. AM's filter accepts a realm, which does not include sub-realms, and a user name, which
+// it compares case-insensitively, and nothing else (OpenAM measured; Ping's documentation agrees).
 type SessionQuery struct {
 	Realm    string   // full path: /alpha
-	Username string   // all users by default
-	Fields   []string // what rows shall hold; all by default
+	Username string   // all users if ""
+	Fields   []string // the fields that rows need; all by default
 }
 
-// Sessions lists server-side sessions, oldest first. AM cuts the list at a number that it does not report, 120 by
-// default, without a sign and without paging: package inventory deals with that.
+// Sessions lists server-side sessions, oldest first. AM silently truncates the list at a number that it does not
+// report, 120 by default, and offers no paging: package inventory deals with that.
 //
-// An error ends the sequence. An answer that breaks off is an error, too, after the rows that came.
-// Needs an administrator; 404 if the realm does not exist.
+// An error ends the sequence. An answer that breaks off is also an error, after the rows received so far. Needs an
+// administrator; 404 if the realm does not exist.
 func (c *Client) Sessions(ctx context.Context, q SessionQuery) iter.Seq2[*Session, error] {
 	return func(yield func(*Session, error) bool) {
 		r, err := c.sessionQuery(ctx, q)
@@ -107,7 +109,7 @@ func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error)
 		hints: c.notListing,
 	}
 	if q.Username != "" {
-		// The realm comes first: if OpenAM has the user name first, the last of several names wins.
+		// The realm comes first: if the user name came first, OpenAM would use only the last of several names.
 		filter = crest.And(filter, crest.Eq(FieldUsername, q.Username))
 		r.what = fmt.Sprintf("the session query for %q in realm %s", q.Username, realmName(q.Realm))
 		r.latencyClass = "sessions of a user"
@@ -119,11 +121,12 @@ func (c *Client) sessionQuery(ctx context.Context, q SessionQuery) (call, error)
 	return r, nil
 }
 
-// realmName spells a realm as AM's filter takes it: a leading slash, none behind, / for the root.
+// realmName spells a realm as AM's filter requires: with a leading slash and without a trailing one, / for the root.
 func realmName(realm string) string { return "/" + strings.Trim(realm, "/") }
 
-// streamResult yields the rows of a CREST query answer as they are decoded, and returns the cookie of the next page. An
-// answer that breaks off, lacks its list or announces another number of rows is an error: no rows means that there are none.
+// streamResult yields the rows of a CREST query as they are decoded, and returns the cookie of the next page. An answer
+// that breaks off, has no list, or announces a different number of rows is an error: if there are no rows, that must be
+// certain.
 func streamResult[T any](answer *answer, yield func(*T, error) bool) (cookie string) {
 	d := answer.client.decoders.Get().(*decoder)
 	d.reset(answer)
@@ -144,15 +147,16 @@ func streamResult[T any](answer *answer, yield func(*T, error) bool) (cookie str
 	return ""
 }
 
-// envelope is what a query's answer says around its rows.
+// envelope is what the answer of a query contains besides its rows.
 type envelope struct {
 	rows   int
-	listed bool // it has rows, or an empty list of them
+	listed bool // there are rows, or an empty list
 	count  *int
 	cookie string
 }
 
-// readEnvelope reads an answer to its end, so that its connection serves again; more is false if the consumer has had enough.
+// readEnvelope reads an answer to its end, so that its connection can be used again; more is false if the consumer
+// stopped.
 func readEnvelope[T any](decoder *decoder, yield func(*T, error) bool) (e envelope, more bool, err error) {
 	more = true
 	for err = expect(decoder, '{'); err == nil && more && decoder.PeekKind() != '}'; {
@@ -167,7 +171,7 @@ func readEnvelope[T any](decoder *decoder, yield func(*T, error) bool) (e envelo
 		case "resultCount":
 			err = decoder.decode(&e.count)
 		case "pagedResultsCookie":
-			err = decoder.decode(&e.cookie) // null leaves it empty
+			err = decoder.decode(&e.cookie) // null leaves the cookie empty
 		default:
 			err = decoder.SkipValue()
 		}
@@ -178,7 +182,7 @@ func readEnvelope[T any](decoder *decoder, yield func(*T, error) bool) (e envelo
 	return e, more, err
 }
 
-// streamRows yields the elements of an array and counts them; more is false if the consumer has had enough.
+// streamRows yields and counts the elements of an array; more is false if the consumer stopped.
 func streamRows[T any](decoder *decoder, rows *int, yield func(*T, error) bool) (more bool, err error) {
 	if err := expect(decoder, '['); err != nil {
 		return true, err
@@ -196,7 +200,7 @@ func streamRows[T any](decoder *decoder, rows *int, yield func(*T, error) bool) 
 	return true, err
 }
 
-// expectEnd reads the end of the object, and that of the answer.
+// expectEnd reads the end of the object and of the answer.
 func expectEnd(decoder *decoder) error {
 	if err := expect(decoder, '}'); err != nil {
 		return err

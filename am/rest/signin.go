@@ -6,24 +6,25 @@ import (
 	"time"
 )
 
-// SignIn is what a session keeps of its beginning. Over REST it is in the session's properties, which the rows of a query
-// have if the realm's Session Property Whitelist lists them for queries, and OpenAM's never; the token store has it, too.
+// SignIn describes how a session began. Over REST, it is part of the session's properties. The rows of a query contain
+// properties if the realm's Session Property Whitelist names them for queries, and never in OpenAM. The token store
+// contains it, too.
 //
 // Sources: PingAM 8.1, Session Property Whitelist Service; OpenAM 16.0.5 measured (getProperty and the token store).
 type SignIn struct {
-	CreationTime time.Time // authInstant: the sign-in, or the session's latest upgrade; whole seconds
-	AuthLevel    *int      // AuthLevel; nil: not known, or not a number
-	AuthType     string    // AuthType: the modules that signed the user in; journeys leave it empty
-	Service      string    // Service: the journey or the chain
-	ClientIP     string    // Host: the address of the client as AM saw it
-	TrackingID   string    // AMCtxId: the session's identifier in the audit log
-	SessionType  string    // of the token store alone: USER or APPLICATION
+	CreationTime time.Time // authInstant: when the user signed in, or when the session was last upgraded; whole seconds
+	AuthLevel    *int      // AuthLevel; nil if it is not known or not a number
+	AuthType     string    // AuthType: the modules that the user signed in with; empty for journeys
+	Service      string    // Service: the journey or chain
+	ClientIP     string    // Host: the address of the client, as seen by AM
+	TrackingID   string    // AMCtxId: the identifier of the session in the audit log
+	SessionType  string    // USER or APPLICATION; only the token store contains it
 }
 
-// SignInProperties are the properties that SignIn is made of, by the names that a whitelist lists them with.
+// SignInProperties are the properties that SignIn is made from, as a whitelist spells them.
 var SignInProperties = []string{"authInstant", "AuthLevel", "AuthType", "Service", "Host", "AMCtxId"}
 
-// SignInOf reads session properties, which are texts. One that is not set is empty.
+// SignInOf converts session properties, which are texts. A property that is not set is empty.
 func SignInOf(properties map[string]any) (s SignIn) {
 	if len(properties) == 0 {
 		return s
@@ -40,7 +41,7 @@ func SignInOf(properties map[string]any) (s SignIn) {
 	return s
 }
 
-// authLevel is the highest of several, which AM keeps as 0|/alpha:10 once a session has signed in to other realms, too.
+// authLevel returns the highest level. AM writes 0|/alpha:10 if the session has signed in to several realms.
 func authLevel(property string) (highest *int) {
 	for part := range strings.SplitSeq(property, "|") {
 		number := part[strings.LastIndexByte(part, ':')+1:]

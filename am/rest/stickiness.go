@@ -9,34 +9,35 @@ import (
 	"time"
 )
 
-// stickiness is the cookies by which balancers find the same server again, whatever they are called: amlbcookie is AM's own
-// name for its cookie, which administrators change (com.iplanet.am.lbcookie.name).
+// stickiness keeps the cookies with which balancers route a client to the same server, whatever they are called:
+// amlbcookie is only AM's default (com.iplanet.am.lbcookie.name).
 //
-// It is not a cookie jar: it keeps nothing that can be a credential, because a Cookie header beats the session header in AM.
+// It is not a cookie jar: it keeps no cookie that may be a credential, because in AM a Cookie header takes precedence
+// over the header with the token.
 type stickiness struct {
 	mu      sync.Mutex
 	cookies []*http.Cookie
 }
 
-// maxSticky is how many bytes the kept cookies may take of the 8,192 that Tomcat allows to all headers.
+// maxSticky is the maximum total length of the kept cookies. Tomcat allows 8,192 bytes for all headers.
 const maxSticky = 1024
 
 var (
-	// credentialCookies are those of AM that sign in, beside the session cookie: of a sign-in under way, and of persistent
-	// logins (PingAM 8, Authentication node reference; OpenAM's Persistent Cookie module).
+	// credentialCookies are AM's cookies that sign in, besides the session cookie: those of a sign-in in progress, and
+	// of persistent logins (PingAM 8, Authentication node reference; OpenAM's Persistent Cookie module).
 	credentialCookies = []string{"AMAuthCookie", "session-jwt", "DProPCookie"}
 
-	// tokenForm is how session tokens of AM, and JWTs, look.
+	// tokenForm matches session tokens of AM, and JWTs.
 	tokenForm = regexp.MustCompile(`^"?(AQIC5|\*AAJTS|eyJ)|\*AAJTS`)
 )
 
-// allows reports whether a cookie may be sent back: whatever is set but what can be a credential.
+// allows reports whether a cookie may be sent back: any cookie that cannot be a credential.
 func (s *stickiness) allows(cookie *http.Cookie, sessionCookies ...string) bool {
 	named := func(name string) bool { return strings.EqualFold(cookie.Name, name) }
 	return cookie.Value != "" && !slices.ContainsFunc(sessionCookies, named) && !slices.ContainsFunc(credentialCookies, named) && !tokenForm.MatchString(cookie.Value)
 }
 
-// keep takes over what an answer sets and takes back.
+// keep applies the cookies that an answer sets and deletes.
 func (s *stickiness) keep(set []*http.Cookie, sessionCookies ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,7 +52,8 @@ func (s *stickiness) keep(set []*http.Cookie, sessionCookies ...string) {
 	}
 }
 
-// header is the Cookie header with the token, if there is one, in front: of two cookies of a name the first counts.
+// header returns the Cookie header. The token, if there is one, comes first: of two cookies with the same name, the
+// first counts.
 func (s *stickiness) header(token string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

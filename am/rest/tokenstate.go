@@ -5,14 +5,14 @@ import (
 	"errors"
 )
 
-// TokenState is what is known of a token, and which action told.
+// TokenState is what is known about a token, and from which action.
 type TokenState struct {
 	Validation
-	By string // validate, or getSessionInfo as its workaround
+	By string // validate, or getSessionInfo if that is the workaround
 }
 
-// TokenState asks whether a token is valid without resetting its session's idle time: by validate if the server can
-// do that, else by getSessionInfo, which does not report a session UID.
+// TokenState asks whether a token is valid, without resetting the idle time of its session. It uses validate if the
+// server can do that, otherwise getSessionInfo, which does not report a session UID.
 func (c *Client) TokenState(ctx context.Context, token string) (*TokenState, error) {
 	v, err := c.Validate(ctx, token)
 	if err == nil {

@@ -22,22 +22,22 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
-// Transport is how requests travel. The zero value verifies certificates against the system's authorities, obeys
-// HTTPS_PROXY and gives up on a silent server after a minute.
+// Transport describes how requests are sent. The zero value verifies certificates with the system's authorities, uses
+// HTTPS_PROXY, and gives up after a minute if the server is silent.
 type Transport struct {
-	Proxy              string        // an address; the environment's by default
-	CAFile             string        // PEM: authorities beside the system's
-	CertFile, KeyFile  string        // PEM: this client's certificate
-	InsecureSkipVerify bool          // takes any certificate
+	Proxy              string        // an address; from the environment by default
+	CAFile             string        // a PEM file with authorities to trust in addition to the system's
+	CertFile, KeyFile  string        // PEM files with this client's certificate and key
+	InsecureSkipVerify bool          // accepts any certificate
 	Timeout            time.Duration // how long the server may be silent; a minute by default
-	MaxRetries         *int          // repetitions of what may be repeated; 3 by default
-	RateLimit          float64       // requests a second; unlimited by default
+	MaxRetries         *int          // maximum number of retries; 3 by default
+	RateLimit          float64       // requests per second; unlimited by default
 }
 
 func (t Transport) timeout() time.Duration { return cmp.Or(t.Timeout, time.Minute) }
 
-// clients makes the two HTTP clients over one pool: one repeats what may be repeated, the other only what was surely
-// not acted upon.
+// clients returns two HTTP clients with a common pool of connections. One retries requests that can be sent twice; the
+// other retries only if the server certainly did not process the request.
 func (t Transport) clients(concurrency int, watch watcher) (retrying, nonRetrying *retryablehttp.Client, err error) {
 	pool, err := t.pool(concurrency)
 	if err != nil {
@@ -109,14 +109,14 @@ func (t Transport) tls() (*tls.Config, error) {
 	return config, err
 }
 
-// watcher is told of each request on the wire, repetitions included.
+// A watcher is called for each request on the wire, including retries.
 type watcher interface {
 	sent()
 	observe(ctx context.Context, response *http.Response, sent time.Time)
 }
 
-// wire spaces requests out and bounds each wait for the body of an answer, as ResponseHeaderTimeout bounds the wait for
-// its beginning. How long the reader takes in between is not bounded.
+// wire limits the rate of requests, and how long each read of a body may take, as ResponseHeaderTimeout does for the
+// beginning of an answer. It does not limit how long the reader takes between reads.
 type wire struct {
 	*http.Transport
 	limiter *rate.Limiter
@@ -150,7 +150,7 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// A proxyError is the failure to reach the proxy, which stands between this machine and the server.
+// A proxyError means that the proxy could not be reached.
 type proxyError struct {
 	address string
 	err     error
@@ -161,7 +161,7 @@ func (e *proxyError) Error() string {
 }
 func (e *proxyError) Unwrap() error { return e.err }
 
-// throughProxy names the proxy, if there is one, in an error of the connection to it.
+// throughProxy adds the address of the proxy, if there is one, to an error of the connection.
 func (w *wire) throughProxy(request *http.Request, err error) error {
 	proxy, unknown := w.Proxy(request)
 	var failed *net.OpError
@@ -171,7 +171,7 @@ func (w *wire) throughProxy(request *http.Request, err error) error {
 	return &proxyError{proxy.Host, failed}
 }
 
-// body is that of an answer, whose every read is bounded.
+// body is the body of an answer. Each read of it has a time limit.
 type body struct {
 	io.ReadCloser
 	timeout time.Duration
@@ -187,7 +187,7 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.silence.Stop()
 	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(b.ctx), errStalled) {
-		err = errStalled // and nothing else that the body may have ended with at that moment
+		err = errStalled // not any other error with which the body may have ended at that moment
 	}
 	return n, err
 }
@@ -198,28 +198,28 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// paced is the key of a context whose requests wait for a limit of the caller's.
+// paced is the context key of a rate limit of the caller.
 type paced struct{}
 
-// Paced makes each request of the context, repetitions included, wait for a limit of the caller's before it is sent. The wait
-// ends when its context does.
+// Paced makes each request of the context, including retries, wait for a rate limit of the caller before it is sent.
+// The wait ends with the request's context.
 func Paced(ctx context.Context, wait func(context.Context)) context.Context {
 	return context.WithValue(ctx, paced{}, wait)
 }
 
-// withoutRetries is the key of a context whose requests are not repeated.
+// withoutRetries is the context key that disables retries.
 type withoutRetries struct{}
 
-// WithoutRetries makes what fails fail at once: requests of the context are sent once.
+// WithoutRetries disables retries for requests of the context.
 func WithoutRetries(ctx context.Context) context.Context {
 	return context.WithValue(ctx, withoutRetries{}, true)
 }
 
-// maxRetryAfter is the longest wait that a server may impose before a call fails instead.
+// maxRetryAfter is the longest Retry-After that the client waits for; if the server demands more, the call fails.
 const maxRetryAfter = time.Minute
 
-// retrySafe repeats after errors of the connection and of an overloaded server. A 500 is not repeated: OpenAM gives
-// it for requests that it will never answer otherwise.
+// retrySafe retries after errors of the connection and if the server is overloaded. It does not retry after a 500,
+// because OpenAM answers that for requests that it can never answer.
 func retrySafe(ctx context.Context, response *http.Response, err error) (bool, error) {
 	if ctx.Value(withoutRetries{}) != nil {
 		return false, nil
@@ -234,7 +234,7 @@ func retrySafe(ctx context.Context, response *http.Response, err error) (bool, e
 	return false, nil
 }
 
-// retryRefused repeats only what the server says that it did not look at.
+// retryRefused retries only if the server reports that it did not process the request.
 func retryRefused(ctx context.Context, response *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
@@ -242,7 +242,7 @@ func retryRefused(ctx context.Context, response *http.Response, err error) (bool
 	return err == nil && response.StatusCode == http.StatusTooManyRequests && retryAfter(response) <= maxRetryAfter, nil
 }
 
-// backoff waits as long as the server says, else exponentially longer with jitter.
+// backoff waits as long as the server demands, otherwise exponentially longer, with jitter.
 func backoff(shortest, longest time.Duration, attempt int, response *http.Response) time.Duration {
 	if wait := retryAfter(response); wait > 0 {
 		return wait
@@ -251,10 +251,10 @@ func backoff(shortest, longest time.Duration, attempt int, response *http.Respon
 	return wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is not secret
 }
 
-// longRetryAfter is more seconds than anybody waits and fewer than a Duration holds: a week.
+// longRetryAfter is a week in seconds: longer than anybody waits, and short enough for a Duration.
 const longRetryAfter = 7 * 24 * 60 * 60
 
-// retryAfter is how long the server wants to be left alone; 0 or less if it does not say.
+// retryAfter returns how long the server wants the client to wait; 0 or less if it does not say.
 func retryAfter(response *http.Response) time.Duration {
 	if response == nil {
 		return 0

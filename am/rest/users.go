@@ -13,55 +13,55 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// User is an identity, as far as sessions need it.
+// User contains what is needed of an identity.
 type User struct {
-	ID     string // what lists of sessions call the user: the name in lower case, on Advanced Identity Cloud the UUID
-	Login  string // what the user types, in any case
-	Status string // Active, Inactive; lower case on Advanced Identity Cloud; "" if it was not asked for or is not told
+	ID     string // the name in lists of sessions: in lower case, or the UUID on Advanced Identity Cloud
+	Login  string // the name that the user logs in with, in any case
+	Status string // Active or Inactive; in lower case on Advanced Identity Cloud; "" if it was not requested or is not reported
 }
 
-// UserQuery selects identities of a realm.
+// UserQuery selects identities of a realm. It ignores case.
 type UserQuery struct {
 	Realm   string
-	ID      string   // one identity by its name, without regard to case
-	Login   string   // one by the name that it logs in with
-	Prefix  string   // names that begin so, without regard to case
-	Except  []string // but not so
+	ID      string   // one identity by its name
+	Login   string   // one identity by the name that it logs in with
+	Prefix  string   // names that begin with this
+	Except  []string // but not with any of these
 	With    []string // and that contain each of these
-	Without []string // and not with any of these
-	Status  bool     // whether the status is wanted
+	Without []string // and none of these
+	Status  bool     // whether the status is needed
 }
 
-// directory is one place that knows identities, and how it lists them.
+// directory is a place where identities are stored, and how it lists them.
 type directory struct {
 	name    string
 	path    func(realm string) string
 	version string
-	id      string   // the attribute that a filter finds an identity by
-	fields  []string // the name in sessions, that for logins, the status
+	id      string   // the attribute to search identities by
+	fields  []string // the attributes with the name in sessions, the login name and the status
 	paged   bool     // lists page by page
-	whole   bool     // lists all; else perhaps cut without a sign
+	whole   bool     // lists all identities; otherwise a list may be silently truncated
 }
 
-// managedUsers are IDM's, which are complete.
+// managedUsers are the users of IDM, whose lists are complete.
 //
 // Source: PingOne Advanced Identity Cloud, Authenticate to the REST API with an access token.
 var managedUsers = directory{
 	name: "managed users", path: managedUsersPath, id: "_id", fields: []string{"_id", "userName", "accountStatus"}, paged: true, whole: true,
 }
 
-// amUsers are the versions of AM's own, in the order in which they are tried.
+// amUsers are the versions of AM's own user resource, in the order in which they are tried.
 //
-// Sources: AM's admin console (4.0, paged); OpenAM 16.0.5 measured (3.0, neither paged nor complete beyond 1,000).
+// Sources: AM's admin console (4.0, paged); OpenAM 16.0.5 measured (3.0, not paged, and not complete beyond 1,000).
 var amUsers = []directory{
 	{name: "users 4.0", path: usersPath, version: "4.0", id: "_id", fields: []string{"_id", "username", "inetUserStatus"}, paged: true},
 	{name: "users 3.0", path: usersPath, version: "3.0", id: "uid", fields: []string{"username", "uid", "inetUserStatus"}},
 }
 
-// directories are what is known of where a deployment keeps its identities.
+// directories is what is known about where a deployment stores its identities.
 type directories struct {
-	users   *lazy[directory] // the version of AM's own, which is one for all realms
-	managed sync.Map         // by realm: a *lazy[bool], whether it has managed users; the root of Advanced Identity Cloud has none
+	users   *lazy[directory] // the version of AM's own resource, the same for all realms
+	managed sync.Map         // by realm, a *lazy[bool]: whether it has managed users; the root of Advanced Identity Cloud has none
 }
 
 func (d *directories) forget() {
@@ -71,27 +71,27 @@ func (d *directories) forget() {
 
 func usersPath(realm string) string { return realmPath(realm) + "/users" }
 
-// managedUsersPath is IDM's, which stands beside AM: /openidm/managed/alpha_user.
+// managedUsersPath is the path of IDM's resource, next to AM: /openidm/managed/alpha_user.
 func managedUsersPath(realm string) string {
 	return siblingPath + "/openidm/managed/" + escape(strings.Trim(realm, "/")) + "_user"
 }
 
 const userPageSize = 1000
 
-// ListsAllUsers reports whether Users lists all identities for certain, as IDM does. OpenAM cuts a listing at 1,000 without a
-// sign; whether AM's pages reach beyond what its identity store gives at once is documented nowhere.
+// ListsAllUsers reports whether Users certainly lists all identities, as with IDM. OpenAM silently truncates a list at
+// 1,000. Whether AM's pages go beyond what its identity store returns at once is not documented.
 func (c *Client) ListsAllUsers(ctx context.Context, realm string) (bool, error) {
 	d, err := c.directory(ctx, realm)
 	return d.whole, err
 }
 
-// LoginsDiffer reports whether users of a realm may log in with another name than that by which sessions know them.
+// LoginsDiffer reports whether users of a realm may log in with a name other than the one that their sessions have.
 func (c *Client) LoginsDiffer(ctx context.Context, realm string) (bool, error) {
 	d, err := c.directory(ctx, realm)
 	return err == nil && d.id != d.fields[1], err
 }
 
-// Users lists identities. Needs an administrator; OpenAM answers others with an empty list.
+// Users lists identities. Needs an administrator; OpenAM returns an empty list to others.
 func (c *Client) Users(ctx context.Context, q UserQuery) iter.Seq2[*User, error] {
 	return func(yield func(*User, error) bool) {
 		d, err := c.directory(ctx, q.Realm)
@@ -100,7 +100,7 @@ func (c *Client) Users(ctx context.Context, q UserQuery) iter.Seq2[*User, error]
 			return
 		}
 		r := d.call(q)
-		begun := map[string]bool{} // the names that pages have begun with
+		begun := map[string]bool{} // the first name of each page so far
 		for cookie, offset := "", 0; ; {
 			users, next, err := c.userPage(ctx, d, r.page(d, cookie, offset))
 			if err == nil && (next != "" && next == cookie || len(users) > 0 && begun[users[0].ID]) {
@@ -126,7 +126,7 @@ func (c *Client) Users(ctx context.Context, q UserQuery) iter.Seq2[*User, error]
 	}
 }
 
-// directory settles, once, where the realm keeps its identities.
+// directory finds, once, where the realm stores its identities.
 func (c *Client) directory(ctx context.Context, realm string) (directory, error) {
 	if managed, err := c.hasManagedUsers(ctx, realm); managed || err != nil {
 		return managedUsers, err
@@ -147,10 +147,10 @@ func (c *Client) directory(ctx context.Context, realm string) (directory, error)
 	})
 }
 
-// hasManagedUsers reports whether IDM stands beside AM, takes the account and knows the realm.
+// hasManagedUsers reports whether there is an IDM next to AM that accepts the account and knows the realm.
 func (c *Client) hasManagedUsers(ctx context.Context, realm string) (bool, error) {
 	if !c.config.Credentials.bearer() {
-		return false, nil // IDM takes no session of AM
+		return false, nil // IDM does not accept AM's sessions
 	}
 	known, _ := c.directories.managed.LoadOrStore(crest.Fold(realmName(realm)), newLazy[bool]())
 	return known.(*lazy[bool]).get(ctx, func() (bool, error) {
@@ -162,7 +162,7 @@ func (c *Client) hasManagedUsers(ctx context.Context, realm string) (bool, error
 	})
 }
 
-// serves asks a directory about nobody.
+// serves tests a directory with a query for a user that does not exist.
 func (c *Client) serves(ctx context.Context, d directory, realm string) (bool, error) {
 	r := d.call(UserQuery{Realm: realm, ID: "amsql-probe"})
 	r.what = "probing for identities (" + d.name + ")"
@@ -171,7 +171,7 @@ func (c *Client) serves(ctx context.Context, d directory, realm string) (bool, e
 	return err == nil, err
 }
 
-// notServed reports whether an error means that the directory is not there, or not for this account.
+// notServed reports whether an error means that the directory does not exist, or that the account may not use it.
 func notServed(err error) bool {
 	return !signInFailed(err) && (IsNotFound(err) || IsForbidden(err) || IsUnauthorized(err))
 }
@@ -200,7 +200,7 @@ func (d directory) call(q UserQuery) call {
 	switch {
 	case !q.Status:
 		query = append(query, param("_fields", strings.Join(d.fields[:2], ","))...)
-	case d.paged: // AM spells the status in either way, and OpenAM, which does not page, now so, now so
+	case d.paged: // AM accepts either spelling of the status; OpenAM, which does not page, sometimes one and sometimes the other
 		query = append(query, param("_fields", strings.Join(append(d.fields[:3:3], strings.ToLower(d.fields[2])), ","))...)
 	}
 	return call{
@@ -214,7 +214,7 @@ func (d directory) contains(part string) crest.Filter {
 	return crest.Filter{Op: crest.OpContains, Field: d.id, Value: part}
 }
 
-// page asks for one page: by cookie if the server gave one, else by offset.
+// page returns the request for a page: by cookie if the server returned one, otherwise by offset.
 func (r call) page(d directory, cookie string, offset int) call {
 	if !d.paged {
 		return r
@@ -230,7 +230,7 @@ func (r call) page(d directory, cookie string, offset int) call {
 	return r
 }
 
-// userPage reads one answer. A page may be short and yet have a successor: the cookie decides if there is one.
+// userPage reads one page. A page may be short although another follows: if there is a cookie, it decides.
 func (c *Client) userPage(ctx context.Context, d directory, r call) (users []*User, cookie string, err error) {
 	answer, err := c.exchange(ctx, r)
 	if err != nil {
@@ -259,11 +259,11 @@ func (d directory) user(row map[string]any) *User {
 		}
 	}
 	u.Login = cmp.Or(u.Login, u.ID)
-	u.ID = crest.Lower(u.ID) // as lists of sessions spell it
+	u.ID = crest.Lower(u.ID) // as in lists of sessions
 	return u
 }
 
-// first is the text of an attribute, which AM gives as a string or as a list of one.
+// first returns the text of an attribute, which AM sends as a string or as a list with one string.
 func first(value any) string {
 	if list, ok := value.([]any); ok && len(list) > 0 {
 		value = list[0]
