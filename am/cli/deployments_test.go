@@ -75,6 +75,7 @@ var deploymentCases = map[string][]struct {
 		{step: "realms", status: "warning", says: "returned 403 Forbidden (text/html from nginx at 127.0.0.1:"},
 		{step: "list cap", status: "warning", says: "120 is assumed"},
 		{step: "identities", status: "warning", says: "(text/html from nginx at 127.0.0.1:"},
+		{step: "identities", status: "warning", says: "not AM's JSON): a proxy in front of AM does not pass that path"},
 	},
 	"proxy-404": {
 		{step: "realms", status: "warning", says: "returned 404 Not Found (text/html from nginx at 127.0.0.1:"},
@@ -82,6 +83,7 @@ var deploymentCases = map[string][]struct {
 	},
 	"proxy-407": {
 		{step: "realms", status: "warning", says: "returned 407 Proxy Authentication Required (text/html from nginx at 127.0.0.1:"},
+		{step: "identities", status: "warning", says: "not AM's JSON): a proxy requires a name and a password: set them in proxy"},
 	},
 	"quota-1": {{step: "quota", status: "warning", says: "each run ends the session of the previous run"}},
 	"sessions-1.2": {

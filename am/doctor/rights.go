@@ -143,7 +143,11 @@ func (e *examination) identities(ctx context.Context) Finding {
 		for _, err := range e.Client.Users(ctx, rest.UserQuery{Realm: realm}) {
 			if err != nil {
 				f := failed(err)
-				return warning("the list of a realm cannot be completed if AM truncates it: "+f.Detail, withoutIdentities)
+				fix := withoutIdentities
+				if answered := new(rest.Error); errors.As(err, &answered) && answered.Intermediary != "" {
+					fix = f.Fix // no right of the account's is missing
+				}
+				return warning("the list of a realm cannot be completed if AM truncates it: "+f.Detail, fix)
 			}
 			return ok(fmt.Sprintf("may be listed in realm %s", realm) + e.identitiesInParts(ctx))
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -94,16 +96,24 @@ func (s *scan) note(realm target) {
 }
 
 // fault is a realm's error with the realm, or what to do: nil if the query asked for a realm that does not exist, which
-// is worth a notice.
+// is worth a notice. If AM lists the realm, something else was not found.
 func (s *scan) fault(ctx context.Context, realm target, err error) error {
-	switch {
-	case !rest.IsNotFound(err):
+	if !rest.IsNotFound(err) {
+		return fmt.Errorf("realm %s: %w", realm.path, err)
+	}
+	paths, unlisted := s.listRealms(ctx)
+	if unlisted != nil {
+		paths = nil
+	}
+	switch missing := notAmong(paths, realm.path); {
+	case slices.ContainsFunc(paths, func(path string) bool { return crest.Same(path, realm.path) }):
 		return fmt.Errorf("realm %s: %w", realm.path, err)
 	case realm.asked:
-		s.inventory.options.NotifyAbsent(s.noSuchRealm(ctx, realm.path))
+		s.inventory.options.NotifyAbsent(missing)
 		return nil
+	default:
+		return fmt.Errorf("%s: correct realms in the connection", missing)
 	}
-	return fmt.Errorf("%s: correct realms in the connection", s.noSuchRealm(ctx, realm.path))
 }
 
 // tolerates reports whether a realm's error is a notice by the connection's policy, and if so gives it.

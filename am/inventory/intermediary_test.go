@@ -47,3 +47,25 @@ func TestWhatAProxyRefusesIsDoneWithout(t *testing.T) {
 		}
 	}
 }
+
+// A 404 for a realm that AM lists means that something else is missing: that is no realm without sessions.
+func TestARealmThatAMListsIsNotMissing(t *testing.T) {
+	server, err := simulator.New(simulator.Options{Realms: 1})
+	must(t, err)
+	user, password := server.Admin()
+	var notices []string
+	inv := directoryOf(t, server, rest.Password{Username: user, Password: password}, inventory.Options{Notify: func(n string) { notices = append(notices, n) }})
+	for realm, says := range map[string]string{"/alpha": "realm /alpha: the session query in realm /alpha failed: ", "/nosuch": ""} {
+		must(t, server.SetFaults("404:path=/sessions:action=query"))
+		err = nil
+		for _, failure := range inv.Sessions(t.Context(), inventory.Query{Realms: []string{realm}}) {
+			err = failure
+		}
+		if (err == nil) != (says == "") || err != nil && !strings.HasPrefix(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", realm, err, says)
+		}
+	}
+	if all := strings.Join(notices, "\n"); !strings.HasPrefix(all, `there is no realm "/nosuch"`) || len(notices) != 1 {
+		t.Errorf("the notices are %q", notices)
+	}
+}

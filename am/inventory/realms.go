@@ -173,9 +173,17 @@ func (s *scan) askRealms(ctx context.Context) (paths []string, err error) {
 
 // noSuchRealm names the realm that was probably meant, if the account may list realms.
 func (s *scan) noSuchRealm(ctx context.Context, path string) string {
-	text := fmt.Sprintf("there is no realm %q", path)
 	paths, err := s.listRealms(ctx)
 	if err != nil {
+		paths = nil
+	}
+	return notAmong(paths, path)
+}
+
+// notAmong says that there is no such realm among those that are known; nil: none are.
+func notAmong(paths []string, path string) string {
+	text := fmt.Sprintf("there is no realm %q", path)
+	if paths == nil {
 		return text
 	}
 	if near := nearest(path, paths); near != "" {

@@ -69,13 +69,22 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 	e.Status, e.Reason, e.Hint = status, http.StatusText(status), r.hints[status]
 	switch {
 	case status/100 == 3:
-		e.Hint = "it redirects to " + redact.Values(redirectTarget(a.status), r.secrets...) + ", and credentials do not follow redirects: set base_url to the final address"
+		way := "set base_url to the final address"
+		if c.found.Load() {
+			way = notLetThrough
+		}
+		e.Hint = "it redirects to " + redact.Values(redirectTarget(a.status), r.secrets...) + ", and credentials do not follow redirects: " + way
 	case isJSON:
 		var said refusal
-		if err := json.NewDecoder(io.LimitReader(a, maxErrorBody)).Decode(&said); err != nil {
+		err := json.NewDecoder(io.LimitReader(a, maxErrorBody)).Decode(&said)
+		e.explain(said)
+		switch other := errors.As(err, new(*json.UnmarshalTypeError)); {
+		case status != http.StatusUnauthorized && (other || said.isForeign()): // 401 may be helped by another sign-in, whoever asks for it
+			e.Intermediary = a.from(kind)
+			c.explainIntermediary(e, r)
+		case err != nil:
 			e.Err = fmt.Errorf("invalid error body: %w", err)
 		}
-		e.explain(said)
 		if e.hostRefused = refusesHost(e, a.status.Request.Host); e.hostRefused {
 			e.Hint = fmt.Sprintf("AM does not accept the host name %s: set host (AM_HOST) to the name that AM is installed under, such as am.example.com", a.status.Request.Host)
 		}
@@ -93,8 +102,10 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 // another address.
 func (c *Client) explainIntermediary(e *Error, r call) {
 	switch {
-	case e.Status/100 == 2, e.Status == http.StatusNotFound && !c.found.Load():
+	case (e.Status/100 == 2 || e.Status == http.StatusNotFound) && !c.found.Load():
 		e.Hint = cmp.Or(r.hints[e.Status], wrongContextPath)
+	case e.Status/100 == 2:
+		e.Hint = notLetThrough
 	case e.Intermediary != "" && intermediaryHints[e.Status] != "":
 		e.Hint = intermediaryHints[e.Status]
 	default:

@@ -71,7 +71,7 @@ var faults = []fault{
 	{name: "a body that ends too early", says: "unexpected EOF", spoil: func(w http.ResponseWriter, s *seen) { reply(w, 200, half(s)) }},
 	{name: "no body", says: "unexpected EOF", spoil: func(w http.ResponseWriter, _ *seen) { reply(w, 200, "") }},
 	{name: "an empty answer with no type", says: "unexpected EOF", spoil: func(w http.ResponseWriter, _ *seen) { w.WriteHeader(200) }},
-	{name: "HTML instead of JSON", status: 200, says: "not AM's JSON): base_url must include AM", spoil: func(w http.ResponseWriter, _ *seen) {
+	{name: "HTML instead of JSON", status: 200, says: "not AM's JSON): a proxy in front of AM does not pass that path", spoil: func(w http.ResponseWriter, _ *seen) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<html><form>Log in</form></html>")
 	}},

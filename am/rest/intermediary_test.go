@@ -50,6 +50,42 @@ func TestARefusalThatIsNotAMsSaysWhatCameAndFromWhere(t *testing.T) {
 	}
 }
 
+// After AM has answered, base_url is right: a page or a redirect comes from what stands before it. Gateways refuse in JSON, too.
+func TestWhatAnswersInAMsPlaceIsToldFromAM(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer    func(w http.ResponseWriter)
+		forbidden bool
+		says      string
+	}{
+		"a login page": {func(w http.ResponseWriter) { page(w, 200) }, false, "does not pass that path"},
+		"a redirect": {func(w http.ResponseWriter) {
+			w.Header().Set("Location", "https://login.example.com/")
+			w.WriteHeader(302)
+		}, false, "it redirects to https://login.example.com/, and credentials do not follow redirects: a proxy in front of AM does not pass that path"},
+		"no route":        {func(w http.ResponseWriter) { reply(w, 404, `{"message":"no Route matched with those values"}`) }, true, "(application/json at 127.0.0.1:"},
+		"a policy":        {func(w http.ResponseWriter) { reply(w, 403, `{"message":"Forbidden"}`) }, true, "does not pass that path"},
+		"another form":    {func(w http.ResponseWriter) { reply(w, 403, `{"error":{"code":403,"status":"DENIED"}}`) }, true, "does not pass that path"},
+		"a code of words": {func(w http.ResponseWriter) { reply(w, 403, `{"code":"denied","message":"No"}`) }, true, "does not pass that path"},
+		"AM itself":       {func(w http.ResponseWriter) { reply(w, 403, `{"code":403,"reason":"Forbidden","message":"No"}`) }, true, "403 Forbidden (No): the account lacks the right"},
+	} {
+		server := can(t, func(w http.ResponseWriter, s *seen) {
+			if strings.Contains(s.URL.Path, "global-config") {
+				c.answer(w)
+				return
+			}
+			well(w, s)
+		})
+		client := server.client(t, rest.Config{API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: adminPassword}})
+		_, err := client.ListCap(t.Context())
+		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "context path") {
+			t.Errorf("%s: %v, want %s", name, err, c.says)
+		}
+		if rest.IsForbidden(err) != c.forbidden || rest.IsNotFound(err) {
+			t.Errorf("%s: forbidden %v, not found %v", name, rest.IsForbidden(err), rest.IsNotFound(err))
+		}
+	}
+}
+
 // A proxy's 404 for a list of sessions does not mean that the realm does not exist, nor does one for the version mean that AM has none.
 func TestAProxys404IsNeitherARealmNorAVersionThatIsMissing(t *testing.T) {
 	server := can(t, func(w http.ResponseWriter, s *seen) {

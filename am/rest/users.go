@@ -143,6 +143,9 @@ func (c *Client) directory(ctx context.Context, realm string) (directory, error)
 			}
 			refused = err
 		}
+		if isKeptFrom(refused) {
+			return directory{}, refused
+		}
 		return directory{}, fmt.Errorf("the account may not list identities anywhere: %w", refused)
 	})
 }
