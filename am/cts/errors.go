@@ -14,16 +14,16 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// Error is what a token store refuses, or what keeps it from being reached, with what to do.
+// Error means that a token store refused a request or could not be reached. It contains what to do.
 type Error struct {
-	Address string // of the directory
-	What    string // what was tried: cannot sign in as uid=…
+	Address string // the address of the directory
+	What    string // what failed: cannot sign in as uid=…
 	Err     error
-	Hint    string // what to do; "" if nothing is known
+	Hint    string // what to do; "" if that is not known
 }
 
 func (e *Error) Error() string {
-	// A server may refuse without a word of its own, after the colon for it.
+	// If the server gives no reason, the error ends in a colon.
 	text := fmt.Sprintf("token store %s: %s: %s", e.Address, e.What, strings.TrimRight(e.Err.Error(), ": "))
 	if e.Hint != "" {
 		text += ": " + e.Hint
@@ -33,7 +33,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// hints say what to do about a result code of LDAP. ACCOUNT is the account's name; docs/token-store.md has the complete LDIF.
+// hints say what to do about an LDAP result code. ACCOUNT stands for the account's name; docs/token-store.md contains
+// the complete LDIF.
 var hints = map[uint16]string{
 	ldap.LDAPResultTimeLimitExceeded: "the server limits the time of a search: raise the account's limit with ldapmodify: " + modify("ds-rlim-time-limit", "0"),
 	ldap.LDAPResultSizeLimitExceeded: "the server limits the number of entries, even in pages of 500, or the account may not request pages " +
@@ -61,7 +62,7 @@ func modify(attribute, value string) string {
 	return fmt.Sprintf("dn: ACCOUNT | changetype: modify | add: %s | %s: %s", attribute, attribute, value)
 }
 
-// failed is an error with the server and what to do.
+// failed returns an error with the server's address and what to do.
 func (s *Store) failed(server server, what string, err error) error {
 	var known *Error
 	if errors.As(err, &known) {
@@ -70,7 +71,7 @@ func (s *Store) failed(server server, what string, err error) error {
 	return &Error{Address: server.url, What: what, Err: short(err), Hint: s.hint(server, err)}
 }
 
-// short leaves out what go-ldap says about the codes of its own.
+// short removes what go-ldap adds for its own result codes.
 func short(err error) error {
 	var e *ldap.Error
 	if errors.As(err, &e) && e.ResultCode >= ldap.ErrorNetwork && e.Err != nil {
@@ -110,7 +111,7 @@ func fingerprintOf(certificate *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// code is the result code of LDAP that an error holds; 0 if the server has not answered.
+// code returns the LDAP result code of an error; 0 if the server has not answered.
 func code(err error) uint16 {
 	var e *ldap.Error
 	if errors.As(err, &e) && e.ResultCode < ldap.ErrorNetwork {

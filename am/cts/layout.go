@@ -12,38 +12,39 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// expiration is the attribute of all layouts that the directory has an index by order for: when AM removes the entry.
+// expiration is when AM removes the entry. In every layout, the directory has an ordering index for this attribute.
 const expiration = "coreTokenExpirationDate"
 
-// sessionsOnly leaves out what else AM keeps in the store.
+// sessionsOnly excludes the other tokens in the store.
 const sessionsOnly = "(coreTokenType=SESSION)"
 
-// attribute is one of a session's attributes that hold no token.
+// attribute is one of the attributes of a session that contain no token.
 type attribute struct {
 	name   string
-	fields []string // of a row that are made of it
+	fields []string // the fields of a row that come from it
 	set    func(e *entry, value string) error
 }
 
-// entry is a session while its attributes are read.
+// entry is a session whose attributes are being read.
 type entry struct {
 	rest.Session
-	created                 time.Time // as an attribute has it
+	created                 time.Time // from an attribute of its own
 	idleMinutes, maxMinutes *int
 }
 
-// layout is how a family of versions uses the attributes, which all share. What one keeps in an attribute can be the token in
-// another: coreTokenString02 in OpenAM, coreTokenString05 in AM and PingAM. Neither stands in any layout.
+// layout describes how a family of versions uses the attributes, which have the same names in all of them. An attribute
+// that is harmless in one layout can contain the token in another: coreTokenString02 in OpenAM, coreTokenString05 in AM
+// and PingAM. No layout uses either of these two.
 //
 // Sources: OpenAM 16.0.5 measured; PingAM 8.1, CTS token types; OpenAM's SessionTokenField (13).
 type layout struct {
 	name       string
 	attributes []attribute
-	realm      string   // the attribute that holds it; "" if only the user's name does
-	always     []string // attributes without which it cannot be told whether a session has ended
-	alive      []string // attributes that hold the times of sessions that have not
+	realm      string   // the attribute with the realm; "" if only the universal identifier contains it
+	always     []string // attributes without which it is not known whether a session has ended
+	alive      []string // attributes with the times at which a session ends
 	parting    *parting
-	lacks      string // what it does not keep, for messages
+	lacks      string // what it does not contain, for messages
 }
 
 var (
@@ -85,13 +86,14 @@ var (
 	}
 )
 
-// tellTale are attributes that tell the layouts apart, or that every listing needs. They hold a token in none.
+// tellTale are the attributes that distinguish the layouts or that every listing needs. None of them contains a token
+// in any layout.
 var tellTale = []string{
 	"coreTokenUserId", expiration, "coreTokenString11", "coreTokenString13", "coreTokenDate01", "coreTokenDate02",
 	"coreTokenString04", "coreTokenString12", "coreTokenInteger06", "coreTokenInteger07",
 }
 
-// layoutOf tells the layout of entries by the attributes, in lower case, that they have.
+// layoutOf returns the layout of entries that have these attributes (in lower case).
 func layoutOf(has map[string]bool) *layout {
 	switch {
 	case has["coretokeninteger06"] || has["coretokenstring12"]:
@@ -102,7 +104,7 @@ func layoutOf(has map[string]bool) *layout {
 	return openAM13
 }
 
-// needed are the attributes by which sessions are searched, or that tell whether one has ended.
+// needed returns the attributes that searches filter by, and those that show whether a session has ended.
 func (l *layout) needed() []string {
 	names := slices.Concat([]string{"coreTokenUserId", expiration}, l.alive, l.always)
 	if l.realm != "" {
@@ -111,7 +113,8 @@ func (l *layout) needed() []string {
 	return names
 }
 
-// live is the filter of sessions that have not ended, or of some more if the directory has no times to compare.
+// live returns a filter for sessions that have not ended. If the directory has no times to compare, it also matches
+// others.
 func (l *layout) live(now time.Time) (filter string) {
 	for _, attribute := range l.alive {
 		filter += "(" + attribute + ">=" + now.UTC().Format(generalized) + "Z)"
@@ -119,13 +122,13 @@ func (l *layout) live(now time.Time) (filter string) {
 	return filter
 }
 
-// ended reports whether one of an entry's times is past.
+// ended reports whether one of the entry's times has passed.
 func (e *entry) ended(now time.Time) bool {
 	past := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
 	return past(e.MaxIdleExpiration) || past(e.MaxSessionExpiration)
 }
 
-// generalized is a time of LDAP without its zone and fraction. RFC 4517, section 3.3.13.
+// generalized is the format of an LDAP time without zone and fraction. RFC 4517, section 3.3.13.
 const generalized = "20060102150405"
 
 func date(of func(*entry) *time.Time) func(*entry, string) error {
@@ -135,7 +138,7 @@ func date(of func(*entry) *time.Time) func(*entry, string) error {
 	}
 }
 
-// instant reads a number of units since 1970.
+// instant returns a function that reads a number of units since 1970.
 func instant(unit time.Duration, of func(*entry) *time.Time) func(*entry, string) error {
 	return func(e *entry, value string) error {
 		n, err := strconv.ParseInt(value, 10, 64)
@@ -152,7 +155,7 @@ func minutes(of func(*entry) **int) func(*entry, string) error {
 	}
 }
 
-// setHandle takes what is a handle, and nothing that another layout may keep there.
+// setHandle accepts only a handle, because another layout may store something else there.
 func (e *entry) setHandle(value string) error {
 	if strings.HasPrefix(value, "shandle:") {
 		e.Handle = value
@@ -175,14 +178,14 @@ func (e *entry) setUserAndRealm(value string) error {
 	return e.setUser(value)
 }
 
-// decoder makes rows of entries.
+// decoder converts entries to rows.
 type decoder struct {
 	wanted     []attribute
-	unreadable int // objects
+	unreadable int // number of objects
 }
 
-// decoder reads what rows with these fields are made of, the realm, and what tells whether a session has ended; nil: all.
-// Objects says whether the object may be read, which holds the session's token.
+// decoder returns a decoder for what rows with these fields need (nil means all fields), the realm, and the times that
+// show whether a session has ended. If objects is true, it may read the object, which contains the session's token.
 func (l *layout) decoder(fields []string, objects bool) *decoder {
 	d := &decoder{}
 	if objects && (fields == nil || slices.Contains(fields, rest.FieldSignIn)) {
@@ -197,7 +200,7 @@ func (l *layout) decoder(fields []string, objects bool) *decoder {
 	return d
 }
 
-// attributes are what the directory is asked for.
+// attributes returns the attributes to request.
 func (d *decoder) attributes() (names []string) {
 	for _, a := range d.wanted {
 		names = append(names, a.name)
@@ -205,7 +208,8 @@ func (d *decoder) attributes() (names []string) {
 	return names
 }
 
-// session reads an entry. An attribute that cannot be read is an error: it may be of a layout that nobody knows yet.
+// session reads an entry. An attribute that cannot be read is an error: it may belong to a layout that is not known
+// yet.
 func (d *decoder) session(from *ldap.Entry) (*entry, error) {
 	e := &entry{}
 	for _, found := range from.Attributes {
@@ -223,7 +227,7 @@ func (d *decoder) session(from *ldap.Entry) (*entry, error) {
 	if e.maxMinutes != nil && !e.created.IsZero() {
 		e.MaxSessionExpiration = e.created.Add(time.Duration(*e.maxMinutes) * time.Minute)
 	}
-	if e.CreationTime.IsZero() { // else it is from the object, as AM's rows have it
+	if e.CreationTime.IsZero() { // otherwise the object has it, with the same value as in AM's rows
 		e.CreationTime = e.created
 	}
 	return e, nil

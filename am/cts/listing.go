@@ -12,25 +12,25 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// listing is one pass over sessions. If the server refuses a search because of the account's limits, it goes on with less
-// at a time: in pages, and by windows of time.
+// listing is one pass over sessions. If the server refuses a search because of the account's limits, the listing
+// continues with smaller searches: in pages, and by windows of time.
 type listing struct {
 	store      *Store
 	base       string
 	attributes []string
-	sample     int                     // so many entries are enough; 0: all are wanted
-	each       func(*ldap.Entry) error // of each entry once
+	sample     int                     // stop after this number of entries; 0 means all
+	each       func(*ldap.Entry) error // called once for each entry
 
-	found  int                // entries so far, some of them perhaps twice
-	seen   map[[2]uint64]bool // nil if too many have been seen to remember
-	whole  bool               // one search is under way that may find all, and has each once
-	listed [][2]uint64        // by that search
+	found  int                // number of entries so far; some may count twice
+	seen   map[[2]uint64]bool // nil if there are too many to remember
+	whole  bool               // a single search is running that may return all entries, each once
+	listed [][2]uint64        // entries returned by that search
 }
 
-// remembered is how many entries are remembered in case that the server stops a search and another has to follow.
+// remembered is the maximum number of entries to remember, in case the server stops a search and another has to follow.
 const remembered = 1 << 20
 
-// run lists the entries that one of the filters holds of.
+// run lists the entries that match one of the filters.
 func (l *listing) run(ctx context.Context, filters ...string) error {
 	l.seen = map[[2]uint64]bool{}
 	for _, filter := range filters {
@@ -42,9 +42,9 @@ func (l *listing) run(ctx context.Context, filters ...string) error {
 	return nil
 }
 
-// all is one search if the server allows that, else windows of the time at which the directory may drop an entry: that
-// index every token store has. An entry moves only to a later time, when its session is used. As the oldest window comes
-// first, it may be seen twice, and is never missed.
+// all uses one search if the server allows it, otherwise windows of the time at which the directory may drop an entry,
+// for which every token store has an index. That time changes only when a session is used, and then it becomes later.
+// Because the oldest window comes first, an entry may be seen twice but is never missed.
 func (l *listing) all(ctx context.Context, filter string) error {
 	err := l.search(ctx, filter)
 	if !narrower[code(err)] || l.seen == nil {
@@ -59,24 +59,26 @@ func (l *listing) all(ctx context.Context, filter string) error {
 	return nil
 }
 
-// narrower are the refusals after which a smaller search can succeed.
+// narrower are the result codes after which a smaller search may succeed.
 var narrower = map[uint16]bool{
-	ldap.LDAPResultInsufficientAccessRights: true, // unindexed: too many entries for the index
+	ldap.LDAPResultInsufficientAccessRights: true, // too many entries to use the index
 	ldap.LDAPResultAdminLimitExceeded:       true, // too many candidates
 	ldap.LDAPResultTimeLimitExceeded:        true,
 }
 
-// No session ends before, and hardly any after: a session that never ends has a time some decades from now.
+// No session ends before the beginning, and hardly any after the end: a session that never ends has a time some decades
+// from now.
 var (
 	beginning = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
 	end       = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// spanEnds are how long from now the spans end. Most sessions end within the hour, and nearly all within a month.
+// spanEnds are the ends of the spans, relative to now. Most sessions end within the hour, and nearly all within a
+// month.
 var spanEnds = []time.Duration{0, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 30 * 24 * time.Hour}
 
-// spans are windows from the beginning to the end, the shorter the closer to now: halves of all time would each take the
-// server's full time limit to be refused.
+// spans yields windows that cover all time, shorter ones closer to now. Simply halving all time would be slow: the
+// server would use its full time limit to refuse each half.
 func spans(now time.Time) iter.Seq2[time.Time, time.Time] {
 	return func(yield func(from, to time.Time) bool) {
 		from := beginning
@@ -90,7 +92,7 @@ func spans(now time.Time) iter.Seq2[time.Time, time.Time] {
 	}
 }
 
-// windows searches what lies from one time to before another, in halves if that is too much.
+// windows searches the entries from one time until just before another. If that is too much, it searches each half.
 func (l *listing) windows(ctx context.Context, attribute, filter string, from, to time.Time) error {
 	err := l.search(ctx, and(filter, window(attribute, from, to)))
 	if !narrower[code(err)] || l.seen == nil {
@@ -108,7 +110,8 @@ func (l *listing) windows(ctx context.Context, attribute, filter string, from, t
 	return l.windows(ctx, attribute, filter, middle, to)
 }
 
-// window includes the last millisecond, as some times have a fraction, and the last window whatever comes after.
+// window returns a filter for a window. It includes the last millisecond, because some times have a fraction, and the
+// last window includes everything after it.
 func window(attribute string, from, to time.Time) string {
 	filter := "(" + attribute + ">=" + from.Format(generalized) + "Z)"
 	if !to.Before(end) {
@@ -117,16 +120,16 @@ func window(attribute string, from, to time.Time) string {
 	return filter + "(" + attribute + "<=" + to.Add(-time.Second).Format(generalized) + ".999Z)"
 }
 
-// pageSize is below every limit that directories have by default: they count a page's entries.
+// pageSize is below the default limits of all directories, which count the entries of a page.
 const pageSize = 500
 
-// search is one search, in pages if a limit on its size is known.
+// search runs one search, in pages if it is known that the server limits its size.
 func (l *listing) search(ctx context.Context, filter string) error {
 	request := &ldap.SearchRequest{BaseDN: l.base, Scope: ldap.ScopeSingleLevel, Filter: filter, Attributes: l.attributes, SizeLimit: l.sample}
 	if l.sample > 0 {
 		_, err := l.store.search(ctx, request, func(e *ldap.Entry) error {
 			if l.found >= l.sample {
-				return errEnough // the server pays no regard to the limit
+				return errEnough // the server ignores the limit
 			}
 			return l.once(e)
 		})
@@ -165,7 +168,7 @@ func (l *listing) search(ctx context.Context, filter string) error {
 
 var seed = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
-// once hands on an entry that has not come before.
+// once passes on an entry that has not been seen before.
 func (l *listing) once(e *ldap.Entry) error {
 	l.found++
 	if l.seen == nil {
@@ -186,7 +189,7 @@ func (l *listing) once(e *ldap.Entry) error {
 	return l.each(e)
 }
 
-// recall ends the search that may find all: another may follow.
+// recall ends the search that may return all entries, because another may follow.
 func (l *listing) recall() {
 	l.whole = false
 	for _, key := range l.listed {
@@ -195,7 +198,7 @@ func (l *listing) recall() {
 	l.listed = nil
 }
 
-// and joins filters, of which some may be empty.
+// and combines filters, some of which may be empty.
 func and(filters ...string) string {
 	filters = slices.DeleteFunc(filters, func(f string) bool { return f == "" })
 	if len(filters) == 1 && strings.Count(filters[0], "(") == 1 {

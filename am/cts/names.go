@@ -8,8 +8,9 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// usernameOf is the name in a universal identifier such as id=bjensen,ou=user,o=alpha,ou=services,dc=example,dc=com. AM escapes
-// a name twice there (a,b=c is id=a\\\,b\\\=c; OpenAM 16.0.5 measured). "" if the identifier holds none.
+// usernameOf returns the name in a universal identifier such as
+// id=bjensen,ou=user,o=alpha,ou=services,dc=example,dc=com. AM escapes the name twice there (a,b=c becomes
+// id=a\\\,b\\\=c; OpenAM 16.0.5 measured). It returns "" if the identifier contains no name.
 func usernameOf(universalID string) string {
 	const key = "id="
 	if len(universalID) < len(key) || !strings.EqualFold(universalID[:len(key)], key) {
@@ -18,7 +19,7 @@ func usernameOf(universalID string) string {
 	return unescaped(unescaped(firstValue(universalID[len(key):])))
 }
 
-// firstValue is what stands before the first comma that is not escaped.
+// firstValue returns what precedes the first comma that is not escaped.
 func firstValue(dn string) string {
 	for i := 0; i < len(dn); i++ {
 		switch dn[i] {
@@ -31,7 +32,7 @@ func firstValue(dn string) string {
 	return dn
 }
 
-// unescaped undoes the escapes of a distinguished name: \, and \2c. RFC 4514, section 2.4.
+// unescaped removes the escapes of a distinguished name: \, and \2c. RFC 4514, section 2.4.
 func unescaped(value string) string {
 	if !strings.Contains(value, `\`) {
 		return value
@@ -57,7 +58,7 @@ func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) 
 
 func unhex(c byte) byte { return byte(strings.IndexByte("0123456789abcdef", c|0x20)) }
 
-// realmOf is the path of the realm in a universal identifier: its organisations below ou=services, the outermost last.
+// realmOf returns the path of the realm in a universal identifier: the organisations below ou=services, outermost last.
 func realmOf(universalID string) string {
 	dn, err := ldap.ParseDN(universalID)
 	if err != nil {
@@ -74,11 +75,11 @@ func realmOf(universalID string) string {
 			}
 		}
 	}
-	return "/" // without ou=services it is the root's, whose suffix may have organisations as well
+	return "/" // without ou=services it belongs to the root realm, whose suffix may also contain organisations
 }
 
-// inRealms is a filter of the realms' sessions, or "" if the directory cannot be trusted with it: it compares letters in its
-// own way. Who reads compares the realms again.
+// inRealms returns a filter for the sessions of the realms, or "" if the directory might compare a name differently
+// from AM. The caller compares the realms again.
 func (l *layout) inRealms(realms []string) (filter string) {
 	const most = 50
 	if realms == nil || l.realm == "" || len(realms) > most {
@@ -93,10 +94,10 @@ func (l *layout) inRealms(realms []string) (filter string) {
 	return "(|" + filter + ")"
 }
 
-// namesTogether is how many names one search asks for.
+// namesTogether is the number of names in one search.
 const namesTogether = 50
 
-// ofUsers are filters that hold of all sessions of the users, and of some more.
+// ofUsers returns filters that match all sessions of the users, and perhaps others.
 func ofUsers(usernames []string) (filters []string) {
 	filter := ""
 	for i, name := range usernames {
@@ -109,9 +110,9 @@ func ofUsers(usernames []string) (filters []string) {
 	return filters
 }
 
-// beginningOf is, as part of a filter, how the universal identifiers of a name go on behind id=: the whole name, if AM
-// writes it as it is, else the part that it does. The directory composes letters and accents, so that none is cut off before
-// its accent.
+// beginningOf returns, as part of a filter, how universal identifiers of a name begin after id=: the whole name if AM
+// writes it unchanged, otherwise the part before the first letter that it changes. The directory may combine a letter
+// with an accent that follows it, so the part does not end between the two.
 func beginningOf(name string) string {
 	plain := strings.IndexFunc(name, func(r rune) bool { return !asItIs(r) })
 	if plain < 0 {
@@ -120,13 +121,13 @@ func beginningOf(name string) string {
 	if next, _ := utf8.DecodeRuneInString(name[plain:]); next >= utf8.RuneSelf && plain > 0 {
 		plain--
 	}
-	for plain > 0 && name[plain-1] >= utf8.RuneSelf { // a letter without case, before what may be its accent
+	for plain > 0 && name[plain-1] >= utf8.RuneSelf { // a letter without case, which what follows may be combined with
 		plain--
 	}
 	return ldap.EscapeFilter(name[:plain])
 }
 
-// asItIs reports whether AM writes a letter into universal identifiers as it is in names, or in the other case of ASCII.
+// asItIs reports whether AM writes a letter into universal identifiers unchanged, or only in the other case of ASCII.
 func asItIs(r rune) bool {
 	if r < utf8.RuneSelf {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._-@'/%", r)

@@ -10,10 +10,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// objectAttribute holds the whole session in JSON, its token included.
+// objectAttribute contains the complete session as JSON, including its token.
 const objectAttribute = "coreTokenObject"
 
-// object is what is kept of a session's object. The rest of it is passed over as it is decoded.
+// object contains the values that are kept from a session's object. The rest is skipped while it is decoded.
 //
 // Sources: OpenAM 16.0.5 measured; PingAM 8.1, CTS token types.
 type object struct {
@@ -28,7 +28,7 @@ type object struct {
 	} `json:"sessionProperties"`
 }
 
-// setSignIn reads an object. No error of it is shown: it could quote the token.
+// setSignIn reads an object. It does not return the decoder's errors, because they could quote the token.
 func (d *decoder) setSignIn(e *entry, value string) error {
 	var o object
 	err := json.Unmarshal([]byte(value), &o, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))

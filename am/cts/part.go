@@ -12,10 +12,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Part is one of several parts of all sessions, which readers share. The zero value is all of them.
+// Part is one of several parts of all sessions, for readers that share the work. The zero value is all of them.
 //
-// A session is in one part for as long as it lives: its part depends on a value that AM never changes. So parts that are read one
-// after the other miss no session, and have none twice.
+// A session stays in the same part for its whole life, because its part depends on a value that AM never changes. Parts
+// that are read one after the other therefore contain each session exactly once.
 type Part struct {
 	Index int // from 0
 	Count int
@@ -23,20 +23,20 @@ type Part struct {
 
 func (p Part) whole() bool { return p.Count < 2 }
 
-// parting is how a layout's sessions are parted.
+// parting describes how the sessions of a layout are divided into parts.
 type parting struct {
-	fields []string                      // the fields of a row that tell the part
-	of     func(e *entry, count int) int // the session's part
-	filter func(Part) string             // the part's sessions in one search; nil: the server cannot tell them apart
-	sliced string                        // an attribute with an index by order, by whose times the part is searched; "": none
+	fields []string                      // the fields of a row that determine the part
+	of     func(e *entry, count int) int // returns the part of a session
+	filter func(Part) string             // returns a filter for one search; nil if the server cannot select a part
+	sliced string                        // an attribute with an ordering index, by whose slices of time a part is searched; "" if there is none
 }
 
-// has reports whether a session is in the part.
+// has reports whether a session belongs to the part.
 func (p Part) has(l *layout, e *entry) bool {
 	return p.whole() || l.parting.of(e, p.Count) == p.Index
 }
 
-// fields are those of rows, and those that tell their part; nil: all.
+// fields returns the given fields and those that determine the part; nil means all.
 func (p Part) fields(l *layout, fields []string) []string {
 	if p.whole() || fields == nil {
 		return fields
@@ -44,7 +44,7 @@ func (p Part) fields(l *layout, fields []string) []string {
 	return slices.Concat(fields, l.parting.fields)
 }
 
-// filter is that of the part's sessions, or "" if the server cannot tell them apart.
+// filter returns a filter for the sessions of the part, or "" if the server cannot select them.
 func (p Part) filter(l *layout) string {
 	if p.whole() || l.parting.filter == nil {
 		return ""
@@ -52,7 +52,8 @@ func (p Part) filter(l *layout) string {
 	return l.parting.filter(p)
 }
 
-// bySlice is for layouts that keep when a session ends whether it is used or not: slices of that time go to the parts in turn.
+// bySlice is for layouts that contain the time at which a session ends even if it is used. Slices of that time are
+// assigned to the parts in turn.
 var bySlice = parting{
 	fields: []string{rest.FieldMaxSessionExpiration, rest.FieldMaxIdleExpiration},
 	sliced: "coreTokenDate01",
@@ -65,8 +66,8 @@ var bySlice = parting{
 	},
 }
 
-// byEnding is for layouts that keep the millisecond of the sign-in, without an index: its last three digits, read from
-// behind, tell the part. The server looks through all sessions and sends the part's.
+// byEnding is for layouts that contain the millisecond of the sign-in, without an index. Its last three digits, read
+// from right to left, determine the part. The server examines all sessions and returns those of the part.
 var byEnding = parting{
 	fields: []string{rest.FieldCreationTime},
 	of: func(e *entry, count int) int {
@@ -78,7 +79,7 @@ var byEnding = parting{
 	},
 	filter: func(p Part) string {
 		first, last := p.Index, p.Index
-		if p.Index == 0 { // what no other part has, so that a session without the attribute is in one, too
+		if p.Index == 0 { // a session without the attribute also belongs to a part
 			first, last = 1, p.Count-1
 		}
 		filter := ""
@@ -95,7 +96,7 @@ var byEnding = parting{
 	},
 }
 
-// bySecond is for layouts that keep nothing else that stays the same: each part is read from the whole.
+// bySecond is for layouts with no other value that never changes. The server returns all sessions for each part.
 var bySecond = parting{
 	fields: []string{rest.FieldCreationTime},
 	of: func(e *entry, count int) int {
@@ -106,11 +107,11 @@ var bySecond = parting{
 	},
 }
 
-// partOfEnding is the part of three digits that are read from behind.
+// partOfEnding returns the part for three digits, read from right to left.
 func partOfEnding(reversed, count int) int { return reversed * count / 1000 }
 
-// endings are the shortest endings of digits that are in the parts from first to last alone. The digits so far, read from
-// behind, stand for the numbers from low on.
+// endings returns the shortest endings that occur only in the parts from first to last. The digits so far, read from
+// right to left, stand for the numbers from low on.
 func endings(digits string, low, width, count, first, last int) (all []string) {
 	from, to := partOfEnding(low, count), partOfEnding(low+width-1, count)
 	switch {
@@ -126,23 +127,23 @@ func endings(digits string, low, width, count, first, last int) (all []string) {
 }
 
 const (
-	// sliceLength is short enough for parts to be of about the same size, and for an index to serve a slice of a hundred million
-	// sessions: directories give an index up at 100,000 entries.
+	// sliceLength is short enough for parts of about equal size, and for an index to serve a slice of a hundred million
+	// sessions: directories stop using an index at 100,000 entries.
 	sliceLength = 10 * time.Second
-	// slicesTogether is how many slices one search asks for.
+	// slicesTogether is the number of slices in one search.
 	slicesTogether = 30
 )
 
 func sliceOf(at time.Time) int64 { return at.Unix() / int64(sliceLength/time.Second) }
 
-// next is the beginning of the part's first slice that ends after a time.
+// next returns the beginning of the part's first slice that ends after a time.
 func (p Part) next(at time.Time) time.Time {
 	slice, count := sliceOf(at), int64(p.Count)
 	slice += (int64(p.Index) - slice%count + count) % count
 	return time.Unix(slice*int64(sliceLength/time.Second), 0).UTC()
 }
 
-// slicing is a listing of a part by slices of time, which have no entry in common.
+// slicing lists a part by slices of time, which have no entries in common.
 type slicing struct {
 	*listing
 	part      Part
@@ -150,8 +151,8 @@ type slicing struct {
 	filter    string
 }
 
-// run searches the part's slices from a time on, some of them together. If they have nothing, it goes on where there is
-// something.
+// run searches the part's slices from a time on, several at once. If they are empty, it skips to the next time with
+// sessions.
 func (s *slicing) run(ctx context.Context, from time.Time) (err error) {
 	turn := sliceLength * time.Duration(s.part.Count)
 	for at := s.part.next(from); at.Before(end); at = s.part.next(at) {
@@ -172,7 +173,7 @@ func (s *slicing) run(ctx context.Context, from time.Time) (err error) {
 	return nil
 }
 
-// together searches some slices at once, or in halves if that is too much.
+// together searches several slices at once. If that is too much, it searches each half.
 func (s *slicing) together(ctx context.Context, group []time.Time) error {
 	if len(group) == 1 {
 		return s.windows(ctx, s.attribute, s.filter, group[0], group[0].Add(sliceLength))
@@ -193,7 +194,7 @@ func (s *slicing) together(ctx context.Context, group []time.Time) error {
 	return s.together(ctx, group[half:])
 }
 
-// skip passes over times at which no session ends, in steps that grow until there is one, and then shrink.
+// skip finds the next time at which a session ends, in steps that grow until there is one, and then shrink.
 func (s *slicing) skip(ctx context.Context, at time.Time, step time.Duration) (time.Time, error) {
 	for shortest, found := step, false; at.Before(end); {
 		to := at.Add(step)
@@ -216,7 +217,7 @@ func (s *slicing) skip(ctx context.Context, at time.Time, step time.Duration) (t
 	return at, nil
 }
 
-// any reports whether there is an entry, or the server refuses to look for one among too many.
+// any reports whether there is an entry, or the server refuses the search because there are too many.
 func (s *slicing) any(ctx context.Context, window string) (there bool, err error) {
 	look := &listing{store: s.store, base: s.base, attributes: []string{"1.1"}, sample: 1, each: func(*ldap.Entry) error { return nil }}
 	err = look.search(ctx, and(s.filter, window))

@@ -10,24 +10,24 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// container is the entry above the sessions, below AM's root suffix or as that itself.
+// container is the entry above the sessions. It is below AM's root suffix, or is a suffix itself.
 const container = "ou=famrecords,ou=openam-session,ou=tokens"
 
-// probe is where the sessions are, and how they are laid out.
+// probe is where the sessions are, and their layout.
 type probe struct {
 	base   string
 	layout *layout
-	empty  bool // and the account could see a session if there was one
+	empty  bool // there are none, and the account could see a session if there were one
 }
 
-// probeLife is how long a probe is taken as true: a join may ask thousands of times.
+// probeLife is how long a probe stays valid: a join may need it thousands of times.
 const probeLife = 10 * time.Second
 
-// sampleSize is how many sessions are looked at.
+// sampleSize is the number of sessions to examine.
 const sampleSize = 16
 
-// probe finds the sessions, and looks at some of them. It makes sure that the account may: a directory says of what is hidden
-// that it does not exist, by an empty answer.
+// probe finds the sessions and examines some of them. It makes sure that the account may read them: if something is
+// hidden from an account, a directory returns an empty answer, as if it did not exist.
 func (s *Store) probe(ctx context.Context) (probe, error) {
 	if err := s.probing.Acquire(ctx, 1); err != nil {
 		return probe{}, err
@@ -68,7 +68,7 @@ func (s *Store) probe(ctx context.Context) (probe, error) {
 	return p, nil
 }
 
-// find looks for the container below the naming contexts of the server: the one that the account may see.
+// find looks for the container below the naming contexts of the server, and returns the one that the account can see.
 func (s *Store) find(ctx context.Context) (base string, err error) {
 	root, err := s.entry(ctx, "", "namingContexts")
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *Store) unfound(format, bases, hint string) error {
 	return &Error{Address: s.Address(), What: "cannot find the sessions", Err: fmt.Errorf(format, bases), Hint: hint}
 }
 
-// below is the container in a naming context, which may be a part of it.
+// below returns the container in a naming context, which may itself be a part of the container's name.
 func below(suffix string) string {
 	for rest := container; rest != ""; _, rest, _ = strings.Cut(rest, ",") {
 		if strings.EqualFold(suffix, rest) || len(suffix) > len(rest) && strings.EqualFold(suffix[:len(rest)+1], rest+",") {
@@ -117,7 +117,7 @@ func below(suffix string) string {
 	return container + "," + suffix
 }
 
-// entry reads one entry: nil if it exists but nothing of it may be seen.
+// entry reads one entry. It returns nil if the entry exists but the account can see nothing of it.
 func (s *Store) entry(ctx context.Context, dn string, attributes ...string) (found *ldap.Entry, err error) {
 	request := &ldap.SearchRequest{BaseDN: dn, Scope: ldap.ScopeBaseObject, Filter: "(objectClass=*)", Attributes: attributes}
 	_, err = s.search(ctx, request, func(e *ldap.Entry) error {
@@ -127,14 +127,14 @@ func (s *Store) entry(ctx context.Context, dn string, attributes ...string) (fou
 	return found, err
 }
 
-// isEmpty reports whether the directory says of the container that it has no entries, of sessions or other tokens.
+// isEmpty reports whether the directory says that the container has no entries, neither sessions nor other tokens.
 func (s *Store) isEmpty(ctx context.Context, base string) (bool, error) {
 	e, err := s.entry(ctx, base, "numSubordinates")
 	return e != nil && e.GetEqualFoldAttributeValue("numSubordinates") == "0", err
 }
 
-// allShown makes sure that the account may read what a listing needs: a directory says of an attribute that is hidden that the
-// session has none, and that no filter on it holds.
+// allShown checks that the account may read the attributes that a listing needs. If an attribute is hidden, a directory
+// behaves as if no session had it, and no filter on it matches.
 func (s *Store) allShown(p probe, shown map[string]bool) error {
 	for _, name := range p.layout.needed() {
 		if !shown[strings.ToLower(name)] {

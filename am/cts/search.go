@@ -10,10 +10,11 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// ahead is how many entries may wait to be decoded.
+// ahead is the maximum number of entries that wait to be decoded.
 const ahead = 256
 
-// using does something on a connection of its own, and once more if that one had been idle for too long.
+// using does something on a connection that nobody else uses. If that fails because the connection had been idle for
+// too long, it tries once more.
 func (s *Store) using(ctx context.Context, do func(*connection) error) error {
 	for {
 		c, err := s.acquire(ctx)
@@ -25,7 +26,7 @@ func (s *Store) using(ctx context.Context, do func(*connection) error) error {
 		switch {
 		case err == nil || code(err) != 0:
 			s.release(c)
-		default: // entries may still be on their way
+		default: // entries may still be in transit
 			c.close()
 		}
 		if lost := errors.As(err, &answered) && answered.ResultCode == ldap.ErrorNetwork; lost && c.used && !c.answered && ctx.Err() == nil {
@@ -35,7 +36,7 @@ func (s *Store) using(ctx context.Context, do func(*connection) error) error {
 	}
 }
 
-// search hands each entry that a search finds to its consumer, as they arrive.
+// search passes each entry to its consumer as it arrives.
 func (s *Store) search(ctx context.Context, request *ldap.SearchRequest, each func(*ldap.Entry) error) (controls []ldap.Control, err error) {
 	err = s.using(ctx, func(c *connection) error {
 		controls, err = s.searchOn(ctx, c, request, each)
@@ -71,7 +72,7 @@ func (s *Store) searchOn(ctx context.Context, c *connection, request *ldap.Searc
 		c.answered = c.answered || code(err) != 0
 		return nil, s.failed(c.server, "cannot search "+cmp.Or(request.BaseDN, "the root entry"), err)
 	case c.IsClosing() || c.GetLastError() != nil:
-		// The library ends an answer without an error if the connection has ended before.
+		// If the connection has ended, the library ends the answer without an error.
 		return nil, s.failed(c.server, "cannot search "+cmp.Or(request.BaseDN, "the root entry"), ldap.NewError(ldap.ErrorNetwork, errors.New("the connection has ended")))
 	}
 	return controls, nil

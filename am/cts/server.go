@@ -20,10 +20,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
-// server is one address of the store.
+// server is one of the store's addresses.
 type server struct {
 	url, host, port string
-	tls             bool // from the first byte; else by StartTLS
+	tls             bool // from the beginning; otherwise by StartTLS
 }
 
 func parseServers(urls []string) (servers []server, err error) {
@@ -56,11 +56,12 @@ func addresses(servers []server) string {
 	return strings.Join(urls, ", ")
 }
 
-// TLS says which certificates are taken and shown. The zero value verifies the server's against the system's authorities.
+// TLS contains which certificates to accept, and which to present. The zero value verifies the server's certificate
+// with the system's authorities.
 type TLS struct {
-	CAFile            string // PEM: authorities beside the system's
-	Fingerprint       string // SHA-256 of the server's certificate, in hexadecimal, with or without colons: no other is taken
-	CertFile, KeyFile string // PEM: this client's certificate
+	CAFile            string // a PEM file with authorities to trust in addition to the system's
+	Fingerprint       string // SHA-256 of the only certificate to accept, in hexadecimal, with or without colons
+	CertFile, KeyFile string // PEM files with this client's certificate and key
 
 	config      *tls.Config
 	fingerprint []byte
@@ -97,12 +98,12 @@ func (t *TLS) load() (err error) {
 	return nil
 }
 
-// of is the configuration for one server.
+// of returns the configuration for one server.
 func (t *TLS) of(host string) *tls.Config {
 	config := t.config.Clone()
 	config.ServerName = host
 	if t.fingerprint != nil {
-		// The certificates of embedded stores name no host, and Go takes none of them by its usual rules.
+		// Certificates of embedded stores name no host, so Go's usual verification fails for all of them.
 		config.InsecureSkipVerify = true // the fingerprint is verified instead
 		config.VerifyConnection = func(state tls.ConnectionState) error {
 			if shown := sha256.Sum256(state.PeerCertificates[0].Raw); !strings.EqualFold(hex.EncodeToString(shown[:]), hex.EncodeToString(t.fingerprint)) {
@@ -114,27 +115,28 @@ func (t *TLS) of(host string) *tls.Config {
 	return config
 }
 
-// fingerprintError is a certificate that is not the one named.
+// fingerprintError means that the certificate is not the one that is configured.
 type fingerprintError struct{ shown string }
 
 func (e *fingerprintError) Error() string {
 	return "the server's certificate has the fingerprint " + e.shown + ", which is not token_store_fingerprint"
 }
 
-// connection is one signed-in connection.
+// connection is a connection that has signed in.
 type connection struct {
 	*ldap.Conn
 	server   server
-	used     bool // before
-	answered bool // in the use under way
+	used     bool // it was used before
+	answered bool // the server has answered during the current use
 }
 
 func (c *connection) close() { _ = c.Close() }
 
-// connectLimit is how long one address may take to be reached before the next is tried.
+// connectLimit is how long connecting to one address may take before the next is tried.
 const connectLimit = 15 * time.Second
 
-// connect signs in at the first server that takes the account. A server that refuses it ends the search: the others share it.
+// connect signs in to the first server that can be reached. If a server refuses the account, it does not try the
+// others, which share the account.
 func (s *Store) connect(ctx context.Context) (*connection, error) {
 	var failures []error
 	for _, server := range s.servers {
@@ -157,7 +159,8 @@ func (s *Store) connectTo(ctx context.Context, server server) (*connection, erro
 	}
 	conn, err := s.secure(ctx, server, raw)
 	if code(err) != 0 && onThisMachine(raw.RemoteAddr()) {
-		// StartTLS is refused. OpenDJ takes it for under way for a while, and ends the connection at the next message (measured).
+		// StartTLS was refused. OpenDJ behaves for a while as if it were under way, and closes the connection at the
+		// next message (measured).
 		if raw, err = s.dial(ctx, server); err != nil {
 			return nil, err
 		}
@@ -167,7 +170,7 @@ func (s *Store) connectTo(ctx context.Context, server server) (*connection, erro
 		return nil, orCause(ctx, err)
 	}
 	conn.Start()
-	// Who waits for an answer to a sign-in waits without a context: closing the connection ends that.
+	// The wait for the answer to a sign-in takes no context: closing the connection ends it.
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
 	if err := s.signIn(conn, server); err != nil {
@@ -186,7 +189,7 @@ func (s *Store) dial(ctx context.Context, server server) (net.Conn, error) {
 	return &bounded{raw, s.config.Timeout}, nil
 }
 
-// orCause is why the context ended, if it has: the closed connection says less.
+// orCause returns why the context ended, if it has ended, because the error of the closed connection is less useful.
 func orCause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -194,8 +197,8 @@ func orCause(ctx context.Context, err error) error {
 	return err
 }
 
-// secure speaks TLS: nothing goes over a network without. Only on this machine may a server refuse that. If it fails, the
-// connection is closed.
+// secure sets up TLS: nothing is sent over a network without it. Only a server on this machine may lack it. After an
+// error, the connection is closed.
 func (s *Store) secure(ctx context.Context, server server, raw net.Conn) (*ldap.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
@@ -213,8 +216,8 @@ func (s *Store) secure(ctx context.Context, server server, raw net.Conn) (*ldap.
 	return ldap.NewConn(secured, true), nil
 }
 
-// startTLS asks for TLS and returns when the handshake may begin. (That of the library says of a certificate that it does not
-// take no more than a text.) RFC 4511, section 4.14.
+// startTLS requests TLS, and returns when the handshake can begin. (The library's StartTLS reduces the error of a
+// certificate to a text.) RFC 4511, section 4.14.
 func startTLS(raw net.Conn) error {
 	request := ber.NewSequence("LDAPMessage")
 	request.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, 1, "messageID"))
@@ -253,13 +256,14 @@ func (s *Store) signIn(conn *ldap.Conn, server server) error {
 	return nil
 }
 
-// redacted keeps the error's kind, unless it shows the password.
+// redacted keeps the type of the error, unless its text contains the password.
 func redacted(err error, password string) error {
 	return redact.Error(err, password)
 }
 
-// bounded limits each wait for the server. A connection that is not in use for so long ends, too. (The library's own limit
-// is on a complete search, however long its answer is, and loses entries if their reader is slower.)
+// bounded limits each wait for the server. It also ends a connection that has not been used for that long. (The
+// library's own limit applies to a complete search, however long its answer, and loses entries if their reader is
+// slower.)
 type bounded struct {
 	net.Conn
 	timeout time.Duration
@@ -279,7 +283,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Conn.Write(p)
 }
 
-// acquire is a connection that nobody else uses.
+// acquire returns a connection that nobody else uses.
 func (s *Store) acquire(ctx context.Context) (*connection, error) {
 	for {
 		select {

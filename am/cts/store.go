@@ -15,41 +15,42 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Config says how to read one token store. The zero value of every field except URLs and an account means a default.
+// Config describes how to read a token store. For every field except URLs and the account, the zero value means a
+// default.
 type Config struct {
 	URLs   []string // ldaps://host:636, or ldap://host:389 for StartTLS; tried in order
-	BaseDN string   // the entry whose children the sessions are; "": found below the server's naming contexts
+	BaseDN string   // the entry whose children are the sessions; "": it is found through the server's naming contexts
 
 	BindDN   string                 // "": the client's certificate signs in (SASL EXTERNAL)
-	Password func() (string, error) // asked for at each sign-in, so that a rotated password needs no restart
+	Password func() (string, error) // called at each sign-in, so that a rotated password needs no restart
 	TLS      TLS
 
-	Part    Part                // of all sessions
-	Objects bool                // reads, if rows need them, the objects of sessions, which hold their tokens
+	Part    Part                // the part of all sessions to read
+	Objects bool                // if rows need them, also read the objects of sessions, which contain their tokens
 	Timeout time.Duration       // how long the server may be silent; a minute by default
-	Now     func() time.Time    // by the clock of AM, which writes the times of sessions; nil: this machine's
-	Notify  func(notice string) // one line for the user; nil: nobody reads it
+	Now     func() time.Time    // the time on the clock of AM, which writes the times of sessions; nil: this machine's
+	Notify  func(notice string) // called with a line for the user; may be nil
 	Logger  hclog.Logger
 }
 
-// Store is one token store. It is safe for concurrent use and signs in when first asked for something.
+// Store is a token store. It is safe for concurrent use, and signs in before its first search.
 type Store struct {
 	config  Config
 	servers []server
-	idle    chan *connection // signed in, and not in use
+	idle    chan *connection // connections that are signed in and not in use
 
-	probing  *semaphore.Weighted // of one: a mutex whose wait ends with a context
+	probing  *semaphore.Weighted // a mutex whose wait can be cancelled by a context
 	probed   probe
 	probedAt time.Time
 
-	paged    atomic.Bool // a limit on the size of answers is known
+	paged    atomic.Bool // it is known that the server limits the size of answers
 	searches atomic.Int64
 }
 
-// maxIdle is how many connections are kept for the next search.
+// maxIdle is the maximum number of idle connections.
 const maxIdle = 4
 
-// New checks the configuration and makes a store of it. It sends nothing.
+// New checks the configuration and returns a store. It sends nothing.
 func New(config Config) (*Store, error) {
 	servers, err := parseServers(config.URLs)
 	if err != nil {
@@ -93,18 +94,18 @@ func (c Config) checkAccount() error {
 	return nil
 }
 
-// Address names the store's servers, for messages.
+// Address returns the addresses of the store's servers, for messages.
 func (s *Store) Address() string { return addresses(s.servers) }
 
-// Account names who asks the store, for messages.
+// Account returns the name of the account, for messages.
 func (s *Store) Account() string {
 	return cmp.Or(s.config.BindDN, "the account of the client certificate")
 }
 
-// Searches is how many searches the store has been asked for so far.
+// Searches returns the number of searches sent so far.
 func (s *Store) Searches() int64 { return s.searches.Load() }
 
-// Close ends the connections that are not in use. A store that is used again makes others.
+// Close closes the connections that are not in use. The store can be used again after that.
 func (s *Store) Close() {
 	for {
 		select {
@@ -116,13 +117,15 @@ func (s *Store) Close() {
 	}
 }
 
-// Sessions yields every live session of the store's part, of the realms, or of all realms if that is nil, each once and in
-// no promised order, as AM's own list shows it. A row may be of another realm whose name the directory takes for the same.
-// Fields are rest.Field…, nil means all; the realm comes always.
+// Sessions yields every live session in the store's part, of these realms (nil means all realms), each once, in no
+// particular order, as AM's own list shows it. There may be rows of other realms whose names the directory treats as
+// equal. The fields are rest.Field… (nil means all); the realm is always set.
 //
-// A session is live while both of its times are ahead: a directory keeps what has ended until AM has removed it.
+// A session is live while both of its expiration times are in the future: a directory keeps ended sessions until AM
+// removes them.
 //
-// An error, such as a *Error, ends the sequence. A store that shows no session at all is an error: AM has one of its own.
+// An error, such as a *Error, ends the sequence. If the account can see no session at all, that is an error, because AM
+// always has one of its own.
 func (s *Store) Sessions(ctx context.Context, realms, fields []string) iter.Seq2[*rest.Session, error] {
 	return s.read(ctx, fields, func(ctx context.Context, p probe, now time.Time, l *listing) error {
 		part, of := s.config.Part, p.layout.inRealms(realms)
@@ -134,8 +137,8 @@ func (s *Store) Sessions(ctx context.Context, realms, fields []string) iter.Seq2
 	})
 }
 
-// SessionsOf yields the live sessions of users, in whichever realm. A row may be of another user: the directory is asked for
-// as much of each name as its filter says without doubt.
+// SessionsOf yields the live sessions of users, in any realm. There may be rows of other users: if a filter cannot
+// express a name exactly, the search uses only the beginning of the name.
 func (s *Store) SessionsOf(ctx context.Context, usernames, fields []string) iter.Seq2[*rest.Session, error] {
 	return s.read(ctx, fields, func(ctx context.Context, p probe, now time.Time, l *listing) error {
 		var filters []string
@@ -146,7 +149,7 @@ func (s *Store) SessionsOf(ctx context.Context, usernames, fields []string) iter
 	})
 }
 
-// read yields the live sessions of the store's part that a listing finds.
+// read yields the live sessions in the store's part that a listing finds.
 func (s *Store) read(ctx context.Context, fields []string, list func(context.Context, probe, time.Time, *listing) error) iter.Seq2[*rest.Session, error] {
 	return func(yield func(*rest.Session, error) bool) {
 		p, err := s.probe(ctx)
@@ -181,5 +184,5 @@ func yieldError(yield func(*rest.Session, error) bool, err error) {
 	}
 }
 
-// errEnough is a consumer who has had enough.
+// errEnough means that the consumer needs no more entries.
 var errEnough = errors.New("enough")

@@ -9,7 +9,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// SignIn reaches a server, signs in, and tells how.
+// SignIn connects and signs in, and returns how.
 func (s *Store) SignIn(ctx context.Context) (how string, err error) {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -23,14 +23,14 @@ func (s *Store) SignIn(ctx context.Context) (how string, err error) {
 	return "as " + s.Account() + " at " + c.server.url + ", " + encrypted, nil
 }
 
-// Survey is what a store holds, and what it takes to list it.
+// Survey describes the content of a store, and what is needed to list it.
 type Survey struct {
 	BaseDN   string
-	Layout   string // of which versions of AM
-	Sessions int    // ended ones that AM has not removed included
-	Searches int    // to list them: more than one if the account has limits
+	Layout   string // the versions of AM that it belongs to
+	Sessions int    // including ended sessions that AM has not removed yet
+	Searches int    // needed to list them: more than one if the account has limits
 	Elapsed  time.Duration
-	Lacks    string // what rows have no values for; "": nothing that the layout knows
+	Lacks    string // what rows have no values for; "" if the layout lacks nothing
 }
 
 // Survey counts the sessions.
@@ -56,7 +56,7 @@ func (s *Store) Survey(ctx context.Context) (found Survey, err error) {
 	return found, err
 }
 
-// lacks is what the layout, or the objects of the sessions, do not tell.
+// lacks returns what the layout or the objects of the sessions do not contain.
 func (s *Store) lacks(ctx context.Context, p probe) (string, error) {
 	if p.layout.lacks != "" || !s.config.Objects {
 		return p.layout.lacks, nil

@@ -19,49 +19,51 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// A bucket keeps objects, whose names look like paths. It is a struct of functions, because with an interface the linker would keep
-// all that the clouds' clients can do, which is megabytes.
+// A bucket stores objects, whose names look like paths. It is a struct of functions rather than an interface: with an
+// interface, the linker would keep every method of the clouds' clients, which is megabytes.
 type bucket struct {
-	// list lists the objects whose names begin with the prefix; if it is not deep, those below a further slash as one folder.
+	// list returns the objects whose names begin with the prefix. Unless deep is true, it returns objects below a
+	// further slash as one folder.
 	list func(ctx context.Context, prefix string, deep bool) ([]object, error)
 
 	read func(ctx context.Context, name string) ([]byte, error)
 
-	// upload makes an object of a file. It is complete or absent.
+	// upload creates an object from a file. The object is complete or absent.
 	upload func(ctx context.Context, name, file string) error
 
-	// create makes an object of content, unless there is one of that name already: then it is fs.ErrExist.
+	// create creates an object with this content. If an object of that name already exists, the error is fs.ErrExist.
 	create func(ctx context.Context, name string, content []byte) error
 
-	// remove removes an object, if it is there.
+	// remove removes an object, if it exists.
 	remove func(ctx context.Context, name string) error
 }
 
 type object struct {
-	name    string // a folder's ends in a slash
+	name    string // ends in a slash if it is a folder
 	written time.Time
 }
 
-// bucketStore is a history in a bucket: the dataset that a parquetStore has in a folder. As a bucket renames nothing, a
-// snapshot is there as long as its file of the relation snapshot is: that comes last and goes first, and who reads the
-// dataset takes only the rows of snapshots that have it.
+// bucketStore is a history in a bucket: the same dataset that a parquetStore has in a folder. A bucket cannot rename,
+// so a snapshot exists as long as its file of the relation snapshot does. That file is written last and removed first,
+// and readers of the dataset ignore rows of snapshots that lack it.
 type bucketStore struct {
 	bucket *bucket
 	target string
-	prefix string // of all names; "" or ending in a slash
+	prefix string // of all names; "" or with a slash at the end
 }
 
 const (
-	uploadPrefix = "amsql-upload-" // of the folder that a snapshot waits in
+	uploadPrefix = "amsql-upload-" // of the folder in which a snapshot waits
 
-	// claimName is the object by which a run writes a snapshot's folder alone. Engines pass over names such as this.
+	// claimName is the object with which a run claims a snapshot's folder for itself. Engines ignore names that begin
+	// with an underscore.
 	claimName = "_writing"
 
-	objectsAtOnce  = 8 // snapshots that are removed concurrently
+	objectsAtOnce  = 8 // number of snapshots that are removed concurrently
 	patienceOnFail = 10 * time.Second
 )
 
-// snapshotFile is the end of the name of the object that makes a snapshot exist.
+// snapshotFile is the end of the name of the object without which a snapshot does not exist.
 var snapshotFile = "/" + parquetFile(snapshots)
 
 // OpenBucket opens a history at scheme://BUCKET/PREFIX.
@@ -85,7 +87,7 @@ func OpenBucket(ctx context.Context, target string) (Store, error) {
 func (s *bucketStore) String() string { return s.target }
 func (s *bucketStore) Close() error   { return nil }
 
-// under lists objects by the rest of their names.
+// under returns objects, with names relative to the prefix.
 func (s *bucketStore) under(ctx context.Context, prefix string, deep bool) ([]object, error) {
 	objects, err := s.bucket.list(ctx, s.prefix+prefix, deep)
 	for i := range objects {
@@ -97,7 +99,7 @@ func (s *bucketStore) under(ctx context.Context, prefix string, deep bool) ([]ob
 	return objects, nil
 }
 
-// folders are all objects of snapshots, by their folders, complete or not.
+// folders returns the objects of all snapshots, complete or not, by folder.
 func (s *bucketStore) folders(ctx context.Context) (map[string][]object, error) {
 	objects, err := s.under(ctx, "server=", true)
 	if err != nil {
@@ -114,12 +116,12 @@ func (s *bucketStore) folders(ctx context.Context) (map[string][]object, error) 
 	return folders, nil
 }
 
-// exists reports whether a snapshot is there and complete, by the objects in its folder.
+// exists reports whether the objects in a folder are a complete snapshot.
 func exists(folder string, objects []object) bool {
 	return slices.ContainsFunc(objects, func(o object) bool { return o.name == folder+snapshotFile })
 }
 
-// ofSnapshotFile is the snapshot, and its shard, that an object makes exist.
+// ofSnapshotFile returns the snapshot and shard that an object belongs to, if it is a snapshotFile.
 func ofSnapshotFile(o object) (id snapshotID, shard inventory.Shard, is bool) {
 	folder, is := strings.CutSuffix(o.name, snapshotFile)
 	if is {
@@ -153,7 +155,7 @@ func (s *bucketStore) shards(ctx context.Context, server string, takenAt time.Ti
 	return shards, err
 }
 
-// before goes back by days, so that it need not list all that a server has.
+// before searches backwards day by day, so that it need not list everything of the server.
 func (s *bucketStore) before(ctx context.Context, server string, soon time.Time) (b before, err error) {
 	days, err := s.under(ctx, "server="+escaped(server)+"/", false)
 	if err != nil {
@@ -184,8 +186,8 @@ func (s *bucketStore) before(ctx context.Context, server string, soon time.Time)
 	return b, nil
 }
 
-// remove removes snapshots, complete or shard by shard, and what a kill has left of others: objects without the one that
-// would make them a snapshot, which are older than any upload that is still under way.
+// remove removes snapshots, complete or shard by shard, and what killed runs have left: objects without a snapshotFile
+// that are older than any upload that may still be under way.
 func (s *bucketStore) remove(ctx context.Context, removed, _ []snapshotID, now time.Time) error {
 	folders, err := s.folders(ctx)
 	if err != nil {
@@ -209,7 +211,7 @@ func (s *bucketStore) remove(ctx context.Context, removed, _ []snapshotID, now t
 	return group.Wait()
 }
 
-// removeFolder removes a snapshot's objects, and first the one that makes them a snapshot.
+// removeFolder removes the objects of a snapshot, the snapshotFile first.
 func (s *bucketStore) removeFolder(ctx context.Context, folder string, objects []object) error {
 	names := []string{folder + snapshotFile}
 	for _, o := range objects {
@@ -233,7 +235,8 @@ func (s *bucketStore) begin(_ context.Context, server string, takenAt time.Time,
 	return newParquetDraft(snapshotID{server, takenAt}, shard, dir, s.publish), nil
 }
 
-// create makes an object that is not there. One with just this content is our own: the answer to the first request was lost.
+// create creates an object that must not exist yet. If it exists with the same content, it is our own, and the answer
+// to the first request was lost.
 func (s *bucketStore) create(ctx context.Context, name string, content []byte) error {
 	err := s.bucket.create(ctx, s.prefix+name, content)
 	if errors.Is(err, fs.ErrExist) {
@@ -247,8 +250,8 @@ func (s *bucketStore) create(ctx context.Context, name string, content []byte) e
 	return nil
 }
 
-// publish uploads the files, unless another run has done so or is about to. After an error none of them is left, if the bucket
-// can still be reached; what others have written is not touched.
+// publish uploads the files, unless another run has already done so or is doing so. After an error it removes them, if
+// the bucket can still be reached, and does not touch the files of other runs.
 func (s *bucketStore) publish(ctx context.Context, dir, folder string) error {
 	claim := path.Join(folder, claimName)
 	if err := s.create(ctx, claim, []byte(rand.Text())); errors.Is(err, fs.ErrExist) {
@@ -261,15 +264,15 @@ func (s *bucketStore) publish(ctx context.Context, dir, folder string) error {
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patienceOnFail)
 		defer cancel()
-		_ = s.takeBack(ctx, append([]string{claim}, written...)) // what is left is removed later
+		_ = s.takeBack(ctx, append([]string{claim}, written...)) // anything left is removed later
 		return err
 	}
-	_ = s.bucket.remove(ctx, s.prefix+claim) // what is left does no harm, and goes with the snapshot
-	_ = os.RemoveAll(dir)                    // it is cleared later
+	_ = s.bucket.remove(ctx, s.prefix+claim) // if it is left, it does no harm, and is removed with the snapshot
+	_ = os.RemoveAll(dir)                    // if it is left, it is removed later
 	return nil
 }
 
-// publishClaimed uploads the files, that of the relation snapshot last, and says which must go if it fails.
+// publishClaimed uploads the files, that of the relation snapshot last, and returns those to remove if it fails.
 func (s *bucketStore) publishClaimed(ctx context.Context, dir, folder string) (written []string, err error) {
 	there, err := s.under(ctx, folder+"/", true)
 	if err != nil {
@@ -278,7 +281,7 @@ func (s *bucketStore) publishClaimed(ctx context.Context, dir, folder string) (w
 	if exists(folder, there) {
 		return nil, errors.New("a snapshot of this time already exists: " + folder)
 	}
-	if len(there) > 1 { // the claim
+	if len(there) > 1 { // more than the claim
 		return nil, fmt.Errorf("%s contains what a killed run left: take the snapshot with another time; amsql snapshot prune removes it after %d days", folder, daysOpen)
 	}
 	for _, r := range relations() {
@@ -297,13 +300,14 @@ func (s *bucketStore) publishClaimed(ctx context.Context, dir, folder string) (w
 	}
 	name := folder + snapshotFile
 	err = s.create(ctx, name, content)
-	if errors.Is(err, fs.ErrExist) { // by an amsql that makes no claims, to whose snapshot the files belong now
+	if errors.Is(err, fs.ErrExist) { // written by an older amsql, which makes no claims: the files now belong to its snapshot
 		return nil, err
 	}
 	return append(written, name), err
 }
 
-// takeBack removes objects, the last of them first, up to the claim: as long as it is there, nobody else writes to the folder.
+// takeBack removes objects, last one first, so the claim goes last: as long as it exists, nobody else writes to the
+// folder.
 func (s *bucketStore) takeBack(ctx context.Context, names []string) error {
 	for _, name := range slices.Backward(names) {
 		if err := s.bucket.remove(ctx, s.prefix+name); err != nil {

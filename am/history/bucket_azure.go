@@ -25,7 +25,7 @@ import (
 // azureBucket is a container of Azure Blob Storage.
 type azureBucket struct{ client *container.Client }
 
-// openAzure takes what Azure's command line takes, and otherwise an identity of Entra.
+// openAzure uses the same environment variables as Azure's command line, or otherwise an Entra identity.
 func openAzure(_ context.Context, name string) (*bucket, error) {
 	client, err := azureContainer(name, azcore.ClientOptions{})
 	if err != nil {
@@ -50,14 +50,14 @@ func azureContainer(name string, options azcore.ClientOptions) (*container.Clien
 		return azureByIdentity(account, name, options)
 	}
 	client, err := container.NewClientFromConnectionString(connection, name, &container.ClientOptions{ClientOptions: options})
-	if err != nil { // which may hold the string
+	if err != nil { // it may contain the connection string
 		return nil, errAzure
 	}
 	return client, nil
 }
 
-// azureByIdentity is a container as Azure's SDK identifies the process: a service principal of the environment, a workload
-// identity, a managed identity, or who is signed in to Azure's command line.
+// azureByIdentity opens a container with the identity that Azure's SDK finds: a service principal from the environment,
+// a workload identity, a managed identity, or the user signed in to Azure's command line.
 func azureByIdentity(account, name string, options azcore.ClientOptions) (*container.Client, error) {
 	identity, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
 	if err != nil {
@@ -69,13 +69,13 @@ func azureByIdentity(account, name string, options azcore.ClientOptions) (*conta
 
 var errAzure = errors.New("set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT, with AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_KEY or an identity of Entra")
 
-// plain is an error in a line, and without the address, in which a token may be.
+// plain reduces an error to one line without the address, which may contain a token.
 func plain(err error) error {
 	var refused *azcore.ResponseError
 	if errors.As(err, &refused) {
 		return fmt.Errorf("%d %s", refused.StatusCode, refused.ErrorCode)
 	}
-	var unidentified interface{ NonRetriable() } // azidentity's errors, which have many lines
+	var unidentified interface{ NonRetriable() } // errors of azidentity have many lines
 	if errors.As(err, &unidentified) {
 		return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}

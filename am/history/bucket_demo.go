@@ -4,5 +4,6 @@ package history
 
 import "context"
 
-// buckets has no cloud: their clients are a quarter of what a first build compiles, and the demo keeps no history.
+// buckets is empty in the demo: compiling the clouds' clients takes a quarter of a first build, and the demo needs no
+// history.
 var buckets map[string]func(ctx context.Context, name string) (*bucket, error)

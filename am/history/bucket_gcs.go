@@ -20,15 +20,15 @@ import (
 	transport "google.golang.org/api/transport/http"
 )
 
-// gcsBucket is one of Google Cloud Storage, by its JSON API. The client for programs (cloud.google.com/go/storage) brings
-// gRPC and Arrow: 19 MB and half of the time that a first build takes.
+// gcsBucket is a bucket of Google Cloud Storage, accessed through its JSON API. The usual client
+// (cloud.google.com/go/storage) brings gRPC and Arrow with it: 19 MB, and half of the time of a first build.
 type gcsBucket struct {
 	name    string
 	objects *storage.ObjectsService
 }
 
-// openGCS takes Google's application default credentials. Like Google's tools it asks STORAGE_EMULATOR_HOST, without
-// credentials, if that is set.
+// openGCS uses Google's application default credentials. If STORAGE_EMULATOR_HOST is set, it uses that address without
+// credentials, as Google's tools do.
 func openGCS(ctx context.Context, name string) (*bucket, error) {
 	options := []option.ClientOption{option.WithScopes(storage.DevstorageReadWriteScope)}
 	if emulator := os.Getenv("STORAGE_EMULATOR_HOST"); emulator != "" {
@@ -46,7 +46,7 @@ func openGCS(ctx context.Context, name string) (*bucket, error) {
 	return &bucket{b.list, b.read, b.upload, b.create, b.remove}, nil
 }
 
-// repeating repeats what fails for a moment. An upload or a removal that is done twice is as if it were done once.
+// repeating retries after temporary failures. Uploads and removals are idempotent.
 func repeating(client *http.Client) *http.Client {
 	return (&retryablehttp.Client{
 		HTTPClient: client, RetryMax: 5, RetryWaitMin: time.Second, RetryWaitMax: 30 * time.Second,

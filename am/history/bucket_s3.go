@@ -22,17 +22,17 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// s3Bucket is one of Amazon S3, or of what speaks its protocol.
+// s3Bucket is a bucket of Amazon S3, or of a server with the same protocol.
 type s3Bucket struct {
 	client *minio.Client
 	name   string
 }
 
 const (
-	// awsEndpoint is where requests go unless the environment says where.
+	// awsEndpoint is the default address.
 	awsEndpoint = "https://s3.amazonaws.com"
 
-	// identityTimeout bounds the questions of who the process is, to a service that may not be there.
+	// identityTimeout limits requests to metadata services that tell the process who it is, because they may not exist.
 	identityTimeout = 10 * time.Second
 )
 
@@ -53,8 +53,9 @@ func openS3(ctx context.Context, name string) (*bucket, error) {
 	return &bucket{b.list, b.read, b.upload, b.create, b.remove}, nil
 }
 
-// awsIdentity is who AWS's own tools would be here, and in which region: the account of the environment or of a profile (keys, a
-// role that it assumes, single sign-on, a credential_process), or the role of the pod, task or machine.
+// awsIdentity returns the credentials and the region that AWS's own tools would use: those of the environment or of a
+// profile (keys, a role that it assumes, single sign-on, a credential_process), or the role of the pod, task or
+// machine.
 func awsIdentity(ctx context.Context) (*awsCredentials, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
@@ -68,13 +69,13 @@ func awsIdentity(ctx context.Context) (*awsCredentials, string, error) {
 	return &awsCredentials{found.Credentials}, found.Region, nil
 }
 
-// awsCredentials are those of AWS's SDK, for minio's client. The SDK keeps them until they expire.
+// awsCredentials adapts the credentials of AWS's SDK to minio's client. The SDK caches them until they expire.
 type awsCredentials struct{ provider aws.CredentialsProvider }
 
-// Retrieve is for clients that give no context.
+// Retrieve is for clients that pass no context.
 func (c *awsCredentials) Retrieve() (credentials.Value, error) { return c.RetrieveWithCredContext(nil) }
 
-// RetrieveWithCredContext asks for new ones if they have expired.
+// RetrieveWithCredContext obtains new credentials if they have expired.
 func (c *awsCredentials) RetrieveWithCredContext(of *credentials.CredContext) (credentials.Value, error) {
 	ctx := context.Background()
 	if of != nil && of.Context != nil {
@@ -89,7 +90,7 @@ func (c *awsCredentials) RetrieveWithCredContext(of *credentials.CredContext) (c
 	}, err
 }
 
-// IsExpired has the client ask each time.
+// IsExpired always returns true, so that the client asks the SDK each time.
 func (c *awsCredentials) IsExpired() bool { return true }
 
 func (b *s3Bucket) list(ctx context.Context, prefix string, deep bool) (objects []object, err error) {
@@ -121,7 +122,7 @@ func (b *s3Bucket) create(ctx context.Context, name string, content []byte) erro
 	o.SetMatchETagExcept("*")
 	_, err := b.client.PutObject(ctx, b.name, name, bytes.NewReader(content), int64(len(content)), o)
 	switch minio.ToErrorResponse(err).StatusCode {
-	case http.StatusPreconditionFailed, http.StatusConflict: // the latter of one that is being made
+	case http.StatusPreconditionFailed, http.StatusConflict: // Conflict: somebody else is just creating it
 		return fs.ErrExist
 	case http.StatusNotImplemented:
 		return fmt.Errorf("%w: the storage does not support conditional writes (If-None-Match), so runs could overwrite each other's snapshots", err)

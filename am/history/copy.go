@@ -13,36 +13,38 @@ import (
 	"time"
 )
 
-// errEmpty is a history without snapshots.
+// errEmpty means that a history has no snapshots.
 var errEmpty = errors.New("it has no snapshots: take one with amsql snapshot")
 
-// Copied is what a copy has.
+// Copied describes a copy.
 type Copied struct {
 	Snapshots int
 	Rows      int64
-	Bytes     int64 // of the file
+	Bytes     int64 // size of the file
 }
 
-// A source is a store whose rows can be read. It reads them as they are when it is opened.
+// A source is a store whose rows can be read, as they were when it was opened.
 type source interface {
 	list(ctx context.Context) ([]listed, error)
 
-	// read yields the rows of a relation, of these snapshots or, if all is set, of all: the cells of all its columns.
+	// read yields the rows of a relation that belong to these snapshots, or all rows if all is true: the cells of all
+	// its columns.
 	read(ctx context.Context, r relation, ids []snapshotID, all bool) iter.Seq2[[]any, error]
 
 	String() string
 	Close() error
 }
 
-// IsCopied reports whether the history at a target is copied to be asked: only an SQLite file is not.
+// IsCopied reports whether the history at a target is copied before it is queried. That is so for all targets except
+// SQLite files.
 func IsCopied(target string) bool {
 	scheme, _ := split(target)
 	return scheme != ""
 }
 
-// Copy copies what a statement asks of the history at a target into a new SQLite file, row by row: the relations that it
-// names, by themselves or by their views, and if it names only views of the latest snapshot, only that. Of no statement, "",
-// it copies everything.
+// Copy copies what a statement needs from the history at a target into a new SQLite file, row by row: the relations
+// that it names, directly or through views. If it names only views of the latest snapshot, Copy copies only that
+// snapshot. If there is no statement (""), it copies everything.
 func Copy(ctx context.Context, target, path, sql string) (c Copied, err error) {
 	from, err := openSource(ctx, target)
 	if err != nil {
@@ -76,13 +78,13 @@ func openSource(ctx context.Context, target string) (source, error) {
 	}
 }
 
-// A need is what a statement asks of a history.
+// A need is what a statement needs from a history.
 type need struct {
 	relations map[string]bool
-	latest    bool // and nothing else
+	latest    bool // only the latest snapshot
 }
 
-// Where SQL names tables: after FROM, JOIN and IN, in a list behind FROM, and after the schema.
+// Where SQL names tables: after FROM, JOIN and IN, in a list after FROM, and after the name of the schema.
 var (
 	word     = regexp.MustCompile(`\w+`)
 	afterIn  = regexp.MustCompile(`\b(?:join|in|history\.)\s*(\w+)`)
@@ -90,8 +92,9 @@ var (
 	clause   = regexp.MustCompile(`\b(?:where|group|order|having|limit|on|using|join|union|window)\b`)
 )
 
-// tables are the names that may be of tables in a text: those of views wherever they stand, those of relations, which columns
-// have as well, where tables stand. Where quotes or comments make that hard to tell, every word may be one.
+// tables returns the names in a text that may be tables. Names of views count anywhere; names of relations, which
+// columns also have, count only where tables can be. If quotes or comments make that hard to determine, every word
+// counts.
 func tables(text string) (names []string) {
 	text = strings.ToLower(text)
 	if strings.ContainsAny(text, "\"[`") || strings.Contains(text, "--") || strings.Contains(text, "/*") {
@@ -195,7 +198,7 @@ func copyFrom(ctx context.Context, from source, path string, n need) (c Copied, 
 	return c, err
 }
 
-// shownOf are the snapshots that the views of the latest one may show.
+// shownOf returns the snapshots that views of the latest snapshot may show.
 func shownOf(all []listed, now time.Time) []snapshotID {
 	slices.SortFunc(all, func(a, b listed) int { return compareIDs(a.snapshotID, b.snapshotID) })
 	ids := latestSnapshots(all, now)
@@ -215,7 +218,7 @@ func (s *sqliteStore) fill(ctx context.Context, r relation, rows iter.Seq2[[]any
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+	defer func() { _ = stmt.Close() }() // repeats the error of the last step
 	for row, err := range rows {
 		if err == nil {
 			err = ctx.Err()

@@ -1,12 +1,14 @@
-// Package history keeps scans: AM knows only now, and a history is asked about last Tuesday.
+// Package history stores scans. AM knows only its current sessions; a history can answer questions about last Tuesday.
 //
-// [Take] makes one scan of one connection and puts it, with its evidence, into a [Store]: an SQLite file, a PostgreSQL
-// database or a Parquet dataset, in a folder or a bucket. A snapshot is complete or absent; what is incomplete in it,
-// a realm whose list was cut or failed, it says. Sessions are known by keyed fingerprints of their handles ([Key]), so that
-// so a history does not pile up handles. [Prune] thins old snapshots out by a [Retention].
+// [Take] runs one scan of one connection and saves it, with its evidence, to a [Store]: an SQLite file, a PostgreSQL
+// database or a Parquet dataset, in a folder or a bucket. A snapshot is saved completely or not at all. If the scan
+// itself is incomplete, because the list of a realm was truncated or failed, the snapshot records that. Sessions are
+// identified by keyed fingerprints of their handles ([Key]), so that a history does not contain handles. [Prune]
+// removes old snapshots according to a [Retention].
 //
-// A store has tables that snapshots are added to ([relations]) and views over them: those of the product's tables show
-// each server's latest snapshot, so that what asks am_session need not know which it asks; the others show time.
+// A store has tables, to which snapshots are added ([relations]), and views. Some views have the names and columns of
+// the product's tables and show each server's latest snapshot, so a query of am_session works with either. The other
+// views show changes over time.
 //
-// It may import am, connection, inventory and table. Start with [Take] and [Store].
+// It may import am, connection, inventory, redact and table. Start with [Take] and [Store].
 package history

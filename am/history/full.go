@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	windowsDiskFull  = syscall.Errno(112) // which Go has no name for
+	windowsDiskFull  = syscall.Errno(112) // Go has no constant for it
 	postgresDiskFull = "53100"
 )
 
-// full reports whether a disk, or what a user may have of it, was full.
+// full reports whether a disk was full, or a user's quota exhausted.
 func full(err error) bool {
 	var answer *pgconn.PgError
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
@@ -22,7 +22,7 @@ func full(err error) bool {
 		errors.As(err, &answer) && answer.Code == postgresDiskFull
 }
 
-// advise says what to do about a full disk.
+// advise adds what to do about a full disk.
 func advise(err error) error {
 	if !full(err) {
 		return err

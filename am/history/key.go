@@ -13,15 +13,16 @@ import (
 	"strings"
 )
 
-// A Key makes fingerprints. Two snapshots know a session by the same one if they have the same key.
+// A Key makes fingerprints. A session has the same fingerprint in two snapshots if they have the same key.
 type Key struct{ secret []byte }
 
 const (
-	keySize         = 32 // bytes; as many as HMAC-SHA-256 has a use for
+	keySize         = 32 // in bytes: as many as HMAC-SHA-256 uses
 	fingerprintSize = 16
 )
 
-// ReadKey reads the key from a file, and makes one there if there is none. Only its owner can read it.
+// ReadKey reads the key from a file. If the file does not exist, it creates one with a new key, which only its owner
+// can read.
 func ReadKey(path string) (Key, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,22 +42,22 @@ func ReadKey(path string) (Key, error) {
 	return Key{secret}, nil
 }
 
-// closeToOthers leaves a file that everybody may read to its owner: it was made without a thought to that. One that only a
-// group may read besides was given to it.
+// closeToOthers removes the permissions of a file that everybody may read, because that was hardly intended. It leaves
+// a file that a group may read as it is.
 func closeToOthers(path string) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 { //nolint:gosec // where the user wants it
 		_ = os.Chmod(path, 0o600) //nolint:gosec // as above; it fails for who does not own it, or if a volume is only read
 	}
 }
 
-// makeKey leaves alone a key that another process has made in the meantime.
+// makeKey does not replace a key that another process has created in the meantime.
 func makeKey(path string) error {
 	secret := make([]byte, keySize)
 	_, _ = rand.Read(secret) // never fails
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".key-*") // for its owner alone
+	file, err := os.CreateTemp(filepath.Dir(path), ".key-*") // readable only by its owner
 	if err != nil {
 		return err
 	}
@@ -71,12 +72,12 @@ func makeKey(path string) error {
 	return nil
 }
 
-// Fingerprint is what a history knows a session by instead of its handle.
+// Fingerprint returns what a history stores instead of the handle.
 func (k Key) Fingerprint(handle string) string {
 	mac := hmac.New(sha256.New, k.secret)
 	mac.Write([]byte(handle))
 	return hex.EncodeToString(mac.Sum(nil)[:fingerprintSize])
 }
 
-// Name tells keys apart and tells nothing of them.
+// Name returns a name that distinguishes keys and reveals nothing about them.
 func (k Key) Name() string { return k.Fingerprint("the name of the key")[:8] }

@@ -17,22 +17,22 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// parquetStore is a history in a folder: a dataset with Hive partitions, which DuckDB, Spark and Trino know. A snapshot is
-// one folder with a file for each relation, or such a folder for each of its shards. It is written under a hidden name,
-// which no engine reads, and then renamed.
+// parquetStore is a history in a folder: a dataset with Hive partitions, which DuckDB, Spark and Trino can read. A
+// snapshot is one folder with a file for each relation, or one such folder for each of its shards. It is written under
+// a hidden name, which no engine reads, and then renamed.
 type parquetStore struct{ dir string }
 
 const (
 	snapshotGlob  = "server=*/date=*/snapshot=*"
-	snapshotDepth = 3                         // of such a folder
-	snapshotTime  = "20060102T150405.000000Z" // in its name
-	shardSuffix   = "-%dof%d"                 // after that, if it is a shard's
+	snapshotDepth = 3                         // depth of such a folder
+	snapshotTime  = "20060102T150405.000000Z" // the time in its name
+	shardSuffix   = "-%dof%d"                 // follows the time if it contains a shard
 
 	draftPrefix   = ".draft-"   // of a snapshot that is being written
-	removedPrefix = ".removed-" // of one that is being removed
+	removedPrefix = ".removed-" // of a snapshot that is being removed
 )
 
-// OpenParquet opens a history in a folder, and makes it if there is none. Only its owner can read it.
+// OpenParquet opens a history in a folder. If the folder does not exist, it creates one that only its owner can read.
 func OpenParquet(dir string) (Store, error) {
 	if dir == "" {
 		return nil, errors.New("parquet: needs a directory, as in parquet:/var/lib/amsql/history")
@@ -45,8 +45,8 @@ func OpenParquet(dir string) (Store, error) {
 	return &parquetStore{dir}, nil
 }
 
-// clearFolder removes what killed processes have left in a folder: those in it with such names that are older than any scan
-// that still runs. What cannot be removed is another user's, and in nobody's way.
+// clearFolder removes what killed processes have left in a folder: entries with these prefixes that are older than any
+// scan that may still be running. If an entry cannot be removed, it belongs to another user, and does no harm.
 func clearFolder(dir string, prefixes ...string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -65,10 +65,10 @@ func clearFolder(dir string, prefixes ...string) {
 func (s *parquetStore) String() string { return parquetScheme + s.dir }
 func (s *parquetStore) Close() error   { return nil }
 
-// escaped is a value in the name of a partition. Hive, and all who read its partitions, undo it.
+// escaped writes a value for the name of a partition. Hive, and everything that reads its partitions, reverses this.
 func escaped(value string) string { return strings.ReplaceAll(url.QueryEscape(value), "+", "%20") }
 
-// folder is a snapshot's, or that of its shard, within the dataset.
+// folder returns the path of the folder of a snapshot, or of its shard, within the dataset.
 func (id snapshotID) folder(shard inventory.Shard) string {
 	at := id.at.UTC()
 	name := "snapshot=" + at.Format(snapshotTime)
@@ -78,7 +78,7 @@ func (id snapshotID) folder(shard inventory.Shard) string {
 	return path.Join("server="+escaped(id.server), "date="+at.Format(time.DateOnly), name)
 }
 
-// ofFolder is the snapshot, and its shard, whose folder it is. Folders that are not amsql's may lie there, too.
+// ofFolder returns the snapshot and shard that a folder belongs to. There may be other folders, too.
 func ofFolder(folder string) (id snapshotID, shard inventory.Shard, is bool) {
 	server, _, _ := strings.Cut(folder, "/")
 	at, suffix, sharded := strings.Cut(strings.TrimPrefix(path.Base(folder), "snapshot="), "-")
@@ -92,7 +92,7 @@ func ofFolder(folder string) (id snapshotID, shard inventory.Shard, is bool) {
 	return id, shard, err == nil && id.folder(shard) == folder
 }
 
-// parquetFile is a relation's, within the folder of a snapshot.
+// parquetFile returns the path of a relation's file within the folder of a snapshot.
 func parquetFile(r relation) string { return path.Join("relation="+r.name, "rows.parquet") }
 
 func (s *parquetStore) list(context.Context) ([]listed, error) {
@@ -154,7 +154,8 @@ func latestTime(a, b time.Time) time.Time {
 	return a
 }
 
-// remove hides each snapshot, a shard in one step, and then deletes it. One that is killed has removed some of them.
+// remove first renames each snapshot, or each shard of it, to a hidden name, and then deletes it. If it is killed, some
+// of the snapshots have been removed.
 func (s *parquetStore) remove(ctx context.Context, removed, _ []snapshotID, now time.Time) error {
 	for _, id := range removed {
 		if err := ctx.Err(); err != nil {
@@ -168,7 +169,7 @@ func (s *parquetStore) remove(ctx context.Context, removed, _ []snapshotID, now 
 		for _, shard := range shards {
 			folder := filepath.Join(s.dir, id.folder(shard))
 			moved := os.Rename(folder, filepath.Join(hidden, filepath.Base(folder)))
-			if !errors.Is(moved, fs.ErrNotExist) { // else another process has been quicker
+			if !errors.Is(moved, fs.ErrNotExist) { // otherwise another process has already removed it
 				err = errors.Join(err, moved)
 			}
 		}
@@ -190,7 +191,7 @@ func (s *parquetStore) begin(_ context.Context, server string, takenAt time.Time
 	return newParquetDraft(snapshotID{server, takenAt}, shard, hidden, s.rename), nil
 }
 
-// rename gives the folder of a complete snapshot its name.
+// rename gives the folder of a complete snapshot its final name.
 func (s *parquetStore) rename(_ context.Context, dir, folder string) error {
 	target := filepath.Join(s.dir, folder)
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
@@ -211,13 +212,13 @@ func (s *parquetStore) rename(_ context.Context, dir, folder string) error {
 	return nil
 }
 
-// parquetDraft is a folder that a snapshot is written to before it is there for others.
+// parquetDraft is a folder in which a snapshot is written before others can see it.
 type parquetDraft struct {
 	at      time.Time
-	folder  string // that the snapshot will have in the dataset
-	dir     string // "" when it is done
+	folder  string // its future path in the dataset
+	dir     string // "" after commit or abandon
 	written map[string]bool
-	publish func(ctx context.Context, dir, folder string) error // takes dir away
+	publish func(ctx context.Context, dir, folder string) error // moves dir to folder
 }
 
 func newParquetDraft(id snapshotID, shard inventory.Shard, dir string, publish func(ctx context.Context, dir, folder string) error) draft {
@@ -237,7 +238,7 @@ func (d *parquetDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]a
 	return ctx.Err()
 }
 
-// commit gives each relation that lacks a file an empty one, for engines that want some, and the folder its name.
+// commit adds an empty file for each relation that has none, because some engines need it, and publishes the folder.
 func (d *parquetDraft) commit(ctx context.Context) error {
 	for _, r := range relations() {
 		if d.written[r.name] {
@@ -259,11 +260,12 @@ func (d *parquetDraft) commit(ctx context.Context) error {
 
 func (d *parquetDraft) abandon(context.Context) {
 	if d.dir != "" {
-		_ = os.RemoveAll(d.dir) // what is left is cleared later
+		_ = os.RemoveAll(d.dir) // anything left is removed later
 	}
 }
 
-// syncFolders makes a folder's names and those in it outlast a loss of power; the files have seen to themselves.
+// syncFolders makes the names of a folder and of its subfolders survive a loss of power. The files have already been
+// synced.
 func syncFolders(dir string) error {
 	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.IsDir() {

@@ -19,28 +19,29 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// rowGroup is how many rows an engine can skip at once.
+// rowGroup is the number of rows that an engine can skip at once.
 const rowGroup = 20 * writeBatch
 
-// parquetTypes are those of columns. A time is an instant, in microseconds.
+// parquetTypes are the types of columns. A time is an instant in microseconds.
 var parquetTypes = map[table.Type]func() parquet.Node{
 	table.Text:      parquet.String,
 	table.Integer:   func() parquet.Node { return parquet.Int(64) },
 	table.Double:    func() parquet.Node { return parquet.Leaf(parquet.DoubleType) },
 	table.Boolean:   func() parquet.Node { return parquet.Leaf(parquet.BooleanType) },
 	table.Timestamp: func() parquet.Node { return parquet.Timestamp(parquet.Microsecond) },
-	table.JSON:      parquet.String, // as which all engines read it
+	table.JSON:      parquet.String, // as all engines can read it
 }
 
-// parquetColumns are a relation's in a file, in the order of their names, as the format's library has them. The server
-// is in the name of a folder.
+// parquetColumns returns the columns of a relation's file in alphabetical order, as the library orders them. The server
+// is not a column: it is in the name of a folder.
 func (r relation) parquetColumns() []table.Column {
 	columns := slices.Clone(r.all()[1:])
 	slices.SortFunc(columns, func(a, b table.Column) int { return strings.Compare(a.Name, b.Name) })
 	return columns
 }
 
-// zstdCodec is zstd that shortens texts that repeat nothing, too: fingerprints, to half.
+// zstdCodec is zstd with entropy coding of literals, so that it also compresses texts without repetitions: fingerprints
+// to half their size.
 type zstdCodec struct {
 	compress.Codec
 	encoder *zstd.Encoder
@@ -50,10 +51,11 @@ func (d zstdCodec) Encode(to, from []byte) ([]byte, error) {
 	return d.encoder.EncodeAll(from, to[:0]), nil
 }
 
-// newParquetWriter compresses, and lets those who look for a session or a user skip row groups without them.
+// newParquetWriter compresses the data, and adds Bloom filters so that readers who look for a session or a user can
+// skip row groups.
 func newParquetWriter(file *os.File, r relation) (*parquet.GenericWriter[any], error) {
 	encoder, err := zstd.NewWriter(nil, zstd.WithAllLitEntropyCompression(true), zstd.WithEncoderCRC(false),
-		zstd.WithWindowSize(2*parquet.DefaultPageBufferSize)) // it has the memory that this takes, for each core
+		zstd.WithWindowSize(2*parquet.DefaultPageBufferSize)) // the encoder allocates this much for each core
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +72,11 @@ func newParquetWriter(file *os.File, r relation) (*parquet.GenericWriter[any], e
 		}
 	}
 	return parquet.NewGenericWriter[any](file, parquet.NewSchema(r.name, group), parquet.BloomFilters(filters...),
-		parquet.DataPageStatistics(false), // the column index has them
+		parquet.DataPageStatistics(false), // the column index contains them
 		parquet.CreatedBy("amsql", "", "")), nil
 }
 
-// writeParquet writes a file that outlasts a loss of power, or none.
+// writeParquet writes a file that survives a loss of power, or no file.
 func writeParquet(path string, r relation, at time.Time, rows iter.Seq2[[]any, error]) (err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -82,7 +84,7 @@ func writeParquet(path string, r relation, at time.Time, rows iter.Seq2[[]any, e
 	}
 	defer func() {
 		if err = errors.Join(err, file.Close()); err != nil {
-			_ = os.Remove(path) // the whole folder goes soon
+			_ = os.Remove(path) // the complete folder is removed soon
 		}
 	}()
 	writer, err := newParquetWriter(file, r)
@@ -112,10 +114,10 @@ func parquetValue(cell any, column int) (parquet.Value, error) {
 	case time.Time:
 		value = parquet.Int64Value(v.UnixMicro())
 	case string:
-		if !utf8.ValidString(v) { // which is quicker to ask
+		if !utf8.ValidString(v) { // faster than replacing without this check
 			cell = strings.ToValidUTF8(v, "\uFFFD")
 		}
-		value = parquet.ValueOf(cell) // which does not copy it
+		value = parquet.ValueOf(cell) // does not copy the text
 	default:
 		text, err := json.Marshal(cell)
 		if err != nil {
@@ -126,7 +128,7 @@ func parquetValue(cell any, column int) (parquet.Value, error) {
 	return value.Level(0, 1, column), nil
 }
 
-// readKeyName reads the name of a snapshot's key from its own file.
+// readKeyName reads the name of a snapshot's key from the snapshot's own file.
 func readKeyName(folder string, content []byte) (string, error) {
 	rows, err := parquet.Read[struct {
 		Key string `parquet:"fingerprint_key,optional"`

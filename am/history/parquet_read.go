@@ -20,10 +20,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// readBatch is how many rows are read at once.
+// readBatch is the number of rows that are read at once.
 const readBatch = 500
 
-// readFiles yields the rows of a relation's files, each of which open gives.
+// readFiles yields the rows of a relation from its files, which open opens.
 func readFiles(r relation, ids []snapshotID, shards func(snapshotID) ([]inventory.Shard, error), open func(name string, read func(io.ReaderAt, int64) error) error) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		stopped := false
@@ -59,14 +59,14 @@ func readFiles(r relation, ids []snapshotID, shards func(snapshotID) ([]inventor
 	}
 }
 
-// readParquet yields the rows of a file until it is told to stop. Columns that the file lacks are NULL.
+// readParquet yields the rows of a file until yield returns false. Columns that the file lacks are NULL.
 func readParquet(from io.ReaderAt, size int64, r relation, id snapshotID, yield func([]any) bool) error {
 	file, err := parquet.OpenFile(from, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return err
 	}
 	columns := r.all()
-	var at []int // of the relation's columns, by the file's
+	var at []int // the index in the relation for each column of the file
 	for _, name := range file.Schema().Columns() {
 		at = append(at, table.Index(columns, name[0]))
 	}
@@ -108,7 +108,7 @@ func notEnd(err error) error {
 	return err
 }
 
-// cellOf undoes parquetValue.
+// cellOf is the inverse of parquetValue.
 func cellOf(value parquet.Value, as table.Type) any {
 	switch {
 	case value.IsNull():
@@ -143,7 +143,7 @@ func (s *parquetStore) read(ctx context.Context, r relation, ids []snapshotID, _
 		})
 }
 
-// read has one file at a time in memory.
+// read keeps one file at a time in memory.
 func (s *bucketStore) read(ctx context.Context, r relation, ids []snapshotID, _ bool) iter.Seq2[[]any, error] {
 	return readFiles(r, ids, func(id snapshotID) ([]inventory.Shard, error) { return s.shards(ctx, id.server, id.at) },
 		func(name string, read func(io.ReaderAt, int64) error) error {

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	writeBatch  = 5_000 // rows that wait in memory until their columns are encoded, concurrently
-	encodeBatch = 500   // cells that are encoded at once
+	writeBatch  = 5_000 // number of rows that wait in memory until their columns are encoded concurrently
+	encodeBatch = 500   // number of cells that are encoded at once
 )
 
 func writeRows(writer *parquet.GenericWriter[any], r relation, at time.Time, rows iter.Seq2[[]any, error]) error {
 	e := newEncoding(writer, r)
-	defer func() { _ = e.tasks.Wait() }() // whose error end has told; after another one, it does not matter
+	defer func() { _ = e.tasks.Wait() }() // end has returned its error; after another error, it does not matter
 	cells := make([]any, 0, len(e.columns))
 	for row, err := range rows {
 		if err != nil {
@@ -30,18 +30,18 @@ func writeRows(writer *parquet.GenericWriter[any], r relation, at time.Time, row
 	return e.end()
 }
 
-// encoding is the rows of a file on their way. While a batch is filled, the one before is encoded, and the row group
-// before is written.
+// encoding writes the rows of a file. While one batch is being filled, the previous one is encoded, and the previous
+// row group is written.
 type encoding struct {
 	columns       []encodedColumn
 	group, before *parquet.ConcurrentRowGroupWriter
-	batch, rows   int // of the batch that is filled, and of the group without it
+	batch, rows   int // number of rows in the batch that is being filled, and in the group before it
 	tasks         errgroup.Group
 }
 
 type encodedColumn struct {
 	name          string
-	from          int // the rows' cells
+	from          int // index of the first cell of the rows
 	cells, before []any
 	values        []parquet.Value
 }
@@ -65,7 +65,7 @@ func (e *encoding) add(row []any) error {
 	return e.encode()
 }
 
-// encode begins to encode the batch as soon as the one before is.
+// encode starts to encode the batch as soon as the previous one has been encoded.
 func (e *encoding) encode() error {
 	if err := e.tasks.Wait(); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (e *encoding) encode() error {
 	return nil
 }
 
-// write begins to write the group.
+// write starts to write the group.
 func (e *encoding) write() {
 	e.group, e.before, e.rows = e.before, e.group, 0
 	encoded := e.before

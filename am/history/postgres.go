@@ -22,10 +22,10 @@ import (
 const (
 	postgresSchema = "amsql"
 
-	// postgresLock is the advisory lock under which tables, views and partitions are made.
+	// postgresLock is the advisory lock for creating tables, views and partitions.
 	postgresLock = applicationID
 
-	partitionDay = "20060102" // in a partition's name
+	partitionDay = "20060102" // in the name of a partition
 
 	// Codes of errors (PostgreSQL documentation, appendix A).
 	insufficientPrivilege = "42501"
@@ -46,19 +46,19 @@ var postgresDialect = dialect{
 	views: viewsPostgres,
 }
 
-// daily are the relations that are big enough to be kept by day.
+// daily reports whether a relation is large enough to be partitioned by day.
 func (r relation) daily() bool { return r.name == "session" || r.name == "identity" }
 
-// postgresStore is a history in a schema of a PostgreSQL database, from version 14 on. It speaks to it by pgx's lower half
-// alone: the upper one would make the binary 3.5 MB larger.
+// postgresStore is a history in a schema of a PostgreSQL database, version 14 or later. It uses only pgx's low-level
+// package pgconn, because the other one would make the binary 3.5 MB larger.
 type postgresStore struct {
 	conn *pgconn.PgConn
 	name string
 }
 
-// OpenPostgres opens a history in a PostgreSQL database, and makes its schema if there is none. What the URL leaves
-// out comes from libpq's variables and files (PGPASSWORD, PGPASSFILE, PGSSLMODE, …); a password env:NAME or file:PATH
-// in the URL says where it is.
+// OpenPostgres opens a history in a PostgreSQL database, and creates its schema if it does not exist. Parts that the
+// URL omits come from libpq's variables and files (PGPASSWORD, PGPASSFILE, PGSSLMODE, …). A password env:NAME or
+// file:PATH in the URL says where the password is.
 func OpenPostgres(ctx context.Context, url string) (Store, error) {
 	s, err := dialPostgres(ctx, url)
 	if err != nil {
@@ -79,7 +79,7 @@ func dialPostgres(ctx context.Context, url string) (*postgresStore, error) {
 		config.RuntimeParams["application_name"] = "amsql"
 	}
 	config.RuntimeParams["search_path"] = postgresSchema
-	names := map[string]string{} // of hosts, by their addresses
+	names := map[string]string{} // host names by address
 	lookUp := config.LookupFunc
 	config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
 		addresses, err := lookUp(ctx, host)
@@ -93,7 +93,7 @@ func dialPostgres(ctx context.Context, url string) (*postgresStore, error) {
 		return nil, redact.Error(err, config.Password)
 	}
 	host, port := config.Host, strconv.Itoa(int(config.Port))
-	if address, is := conn.Conn().RemoteAddr().(*net.TCPAddr); is { // else a socket of this machine
+	if address, is := conn.Conn().RemoteAddr().(*net.TCPAddr); is { // otherwise it is a local socket
 		host, port = cmp.Or(names[address.IP.String()], address.IP.String()), strconv.Itoa(address.Port)
 	}
 	return &postgresStore{conn, "postgres://" + net.JoinHostPort(host, port) + "/" + config.Database}, nil
@@ -107,13 +107,13 @@ func (s *postgresStore) Close() error {
 	return s.conn.Close(ctx)
 }
 
-// exec runs statements whose answers are not needed.
+// exec runs statements whose results are not needed.
 func (s *postgresStore) exec(ctx context.Context, sql string) error {
 	_, err := s.conn.Exec(ctx, sql).ReadAll()
 	return err
 }
 
-// texts are the rows of one statement, as text; NULL is empty.
+// texts returns the rows of one statement as texts; NULL becomes "".
 func (s *postgresStore) texts(ctx context.Context, sql string, args ...string) (rows [][]string, err error) {
 	answer := s.conn.ExecParams(ctx, sql, asBytes(args), nil, nil, nil).Read()
 	for _, row := range answer.Rows {
@@ -134,7 +134,7 @@ func asBytes(args []string) [][]byte {
 	return values
 }
 
-// text is the one value of a statement, "" if there is none.
+// text returns the only value of a statement, or "" if there is none.
 func (s *postgresStore) text(ctx context.Context, sql string, args ...string) (string, error) {
 	rows, err := s.texts(ctx, sql, args...)
 	if err != nil || len(rows) == 0 {
@@ -143,7 +143,7 @@ func (s *postgresStore) text(ctx context.Context, sql string, args ...string) (s
 	return rows[0][0], nil
 }
 
-// version is that of the schema, 0 if there is none.
+// version returns the version of the schema, or 0 if there is none.
 func (s *postgresStore) version(ctx context.Context) (version int, err error) {
 	if there, err := s.has(ctx, "schema_version"); err != nil || !there {
 		return 0, err
@@ -155,7 +155,7 @@ func (s *postgresStore) version(ctx context.Context) (version int, err error) {
 	return strconv.Atoi(text)
 }
 
-// usable is an error if the account may not use the schema: to it, nothing is there.
+// usable returns an error if the account may not use the schema. Otherwise the schema would seem to be empty.
 func (s *postgresStore) usable(ctx context.Context) error {
 	account, err := s.text(ctx, "select quote_ident(current_user) from pg_namespace where nspname = $1 and not has_schema_privilege(oid, 'usage')", postgresSchema)
 	if err != nil || account == "" {
@@ -165,14 +165,15 @@ func (s *postgresStore) usable(ctx context.Context) error {
 		strings.Trim(account, `"`), postgresSchema)
 }
 
-// has reports whether a table is there. It reads the catalog, since to_regclass() may not have heard of what another
-// process made during the transaction.
+// has reports whether a table exists. It reads the catalog, because to_regclass() may not see what another process
+// created during the transaction.
 func (s *postgresStore) has(ctx context.Context, table string) (there bool, err error) {
 	found, err := s.texts(ctx, "select from pg_tables where schemaname = $1 and tablename = $2", postgresSchema, table)
 	return len(found) > 0, err
 }
 
-// migrate makes or completes tables and views, all or nothing. An account that may only add rows needs no more.
+// migrate creates or extends tables and views, all or nothing. If nothing is to be done, the account needs no rights
+// for it.
 func (s *postgresStore) migrate(ctx context.Context) error {
 	if err := s.usable(ctx); err != nil {
 		return err
@@ -184,7 +185,7 @@ func (s *postgresStore) migrate(ctx context.Context) error {
 		if err := s.exec(ctx, "create schema if not exists "+postgresSchema); err != nil {
 			return err
 		}
-		version, err := s.version(ctx) // again, as another may have been quicker
+		version, err := s.version(ctx) // again, because another process may have done it
 		switch {
 		case err != nil || version == schemaVersion:
 			return err
@@ -195,7 +196,7 @@ func (s *postgresStore) migrate(ctx context.Context) error {
 	})
 }
 
-// advisePostgres says what to do about an error of the migration.
+// advisePostgres adds what to do about an error of the migration.
 func advisePostgres(err error) error {
 	var refused *pgconn.PgError
 	switch {
@@ -209,7 +210,7 @@ func advisePostgres(err error) error {
 	return err
 }
 
-// locked does something in a transaction, one process at a time.
+// locked does something in a transaction that only one process at a time can run.
 func (s *postgresStore) locked(ctx context.Context, do func() error) error {
 	err := s.exec(ctx, fmt.Sprintf("begin; select pg_advisory_xact_lock(%d)", postgresLock))
 	if err == nil {
@@ -222,7 +223,7 @@ func (s *postgresStore) locked(ctx context.Context, do func() error) error {
 	return s.commit(ctx)
 }
 
-// commit is an error if the server has rolled back instead.
+// commit returns an error if the server has rolled back instead.
 func (s *postgresStore) commit(ctx context.Context) error {
 	answer := s.conn.ExecParams(ctx, "commit", nil, nil, nil, nil).Read()
 	if answer.Err == nil && answer.CommandTag.String() != "COMMIT" {
@@ -231,7 +232,7 @@ func (s *postgresStore) commit(ctx context.Context) error {
 	return answer.Err
 }
 
-// rollback ends the transaction, if one is under way. If the connection is gone, the server does it.
+// rollback ends the transaction, if there is one. If the connection is lost, the server does that.
 func (s *postgresStore) rollback(ctx context.Context) {
 	if s.conn.TxStatus() != 'I' {
 		_ = s.exec(context.WithoutCancel(ctx), "rollback")
@@ -247,7 +248,7 @@ func (s *postgresStore) create(ctx context.Context) error {
 	}
 	statements := []string{
 		"drop function if exists am_session_at(timestamptz)",
-		"drop view if exists " + strings.Join(postgresDialect.viewNames(), ", "), // others are the user's own
+		"drop view if exists " + strings.Join(postgresDialect.viewNames(), ", "), // any other view belongs to the user
 		"create table if not exists schema_version (version int not null)",
 		postgresDialect.createTables(),
 	}
@@ -289,7 +290,7 @@ func (s *postgresStore) begin(ctx context.Context, server string, takenAt time.T
 	return &postgresDraft{s, []any{server, takenAt}}, s.exec(ctx, "begin")
 }
 
-// makeDay makes the partitions of a day if there are none.
+// makeDay creates the partitions of a day if they do not exist.
 func (s *postgresStore) makeDay(ctx context.Context, at time.Time) error {
 	for _, r := range relations() {
 		if !r.daily() {
@@ -299,7 +300,7 @@ func (s *postgresStore) makeDay(ctx context.Context, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		if !there { // the function asks again, as another may have been quicker, and makes those of all relations
+		if !there { // the function checks again, because another process may have been faster, and creates those of all relations
 			_, err = s.texts(ctx, "select am_make_day($1)", at.Format(time.DateOnly))
 			return err
 		}
@@ -307,7 +308,7 @@ func (s *postgresStore) makeDay(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// postgresDraft is one transaction, which keeps nobody waiting.
+// postgresDraft is a single transaction, which blocks nobody.
 type postgresDraft struct {
 	store *postgresStore
 	key   []any // server and time
@@ -321,10 +322,10 @@ func (d *postgresDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]
 	defer source.stop()
 	_, err := d.store.conn.CopyFrom(ctx, source, fmt.Sprintf("copy %s (%s) from stdin", r.name, strings.Join(r.names(), ", ")))
 	if source.err != nil {
-		err = source.err // of which the server has only heard
+		err = source.err // the server's error only says that the client failed
 	}
 	if err != nil {
-		_ = d.store.exec(ctx, "rollback to savepoint relation") // else the commit fails
+		_ = d.store.exec(ctx, "rollback to savepoint relation") // otherwise the commit fails
 		return err
 	}
 	return d.store.exec(ctx, "release savepoint relation")

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// copySource is rows in the text format of PostgreSQL's COPY (PostgreSQL 15 documentation, COPY, Text Format).
+// copySource encodes rows in the text format of PostgreSQL's COPY (PostgreSQL 15 documentation, COPY, Text Format).
 type copySource struct {
-	key  []any // before the cells of each row
+	key  []any // the first cells of each row
 	next func() ([]any, error, bool)
 	stop func()
 	text bytes.Buffer
-	err  error // of a row
+	err  error // the error of a row
 }
 
 func newCopySource(key []any, rows iter.Seq2[[]any, error]) *copySource {
@@ -24,7 +24,7 @@ func newCopySource(key []any, rows iter.Seq2[[]any, error]) *copySource {
 	return &copySource{key: key, next: next, stop: stop}
 }
 
-// Read ends with the error of a row, so that none of them is copied.
+// Read returns the error of a row at the end, so that no row is copied.
 func (s *copySource) Read(p []byte) (int, error) {
 	for s.err == nil && s.text.Len() < len(p) {
 		row, err, more := s.next()
@@ -67,7 +67,8 @@ func (s *copySource) add(row []any) error {
 	return nil
 }
 
-// copyEscapes write what has a meaning for COPY. The character NUL, which PostgreSQL has in no text, is replaced.
+// copyEscapes escapes characters that have a meaning for COPY. It replaces NUL, which no text in PostgreSQL can
+// contain.
 var copyEscapes = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", "\uFFFD")
 
 func copyText(cell any) (string, error) {
@@ -89,11 +90,11 @@ func copyText(cell any) (string, error) {
 	return copyEscapes.Replace(withoutNUL(string(encoded))), err
 }
 
-// withoutNUL replaces NUL in the texts of JSON, where it is an escape of its own: jsonb takes none, either.
+// withoutNUL replaces NUL in the texts of JSON, where it is an escape sequence that jsonb does not accept either.
 func withoutNUL(encoded string) string {
 	if !strings.Contains(encoded, `\u0000`) {
 		return encoded
 	}
-	// A backslash that is escaped itself does not begin an escape.
+	// A backslash after a backslash does not begin an escape sequence.
 	return strings.NewReplacer(`\\`, `\\`, `\u0000`, `\ufffd`).Replace(encoded)
 }

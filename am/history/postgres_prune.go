@@ -12,10 +12,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// daysOpen is how long the partitions of a day are left alone: a scan that began on it may still write to them.
+// daysOpen is how many days old partitions must be before they can be dropped: a scan that began on that day may still
+// be writing to them.
 const daysOpen = 2
 
-// inMicros is the time of a snapshot as a number, which reads the same whatever the client's settings; [ofMicros] undoes it.
+// inMicros is the time of a snapshot as a number, which does not depend on the client's settings; [ofMicros] converts
+// it back.
 const inMicros = "(extract(epoch from taken_at) * 1000000)::bigint"
 
 func ofMicros(text string) (time.Time, error) {
@@ -44,7 +46,7 @@ func (s *postgresStore) list(ctx context.Context) ([]listed, error) {
 	return listOf(kept), nil
 }
 
-// remove drops the partitions of days that nothing is kept of, and deletes the rest, in one transaction.
+// remove drops the partitions of days without remaining snapshots, and deletes the other rows, in one transaction.
 func (s *postgresStore) remove(ctx context.Context, removed, kept []snapshotID, now time.Time) error {
 	if len(removed) == 0 {
 		return nil
@@ -73,7 +75,8 @@ func (s *postgresStore) remove(ctx context.Context, removed, kept []snapshotID, 
 	return nil
 }
 
-// dropDays drops partitions. It has to wait for all who use the table, and they for it, and so it does not wait for long.
+// dropDays drops partitions. It has to wait for everybody who uses the tables, and they then wait for it, so it does
+// not wait for long.
 func (s *postgresStore) dropDays(ctx context.Context, kept []snapshotID, now time.Time) error {
 	needed := map[string]bool{}
 	for _, id := range kept {

@@ -15,7 +15,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// openPostgresSource opens a history that is there, to be read as it is now. The account needs no more than reading.
+// openPostgresSource opens an existing history and reads its present state. The account only needs the right to read.
 func openPostgresSource(ctx context.Context, url string) (source, error) {
 	s, err := dialPostgres(ctx, url)
 	if err != nil {
@@ -96,7 +96,7 @@ func yieldRows(answer *pgconn.ResultReader, columns []table.Column, yield func([
 	return false, nil
 }
 
-// cellOfText is a cell by its text, nil for NULL; a time is in microseconds.
+// cellOfText converts a text to a cell, nil for NULL. A time is in microseconds.
 func cellOfText(text []byte, as table.Type) (any, error) {
 	switch {
 	case text == nil:

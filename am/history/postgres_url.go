@@ -12,15 +12,17 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 )
 
-// passwordFile is a URL whose password is in a file, whose path need not be escaped.
+// passwordFile matches a URL with a password that is in a file; the path need not be escaped.
 var passwordFile = regexp.MustCompile(`^(postgres(?:ql)?://[^:/?#@]*:file:)([^@]*/[^@]*)(@.*)$`)
 
-// errURL is what is said of a URL that cannot be read: where its parts end is not known, so that any may hold the password.
+// errURL is the error for a URL that cannot be parsed. It quotes nothing: without knowing where the parts end, any of
+// them may be the password.
 var errURL = errors.New("invalid URL of PostgreSQL: in a user's name or password, write the characters : / ? # [ ] @ % and blanks as %3A %2F %3F %23 %5B %5D %40 %25 and %20, " +
 	"or omit the password and set PGPASSWORD or PGPASSFILE")
 
-// parsePostgres reads a URL, its password from where it is. No error shows a part of it: in a password with characters that
-// have a meaning in a URL, a parser takes its parts for hosts, ports, databases or settings, and tells of those.
+// parsePostgres parses a URL, and reads the password from where the URL says. Errors show nothing of the URL: if a
+// password contains special characters, a parser takes parts of it for hosts, ports, databases or settings, and its
+// error quotes them.
 func parsePostgres(text string) (*pgconn.Config, error) {
 	if found := passwordFile.FindStringSubmatch(text); found != nil {
 		text = found[1] + url.PathEscape(found[2]) + found[3]
@@ -33,7 +35,7 @@ func parsePostgres(text string) (*pgconn.Config, error) {
 		return nil, errURL
 	}
 	if err != nil {
-		return nil, err // which shows no password
+		return nil, err // does not show the password
 	}
 	if config.Password, err = connection.Secret(config.Password); err != nil {
 		return nil, fmt.Errorf("the password of the URL: %w", err)
@@ -41,7 +43,8 @@ func parsePostgres(text string) (*pgconn.Config, error) {
 	return config, nil
 }
 
-// clear reports whether a URL can be read in one way: it is one by RFC 3986, with one @ before the host and none behind it.
+// clear reports whether a URL can be parsed in only one way: it is valid by RFC 3986, with one @ before the host and
+// none after it.
 func clear(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil {

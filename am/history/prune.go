@@ -9,47 +9,47 @@ import (
 	"time"
 )
 
-// Retention says how long snapshots are kept, by their age. Its zero fields keep nothing by themselves.
+// Retention is how long to keep snapshots, by age. A field that is zero keeps nothing.
 type Retention struct {
-	All    time.Duration // younger: all
-	Hourly time.Duration // younger: the first of each hour
-	Daily  time.Duration // younger: the first of each day
+	All    time.Duration // up to this age: all
+	Hourly time.Duration // up to this age: the first of each hour
+	Daily  time.Duration // up to this age: the first of each day
 }
 
-// A snapshotID names a snapshot.
+// A snapshotID identifies a snapshot.
 type snapshotID struct {
 	server string
 	at     time.Time
 }
 
-// Pruned is what became of the snapshots of one server.
+// Pruned describes what happened to the snapshots of a server.
 type Pruned struct {
 	Server        string
 	Kept, Removed int
-	First, Last   time.Time // of those removed
-	Ahead         time.Time // the latest of those kept that are ahead of the clock, the zero time if none is
+	First, Last   time.Time // of the removed snapshots
+	Ahead         time.Time // the latest remaining snapshot that is ahead of the clock; zero if there is none
 }
 
-// compareIDs orders snapshots by their servers and times.
+// compareIDs orders snapshots by server and time.
 func compareIDs(a, b snapshotID) int {
 	return cmp.Or(cmp.Compare(a.server, b.server), a.at.Compare(b.at))
 }
 
-// Tolerance is how far ahead of the clock a snapshot may be, as the clocks of several machines differ.
+// Tolerance is how far a snapshot may be ahead of the clock, because the clocks of machines differ.
 const Tolerance = time.Minute
 
-// ahead reports whether a snapshot is of the future: it was taken where a clock was ahead.
+// ahead reports whether a snapshot has a time in the future, because a clock was ahead when it was taken.
 func (id snapshotID) ahead(now time.Time) bool { return id.at.After(now.Add(Tolerance)) }
 
-// DescribeAhead is what to know of a snapshot of the future.
+// DescribeAhead explains a snapshot with a time in the future.
 func DescribeAhead(server string, at time.Time) string {
 	return fmt.Sprintf("%s: the history has a snapshot of %s, which is ahead of this machine's clock: the clock was wrong when it was taken, "+
 		"or is wrong here; until that time it does not count as the latest snapshot, and prune keeps it", server, at.UTC().Format(time.DateTime))
 }
 
-// Prune removes the snapshots that the retention does not keep and gives their space back: all of them or none, except from a
-// Parquet dataset, where they go one by one. On a dry run it only reports which. These stay, whatever their age: the latest
-// snapshot of a server, its latest complete one, which the views show, and those ahead of the clock.
+// Prune removes the snapshots that the retention does not keep, and frees their space: all of them or none, except in a
+// Parquet dataset, where it removes them one by one. In a dry run it only reports which. These snapshots always remain:
+// the latest of each server, the latest complete one, which the views show, and those ahead of the clock.
 func Prune(ctx context.Context, store Store, r Retention, now time.Time, dryRun bool) ([]Pruned, error) {
 	all, err := store.list(ctx)
 	if err != nil {
@@ -64,8 +64,8 @@ func Prune(ctx context.Context, store Store, r Retention, now time.Time, dryRun 
 	return tally(kept, removed, now), nil
 }
 
-// split divides snapshots. What is the first of its hour or day stays the first when others go, so that it does not matter
-// how often a history is pruned.
+// split divides snapshots into those to keep and those to remove. The first snapshot of an hour or day stays the first
+// when others are removed, so the result does not depend on how often a history is pruned.
 func (r Retention) split(all []listed, now time.Time) (kept, removed []snapshotID) {
 	slices.SortFunc(all, func(a, b listed) int { return compareIDs(a.snapshotID, b.snapshotID) })
 	latest := map[snapshotID]bool{}
@@ -86,7 +86,8 @@ func (r Retention) split(all []listed, now time.Time) (kept, removed []snapshotI
 	return kept, removed
 }
 
-// latestSnapshots are the latest snapshot of each server and the latest complete one, not ahead of the clock.
+// latestSnapshots returns the latest snapshot of each server and the latest complete one, ignoring those ahead of the
+// clock.
 func latestSnapshots(sorted []listed, now time.Time) (latest []snapshotID) {
 	last, complete := map[string]snapshotID{}, map[string]snapshotID{}
 	for _, s := range sorted {
@@ -103,7 +104,7 @@ func latestSnapshots(sorted []listed, now time.Time) (latest []snapshotID) {
 
 func tally(kept, removed []snapshotID, now time.Time) []Pruned {
 	var servers []Pruned
-	for _, s := range kept { // of each server, at least one
+	for _, s := range kept { // at least one of each server
 		if len(servers) == 0 || servers[len(servers)-1].Server != s.server {
 			servers = append(servers, Pruned{Server: s.server})
 		}

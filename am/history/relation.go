@@ -9,33 +9,33 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A relation is a table of a store. Beside its columns, each row has the server and the time of its snapshot.
+// A relation is a table of a store. In addition to its columns, each row has the server and the time of its snapshot.
 type relation struct {
 	name    string
 	columns []table.Column
-	key     []string // what tells the rows of a snapshot apart; nil: nothing does
-	once    bool     // of a snapshot in shards, the first keeps it
+	key     []string // the columns that identify a row within a snapshot; nil if none do
+	once    bool     // if a snapshot has shards, only the first saves it
 
-	// Of a relation that keeps a table of the product: that table's name, which the view of the latest snapshot has, and its
-	// columns as that view makes them if they are not kept as they are.
+	// If the relation saves a table of the product: that table. The view of the latest snapshot has its name and its
+	// columns; columns that are not saved as they are have an expression in the view.
 	of     table.Table
-	from   []int // of each column, which of the table's it is; -1: none of them
+	from   []int // for each column, its index in the table; -1 if the table lacks it
 	shown  map[string]string
-	beside string   // a column that the view has besides
-	omits  []string // columns that neither a snapshot keeps nor its view has
+	beside string   // an additional column of the view
+	omits  []string // columns that are neither saved nor in the view
 
-	renamed map[string][]renamed // of columns: the words that an earlier amsql has kept
+	renamed map[string][]renamed // by column: words that an earlier version of amsql saved
 
-	merged map[string]string // if shards have a row each: how one is made of them; other columns are the first shard's
+	merged map[string]string // if each shard has its own row: how to combine a column of several shards; other columns come from the first shard
 }
 
-// renamed is a word of a column that was another one.
+// renamed is a value of a column that has a new name.
 type renamed struct{ was, is string }
 
-// The columns that every relation has first.
+// The first columns of every relation.
 var snapshotKey = []table.Column{{Name: "server", Type: table.Text}, {Name: "taken_at", Type: table.Timestamp}}
 
-// The columns of relations in which each shard has rows of its own. A snapshot without shards is shard 0 of 1.
+// The columns of relations in which each shard has its own rows. A snapshot without shards is shard 0 of 1.
 var shardColumns = []table.Column{{Name: "shard", Type: table.Integer}, {Name: "shards", Type: table.Integer}}
 
 var snapshots = relation{
@@ -47,12 +47,12 @@ var snapshots = relation{
 		{Name: "elapsed_ms", Type: table.Double},
 		{Name: "fingerprint_key", Type: table.Text},
 		{Name: "missing", Type: table.Text},
-		{Name: "clock_skew_seconds", Type: table.Integer}, // how far the server's clock was ahead of the one that taken_at is by
+		{Name: "clock_skew_seconds", Type: table.Integer}, // how far the server's clock was ahead of the one that taken_at comes from
 	}),
 }
 
-// keptAs names the relations that keep tables of the product, with the columns that they have besides. Tokens' tables are
-// none: nobody lists tokens.
+// keptAs contains the relations that save tables of the product, and their additional columns. Tables of tokens are not
+// among them, because AM does not list tokens.
 var keptAs = map[string]relation{
 	"am_session": {
 		name: "session", key: []string{"session"}, columns: []table.Column{{Name: "session", Type: table.Text}}, beside: "session",
@@ -71,12 +71,12 @@ var keptAs = map[string]relation{
 	"am_server":          {name: "deployment", once: true, shown: map[string]string{"base_url": "server", "title": "server"}},
 }
 
-// mergedScan makes one scan of a realm of those of its shards. What a shard that is missing would have found is not known,
-// as if a list is cut.
+// mergedScan combines the shards' scans of a realm into one. If a shard is missing, its sessions are not known, as if
+// the list were truncated.
 var mergedScan = map[string]string{
 	"sessions": "cast(sum(sessions) as bigint)",
 	"completeness": "case when count(*) < max(shards) or min(shards) < max(shards) or count(case when completeness = 'truncated' then 1 end) > 0" +
-		" then 'truncated' else min(completeness) end", // 'by_user' comes before 'complete'
+		" then 'truncated' else min(completeness) end", // 'by_user' sorts before 'complete'
 	"identities":     "cast(sum(identities) as bigint)",
 	"identities_cut": "cast(sum(identities_cut) as bigint)",
 	"reason": "coalesce(min(reason), case when min(shards) < max(shards) then 'its shards are of several numbers' when count(*) < max(shards)" +
@@ -86,7 +86,7 @@ var mergedScan = map[string]string{
 	"error":      "min(error)",
 }
 
-// relations are all tables of a store.
+// relations returns all tables of a store.
 func relations() []relation {
 	all := []relation{snapshots}
 	for _, t := range am.Tables(nil) {
@@ -97,7 +97,7 @@ func relations() []relation {
 	return all
 }
 
-// keeping adds the columns that are kept of a table.
+// keeping adds the columns of a table that are saved.
 func (r relation) keeping(t table.Table) relation {
 	r.of, r.columns = t, slices.Clone(r.columns)
 	for range r.columns {
@@ -114,15 +114,15 @@ func (r relation) keeping(t table.Table) relation {
 // has reports whether a view of the table has the column.
 func (r relation) has(c table.Column) bool { return !slices.Contains(r.omits, c.Name) }
 
-// all are the relation's columns with those that every one has.
+// all returns all columns, including those that every relation has.
 func (r relation) all() []table.Column { return slices.Concat(snapshotKey, r.columns) }
 
-// withoutShard are the relation's columns except those that tell shards apart.
+// withoutShard returns the relation's columns without those that distinguish shards.
 func (r relation) withoutShard() []table.Column {
 	return slices.DeleteFunc(slices.Clone(r.columns), func(c table.Column) bool { return c.Name == "shard" || c.Name == "shards" })
 }
 
-// names are those of all columns.
+// names returns the names of all columns.
 func (r relation) names() []string {
 	var names []string
 	for _, c := range r.all() {
@@ -131,12 +131,12 @@ func (r relation) names() []string {
 	return names
 }
 
-// column is where the relation has the column with the name.
+// column returns the index of the column with this name.
 func (r relation) column(name string) int {
 	return slices.IndexFunc(r.columns, func(c table.Column) bool { return c.Name == name })
 }
 
-// word is a kept text of a column as it is written now.
+// word returns the present name of a saved value.
 func (r relation) word(column, kept string) string {
 	for _, w := range r.renamed[column] {
 		if kept == w.was {
@@ -146,7 +146,7 @@ func (r relation) word(column, kept string) string {
 	return kept
 }
 
-// rename are the statements that make what is kept as it is written now.
+// rename returns the statements that update saved values to their present names.
 func (r relation) rename() (statements []string) {
 	for column, words := range r.renamed {
 		for _, w := range words {
@@ -156,7 +156,8 @@ func (r relation) rename() (statements []string) {
 	return statements
 }
 
-// cells are those of the relation's columns of a row of the product's table; those of columns that the table lacks are NULL.
+// cells converts a row of the product's table to cells of the relation's columns. Columns that the table lacks are
+// NULL.
 func (r relation) cells(row any) []any {
 	cells := make([]any, len(r.columns))
 	for i, from := range r.from {

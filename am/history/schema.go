@@ -10,8 +10,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// schemaVersion is raised when tables or views change, so that stores are brought up to them: tables get the columns that
-// they lack, views are recreated.
+// schemaVersion must be increased when tables or views change. Stores are then updated: missing columns are added to
+// tables, and views are created again.
 const schemaVersion = 4
 
 var (
@@ -22,29 +22,30 @@ var (
 	//go:embed views_postgres.sql
 	viewsPostgres string
 
-	// SessionAt is the query of am_session_at(moment), as which PostgreSQL has a function, over an SQLite file that is attached
-	// as history: the rows of am_session_seen that hold at the time, found in the snapshots since the last proof.
+	// SessionAt is the query behind am_session_at(moment), over an SQLite file that is attached as history; in
+	// PostgreSQL it is a function. It returns the rows of am_session_seen that are valid at that time, from the
+	// snapshots since each realm was last listed completely.
 	//go:embed session_at.sql
 	SessionAt string
 )
 
-// KnownAt is the query for what am_session_at(moment) goes by: of each server the snapshot before, NULL if there is none,
-// the first snapshot, and the time.
+// KnownAt is the query for what an answer of am_session_at(moment) is based on: for each server, the last snapshot
+// before that time (NULL if there is none), the first snapshot, and the time.
 const KnownAt = `select server, max(case when taken_at <= t then taken_at end), min(taken_at), t
 from "history file".snapshot, (select coalesce(utc(:moment), now()) as t) group by server order by server`
 
-// Ahead is the query for the servers that have snapshots ahead of the clock, and the latest of these.
+// Ahead is the query for servers with snapshots ahead of the clock, and the latest of these snapshots.
 const Ahead = `select server, max(taken_at) from "history file".snapshot where taken_at > strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 minute') group by server`
 
-// A dialect is what stores write differently.
+// A dialect contains what differs between stores.
 type dialect struct {
 	types  map[table.Type]string
-	suffix func(r relation) string // of CREATE TABLE
-	soon   string                  // the time of now and [Tolerance]: a snapshot after it is ahead of the store's clock
-	views  string                  // besides those that do not depend on the dialect
+	suffix func(r relation) string // at the end of CREATE TABLE
+	soon   string                  // the current time plus [Tolerance]: snapshots after it are ahead of the store's clock
+	views  string                  // additional views of this dialect
 }
 
-// createTables makes the tables and indexes that are not there.
+// createTables returns the statements that create missing tables and indexes.
 func (d dialect) createTables() string {
 	var statements []string
 	for _, r := range relations() {
@@ -56,7 +57,7 @@ func (d dialect) createTables() string {
 	return strings.Join(statements, ";\n")
 }
 
-// createTable is the statement that makes the relation.
+// createTable returns the statement that creates the relation.
 func (d dialect) createTable(r relation) string {
 	var parts []string
 	for _, c := range snapshotKey {
@@ -71,14 +72,14 @@ func (d dialect) createTable(r relation) string {
 	return fmt.Sprintf("create table if not exists %s (%s)%s", r.name, strings.Join(parts, ", "), d.suffix(r))
 }
 
-// createIndex is the statement that makes a relation without a key quick to read by snapshot.
+// createIndex returns the statement that makes reading by snapshot fast in a relation without a key.
 func (r relation) createIndex() string {
 	return fmt.Sprintf("create index if not exists %s_snapshot on %[1]s (server, taken_at)", r.name)
 }
 
-// latest are the snapshots that the views of the product's tables show: one whose shards are not all there, or one that is
-// ahead of the store's clock (SOON), only if there is no other. PostgreSQL has an idea of how few they are, as long as what
-// is grouped is the table itself.
+// latest is the view of the snapshots that the views of the product's tables show. It contains a snapshot with missing
+// shards, or one ahead of the store's clock (SOON), only if there is no other. It groups the table itself, because
+// PostgreSQL can estimate the number of groups only then.
 const latest = `create view am_latest as
 select
   server as base_url,
@@ -94,7 +95,7 @@ select
 from snapshot s
 group by server`
 
-// mergedView is the name of the view that has one row for those that shards have each.
+// mergedView returns the name of the view that combines the rows of shards.
 func (r relation) mergedView() string {
 	if r.merged == nil {
 		return r.name
@@ -102,7 +103,8 @@ func (r relation) mergedView() string {
 	return "merged_" + r.name
 }
 
-// createMerged is the statement that makes that view. Rows that are the only one are read as from the table, by its index.
+// createMerged returns the statement that creates that view. It reads rows that need no combining directly from the
+// table, by its index.
 func (r relation) createMerged() string {
 	const ofShards = "from %s o where o.server = c.server and o.taken_at = c.taken_at and o.realm = c.realm)"
 	columns := []string{"c.server", "c.taken_at"}
@@ -117,7 +119,7 @@ func (r relation) createMerged() string {
 		r.mergedView(), strings.Join(columns, ",\n  "), r.name, r.name)
 }
 
-// createView is the statement that makes the view with the name and the columns of the product's table.
+// createView returns the statement that creates the view with the name and the columns of the product's table.
 func (r relation) createView() string {
 	var columns []string
 	for _, c := range r.of.Columns() {
@@ -135,7 +137,7 @@ func (r relation) createView() string {
 		r.of.Name(), strings.Join(columns, ", "), r.mergedView())
 }
 
-// createViews makes all views.
+// createViews returns the statements that create all views.
 func (d dialect) createViews() string {
 	statements := []string{strings.ReplaceAll(latest, "SOON", d.soon)}
 	for _, r := range relations() {
@@ -149,10 +151,10 @@ func (d dialect) createViews() string {
 	return strings.Join(append(statements, views), ";\n") + d.views
 }
 
-// createdView is the name of a view where it is made.
+// createdView matches the name of a view in the statement that creates it.
 var createdView = regexp.MustCompile(`(?m)^create view (\w+)`)
 
-// viewNames are those of all views.
+// viewNames returns the names of all views.
 func (d dialect) viewNames() (names []string) {
 	for _, found := range createdView.FindAllStringSubmatch(d.createViews(), -1) {
 		names = append(names, found[1])
@@ -160,7 +162,7 @@ func (d dialect) viewNames() (names []string) {
 	return names
 }
 
-// tableNames are those of all relations.
+// tableNames returns the names of all relations.
 func tableNames() (names []string) {
 	for _, r := range relations() {
 		names = append(names, r.name)
@@ -168,7 +170,7 @@ func tableNames() (names []string) {
 	return names
 }
 
-// shardTexts begins the question for the shards of a snapshot.
+// shardTexts is the beginning of a query for the shards of a snapshot.
 const shardTexts = "select shard || '/' || shards from snapshot where "
 
 func parseShards(texts []string, err error) (shards []inventory.Shard, _ error) {

@@ -21,14 +21,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// applicationID marks an SQLite file as a history: "amsq".
+// applicationID marks an SQLite file as a history: "amsq" in ASCII.
 const applicationID = 0x616d7371
 
-// lockPatience is how long a snapshot waits for another process that reads or writes the file.
+// lockPatience is how long a snapshot waits for another process that is using the file.
 const lockPatience = time.Minute
 
 var sqliteDialect = dialect{
-	types: map[table.Type]string{ // those that amsql query knows again
+	types: map[table.Type]string{ // types that amsql query recognizes
 		table.Text: "TEXT", table.Integer: "INTEGER", table.Double: "DOUBLE", table.Boolean: "BOOLEAN", table.Timestamp: "TIMESTAMP TEXT", table.JSON: "JSON TEXT",
 	},
 	suffix: func(r relation) string {
@@ -41,15 +41,17 @@ var sqliteDialect = dialect{
 	views: viewsSQLite,
 }
 
-// sqliteStore is a history in one file. Its journal is SQLite's oldest, the rollback journal: between two runs there is one
-// file, to be copied and queried by anything; the next program that opens it after a kill rolls back the incomplete part.
+// sqliteStore is a history in one file. It uses a rollback journal, SQLite's oldest kind: between two runs there is
+// only one file, which can be copied, and read by any program. If a run is killed, the next program that opens the file
+// rolls back the incomplete snapshot.
 type sqliteStore struct {
 	path string
 	disk *disk
 	conn *sqlite3.Conn
 }
 
-// OpenSQLite opens a history in an SQLite file, and makes it if there is none. Only its owner can read it.
+// OpenSQLite opens a history in an SQLite file. If the file does not exist, it creates one that only its owner can
+// read.
 func OpenSQLite(ctx context.Context, path string) (Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { //nolint:gosec // where the user wants it
 		return nil, err
@@ -64,7 +66,7 @@ func OpenSQLite(ctx context.Context, path string) (Store, error) {
 	s := &sqliteStore{path: path, disk: newDisk()}
 	if err := s.open(ctx); err != nil {
 		err = s.disk.because(err)
-		_ = s.Close() // nothing is under way
+		_ = s.Close() // no statement is running
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	closeToOthers(path)
@@ -84,7 +86,7 @@ func (s *sqliteStore) open(ctx context.Context) (err error) {
 	return s.migrate()
 }
 
-// distrust keeps what is in a file from doing more than a history does: it may come from somebody else.
+// distrust restricts what the content of a file can do, because the file may come from somebody else.
 func distrust(conn *sqlite3.Conn) error {
 	for setting, on := range map[sqlite3.DBConfig]bool{
 		sqlite3.DBCONFIG_DEFENSIVE: true, sqlite3.DBCONFIG_TRUSTED_SCHEMA: false, sqlite3.DBCONFIG_ENABLE_TRIGGER: false,
@@ -96,7 +98,7 @@ func distrust(conn *sqlite3.Conn) error {
 	return nil
 }
 
-// uri makes SQLite give the journal the mode of the file.
+// uri returns a URI that makes SQLite create the journal with the mode of the file.
 func (s *sqliteStore) uri() string {
 	path := filepath.ToSlash(s.path)
 	query := url.Values{"modeof": {path}, "vfs": {s.disk.name()}}
@@ -118,8 +120,8 @@ var (
 	errHalfWritten = errors.New("a run was killed while it wrote a snapshot: run amsql snapshot or amsql snapshot prune on it to repair it")
 )
 
-// CheckSQLite reports why an SQLite file cannot be asked as a history. It only reads: the file may come from somebody else,
-// who could have named any file in its journal, and may be on a disk that cannot be written to.
+// CheckSQLite returns why an SQLite file cannot be queried as a history. It only reads: the file may come from somebody
+// else, who could have named any file in its journal, and it may be on a disk that is read-only.
 func CheckSQLite(ctx context.Context, path string) error {
 	if err := checkSQLite(ctx, path); err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
@@ -157,7 +159,8 @@ func checkSQLite(ctx context.Context, path string) (err error) {
 	return s.complete()
 }
 
-// complete reports what a history's file lacks, or has that none has: a virtual table would run code of this program's.
+// complete returns an error if the file lacks something that a history has, or has a virtual table, which would run
+// code of this program.
 func (s *sqliteStore) complete() error {
 	const ofKind = "select name from pragma_table_list where schema = 'main' and type = ?"
 	virtual, err := s.texts(ofKind, "virtual")
@@ -178,7 +181,7 @@ func (s *sqliteStore) complete() error {
 	return nil
 }
 
-// migrate makes or completes tables and views, all or nothing.
+// migrate creates or extends tables and views, all or nothing.
 func (s *sqliteStore) migrate() error {
 	switch version, err := s.number("pragma user_version"); {
 	case err != nil:
@@ -187,7 +190,7 @@ func (s *sqliteStore) migrate() error {
 		return s.ours()
 	}
 	return s.transaction(func() error {
-		version, err := s.number("pragma user_version") // again, as another may have been quicker
+		version, err := s.number("pragma user_version") // again, because another process may have done it
 		switch {
 		case err != nil || version == schemaVersion:
 			return err
@@ -211,7 +214,7 @@ func (s *sqliteStore) ours() error {
 
 func (s *sqliteStore) create() error {
 	var statements []string
-	for _, name := range sqliteDialect.viewNames() { // others are the user's own
+	for _, name := range sqliteDialect.viewNames() { // any other view belongs to the user
 		statements = append(statements, "drop view if exists "+name)
 	}
 	if err := s.conn.Exec(strings.Join(append(statements, sqliteDialect.createTables()), ";\n")); err != nil {
@@ -250,13 +253,13 @@ func (s *sqliteStore) number(sql string) (n int64, err error) {
 	return n, err
 }
 
-// texts are the first column of an answer.
+// texts returns the first column of the result.
 func (s *sqliteStore) texts(sql string, args ...string) (texts []string, err error) {
 	stmt, _, err := s.conn.Prepare(sql)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+	defer func() { _ = stmt.Close() }() // repeats the error of the last step
 	for i, arg := range args {
 		if err := stmt.BindText(i+1, arg); err != nil {
 			return nil, err
@@ -288,12 +291,12 @@ func (s *sqliteStore) shards(_ context.Context, server string, takenAt time.Time
 	return parseShards(texts, err)
 }
 
-// begin collects rows in temporary tables: a scan may take an hour, during which others can read and write.
+// begin collects rows in temporary tables. A scan may take an hour, during which others can read and write the file.
 func (s *sqliteStore) begin(ctx context.Context, server string, takenAt time.Time, _ inventory.Shard) (draft, error) {
 	d := &sqliteDraft{store: s, key: []any{server, takenAt}, interrupt: s.conn.SetInterrupt(ctx)}
 	var statements []string
 	for _, r := range relations() {
-		names := strings.Join(r.names(), ", ") // not those of the file, where columns that were added later come last
+		names := strings.Join(r.names(), ", ") // not the order of the file, where columns that were added later come last
 		statements = append(statements, fmt.Sprintf("drop table if exists temp.new_%s; create temp table new_%[1]s as select %s from %[1]s limit 0", r.name, names))
 	}
 	if err := s.conn.Exec(strings.Join(append(statements, "begin"), ";")); err != nil {
@@ -319,7 +322,7 @@ func (d *sqliteDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]an
 	if err != nil {
 		return err
 	}
-	defer func() { _ = stmt.Close() }() // as above
+	defer func() { _ = stmt.Close() }() // repeats the error of the last step
 	for row, err := range rows {
 		if err != nil {
 			return err
@@ -336,13 +339,13 @@ func (d *sqliteDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]an
 	return ctx.Err()
 }
 
-// commit is the only moment at which the file is locked.
+// commit is the only step that locks the file.
 func (d *sqliteDraft) commit(context.Context) error {
 	var statements []string
 	for _, r := range relations() {
 		order := ""
 		if r.key != nil {
-			order = " order by " + strings.Join(append([]string{"server", "taken_at"}, r.key...), ", ") // as the table is
+			order = " order by " + strings.Join(append([]string{"server", "taken_at"}, r.key...), ", ") // the order of the table
 		}
 		names := strings.Join(r.names(), ", ")
 		statements = append(statements, fmt.Sprintf("insert into main.%s (%s) select %[2]s from temp.new_%[1]s%[3]s", r.name, names, order))
@@ -360,7 +363,7 @@ func (d *sqliteDraft) abandon(context.Context) {
 	}
 	d.end()
 	if !d.store.conn.GetAutocommit() {
-		_ = d.store.conn.Exec("rollback") // fails if SQLite has rolled back itself
+		_ = d.store.conn.Exec("rollback") // fails if SQLite itself has rolled back
 	}
 }
 
@@ -391,13 +394,13 @@ func bind(stmt *sqlite3.Stmt, i int, cell any) error {
 	return stmt.BindText(i, string(encoded))
 }
 
-// parseTimestamp undoes timestamp.
+// parseTimestamp is the inverse of timestamp.
 func parseTimestamp(text string) (time.Time, error) {
-	return time.Parse(time.DateTime, text) // which takes a fraction, too
+	return time.Parse(time.DateTime, text) // also accepts a fraction
 }
 
-// timestamp is the form that SQLite's functions and amsql query have: UTC, with a fraction of 3 or 6 digits where there is
-// one, so that the order of texts is that of times.
+// timestamp writes a time in the form of SQLite's functions and of amsql query: UTC, with a fraction of 3 or 6 digits
+// if there is one. In this form, texts have the order of times.
 func timestamp(t time.Time) string {
 	t = t.UTC().Truncate(time.Microsecond)
 	switch {

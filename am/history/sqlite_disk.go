@@ -8,14 +8,14 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// A disk is where a connection of SQLite has its files, those for temporary tables, too. It remembers what the system
-// said when it could not write: all that is known of it after SQLite has rolled back is "disk I/O error".
+// A disk is the file system of an SQLite connection, including its temporary tables. It remembers the system's error if
+// a write fails: after SQLite has rolled back, its own error is only "disk I/O error".
 type disk struct {
 	vfs.VFSFilename
 	failed error
 }
 
-// newDisk has a name by which SQLite finds it, until it is removed.
+// newDisk registers the disk with SQLite under a new name.
 func newDisk() *disk {
 	d := &disk{VFSFilename: vfs.Find("").(vfs.VFSFilename)}
 	vfs.Register(d.name(), d)
@@ -25,7 +25,7 @@ func newDisk() *disk {
 func (d *disk) name() string { return fmt.Sprintf("amsql-%p", d) }
 func (d *disk) remove()      { vfs.Unregister(d.name()) }
 
-// because adds to an error of SQLite's what the system has said.
+// because adds the system's error to an error of SQLite.
 func (d *disk) because(err error) error {
 	said := d.failed
 	d.failed = nil
@@ -43,7 +43,7 @@ func (d *disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	return opened, flags, err
 }
 
-// A systemFile has all that SQLite may ask a file for.
+// A systemFile has everything that SQLite may need from a file.
 type systemFile interface {
 	vfs.FileLockState
 	vfs.FileHasMoved

@@ -13,7 +13,7 @@ func (s *sqliteStore) list(context.Context) ([]listed, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+	defer func() { _ = stmt.Close() }() // repeats the error of the last step
 	kept := map[snapshotID][]inventory.Shard{}
 	for stmt.Step() {
 		at, err := parseTimestamp(stmt.ColumnText(1))
@@ -26,8 +26,8 @@ func (s *sqliteStore) list(context.Context) ([]listed, error) {
 	return listOf(kept), stmt.Err()
 }
 
-// remove deletes in one transaction. The file is then rewritten without its free space, during which nobody else
-// can write.
+// remove deletes the snapshots in one transaction. Then it rewrites the file without its free space; nobody else can
+// write in the meantime.
 func (s *sqliteStore) remove(ctx context.Context, removed, _ []snapshotID, _ time.Time) error {
 	if len(removed) == 0 {
 		return nil
@@ -48,7 +48,7 @@ func (s *sqliteStore) delete(removed []snapshotID) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = stmt.Close() }() // as above
+		defer func() { _ = stmt.Close() }() // repeats the error of the last step
 		for _, id := range removed {
 			if err := bind(stmt, 1, id.server); err != nil {
 				return err

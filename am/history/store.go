@@ -8,50 +8,51 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// A Store keeps snapshots. It serves one goroutine; several may keep snapshots in the same file or database at once.
+// A Store stores snapshots. A Store must be used by one goroutine at a time, but several Stores can write to the same
+// file or database concurrently.
 type Store interface {
-	// begin begins a snapshot of a server, or a shard of one, of which nothing is there until it is committed.
+	// begin begins a snapshot of a server, or a shard of one. Nothing of it is visible until it is committed.
 	begin(ctx context.Context, server string, takenAt time.Time, shard inventory.Shard) (draft, error)
 
-	// shards are those that are kept of a snapshot.
+	// shards returns the shards of a snapshot that have been saved.
 	shards(ctx context.Context, server string, takenAt time.Time) ([]inventory.Shard, error)
 
-	// before reports what is there of the server. Snapshots after soon are ahead of the clock.
+	// before returns what the store already contains of the server. Snapshots after soon are ahead of the clock.
 	before(ctx context.Context, server string, soon time.Time) (before, error)
 
-	// list names all snapshots, each once, however many shards it has.
+	// list returns all snapshots, each once, regardless of the number of shards.
 	list(ctx context.Context) ([]listed, error)
 
-	// remove removes snapshots and gives their space back: all or none, if the store has transactions, else each whole.
-	// What is kept is the rest of them.
+	// remove removes snapshots and frees their space: all or none if the store has transactions, otherwise one after
+	// the other. kept are all other snapshots.
 	remove(ctx context.Context, removed, kept []snapshotID, now time.Time) error
 
-	// String says where the store is, without a password.
+	// String returns where the store is, without a password.
 	String() string
 	Close() error
 }
 
 // A draft is a snapshot that is being written.
 type draft interface {
-	// write adds rows to a relation: the cells of its columns. After an error, none of them is left.
+	// write adds rows to a relation: the cells of its columns. After an error, it has added none of them.
 	write(ctx context.Context, r relation, rows iter.Seq2[[]any, error]) error
 	commit(ctx context.Context) error
-	abandon(ctx context.Context) // does nothing after commit
+	abandon(ctx context.Context) // has no effect after commit
 }
 
-// before is what a store has of a server before a snapshot is taken.
+// before is what a store contains of a server before a snapshot is taken.
 type before struct {
-	key   string    // the name of the key of the latest snapshot that is not ahead of the clock, "" if there is none
-	ahead time.Time // of the latest that is, the zero time if none is
+	key   string    // the name of the key of the latest snapshot that is not ahead of the clock; "" if there is none
+	ahead time.Time // the time of the latest snapshot that is ahead of the clock; zero if there is none
 }
 
-// listed is a snapshot of a store.
+// listed is a snapshot in a store.
 type listed struct {
 	snapshotID
-	complete bool // all its shards are there
+	complete bool // none of its shards is missing
 }
 
-// listOf makes the list of the shards that are kept of each snapshot.
+// listOf converts a map of the saved shards of each snapshot to a list of snapshots.
 func listOf(kept map[snapshotID][]inventory.Shard) (all []listed) {
 	for id, shards := range kept {
 		complete := len(shards) == shards[0].Shards()

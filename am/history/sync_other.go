@@ -2,5 +2,5 @@
 
 package history
 
-// syncFolder does nothing if folders cannot be opened.
+// syncFolder does nothing on systems that cannot open folders.
 func syncFolder(string) error { return nil }

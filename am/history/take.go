@@ -18,30 +18,30 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// Options say how a snapshot is taken.
+// Options describe how to take a snapshot.
 type Options struct {
 	Key         Key
-	KeepHandles bool   // beside the fingerprints
-	Version     string // of amsql
+	KeepHandles bool   // in addition to the fingerprints
+	Version     string // the version of amsql
 	Now         func() time.Time
 }
 
-// A Summary is what a stored snapshot has and lacks.
+// A Summary describes a stored snapshot and what it lacks.
 type Summary struct {
 	Server   string
 	At       time.Time
 	Shard    inventory.Shard
 	Sessions int64
 	Realms   map[inventory.Completeness]int
-	Lacking  []string // realms that are cut or failed, and why
+	Lacking  []string // realms that are truncated or failed, and why
 	Missing  []string // small tables that could not be read, and why
-	NewKey   bool     // the server's snapshots before have fingerprints of another key
+	NewKey   bool     // earlier snapshots of the server have fingerprints made with another key
 
-	Ahead time.Time // the store's latest snapshot of the server that is ahead of this machine's clock, the zero time if none is
+	Ahead time.Time // the latest snapshot of the server that is ahead of this machine's clock; zero if there is none
 }
 
-// Take scans the connection, or its shard, once and keeps what it finds. If the store has less than the server, because
-// a realm is cut or fails, the snapshot says so, and so does the Summary; an error means that nothing was stored.
+// Take scans the connection, or its shard, once and stores the result. If the list of a realm is truncated or fails,
+// the snapshot and the Summary say so. An error means that nothing was stored.
 func Take(ctx context.Context, c *connection.Connection, store Store, o Options) (*Summary, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -58,7 +58,7 @@ func Take(ctx context.Context, c *connection.Connection, store Store, o Options)
 	}
 	t.NewKey, t.Ahead = before.key != "" && before.key != o.Key.Name(), before.ahead
 	if err := t.keep(ctx, store); err != nil {
-		kept, _ := store.shards(ctx, t.Server, t.At) // since another process may have been quicker
+		kept, _ := store.shards(ctx, t.Server, t.At) // another process may have been faster
 		if clash := t.clash(kept); clash != nil {
 			err = fmt.Errorf("%s: %w", store, clash)
 		}
@@ -67,7 +67,7 @@ func Take(ctx context.Context, c *connection.Connection, store Store, o Options)
 	return &t.Summary, nil
 }
 
-// clash is why the snapshot cannot be added to the shards that are kept of it.
+// clash returns why the snapshot cannot be added to those shards of it that have been saved.
 func (t *snapshotter) clash(kept []inventory.Shard) error {
 	for _, k := range kept {
 		switch {
@@ -81,7 +81,7 @@ func (t *snapshotter) clash(kept []inventory.Shard) error {
 	return nil
 }
 
-// A snapshotter takes a snapshot into a store.
+// A snapshotter saves a snapshot to a store.
 type snapshotter struct {
 	Summary
 	options    Options
@@ -126,7 +126,7 @@ func (t *snapshotter) take(ctx context.Context) error {
 	return t.draft.write(ctx, snapshots, one(t.snapshot()))
 }
 
-// snapshot is the row of the relation of that name.
+// snapshot returns the row of the relation of that name.
 func (t *snapshotter) snapshot() []any {
 	row := make([]any, len(snapshots.columns))
 	t.setShard(snapshots, row)
@@ -145,7 +145,7 @@ func (t *snapshotter) snapshot() []any {
 	return row
 }
 
-// setShard sets the cells that tell which shard a row belongs to.
+// setShard sets the cells that contain the shard of a row.
 func (t *snapshotter) setShard(r relation, row []any) {
 	row[r.column("shard")], row[r.column("shards")] = int64(t.Shard.Index), int64(t.Shard.Shards())
 }
@@ -154,7 +154,7 @@ func one(row []any) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) { yield(row, nil) }
 }
 
-// rows are those of the product's table that the relation keeps.
+// rows returns the rows of the product's table that the relation saves.
 func (t *snapshotter) rows(ctx context.Context, r relation) iter.Seq2[any, error] {
 	i := slices.IndexFunc(t.tables, func(table table.Table) bool { return table.Name() == r.of.Name() })
 	columns := []string{}
@@ -166,7 +166,7 @@ func (t *snapshotter) rows(ctx context.Context, r relation) iter.Seq2[any, error
 	return t.tables[i].Rows(ctx, table.Query{Columns: columns})
 }
 
-// sessions are the rows of the scan.
+// sessions yields the rows of the scan.
 func (t *snapshotter) sessions(ctx context.Context, r relation) iter.Seq2[[]any, error] {
 	session, handle := r.column("session"), r.column("session_handle")
 	return func(yield func([]any, error) bool) {
@@ -188,7 +188,8 @@ func (t *snapshotter) sessions(ctx context.Context, r relation) iter.Seq2[[]any,
 	}
 }
 
-// fingerprint is what the session is known by. One without a handle is known in this snapshot alone.
+// fingerprint returns what identifies the session. A session without a handle gets one that occurs only in this
+// snapshot.
 func (t *snapshotter) fingerprint(handle any) string {
 	if handle, _ := handle.(string); handle != "" {
 		return t.options.Key.Fingerprint(handle)
@@ -196,7 +197,7 @@ func (t *snapshotter) fingerprint(handle any) string {
 	return t.options.Key.Fingerprint(fmt.Sprintf("session %d of %s", t.Sessions, t.At))
 }
 
-// scans are the rows of the scan's evidence.
+// scans yields the rows of the scan's evidence.
 func (t *snapshotter) scans(ctx context.Context, r relation) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for row, err := range t.rows(ctx, r) {
@@ -214,7 +215,7 @@ func (t *snapshotter) scans(ctx context.Context, r relation) iter.Seq2[[]any, er
 	}
 }
 
-// count notes how complete a realm is.
+// count records how complete a realm is.
 func (t *snapshotter) count(r relation, cells []any) {
 	cell := func(name string) string {
 		text, _ := cells[r.column(name)].(string)
@@ -230,7 +231,7 @@ func (t *snapshotter) count(r relation, cells []any) {
 	}
 }
 
-// small keeps a table that describes the server. A snapshot does without one that cannot be read, and says so.
+// small saves a table that describes the server. If it cannot be read, the snapshot is saved without it and says so.
 func (t *snapshotter) small(ctx context.Context, r relation) error {
 	var unread error
 	err := t.draft.write(ctx, r, func(yield func([]any, error) bool) {

@@ -12,20 +12,20 @@ import (
 	"strings"
 )
 
-// parquetScheme begins the target that is a folder with a Parquet dataset.
+// parquetScheme is the prefix of targets that are folders with a Parquet dataset.
 const parquetScheme = "parquet:"
 
-// targetsSay ends each error about a target.
+// targetsSay is the end of each error about a target.
 const targetsSay = "must be postgres://USER@HOST/DATABASE, s3://, gs:// or azblob://BUCKET/PREFIX, parquet:FOLDER, or the path of an SQLite file"
 
-// schemed is a target that is not a path. A drive of Windows has one letter.
+// schemed matches targets that are not paths. A scheme has at least two letters, because a drive of Windows has one.
 var schemed = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+:(?://)?)(?s:(.*))$`)
 
-// foreignEndings are of files that other programs make, and that SQLite would create.
+// foreignEndings are the endings of files of other programs, which SQLite would otherwise create.
 var foreignEndings = []string{".parquet", ".duckdb", ".csv", ".tsv", ".json", ".jsonl", ".xlsx", ".html"}
 
-// split divides a target into its scheme, in lower case and with what follows it ("s3://", "parquet:"), and the rest. The path
-// of an SQLite file has the scheme "".
+// split divides a target into its scheme, in lower case and with the characters after it ("s3://", "parquet:"), and the
+// rest. The scheme is "" for the path of an SQLite file.
 func split(target string) (scheme, rest string) {
 	if found := schemed.FindStringSubmatch(target); found != nil {
 		return strings.ToLower(found[1]), found[2]
@@ -33,8 +33,8 @@ func split(target string) (scheme, rest string) {
 	return "", target
 }
 
-// Open opens the store at a target: postgres://… or postgresql://…, parquet:FOLDER, a bucket such as s3://BUCKET/PREFIX, else
-// the path of an SQLite file.
+// Open opens the store at a target: postgres://… or postgresql://…, parquet:FOLDER, a bucket such as
+// s3://BUCKET/PREFIX, or otherwise the path of an SQLite file.
 func Open(ctx context.Context, target string) (Store, error) {
 	if err := CheckTarget(target); err != nil {
 		return nil, err
@@ -50,7 +50,8 @@ func Open(ctx context.Context, target string) (Store, error) {
 	return OpenParquet(LocalPath(target))
 }
 
-// CheckTarget reports what is not a target, without asking anybody. All behind an unknown scheme may be a password.
+// CheckTarget returns an error if the text cannot be a target, without contacting anything. After an unknown scheme,
+// the error quotes nothing, because it may be a password.
 func CheckTarget(target string) error {
 	scheme, _ := split(target)
 	bucket, isURL := strings.CutSuffix(scheme, "://")
@@ -69,7 +70,7 @@ func CheckTarget(target string) error {
 	return nil
 }
 
-// LocalPath is the file or folder of this machine that a target names, "" if it names none.
+// LocalPath returns the file or folder on this machine that a target names, or "".
 func LocalPath(target string) string {
 	scheme, rest := split(target)
 	switch {
@@ -81,7 +82,7 @@ func LocalPath(target string) string {
 	return target
 }
 
-// Folder is the user's folder for data of amsql: $XDG_DATA_HOME/amsql, else where the system has it.
+// Folder returns the user's folder for data of amsql: $XDG_DATA_HOME/amsql, or the system's default.
 func Folder() (string, error) {
 	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "amsql"), nil
