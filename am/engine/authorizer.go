@@ -20,14 +20,21 @@ func (db *DB) AllowWrites() { db.writes = true }
 func (db *DB) Changing() { db.changing = true }
 
 // authorize has SQLite ask, while it compiles a user's statement, whether it may do what the statement does. The schemas
-// of a DB are in memory or read-only, so it is enough that statements add no others.
+// of a DB are in memory or read-only, so it is enough that statements add no others. To drop a table of a source would change
+// nothing there, which is not what the statement says.
 func (db *DB) authorize() error {
 	return db.conn.SetAuthorizer(func(action sqlite3.AuthorizerActionCode, name, _, _, _ string) sqlite3.AuthorizerReturnCode {
+		switch {
+		case !db.guarded:
+			return sqlite3.AUTH_OK
+		case action == sqlite3.AUTH_DROP_VTABLE:
+			db.failure = &Error{Message: "table " + name + " may not be dropped"}
 		// VACUUM INTO attaches the file that it writes. A name that is an expression arrives as "".
-		if action != sqlite3.AUTH_ATTACH || name == ":memory:" || !db.guarded || db.writes {
+		case action == sqlite3.AUTH_ATTACH && name != ":memory:" && !db.writes:
+			db.failure = &RefusedError{"ATTACH"}
+		default:
 			return sqlite3.AUTH_OK
 		}
-		db.failure = &RefusedError{"ATTACH"}
 		return sqlite3.AUTH_DENY
 	})
 }

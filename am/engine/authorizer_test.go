@@ -127,6 +127,23 @@ func TestTheSessionsOwnTablesCanBeWritten(t *testing.T) {
 	}
 }
 
+func TestTablesOfASourceCannotBeDropped(t *testing.T) {
+	for _, writes := range []bool{false, true} {
+		db := open(t, sessions())
+		if writes {
+			db.AllowWrites()
+		}
+		for _, sql := range []string{`DROP TABLE am_session`, `DROP TABLE am.am_session`, `drop table if exists am_session`} {
+			if err := run(t, db, sql); err == nil || err.Error() != "table am_session may not be dropped" {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+		if err := run(t, db, `SELECT count(*) FROM am_session`); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestStatementsWriteElsewhereWhereTheyMay(t *testing.T) {
 	db := open(t, sessions())
 	db.AllowWrites()

@@ -9,7 +9,7 @@ var postgresForms = []struct {
 	hint string
 }{
 	{regexp.MustCompile(`(?i)^(?:\w*\s+)?interval\s*'`), "write ago('1 hour') instead of now() - interval '1 hour'"},
-	{regexp.MustCompile(`(?i)^\s*ilike\b`), "write like, which ignores the case of A to Z here, instead of ilike"},
+	{regexp.MustCompile(`(?i)^(?:\w*\s+)?ilike\b`), "write like, which ignores the case of A to Z here, instead of ilike"},
 	{regexp.MustCompile(`^\w*\s*::`), "write cast(x as integer) instead of x::integer, and date(x) instead of x::date"},
 	{regexp.MustCompile(`(?i)^(?:\w*\s+)?date_trunc\b`), "write strftime('%Y-%m-%d %H:00', x) instead of date_trunc('hour', x)"},
 }

@@ -20,6 +20,7 @@ func TestFormsOfPostgreSQLAreToldTheirOwn(t *testing.T) {
 		{`select now() - interval '1 hour'`, `; in amsql, write ago('1 hour') instead of now() - interval '1 hour'`, `select ago('1 hour')`},
 		{"select 1 where now() > now() - INTERVAL\n'2 days'", `write ago('1 hour')`, `select ago('2 days')`},
 		{`select 'a' ilike 'A'`, `write like, which ignores the case`, `select 'a' like 'A'`},
+		{`select 1 from sqlite_schema where name ilike 'a%'`, `write like, which ignores the case`, `select 1 from sqlite_schema where name like 'a%'`},
 		{`select '1'::integer`, `write cast(x as integer) instead of x::integer`, `select cast('1' as integer)`},
 		{`select date_trunc('hour', now())`, `write strftime('%Y-%m-%d %H:00', x)`, `select strftime('%Y-%m-%d %H:00', now())`},
 		{`select 'interval' 'x' 'y'`, ``, ``},

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -44,8 +45,17 @@ func (r *Rows) place(cause error) error {
 	e.Column = 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 	e.Near = shorten(err.SQL())
 	e.Message += postgresHint(before, err.SQL())
+	if word, missing := strings.CutPrefix(e.Message, "no such column: "); missing && beforeText.MatchString(before) && isWord.MatchString(word) {
+		e.Message += "; text needs single quotes: '" + word + "'"
+	}
 	return e
 }
+
+// beforeText is what stands before a value, of which [isWord] may be a text without quotes.
+var (
+	beforeText = regexp.MustCompile(`(?i)(=|<>|\blike|\bin\s*\([^()]*)\s*$`)
+	isWord     = regexp.MustCompile(`^\w+$`)
+)
 
 // suggestion is the name of a table or a column like the one that SQLite misses, if there is one.
 func (db *DB) suggestion(message string) string {

@@ -192,6 +192,9 @@ func TestAnSQLErrorShowsItsPlace(t *testing.T) {
 	for _, test := range []struct{ sql, want string }{
 		{`selec 1`, `line 1, column 1, at "selec 1": near "selec": syntax error`},
 		{"select realm,\n  nope,\n  idle from am_session", `line 2, column 3, at "nope,": no such column: nope`},
+		{"select 1 from am_session where realm = bjensen", `line 1, column 40, at "bjensen": no such column: bjensen; text needs single quotes: 'bjensen'`},
+		{"select 1 from am_session where realm in ('/', bjensen)", `line 1, column 47, at "bjensen)": no such column: bjensen; text needs single quotes: 'bjensen'`},
+		{"select 1 from am_session where realm = s.bjensen", `line 1, column 40, at "s.bjensen": no such column: s.bjensen`},
 		{`select '日本', nope from am_session`, `line 1, column 14, at "nope from am_session": no such column: nope`},
 		{"select 1;\n\nselect 2 from\n where", `line 4, column 2, at "where": near "where": syntax error`},
 		{`select nope(1), '` + strings.Repeat("x", 50) + `'`, `line 1, column 8, at "nope(1), 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…": no such function: nope`},
