@@ -59,7 +59,7 @@ func (o *InitOptions) succeed(ctx context.Context, streams terminal.Streams) err
 		if !errors.As(err, &f) || !streams.InIsTerminal {
 			return fmt.Errorf("%w; nothing has been written", err)
 		}
-		fmt.Fprintf(streams.Err, "%v\n", f)
+		streams.Tell(f.Error())
 		switch corrected, askErr := o.correct(ctx, streams, f); {
 		case errors.Is(askErr, errTypesCodes):
 			trial = ctx

@@ -82,7 +82,7 @@ func (p *proofFile) write(operation string, all methods.Terminators, outcomes []
 		return fmt.Errorf("--proof: the sessions were handled, but the proof cannot be written: %w", err)
 	}
 	sum := sha256.Sum256(text)
-	fmt.Fprintln(streams.Err, terminal.Line(fmt.Sprintf("%s: SHA-256 %s", p.path, hex.EncodeToString(sum[:]))))
+	streams.Tell(fmt.Sprintf("%s: SHA-256 %s", p.path, hex.EncodeToString(sum[:])))
 	return nil
 }
 

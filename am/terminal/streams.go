@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	prettytext "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/mattn/go-isatty"
 	"golang.org/x/term"
 )
@@ -35,8 +36,16 @@ func Standard() Streams {
 
 // Size is the size of the screen that rows are shown on in characters, 0 if there is none.
 func (s Streams) Size() (width, height int) {
-	f, ok := s.Out.(interface{ Fd() uintptr })
-	if !ok || !s.OutIsTerminal {
+	if !s.OutIsTerminal {
+		return 0, 0
+	}
+	return sizeOf(s.Out)
+}
+
+// sizeOf is the size of a terminal in characters, 0 if it is not known.
+func sizeOf(w io.Writer) (width, height int) {
+	f, ok := w.(interface{ Fd() uintptr })
+	if !ok {
 		return 0, 0
 	}
 	width, height, err := term.GetSize(int(f.Fd()))
@@ -51,13 +60,44 @@ func isTerminal(f *os.File) bool {
 }
 
 // Notice writes a line for the user.
-func (s Streams) Notice(text string) {
-	fmt.Fprintf(s.Err, "%s %s\n", paint(s.ErrIsTerminal, Yellow, "Notice:"), Line(text))
-}
+func (s Streams) Notice(text string) { s.message(Yellow, "Notice:", text) }
 
 // Error writes the line that a command ends with.
-func (s Streams) Error(err error) {
-	fmt.Fprintf(s.Err, "%s %s\n", paint(s.ErrIsTerminal, Red, "Error:"), Line(err.Error()))
+func (s Streams) Error(err error) { s.message(Red, "Error:", err.Error()) }
+
+// Tell writes a line for the user that is neither.
+func (s Streams) Tell(text string) { fmt.Fprintln(s.Err, s.wrapped(text)) }
+
+func (s Streams) message(c Colour, kind, text string) {
+	text = s.wrapped(kind + " " + text)
+	fmt.Fprintf(s.Err, "%s%s\n", paint(s.ErrIsTerminal, c, kind), strings.TrimPrefix(text, kind))
+}
+
+// wrapped is a line that goes on between words on a screen that is narrower. A longer word, such as an address, is left to the
+// terminal, so that it can be copied.
+func (s Streams) wrapped(text string) string {
+	text = Line(text)
+	if !s.ErrIsTerminal {
+		return text
+	}
+	width, _ := sizeOf(s.Err)
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		length := prettytext.StringWidth(word)
+		switch {
+		case i == 0:
+		case width > 0 && column+1+length > width:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += length
+	}
+	return b.String()
 }
 
 // Line makes one line of a message that may quote a server or a file.
