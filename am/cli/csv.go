@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,11 +26,7 @@ func (o *CSVOptions) addFlags(flags *pflag.FlagSet) {
 // load makes tables of the files.
 func (o *CSVOptions) load(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace) error {
 	separator, ok := rune(0), true
-	switch o.CSVSeparator {
-	case "":
-	case "tab", `\t`:
-		separator = '\t'
-	default:
+	if o.CSVSeparator != "" {
 		separator, ok = render.ParseSeparator(o.CSVSeparator)
 	}
 	if !ok {
@@ -41,7 +38,7 @@ func (o *CSVOptions) load(ctx context.Context, cmd *cobra.Command, w *workspace.
 			return misuse(cmd, "--csv must be name=file, such as leavers=leavers.csv, not %q", given)
 		}
 		if err := w.LoadCSV(ctx, name, path, separator); err != nil {
-			return err
+			return fmt.Errorf("--csv %w", err)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"strings"
 
@@ -112,7 +113,7 @@ func newShell(streams terminal.Streams) *cobra.Command {
 func (o *QueryOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the rows in this `format`: "+render.FormatNames())
 	flags.BoolVar(&o.Header, "header", true, "print the column names (table, csv, markdown)")
-	flags.StringVar(&o.Separator, "separator", ",", "separate values with this `character` (csv)")
+	flags.StringVar(&o.Separator, "separator", ",", "separate values with this `character`, or tab (csv)")
 	flags.BoolVar(&o.LocalTime, "local-time", false, "print times in this machine's time zone instead of UTC")
 	flags.BoolVar(&o.Timing, "timing", false, "print the elapsed time, the number of requests and the completeness to standard error")
 	o.CSVOptions.addFlags(flags)
@@ -181,7 +182,7 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 		return err
 	}
 	if err := w.AttachHistory(ctx, o.History, sql); err != nil {
-		return err
+		return fmt.Errorf("--history: %w", err)
 	}
 	defer w.Abandon()
 	p := workspace.Printing{
@@ -211,8 +212,11 @@ func (o *QueryOptions) text(ctx context.Context, cmd *cobra.Command, streams ter
 		return o.SQL, nil
 	case o.File != "" && o.File != "-":
 		sql, err := os.ReadFile(o.File)
-		if err != nil {
+		switch {
+		case err != nil:
 			return "", workspace.Usage("--file: %v", err)
+		case len(bytes.TrimSpace(sql)) == 0:
+			return "", misuse(cmd, "no SQL: %s is empty", o.File)
 		}
 		return string(sql), nil
 	case streams.InIsTerminal && o.File == "":

@@ -31,14 +31,25 @@ func newReport(streams terminal.Streams) *cobra.Command {
 		Long: "report runs audit checks over one scan of all sessions. Each report has a severity, the controls that\n" +
 			"it covers, parameters and SQL. The output is a page to print, or a file for other programs.",
 		Example: examples("", "amsql report list", "", "amsql report run --all --format html --out sessions.html"),
-		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && isReport(args[0]) {
+				return misuse(cmd, "no command %q (did you mean amsql report run %[1]s?)", args[0])
+			}
+			return noArguments(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	for _, sub := range []*cobra.Command{newReportList(streams), newReportShow(streams), newReportRun(streams)} {
 		complete(sub)
 		cmd.AddCommand(sub)
 	}
 	return cmd
+}
+
+// isReport reports whether a report of amsql's own has this name.
+func isReport(name string) bool {
+	all, err := reports("")
+	return err == nil && slices.ContainsFunc(all, func(r *report.Report) bool { return r.Name == name })
 }
 
 const reportsUsage = "also use the reports in this `folder`: SQL files with a header (see docs/reports.md)"
@@ -277,7 +288,7 @@ func (o *ReportOptions) source(ctx context.Context, w *workspace.Workspace, requ
 		}
 	}
 	if err := w.AttachHistory(ctx, o.History, "select 1 from "+strings.Join(names, ", ")); err != nil {
-		return err
+		return fmt.Errorf("--history: %w", err)
 	}
 	if request.Tables, request.Snapshots, err = w.Latest(ctx, used); err != nil {
 		return workspace.Usage("--history: %v", err)

@@ -26,6 +26,7 @@ type Options struct {
 	Separator rune
 	Width     int    // of the screen in characters, for table; 0: there is none
 	Version   string // of amsql, for files that tell who made them
+	HideNull  bool   // whether table leaves out columns that are NULL in every row
 }
 
 // formats are named, and print, as Steampipe's do; jsonl, markdown and those for files alone are ours.
@@ -126,8 +127,11 @@ func ScreenOptions(s terminal.Streams) Options {
 	return Options{Header: true, Separator: ',', Width: width}
 }
 
-// ParseSeparator reads a separator of values: one character that the csv format has no other use for.
+// ParseSeparator reads a separator of values: one character that the csv format has no other use for, or a word for the tab.
 func ParseSeparator(s string) (separator rune, ok bool) {
+	if s == "tab" || s == `\t` {
+		return '\t', true
+	}
 	separator, size := utf8.DecodeRuneInString(s)
 	return separator, size > 0 && size == len(s) && !strings.ContainsRune("\"\r\n\uFFFD", separator)
 }

@@ -37,6 +37,7 @@ func dotCommands() []dotCommandSpec {
 		{".methods", "", "list the methods of EXEC", nil, (*shell).listMethods},
 		{".output", "[FORMAT]", "print rows as " + strings.ReplaceAll(render.FormatNames(), "|", ", "), output, (*shell).setOutput},
 		{".mode", "[FORMAT]", "the same as .output", output, (*shell).setOutput},
+		{".expanded", "[on|off]", "print rows as line, or else as table", onOff, (*shell).setExpanded},
 		{".timing", "[on|off]", "show the time, requests and completeness of each statement", onOff, (*shell).setTiming},
 		{".header", "[on|off]", "print the names of columns (table, csv, markdown)", onOff, (*shell).setHeader},
 		{".separator", "[CHARACTER]", "separate values with this character (csv)", nil, (*shell).setSeparator},
@@ -177,12 +178,37 @@ func (s *shell) setOutput(_ context.Context, format string) error {
 		return fmt.Errorf("the format must be one of %s, not %q", strings.ReplaceAll(render.FormatNames(), "|", ", "), format)
 	}
 	s.printing.Output = format
-	return nil
+	return s.confirm("output is " + format)
 }
 
+// setExpanded is for those who know psql's \x. A table that does not fit on the screen is printed as lines anyway, so that auto is off.
+func (s *shell) setExpanded(_ context.Context, value string) error {
+	if value == "auto" {
+		value = "off"
+	}
+	expanded := s.printing.Output == "line"
+	err := s.setFlag("expanded", &expanded, value)
+	switch {
+	case expanded:
+		s.printing.Output = "line"
+	case s.printing.Output == "line":
+		s.printing.Output = "table"
+	}
+	return err
+}
+
+// tell answers a command that asks what is set.
 func (s *shell) tell(text string) error {
 	_, err := fmt.Fprintln(s.Streams.Err, text)
 	return err
+}
+
+// confirm tells a person at a terminal what a command has set.
+func (s *shell) confirm(text string) error {
+	if s.editor == nil || !s.Streams.ErrIsTerminal {
+		return nil
+	}
+	return s.tell(terminal.Visible(text))
 }
 
 func (s *shell) setTiming(_ context.Context, value string) error {
@@ -193,32 +219,32 @@ func (s *shell) setHeader(_ context.Context, value string) error {
 	return s.setFlag("header", &s.printing.Format.Header, value)
 }
 
+// setFlag switches a flag on or off, or shows which it is. The words of psql, of which asCommand makes ours, toggle it.
 func (s *shell) setFlag(name string, flag *bool, value string) error {
-	switch {
-	case value == "" && *flag:
-		return s.tell(name + " is on")
-	case value == "":
-		return s.tell(name + " is off")
-	case value != "on" && value != "off":
+	show := s.confirm
+	switch value {
+	case "":
+		show = s.tell
+	case toggle:
+		*flag = !*flag
+	case "on", "off":
+		*flag = value == "on"
+	default:
 		return fmt.Errorf("%s must be on or off, not %q", name, value)
 	}
-	*flag = value == "on"
-	return nil
+	return show(name + " is " + map[bool]string{true: "on", false: "off"}[*flag])
 }
 
 func (s *shell) setSeparator(_ context.Context, separator string) error {
 	if separator == "" {
 		return s.tell(fmt.Sprintf("separator is %q", s.printing.Format.Separator))
 	}
-	if separator == `\t` {
-		separator = "\t"
-	}
 	r, ok := render.ParseSeparator(separator)
 	if !ok {
 		return fmt.Errorf("%q is not one character that can separate values", separator)
 	}
 	s.printing.Format.Separator = r
-	return nil
+	return s.confirm(fmt.Sprintf("separator is %q", r))
 }
 
 func (s *shell) listConnections(context.Context, string) error {
@@ -272,7 +298,7 @@ func (s *shell) setOnce(_ context.Context, path string) error {
 		return err
 	}
 	s.once = path
-	return nil
+	return s.confirm("the rows of the next SQL go to " + path)
 }
 
 func (s *shell) exportTo(ctx context.Context, argument string) error {

@@ -18,11 +18,23 @@ func (s *shell) loadCSV(ctx context.Context, argument string) error {
 	if name == "" || path == "" {
 		return errors.New(".csv must be .csv NAME=FILE, such as .csv leavers=leavers.csv")
 	}
-	return s.LoadCSV(ctx, name, path, 0)
+	if err := s.LoadCSV(ctx, name, path, 0); err != nil {
+		return fmt.Errorf(".csv %w", err)
+	}
+	var columns []string
+	if t, ok := s.Find(ctx, name); ok {
+		for _, c := range t.Columns {
+			columns = append(columns, c.Name)
+		}
+	}
+	return s.confirm(fmt.Sprintf("table %s has the columns %s", name, strings.Join(columns, ", ")))
 }
 
 func (s *shell) attachHistory(ctx context.Context, path string) error {
-	return s.AttachHistory(ctx, path, "")
+	if err := s.AttachHistory(ctx, path, ""); err != nil {
+		return fmt.Errorf(".history: %w", err)
+	}
+	return s.confirm("the history is the schema history; .tables history lists its tables")
 }
 
 // param sets a parameter of the SQL that follows, forgets it, or lists all.
@@ -33,14 +45,14 @@ func (s *shell) param(_ context.Context, argument string) error {
 	name, _, sets := strings.Cut(argument, "=")
 	s.printing.Args = slices.DeleteFunc(s.printing.Args, func(a engine.Arg) bool { return a.Name == name })
 	if !sets {
-		return nil
+		return s.confirm(":" + name + " is not set")
 	}
 	arg, err := workspace.ParseArg(argument)
 	if err != nil {
 		return fmt.Errorf(".param %w", err)
 	}
 	s.printing.Args = append(s.printing.Args, arg)
-	return nil
+	return s.confirm(":" + name + " is set") // the value may be a token that is in a file
 }
 
 func (s *shell) listParams() error {

@@ -61,7 +61,7 @@ func TestATextIsDotCommandsAndTheSQLBetweenThem(t *testing.T) {
 		want []string
 	}{
 		{"select 1; select 2;", []string{"select 1; select 2;"}},
-		{"help\nquit;\n\\d\n\\d am_session;\n\\x\n", []string{".help", ".exit", ".tables", ".inspect am_session", ".mode line"}},
+		{"help\nquit;\n\\d\n\\d am_session;\n\\x\n\\x on\n", []string{".help", ".exit", ".tables", ".inspect am_session", ".expanded toggle", ".expanded on"}},
 		{"select\nexit\nfrom t;", []string{"select\nexit\nfrom t;"}},
 		{"  .mode csv  \nselect 1;\n", []string{".mode csv", "select 1;\n"}},
 		{"select\n.5;\n.tables\nselect '\n.x\n';", []string{"select\n.5;\n", ".tables", "select '\n.x\n';"}},

@@ -6,9 +6,12 @@ import "strings"
 var foreignWords = map[string]string{
 	"help": ".help", `\?`: ".help", `\h`: ".help",
 	"exit": ".exit", "quit": ".exit", `\q`: ".exit", ".quit": ".exit",
-	`\d`: ".inspect", `\dt`: ".tables", `\l`: ".connections", `\c`: ".use", `\x`: ".mode line",
+	`\d`: ".inspect", `\dt`: ".tables", `\l`: ".connections", `\c`: ".use", `\x`: ".expanded",
 	`\i`: ".read", `\timing`: ".timing", `\watch`: ".watch", `\!`: ".shell", `\e`: ".edit",
 }
+
+// toggle is what the words of psql that switch something do without an argument.
+const toggle = "toggle"
 
 // asCommand is the dot command that a line is, or one of another shell stands for; "" for SQL.
 func asCommand(line string) string {
@@ -19,6 +22,8 @@ func asCommand(line string) string {
 	switch {
 	case foreign && word == `\d` && strings.TrimSpace(argument) == "":
 		return ".tables"
+	case foreign && (word == `\x` || word == `\timing`) && strings.TrimSpace(argument) == "":
+		return command + " " + toggle
 	case foreign && (word[0] == '\\' || strings.TrimSpace(argument) == ""):
 		return strings.TrimSpace(command + " " + strings.TrimSuffix(argument, ";"))
 	case strings.HasPrefix(line, "."):

@@ -13,13 +13,13 @@ import (
 func (w *Workspace) LoadCSV(ctx context.Context, name, path string, separator rune) error {
 	text, err := w.readInput(ctx, path)
 	if onPath := new(fs.PathError); errors.As(err, &onPath) {
-		return Usage("--csv %s: %v", name, err)
+		return Usage("%s: %v", name, err)
 	}
 	if err != nil {
 		return err
 	}
 	if err := w.DB.LoadCSV(name, bytes.NewReader(text), separator); err != nil {
-		return Usage("--csv %s: %s: %v", name, path, err)
+		return Usage("%s: %s: %v", name, path, err)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (w *Workspace) AttachHistory(ctx context.Context, target, sql string) error
 		err = w.tellAhead(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
-		return Usage("--history: %v", err)
+		return Usage("%v", err)
 	}
 	return err
 }
