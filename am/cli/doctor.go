@@ -94,7 +94,8 @@ func (f *failure) Error() string {
 // examine prints what each step of each connection found, except those that were not tried. A step that failed makes an error,
 // a *failure.
 func examine(ctx context.Context, w *workspace.Workspace, output string) error {
-	f := render.NewFormat(output, render.ScreenOptions(w.Streams))
+	options := render.ScreenOptions(w.Streams)
+	f := render.NewFormat(output, options)
 	out := render.NewOutput(w.Streams, w.Progress)
 	out.Paint = func(table string) string { return paintStatus(w.Streams, table) }
 	f.Begin(&out.Buffer, findingColumns)
@@ -107,7 +108,7 @@ func examine(ctx context.Context, w *workspace.Workspace, output string) error {
 			case doctor.Failed:
 				failures = append(failures, &failure{c.Name(), finding})
 			}
-			if err := cmp.Or(f.Row(&out.Buffer, findingRow(c, finding, output)), out.RowDone()); err != nil {
+			if err := cmp.Or(f.Row(&out.Buffer, findingRow(c, finding, output, options.Width)), out.RowDone()); err != nil {
 				return err
 			}
 		}
@@ -132,13 +133,13 @@ func paintStatus(streams terminal.Streams, table string) string {
 	})
 }
 
-// findingWidth is the width of the two columns of prose in a table.
+// findingWidth is the width of the two columns of prose in a table for which there is no screen. One that there is sets them.
 const findingWidth = 44
 
-func findingRow(c *connection.Connection, f doctor.Finding, output string) []any {
+func findingRow(c *connection.Connection, f doctor.Finding, output string, screen int) []any {
 	row := []any{c.Name(), f.Step, string(f.Status), f.Detail, f.Fix}
 	for i, text := range row {
-		if output == "table" {
+		if output == "table" && screen == 0 {
 			row[i] = prettytext.WrapSoft(text.(string), findingWidth)
 		}
 	}

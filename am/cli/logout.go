@@ -18,6 +18,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/render"
+	"github.com/amsql/steampipe-plugin-am/am/table"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
@@ -144,10 +145,10 @@ func (o *LogoutOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	if err != nil && len(outcomes) == 0 {
 		return w.Explain(err)
 	}
-	printErr := w.PrintCells(methods.OutcomeColumns, methods.OutcomeRows(outcomes), o.Output)
+	printErr := o.print(w, outcomes)
 	for _, line := range methods.Summary(outcomes) {
 		w.Progress.Clear()
-		fmt.Fprintln(streams.Err, terminal.Line(line))
+		streams.Tell(line)
 	}
 	proofErr := proof.write(o.operation(len(read)), all, outcomes, err, streams)
 	return cmp.Or(err, methods.Remaining(outcomes), proofErr, printErr)
@@ -189,6 +190,25 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 		w.Notices.Add("no session meets the condition: nothing to end")
 	}
 	return all.EndSessionsBy(ctx, found)
+}
+
+// print prints the outcomes. A person at a terminal needs no handles, which are too long for a table: they are in the journal.
+func (o *LogoutOptions) print(w *workspace.Workspace, outcomes []methods.Outcome) error {
+	columns, rows := methods.OutcomeColumns, methods.OutcomeRows(outcomes)
+	if o.Output == "table" && w.Streams.OutIsTerminal {
+		columns, rows = withoutColumn(columns, rows, "session_handle")
+	}
+	options := render.ScreenOptions(w.Streams)
+	options.HideNull = true
+	return render.PrintCells(render.NewOutput(w.Streams, w.Progress), columns, rows, o.Output, options)
+}
+
+func withoutColumn(columns []table.Column, rows [][]any, name string) ([]table.Column, [][]any) {
+	at := slices.IndexFunc(columns, func(c table.Column) bool { return c.Name == name })
+	for i, row := range rows {
+		rows[i] = slices.Delete(row, at, at+1)
+	}
+	return slices.Delete(slices.Clone(columns), at, at+1), rows
 }
 
 // operation says what was to be done, without handles and tokens.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,7 +45,8 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 		Use:   "amsql",
 		Short: "SQL over the login sessions of AM",
 		Long: "amsql queries and ends the login sessions of PingAM, ForgeRock AM, PingOne Advanced Identity\n" +
-			"Cloud and OpenAM with SQL: who is logged in, to which realm, last active when, until when.",
+			"Cloud and OpenAM with SQL: who is logged in, to which realm, last active when, until when.\n\n" +
+			"Documentation: https://github.com/amsql/steampipe-plugin-am",
 		Example: examples(
 			"try it without a server", "amsql demo",
 			"query a server", "export AM_URL=https://am.example.com/am",
@@ -64,6 +66,9 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if given := cmd.Flags().Args(); cmd.HasSubCommands() && len(given) > 0 {
+			return noCommand(cmd, given[0]) // whose flags these are
+		}
 		return misuse(cmd, "%v%s", err, nearestFlag(cmd, err))
 	})
 	cobra.EnableCommandSorting = false
@@ -75,6 +80,12 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Example = examples("", "amsql help query")
+		help.Args = func(_ *cobra.Command, args []string) error {
+			if cmd, rest, err := root.Find(args); err == nil && cmd.HasSubCommands() && len(rest) > 0 {
+				return noCommand(cmd, rest[0])
+			}
+			return nil
+		}
 	}
 	fitHelp(root)
 	return root
@@ -121,11 +132,22 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	case cmd.HasParent() && !cmd.HasSubCommands():
 		return misuse(cmd, "%s: unexpected argument %q", cmd.CommandPath(), args[0])
 	}
+	return noCommand(cmd, args[0])
+}
+
+// noCommand is the error of a command that does not exist, with the one that was meant: it may be that of another command.
+func noCommand(cmd *cobra.Command, name string) error {
 	var names []string
+	meant := ""
 	for _, sub := range cmd.Commands() {
 		names = append(names, sub.Name())
+		for _, below := range sub.Commands() {
+			if below.Name() == name {
+				meant = fmt.Sprintf(" (did you mean %s?)", below.CommandPath())
+			}
+		}
 	}
-	return misuse(cmd, "no command %q%s", args[0], engine.DidYouMean(args[0], names))
+	return misuse(cmd, "no command %q%s", name, cmp.Or(engine.DidYouMean(name, names), meant))
 }
 
 // examples lays out pairs of a comment, which may be empty, and a command line.

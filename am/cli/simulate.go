@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,13 +72,21 @@ func deploymentChoices() (choices []string) {
 	return choices
 }
 
+// flagOf are the flags of the simulator's options that can be wrong.
+var flagOf = map[string]string{
+	"Realms": "realms", "Users": "users", "Sessions": "sessions", "ListCap": "list-cap", "Latency": "latency", "Deployments": "deployment", "Faults": "faults",
+}
+
 func (o *SimulateOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	if profiles := simulator.Profiles(); !slices.Contains(profiles, o.Simulator.Profile) {
 		return mustBeOneOf(cmd, "profile", o.Simulator.Profile, profiles)
 	}
 	server, err := simulator.New(o.Simulator)
+	if wrong := new(simulator.OptionError); errors.As(err, &wrong) {
+		return misuse(cmd, "--%s: %v", flagOf[wrong.Option], wrong.Err)
+	}
 	if err != nil {
-		return misuse(cmd, "%s", strings.TrimPrefix(err.Error(), "simulator: "))
+		return err
 	}
 	if o.TokenStore != "" && o.Simulator.Profile == "aic" {
 		return misuse(cmd, "--token-store: the token store of Advanced Identity Cloud is not reachable from outside: choose another --profile")

@@ -190,10 +190,12 @@ func TestASimulationThatCannotBeIsMisuse(t *testing.T) {
 		{[]string{"--listen", "127.0.0.1:0", "--token-store", taken.Addr().String()}, "--token-store " + taken.Addr().String() + ": the port is in use"},
 		{[]string{"--token-store", "127.0.0.1:0", "--profile", "aic"}, "the token store of Advanced Identity Cloud is not reachable"},
 		{[]string{"--profile", "other"}, `must be one of openam, am-5.5, am-7, pingam-8.1, aic, not "other"; see amsql simulate --help`},
-		{[]string{"--users", "-1"}, "-1 is negative; see amsql simulate --help"},
+		{[]string{"--users", "-1"}, "Error: --users: must not be negative; see amsql simulate --help"},
+		{[]string{"--list-cap", "-1"}, "Error: --list-cap: must not be negative; see amsql simulate --help"},
+		{[]string{"--profile", "aic", "--realms", "3"}, "Error: --realms: must be 2 at most, not 3: profile aic has only /alpha and /bravo; see amsql simulate --help"},
 		{[]string{"--users", "many"}, "see amsql simulate --help"},
-		{[]string{"--faults", "nonsense"}, "see amsql simulate --help"},
-		{[]string{"--deployment", "user-list-100,cloudy"}, `invalid "cloudy": must be one of user-list-100, store-limit-1000, agents, `},
+		{[]string{"--faults", "nonsense"}, `Error: --faults: fault "nonsense": a fault must be one of `},
+		{[]string{"--deployment", "user-list-100,cloudy"}, `Error: --deployment: invalid "cloudy": must be one of user-list-100, store-limit-1000, agents, `},
 	} {
 		out, err, status := invoke(t, terminal.Streams{}, append([]string{"simulate"}, c.args...)...)
 		if status != statusMisused || out != "" || !strings.Contains(err, c.want) || strings.Count(err, "\n") != 1 {

@@ -1,15 +1,16 @@
 package cli
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
+	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
 func newTables(streams terminal.Streams) *cobra.Command {
@@ -17,8 +18,8 @@ func newTables(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tables [TABLE]",
 		Short: "List the tables, or the columns of one",
-		Long: "tables lists the tables, or the columns of one table with their types and descriptions. Conditions with\n" +
-			"= or in on a column marked as key are sent to AM. The command needs no server.",
+		Long: "tables lists the tables, or the columns of one table with their types and descriptions. The column key has\n" +
+			"the operators whose conditions are sent to AM. The command needs no server.",
 		Example: examples("", "amsql tables", "the columns of one", "amsql tables am_session"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -27,31 +28,33 @@ func newTables(streams terminal.Streams) *cobra.Command {
 			case render.NewFormat(output, render.Options{}) == nil:
 				return mustBeOneOf(cmd, "output", output, strings.Split(render.FormatNames(), "|"))
 			}
-			columns, rows := listOfTables()
+			list := listOfTables()
 			if len(args) == 1 {
 				t := table.Named(am.Tables(nil), strings.ToLower(strings.TrimSpace(args[0])))
 				if t == nil {
-					return misuse(cmd, "there is no table %q: amsql tables lists them", args[0])
+					return misuse(cmd, "there is no table %q%s: amsql tables lists them", args[0], nearestTable(args[0]))
 				}
-				columns, rows = listOfColumns(t)
+				list = workspace.ListColumns(t.Columns(), t.Keys())
 			}
-			return render.PrintCells(render.NewOutput(streams, nil), columns, rows, output, render.ScreenOptions(streams))
+			return render.PrintCells(render.NewOutput(streams, nil), list.Columns, list.Rows, output, render.ScreenOptions(streams))
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "print the list in this `format`: "+render.FormatNames())
 	return cmd
 }
 
-func listOfTables() (columns []table.Column, rows [][]any) {
+func nearestTable(name string) string {
+	var names []string
 	for _, t := range am.Tables(nil) {
-		rows = append(rows, []any{t.Name(), t.Description()})
+		names = append(names, t.Name())
 	}
-	return []table.Column{{Name: "table"}, {Name: "description"}}, rows
+	return engine.DidYouMean(name, names)
 }
 
-func listOfColumns(t table.Table) (columns []table.Column, rows [][]any) {
-	for _, c := range t.Columns() {
-		rows = append(rows, []any{c.Name, c.Type.String(), slices.Contains(t.Keys(), c.Name), c.Description})
+func listOfTables() engine.Result {
+	list := engine.Result{Columns: []table.Column{{Name: "table"}, {Name: "description"}}}
+	for _, t := range am.Tables(nil) {
+		list.Rows = append(list.Rows, []any{t.Name(), t.Description()})
 	}
-	return []table.Column{{Name: "column"}, {Name: "type"}, {Name: "key", Type: table.Boolean}, {Name: "description"}}, rows
+	return list
 }

@@ -30,7 +30,9 @@ func newWho(streams terminal.Streams) *cobra.Command {
 		Short: "List who is logged in, or the sessions of one user",
 		Long: "who lists the users who are logged in: how many sessions they have, when they were last active, and when\n" +
 			"their sessions end if they do nothing. With a USER, which is the name in sessions or the login name, it\n" +
-			"lists the sessions of that user. A user who does not exist is an error. It queries every connection.",
+			"lists the sessions of that user, with the address that they began from if AM's lists or the token store\n" +
+			"include it (amsql doctor explains how to get it). A user who does not exist is an error. It queries every\n" +
+			"connection.",
 		Example: examples("", "amsql who", "one user", "amsql who bjensen", "for a script", "amsql who --output json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -77,7 +79,7 @@ func (o *WhoOptions) run(ctx context.Context, streams terminal.Streams) error {
 	}
 	p := workspace.Printing{
 		SQL: fmt.Sprintf(everybody, address, schema), Output: o.Output, LocalTime: o.LocalTime,
-		Format: render.Options{Header: true, Separator: ','},
+		Format: render.Options{Header: true, Separator: ',', HideNull: true},
 	}
 	if o.User != "" {
 		column := o.column(ctx, w)

@@ -23,7 +23,7 @@ func ListRows() (rows [][]any) {
 			m.Name, strings.Join(by, ", "), strings.Join(m.Required, ", "), strings.Join(m.Optional, ", "),
 			m.Action, strings.Join(m.Versions(), ", "), m.Effects,
 		} {
-			row = append(row, text(cell))
+			row = append(row, cell)
 		}
 		rows = append(rows, row)
 	}

@@ -142,30 +142,31 @@ func (p *Plan) String() string {
 		for _, s := range p.Sessions {
 			users[userKey(s.Realm, s.Username)] = true
 		}
-		parts = append(parts, fmt.Sprintf("%s of %s in realm %s%s",
+		parts = append(parts, fmt.Sprintf("%s of %s in %s%s",
 			english.Plural(len(p.Sessions), "session", ""), english.Plural(len(users), "user", ""), realmNames(p.Sessions), on))
 	}
 	if p.Own {
 		parts = append(parts, "amsql's own")
 	}
 	if len(p.Unlisted) > 0 {
-		parts = append(parts, fmt.Sprintf("client-side sessions of %q in realm %s%s, which no list shows", p.Unlisted[0].Username, realmNames(p.Unlisted), on))
+		parts = append(parts, fmt.Sprintf("client-side sessions of %q in %s%s, which no list shows", p.Unlisted[0].Username, realmNames(p.Unlisted), on))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// realmNames are the sessions' realms; of many, some.
+// realmNames are "realm /alpha" or "realms /alpha, /bravo" for the sessions' realms; of many, some.
 func realmNames(sessions []Session) string {
 	realms := map[string]bool{}
 	for _, s := range sessions {
 		realms[s.Realm] = true
 	}
 	names := slices.Sorted(maps.Keys(realms))
+	noun := english.PluralWord(len(names), "realm ", "realms ")
 	const most = 5
 	if more := len(names) - most; more > 0 {
 		names = append(names[:most], fmt.Sprintf("%d more", more))
 	}
-	return strings.Join(names, ", ")
+	return noun + strings.Join(names, ", ")
 }
 
 // PlanOf is what a dry run had in mind.

@@ -25,12 +25,13 @@ type tableFormat struct {
 	Options
 	columns []engine.ResultColumn
 	rows    [][]string
+	filled  []bool // the columns that are not NULL in every row
 }
 
 func newTableFormat(options Options) Format { return &tableFormat{Options: options} }
 
 func (f *tableFormat) Begin(_ *bytes.Buffer, columns []engine.ResultColumn) {
-	f.columns = columns
+	f.columns, f.filled = columns, make([]bool, len(columns))
 }
 
 // Row writes control characters out even for a file: they would break the frame.
@@ -38,12 +39,35 @@ func (f *tableFormat) Row(_ *bytes.Buffer, values []any) error {
 	row := texts(values, null)
 	for i, t := range row {
 		row[i] = terminal.Visible(t)
+		f.filled[i] = f.filled[i] || values[i] != nil
 	}
 	f.rows = append(f.rows, row)
 	return nil
 }
 
+// hideNull leaves out the columns in which there is nothing to see.
+func (f *tableFormat) hideNull() {
+	if !f.HideNull || len(f.rows) == 0 {
+		return
+	}
+	f.columns = keep(f.columns, f.filled)
+	for i, row := range f.rows {
+		f.rows[i] = keep(row, f.filled)
+	}
+}
+
+// keep are those of the cells that are to be kept.
+func keep[T any](cells []T, kept []bool) (all []T) {
+	for i, cell := range cells {
+		if kept[i] {
+			all = append(all, cell)
+		}
+	}
+	return all
+}
+
 func (f *tableFormat) End(out *bytes.Buffer) {
+	f.hideNull()
 	names := columnNames(f.columns)
 	for i, name := range names {
 		names[i] = terminal.Visible(name)

@@ -117,6 +117,9 @@ func (c *Client) At(baseURL string) (*Client, error) {
 
 // checkBaseURL returns the canonical form of an address. Histories identify a server by it, for years.
 func checkBaseURL(s string) (string, error) {
+	if !strings.Contains(s, "://") {
+		return "", fmt.Errorf("base_url %q must begin with https:// or http://, as in https://am.example.com/am", redact.Address(s))
+	}
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return "", fmt.Errorf("base_url %q is not an address such as https://am.example.com/am", redact.Address(s))

@@ -70,11 +70,26 @@ type Server struct {
 	}
 }
 
-// New makes a server. An error names the option that cannot be.
+// An OptionError is an option that cannot be.
+type OptionError struct {
+	Option string // the field of [Options]
+	Err    error
+}
+
+func (e *OptionError) Error() string { return fmt.Sprintf("simulator: %s: %v", e.Option, e.Err) }
+
+// Unwrap gives what is wrong with the option.
+func (e *OptionError) Unwrap() error { return e.Err }
+
+func wrongOption(option, format string, args ...any) error {
+	return &OptionError{option, fmt.Errorf(format, args...)}
+}
+
+// New makes a server. The error of an option that cannot be is an [OptionError].
 func New(options Options) (*Server, error) {
 	p := profileNamed(options.Profile)
 	if p == nil {
-		return nil, fmt.Errorf("simulator: Profile: must be one of %s, not %q", strings.Join(Profiles(), ", "), options.Profile)
+		return nil, wrongOption("Profile", "must be one of %s, not %q", strings.Join(Profiles(), ", "), options.Profile)
 	}
 	for _, o := range []struct {
 		name  string
@@ -84,18 +99,18 @@ func New(options Options) (*Server, error) {
 		{"ListCap", options.ListCap}, {"UserCap", options.UserCap}, {"Latency", int(options.Latency)},
 	} {
 		if o.value < 0 {
-			return nil, fmt.Errorf("simulator: %s: %d is negative", o.name, o.value)
+			return nil, wrongOption(o.name, "must not be negative")
 		}
 	}
 	if p.cloud && options.Realms > len(cloudRealms) {
-		return nil, fmt.Errorf("simulator: Realms: %d, but profile %s has only /alpha and /bravo", options.Realms, p.name)
+		return nil, wrongOption("Realms", "must be %d at most, not %d: profile %s has only /alpha and /bravo", len(cloudRealms), options.Realms, p.name)
 	}
 	s := newServer(p, options)
 	if err := s.deploy(options.Deployments); err != nil {
-		return nil, fmt.Errorf("simulator: Deployments: %w", err)
+		return nil, &OptionError{"Deployments", err}
 	}
 	if err := s.SetFaults(options.Faults...); err != nil {
-		return nil, fmt.Errorf("simulator: Faults: %w", err)
+		return nil, &OptionError{"Faults", err}
 	}
 	if err := s.install(); err != nil {
 		return nil, err

@@ -51,19 +51,24 @@ func (w *Workspace) NoConnection(name string) error {
 
 // Describe lists the columns of a table.
 func (w *Workspace) Describe(ctx context.Context, name string) (DescribedTable, engine.Result, error) {
-	result := engine.Result{Columns: []table.Column{{Name: "column"}, {Name: "type"}, {Name: "key"}, {Name: "description"}}}
 	t, ok := w.Find(ctx, name)
 	if !ok {
-		return t, result, fmt.Errorf("no table %s; SHOW TABLES lists them", name)
+		return t, engine.Result{}, fmt.Errorf("no table %s; SHOW TABLES lists them", name)
 	}
-	for _, c := range t.Columns {
+	return t, ListColumns(t.Columns, t.Keys), nil
+}
+
+// ListColumns lists the columns of a table, some of which are keys.
+func ListColumns(columns []table.Column, keys []string) engine.Result {
+	result := engine.Result{Columns: []table.Column{{Name: "column"}, {Name: "type"}, {Name: "key"}, {Name: "description"}}}
+	for _, c := range columns {
 		key := ""
-		if slices.Contains(t.Keys, c.Name) {
+		if slices.Contains(keys, c.Name) {
 			key = "=, in"
 		}
 		result.Rows = append(result.Rows, []any{c.Name, c.Type.String(), key, c.Description})
 	}
-	return t, result, nil
+	return result
 }
 
 // listMethods lists the methods, which belong to any table of a connection that they name.
