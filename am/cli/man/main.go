@@ -2,10 +2,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 
 	"github.com/amsql/steampipe-plugin-am/am/cli"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
@@ -29,5 +35,51 @@ func write(folder string) error {
 	}
 	root := cli.Command(terminal.Standard())
 	root.DisableAutoGenTag = true
-	return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "amsql", Manual: "amsql"}, folder)
+	describeFlags(root)
+	if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "amsql", Manual: "amsql"}, folder); err != nil {
+		return err
+	}
+	pages, err := filepath.Glob(filepath.Join(folder, "amsql*.1"))
+	for _, page := range pages {
+		err = errors.Join(err, layOut(page))
+	}
+	return err
 }
+
+// option is one of a page: its name, the equals sign that a flag without a value has too many, and what it does.
+var option = regexp.MustCompile(`(?m)^(?:\.PP\n)?(\\fB-.*?)=?\n\t(.*)`)
+
+// layOut puts what options do below them, as in other manual pages.
+func layOut(page string) error {
+	text, err := os.ReadFile(page) //nolint:gosec // the user chooses the folder
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(page, option.ReplaceAll(text, []byte(".TP\n$1\n$2")), 0o600)
+}
+
+// describeFlags has the pages show flags as help does: cobra's generator shows the default of each, such as --yes[=false] and --csv=[],
+// where readers look for whether there is a value, and which.
+func describeFlags(cmd *cobra.Command) {
+	cmd.InitDefaultHelpFlag()
+	cmd.InitDefaultVersionFlag()
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		var value string
+		if value, f.Usage = pflag.UnquoteUsage(f); value != "" {
+			value = "*" + value + "*"
+		}
+		if !slices.Contains([]string{"", "[]", "false"}, f.DefValue) {
+			f.Usage += fmt.Sprintf(" (default %s)", f.DefValue)
+		}
+		f.Value, f.DefValue, f.NoOptDefVal = placeholder{f.Value}, value, ""
+	})
+	for _, sub := range cmd.Commands() {
+		describeFlags(sub)
+	}
+}
+
+// A placeholder stands for a value, which the generator must not put in quotes.
+type placeholder struct{ pflag.Value }
+
+// Type is one that the generator knows nothing about.
+func (placeholder) Type() string { return "placeholder" }
