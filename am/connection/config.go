@@ -21,7 +21,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Config is a connection's arguments. All are optional to HCL; config/am.spc explains each.
+// Config contains the arguments of a connection. HCL treats all of them as optional; config/am.spc explains each.
 type Config struct {
 	BaseURL      *string  `hcl:"base_url,optional" env:"AM_URL"`
 	Realms       []string `hcl:"realms,optional" env:"AM_REALMS"`
@@ -65,14 +65,15 @@ type Config struct {
 	InsecureTLS    *bool    `hcl:"insecure_skip_verify,optional"`
 }
 
-// Environment is the configuration that the AM_… variables make, and whether they name a server.
+// Environment returns the configuration from the AM_… variables, and whether they name a server.
 func Environment() (Config, bool) {
 	return Config{}, os.Getenv("AM_URL") != ""
 }
 
-// complete fills in what the environment has, reads secrets from where they are, and leaves c as it is. Credentials
-// in the environment count only if the configuration has none, or some of the same kind; a token store, only if the
-// deployment or its store is the environment's as well: that of one deployment lists no sessions of another.
+// complete returns a copy with values from the environment filled in and secrets read. Credentials from the environment
+// count only if the configuration has none or some of the same kind. A token store from the environment counts only if
+// the deployment or its store also comes from there, because the store of one deployment does not contain sessions of
+// another.
 func (c Config) complete() (Config, error) {
 	v := reflect.ValueOf(&c).Elem()
 	kinds := map[string]bool{}
@@ -124,8 +125,8 @@ func fill(field reflect.Value, value string) error {
 	return nil
 }
 
-// Secret reads a secret that stands elsewhere: file:PATH, env:NAME. Line ends around it and a byte-order mark do not belong to
-// it; UTF-16 with a mark is read, as PowerShell writes it. Anything else is the secret itself.
+// Secret reads a secret from where it is: file:PATH or env:NAME. It removes surrounding line ends and a byte-order
+// mark, and accepts UTF-16 with a mark, as PowerShell writes it. Any other value is the secret itself.
 func Secret(value string) (string, error) {
 	if path, ok := strings.CutPrefix(value, "file:"); ok {
 		content, err := os.ReadFile(path)
@@ -187,7 +188,7 @@ func (c Config) credentials() (rest.Credentials, error) {
 	)
 }
 
-// readCredentials reads the credentials again, from where the configuration as given says that they are.
+// readCredentials reads the credentials again from where the original configuration says.
 func (c Config) readCredentials() (rest.Credentials, error) {
 	full, err := c.complete()
 	if err != nil {
@@ -225,7 +226,7 @@ func (c Config) inventory() (inventory.Options, error) {
 	}, nil
 }
 
-// tokenStore is the store that the configuration names; nil if it names none.
+// tokenStore returns the configuration of the token store, or nil if there is none.
 func (c Config) tokenStore(timeout time.Duration) (*cts.Config, error) {
 	named := ""
 	v := reflect.ValueOf(c)
@@ -254,7 +255,7 @@ func (c Config) tokenStore(timeout time.Duration) (*cts.Config, error) {
 	return store, nil
 }
 
-// readTokenStorePassword reads the password again, from where the configuration as given says that it is.
+// readTokenStorePassword reads the password again from where the original configuration says.
 func (c Config) readTokenStorePassword() (string, error) {
 	full, err := c.complete()
 	return value(full.TokenStorePassword), err

@@ -14,39 +14,41 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Host is what a connection needs of the program around it. The zero value is silent.
+// Host is what a connection needs from the program that uses it. The zero value is silent.
 type Host struct {
 	Logger hclog.Logger
-	Notify func(notice string) // one line for the user
-	// NotifyByUser is Notify for realms whose lists AM cut and the inventory completed user by user; nil: Notify.
+	Notify func(notice string) // called with a line for the user
+	// NotifyByUser replaces Notify for realms whose lists AM truncated and the inventory completed user by user; nil:
+	// Notify.
 	NotifyByUser func(notice string)
-	// NotifyAbsent is Notify for realms that a query asks for and that do not exist; nil: Notify.
+	// NotifyAbsent replaces Notify for realms that a query names and that do not exist; nil: Notify.
 	NotifyAbsent func(notice string)
-	// NotifyUnproven is Notify for realms of which nothing shows that the list is complete, nor that it is not; nil: Notify.
+	// NotifyUnproven replaces Notify for realms whose list may or may not be complete, with nothing to prove either;
+	// nil: Notify.
 	NotifyUnproven func(notice string)
 	Progress       func(inventory.Progress)
-	Ask            func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal; nil if nobody does
+	Ask            func(ctx context.Context, question string) (answer string, err error) // asks the person at the terminal; nil if there is none
 	UserAgent      string
-	Shard          inventory.Shard // of sessions and identities; it takes its part of the concurrency and the rate
+	Shard          inventory.Shard // the shard of sessions and identities to read, with its share of the concurrency and rate
 }
 
-// Connection is one AM with its tables. It is safe for concurrent use.
+// Connection is one AM, with what its tables need. It is safe for concurrent use.
 type Connection struct {
 	name      string
 	client    *rest.Client
-	store     *cts.Store // nil: there is none
+	store     *cts.Store // nil if there is none
 	inventory *inventory.Inventory
 	options   inventory.Options
 }
 
-// ConfigError is a configuration that cannot work: nothing has been sent.
+// ConfigError means that the configuration is wrong. Nothing has been sent.
 type ConfigError struct{ Err error }
 
 func (e *ConfigError) Error() string { return e.Err.Error() }
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// Open checks a configuration and makes a connection of it. What the configuration leaves out comes from the
-// environment. It sends nothing; errors are a *ConfigError.
+// Open checks a configuration and returns a connection. Arguments that are not set come from the environment. It sends
+// nothing. Errors are a *ConfigError.
 func Open(name string, config Config, host Host) (*Connection, error) {
 	full, err := config.complete()
 	if err != nil {
@@ -87,8 +89,8 @@ func Open(name string, config Config, host Host) (*Connection, error) {
 	return &Connection{name: name, client: client, store: store, inventory: inventory.New(client, options), options: options}, nil
 }
 
-// patience is how long AM may take for what the token store can do without: with it, and a sign-in that is given up
-// some seconds later, amsql has ended within the timeout.
+// patience is how long to wait for AM when the token store can do without it. It leaves time for a sign-in that is
+// abandoned some seconds later, so that amsql ends within the timeout.
 func patience(timeout time.Duration) time.Duration {
 	if timeout == 0 {
 		return 0
@@ -96,7 +98,8 @@ func patience(timeout time.Duration) time.Duration {
 	return min(timeout/3, inventory.DefaultPatience)
 }
 
-// openStore opens the token store of a configuration; nil if it names none. The times in it are AM's, and so is its clock.
+// openStore opens the token store of a configuration, or returns nil if there is none. It uses AM's clock, because AM
+// wrote the times in the store.
 func openStore(given, full Config, timeout time.Duration, client *rest.Client, host Host) (*cts.Store, error) {
 	store, err := full.tokenStore(timeout)
 	if store == nil || err != nil {
@@ -110,7 +113,7 @@ func openStore(given, full Config, timeout time.Duration, client *rest.Client, h
 	return cts.New(*store)
 }
 
-// oneAtATime makes a function of any number of goroutines of one that takes a notice at a time.
+// oneAtATime makes a function for notices safe for concurrent use.
 func oneAtATime(notify func(string)) func(string) {
 	var mu sync.Mutex
 	return func(notice string) {
@@ -122,10 +125,10 @@ func oneAtATime(notify func(string)) func(string) {
 	}
 }
 
-// unattended is the key of a context's value: nobody is asked.
+// unattended is the context key of Unattended.
 type unattended struct{}
 
-// Unattended makes the sign-ins of a context ask nobody, as work in the background must not.
+// Unattended makes sign-ins of the context fail rather than ask a person. Use it for work in the background.
 func Unattended(ctx context.Context) context.Context {
 	return context.WithValue(ctx, unattended{}, true)
 }
@@ -142,38 +145,38 @@ func attended(ask func(context.Context, string) (string, error)) func(context.Co
 	}
 }
 
-// shared leaves the server to the other shards, too.
+// shared reduces the concurrency and rate to the shard's share.
 func shared(c rest.Config, shard inventory.Shard) rest.Config {
 	c.MaxConcurrency = shard.Of(cmp.Or(c.MaxConcurrency, rest.DefaultMaxConcurrency))
 	c.Transport.RateLimit /= float64(shard.Shards())
 	return c
 }
 
-// Name is the connection's name, which is its schema's, too.
+// Name returns the name of the connection, which is also that of its schema.
 func (c *Connection) Name() string { return c.name }
 
-// BaseURL is the deployment's address.
+// BaseURL returns the deployment's address.
 func (c *Connection) BaseURL() string { return c.client.BaseURL() }
 
-// Client speaks to the connection's AM.
+// Client returns the client of the connection's AM.
 func (c *Connection) Client() *rest.Client { return c.client }
 
-// TokenStore is the connection's token store; nil if it has none.
+// TokenStore returns the connection's token store, or nil if it has none.
 func (c *Connection) TokenStore() *cts.Store { return c.store }
 
-// Inventory lists the connection's sessions.
+// Inventory returns the inventory that lists the connection's sessions.
 func (c *Connection) Inventory() *inventory.Inventory { return c.inventory }
 
-// Options are what the configuration and the host ask of the inventory.
+// Options returns the options of the inventory, from the configuration and the host.
 func (c *Connection) Options() inventory.Options { return c.options }
 
-// Requests is how many requests the connection has sent.
+// Requests returns the number of requests that the connection has sent.
 func (c *Connection) Requests() int64 { return c.client.Requests() }
 
-// Received is how many bytes of answers the connection has read.
+// Received returns the number of bytes of answers that the connection has read.
 func (c *Connection) Received() int64 { return c.client.Received() }
 
-// Close ends the session that the connection began. A connection that is used again begins another.
+// Close ends the session that the connection began. The connection can be used again, and then begins another.
 func (c *Connection) Close(ctx context.Context) error {
 	if c.store != nil {
 		c.store.Close()

@@ -13,42 +13,43 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 )
 
-// NamedConfig is a connection of an .spc file, or an aggregator: then Members are the connections whose rows it has.
+// NamedConfig is a connection in an .spc file. If it is an aggregator, Members are the connections whose rows it
+// combines.
 type NamedConfig struct {
 	Name    string
 	Config  Config
 	Members []NamedConfig
 }
 
-// spcFile is what Steampipe allows at the top of a file; only connections matter here.
+// spcFile lists the blocks that Steampipe allows at the top level of a file. Only connections matter here.
 var spcFile = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 	{Type: "connection", LabelNames: []string{"name"}}, {Type: "plugin", LabelNames: []string{"name"}}, {Type: "options", LabelNames: []string{"type"}},
 }}
 
-// spcConnection is a connection as Steampipe has it, of whatever plugin.
+// spcConnection is a connection of any plugin, as Steampipe defines it.
 type spcConnection struct {
 	Expression hcl.Expression `hcl:"plugin"`
 	Type       string         `hcl:"type,optional"`
 	Patterns   []string       `hcl:"connections,optional"`
-	Import     string         `hcl:"import_schema,optional"` // Steampipe's alone, as options are: here a schema costs nothing
+	Import     string         `hcl:"import_schema,optional"` // used only by Steampipe, like options: here, a schema costs nothing
 	Options    []spcOptions   `hcl:"options,block"`
 	Rest       hcl.Body       `hcl:",remain"`
 
-	Plugin string // the name that Expression means
+	Plugin string // the name that Expression evaluates to
 
 	name   string
 	at     hcl.Range
-	config Config // if it is this plugin's
+	config Config // set if the connection belongs to this plugin
 }
 
-// spcOptions are of Steampipe's cache.
+// spcOptions are options for Steampipe's cache.
 type spcOptions struct {
 	Type string   `hcl:"type,label"`
 	Rest hcl.Body `hcl:",remain"`
 }
 
-// ReadConfig reads the connections of this plugin from an .spc file, in their order, except that one called am
-// comes first. Those of other plugins are passed over. Errors are a *ConfigError that names file, line and argument.
+// ReadConfig reads the connections of this plugin from an .spc file in their order, except that a connection called am
+// comes first. It ignores those of other plugins. Errors are a *ConfigError that names the file, line and argument.
 func ReadConfig(file string) ([]NamedConfig, error) {
 	connections, err := readConnections(file)
 	if err != nil {
@@ -108,7 +109,7 @@ func readConnections(file string) ([]spcConnection, error) {
 	return connections, nil
 }
 
-// pluginSources are the names of plugins by the labels of their blocks: plugin "LABEL" { source = "NAME" }.
+// pluginSources returns the names of plugins by the labels of their blocks: plugin "LABEL" { source = "NAME" }.
 func pluginSources(content *hcl.BodyContent) (map[string]string, hcl.Diagnostics) {
 	sources := map[string]string{}
 	for _, block := range content.Blocks.OfType("plugin") {
@@ -124,8 +125,8 @@ func pluginSources(content *hcl.BodyContent) (map[string]string, hcl.Diagnostics
 	return sources, nil
 }
 
-// pluginName is what a connection's plugin means: a name, or plugin.LABEL for that of a block. A block that is not in this
-// file may be in another, and its label is a name then.
+// pluginName evaluates the argument plugin of a connection: a name, or plugin.LABEL, which stands for the name in that
+// block. The block may be in another file; in that case, the label is treated as the name.
 func pluginName(expression hcl.Expression, sources map[string]string) (name string, _ hcl.Diagnostics) {
 	if reference, _ := hcl.AbsTraversalForExpr(expression); len(reference) == 2 && reference.RootName() == "plugin" {
 		if label, ok := reference[1].(hcl.TraverseAttr); ok {
@@ -140,7 +141,7 @@ func (c spcConnection) isAggregator() bool { return c.Type == "aggregator" }
 
 func (c spcConnection) named() NamedConfig { return NamedConfig{Name: c.name, Config: c.config} }
 
-// members are the connections of an aggregator, each once; others have none.
+// members returns the connections of an aggregator, each once. Other connections have none.
 func (c spcConnection) members(all []spcConnection) (members []NamedConfig, err error) {
 	switch {
 	case slices.ContainsFunc(all, func(other spcConnection) bool { return other.at != c.at && strings.EqualFold(other.name, c.name) }):
@@ -169,8 +170,9 @@ func (c spcConnection) members(all []spcConnection) (members []NamedConfig, err 
 	return members, nil
 }
 
-// matches are the connections that an aggregator means, by Steampipe's rules: the one of this name, otherwise those
-// of the plugin that match it as a pattern and are not aggregators. An unknown name is an error here.
+// matches returns the connections that a pattern of an aggregator selects, by Steampipe's rules: the connection of that
+// name, or otherwise the connections of the plugin that match it as a pattern and are not aggregators. An unknown name
+// is an error.
 func matches(pattern string, all []spcConnection) (matching []spcConnection, err error) {
 	for _, c := range all {
 		switch {
@@ -198,7 +200,8 @@ func matches(pattern string, all []spcConnection) (matching []spcConnection, err
 	return matching, nil
 }
 
-// isThisPlugin knows the forms in which Steampipe takes a plugin's name: am, amsql/am, am@latest, am:0.1, local/am.
+// isThisPlugin reports whether a name, in any form that Steampipe accepts, is that of this plugin: am, amsql/am,
+// am@latest, am:0.1, local/am.
 func isThisPlugin(name string) bool {
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	if version := strings.IndexAny(name, "@:"); version >= 0 {
@@ -207,7 +210,7 @@ func isThisPlugin(name string) bool {
 	return name == "am"
 }
 
-// spcError says where the file is wrong, without the line's text: it may hold a secret.
+// spcError reports where the file is wrong, without the text of the line, because it may contain a secret.
 func spcError(file string, diagnostics hcl.Diagnostics) error {
 	for _, d := range diagnostics {
 		if d.Severity != hcl.DiagError {
@@ -225,7 +228,8 @@ func spcError(file string, diagnostics hcl.Diagnostics) error {
 	return &ConfigError{fmt.Errorf("%s: %w", file, diagnostics)}
 }
 
-// spcHints stand for details that quote a string, or that do not say what is wrong with a password of such characters.
+// spcHints replace details that quote a string, or that do not explain what is wrong with a password that contains such
+// characters.
 var spcHints = map[string]string{
 	"Invalid template control keyword": "In a string, write %%{ for %{.",
 	"Variables not allowed":            "Quote values; in a string, write $${ for ${.",

@@ -1,6 +1,6 @@
-// Package crest holds the query filters of CREST, the REST dialect of AM and IDM, as values: build one, print it, parse
-// it as AM does. The printer escapes, so no value can end its own string. The client prints filters, the simulator parses
-// them.
+// Package crest represents query filters of CREST, the REST dialect of AM and IDM, as values: build a filter, print it,
+// or parse it as AM does. Printing escapes values, so a value cannot change the filter. The client prints filters, and
+// the simulator parses them.
 //
-// It imports nothing of this module. Start with [Filter].
+// It imports nothing from this module. Start with [Filter].
 package crest

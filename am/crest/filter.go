@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Op is what a Filter does: one of the constants here, or the name of a server's own operator ([A-Za-z0-9_.]+).
+// Op is the operator of a Filter: one of the constants below, or the name of an operator of the server
+// ([A-Za-z0-9_.]+).
 type Op string
 
 // The operators of CREST (PingIDM 8, CREST Query, "Filter expressions").
@@ -26,23 +27,24 @@ const (
 	OpPresent      Op = "pr"
 )
 
-// Filter is a query filter expression. The zero value filters nothing and prints as true.
+// Filter is a query filter expression. The zero value matches everything and prints as true.
 type Filter struct {
 	Op    Op
 	Field string   // a JSON pointer without its leading slash: username, mail/0
-	Value any      // string, int64, float64 or bool, if Op compares
-	Terms []Filter // what and, or, ! combine
+	Value any      // string, int64, float64 or bool if Op compares
+	Terms []Filter // the operands of and, or and !
 }
 
-// Eq is field eq "value".
+// Eq returns the filter field eq "value".
 func Eq(field, value string) Filter { return Filter{Op: OpEqual, Field: field, Value: value} }
 
-// StartsWith is field sw "value".
+// StartsWith returns the filter field sw "value".
 func StartsWith(field, value string) Filter {
 	return Filter{Op: OpStartsWith, Field: field, Value: value}
 }
 
-// And holds if all terms do; one term stands for itself, none is true.
+// And returns a filter that matches if all terms do. A single term is returned as it is; without terms, it matches
+// everything.
 func And(terms ...Filter) Filter {
 	if len(terms) == 0 {
 		return Filter{Op: OpTrue}
@@ -50,7 +52,7 @@ func And(terms ...Filter) Filter {
 	return combine(OpAnd, terms)
 }
 
-// Not holds if the term does not.
+// Not returns a filter that matches if the term does not.
 func Not(term Filter) Filter { return Filter{Op: OpNot, Terms: []Filter{term}} }
 
 func combine(op Op, terms []Filter) Filter {
@@ -60,8 +62,8 @@ func combine(op Op, terms []Filter) Filter {
 	return Filter{Op: op, Terms: terms}
 }
 
-// String prints the filter as CREST reads it. Strings are quoted with quotes and backslashes escaped, the two
-// characters that AM unescapes; everything else stands as it is, for OpenAM decodes no \u escapes.
+// String prints the filter in the syntax of CREST. In strings, it escapes quotes and backslashes, which are the only
+// characters that AM unescapes. All other characters stay as they are, because OpenAM does not decode \u escapes.
 func (f Filter) String() string {
 	var b strings.Builder
 	f.print(&b)
@@ -106,7 +108,7 @@ func (f Filter) printTerms(b *strings.Builder) {
 	}
 }
 
-// pointer writes the leading slash only if a field would read as something else without it.
+// pointer writes the leading slash only if the field would be parsed differently without it.
 func pointer(field string) string {
 	if field == "" || field == "!" || field[0] == '/' || field[0] == '\'' || isLiteral(field) {
 		return "/" + field
@@ -120,12 +122,12 @@ func printValue(b *strings.Builder, value any) {
 	switch v := value.(type) {
 	case string:
 		b.WriteByte('"')
-		_, _ = escaper.WriteString(b, v) // a strings.Builder takes everything
+		_, _ = escaper.WriteString(b, v) // a strings.Builder never fails
 		b.WriteByte('"')
 	case float64:
 		text := strconv.FormatFloat(v, 'f', -1, 64)
 		b.WriteString(text)
-		if !strings.Contains(text, ".") { // without a point it reads as an integer
+		if !strings.Contains(text, ".") { // without a point it would be parsed as an integer
 			b.WriteString(".0")
 		}
 	default:

@@ -5,21 +5,23 @@ import (
 	"unicode"
 )
 
-// Fold returns what is the same for names that AM takes for the same user or realm. It is not a spelling: see Lower.
+// Fold returns the same text for names that AM treats as the same user or realm. The text is not a spelling of the
+// name: see Lower.
 //
-// AM compares without regard to case, and takes σ and ς for one letter, İ and i for two (OpenAM 16.0.5 measured).
-// Unlike strings.EqualFold, Fold keeps letters apart that only have a capital in common, such as ſ and s.
+// AM compares case-insensitively. It treats σ and ς as one letter, and İ and i as two (OpenAM 16.0.5 measured). Unlike
+// strings.EqualFold, Fold distinguishes letters that only share a capital, such as ſ and s.
 func Fold(name string) string {
 	return strings.ReplaceAll(strings.ToLower(spellDot(name)), "ς", "σ")
 }
 
 // Lower returns the name of a user as AM lists it: in the lower case of Java's String.toLowerCase.
 //
-// Java differs from strings.ToLower in two letters: İ becomes i with a dot above, and Σ at the end of a word becomes ς, so
-// that ΝΙΚΟΣ is νικος. (golang.org/x/text/cases does so, too, but ends words elsewhere: ΝΙΚΟΣ-ΠΑΠΑΣ is one word in Java.)
+// Java differs from strings.ToLower in two letters: İ becomes i with a dot above, and Σ at the end of a word becomes ς,
+// so ΝΙΚΟΣ becomes νικος. (golang.org/x/text/cases does so as well, but has different ends of words: in Java,
+// ΝΙΚΟΣ-ΠΑΠΑΣ is one word.)
 //
-// Sources: OpenAM 16.0.5 measured. String.toLowerCase of Java 17 and 25 was compared over all letters and over Greek names
-// joined by each sign: equal, except for letters newer than Java's Unicode.
+// Sources: OpenAM 16.0.5 measured. The result was compared with String.toLowerCase of Java 17 and 25 for all letters,
+// and for Greek names joined by each sign: it is equal, except for letters that are newer than Java's Unicode.
 func Lower(name string) string {
 	name = spellDot(name)
 	if !strings.Contains(name, "Σ") {
@@ -35,13 +37,13 @@ func Lower(name string) string {
 	return string(lower)
 }
 
-// spellDot makes two letters of İ, whose lower case in Go is that of I.
+// spellDot replaces İ with two characters, because in Go its lower case is the same as that of I.
 func spellDot(name string) string { return strings.ReplaceAll(name, "İ", "i\u0307") }
 
-// Same reports whether two names are of the same user or realm.
+// Same reports whether AM treats two names as the same user or realm.
 func Same(a, b string) bool { return a == b || Fold(a) == Fold(b) }
 
-// endsWord reports whether the letter at i follows another of its word and precedes none.
+// endsWord reports whether the letter at i is the last letter of its word and not the first.
 func endsWord(name []rune, i int) bool {
 	before, after := false, false
 	for k := i; k > 0 && joined(name, k) && !before; k-- {
@@ -53,8 +55,9 @@ func endsWord(name []rune, i int) bool {
 	return before && !after
 }
 
-// joined reports whether a word goes on from the rune before k to that at k. In Java it does over letters, digits and
-// accents, over one dash, quotation mark or full stop between two letters, and over a point between two digits.
+// joined reports whether the runes at k-1 and k belong to the same word. In Java, a word continues over letters, digits
+// and accents, over a single dash, quotation mark or full stop between two letters, and over a point between two
+// digits.
 func joined(name []rune, k int) bool {
 	a, b := name[k-1], name[k]
 	switch {
@@ -68,7 +71,7 @@ func joined(name []rune, k int) bool {
 	return false
 }
 
-// within reports whether a sign between two runes belongs to the word of both.
+// within reports whether a sign between two runes belongs to the same word as both.
 func within(a, sign, b rune) bool {
 	return isLetter(a) && isLetter(b) && (unicode.In(sign, unicode.Pd, unicode.Pc) || strings.ContainsRune("\u2027\"'.", sign)) ||
 		isDigit(a) && isDigit(b) && strings.ContainsRune("\"',\u066b.", sign)
@@ -77,7 +80,7 @@ func within(a, sign, b rune) bool {
 func inWord(r rune) bool  { return isLetter(r) || isDigit(r) }
 func isDigit(r rune) bool { return unicode.Is(unicode.Nd, r) }
 
-// isLetter reports whether a rune is a letter or an accent of one, of scripts that make words of letters.
+// isLetter reports whether a rune is a letter or an accent in a script whose words consist of letters.
 func isLetter(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.Cf) && !unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana)
 }

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// maxParentheses is how deep parentheses may nest; AM refuses the sixty-fourth.
+// maxParentheses is how deep parentheses may be nested; AM refuses the sixty-fourth.
 const maxParentheses = 63
 
-// SyntaxError says where a filter stops being one.
+// SyntaxError reports where a filter is not valid.
 type SyntaxError struct {
 	Filter string
-	Offset int // bytes from the start
+	Offset int // in bytes from the start
 	Want   string
 }
 
@@ -20,12 +20,12 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("query filter %q: want %s at byte %d", e.Filter, e.Want, e.Offset)
 }
 
-// Parse reads a filter as AM does (measured on OpenAM 16.0.5, and its QueryFilterParser): only a blank separates words,
-// and a word ends at a blank or a parenthesis, so !true is a field; keywords and the operators of CREST are taken in any
-// case; in a string, in double or single quotes, a backslash takes the next character as it is. The leading slash of a
-// field is dropped.
+// Parse parses a filter as AM does (measured on OpenAM 16.0.5, and its QueryFilterParser). Only spaces separate words,
+// and a word ends at a space or a parenthesis, so !true is a field. Keywords and the operators of CREST are
+// case-insensitive. Strings are in double or single quotes; a backslash in them quotes the next character. The leading
+// slash of a field is dropped.
 //
-// AM takes and, or, true and false for a server's own operators, too; Parse refuses them.
+// AM accepts and, or, true and false as names of the server's own operators; Parse does not.
 //
 // Errors are a *SyntaxError, or a *PointerError if a field is not a JSON pointer.
 func Parse(s string) (Filter, error) {
@@ -43,13 +43,13 @@ func Parse(s string) (Filter, error) {
 type parser struct {
 	text        string
 	pos         int
-	parentheses int // that are open
+	parentheses int // number of open parentheses
 }
 
 func (p *parser) or() (Filter, error)  { return p.chain(OpOr, p.and) }
 func (p *parser) and() (Filter, error) { return p.chain(OpAnd, p.not) }
 
-// chain reads terms that op joins.
+// chain parses terms that are joined by op.
 func (p *parser) chain(op Op, next func() (Filter, error)) (Filter, error) {
 	var terms []Filter
 	for {
@@ -131,7 +131,7 @@ func (p *parser) comparison() (Filter, error) {
 
 const operatorLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
 
-// operator returns the operators of CREST in lower case and others as they are.
+// operator returns an operator of CREST in lower case, and any other unchanged.
 func (p *parser) operator() (Op, error) {
 	word := p.peek()
 	rest := strings.TrimLeft(word, operatorLetters)
@@ -167,7 +167,7 @@ func (p *parser) value() (any, error) {
 	return value, nil
 }
 
-// literal reads true, false or a number, which is an integer unless it has a point.
+// literal parses true, false or a number, which is an integer unless it contains a point.
 func literal(word string) (any, error) {
 	switch {
 	case isLiteral(word):
@@ -196,7 +196,7 @@ func (p *parser) quoted() (string, error) {
 	return "", p.fail("a closing quote")
 }
 
-// peek skips blanks and returns the next word, empty at the end. A parenthesis is a word of its own.
+// peek skips spaces and returns the next word, or "" at the end. A parenthesis is a word.
 func (p *parser) peek() string {
 	rest := strings.TrimLeft(p.text[p.pos:], " ")
 	p.pos = len(p.text) - len(rest)

@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// PointerError says what makes a field something other than a JSON pointer.
+// PointerError reports why a field is not a JSON pointer.
 type PointerError struct {
-	Segment string // of the pointer, between two slashes
-	Offset  int    // of the character that is not allowed, in bytes from the start of the segment
+	Segment string // the part of the pointer between two slashes
+	Offset  int    // of the invalid character, in bytes from the start of the segment
 }
 
 func (e *PointerError) Error() string {
 	return fmt.Sprintf("JSON pointer: character at byte %d of %q is not allowed", e.Offset, e.Segment)
 }
 
-// CheckPointer returns a *PointerError for a pointer that AM refuses: it reads each segment as the fragment of a URI.
+// CheckPointer returns a *PointerError if AM refuses the pointer: AM parses each segment as the fragment of a URI.
 func CheckPointer(pointer string) error {
 	for segment := range strings.SplitSeq(pointer, "/") {
 		if at := illegalInFragment(segment); at >= 0 {

@@ -11,18 +11,18 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Target is a deployment and what its connection says of it.
+// Target is a deployment, and what the connection's configuration says about it.
 type Target struct {
 	Client  *rest.Client
-	Realms  []string   // as configured; nil: all that the server lists
-	ListCap int        // as configured; 0: as the server says
-	Store   *cts.Store // nil: there is none
+	Realms  []string   // as configured; nil: all realms that the server lists
+	ListCap int        // as configured; 0: as reported by the server
+	Store   *cts.Store // nil if there is none
 }
 
-// Status is what came of a step.
+// Status is the result of a step.
 type Status string
 
-// Warning is a step that is good enough for queries, with something to know; Skipped one that could not be tried
+// Warning means that queries work, but that there is something to know. Skipped means that the step could not be tested
 // because an earlier one failed.
 const (
 	OK      Status = "ok"
@@ -31,23 +31,23 @@ const (
 	Skipped Status = "skipped"
 )
 
-// Finding is what came of one step.
+// Finding is the result of a step with its explanation.
 type Finding struct {
 	Step   string
 	Status Status
 	Detail string
-	Fix    string // what to do next; "" if there is nothing to do
+	Fix    string // what to do next; "" if nothing
 
-	Address string // where AM is instead of base_url; "" if unknown
-	Err     error  // why the step failed, if an error says so
+	Address string // where AM is instead of base_url; "" if that is not known
+	Err     error  // why the step failed, if an error is the reason
 }
 
-// step is one thing to try.
+// step is one test.
 type step struct {
 	name  string
 	needs []string
 	try   func(*examination, context.Context) Finding
-	fix   string // if a failure does not tell by itself
+	fix   string // the fix, if the failure itself does not name one
 }
 
 var steps = []step{
@@ -68,22 +68,22 @@ var steps = []step{
 	{"logout", []string{"API"}, (*examination).logout, "try again, and check AM's logs"},
 }
 
-// storeSteps follow if the connection names a token store.
+// storeSteps are additional steps if the connection names a token store.
 var storeSteps = []step{
 	{"token store", nil, (*examination).storeSignIn, "check host and port in token_store_url, and firewalls"},
 	{"stored sessions", []string{"token store"}, (*examination).storedSessions, "see docs/token-store.md"},
 	{"stored and listed", []string{"stored sessions", "sign-in"}, (*examination).storedAndListed, "see docs/token-store.md"},
 }
 
-// examination is what the steps of one target know from those before.
+// examination is what later steps need to know from earlier ones.
 type examination struct {
 	Target
 	trace   *connectTrace
-	targets []string // the realms to ask
+	targets []string // the realms to test
 	listed  listed
 }
 
-// Examine yields a finding for each step, in order. It signs in and leaves it to the client's owner to sign out.
+// Examine yields a finding for each step, in order. It signs in, and leaves signing out to the client's owner.
 func Examine(ctx context.Context, t Target) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
 		e := &examination{Target: t}
@@ -122,7 +122,7 @@ func warning(detail, fix string) Finding {
 	return Finding{Status: Warning, Detail: detail, Fix: fix}
 }
 
-// failed sets apart what an error says to do.
+// failed converts an error to a finding, and separates what to do about it.
 func failed(err error) Finding {
 	f := Finding{Status: Failed, Detail: err.Error(), Err: err}
 	var e *rest.Error

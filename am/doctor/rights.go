@@ -13,11 +13,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// listed is what the lists of the realms have.
+// listed summarizes the lists of the realms.
 type listed struct {
-	sessions   map[string]int // by realm
-	agents     int            // of all sessions
-	unreadable []string       // times
+	sessions   map[string]int // number of sessions by realm
+	agents     int            // number of agents' sessions
+	unreadable []string       // times that could not be read
 }
 
 func (e *examination) sessions(ctx context.Context) Finding {
@@ -46,7 +46,7 @@ func (e *examination) sessions(ctx context.Context) Finding {
 	return ok(detail)
 }
 
-// leaveToClients are the realms that do not keep sessions themselves, of the first.
+// leaveToClients returns the realms with client-side sessions, among the first realms.
 func (e *examination) leaveToClients(ctx context.Context) (realms []string) {
 	inv := inventory.New(e.Client, inventory.Options{})
 	for _, realm := range e.targets[:min(realmsTried, len(e.targets))] {
@@ -67,7 +67,7 @@ func (l *listed) add(realm string, s *rest.Session) {
 	}
 }
 
-// longest is the realm with the longest list.
+// longest returns the realm with the longest list.
 func (l *listed) longest() (realm string) {
 	for path, rows := range l.sessions {
 		if rows > l.sessions[realm] || rows == l.sessions[realm] && path < realm {
@@ -102,7 +102,7 @@ func (e *examination) listCap(ctx context.Context) Finding {
 	return ok(fmt.Sprintf("%d: in a realm with that many sessions or more, each identity is looked up", rows))
 }
 
-// storeMayCut warns if AM's longest list is no longer than the token store behind AM may allow.
+// storeMayCut warns if the token store may have truncated AM's longest list.
 func (e *examination) storeMayCut(ctx context.Context, rows int) (f Finding, doubtful bool) {
 	realm := e.listed.longest()
 	doubt, err := inventory.New(e.Client, inventory.Options{ListCap: e.ListCap}).Doubt(ctx, e.listed.sessions[realm])
@@ -110,7 +110,7 @@ func (e *examination) storeMayCut(ctx context.Context, rows int) (f Finding, dou
 		"raise the limit of the token store for AM's account, or read the token store itself (token_store_url)"), err == nil && doubt != ""
 }
 
-// quota warns if a user may have one session: each run with the account then ends the session of the run before.
+// quota warns if a user may have only one session: each run with the account then ends the session of the previous run.
 func (e *examination) quota(ctx context.Context) Finding {
 	limit, err := e.Client.SessionQuota(ctx)
 	switch {
@@ -125,7 +125,7 @@ func (e *examination) quota(ctx context.Context) Finding {
 	return ok("a user may have " + english.Plural(limit, "session", ""))
 }
 
-// assumedCap is what follows if the server does not tell.
+// assumedCap returns the finding for a server that does not report its list cap.
 func (e *examination) assumedCap(err error) Finding {
 	if e.ListCap > 0 {
 		return ok(fmt.Sprintf("%d, from list_cap; the account may not read it", e.ListCap))
@@ -145,7 +145,7 @@ func (e *examination) identities(ctx context.Context) Finding {
 				f := failed(err)
 				fix := withoutIdentities
 				if answered := new(rest.Error); errors.As(err, &answered) && answered.Intermediary != "" {
-					fix = f.Fix // no right of the account's is missing
+					fix = f.Fix // the account does not lack a right
 				}
 				return warning("the list of a realm cannot be completed if AM truncates it: "+f.Detail, fix)
 			}
@@ -155,10 +155,10 @@ func (e *examination) identities(ctx context.Context) Finding {
 	return warning("AM lists none: there are none, or the account may not list them; the list of a realm cannot be completed if AM truncates it", withoutIdentities)
 }
 
-// realmsTried is of how many realms doctor looks at the settings and at the length of the list of identities.
+// realmsTried is the number of realms whose settings and lists of identities doctor examines.
 const realmsTried = 10
 
-// identitiesInParts says where the identity store cuts its lists.
+// identitiesInParts returns a text that says where the identity store truncates its lists.
 func (e *examination) identitiesInParts(ctx context.Context) string {
 	inv := inventory.New(e.Client, inventory.Options{})
 	for _, realm := range e.targets[:min(realmsTried, len(e.targets))] {
@@ -171,7 +171,7 @@ func (e *examination) identitiesInParts(ctx context.Context) string {
 
 const withoutIdentities = "give the account the right (Advanced Identity Cloud: the scope fr:idm:*), or raise the list cap above the number of sessions of any realm"
 
-// properties looks for what rows say of the sign-in, realm by realm. OpenAM's say nothing.
+// properties finds out, realm by realm, what rows contain about the sign-in. OpenAM's rows contain nothing.
 func (e *examination) properties(ctx context.Context) Finding {
 	if v, err := e.Client.ServerVersion(ctx); err == nil && v.Product() == "OpenAM" {
 		return ok("not in OpenAM's lists: only the token store shows when and from where users signed in, and with which authentication level")
@@ -199,8 +199,8 @@ func (e *examination) properties(ctx context.Context) Finding {
 		"to get them, name them in the realm's Session Property Whitelist Service: see docs/index.md#since-when-and-from-where")
 }
 
-// logout sends an empty list of handles. OpenAM answers {"result":{}} to who may end sessions and 403 to others (16.0.5
-// measured); nothing is named, so nothing can end.
+// logout sends an empty list of handles. OpenAM answers {"result":{}} to an account that may end sessions, and 403 to
+// others (16.0.5 measured). The list is empty, so no session can end.
 func (e *examination) logout(ctx context.Context) Finding {
 	_, err := e.Client.LogoutByHandle(ctx, "", nil)
 	switch {

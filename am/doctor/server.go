@@ -15,7 +15,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// contextPaths are those that AM is usually deployed at.
+// contextPaths are the usual context paths of AM.
 var contextPaths = []string{"/am", "/openam", "/sso", "/auth"}
 
 func (e *examination) am(ctx context.Context) Finding {
@@ -33,7 +33,7 @@ func (e *examination) am(ctx context.Context) Finding {
 	return f
 }
 
-// elsewhere looks for AM at other addresses of the host, where the host answered but not as AM.
+// elsewhere looks for AM at other addresses of the host, if the host answered but the answer was not AM's.
 func (e *examination) elsewhere(ctx context.Context, err error) string {
 	var answered *rest.Error
 	if errors.As(err, &answered) && (answered.Status == 0 || answered.Status >= http.StatusInternalServerError) {
@@ -52,7 +52,7 @@ func (e *examination) elsewhere(ctx context.Context, err error) string {
 	return ""
 }
 
-// likelyAddresses are the same by TLS, and the host's usual context paths.
+// likelyAddresses returns the same address with TLS, and the usual context paths of the host.
 func (e *examination) likelyAddresses() (addresses []string) {
 	address := *e.trace.target
 	if address.Scheme == "http" {
@@ -67,7 +67,7 @@ func (e *examination) likelyAddresses() (addresses []string) {
 	return addresses
 }
 
-// maxSkew is how far clocks may differ before it matters: the server's Date is true to a second or so.
+// maxSkew is the largest difference of clocks that is acceptable. The server's Date is accurate to about a second.
 const maxSkew = 5 * time.Second
 
 func (e *examination) clock(context.Context) Finding {
@@ -92,7 +92,7 @@ func (e *examination) signIn(ctx context.Context) Finding {
 	}
 	own, err := e.Client.OwnSession(ctx)
 	switch {
-	case err != nil || own == nil || own.Username == "": // what is wrong with it, the next steps tell
+	case err != nil || own == nil || own.Username == "": // the next steps report what is wrong
 		return ok("as " + e.Client.Account())
 	case !own.Valid:
 		return failed(errors.New("AM answers that the session of sso_token is not valid"))
@@ -145,7 +145,7 @@ func (e *examination) realms(ctx context.Context) Finding {
 	return ok(some(e.Realms) + ", from realms; AM has " + english.Plural(len(listed), "realm", ""))
 }
 
-// unlisted goes on with the realms that are known without a list.
+// unlisted returns the finding if AM does not list realms, and continues with those that are known otherwise.
 func (e *examination) unlisted(denied string) Finding {
 	if e.targets = e.Realms; e.targets != nil {
 		return ok(some(e.targets) + ", from realms; " + denied)
@@ -163,7 +163,7 @@ func containsFold(list []string, s string) bool {
 	return false
 }
 
-// some are the first of a list that may be long.
+// some returns the first names of a list that may be long.
 func some(names []string) string {
 	const most = 5
 	if len(names) <= most {

@@ -36,10 +36,11 @@ func (e *examination) storedSessions(ctx context.Context) Finding {
 	return ok(detail)
 }
 
-// storeDelay is how long a session may take to get from the AM that began it to the directory that is read.
+// storeDelay is how long a session may take to get from the AM that began it to the directory.
 const storeDelay = 5 * time.Second
 
-// storedAndListed looks in the store for the session that AM says is ours: a replica may lag, and a store may be another AM's.
+// storedAndListed looks in the store for doctor's own session: a replica may lag, and the store may belong to another
+// AM.
 func (e *examination) storedAndListed(ctx context.Context) Finding {
 	own, err := e.Client.OwnSession(ctx)
 	switch {

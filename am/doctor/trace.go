@@ -16,12 +16,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// connectTrace is what the first request met on its way to the server: name, network, TLS, as the client itself goes.
+// connectTrace records how the first request reached the server, through the client's own connection: name, network,
+// TLS.
 type connectTrace struct {
 	target *url.URL
 
-	mu         sync.Mutex // the attempts at several addresses of a host may outlive the request
-	via        string     // host and port that were asked: the server's, or a proxy's
+	mu         sync.Mutex // connection attempts to several addresses of a host may outlast the request
+	via        string     // host and port that were contacted: the server's or a proxy's
 	addresses  []string
 	nameErr    error
 	peer       net.Addr
@@ -29,10 +30,10 @@ type connectTrace struct {
 	tls        *tls.ConnectionState
 	tlsErr     error
 
-	err error // of the request
+	err error // error of the request
 }
 
-// traceConnection makes the request once and records what it met.
+// traceConnection sends the request and records its way.
 func traceConnection(ctx context.Context, client *rest.Client) (*connectTrace, error) {
 	target, err := url.Parse(client.BaseURL())
 	if err != nil {
@@ -65,7 +66,7 @@ func traceConnection(ctx context.Context, client *rest.Client) (*connectTrace, e
 	return w, nil
 }
 
-// proxied names the proxy in between, if there is one.
+// proxied returns a text that names the proxy, if there is one.
 func (w *connectTrace) proxied() string {
 	host, _, _ := net.SplitHostPort(w.via)
 	if host == "" || host == w.target.Hostname() {
@@ -105,7 +106,7 @@ func (e *examination) network(context.Context) Finding {
 	return ok("a connection was made" + w.proxied())
 }
 
-// failed is a failure on the way, with what the request says to do about it.
+// failed returns the finding of a failure on the way, with what the request's error says to do.
 func (w *connectTrace) failed(err error) Finding {
 	f := failed(w.err)
 	f.Detail = err.Error()
@@ -115,7 +116,7 @@ func (w *connectTrace) failed(err error) Finding {
 	return f
 }
 
-// soon is how long before its end a certificate is worth a warning.
+// soon is how long before it expires a certificate causes a warning.
 const soon = 21 * 24 * time.Hour
 
 func (e *examination) encryption(context.Context) Finding {

@@ -20,24 +20,25 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/watch"
 )
 
-// An Exporter scans and keeps what the last scan counted. Scans are one at a time; others may read meanwhile.
+// An Exporter scans, and keeps the metrics of the last scan. Only one scan runs at a time; metrics can be read in the
+// meantime.
 type Exporter struct {
 	request report.Request
 	watcher *watch.Watcher // nil if scans are not compared
 
-	totals  map[*prometheus.Desc]map[place]float64 // since the first scan
-	current atomic.Pointer[prometheus.Registry]    // of the last scan
-	metrics []prometheus.Metric                    // of the scan under way
+	totals  map[*prometheus.Desc]map[place]float64 // totals since the first scan
+	current atomic.Pointer[prometheus.Registry]    // metrics of the last scan
+	metrics []prometheus.Metric                    // metrics of the scan that is running
 }
 
 // place is a realm of a server.
 type place struct{ server, realm string }
 
-// WatchedSQL is what the Watcher of an Exporter is made with.
+// WatchedSQL is the SQL for the Watcher of an Exporter.
 const WatchedSQL = `select session_handle, realm, base_url from am_session where is_current is not true`
 
-// New makes an Exporter of the reports of a request, over the tables of a tolerant am.Census. With a watcher of [WatchedSQL],
-// scans are compared. Reports without finding are left out.
+// New returns an Exporter for the reports of a request, over the tables of a tolerant am.Census. With a Watcher of
+// [WatchedSQL], it compares scans. It ignores reports that cannot have findings.
 func New(request report.Request, watcher *watch.Watcher) *Exporter {
 	e := &Exporter{request: request, watcher: watcher, totals: map[*prometheus.Desc]map[place]float64{}}
 	e.request.Also = e.count
@@ -64,7 +65,7 @@ var (
 	realmTime    = desc("realm_scan_duration_seconds", "Duration of the realm's part of the scan.", "server", "realm")
 	findings     = desc("report_findings", "Findings of a report.", "report", "severity")
 
-	// ends are counted from event to event. A session that began and ended between two scans is in none.
+	// ends are counters. A session that began and ended between two scans is in none of them.
 	ends = map[watch.Kind]*prometheus.Desc{
 		watch.Login:   desc("session_logins_total", "Sessions that began since the first scan.", "server", "realm"),
 		watch.Logout:  desc("session_logouts_total", "Sessions that ended early since the first scan.", "server", "realm"),
@@ -72,13 +73,13 @@ var (
 	}
 )
 
-// The states of a realm's completeness; a realm that failed is in no other one.
+// The values of a realm's completeness. A realm that failed has only that one.
 var states = []string{"complete", "by_user", "truncated", "failed"}
 
 // A distribution is a histogram of seconds.
 type distribution struct {
 	desc    *prometheus.Desc
-	seconds string // of a session, in SQL
+	seconds string // the seconds of a session, in SQL
 	bounds  []float64
 }
 
@@ -93,7 +94,8 @@ var distributions = []distribution{
 	},
 }
 
-// sql counts the sessions of each realm up to each bound, by the server's clock. AM's own session, which never ends, is left out.
+// sql returns the statement that counts the sessions of each realm up to each bound, by the server's clock. It excludes
+// AM's own session, which never ends.
 func (d distribution) sql() string {
 	var counts strings.Builder
 	for _, bound := range d.bounds {
@@ -108,7 +110,7 @@ func (d distribution) sql() string {
 ) group by base_url, realm`
 }
 
-// Scan reads the tables and counts. After an error there is nothing of the scan but that it failed.
+// Scan reads the tables and counts. After an error, the only metrics are those that report the failure.
 func (e *Exporter) Scan(ctx context.Context) error {
 	began := time.Now()
 	e.metrics = nil
@@ -137,7 +139,7 @@ func (e *Exporter) gauge(desc *prometheus.Desc, value float64, labels ...string)
 	e.metrics = append(e.metrics, prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...))
 }
 
-// results are what the reports and the evidence say.
+// results adds the metrics from the reports and the evidence.
 func (e *Exporter) results(run *report.Run) {
 	for _, r := range run.Results {
 		if r.Finds {
@@ -165,7 +167,7 @@ func (e *Exporter) results(run *report.Run) {
 	}
 }
 
-// count counts what no report has.
+// count adds the metrics that no report contains.
 func (e *Exporter) count(ctx context.Context, kept *engine.Materialized) error {
 	if err := e.distribute(ctx, kept); err != nil || e.watcher == nil {
 		return err
@@ -182,7 +184,8 @@ func (e *Exporter) count(ctx context.Context, kept *engine.Materialized) error {
 	return nil
 }
 
-// add adds to a total of a realm, all of whose totals are there from then on: what appears with its first event has no rate.
+// add adds to a total of a realm, and creates all totals of the realm the first time: a counter that appears with its
+// first event has no rate.
 func (e *Exporter) add(at place, kind watch.Kind, n float64) {
 	for of, desc := range ends {
 		if e.totals[desc] == nil {
@@ -226,10 +229,10 @@ func (d distribution) histogram(cells []any) prometheus.Metric {
 	return prometheus.MustNewConstHistogram(d.desc, uint64(number(cells[2])), float64(number(cells[3])), buckets, fmt.Sprint(cells[0]), fmt.Sprint(cells[1]))
 }
 
-// counted are metrics that were counted once.
+// counted are metrics with fixed values.
 type counted []prometheus.Metric
 
-// Describe describes nothing: which metrics there are depends on the scan.
+// Describe sends nothing, because the scan determines which metrics there are.
 func (c counted) Describe(chan<- *prometheus.Desc) {}
 
 // Collect sends the metrics.
@@ -239,7 +242,7 @@ func (c counted) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// Write writes what the last scan counted as OpenMetrics text.
+// Write writes the metrics of the last scan as OpenMetrics text.
 func (e *Exporter) Write(to io.Writer) error {
 	families, err := e.current.Load().Gather()
 	if err != nil {
@@ -254,7 +257,7 @@ func (e *Exporter) Write(to io.Writer) error {
 	return encoder.(expfmt.Closer).Close()
 }
 
-// ServeHTTP answers a scrape with what the last scan counted.
+// ServeHTTP answers a scrape with the metrics of the last scan.
 func (e *Exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	registry := e.current.Load()
 	if registry == nil {

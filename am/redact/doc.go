@@ -1,3 +1,4 @@
-// Package redact knows what is secret and removes it: from texts, from errors of requests, from addresses. A form that a
-// secret can take goes into forms, a sign of one into signs. It imports the standard library only; start in redact.go.
+// Package redact recognizes secrets and removes them: from texts, from errors of requests, from addresses. To add a
+// form that a secret can take, extend forms; to add a pattern of secrets, extend signs. It imports only the standard
+// library. Start with redact.go.
 package redact

@@ -13,9 +13,9 @@ import (
 	"sync"
 )
 
-// signs are what a text has that holds a secret, or names what takes one, in any case.
+// signs are patterns of texts that contain a secret, or that name something that takes one. They are case-insensitive.
 var signs = []string{
-	`\bAQIC`, `\*AAJ`, // how session tokens begin and go on
+	`\bAQIC`, `\*AAJ`, // the beginning and the middle of a session token
 	`\beyJ[\w-]+\.`, // a JWT
 	`token_?id\b`, `\bsso_?token`, `\baccess_?token`, `bearer`, `jwk`,
 	`passw`, `secret`, `credential`,
@@ -23,10 +23,10 @@ var signs = []string{
 
 var sign = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("(?i)" + strings.Join(signs, "|")) })
 
-// Mentions reports whether a text holds a secret by its looks, or names what takes one.
+// Mentions reports whether a text seems to contain a secret, or names something that takes one.
 func Mentions(text string) bool { return sign().MatchString(text) }
 
-// forms are how a secret can stand in a text: as it is, and as URLs, HTML, JSON and headers write it.
+// forms are the forms in which a secret can occur in a text: unchanged, and as written in URLs, HTML, JSON and headers.
 var forms = []func(secret string) string{
 	func(secret string) string { return secret },
 	url.QueryEscape,
@@ -34,7 +34,7 @@ var forms = []func(secret string) string{
 	func(secret string) string { return strings.ReplaceAll(url.QueryEscape(secret), "+", "%20") },
 	html.EscapeString,
 	func(secret string) string {
-		quoted, _ := json.Marshal(secret) // of a string it never fails
+		quoted, _ := json.Marshal(secret) // a string always encodes
 		return strings.Trim(string(quoted), `"`)
 	},
 	func(secret string) string { return base64.StdEncoding.EncodeToString([]byte(secret)) },
@@ -55,7 +55,7 @@ func Values(text string, secrets ...string) string {
 			}
 		}
 	}
-	// The longest goes first: one may be the beginning of another.
+	// Longer ones come first, because one secret may be the beginning of another.
 	slices.SortFunc(found, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	for _, f := range found {
 		text = strings.ReplaceAll(text, f, ellipsis)
@@ -63,7 +63,7 @@ func Values(text string, secrets ...string) string {
 	return text
 }
 
-// Error replaces secrets in an error's text. An error that shows none stays what it is.
+// Error replaces secrets in the text of an error. If the text contains none, it returns the error itself.
 func Error(err error, secrets ...string) error {
 	if text := Values(err.Error(), secrets...); text != err.Error() {
 		return errors.New(text)
@@ -71,7 +71,7 @@ func Error(err error, secrets ...string) error {
 	return err
 }
 
-// URL drops the address that net/http puts before an error: its parameters may hold a token.
+// URL removes the address that net/http adds to an error, because its parameters may contain a token.
 func URL(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) {
@@ -80,7 +80,7 @@ func URL(err error) error {
 	return err
 }
 
-// Address leaves out of an address what may hold a secret: all before the host, all behind the path.
+// Address removes from an address what may contain a secret: everything before the host and after the path.
 func Address(s string) string {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		s = ellipsis + s[i:]

@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// Await waits for what is typed or piped until the context ends. The read itself cannot be stopped: it is left behind and
-// ends with the process.
+// Await waits for something that is typed or piped, until the context ends. The read itself cannot be stopped: it goes
+// on in the background until the process ends.
 func Await[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type answer struct {
 		value T

@@ -2,17 +2,17 @@ package terminal
 
 import "sync"
 
-// Notices show each notice once: a join may scan a table often, and each scan has the same to say.
+// Notices shows each notice only once: a join may scan a table many times, and each scan produces the same notices.
 type Notices struct {
 	Show func(notice string)
 
 	mu   sync.Mutex
 	seen map[string]bool
-	held bool // while something else has the screen
+	held bool // while something else uses the screen
 	late []string
 }
 
-// Add shows a notice that has not been shown yet.
+// Add shows a notice, unless it has been shown before.
 func (n *Notices) Add(notice string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -30,14 +30,14 @@ func (n *Notices) Add(notice string) {
 	n.seen[notice] = true
 }
 
-// Forget begins again, as for another statement.
+// Forget makes earlier notices be shown again, as for another statement.
 func (n *Notices) Forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.seen = nil
 }
 
-// Hold keeps notices back until it is told not to.
+// Hold keeps notices back until Hold(false).
 func (n *Notices) Hold(held bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

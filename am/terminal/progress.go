@@ -12,10 +12,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// progressDelay is how long a scan may take before a line says how far it is.
+// progressDelay is how long a scan may take before its progress is shown.
 const progressDelay = 500 * time.Millisecond
 
-// A Progress draws one line on a terminal for the scans under way, and takes it away before anything else is written.
+// A Progress draws one line on a terminal for the scans that are running, and removes it before anything else is
+// written.
 type Progress struct {
 	to    io.Writer
 	since func(time.Time) time.Duration
@@ -23,13 +24,13 @@ type Progress struct {
 	mu      sync.Mutex
 	started time.Time
 	drawn   bool
-	hidden  bool // while something else has the screen
+	hidden  bool // while something else uses the screen
 }
 
-// NewProgress draws on a terminal.
+// NewProgress returns a Progress that draws on a terminal.
 func NewProgress(to io.Writer) *Progress { return &Progress{to: to, since: time.Since} }
 
-// Update draws how far a scan is. Without a progress there is nothing to draw.
+// Update draws the progress of a scan. On a nil Progress, it does nothing.
 func (p *Progress) Update(now inventory.Progress) {
 	if p == nil {
 		return
@@ -48,7 +49,7 @@ func (p *Progress) Update(now inventory.Progress) {
 	}
 }
 
-// Hide keeps the line away until it is told not to.
+// Hide hides the line until Hide(false).
 func (p *Progress) Hide(hidden bool) {
 	if p == nil {
 		return
@@ -59,7 +60,7 @@ func (p *Progress) Hide(hidden bool) {
 	p.hidden = hidden
 }
 
-// Clear takes the line away; it comes back with the next update.
+// Clear removes the line until the next update.
 func (p *Progress) Clear() {
 	if p == nil {
 		return
@@ -76,7 +77,7 @@ func (p *Progress) wipe() {
 	}
 }
 
-// describe is the line: what is done, how quickly, and how long the rest will take if that can be told.
+// describe returns the line: what is done, how fast, and, if it can be estimated, how long the rest will take.
 func describe(now inventory.Progress, elapsed time.Duration) string {
 	parts := []string{fmt.Sprintf("realms %d/%d", now.RealmsDone, now.Realms)}
 	if now.Identities > 0 {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// ReadLine reads a line of the terminal. Without echo what is typed stays unseen, and so does the end of the line, which is
-// shown. An interruption ends the wait and turns the echo on again; the read itself ends with the process.
+// ReadLine reads a line from the terminal. Without echo, the typed text is not shown, except for the end of the line.
+// If the context ends, ReadLine returns and turns the echo on again; the read itself goes on until the process ends.
 func (s Streams) ReadLine(ctx context.Context, echo bool) (string, error) {
 	terminal, isFile := s.In.(*os.File)
 	read := func() ([]byte, error) { return oneLine(s.In) }
@@ -21,7 +21,7 @@ func (s Streams) ReadLine(ctx context.Context, echo bool) (string, error) {
 			return "", err
 		}
 		defer func() {
-			_ = term.Restore(fd, state) // the terminal may be gone
+			_ = term.Restore(fd, state) // fails if the terminal is gone
 			_, _ = io.WriteString(s.Err, "\n")
 		}()
 		read = func() ([]byte, error) { return term.ReadPassword(fd) }
@@ -30,7 +30,7 @@ func (s Streams) ReadLine(ctx context.Context, echo bool) (string, error) {
 	return string(line), err
 }
 
-// oneLine takes no byte more than the line, for the next question may be answered by other means.
+// oneLine reads no byte beyond the line, because the next question may be read in another way.
 func oneLine(in io.Reader) ([]byte, error) {
 	var line bytes.Buffer
 	for b := make([]byte, 1); ; {

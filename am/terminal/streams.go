@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Streams are where a command reads and writes.
+// Streams are the input and output of a command.
 type Streams struct {
 	In  io.Reader
 	Out io.Writer
@@ -22,7 +22,7 @@ type Streams struct {
 	ErrIsTerminal bool
 }
 
-// Standard are the streams of the process.
+// Standard returns the streams of the process.
 func Standard() Streams {
 	return Streams{
 		In:            os.Stdin,
@@ -34,7 +34,7 @@ func Standard() Streams {
 	}
 }
 
-// Size is the size of the screen that rows are shown on in characters, 0 if there is none.
+// Size returns the size of the screen on which rows are shown, in characters; 0 if there is none.
 func (s Streams) Size() (width, height int) {
 	if !s.OutIsTerminal {
 		return 0, 0
@@ -62,7 +62,7 @@ func isTerminal(f *os.File) bool {
 // Notice writes a line for the user.
 func (s Streams) Notice(text string) { s.message(Yellow, "Notice:", text) }
 
-// Error writes the line that a command ends with.
+// Error writes the last line of a command that failed.
 func (s Streams) Error(err error) { s.message(Red, "Error:", err.Error()) }
 
 // Tell writes a line for the user that is neither.
@@ -100,7 +100,7 @@ func (s Streams) wrapped(text string) string {
 	return b.String()
 }
 
-// Line makes one line of a message that may quote a server or a file.
+// Line reduces a message to one line, because it may quote a server or a file.
 func Line(message string) string {
 	return Visible(strings.Join(strings.Fields(message), " "))
 }

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Visible writes out the characters that would drive a terminal or hide text on it, as \u001b for escape.
-// User names and properties are chosen by users, and a session list is read by administrators.
+// Visible replaces characters that would control a terminal or hide text on it, such as \u001b for escape. Users choose
+// user names and properties, and administrators read lists of sessions.
 func Visible(s string) string {
 	if strings.IndexFunc(s, drives) < 0 {
 		return s
@@ -31,8 +31,9 @@ func Visible(s string) string {
 	return b.String()
 }
 
-// drives tells whether a terminal may act on a character, or show the next ones elsewhere than they stand.
-// The two joiners only shape the letters around them. A byte that is no UTF-8 counts, as utf8.RuneError.
+// drives reports whether a terminal may act on a character, or show the following characters elsewhere. The two joiners
+// only affect the shape of adjacent letters, so they are allowed. A byte that is not valid UTF-8 counts, too, as
+// utf8.RuneError.
 func drives(r rune) bool {
 	switch r {
 	case '\n', '\t', '\u200c', '\u200d':

@@ -15,7 +15,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// compare notes what has happened since the last look, and returns the handles of the sessions that have ended.
+// compare records what has happened since the last look, and returns the handles of the sessions that have ended.
 func (w *Watcher) compare(ctx context.Context, now *seen, look *Look) (ended map[string]bool, err error) {
 	uncertain, err := w.uncertain(ctx, now)
 	if err != nil {
@@ -51,7 +51,7 @@ func (w *Watcher) compare(ctx context.Context, now *seen, look *Look) (ended map
 	return ended, nil
 }
 
-// end is how a session has ended that is gone.
+// end returns how a session that is gone has ended.
 func (now *seen) end(s *session) Kind {
 	if clock := now.clocks[s.realm.Server]; !s.end.IsZero() && !clock.Before(s.end) {
 		return Expired
@@ -59,7 +59,7 @@ func (now *seen) end(s *session) Kind {
 	return Logout
 }
 
-// uncertain are the new sessions that may be older than the look before.
+// uncertain returns the new sessions that may be older than the previous look.
 func (w *Watcher) uncertain(ctx context.Context, now *seen) (map[string]bool, error) {
 	uncertain, asked := map[string]bool{}, map[Realm]map[string][]string{}
 	for handle, s := range now.sessions {
@@ -89,7 +89,7 @@ func (w *Watcher) uncertain(ctx context.Context, now *seen) (map[string]bool, er
 	return uncertain, nil
 }
 
-// ask asks for what users of a realm have, by their names.
+// ask runs a query for users of a realm by name, and returns what it finds by user.
 func (w *Watcher) ask(ctx context.Context, sql string, realm Realm, users []string) (found map[string]bool, err error) {
 	names, err := json.Marshal(users)
 	if err != nil {
@@ -104,7 +104,7 @@ func (w *Watcher) ask(ctx context.Context, sql string, realm Realm, users []stri
 	return found, err
 }
 
-// alive are the handles of all sessions that users of a realm have.
+// alive returns the handles of all sessions of some users of a realm.
 func (w *Watcher) alive(ctx context.Context, realm Realm, users []string) (map[string]bool, error) {
 	handles, err := w.ask(ctx, "select session_handle from am_session", realm, users)
 	if err != nil {
@@ -125,7 +125,7 @@ func (w *Watcher) alive(ctx context.Context, realm Realm, users []string) (map[s
 	return handles, nil
 }
 
-// add notes a session as one of its user's.
+// add adds a session to those of its user.
 func add(of map[Realm]map[string][]string, s *session, handle string) {
 	if of[s.realm] == nil {
 		of[s.realm] = map[string][]string{}
@@ -134,9 +134,9 @@ func add(of map[Realm]map[string][]string, s *session, handle string) {
 	of[s.realm][name] = append(of[s.realm][name], handle)
 }
 
-// ended are the handles of the sessions that are gone. What is missing from a list that was not complete is asked for by
-// its user's name; only if that list is complete, too, and without the session, it is gone. The gaps are the realms where
-// that could not be asked.
+// ended returns the handles of the sessions that are gone. If a session is missing from a list that was not complete,
+// it looks up the user's sessions by name; the session is gone only if that list is complete and does not contain it
+// either. The gaps are the realms in which that could not be done.
 func (w *Watcher) ended(ctx context.Context, now *seen) (ended map[string]bool, gaps []Gap, err error) {
 	ended, missing := map[string]bool{}, map[Realm]map[string][]string{}
 	for handle, s := range w.known {
@@ -163,11 +163,11 @@ func (w *Watcher) ended(ctx context.Context, now *seen) (ended map[string]bool, 
 	return ended, gaps, nil
 }
 
-// errCut says that a list by name was not complete either.
+// errCut means that a list by name was not complete either.
 var errCut = errors.New("AM truncates the list of a user")
 
-// gone are those of the missing sessions of these users that AM no longer has. If one user's list is cut, the others are
-// asked without that user.
+// gone returns which of the missing sessions of these users AM no longer has. If the list of one user is truncated, it
+// looks up the others without that user.
 func (w *Watcher) gone(ctx context.Context, realm Realm, missing map[string][]string, names []string) (gone []string, err error) {
 	alive, err := w.alive(ctx, realm, names)
 	if half := len(names) / 2; half > 0 && errors.Is(err, errCut) {
@@ -184,7 +184,7 @@ func (w *Watcher) gone(ctx context.Context, realm Realm, missing map[string][]st
 	return gone, nil
 }
 
-// gaps are the realms that a look could not see completely.
+// gaps returns the realms that a look could not list completely.
 func (w *Watcher) gaps(now *seen) (gaps []Gap) {
 	for realm, e := range now.realms {
 		if e.failed || e.completeness == inventory.Truncated {
@@ -199,7 +199,7 @@ func (w *Watcher) gaps(now *seen) (gaps []Gap) {
 	return gaps
 }
 
-// remember adds what a look has seen to what the Watcher knows.
+// remember updates what the Watcher knows with what a look has found.
 func (w *Watcher) remember(now *seen, ended map[string]bool) {
 	if w.known == nil {
 		w.known = map[string]*session{}

@@ -9,7 +9,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/render"
 )
 
-// A line is one event as JSON.
+// A line is one event as a JSON object.
 type line struct {
 	Time     time.Time       `json:"time"`
 	Event    string          `json:"event"`
@@ -23,15 +23,15 @@ type line struct {
 	Retry    float64         `json:"retry_seconds,omitempty"`
 }
 
-// Lines writes events as JSON, one a line: those of sessions, and begin (of the watch), incomplete and complete (a realm that
-// can no longer be seen completely, and can again), and failed (a look).
+// Lines writes events as JSON, one per line: those of sessions, begin (of the watch), incomplete and complete (when a
+// realm can no longer be listed completely, or can again), and failed (a look).
 type Lines struct {
 	Out *render.Output
 
 	gaps map[Realm]string
 }
 
-// Show writes what a look has seen.
+// Show writes the events of a look.
 func (l *Lines) Show(look *Look) error {
 	for _, line := range l.lines(look) {
 		line.Time = look.At
@@ -69,7 +69,7 @@ func (l *Lines) lines(look *Look) (lines []line) {
 	return lines
 }
 
-// completeness says which realms have changed for the worse or the better.
+// completeness returns the events of realms whose completeness has changed.
 func (l *Lines) completeness(look *Look) (lines []line) {
 	gaps := map[Realm]string{}
 	for _, gap := range look.Incomplete {
@@ -86,7 +86,7 @@ func (l *Lines) completeness(look *Look) (lines []line) {
 	return lines
 }
 
-// different are the columns whose cells were others before, and what they were.
+// different returns the columns whose cells have changed, and their previous values.
 func different(columns []engine.ResultColumn, before, now []any) (changed []engine.ResultColumn, were []any) {
 	for i, column := range columns {
 		if !reflect.DeepEqual(before[i], now[i]) {

@@ -9,17 +9,18 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Bounds of how often AM is asked.
+// Limits of how often AM is asked.
 const (
 	DefaultInterval = 10 * time.Second
 	LeastInterval   = time.Second
 
-	share       = 2               // a look that took some time is followed by that many times it
-	longestWait = 5 * time.Minute // after failures
+	share       = 2               // after a look, wait this many times as long as it took
+	longestWait = 5 * time.Minute // the longest wait after failures
 )
 
-// Run looks again and again, and shows each look, until the context ends or show fails. The first look's error ends it, and
-// so does an account that AM no longer takes: trying again could lock it. After any other failure it waits longer each time.
+// Run looks repeatedly, and shows each look, until the context ends or show fails. It also ends if the first look
+// fails, or if AM no longer accepts the account, because trying again could lock it. After any other failure it waits
+// longer each time.
 func (w *Watcher) Run(ctx context.Context, every time.Duration, show func(*Look) error) error {
 	failures := 0
 	for first := true; ; first = false {
@@ -50,8 +51,8 @@ func (w *Watcher) Run(ctx context.Context, every time.Duration, show func(*Look)
 	}
 }
 
-// Pause is the time until the next look: the interval, and longer if looks take long or fail, give or take a tenth, so
-// that several watchers do not ask at the same time.
+// Pause returns the time until the next look: the interval, or longer if looks take long or fail, plus or minus a tenth
+// so that several watchers do not ask at the same time.
 func Pause(every, took time.Duration, failures int) time.Duration {
 	return pause(every, took, failures, rand.Float64()) //nolint:gosec // when, and no secret
 }

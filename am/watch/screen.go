@@ -17,19 +17,19 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// A Screen draws looks on a terminal: a summary, and under it the rows, with those first that began, changed or ended.
+// A Screen draws looks on a terminal: a summary, and below it the rows, first those that began, changed or ended.
 type Screen struct {
 	Streams terminal.Streams
 
 	since  time.Time
 	totals map[Kind]int
-	last   *Look // that did not fail
+	last   *Look // the last look that did not fail
 }
 
-// marks stand before the rows of events.
+// marks are shown in front of the rows of events.
 var marks = map[Kind]string{Login: "+", Seen: "?", Changed: "~", Logout: "-", Expired: "x"}
 
-// Of a terminal: another screen for the time of the watch, which leaves what was there before.
+// Escape sequences for the terminal's alternate screen, which keep what was there before.
 const (
 	enterScreen = "\x1b[?1049h"
 	leaveScreen = "\x1b[?1049l"
@@ -38,13 +38,13 @@ const (
 	clearRest   = "\x1b[J"
 )
 
-// Open takes the terminal's screen; Close gives it back.
+// Open switches to the alternate screen.
 func (s *Screen) Open() { _, _ = io.WriteString(s.Streams.Out, enterScreen) }
 
-// Close gives the terminal's screen back.
+// Close switches back.
 func (s *Screen) Close() { _, _ = io.WriteString(s.Streams.Out, leaveScreen) }
 
-// Show draws a look. One that failed leaves the rows of the last one.
+// Show draws a look. If it failed, the rows of the last one stay.
 func (s *Screen) Show(look *Look) error {
 	if s.totals == nil {
 		s.since, s.totals = look.At, map[Kind]int{}
@@ -63,7 +63,7 @@ func (s *Screen) Show(look *Look) error {
 	return err
 }
 
-// text is what fits on the screen.
+// text returns what fits on the screen.
 func (s *Screen) text(look *Look) (string, error) {
 	width, height := s.Streams.Size()
 	lines := s.summary(look)
@@ -104,7 +104,7 @@ func (s *Screen) summary(look *Look) []string {
 	return lines
 }
 
-// table is the look's rows, the events first, as many as there is room for, and how many are left.
+// table returns the look's rows, events first, as many as there is room for, and the number of rows that are left out.
 func (s *Screen) table(look *Look, width, room int) (text string, left int, err error) {
 	columns, rows := marked(s.last, look.Failure != nil)
 	left = max(0, len(rows)-room)
@@ -120,9 +120,9 @@ func (s *Screen) table(look *Look, width, room int) (text string, left int, err 
 	return b.String(), left, nil
 }
 
-// marked are the rows with what happened to them in a column before the others.
+// marked adds a first column that shows what happened to each row.
 func marked(look *Look, old bool) (columns []engine.ResultColumn, rows [][]any) {
-	happened := map[*any]bool{} // by the first cell of a row
+	happened := map[*any]bool{} // by the address of a row's first cell
 	for _, e := range look.Events {
 		row := e.Row
 		if row == nil {
@@ -140,7 +140,7 @@ func marked(look *Look, old bool) (columns []engine.ResultColumn, rows [][]any) 
 	return readable(append([]engine.ResultColumn{{Name: " "}}, look.Columns...), rows)
 }
 
-// readable leaves out the handles, which nobody reads, and the server if there is one.
+// readable removes the handles, and the server if there is only one.
 func readable(columns []engine.ResultColumn, rows [][]any) ([]engine.ResultColumn, [][]any) {
 	for i := len(columns) - 1; i >= 0; i-- {
 		oneServer := columns[i].Name == "base_url" && !slices.ContainsFunc(rows, func(row []any) bool { return row[i] != rows[0][i] })

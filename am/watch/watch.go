@@ -15,27 +15,27 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// DefaultSQL is what is watched unless there is other SQL: all sessions except those of amsql itself, which make no events with
-// any SQL.
+// DefaultSQL is watched unless there is other SQL. It selects all sessions except those of amsql, which cause no events
+// with any SQL.
 const DefaultSQL = `select username, realm, latest_access_time, max_idle_expiration_time, max_session_expiration_time, base_url, session_handle
 from am_session where is_current is not true order by realm, username, max_session_expiration_time, session_handle`
 
-// handleColumn tells sessions apart.
+// handleColumn identifies sessions.
 const handleColumn = "session_handle"
 
-// A Watcher knows the sessions of its earlier looks. It serves one goroutine at a time.
+// A Watcher remembers the sessions of its earlier looks. It must be used by one goroutine at a time.
 type Watcher struct {
-	tables []table.Table // each read once a look
-	named  *engine.DB    // over tables of their own, to ask for sessions and users by name
+	tables []table.Table // each is read once per look
+	named  *engine.DB    // has its own tables, for lookups of sessions and users by name
 	sql    string
 
 	known map[string]*session // by handle; nil before the first look
 	bases map[Realm]base
 }
 
-// New makes a Watcher of two tolerant am.Census: one to read completely, and one to ask by name, as each has the evidence of
-// what was last read of it. The SQL, which must return session_handle, selects the sessions and columns to watch; empty is
-// [DefaultSQL]. The caller closes it.
+// New returns a Watcher of two tolerant am.Census: one for complete lists and one for lookups by name, because each
+// contains the evidence of what was last read from it. The SQL must return session_handle, and selects the sessions and
+// columns to watch; "" means [DefaultSQL]. The caller closes the Watcher.
 func New(ctx context.Context, census, named []table.Table, sql string) (*Watcher, error) {
 	db, err := engine.Open(ctx)
 	if err != nil {
@@ -47,14 +47,15 @@ func New(ctx context.Context, census, named []table.Table, sql string) (*Watcher
 	return &Watcher{tables: census, named: db, sql: cmp.Or(sql, DefaultSQL), bases: map[Realm]base{}}, nil
 }
 
-// Close frees what the Watcher knows.
+// Close releases the Watcher's database.
 func (w *Watcher) Close() error { return w.named.Close() }
 
-// A Realm is one of a server.
+// A Realm is a realm of a server.
 type Realm struct{ Server, Path string }
 
-// base is how much the Watcher has known of a realm's sessions at some look. What is new since then has begun since then:
-// any session if the look was complete, and those of users in the directory if each of them was asked by name.
+// base is how much the Watcher knew about a realm's sessions at a look, and therefore which new sessions certainly
+// began after it: all of them if the look was complete, and those of users in the directory if each of them was looked
+// up by name.
 type base int
 
 const (
@@ -63,20 +64,21 @@ const (
 	complete
 )
 
-// session is what the last look that saw it knows of a session.
+// session is what is known about a session from the last look that found it.
 type session struct {
 	realm    Realm
 	username string
-	own      bool      // of amsql itself
-	end      time.Time // unless it is used
-	row      []any     // of the SQL; nil if it does not select the session
+	own      bool      // whether it belongs to amsql itself
+	end      time.Time // when it ends if it is not used
+	row      []any     // its row of the SQL; nil if the SQL does not select it
 }
 
-// A Kind is what has happened to a session.
+// A Kind is what happened to a session.
 type Kind string
 
-// Seen is a session that is new to the Watcher and may be older than the look before, which was not complete. Expired is
-// a session that is gone and had reached its end, by the times that AM last listed; Logout one that had not.
+// Seen is a session that is new to the Watcher, but may be older than the previous look, which was not complete.
+// Expired is a session that is gone and had reached its end, by the times that AM listed last; Logout is one that had
+// not.
 const (
 	Login   Kind = "login"
 	Seen    Kind = "seen"
@@ -85,43 +87,43 @@ const (
 	Expired Kind = "expired"
 )
 
-// An Event is what has happened to one session between two looks.
+// An Event is what happened to one session between two looks.
 type Event struct {
 	Kind   Kind
-	Row    []any // of the SQL, the last one of a session that has ended; nil if the SQL no longer selects it
-	Before []any // the row at the look before, if it has changed; nil if the SQL did not select it
+	Row    []any // the row of the SQL, or the last one if the session has ended; nil if the SQL no longer selects it
+	Before []any // the row at the previous look, if it has changed; nil if the SQL did not select it
 }
 
-// A Look is what one look has seen.
+// A Look is the result of listing the sessions once.
 type Look struct {
 	At       time.Time
-	First    bool // nothing to compare with: no events
+	First    bool // there is nothing to compare with, so there are no events
 	Sessions int
 	Realms   map[inventory.Completeness]int
 	Columns  []engine.ResultColumn
-	Rows     [][]any // of the SQL
+	Rows     [][]any // the rows of the SQL
 	Events   []Event
 
-	Incomplete []Gap         // what could not be seen, and was compared with nothing
-	Failure    error         // the look failed, and has nothing else
-	Next       time.Duration // until the next look
+	Incomplete []Gap         // what could not be listed, and was not compared
+	Failure    error         // why the look failed; if it is set, nothing else is
+	Next       time.Duration // time until the next look
 }
 
-// A Gap is a realm that a look could not see completely.
+// A Gap is a realm that a look could not list completely.
 type Gap struct {
 	Realm
 
 	Reason string
 }
 
-// The statements of every look, beside the SQL.
+// The statements of every look, in addition to the SQL.
 const (
 	sessionsSQL = `select session_handle, username, realm, base_url, is_current, max_idle_expiration_time, max_session_expiration_time from am_session`
 	realmsSQL   = `select realm, base_url, completeness, reason, error from am_session_scan order by base_url, realm`
 	clocksSQL   = `select base_url, clock_skew_seconds from am_server`
 )
 
-// uses reports whether a look reads the table: one that the SQL names, or am_session, am_session_scan and am_server.
+// uses reports whether a look reads the table: one that the SQL names, or am_session, am_session_scan or am_server.
 func (w *Watcher) uses(name string) bool {
 	return slices.ContainsFunc(w.Statements(), func(sql string) bool {
 		return slices.Contains(words.FindAllString(strings.ToLower(sql), -1), name)
@@ -130,7 +132,7 @@ func (w *Watcher) uses(name string) bool {
 
 var words = regexp.MustCompile(`\w+`)
 
-// Statements are those that [Watcher.Compare] asks.
+// Statements returns the statements of [Watcher.Compare].
 func (w *Watcher) Statements() []string { return []string{sessionsSQL, realmsSQL, clocksSQL, w.sql} }
 
 // Look reads the tables and compares them with what the Watcher knows.
@@ -148,9 +150,9 @@ func (w *Watcher) Look(ctx context.Context) (*Look, error) {
 // seen is what a look has read.
 type seen struct {
 	sessions map[string]*session
-	order    []string // handles of the SQL's rows
+	order    []string // handles of the SQL's rows, in order
 	realms   map[Realm]evidence
-	clocks   map[string]time.Time // by server
+	clocks   map[string]time.Time // the time on each server's clock
 }
 
 type evidence struct {
@@ -159,8 +161,8 @@ type evidence struct {
 	failed       bool
 }
 
-// Compare says what has happened since the last look, by tables that were read at a time. After an error the Watcher
-// knows what it knew before.
+// Compare reports what has happened since the last look, from tables that were read at the given time. After an error,
+// the Watcher's knowledge is unchanged.
 func (w *Watcher) Compare(ctx context.Context, kept *engine.Materialized, at time.Time) (_ *Look, err error) {
 	db, err := kept.Open(ctx)
 	if err != nil {
@@ -184,7 +186,7 @@ func (w *Watcher) Compare(ctx context.Context, kept *engine.Materialized, at tim
 	return look, nil
 }
 
-// see reads what there is now.
+// see reads the present state.
 func (w *Watcher) see(ctx context.Context, db *engine.DB, look *Look) (*seen, error) {
 	now := &seen{sessions: map[string]*session{}, realms: map[Realm]evidence{}, clocks: map[string]time.Time{}}
 	for _, of := range []struct {
@@ -237,7 +239,7 @@ func (now *seen) session(row []any) error {
 	return nil
 }
 
-// A SelectError is SQL that cannot be watched.
+// A SelectError means that the SQL cannot be watched.
 type SelectError struct{ message string }
 
 func (e *SelectError) Error() string { return e.message }
@@ -265,7 +267,7 @@ func (w *Watcher) selected(ctx context.Context, db *engine.DB, now *seen, look *
 	return nil
 }
 
-// query reads the rows of one statement.
+// query returns the rows of one statement.
 func query(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) (columns []engine.ResultColumn, found [][]any, err error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
