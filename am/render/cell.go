@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// text is a value of the engine, other than NULL, as the formats for people and spreadsheets show it.
+// text returns a value of the engine, other than NULL, as formats for people and spreadsheets show it.
 func text(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -30,7 +30,7 @@ func text(value any) string {
 	panic("a cell that the engine does not make")
 }
 
-// texts is a row as text.
+// texts returns the values of a row as texts.
 func texts(values []any, null string) []string {
 	row := make([]string, len(values))
 	for i, v := range values {
@@ -43,7 +43,7 @@ func texts(values []any, null string) []string {
 	return row
 }
 
-// float has the infinities that SQL knows as Postgres writes them.
+// float writes infinities, which SQL has, as Postgres does.
 func float(f float64) string {
 	switch {
 	case math.IsInf(f, 1):
@@ -54,7 +54,7 @@ func float(f float64) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// encode is a value as JSON, compact, its objects' members sorted.
+// encode returns a value as compact JSON with the members of objects sorted.
 func encode(value any) []byte {
 	switch v := value.(type) {
 	case json.RawMessage:
@@ -70,12 +70,12 @@ func encode(value any) []byte {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
-		panic(err) // text, numbers and decoded JSON always encode
+		panic(err) // text, numbers and decoded JSON can always be encoded
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// sorted is valid JSON decoded, since maps are encoded in order. Numbers keep their digits.
+// sorted decodes valid JSON, so that encoding it again sorts the members of objects. Numbers keep their digits.
 func sorted(raw json.RawMessage) (value any) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()

@@ -7,7 +7,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// PrintCells prints rows of cells, as a table has them, in the format of that name.
+// PrintCells prints the cells of a table's rows in the format of that name.
 func PrintCells(out *Output, columns []table.Column, rows [][]any, name string, o Options) error {
 	header := make([]engine.ResultColumn, len(columns))
 	for i, c := range columns {

@@ -8,7 +8,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/report"
 )
 
-// A chart is bars in a drawing 480 wide, of a result's first two columns.
+// A chart is a drawing of a result's first two columns as bars, 480 wide.
 type chart struct {
 	Title  string
 	Height int
@@ -26,12 +26,12 @@ type bar struct {
 const (
 	chartWidth = 480
 	mostBars   = 20
-	labelWidth = 150 // of bars' names
+	labelWidth = 150 // width of the names of bars
 	rowHeight  = 20
-	tallest    = 130 // of columns
+	tallest    = 130 // height of columns
 )
 
-// draw makes the chart of a result; ok is false if it has none.
+// draw returns the chart of a result; ok is false if it has none.
 func draw(r *report.Result) (c chart, ok bool) {
 	if r.Chart == "" || len(r.Rows) == 0 {
 		return c, false

@@ -13,28 +13,29 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// A Format prints one statement's rows. It is begun when the first row is there, or their end.
+// A Format prints the rows of one statement. It begins when the first row has been read, or when there are none.
 type Format interface {
 	Begin(out *bytes.Buffer, columns []engine.ResultColumn)
 	Row(out *bytes.Buffer, values []any) error
 	End(out *bytes.Buffer)
 }
 
-// Options say how a format prints rows.
+// Options describe how a format prints rows.
 type Options struct {
 	Header    bool
 	Separator rune
-	Width     int    // of the screen in characters, for table; 0: there is none
-	Version   string // of amsql, for files that tell who made them
+	Width     int    // width of the screen in characters, for tables; 0 if there is none
+	Version   string // the version of amsql, for files that name their creator
 	HideNull  bool   // whether table leaves out columns that are NULL in every row
 }
 
-// formats are named, and print, as Steampipe's do; jsonl, markdown and those for files alone are ours.
+// formats have the names and the output of Steampipe's formats. jsonl, markdown, and those that are only for files are
+// our own.
 var formats = []struct {
-	name      string // of --output; none: for files alone
-	extension string // of --export; none: not for files
+	name      string // the value of --output; "" if it is only for files
+	extension string // the ending of --export; "" if it is not for files
 	make      func(Options) Format
-	joins     func(Options) bool // whether one statement's rows follow the last one's without a line between; nil: never
+	joins     func(Options) bool // whether there is no empty line between the rows of two statements; nil means that there is one
 }{
 	{"table", "", newTableFormat, nil},
 	{"line", "", newLineFormat, nil},
@@ -46,7 +47,7 @@ var formats = []struct {
 	{"", ".parquet", newParquetFormat, nil},
 }
 
-// FormatNames are the names of the formats, as help shows them.
+// FormatNames returns the names of the formats, as help shows them.
 func FormatNames() string {
 	var names []string
 	for _, f := range formats {
@@ -57,7 +58,7 @@ func FormatNames() string {
 	return strings.Join(names, "|")
 }
 
-// NewFormat makes the format of that name, nil if there is none.
+// NewFormat returns the format of that name, or nil if there is none.
 func NewFormat(name string, options Options) Format {
 	for _, f := range formats {
 		if f.name == name && name != "" {
@@ -67,7 +68,7 @@ func NewFormat(name string, options Options) Format {
 	return nil
 }
 
-// FileExtensions are the ends of names that files of rows may have.
+// FileExtensions returns the endings that files of rows may have.
 func FileExtensions() string {
 	var extensions []string
 	for _, f := range formats {
@@ -78,7 +79,7 @@ func FileExtensions() string {
 	return strings.Join(extensions, ", ")
 }
 
-// NewFileFormat makes the format of files that are called so, nil if there is none.
+// NewFileFormat returns the format for a file with this name, or nil if there is none.
 func NewFileFormat(path string, options Options) Format {
 	extension := strings.ToLower(filepath.Ext(path))
 	for _, f := range formats {
@@ -89,7 +90,7 @@ func NewFileFormat(path string, options Options) Format {
 	return nil
 }
 
-// Between is what stands between the rows of one statement and the next.
+// Between returns what separates the rows of one statement from those of the next.
 func Between(name string, options Options) string {
 	for _, f := range formats {
 		if f.name == name && f.joins != nil && f.joins(options) {
@@ -99,7 +100,7 @@ func Between(name string, options Options) string {
 	return "\n"
 }
 
-// columnNames are the names as the statement has them; some may occur twice.
+// columnNames returns the names of a statement's columns. A name may occur twice.
 func columnNames(columns []engine.ResultColumn) []string {
 	names := make([]string, len(columns))
 	for i, c := range columns {
@@ -108,12 +109,12 @@ func columnNames(columns []engine.ResultColumn) []string {
 	return names
 }
 
-// isNumber tells which columns people like to see aligned to the right.
+// isNumber reports whether to align a column to the right.
 func isNumber(c engine.ResultColumn) bool {
 	return slices.Contains([]table.Type{table.Integer, table.Double}, c.Type)
 }
 
-// CheckExport tells whether the file's name tells a format.
+// CheckExport returns an error if the name of the file does not determine a format.
 func CheckExport(path string) error {
 	if NewFileFormat(path, Options{}) == nil {
 		return fmt.Errorf("%q must end in one of %s", path, FileExtensions())
@@ -121,7 +122,7 @@ func CheckExport(path string) error {
 	return nil
 }
 
-// ScreenOptions are those of rows that are shown as they come.
+// ScreenOptions returns the options for rows that are shown as they come.
 func ScreenOptions(s terminal.Streams) Options {
 	width, _ := s.Size()
 	return Options{Header: true, Separator: ',', Width: width}

@@ -9,7 +9,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// htmlFormat is a page with one table, which loads nothing and runs nothing.
+// htmlFormat is a page with one table. It loads and runs nothing.
 type htmlFormat struct {
 	Options
 	classes []string

@@ -12,14 +12,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
-// jsonColumn describes a column of an answer. The name is that of the rows' members.
+// jsonColumn describes a column of a result. Its name is the name of the member in each row.
 type jsonColumn struct {
 	Name         string `json:"name"`
 	DataType     string `json:"data_type"`
 	OriginalName string `json:"original_name,omitempty"`
 }
 
-// jsonColumns gives names that occur again a suffix, since members of an object need different names.
+// jsonColumns adds a suffix to names that occur again, because the members of an object need different names.
 func jsonColumns(columns []engine.ResultColumn) []jsonColumn {
 	described := make([]jsonColumn, len(columns))
 	seen := map[string]bool{}
@@ -34,14 +34,14 @@ func jsonColumns(columns []engine.ResultColumn) []jsonColumn {
 	return described
 }
 
-// suffix is Steampipe's: four digits to the base of 36 from a hash of the name and the place.
+// suffix returns the same suffix as Steampipe: four base-36 digits of a hash of the name and its position.
 func suffix(name string, place int) string {
 	sum := md5.Sum([]byte(name + strconv.Itoa(place))) //nolint:gosec // as above
 	digits := fmt.Sprintf("%04s", strconv.FormatUint(binary.BigEndian.Uint64(sum[:8]), 36))
 	return digits[len(digits)-4:]
 }
 
-// jsonFormat is one object: the columns, and the rows with their members sorted.
+// jsonFormat writes one object with the columns, and the rows with their members sorted.
 type jsonFormat struct {
 	object jsonObject
 	rows   int
@@ -80,11 +80,11 @@ func (f *jsonFormat) End(out *bytes.Buffer) {
 
 func (f *jsonFormat) indent(out *bytes.Buffer, compact []byte, prefix string) {
 	if err := json.Indent(out, compact, prefix, " "); err != nil {
-		panic(err) // it was encoded just now
+		panic(err) // it has just been encoded
 	}
 }
 
-// jsonLinesFormat is an object a line, its members in the order of the columns.
+// jsonLinesFormat writes one object per line, with its members in the order of the columns.
 type jsonLinesFormat struct{ object jsonObject }
 
 func newJSONLinesFormat(Options) Format { return new(jsonLinesFormat) }
@@ -103,7 +103,7 @@ func (f *jsonLinesFormat) End(*bytes.Buffer) {}
 
 // jsonObject writes rows as objects.
 type jsonObject struct {
-	names [][]byte // encoded
+	names [][]byte // encoded as JSON
 	order []int
 }
 
@@ -132,7 +132,7 @@ func (o jsonObject) write(out *bytes.Buffer, values []any) {
 	out.WriteByte('}')
 }
 
-// Object is a row as a JSON object, its members in the order of the columns.
+// Object returns a row as a JSON object with its members in the order of the columns.
 func Object(columns []engine.ResultColumn, row []any) json.RawMessage {
 	var object bytes.Buffer
 	newJSONObject(jsonColumns(columns)).write(&object, row)

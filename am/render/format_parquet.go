@@ -13,25 +13,26 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// parquetRows is how many rows a row group has: they wait in memory.
+// parquetRows is the number of rows in a row group, which waits in memory.
 const parquetRows = 100_000
 
-// lookAhead is how many rows decide the types of expressions.
+// lookAhead is how many rows determine the types of expressions.
 const lookAhead = 10_000
 
-// parquetFormat is a Parquet file with the columns in their order, each of which may be NULL. Their types are those declared,
-// and for expressions those of the values of the first rows, so that a NULL in the first one does not make a number a text.
+// parquetFormat is a Parquet file with the columns in order. Each column may be NULL. Columns have their declared
+// types. Expressions have the type of the values in the first rows, so a NULL in the first row does not turn numbers
+// into text.
 type parquetFormat struct {
-	version string // of amsql
+	version string // the version of amsql
 	columns []engine.ResultColumn
-	decided []bool                      // which columns' types are
+	decided []bool                      // whether the type of a column is known
 	waiting [][]any                     // the first rows, until there is a writer
-	writer  *parquet.GenericWriter[any] // of rows that have no Go type
+	writer  *parquet.GenericWriter[any] // the rows have no Go type
 }
 
 func newParquetFormat(o Options) Format { return &parquetFormat{version: o.Version} }
 
-// parquetTypes are those of the columns. A time is an instant, in microseconds.
+// parquetTypes are the types of columns. A time is an instant in microseconds.
 var parquetTypes = map[table.Type]func() parquet.Node{
 	table.Text:      parquet.String,
 	table.Integer:   func() parquet.Node { return parquet.Int(64) },
@@ -63,12 +64,12 @@ func (f *parquetFormat) Begin(_ *bytes.Buffer, columns []engine.ResultColumn) {
 	f.columns, f.decided = slices.Clone(columns), make([]bool, len(columns))
 	for i, c := range columns {
 		if f.decided[i] = c.Declared; !c.Declared {
-			f.columns[i].Type = table.Text // if all values are NULL
+			f.columns[i].Type = table.Text // all values are NULL
 		}
 	}
 }
 
-// write writes the rows that wait.
+// write writes the waiting rows.
 func (f *parquetFormat) write(out *bytes.Buffer) error {
 	columns := f.columns
 	group := inOrder{Group: parquet.Group{}}
@@ -87,8 +88,8 @@ func (f *parquetFormat) write(out *bytes.Buffer) error {
 	return nil
 }
 
-// take decides a column's type by a value, unless values before it or its declaration have. Integers become doubles beside
-// others; not ok if the value is of another type.
+// take determines the type of a column from a value, unless it is known already. If integers and doubles are mixed, the
+// type becomes double. ok is false if the value has another type.
 func (f *parquetFormat) take(column int, value any) (ok bool) {
 	c := &f.columns[column]
 	_, isDouble := value.(float64)
@@ -144,7 +145,7 @@ func (f *parquetFormat) writeRow(values []any) error {
 	return err
 }
 
-// parquetValue is a value as its column has it; not ok if it is of another type, which SQLite allows.
+// parquetValue converts a value to its column's type; ok is false if it has another type, which SQLite allows.
 func parquetValue(as table.Type, value any) (cell parquet.Value, ok bool) {
 	switch v := value.(type) {
 	case nil:
@@ -173,6 +174,6 @@ func (f *parquetFormat) End(out *bytes.Buffer) {
 		err = f.write(out)
 	}
 	if err = cmp.Or(err, f.writer.Close()); err != nil {
-		panic(err) // it writes to memory, and rows that waited have the types of their columns
+		panic(err) // writing to memory does not fail, and the waiting rows have the types of their columns
 	}
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// null stands for NULL where people read.
+// null is what people see for NULL.
 const null = "<null>"
 
-// widest is the width in characters at which a cell of a table goes on in the next line.
+// widest is the maximum width of a table's cell in characters; longer texts are wrapped.
 const widest = 1024
 
 type tableFormat struct {
@@ -34,7 +34,7 @@ func (f *tableFormat) Begin(_ *bytes.Buffer, columns []engine.ResultColumn) {
 	f.columns, f.filled = columns, make([]bool, len(columns))
 }
 
-// Row writes control characters out even for a file: they would break the frame.
+// Row replaces control characters even in a file, because they would break the frame.
 func (f *tableFormat) Row(_ *bytes.Buffer, values []any) error {
 	row := texts(values, null)
 	for i, t := range row {
@@ -84,7 +84,7 @@ func (f *tableFormat) End(out *bytes.Buffer) {
 	for i := range f.columns {
 		config := table.ColumnConfig{Number: i + 1, WidthMax: width}
 		if width < widest {
-			config.WidthMaxEnforcer = prettytext.WrapSoft // between words, if there are some
+			config.WidthMaxEnforcer = prettytext.WrapSoft // between words if possible
 		}
 		configs = append(configs, config)
 	}
@@ -100,7 +100,7 @@ func (f *tableFormat) End(out *bytes.Buffer) {
 	}
 }
 
-// widths are those that the columns would like to have.
+// widths returns the widths that the columns need.
 func (f *tableFormat) widths(names []string) []int {
 	widths := make([]int, len(names))
 	for i, name := range names {
@@ -117,8 +117,8 @@ func (f *tableFormat) widths(names []string) []int {
 // narrowest is the width in characters below which a wrapped column is hard to read.
 const narrowest = 12
 
-// fit is the width at which cells go on in the next line, so that the table is no wider than the screen; 0 is no screen. It
-// is false if columns would become too narrow.
+// fit returns the width at which to wrap cells so that the table is no wider than the screen; a screen of 0 means no
+// limit. ok is false if columns would become too narrow.
 func fit(screen int, widths []int) (width int, ok bool) {
 	if screen == 0 {
 		return widest, true
@@ -153,7 +153,7 @@ func tableRow(texts []string) table.Row {
 	return row
 }
 
-// lineFormat is a line a cell.
+// lineFormat writes one line per cell.
 type lineFormat struct {
 	names []string
 	width int
@@ -192,7 +192,7 @@ func (f *lineFormat) texts(out *bytes.Buffer, row []string) {
 	}
 }
 
-// cell writes the lines of a cell, a plus sign after each that goes on.
+// cell writes the lines of a cell, with a plus sign after each line that continues.
 func (f *lineFormat) cell(out *bytes.Buffer, name string, lines []string, longest int) {
 	if len(lines) == 1 {
 		fmt.Fprintf(out, "%-*s | %s\n", f.width, name, lines[0])
@@ -231,7 +231,8 @@ func (f csvFormat) Row(out *bytes.Buffer, values []any) error {
 	return nil
 }
 
-// inert puts an apostrophe before a text that a spreadsheet would take for a formula, as user names and properties may be.
+// inert puts an apostrophe before a text that a spreadsheet would treat as a formula. User names and properties may be
+// such texts.
 func inert(text string) string {
 	if text == "" || !strings.ContainsRune("=+-@\t\r", rune(text[0])) {
 		return text
@@ -246,14 +247,14 @@ func (f csvFormat) write(out *bytes.Buffer, record []string) {
 	w := csv.NewWriter(out)
 	w.Comma = f.Separator
 	if err := w.Write(record); err != nil {
-		panic(err) // the separator was checked with the flags
+		panic(err) // the separator has been checked
 	}
 	w.Flush()
 }
 
 func (f csvFormat) End(*bytes.Buffer) {}
 
-// markdownFormat is a table of GitHub's Markdown.
+// markdownFormat writes a table in GitHub's Markdown.
 type markdownFormat struct{ Options }
 
 func newMarkdownFormat(options Options) Format { return markdownFormat{options} }
@@ -284,7 +285,7 @@ func (f markdownFormat) write(out *bytes.Buffer, cells []string) {
 
 func (f markdownFormat) End(*bytes.Buffer) {}
 
-// literal keeps a cell's text from being taken for Markdown or HTML.
+// literal escapes characters that have a meaning in Markdown or HTML.
 var literal = strings.NewReplacer(
 	`\`, `\\`, "|", `\|`, "<", `\<`, "&", `\&`, "`", "\\`", "*", `\*`, "[", `\[`,
 	"\r\n", "<br>", "\n", "<br>",

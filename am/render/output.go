@@ -10,30 +10,32 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// ErrReaderGone says that nobody reads the output any more, as `head` does after its lines: an end, but no failure.
+// ErrReaderGone means that nobody reads the output any more, as when `head` has read its lines. It ends the command,
+// but is not a failure.
 var ErrReaderGone = errors.New("nobody reads the output any more")
 
-// outputSize is how much output waits for more. A query that fails before leaves standard output empty.
+// outputSize is how much output is collected before it is sent. If a query fails before that, standard output stays
+// empty.
 const outputSize = 64 << 10
 
-// Output collects rows on their way to standard output or a file, and sends only complete ones.
+// Output collects rows for standard output or a file, and sends only complete rows.
 type Output struct {
 	bytes.Buffer
 
 	To       io.Writer
-	Name     string // of what it is, for errors
+	Name     string // names the output in errors
 	terminal bool
-	Beside   *terminal.Progress  // on the same terminal
-	Paint    func(string) string // colours what goes to a terminal; nil: nothing does
-	sent     bool                // something of this statement
+	Beside   *terminal.Progress  // the progress on the same terminal
+	Paint    func(string) string // colours the output for a terminal; nil if it is not for one
+	sent     bool                // whether part of this statement's output has been sent
 }
 
-// NewOutput is standard output, beside a progress that may be nil.
+// NewOutput returns an Output for standard output. The progress may be nil.
 func NewOutput(streams terminal.Streams, beside *terminal.Progress) *Output {
 	return &Output{To: streams.Out, Name: "standard output", terminal: streams.OutIsTerminal, Beside: beside}
 }
 
-// RowDone may be called after each row.
+// RowDone can be called after each row.
 func (o *Output) RowDone() error {
 	if o.terminal || o.Len() >= outputSize {
 		return o.flush()
@@ -66,14 +68,15 @@ func (o *Output) flush() error {
 	return nil
 }
 
-// Finish ends a statement's output.
+// Finish sends the rest of a statement's output.
 func (o *Output) Finish() error {
 	err := o.flush()
 	o.sent = false
 	return err
 }
 
-// Abandon ends the output of a statement that has failed: rows that stand alone would pass for an answer.
+// Abandon ends the output of a statement that failed. It discards rows that have not been sent, because they could be
+// mistaken for a complete answer.
 func (o *Output) Abandon() error {
 	if o.sent {
 		return o.flush()

@@ -12,7 +12,7 @@ import (
 //go:embed page/proof.html
 var proofHTML string
 
-// proofPage is what the template shows.
+// proofPage is the data of the template.
 type proofPage struct {
 	*methods.Proof
 	Record string
@@ -21,7 +21,8 @@ type proofPage struct {
 	CSS    template.CSS
 }
 
-// ProofHTML is a proof as one page that needs nothing else and runs nothing. It holds the record that its digest is of.
+// ProofHTML returns a proof as a self-contained page that runs nothing. The page contains the record from which its
+// digest is computed.
 func ProofHTML(proof *methods.Proof) ([]byte, error) {
 	record, digest, err := proof.Record()
 	if err != nil {
@@ -39,7 +40,7 @@ func ProofHTML(proof *methods.Proof) ([]byte, error) {
 	return page.Bytes(), err
 }
 
-// Title says what the proof is of.
+// Title returns the title of the page.
 func (p proofPage) Title() string {
 	if p.DryRun {
 		return "Sessions that would be ended"

@@ -24,10 +24,10 @@ var reportWriters = map[string]func(*bytes.Buffer, *report.Run) error{
 	"html": writeReportHTML, "markdown": writeReportMarkdown, "csv": writeReportCSV, "json": writeReportJSON,
 }
 
-// reportExtensions are the endings of names that mean another format than the one of that name.
+// reportExtensions are endings of file names that are not themselves names of a format.
 var reportExtensions = map[string]string{"md": "markdown", "htm": "html"}
 
-// ReportFormat is the format that a file's name ends in; "" if it means none.
+// ReportFormat returns the format for a file name, or "" if its ending has no meaning.
 func ReportFormat(path string) string {
 	extension := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
 	if name, ok := reportExtensions[extension]; ok {
@@ -39,7 +39,7 @@ func ReportFormat(path string) string {
 	return extension
 }
 
-// WriteReport writes a run in the format of that name, a PDF for that paper.
+// WriteReport writes a run in the format of that name; a PDF is for the given paper.
 func WriteReport(ctx context.Context, b *bytes.Buffer, run *report.Run, format, paper string) error {
 	if format != "pdf" {
 		return reportWriters[format](b, run)
@@ -60,7 +60,7 @@ func writeReportCSV(b *bytes.Buffer, run *report.Run) error {
 	return writeRows(b, newCSVFormat(Options{Header: true, Separator: ','}), run.Results[0], 0)
 }
 
-// writeRows writes the rows of a report, or at most that many if it is not 0.
+// writeRows writes the rows of a report; if most is not 0, at most that many.
 func writeRows(b *bytes.Buffer, f Format, r *report.Result, most int) error {
 	columns, rows := r.Table()
 	f.Begin(b, columns)
@@ -76,7 +76,7 @@ func writeRows(b *bytes.Buffer, f Format, r *report.Result, most int) error {
 	return nil
 }
 
-// mostInMarkdown is how many rows of a report a page for people has.
+// mostInMarkdown is the maximum number of rows of a report in Markdown.
 const mostInMarkdown = 1000
 
 func writeReportMarkdown(b *bytes.Buffer, run *report.Run) error {
@@ -157,7 +157,7 @@ func writeResult(b *bytes.Buffer, run *report.Run, r *report.Result) error {
 	return nil
 }
 
-// writeEvidence says what was asked, and how completely it was answered.
+// writeEvidence writes what was queried, and how complete the results are.
 func writeEvidence(b *bytes.Buffer, run *report.Run) error {
 	fmt.Fprintf(b, "\n## Evidence\n\nThe run began at %s and took %.1f s. SHA-256 of the results: `%s`.\n", run.Started.Format(time.RFC3339), run.Elapsed, run.Digest)
 	for _, of := range []struct {

@@ -18,7 +18,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// mostRows is how many rows of a report the page has, so that browsers open it: JSON and CSV have all.
+// mostRows is the maximum number of rows of a report on the page, so that browsers can open it. JSON and CSV contain
+// all rows.
 const mostRows = 1000
 
 var (
@@ -30,7 +31,7 @@ var (
 	pageJS string
 )
 
-// reportPage is what the template shows.
+// reportPage is the data of the template.
 type reportPage struct {
 	Run    *report.Run
 	Policy string
@@ -40,8 +41,8 @@ type reportPage struct {
 
 func writeReportHTML(out *bytes.Buffer, run *report.Run) error { return writePage(out, run, "") }
 
-// writePage writes one page that needs nothing else: no style, script or picture from anywhere. Printed, it is on the paper, or
-// on that of whoever prints it if it is "".
+// writePage writes a self-contained page: it loads no style, script or picture. It prints on the given paper, or on
+// that of the reader's printer if paper is "".
 func writePage(out *bytes.Buffer, run *report.Run, paper string) error {
 	css := pageCSS
 	if paper != "" {
@@ -59,12 +60,12 @@ func writePage(out *bytes.Buffer, run *report.Run, paper string) error {
 	return t.Execute(out, p)
 }
 
-// count is a number of things in words: 1 finding, 1,200 findings.
+// count returns a number of things in words: 1 finding, 1,200 findings.
 func count(n int, what string) string {
 	return humanize.Comma(int64(n)) + " " + english.PluralWord(n, what, "")
 }
 
-// shortControls names controls with their standard once: NIST 800-53 AC-10, AC-12 · PCI DSS 8.2.8.
+// shortControls names each standard of the controls once: NIST 800-53 AC-10, AC-12 · PCI DSS 8.2.8.
 func shortControls(names []string) string {
 	var b strings.Builder
 	before := ""
@@ -83,7 +84,7 @@ func shortControls(names []string) string {
 	return b.String()
 }
 
-// hash is how a Content-Security-Policy names what it lets through.
+// hash returns the hash with which a Content-Security-Policy allows a style or script.
 func hash(of string) string {
 	sum := sha256.Sum256([]byte(of))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
@@ -91,7 +92,7 @@ func hash(of string) string {
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// shown is a cell as people read it.
+// shown returns a cell as people read it.
 func shown(cell any) string {
 	switch v := cell.(type) {
 	case nil:
@@ -106,10 +107,10 @@ func shown(cell any) string {
 	return terminal.Visible(fmt.Sprint(cell))
 }
 
-// A figure is a number and what it counts. Accent is a severity, "" if there is nothing to be accented.
+// A figure is a number and what it counts. Accent is a severity, or "" for no accent.
 type figure struct{ Number, What, Accent string }
 
-// Totals are what the reports looked at.
+// Totals returns how much the reports examined.
 func (p reportPage) Totals() (figures []figure) {
 	t := p.Run.Totals
 	if t == nil {
@@ -124,7 +125,7 @@ func (p reportPage) Totals() (figures []figure) {
 	return figures
 }
 
-// Severities count the findings of each severity that can have some.
+// Severities returns the number of findings of each severity that can have findings.
 func (p reportPage) Severities() (figures []figure) {
 	for _, severity := range report.Severities[:3] {
 		findings := 0
@@ -142,7 +143,7 @@ func (p reportPage) Severities() (figures []figure) {
 	return figures
 }
 
-// Verdicts says how many reports have which verdict.
+// Verdicts returns the number of reports with each verdict, in words.
 func (p reportPage) Verdicts() string {
 	of := map[string]int{}
 	for _, r := range p.Run.Results {
@@ -160,7 +161,7 @@ func (p reportPage) Verdicts() string {
 	return english.WordSeries(parts, "and") + "."
 }
 
-// Charts are those of all results.
+// Charts returns the charts of all results.
 func (p reportPage) Charts() (charts []chart) {
 	for _, r := range p.Run.Results {
 		if c, ok := draw(r); ok {
@@ -170,10 +171,10 @@ func (p reportPage) Charts() (charts []chart) {
 	return charts
 }
 
-// A judged report has the accent of its severity if it fails, and none elsewhere.
+// A judged report has the accent of its severity if it fails, otherwise none.
 type judged struct{ *report.Result }
 
-// Accent is a severity, or "".
+// Accent returns a severity, or "".
 func (r judged) Accent() string {
 	if r.Verdict == report.Fail {
 		return r.Severity
@@ -181,24 +182,24 @@ func (r judged) Accent() string {
 	return ""
 }
 
-// Judged is a result with its accent.
+// Judged returns a result with its accent.
 func (p reportPage) Judged(r *report.Result) judged { return judged{r} }
 
-// A controlLine is a control with the reports whose verdict it has.
+// A controlLine is a control with the reports that determine its verdict.
 type controlLine struct {
 	report.Control
-	Accent   string // the gravest severity of reports that fail
+	Accent   string // the highest severity of reports that fail
 	Deciding []*report.Result
 }
 
-// Controls are those that the reports serve, without those that no verdict is on.
+// Controls returns the controls of the reports, without those that have no verdict.
 func (p reportPage) Controls() (lines []controlLine) {
 	for _, c := range p.Run.Controls {
 		if c.Verdict == report.Information {
 			continue
 		}
 		l := controlLine{Control: c}
-		for _, r := range p.Run.Results { // the gravest first
+		for _, r := range p.Run.Results { // highest severity first
 			for _, name := range c.Reports {
 				if name == r.Name && r.Verdict == c.Verdict {
 					l.Deciding = append(l.Deciding, r)
@@ -213,17 +214,17 @@ func (p reportPage) Controls() (lines []controlLine) {
 	return lines
 }
 
-// A resultSection is a result with its cells as text.
+// A resultSection is a result with its cells as texts.
 type resultSection struct {
 	judged
 	Run   *report.Run
 	Sheet sheet
 }
 
-// Sections are the results that can have findings.
+// Sections returns the results that can have findings.
 func (p reportPage) Sections() []resultSection { return p.sections(true) }
 
-// Informations are the results that cannot.
+// Informations returns the results that cannot have findings.
 func (p reportPage) Informations() []resultSection { return p.sections(false) }
 
 func (p reportPage) sections(finds bool) (sections []resultSection) {
@@ -235,10 +236,10 @@ func (p reportPage) sections(finds bool) (sections []resultSection) {
 	return sections
 }
 
-// Change is what has changed since another run, nil if there is none.
+// Change returns what has changed since another run, or nil.
 func (s resultSection) Change() *report.Change { return s.Run.Change(s.Name) }
 
-// Parameters say what the report went by.
+// Parameters returns the values of the report's parameters.
 func (s resultSection) Parameters() (lines []same) {
 	for _, d := range s.Described {
 		lines = append(lines, same{d.Description, shown(s.Result.Parameters[d.Name])})
@@ -246,7 +247,7 @@ func (s resultSection) Parameters() (lines []same) {
 	return lines
 }
 
-// Some are rows of a comparison as text, the last of them a count of those left out.
+// Some returns the first rows of a comparison as texts, followed by the number of rows that are left out.
 func (resultSection) Some(rows []report.Row) (texts []string) {
 	const most = 50
 	for i, row := range rows {
@@ -264,7 +265,7 @@ type proof struct {
 	Sheet sheet
 }
 
-// Evidence is the tables of it that have rows.
+// Evidence returns the tables of the evidence that have rows.
 func (p reportPage) Evidence() (proofs []proof) {
 	for _, of := range []struct {
 		title   string

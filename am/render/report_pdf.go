@@ -16,10 +16,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/report"
 )
 
-// Papers are those that a PDF can be made for.
+// Papers are the paper sizes of PDFs.
 var Papers = []string{"A4", "Letter"}
 
-// browsers are the programs that can print a page, by the names that Linux, macOS and Windows know them.
+// browsers are programs that can print a page, by their names on Linux, macOS and Windows.
 var browsers = []string{
 	"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge",
 	"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -27,10 +27,10 @@ var browsers = []string{
 	`C:\Program Files\Google\Chrome\Application\chrome.exe`, `C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe`,
 }
 
-// ErrNoBrowser is why there can be no PDF.
+// ErrNoBrowser means that no PDF can be made.
 var ErrNoBrowser = errors.New("a PDF needs Chromium, Chrome or Edge, and none of them was found: install one, or use --format html and print the page")
 
-// Browser finds the program that prints pages.
+// Browser returns the path of a program that can print pages.
 func Browser() (string, error) {
 	for _, name := range browsers {
 		if path, err := exec.LookPath(name); err == nil {
@@ -40,10 +40,10 @@ func Browser() (string, error) {
 	return "", ErrNoBrowser
 }
 
-// mostPrinting is how long a browser may take: some seconds are usual.
+// mostPrinting is how long a browser may take to print. Some seconds are usual.
 const mostPrinting = 5 * time.Minute
 
-// reportPDF is the page of a run as a PDF, printed by a browser from a folder that only the user can read.
+// reportPDF returns the page of a run as a PDF, which a browser prints from a folder that only the user can read.
 func reportPDF(ctx context.Context, run *report.Run, paper string) (pdf []byte, err error) {
 	browser, err := Browser()
 	if err != nil {
@@ -69,7 +69,7 @@ func reportPDF(ctx context.Context, run *report.Run, paper string) (pdf []byte, 
 		"--user-data-dir=" + filepath.Join(folder, "profile"), "--no-pdf-header-footer", "--print-to-pdf=" + to,
 	}
 	if os.Geteuid() == 0 {
-		args = append(args, "--no-sandbox") // as which root's browser does not start; the page is ours and loads nothing
+		args = append(args, "--no-sandbox") // otherwise a browser does not start as root; the page is our own and loads nothing
 	}
 	cmd := exec.CommandContext(ctx, browser, append(args, "file://"+filepath.ToSlash(from))...)
 	cmd.WaitDelay = 10 * time.Second
@@ -84,8 +84,8 @@ func reportPDF(ctx context.Context, run *report.Run, paper string) (pdf []byte, 
 	return pdf, nil
 }
 
-// isTitled reports whether the title of a PDF, which is that of the page, has a text in ASCII: a browser that could not read
-// the page prints its own message.
+// isTitled reports whether the title of a PDF contains a text in ASCII. The title is that of the page, unless the
+// browser could not read the page and printed its own message.
 func isTitled(pdf []byte, text string) bool {
 	var wide []byte
 	for _, unit := range utf16.Encode([]rune(text)) {
@@ -94,7 +94,7 @@ func isTitled(pdf []byte, text string) bool {
 	return bytes.Contains(pdf, []byte(text)) || bytes.Contains(bytes.ToUpper(pdf), []byte(strings.ToUpper(hex.EncodeToString(wide))))
 }
 
-// lastLine is what a program said last, else why it failed.
+// lastLine returns the last line of a program's output, or else why it failed.
 func lastLine(said []byte, failed error) string {
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
 	if last := lines[len(lines)-1]; last != "" {

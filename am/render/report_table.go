@@ -13,7 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// columnTitles are what people read instead of the columns' names. Times are UTC, which the title says.
+// columnTitles are the titles that people see instead of the names of columns. Times are in UTC, as their titles say.
 var columnTitles = map[string]string{
 	"account": "Account", "address_list": "Addresses from", "age": "Age", "age_minutes": "Age (min)", "auth_level": "Level", "auth_type": "Method",
 	"base_url": "Server", "client_ip": "Address", "client_side_sessions": "Client-side sessions", "clock_skew_seconds": "Clock ahead (s)",
@@ -25,7 +25,7 @@ var columnTitles = map[string]string{
 	"quota_limit": "Quota", "realm_list": "Realms signed in to", "sessions_api": "Sessions API", "source": "Set in", "started_at": "Asked (UTC)", "username": "User",
 }
 
-// columnTitle is the title of a column: of one that amsql does not know, its name as words.
+// columnTitle returns the title of a column. If amsql does not know the column, that is its name as words.
 func columnTitle(name string) string {
 	if title, ok := columnTitles[name]; ok {
 		return title
@@ -35,16 +35,16 @@ func columnTitle(name string) string {
 	return strings.ToUpper(string(first)) + words[size:]
 }
 
-// A sheet is a table as people read it.
+// A sheet is a table for people.
 type sheet struct {
 	Heads []head
 	Lines []line
-	Same  []same // what its columns with one value have in each line
+	Same  []same // values that a column has in every line
 
-	Grouped bool // by user: the lines of one are together
-	Users   int  // of findings
-	Realms  int  // of findings
-	Left    int  // lines that are not shown
+	Grouped bool // by user: the lines of a user are together
+	Users   int  // number of users with findings
+	Realms  int  // number of realms with findings
+	Left    int  // number of lines that are not shown
 }
 
 type head struct{ Name, Title, Class string }
@@ -55,24 +55,24 @@ type line struct {
 	Finding bool
 }
 
-// A cell that is the same as above in a group of lines is there Again.
+// A cell is Again if it has the same text as the line above in its group.
 type cell struct {
 	Text, Class string
 	Again       bool
 }
 
-// A same is a value that a column has in each line, "" for none.
+// A same is the value that a column has in every line; "" if the column has none.
 type same struct{ Title, Value string }
 
 var columnClasses = map[string]string{table.Integer.String(): "number", table.Double.String(): "number", table.Timestamp.String(): "time"}
 
-// The longest texts of a column that stay on a line.
+// The maximum length of a column's texts that are not wrapped.
 const (
 	mostInLine = 40
 	mostInName = 24
 )
 
-// newSheet makes a table of rows. At the most mostRows are shown.
+// newSheet makes a table of at most mostRows rows.
 func newSheet(columns []report.Column, rows []report.Row, isFinding func(report.Row) bool) sheet {
 	s := sheet{}
 	rows = s.group(columns, rows, isFinding)
@@ -93,7 +93,7 @@ func newSheet(columns []report.Column, rows []report.Row, isFinding func(report.
 	return s
 }
 
-// classOf is how a column is set: numbers to the right, and long texts over several lines.
+// classOf returns the style of a column: numbers are aligned to the right, and long texts are wrapped.
 func classOf(c report.Column, rows []report.Row) string {
 	if class := columnClasses[c.Type]; class != "" {
 		return class
@@ -111,12 +111,12 @@ func classOf(c report.Column, rows []report.Row) string {
 	return "short"
 }
 
-// userColumns tell users apart.
+// userColumns identify users.
 var userColumns = []string{"username", "realm", "base_url"}
 
 type user struct{ name, realm, server string }
 
-// userOf is whose row it is; AM's names have no case.
+// userOf returns whose row it is, ignoring the case of names as AM does.
 func userOf(row report.Row) user {
 	text := func(column string) string {
 		value, _ := row[column].(string)
@@ -125,7 +125,8 @@ func userOf(row report.Row) user {
 	return user{strings.ToLower(text("username")), text("realm"), text("base_url")}
 }
 
-// group puts the rows of a user together, at the place of the first, if some user has more than one, and counts users.
+// group moves the rows of a user to the place of the user's first row, if some user has more than one, and counts
+// users.
 func (s *sheet) group(columns []report.Column, rows []report.Row, isFinding func(report.Row) bool) []report.Row {
 	if !slices.ContainsFunc(columns, func(c report.Column) bool { return c.Name == "username" }) {
 		return rows
@@ -146,7 +147,8 @@ func (s *sheet) group(columns []report.Column, rows []report.Row, isFinding func
 	return rows
 }
 
-// lift takes out the columns that have one value in all rows, if there are two rows or more, and notes the values.
+// lift removes the columns that have the same value in all rows, if there are at least two rows, and records the
+// values.
 func (s *sheet) lift(columns []report.Column, rows []report.Row) (left []report.Column) {
 	if len(rows) < 2 {
 		return columns
@@ -160,17 +162,17 @@ func (s *sheet) lift(columns []report.Column, rows []report.Row) (left []report.
 			lifted = append(lifted, same{columnTitle(c.Name), value})
 		}
 	}
-	if len(left) == 0 { // the rows are all alike
+	if len(left) == 0 { // all rows are equal
 		return columns
 	}
 	s.Same = lifted
 	return left
 }
 
-// Searched tells whether the lines are so many that one looks for some.
+// Searched reports whether there are enough lines to make a search useful.
 func (s sheet) Searched() bool { return len(s.Lines) > 10 }
 
-// Whose says how many users and realms findings are of, "" if they are nobody's.
+// Whose returns how many users and realms have findings, in words; "" if the rows have no users.
 func (s sheet) Whose() string {
 	if s.Users == 0 {
 		return ""
@@ -178,7 +180,7 @@ func (s sheet) Whose() string {
 	return "of " + english.Plural(s.Users, "user", "") + " in " + english.Plural(s.Realms, "realm", "")
 }
 
-// columnsOf are the columns of evidence, whose types its cells tell.
+// columnsOf returns the columns of evidence, with types derived from the cells.
 func columnsOf(names []string, rows []report.Row) (columns []report.Column) {
 	for _, name := range names {
 		c := report.Column{Name: name}

@@ -10,23 +10,23 @@ import (
 	"syscall"
 )
 
-// A WholeFile is a file that is complete or absent. It is written beside its place, where only its owner can read
-// it, and gets its name when it is committed; a symbolic link stays, and its target gets the name. What is not a regular file (a
-// device, a pipe) is written into then, and so is standard output by another name. Its errors do not tell the name that it
-// had before.
+// A WholeFile is a file that is complete or absent. It is written to a temporary file in the same folder, which only
+// its owner can read, and is renamed on commit. If the path is a symbolic link, the link stays, and its target is
+// replaced. If the path is not a regular file (a device or a pipe), or is standard output under another name, the
+// content is written into it on commit. Errors do not contain the name of the temporary file.
 type WholeFile struct {
 	file *os.File
 	path string
-	into func() (io.WriteCloser, error) // nil if the file gets the path
+	into func() (io.WriteCloser, error) // opens what to write into; nil if the file is renamed
 }
 
-// CreateWholeFile begins a file that [WholeFile.Commit] gives the path.
+// CreateWholeFile creates a file that [WholeFile.Commit] renames to the path.
 func CreateWholeFile(path string) (*WholeFile, error) {
 	into, err := special(path)
 	if err != nil {
 		return nil, withoutPath(err)
 	}
-	folder := "" // for temporary files
+	folder := "" // the system's folder for temporary files
 	if into == nil {
 		if path, err = linked(path); err != nil {
 			return nil, withoutPath(err)
@@ -37,7 +37,8 @@ func CreateWholeFile(path string) (*WholeFile, error) {
 	return &WholeFile{file, path, into}, withoutPath(err)
 }
 
-// special opens what must not be replaced; it is nil for a regular file and if there is none.
+// special returns a function that opens a path that must not be replaced. It returns nil for a regular file, and if
+// there is none.
 func special(path string) (open func() (io.WriteCloser, error), err error) {
 	info, err := os.Stat(path)
 	switch {
@@ -48,7 +49,7 @@ func special(path string) (open func() (io.WriteCloser, error), err error) {
 	case info.IsDir():
 		return nil, syscall.EISDIR
 	}
-	for _, stream := range []*os.File{os.Stdout, os.Stderr} { // /dev/stdout, and with > FILE also FILE
+	for _, stream := range []*os.File{os.Stdout, os.Stderr} { // /dev/stdout, or FILE if the output goes to > FILE
 		if other, err := stream.Stat(); err == nil && os.SameFile(info, other) {
 			return func() (io.WriteCloser, error) { return keptOpen{stream}, nil }, nil
 		}
@@ -59,14 +60,14 @@ func special(path string) (open func() (io.WriteCloser, error), err error) {
 	return func() (io.WriteCloser, error) { return os.OpenFile(path, os.O_WRONLY, 0) }, nil
 }
 
-// keptOpen is a stream of the process.
+// keptOpen is a stream of the process, which stays open.
 type keptOpen struct{ io.Writer }
 
 func (keptOpen) Close() error { return nil }
 
-// linked is where a path leads by symbolic links, the last of which may lead to what is not there yet.
+// linked follows symbolic links. The last of them may point to something that does not exist yet.
 func linked(path string) (string, error) {
-	for range 40 { // as the system has it
+	for range 40 { // the limit of Linux
 		folder, err := filepath.EvalSymlinks(filepath.Dir(path))
 		if err != nil {
 			return "", err
@@ -80,7 +81,7 @@ func linked(path string) (string, error) {
 			return "", err
 		}
 		if !filepath.IsAbs(target) {
-			target = folder + string(filepath.Separator) + target // Join would take .. for what it is not behind a link
+			target = folder + string(filepath.Separator) + target // not Join, which would remove .. although it may follow a link
 		}
 		path = target
 	}
@@ -92,10 +93,10 @@ func (f *WholeFile) Write(text []byte) (int, error) {
 	return n, withoutPath(err)
 }
 
-// Share lets everybody on the machine read the file.
+// Share makes the file readable for everybody on the machine.
 func (f *WholeFile) Share() error { return withoutPath(f.file.Chmod(0o644)) }
 
-// Commit gives the file its name.
+// Commit gives the file its final name.
 func (f *WholeFile) Commit() error {
 	if f.into != nil {
 		return withoutPath(f.copy())
@@ -119,10 +120,10 @@ func (f *WholeFile) copy() error {
 	return cmp.Or(err, to.Close())
 }
 
-// Discard removes what has not been committed.
+// Discard removes the file, unless it has been committed.
 func (f *WholeFile) Discard() {
-	_ = f.file.Close()           // fails after commit,
-	_ = os.Remove(f.file.Name()) // as this does
+	_ = f.file.Close()           // both fail after a commit,
+	_ = os.Remove(f.file.Name()) // which does no harm
 }
 
 func withoutPath(err error) error {

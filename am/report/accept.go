@@ -13,15 +13,15 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsimple"
 )
 
-// An Exception accepts findings of a report until a day.
+// An Exception accepts findings of a report until a given day.
 type Exception struct {
 	Report    string            `hcl:"report,label"`
-	Where     map[string]string `hcl:"where,optional"` // cells of the finding as text; none: every finding of the report
+	Where     map[string]string `hcl:"where,optional"` // values of the finding's cells as text; nil matches every finding of the report
 	Reason    string            `hcl:"reason"`
 	Expires   string            `hcl:"expires"` // the last day, 2027-01-31 in UTC
 	DeclRange hcl.Range         `hcl:",def_range"`
 
-	end  time.Time // when it is over
+	end  time.Time // when it expires
 	used bool
 }
 
@@ -29,10 +29,10 @@ type Exception struct {
 type Accepted struct {
 	Row     Row    `json:"row"`
 	Reason  string `json:"reason"`
-	Expires string `json:"expires,omitempty"` // the last day; none for a baseline
+	Expires string `json:"expires,omitempty"` // the last day; "" for a baseline
 }
 
-// String is the finding and why it does not count.
+// String returns the finding and why it does not count.
 func (a Accepted) String() string {
 	cells := make([]string, 0, len(a.Row))
 	for _, column := range slices.Sorted(maps.Keys(a.Row)) {
@@ -47,7 +47,7 @@ func (a Accepted) String() string {
 	return fmt.Sprintf("Accepted: %s%s: %s", a.Reason, until, strings.Join(cells, ", "))
 }
 
-// ReadExceptions reads a file of exceptions in HCL. Reports that it names must be among all.
+// ReadExceptions reads a file of exceptions in HCL. The reports that it names must be in all.
 func ReadExceptions(path string, all []*Report) ([]*Exception, error) {
 	var file struct {
 		Exceptions []*Exception `hcl:"exception,block"`
@@ -78,7 +78,8 @@ func (e *Exception) complete(all []*Report) error {
 	return nil
 }
 
-// matches reports whether the exception is about a finding. Cells compare as text, without regard to case, as AM compares names.
+// matches reports whether the exception applies to a finding. It compares cells as text and case-insensitively, as AM
+// compares names.
 func (e *Exception) matches(row Row) bool {
 	for column, want := range e.Where {
 		if cell := row[column]; cell == nil || !strings.EqualFold(cellText(cell), want) {
@@ -95,7 +96,7 @@ func cellText(cell any) string {
 	return fmt.Sprint(cell)
 }
 
-// check finds columns that no finding of the report has.
+// check returns an error for columns that the report does not have.
 func (e *Exception) check(columns []Column) error {
 	for name := range e.Where {
 		if !slices.ContainsFunc(columns, func(c Column) bool { return c.Name == name }) {
@@ -105,8 +106,8 @@ func (e *Exception) check(columns []Column) error {
 	return nil
 }
 
-// Accept takes the findings that an exception or the baseline, an earlier run, accepts out of the count. It returns what to
-// say of exceptions: which have expired, and which are about no finding.
+// Accept excludes findings that an exception or the baseline (an earlier run) accepts. It returns notices about
+// exceptions that have expired or that match no finding.
 func (run *Run) Accept(baseline *Run, exceptions []*Exception) (notices []string, err error) {
 	for _, r := range run.Results {
 		if err := r.accept(run.Started, baseline, exceptions); err != nil {
@@ -154,7 +155,7 @@ func (r *Result) accept(now time.Time, baseline *Run, exceptions []*Exception) e
 	return nil
 }
 
-// known counts the findings of the report in the baseline by their keys.
+// known counts the findings of the report in the baseline by key.
 func (r *Result) known(baseline *Run) (map[string]int, error) {
 	known := map[string]int{}
 	if baseline == nil {
@@ -175,7 +176,7 @@ func (r *Result) known(baseline *Run) (map[string]int, error) {
 	return known, nil
 }
 
-// textKey is a key that is the same for a row and for what was read of it.
+// textKey returns a key that is the same for a row and for the same row read from JSON.
 func (row Row) textKey(columns []string) (string, error) {
 	encoded, err := encode(row)
 	if err != nil {

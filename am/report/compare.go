@@ -13,20 +13,20 @@ import (
 	"github.com/dustin/go-humanize/english"
 )
 
-// A Comparison is how a run differs from an earlier one.
+// A Comparison describes how a run differs from an earlier one.
 type Comparison struct {
 	With     time.Time `json:"with"`     // when the earlier run began
-	Complete bool      `json:"complete"` // whether both runs could miss no session: else what is gone may be hidden
-	Reports  []Change  `json:"reports"`  // those that both runs have
+	Complete bool      `json:"complete"` // whether no session can be missing in either run; otherwise what seems to be gone may only be hidden
+	Reports  []Change  `json:"reports"`  // reports that both runs contain
 	Added    []string  `json:"added"`    // reports that only this run has
 	Removed  []string  `json:"removed"`  // reports that only the earlier run has
 }
 
-// A Change is how the answer of a report differs: its findings, or its rows if none is a finding.
+// A Change describes how the result of a report differs: its findings, or its rows if it cannot have findings.
 type Change struct {
 	Name            string `json:"name"`
 	Finds           bool   `json:"finds"`
-	OtherParameters bool   `json:"other_parameters"` // or other SQL: the runs have not asked the same
+	OtherParameters bool   `json:"other_parameters"` // or other SQL, so the results are not comparable
 	New             []Row  `json:"new"`
 	Gone            []Row  `json:"gone"` // resolved, if they are findings
 }
@@ -52,13 +52,14 @@ func decode(text []byte) (*Run, error) {
 	return run, json.Unmarshal(text, run)
 }
 
-// Compare notes how the run differs from an earlier one that was read.
+// Compare records how the run differs from an earlier one.
 func (run *Run) Compare(earlier *Run) error {
 	text, err := encode(run)
 	if err != nil {
 		return err
 	}
-	now, err := decode(text) // so that equal cells are equal
+	// Decode the present run as well, so that equal cells have equal types.
+	now, err := decode(text)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (run *Run) Compare(earlier *Run) error {
 	return nil
 }
 
-// changesSince is how the result differs from an earlier one of the same report.
+// changesSince returns how the result differs from an earlier result of the same report.
 func (r *Result) changesSince(old *Result) (Change, error) {
 	asked := func(r *Result) string { return fmt.Sprint(r.Parameters, r.SQL) }
 	change := Change{Name: r.Name, Finds: r.Finds, OtherParameters: asked(r) != asked(old)}
@@ -97,14 +98,14 @@ func (r *Result) changesSince(old *Result) (Change, error) {
 	return change, err
 }
 
-// keyed is the result with the key of the newer one, by which both are compared.
+// keyed returns the result with the key of the newer one, so that both are compared by the same key.
 func (r *Result) keyed(key []string) *Result {
 	with := *r
 	with.Key = key
 	return &with
 }
 
-// rowsNotIn are the compared rows that another result lacks, or has less often.
+// rowsNotIn returns the compared rows that another result does not contain, or contains less often.
 func (r *Result) rowsNotIn(other *Result) ([]Row, error) {
 	count := map[string]int{}
 	for _, row := range other.compared() {
@@ -127,7 +128,7 @@ func (r *Result) rowsNotIn(other *Result) ([]Row, error) {
 	return missing, nil
 }
 
-// compared are the findings, or all rows if none can be one.
+// compared returns the findings, or all rows if the report cannot have findings.
 func (r *Result) compared() []Row {
 	if !r.Finds {
 		return r.Rows
@@ -135,7 +136,7 @@ func (r *Result) compared() []Row {
 	return slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return !r.IsFinding(row) })
 }
 
-// key is what a row is known by in another run.
+// key returns what identifies a row in another run.
 func (row Row) key(columns []string) (string, error) {
 	of := row
 	if len(columns) > 0 {
@@ -148,7 +149,7 @@ func (row Row) key(columns []string) (string, error) {
 	return string(encoded), err
 }
 
-// Change is that of a report, nil if there is nothing to compare it with.
+// Change returns the change of a report, or nil if there is nothing to compare it with.
 func (run *Run) Change(name string) *Change {
 	if run.Comparison == nil {
 		return nil
@@ -160,7 +161,7 @@ func (run *Run) Change(name string) *Change {
 	return &run.Comparison.Reports[i]
 }
 
-// String counts what has changed.
+// String returns the numbers of changes in words.
 func (c Change) String() string {
 	text := fmt.Sprintf("%d appeared, %d disappeared", len(c.New), len(c.Gone))
 	if c.Finds {

@@ -1,5 +1,6 @@
-// Package report answers an auditor's questions: reports are SQL files whose headers say what they ask, what they serve and
-// what in their answer is a finding. One scan serves all reports of a run, which can be compared with an earlier one.
+// Package report answers an auditor's questions. A report is an SQL file whose header contains the question, the
+// controls that it covers, and which rows of its result are findings. All reports of a run use the same scan, and a run
+// can be compared with an earlier one.
 //
 // It may import engine and table; render writes its runs. Start with [Request] and the SQL files in reports.
 package report

@@ -11,13 +11,13 @@ import (
 
 var (
 	headerLine = regexp.MustCompile(`^--\s*([a-z]+)(?:\s+([^:]*?))?\s*:\s*(.*?)\s*$`)
-	valueLine  = regexp.MustCompile(`^--\s*(parameter)\s+(.*?)\s*:\s+(.*?)\s*$`) // a default may have colons, as addresses do
+	valueLine  = regexp.MustCompile(`^--\s*(parameter)\s+(.*?)\s*:\s+(.*?)\s*$`) // a default may contain colons, as addresses do
 	dialect    = regexp.MustCompile(`(?m)^--\s*dialect\s*:\s*(.*?)\s*$`)
 	parameter  = regexp.MustCompile(`^([a-z][a-z0-9_]*)\s+(\w+)\s+(\S.*)$`)
 )
 
-// Parse reads a report: the comment lines that its text begins with are the header, and what follows is its SQL, in two
-// parts if PostgreSQL's differs.
+// Parse parses a report. The header consists of the comment lines at the beginning; the rest is SQL, in two parts if
+// that for PostgreSQL differs.
 func Parse(file, text string) (*Report, error) {
 	r := &Report{Name: strings.TrimSuffix(path.Base(file), ".sql"), Finding: findingRows, path: file, line: 1}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
@@ -53,7 +53,7 @@ func Parse(file, text string) (*Report, error) {
 	return r, nil
 }
 
-// field takes a line of the header.
+// field parses a line of the header.
 func (r *Report) field(line string) error {
 	match := valueLine.FindStringSubmatch(line)
 	if match == nil {
@@ -113,7 +113,7 @@ func (r *Report) parameter(declaration, description string) error {
 	return err
 }
 
-// value reads a value of the parameter.
+// value parses a value of the parameter.
 func (p Parameter) value(text string) (any, error) {
 	switch p.Type {
 	case "text":

@@ -12,17 +12,17 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// A Policy is what sessions are held against, for the reports and for the dashboards alike. Names are in lower case.
+// A Policy contains the limits that the reports and the dashboards check. Names are in lower case.
 type Policy struct {
 	IdleMinutes     int64    `hcl:"idle_minutes,optional"`
 	MaximumMinutes  int64    `hcl:"maximum_minutes,optional"`
 	Quota           int64    `hcl:"quota,optional"`
-	ServiceAccounts string   `hcl:"service_accounts,optional"` // as LIKE has it
+	ServiceAccounts string   `hcl:"service_accounts,optional"` // a LIKE pattern
 	Administrators  []string `hcl:"administrators,optional"`
 	SystemAccounts  []string `hcl:"system_accounts,optional"`
 }
 
-// DefaultPolicy has the defaults of the reports.
+// DefaultPolicy returns the policy with the defaults of the reports.
 func DefaultPolicy() Policy {
 	return Policy{
 		IdleMinutes: 15, MaximumMinutes: 720, Quota: 5, ServiceAccounts: "svc%",
@@ -30,7 +30,7 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// policyFields are the fields in the order of the file, and the parameters of reports that each is the value of.
+// policyFields are the fields in the order of the file, with the parameters of reports that they set.
 var policyFields = []struct {
 	name, comment string
 	parameters    []string
@@ -52,7 +52,7 @@ func texts(names []string) cty.Value {
 	return cty.TupleVal(values)
 }
 
-// ReadPolicy reads a policy in HCL. What the file leaves out has its default.
+// ReadPolicy reads a policy in HCL. Fields that the file omits have their defaults.
 func ReadPolicy(path string) (Policy, error) {
 	p := DefaultPolicy()
 	if err := hclsimple.DecodeFile(path, nil, &p); err != nil {
@@ -69,7 +69,7 @@ func ReadPolicy(path string) (Policy, error) {
 	return p, nil
 }
 
-// String is the policy as its file has it.
+// String returns the policy in the form of its file.
 func (p Policy) String() string {
 	file := hclwrite.NewEmptyFile()
 	for i, field := range policyFields {
@@ -82,7 +82,7 @@ func (p Policy) String() string {
 	return string(file.Bytes())
 }
 
-// Values are those of the parameters that the reports have.
+// Values returns the values of those parameters that the reports have.
 func (p Policy) Values(reports []*Report) map[string]string {
 	of := map[string]string{}
 	for _, field := range policyFields {
@@ -157,7 +157,8 @@ $findings$;
 `
 )
 
-// Postgres is SQL that defines amsql.am_findings, a function of PostgreSQL with the findings of the reports by the policy.
+// Postgres returns SQL that defines amsql.am_findings, a function of PostgreSQL that returns the findings of the
+// reports by this policy.
 func (p Policy) Postgres(reports []*Report) (string, error) {
 	var b strings.Builder
 	b.WriteString(postgresHead)
@@ -185,7 +186,7 @@ func (p Policy) Postgres(reports []*Report) (string, error) {
 
 var parameterUse = regexp.MustCompile(`([^:\w]):([a-z][a-z0-9_]*)`)
 
-// filled is the SQL of PostgreSQL with values in the place of its parameters.
+// filled returns the SQL for PostgreSQL with the parameters replaced by values.
 func (r *Report) filled(values map[string]any) (sql string, err error) {
 	sql = parameterUse.ReplaceAllStringFunc(r.Postgres, func(use string) string {
 		value, ok := values[use[2:]]

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// inShell keeps a value what it is between double quotes of a shell.
+// inShell escapes a value for use between double quotes in a shell.
 var inShell = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", "$", `\$`)
 
-// commands are those that do what the report recommends, with the values of the parameters: texts as literals of SQL, one for
-// each item of a list.
+// commands returns the command lines that the report recommends, with the values of the parameters: texts as SQL
+// literals, one for each item of a list.
 func (r *Report) commands(values map[string]any, flags string) (commands []string) {
 	for _, command := range r.Commands {
 		command = parameterUse.ReplaceAllStringFunc(command, func(use string) string {

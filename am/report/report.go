@@ -13,32 +13,32 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
-// A Report is a question to the tables, and what its answer means.
+// A Report is a query of the tables, and the meaning of its result.
 type Report struct {
-	Name       string // of its file, without .sql
+	Name       string // the name of its file without .sql
 	Title      string
 	Question   string
-	Severity   string // of a finding: one of Severities
+	Severity   string // the severity of a finding: one of Severities
 	Controls   []string
 	Parameters []Parameter
-	Finding    string   // what a finding is: one of findings
-	Key        []string // the columns by which a row is known in another run; nil: all
-	Chart      string   // how its first two columns are drawn: one of charts, or ""
-	Note       string   // what else to know
+	Finding    string   // which rows are findings: one of findings
+	Key        []string // the columns that identify a row in another run; nil: all
+	Chart      string   // how to draw its first two columns: one of charts, or ""
+	Note       string   // additional information
 	Remedy     string   // what to do about a finding
-	Commands   []string // command lines that do it, which may hold parameters as :name
+	Commands   []string // command lines for that, which may contain parameters as :name
 
-	SQL      string // in SQLite
-	Postgres string // the same as SQL if one text serves both
+	SQL      string // in SQLite's dialect
+	Postgres string // in PostgreSQL's; the same as SQL if one text works in both
 
 	path string
-	line int // that SQL begins at
+	line int // the line at which SQL begins
 }
 
-// Severities are those of findings, the gravest first.
+// Severities are the severities of findings, highest first.
 var Severities = []string{"high", "medium", "low", "info"}
 
-// What a finding is: no row, every row, or each row whose column finding is true.
+// Which rows are findings: none, all, or those whose column finding is true.
 const (
 	findingNone   = "none"
 	findingRows   = "rows"
@@ -50,7 +50,7 @@ var (
 	charts   = []string{"bars", "columns"}
 )
 
-// A Parameter is a value that a report's SQL takes as :name.
+// A Parameter is a value that a report's SQL uses as :name.
 type Parameter struct {
 	Name        string `json:"name"`
 	Type        string `json:"type"` // integer or text
@@ -61,7 +61,7 @@ type Parameter struct {
 //go:embed reports/*.sql
 var builtin embed.FS
 
-// Builtin are the reports of amsql, the gravest first.
+// Builtin returns the reports of amsql, highest severity first.
 func Builtin() ([]*Report, error) {
 	files, err := fs.Sub(builtin, "reports")
 	if err != nil {
@@ -71,7 +71,8 @@ func Builtin() ([]*Report, error) {
 	return bySeverity(reports), err
 }
 
-// All are the reports of amsql and those of a folder, if there is one; if two have a name, the folder's.
+// All returns the reports of amsql and those of a folder, if one is given. A report of the folder replaces one of amsql
+// with the same name.
 func All(folder string) ([]*Report, error) {
 	all, err := Builtin()
 	if err != nil || folder == "" {
@@ -87,7 +88,7 @@ func All(folder string) ([]*Report, error) {
 	return bySeverity(append(all, own...)), err
 }
 
-// bySeverity has the gravest reports first, and those of a severity by name.
+// bySeverity sorts reports by severity, highest first, and then by name.
 func bySeverity(reports []*Report) []*Report {
 	slices.SortFunc(reports, func(a, b *Report) int {
 		return cmp.Or(slices.Index(Severities, a.Severity)-slices.Index(Severities, b.Severity), strings.Compare(a.Name, b.Name))
@@ -95,7 +96,7 @@ func bySeverity(reports []*Report) []*Report {
 	return reports
 }
 
-// AtLeast are the reports whose severity is this one or graver.
+// AtLeast returns the reports of this severity or higher.
 func AtLeast(reports []*Report, severity string) (chosen []*Report) {
 	for _, r := range reports {
 		if slices.Index(Severities, r.Severity) <= slices.Index(Severities, severity) {
@@ -127,7 +128,7 @@ func read(files fs.FS, folder string) (reports []*Report, err error) {
 	return reports, nil
 }
 
-// Named are the reports of these names, in their order.
+// Named returns the reports with these names, in this order.
 func Named(all []*Report, names []string) (chosen []*Report, err error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(r *Report) bool { return r.Name == name })

@@ -21,33 +21,33 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A Run is what reports have said of one scan, and the evidence of it.
+// A Run contains the results of reports over one scan, and its evidence.
 type Run struct {
 	Title      string      `json:"title,omitempty"`
 	Version    string      `json:"amsql"`
 	Started    time.Time   `json:"started_at"`
 	Elapsed    float64     `json:"elapsed_seconds"`
-	Complete   bool        `json:"complete"`            // no session can be missing
-	Totals     *Totals     `json:"totals,omitempty"`    // nil if no report asks for sessions
-	Findings   int         `json:"findings"`            // that are not accepted
-	Controls   []Control   `json:"controls"`            // those that the reports serve
-	Digest     string      `json:"sha256"`              // of the digests of the results, a line each
-	Snapshots  []Snapshot  `json:"snapshots,omitempty"` // that were asked instead of servers
+	Complete   bool        `json:"complete"`            // whether no session can be missing
+	Totals     *Totals     `json:"totals,omitempty"`    // nil if no report uses sessions
+	Findings   int         `json:"findings"`            // number of findings that are not accepted
+	Controls   []Control   `json:"controls"`            // the controls that the reports cover
+	Digest     string      `json:"sha256"`              // digest of the results' digests, one per line
+	Snapshots  []Snapshot  `json:"snapshots,omitempty"` // the snapshots that were read instead of servers
 	Evidence   Evidence    `json:"evidence"`
 	Results    []*Result   `json:"reports"`
 	Comparison *Comparison `json:"comparison,omitempty"`
 }
 
-// Heading is the title of the run.
+// Heading returns the title of the run.
 func (run *Run) Heading() string { return cmp.Or(run.Title, "Audit of login sessions") }
 
-// Evidence is what a run has asked, and how completely it was answered.
+// Evidence describes what a run has scanned, and how completely.
 type Evidence struct {
-	Servers []Row `json:"servers"` // of am_server
-	Realms  []Row `json:"realms"`  // of am_session_scan; none if no report asks for sessions
+	Servers []Row `json:"servers"` // rows of am_server
+	Realms  []Row `json:"realms"`  // rows of am_session_scan; none if no report uses sessions
 }
 
-// A Result is what one report has said.
+// A Result is the result of one report.
 type Result struct {
 	Name       string         `json:"name"`
 	Title      string         `json:"title"`
@@ -57,22 +57,22 @@ type Result struct {
 	Controls   []string       `json:"controls"`
 	Parameters map[string]any `json:"parameters"`
 	Remedy     string         `json:"remedy,omitempty"`   // what to do about a finding
-	Commands   []string       `json:"commands,omitempty"` // command lines that do it
+	Commands   []string       `json:"commands,omitempty"` // command lines for that
 	Finds      bool           `json:"finds"`              // whether its rows can be findings
 	Key        []string       `json:"key"`
 	Chart      string         `json:"chart,omitempty"`
 	Note       string         `json:"note,omitempty"`
 	SQL        string         `json:"sql"`
 	Columns    []Column       `json:"columns"`
-	Findings   int            `json:"findings"`           // that are not accepted
+	Findings   int            `json:"findings"`           // number of findings that are not accepted
 	Accepted   []Accepted     `json:"accepted,omitempty"` // findings that do not count
-	Digest     string         `json:"sha256"`             // of rows, as compact JSON
+	Digest     string         `json:"sha256"`             // digest of the rows as compact JSON
 	Rows       []Row          `json:"rows"`
 
-	Described []Parameter `json:"-"` // the parameters, with what each is
+	Described []Parameter `json:"-"` // the parameters with their descriptions
 
 	columns []engine.ResultColumn // the same as Columns
-	marks   bool                  // whether the cell finding of a row says whether it is one
+	marks   bool                  // whether the cell finding of a row decides whether it is a finding
 }
 
 // A Column is a column of a result.
@@ -81,34 +81,34 @@ type Column struct {
 	Type string `json:"type"`
 }
 
-// A Row is cells by their columns. If only some rows are findings, the cell finding says which: true, false, or nil if
-// it cannot be told.
+// A Row contains cells by column. If only some rows are findings, the cell finding is true, false, or nil if that is
+// not known.
 type Row map[string]any
 
-// IsFinding tells whether a row of the result is one.
+// IsFinding reports whether a row of the result is a finding.
 func (r *Result) IsFinding(row Row) bool {
 	marked, isMarked := row["finding"].(bool)
 	return r.Finds && !IsOpen(row) && (marked || !isMarked)
 }
 
-// A Request is what a run is to do.
+// A Request describes a run.
 type Request struct {
 	Reports []*Report
-	Values  map[string]string // of parameters; those that are missing have their defaults
-	Tables  []table.Table     // as am.Census has them; those that the reports name are each read once
-	Version string            // of amsql
-	Title   string            // of the run; "" for Heading's
-	Flags   string            // that the command lines of the reports need to choose the same connection
+	Values  map[string]string // values of parameters; others have their defaults
+	Tables  []table.Table     // the tables of am.Census; each table that the reports name is read once
+	Version string            // the version of amsql
+	Title   string            // the title; "" for the default
+	Flags   string            // flags that the commands of reports need to select the same connection
 
-	// Snapshots are those that Tables has the rows of, if it is a history that is asked.
+	// Snapshots describe the rows of Tables if they come from a history.
 	Snapshots []Snapshot
 
-	// Also asks the materialized tables, after the reports; Statements are what it asks.
+	// Also runs after the reports, over the same materialized tables; Statements are the statements that it runs.
 	Also       func(ctx context.Context, tables *engine.Materialized) error
 	Statements []string
 }
 
-// Run reads the tables and asks the reports.
+// Run reads the tables and runs the reports.
 func (q Request) Run(ctx context.Context) (*Run, error) {
 	run := &Run{Title: q.Title, Version: q.Version, Snapshots: q.Snapshots, Started: time.Now().UTC().Truncate(time.Second), Results: make([]*Result, len(q.Reports))}
 	start := time.Now()
@@ -142,8 +142,8 @@ func (q Request) Run(ctx context.Context) (*Run, error) {
 	return run, nil
 }
 
-// Check finds, before anything is read, what of the request cannot be done: values that are nobody's, values of another type, SQL
-// that is wrong, and exceptions with columns that a report does not have.
+// Check finds errors before anything is read: values for parameters that do not exist, values of the wrong type, errors
+// in SQL, and exceptions with columns that a report does not have.
 func (q Request) Check(ctx context.Context, exceptions []*Exception) error {
 	if err := q.check(); err != nil {
 		return err
@@ -171,14 +171,14 @@ func (q Request) Check(ctx context.Context, exceptions []*Exception) error {
 	return nil
 }
 
-// emptied is a table without its rows.
+// emptied is a table without rows.
 type emptied struct{ table.Table }
 
 func (emptied) Rows(context.Context, table.Query) iter.Seq2[any, error] {
 	return func(func(any, error) bool) {}
 }
 
-// check finds values that are nobody's or of another type.
+// check finds values for parameters that do not exist or that have another type.
 func (q Request) check() error {
 	var known []string
 	for _, r := range q.Reports {
@@ -199,15 +199,15 @@ func (q Request) check() error {
 	return nil
 }
 
-// A ParameterError is a value that no report can take.
+// A ParameterError is a value that no report can use.
 type ParameterError struct{ message string }
 
 func (e *ParameterError) Error() string { return e.message }
 
-// wordsOf are the words of SQL, in lower case.
+// wordsOf returns the words of SQL in lower case.
 func wordsOf(sql string) []string { return words.FindAllString(strings.ToLower(sql), -1) }
 
-// Used are the tables that the reports name, among other words of their SQL, and those of the evidence.
+// Used returns the tables of the reports and of the evidence, among other words of their SQL.
 func (q Request) Used() map[string]bool {
 	used := map[string]bool{"am_server": true}
 	for _, sql := range q.statements() {
@@ -219,7 +219,7 @@ func (q Request) Used() map[string]bool {
 	return used
 }
 
-// statements are those of the reports and of Also.
+// statements returns the statements of the reports and of Also.
 func (q Request) statements() (statements []string) {
 	for _, r := range q.Reports {
 		statements = append(statements, r.SQL)
@@ -241,7 +241,7 @@ func (q Request) materialize(ctx context.Context, used map[string]bool) (*engine
 	return engine.Materialize(ctx, append(statements, q.statements()...), slices.DeleteFunc(slices.Clone(q.Tables), func(t table.Table) bool { return !used[t.Name()] })...)
 }
 
-// The columns of the evidence, of am_server and am_session_scan.
+// The columns of the evidence, from am_server and am_session_scan.
 var (
 	ServerColumns = []string{"base_url", "product", "version", "sessions_api", "account", "list_cap", "list_cap_source", "clock_skew_seconds"}
 	RealmColumns  = []string{
@@ -254,7 +254,7 @@ var (
 	realmEvidence  = `select ` + strings.Join(RealmColumns, ", ") + ` from am_session_scan order by realm, base_url`
 )
 
-// collectEvidence reads the evidence, that of realms if they were scanned, and the totals.
+// collectEvidence reads the evidence and the totals; that of realms only if they were scanned.
 func (run *Run) collectEvidence(ctx context.Context, tables *engine.Materialized, used map[string]bool) (err error) {
 	db, err := tables.Open(ctx)
 	if err != nil {
@@ -275,7 +275,7 @@ func (run *Run) collectEvidence(ctx context.Context, tables *engine.Materialized
 	return run.count(ctx, db)
 }
 
-// count makes the totals.
+// count reads the totals.
 func (run *Run) count(ctx context.Context, db *engine.DB) error {
 	_, rows, err := query(ctx, db, totals)
 	if err != nil {
@@ -292,7 +292,7 @@ func (run *Run) count(ctx context.Context, db *engine.DB) error {
 	return nil
 }
 
-// values are those of the parameters.
+// values returns the values of the parameters.
 func (r *Report) values(given map[string]string) (map[string]any, error) {
 	values := map[string]any{}
 	for _, p := range r.Parameters {
@@ -310,10 +310,10 @@ func (r *Report) values(given map[string]string) (map[string]any, error) {
 	return values, nil
 }
 
-// mostAtOnce bounds the memory of reports that are asked concurrently.
+// mostAtOnce limits the memory of reports that run concurrently.
 const mostAtOnce = 8
 
-// ask asks the reports, as many at a time as there are processors, for their results in the same order.
+// ask runs the reports, as many at a time as there are processors, and stores their results in the same order.
 func (q Request) ask(ctx context.Context, tables *engine.Materialized, results []*Result) error {
 	asked, ctx := errgroup.WithContext(ctx)
 	asked.SetLimit(min(runtime.GOMAXPROCS(0), mostAtOnce))
@@ -328,7 +328,7 @@ func (q Request) ask(ctx context.Context, tables *engine.Materialized, results [
 	return asked.Wait()
 }
 
-// ask runs a report over the materialized tables, in a database of its own.
+// ask runs a report over the materialized tables, in its own database.
 func (r *Report) ask(ctx context.Context, tables *engine.Materialized, given map[string]string) (_ *Result, err error) {
 	values, err := r.values(given)
 	if err != nil {
@@ -360,7 +360,7 @@ func (r *Report) ask(ctx context.Context, tables *engine.Materialized, given map
 	return result, err
 }
 
-// placed puts an error of SQL at its place in the file.
+// placed adds the place in the report's file to an SQL error.
 func (r *Report) placed(err error) error {
 	var sql *engine.Error
 	if errors.As(err, &sql) && sql.Line > 0 {
@@ -404,7 +404,7 @@ func (r *Result) judge(finding string) error {
 	return nil
 }
 
-// Table is the result's columns and cells. If only some rows are findings, the last column says which.
+// Table returns the result's columns and cells. If only some rows are findings, the last column shows which.
 func (r *Result) Table() (columns []engine.ResultColumn, rows [][]any) {
 	columns = slices.Clone(r.columns)
 	if r.marks {
@@ -420,7 +420,7 @@ func (r *Result) Table() (columns []engine.ResultColumn, rows [][]any) {
 	return columns, rows
 }
 
-// query reads the rows of one statement.
+// query returns the rows of one statement.
 func query(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) (columns []engine.ResultColumn, found []Row, err error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
@@ -454,7 +454,7 @@ func digest(of []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// encode is compact JSON, in which < stands for itself.
+// encode returns compact JSON in which < is not escaped.
 func encode(value any) ([]byte, error) {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)

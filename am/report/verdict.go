@@ -8,28 +8,28 @@ import (
 	"strings"
 )
 
-// The verdicts on a report and on a control, the worst first.
+// The verdicts on reports and controls, worst first.
 const (
 	Fail        = "fail"        // there are findings that are not accepted
-	NotKnown    = "not known"   // there are none, and some of what was asked about could not be seen
+	NotKnown    = "not known"   // there are none, but some rows could not be checked
 	Pass        = "pass"        // there are none
-	Information = "information" // what the report has can be no finding
+	Information = "information" // the report cannot have findings
 )
 
 var verdicts = []string{Fail, NotKnown, Pass, Information}
 
-// A Control is what the reports say of it together: the worst that one of them says. That they pass proves no control: it
-// says that these reports found nothing.
+// A Control has the worst verdict of its reports. If they pass, that does not prove that the control is met: it only
+// means that these reports found nothing.
 type Control struct {
 	Name    string   `json:"control"`
 	Verdict string   `json:"verdict"`
-	Reports []string `json:"reports"` // by name, those whose verdict it is first
+	Reports []string `json:"reports"` // names of its reports, first those that determine its verdict
 }
 
-// Totals count what the reports looked at.
+// Totals count what the reports examined.
 type Totals struct {
 	Sessions int64 `json:"sessions"`
-	Users    int64 `json:"users"` // names, once in each realm of each server
+	Users    int64 `json:"users"` // number of names, counted once for each realm of each server
 	Realms   int   `json:"realms"`
 	Servers  int   `json:"servers"`
 }
@@ -38,7 +38,7 @@ const totals = `select count(*) as sessions,
   (select count(*) from (select 1 from am_session where username is not null group by lower(username), realm, base_url)) as users
 from am_session`
 
-// conclude gives the reports and the controls their verdicts, and counts the findings.
+// conclude sets the verdicts of the reports and the controls, and counts the findings.
 func (run *Run) conclude() {
 	missing := len(run.Missing()) > 0
 	run.Findings = 0
@@ -49,7 +49,7 @@ func (run *Run) conclude() {
 	run.Controls = controls(run.Results)
 }
 
-// verdict is that on the report, where sessions of some realm are missing or not.
+// verdict returns the verdict on the report; missing means that sessions of some realm are missing.
 func (r *Result) verdict(missing bool) string {
 	switch {
 	case !r.Finds:
@@ -62,7 +62,7 @@ func (r *Result) verdict(missing bool) string {
 	return Pass
 }
 
-// IsOpen reports whether it cannot be told of a row whether it is a finding: its cell finding is NULL.
+// IsOpen reports whether it is not known if a row is a finding: its cell finding is NULL.
 func IsOpen(row Row) bool {
 	finding, marked := row["finding"]
 	return marked && finding == nil
@@ -92,7 +92,7 @@ func worse(a, b string) int { return cmp.Compare(slices.Index(verdicts, a), slic
 
 var digits = regexp.MustCompile(`\d+`)
 
-// compareControls has AC-2 before AC-10.
+// compareControls sorts AC-2 before AC-10.
 func compareControls(a, b string) int {
 	wide := func(name string) string {
 		return digits.ReplaceAllStringFunc(name, func(n string) string { return strings.Repeat("0", max(0, 8-len(n))) + n })
@@ -100,18 +100,19 @@ func compareControls(a, b string) int {
 	return strings.Compare(wide(a), wide(b))
 }
 
-// Missing are the realms whose sessions are missing, or may be, with the reason.
+// Missing returns the realms whose sessions are or may be missing, with the reason.
 func (run *Run) Missing() []string { return run.realms(isMissing) }
 
-// ByUser are the realms that were asked user by user, since AM cut their lists or may have, with the reason.
+// ByUser returns the realms that were looked up user by user because AM truncated their lists, or may have, with the
+// reason.
 func (run *Run) ByUser() []string {
 	return run.realms(func(realm Row) bool { return realm["completeness"] == "by_user" && !isMissing(realm) })
 }
 
-// isMissing reports whether sessions of a realm of the evidence are missing, or may be.
+// isMissing reports whether sessions of a realm are or may be missing.
 func isMissing(realm Row) bool { return realm["completeness"] == "truncated" || realm["error"] != nil }
 
-// realms are those that are chosen, with the reason, and with their server if there are several.
+// realms returns the chosen realms with the reason, and with their server if there are several.
 func (run *Run) realms(chosen func(realm Row) bool) (names []string) {
 	servers := map[any]bool{}
 	for _, realm := range run.Evidence.Realms {

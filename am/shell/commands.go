@@ -22,11 +22,11 @@ import (
 type dotCommandSpec struct {
 	name, argument, description string
 
-	choices func(s *shell, begin string) []choice // of the argument; nil: none
+	choices func(s *shell, begin string) []choice // choices for the argument; nil if there are none
 	run     func(s *shell, ctx context.Context, argument string) error
 }
 
-// dotCommands are all commands, in the order of the help. An argument in brackets may be left out.
+// dotCommands returns all commands in the order of the help. An argument in brackets is optional.
 func dotCommands() []dotCommandSpec {
 	onOff := wordChoices("on", "off")
 	output := wordChoices(strings.Split(render.FormatNames(), "|")...)
@@ -153,7 +153,7 @@ func (s *shell) showSchema(ctx context.Context, name string) error {
 	return nil
 }
 
-// createTable is the table as a statement that would make one like it.
+// createTable returns a statement that would create a table like this one.
 func createTable(t workspace.DescribedTable) string {
 	columns := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -278,7 +278,7 @@ func (s *shell) use(_ context.Context, name string) error {
 	return nil
 }
 
-// readSize is how large a file of SQL may be.
+// readSize is the maximum size of a file with SQL.
 const readSize = 16 << 20
 
 func (s *shell) read(ctx context.Context, path string) error {

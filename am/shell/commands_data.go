@@ -12,7 +12,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// loadCSV makes a table of a file.
+// loadCSV reads a file as a table.
 func (s *shell) loadCSV(ctx context.Context, argument string) error {
 	name, path, _ := strings.Cut(argument, "=")
 	if name == "" || path == "" {
@@ -37,7 +37,7 @@ func (s *shell) attachHistory(ctx context.Context, path string) error {
 	return s.confirm("the history is the schema history; .tables history lists its tables")
 }
 
-// param sets a parameter of the SQL that follows, forgets it, or lists all.
+// param sets or unsets a parameter for the following SQL, or lists all parameters.
 func (s *shell) param(_ context.Context, argument string) error {
 	if argument == "" {
 		return s.listParams()

@@ -29,13 +29,13 @@ func (s *shell) attended(name string, cmd *exec.Cmd) error {
 	return nil
 }
 
-// edit opens the last SQL in an editor and runs what comes back.
+// edit opens the last SQL in an editor and runs the edited text.
 func (s *shell) edit(ctx context.Context, _ string) (err error) {
 	if !s.Streams.InIsTerminal {
 		return errors.New(".edit needs a terminal")
 	}
 	editor := strings.Fields(cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi"))
-	file, err := os.CreateTemp("", "amsql-*.sql") // with mode 0600
+	file, err := os.CreateTemp("", "amsql-*.sql") // has mode 0600
 	if err != nil {
 		return err
 	}

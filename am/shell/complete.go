@@ -16,7 +16,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// keywords are those of SQL that people type, the functions that AM's tables need most, and those that the engine adds.
+// keywords are the SQL keywords that people type, the functions that are most useful with AM's tables, and those that
+// the engine adds.
 var keywords = append(strings.Fields(`
 	select from where and or not in is null like between exists group by having order limit offset distinct as join left inner
 	cross on using union all except intersect case when then else end asc desc with recursive values explain begin commit
@@ -30,7 +31,7 @@ func addedFunctions() (words []string) {
 	return words
 }
 
-// A choice is what may stand where the cursor is.
+// A choice is a possible word at the cursor.
 type choice struct{ word, description, kind string }
 
 var (
@@ -45,7 +46,7 @@ var (
 	beforeValue  = regexp.MustCompile(`(?i)(\bselect|\bdistinct|\bwhere|\band|\bor|\bnot|\bon|\bby|\bhaving|\bthen|\belse|\bwhen|[,(=<>])\s*$`)
 )
 
-// complete offers what may stand at the cursor.
+// complete returns the possible words at the cursor.
 func (s *shell) complete(text string, cursor int) readline.Completions {
 	before := text[:cursor]
 	var choices []choice
@@ -69,8 +70,9 @@ func (s *shell) complete(text string, cursor int) readline.Completions {
 	return completions(choices, lead, prefix, height/2)
 }
 
-// completions are the choices with the prefix, a line each with their descriptions if there are lines enough. The lead is
-// what stands before an empty prefix, up to a space: without one, the editor would take it for the prefix.
+// completions returns the choices that begin with the prefix, one per line with their descriptions if there are enough
+// lines. lead is the text before an empty prefix, up to a space: without it, the editor would treat that text as the
+// prefix.
 func completions(choices []choice, lead, prefix string, lines int) readline.Completions {
 	choices = slices.DeleteFunc(choices, func(c choice) bool { return !hasPrefixFold(c.word, prefix) })
 	var candidates []readline.Completion
@@ -90,7 +92,7 @@ func hasPrefixFold(word, prefix string) bool {
 	return len(word) >= len(prefix) && strings.EqualFold(word[:len(prefix)], prefix)
 }
 
-// statementStart is where the statement begins that the text ends in.
+// statementStart returns where the last statement of the text begins.
 func statementStart(text string) (start int) {
 	for at := 0; at < len(text); {
 		token := sqlToken(text[at:])
@@ -102,7 +104,7 @@ func statementStart(text string) (start int) {
 	return start
 }
 
-// completeText completes what is in quotes: realms, if one is compared.
+// completeText completes a text in quotes: a realm, if one is compared.
 func (s *shell) completeText(before string) (choices []choice) {
 	if !beforeRealm.MatchString(before) {
 		return nil
@@ -117,7 +119,7 @@ func (s *shell) completeText(before string) (choices []choice) {
 	return choices
 }
 
-// completeSQL completes a name or a keyword behind the text.
+// completeSQL completes a name or a keyword at the end of the text.
 func (s *shell) completeSQL(before, statement, prefix string) []choice {
 	if beforeMethod.MatchString(before) {
 		return methodChoices()
@@ -149,8 +151,8 @@ func (s *shell) completeSQL(before, statement, prefix string) []choice {
 	return choices
 }
 
-// reads are the tables whose columns may be meant: those that the statement names, or else, in what a SELECT returns, all that
-// need no schema.
+// reads returns the tables whose columns may be meant: those that the statement names, or, if it names none yet, in the
+// columns of a SELECT, all tables that need no schema.
 func (s *shell) reads(statement, before string) (tables []workspace.DescribedTable) {
 	if tables = s.named(statement); tables != nil || !inSelect.MatchString(before) {
 		return tables
@@ -188,7 +190,7 @@ func parameterChoices(method string) (choices []choice) {
 	return choices
 }
 
-// completeMember completes behind a dot: the tables of a schema, the columns of a table or of an alias.
+// completeMember completes a name after a dot: a table of a schema, or a column of a table or alias.
 func (s *shell) completeMember(name, statement string) (choices []choice) {
 	for _, t := range s.Catalog(context.Background()) {
 		if strings.EqualFold(t.Schema, name) {
@@ -207,7 +209,7 @@ func (s *shell) completeMember(name, statement string) (choices []choice) {
 	return distinctWords(choices)
 }
 
-// named are the tables that the statement names, one of a name.
+// named returns the tables that the statement names, only one for each name.
 func (s *shell) named(statement string) (tables []workspace.DescribedTable) {
 	for _, t := range s.Catalog(context.Background()) {
 		known := slices.ContainsFunc(tables, func(other workspace.DescribedTable) bool { return other.Name == t.Name })
@@ -225,7 +227,7 @@ func columnChoices(t workspace.DescribedTable) (choices []choice) {
 	return choices
 }
 
-// tableChoices are the tables that need no schema, and the schemas.
+// tableChoices returns the tables that need no schema, and the schemas.
 func (s *shell) tableChoices() (choices []choice) {
 	for _, t := range s.Catalog(context.Background()) {
 		if t.Schema == s.First || t.Schema == "" {
@@ -238,7 +240,7 @@ func (s *shell) tableChoices() (choices []choice) {
 	return choices
 }
 
-// keywordChoices are in capitals if the prefix is.
+// keywordChoices returns keywords, in capitals if the prefix is.
 func keywordChoices(prefix string) (choices []choice) {
 	capitals := prefix != "" && prefix == strings.ToUpper(prefix) && prefix != strings.ToLower(prefix)
 	for _, word := range keywords {
@@ -263,7 +265,7 @@ func distinctWords(choices []choice) (distinct []choice) {
 	return distinct
 }
 
-// completeCommand completes a dot command's name or its argument.
+// completeCommand completes the name of a dot command or its argument.
 func (s *shell) completeCommand(before string) (prefix string, choices []choice) {
 	name, argument, ok := strings.Cut(before, " ")
 	if !ok {
@@ -280,7 +282,7 @@ func (s *shell) completeCommand(before string) (prefix string, choices []choice)
 	return argument, c.choices(s, argument)
 }
 
-// fileChoices are the files and folders whose paths begin so.
+// fileChoices returns the files and folders whose paths begin like this.
 func fileChoices(_ *shell, begin string) (choices []choice) {
 	dir, _ := filepath.Split(begin)
 	from := dir
@@ -303,7 +305,7 @@ func fileChoices(_ *shell, begin string) (choices []choice) {
 	return choices
 }
 
-// wordChoices always offers the same words.
+// wordChoices always returns the same words.
 func wordChoices(words ...string) func(*shell, string) []choice {
 	return func(*shell, string) (choices []choice) {
 		for _, word := range words {

@@ -1,5 +1,5 @@
 // Package shell is the interactive shell: it reads SQL and dot commands from a terminal, completes them, keeps their
-// history, and pages what they print.
+// history, and pages their output.
 //
-// It stands on workspace, which runs the SQL. Start with [Run].
+// It uses package workspace, which runs the SQL. Start with [Run].
 package shell

@@ -17,30 +17,30 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// errDropped says that Ctrl-C was typed, which drops what has been typed.
+// errDropped means that the user typed Ctrl-C to discard the input.
 var errDropped = errors.New("dropped")
 
-// An editor edits SQL and dot commands on the terminal, as the user's inputrc says.
+// An editor edits SQL and dot commands on the terminal, as configured in the user's inputrc.
 type editor struct {
 	streams terminal.Streams
 	line    *readline.Shell
-	begin   string // prompt
-	row     int    // of the cursor, from the prompt's
+	begin   string // the prompt
+	row     int    // the row of the cursor, relative to the prompt
 
-	completing sync.Mutex // while the completer works
-	abandoned  bool       // readline is left behind, and must not complete any more
+	completing sync.Mutex // held while the completer runs
+	abandoned  bool       // readline has been abandoned, and must not run the completer any more
 }
 
 func newEditor(streams terminal.Streams, complete func(text string, cursor int) readline.Completions) *editor {
 	e := &editor{streams: streams, line: readline.NewShell(inputrc.WithApp("amsql"))}
 	for name, value := range map[string]any{
 		"enable-bracketed-paste":       true,
-		"menu-complete-display-prefix": true, // Tab shows what there is before it chooses
+		"menu-complete-display-prefix": true, // Tab shows the choices before it inserts one
 		"completion-ignore-case":       true,
 		"multiline-column":             false,
-		"cursor-position-probe":        false, // its answer swallows keys that are typed quickly; prompts begin at column 0
+		"cursor-position-probe":        false, // its answer swallows keys that are typed quickly, and prompts begin at column 0 anyway
 	} {
-		_ = e.line.Config.Set(name, value) // they are of these types
+		_ = e.line.Config.Set(name, value) // cannot fail, because the values have the right types
 	}
 	for _, keys := range []string{"emacs", "vi-insert"} {
 		_ = e.line.Config.Bind(keys, inputrc.Unescape(`\C-i`), "menu-complete", false)
@@ -62,19 +62,20 @@ func newEditor(streams terminal.Streams, complete func(text string, cursor int) 
 	return e
 }
 
-// remember makes the history that of the arrow keys.
+// remember makes the arrow keys use the history.
 func (e *editor) remember(h *shellHistory) {
 	e.line.History.Delete()
 	e.line.History.Add("history", h)
 }
 
-// read reads a dot command, or SQL to its semicolon. Its errors are errDropped for Ctrl-C, io.EOF for Ctrl-D, and the context's.
+// read reads a dot command, or SQL up to its semicolon. Its errors are errDropped for Ctrl-C, io.EOF for Ctrl-D, and
+// that of the context.
 func (e *editor) read(ctx context.Context, prompt string) (string, error) {
 	e.line.AcceptMultiline = func(line []rune) bool { return isWhole(string(line)) }
 	return e.readline(ctx, prompt)
 }
 
-// ask reads a line that answers a question. Ctrl-C is not an answer.
+// ask reads the answer to a question. Ctrl-C is not an answer.
 func (e *editor) ask(ctx context.Context, question string) (string, error) {
 	e.line.AcceptMultiline = nil
 	answer, err := e.readline(ctx, question)
@@ -84,20 +85,20 @@ func (e *editor) ask(ctx context.Context, question string) (string, error) {
 	return answer, err
 }
 
-// abandon waits until the completer has done: what it reads may be closed then.
+// abandon waits until the completer has finished, because what it reads may be closed afterwards.
 func (e *editor) abandon() {
 	e.completing.Lock()
 	defer e.completing.Unlock()
 	e.abandoned = true
 }
 
-// readline cannot be stopped: when the context ends, it is left behind to end with the process, and the terminal is put
-// right in its stead.
+// readline reads a line. The library cannot be stopped: if the context ends, it is abandoned and goes on until the
+// process ends, and readline restores the terminal itself.
 func (e *editor) readline(ctx context.Context, prompt string) (string, error) {
 	e.begin, e.row = prompt, 0
 	fd := int(os.Stdin.Fd())
 	if state, err := term.GetState(fd); err == nil {
-		defer func() { _ = term.Restore(fd, state) }() // the terminal may be gone
+		defer func() { _ = term.Restore(fd, state) }() // fails if the terminal is gone
 	}
 	text, err := terminal.Await(ctx, e.line.Readline)
 	switch {
@@ -112,15 +113,16 @@ func (e *editor) readline(ctx context.Context, prompt string) (string, error) {
 	return strings.TrimSpace(text), err
 }
 
-// makeRoom sees to it that there is a row below the text before it is drawn, which the line editor counts on: it does not
-// ask where on the screen it is. Line feeds and as many steps back change nothing elsewhere than at the screen's end.
+// makeRoom makes sure that there is a row below the text before it is drawn, because the line editor assumes that and
+// does not find out where on the screen it is. Line feeds and the same number of steps back have an effect only at the
+// bottom of the screen.
 func (e *editor) makeRoom(text, beforeCursor string) {
 	rows := e.rows(text) + 1 - e.row
 	e.row = e.rows(beforeCursor) - 1
-	_, _ = fmt.Fprintf(os.Stdout, "%s\x1b[%dA", strings.Repeat("\n", rows), rows) // as it draws itself
+	_, _ = fmt.Fprintf(os.Stdout, "%s\x1b[%dA", strings.Repeat("\n", rows), rows) // where the editor itself draws
 }
 
-// rows is how many rows of the screen a text takes.
+// rows returns the number of screen rows that a text takes.
 func (e *editor) rows(text string) (rows int) {
 	width, _ := e.streams.Size()
 	for _, line := range strings.Split(text, "\n") {

@@ -12,22 +12,23 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/redact"
 )
 
-// historySize is how many texts the history keeps.
+// historySize is the maximum number of texts in the history.
 const historySize = 1000
 
-// A history is what has been typed in shells, the latest last, in a file that only its owner reads: a JSON string a line.
+// shellHistory is what has been typed in shells, latest last, in a file that only its owner can read: one JSON string
+// per line.
 type shellHistory struct {
-	path  string // empty: it is not kept
+	path  string // "" if the history is not saved
 	texts []string
 }
 
-// historyPath is in the folder for the user's configuration, as the system has it.
+// historyPath returns the path in the system's folder for the user's configuration.
 func historyPath() (string, error) {
 	dir, err := os.UserConfigDir()
 	return filepath.Join(dir, "amsql", "history"), err
 }
 
-// openHistory reads the history. With an error there is one, too, which is not kept.
+// openHistory reads the history. If that fails, it also returns a history that is not saved.
 func openHistory() (*shellHistory, error) {
 	path, err := historyPath()
 	if err != nil {
@@ -54,7 +55,7 @@ func openHistory() (*shellHistory, error) {
 	return h, nil
 }
 
-// add keeps a text unless it is the last one again or holds a secret.
+// add saves a text, unless it equals the last one or contains a secret.
 func (h *shellHistory) add(text string) error {
 	text = strings.TrimSpace(text)
 	if text == "" || redact.Mentions(text) || len(h.texts) > 0 && h.texts[len(h.texts)-1] == text {
@@ -75,21 +76,22 @@ func (h *shellHistory) write(how int, texts ...string) error {
 	var lines bytes.Buffer
 	encoder := json.NewEncoder(&lines)
 	for _, text := range texts {
-		_ = encoder.Encode(text) // text always encodes
+		_ = encoder.Encode(text) // text can always be encoded
 	}
 	_, err = file.Write(lines.Bytes())
 	return errors.Join(file.Chmod(0o600), err, file.Close())
 }
 
-// The rest is what the editor wants of a history. It writes nothing to it: the shell does, which knows what to keep.
+// The following methods are for the editor. It does not write to the history: the shell does, because it knows what to
+// save.
 
 // Write does nothing.
 func (h *shellHistory) Write(string) (int, error) { return len(h.texts), nil }
 
-// Len is how many texts there are.
+// Len returns the number of texts.
 func (h *shellHistory) Len() int { return len(h.texts) }
 
-// GetLine is one of the texts.
+// GetLine returns one of the texts.
 func (h *shellHistory) GetLine(i int) (string, error) {
 	if i < 0 || i >= len(h.texts) {
 		return "", errors.New("there is no such text")
@@ -97,5 +99,5 @@ func (h *shellHistory) GetLine(i int) (string, error) {
 	return h.texts[i], nil
 }
 
-// Dump is all texts.
+// Dump returns all texts.
 func (h *shellHistory) Dump() any { return h.texts }

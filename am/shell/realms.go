@@ -10,7 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// realmNames are the realms of connections, each asked once, in the background.
+// realmNames caches the realms of connections. Each connection is asked once, in the background.
 type realmNames struct {
 	asked   map[string]chan []string // by schema
 	known   map[string][]string
@@ -18,10 +18,10 @@ type realmNames struct {
 	cancels []context.CancelFunc
 }
 
-// patience is how long a press of Tab waits for realms. The next one has them.
+// patience is how long pressing Tab waits for realms. The next press has them.
 const patience = 200 * time.Millisecond
 
-// of are the realms of a schema, none while they are not there.
+// of returns the realms of a schema, or none if they are not known yet.
 func (r *realmNames) of(s workspace.Schema) []string {
 	if r.asked == nil {
 		r.asked, r.known = map[string]chan []string{}, map[string][]string{}
@@ -30,7 +30,8 @@ func (r *realmNames) of(s workspace.Schema) []string {
 	if answer == nil {
 		answer = make(chan []string, 1)
 		r.asked[s.Name] = answer
-		ctx, cancel := context.WithCancel(connection.Unattended(context.Background())) // while the editor reads
+		// The editor has the terminal, so nobody can be asked for a password.
+		ctx, cancel := context.WithCancel(connection.Unattended(context.Background()))
 		r.cancels = append(r.cancels, cancel)
 		r.working.Go(func() { answer <- listRealms(ctx, s.Members) })
 	}
@@ -44,7 +45,7 @@ func (r *realmNames) of(s workspace.Schema) []string {
 	return r.known[s.Name]
 }
 
-// listRealms leaves out what cannot be had: a query will say why.
+// listRealms ignores errors, because a query will report them.
 func listRealms(ctx context.Context, connections []*connection.Connection) (names []string) {
 	for _, c := range connections {
 		for realm, err := range c.Client().Realms(ctx) {
@@ -58,7 +59,7 @@ func listRealms(ctx context.Context, connections []*connection.Connection) (name
 	return slices.Compact(names)
 }
 
-// stop ends what is under way.
+// stop cancels requests that are under way.
 func (r *realmNames) stop() {
 	for _, cancel := range r.cancels {
 		cancel()

@@ -17,24 +17,24 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// A shell reads SQL and dot commands from a terminal and prints what they answer, until it is told to end.
+// A shell reads SQL and dot commands from a terminal and prints the results, until it is told to exit.
 type shell struct {
 	*workspace.Workspace
 
 	editor   *editor
 	pager    *pager
-	printing workspace.Printing // how rows are wanted; its arguments are for the statements that name them
+	printing workspace.Printing // how to print rows; arguments that a statement does not use are ignored
 	once     string             // the file for the rows of the next SQL
-	last     string             // SQL, for .edit
+	last     string             // the last SQL, for .edit
 	realms   realmNames
 	ended    bool
 }
 
-// Run is a shell on the workspace's terminal until it is told to end; p says how rows are wanted at first.
+// Run runs a shell on the workspace's terminal until it is told to exit. p is how to print rows at first.
 func Run(ctx context.Context, w *workspace.Workspace, p workspace.Printing) error {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	// An interruption ends a statement; between two of them there is nothing for it to end.
+	// An interruption ends a statement; between two statements it has no effect.
 	interruptions := make(chan os.Signal, 1)
 	signal.Notify(interruptions, os.Interrupt)
 	defer signal.Stop(interruptions)
@@ -49,13 +49,13 @@ func Run(ctx context.Context, w *workspace.Workspace, p workspace.Printing) erro
 	return s.loop(ctx)
 }
 
-// RunText does what a text says without a terminal: its dot commands and its SQL, up to an error.
+// RunText runs the dot commands and the SQL of a text without a terminal, up to the first error.
 func RunText(ctx context.Context, w *workspace.Workspace, p workspace.Printing) error {
 	s := &shell{Workspace: w, printing: p, pager: &pager{screen: w.Streams}}
 	return s.do(ctx, p.SQL)
 }
 
-// HasCommands reports whether a text has dot commands, so that it is more than SQL.
+// HasCommands reports whether a text contains dot commands in addition to SQL.
 func HasCommands(text string) bool {
 	return slices.ContainsFunc(parts(text), func(part string) bool { return strings.HasPrefix(part, ".") })
 }
@@ -84,7 +84,7 @@ func (s *shell) loop(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// prompt names the connection whose tables need no schema, and what is out of the ordinary.
+// prompt returns the prompt: the connection whose tables need no schema, and anything unusual.
 func (s *shell) prompt() string {
 	name := s.First
 	if name == "" {
@@ -103,7 +103,7 @@ func (s *shell) prompt() string {
 	return name + "> "
 }
 
-// answer does what the text says and tells what went wrong. An interruption ends it.
+// answer runs a text and prints errors. An interruption ends it.
 func (s *shell) answer(ctx context.Context, text string) {
 	statement, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
@@ -119,7 +119,7 @@ func (s *shell) answer(ctx context.Context, text string) {
 	}
 }
 
-// do runs the dot commands and the SQL of a text in their order, up to an error.
+// do runs the dot commands and the SQL of a text in order, up to the first error.
 func (s *shell) do(ctx context.Context, text string) error {
 	for _, part := range parts(text) {
 		if err := ctx.Err(); err != nil {
@@ -138,17 +138,17 @@ func (s *shell) do(ctx context.Context, text string) error {
 	return nil
 }
 
-// sql runs SQL; its rows go where .once says, once.
+// sql runs SQL. After .once, its rows go to a file.
 func (s *shell) sql(ctx context.Context, sql string) error {
 	s.last = sql
 	p := s.printing
 	p.SQL, p.Export, s.once = sql, s.once, ""
 	p.Args = named(sql, p.Args)
-	s.ForgetCost() // what completion has cost, or a statement without .timing
+	s.ForgetCost() // requests of completion, or of a statement without .timing
 	return s.Print(ctx, p)
 }
 
-// named are the arguments that the SQL has parameters for; the engine takes no others.
+// named returns the arguments that the SQL has parameters for, because the engine refuses others.
 func named(sql string, args []engine.Arg) (used []engine.Arg) {
 	for _, arg := range args {
 		if regexp.MustCompile(`[:@$]` + regexp.QuoteMeta(arg.Name) + `\b`).MatchString(sql) {

@@ -2,7 +2,7 @@ package shell
 
 import "strings"
 
-// foreignWords are commands of other shells (psql, mysql, sqlite3), and ours for them.
+// foreignWords maps commands of other shells (psql, mysql, sqlite3) to ours.
 var foreignWords = map[string]string{
 	"help": ".help", `\?`: ".help", `\h`: ".help",
 	"exit": ".exit", "quit": ".exit", `\q`: ".exit", ".quit": ".exit",
@@ -13,7 +13,7 @@ var foreignWords = map[string]string{
 // toggle is what the words of psql that switch something do without an argument.
 const toggle = "toggle"
 
-// asCommand is the dot command that a line is, or one of another shell stands for; "" for SQL.
+// asCommand returns a line as a dot command, if it is one or a command of another shell; "" for SQL.
 func asCommand(line string) string {
 	line = strings.TrimSpace(line)
 	word, argument, _ := strings.Cut(line, " ")
@@ -32,10 +32,10 @@ func asCommand(line string) string {
 	return ""
 }
 
-// isWhole tells whether what has been typed can be run: a dot command, or SQL up to its semicolon.
+// isWhole reports whether the text can be run: a dot command, or SQL up to its semicolon.
 func isWhole(text string) bool { return asCommand(text) != "" || isEnded(text) }
 
-// isEnded tells whether no statement of the SQL waits for its semicolon.
+// isEnded reports whether every statement of the SQL has its semicolon.
 func isEnded(sql string) bool {
 	ended := true
 	for sql != "" {
@@ -54,8 +54,8 @@ func isEnded(sql string) bool {
 	return ended
 }
 
-// sqlToken is the first of the SQL's tokens, as far as is needed to find semicolons: a comment, what is in quotes, or a
-// single byte. One that does not end lasts to the end.
+// sqlToken returns the first token of the SQL, as far as needed to find semicolons: a comment, a quoted text, or a
+// single byte. A token without an end extends to the end of the text.
 func sqlToken(sql string) string {
 	end := ""
 	switch {
@@ -66,7 +66,7 @@ func sqlToken(sql string) string {
 	case sql[0] == '[':
 		end = "]"
 	case strings.IndexByte("'\"`", sql[0]) >= 0:
-		end = sql[:1] // a doubled one makes two adjacent tokens
+		end = sql[:1] // a doubled quote makes two adjacent tokens
 	default:
 		return sql[:1]
 	}
@@ -80,7 +80,7 @@ func sqlToken(sql string) string {
 	return sql
 }
 
-// openQuote is where the text in single quotes begins that the SQL ends in, or false.
+// openQuote returns where an unfinished text in single quotes begins at the end of the SQL, or false if there is none.
 func openQuote(sql string) (int, bool) {
 	for at := 0; at < len(sql); {
 		token := sqlToken(sql[at:])
@@ -92,8 +92,8 @@ func openQuote(sql string) (int, bool) {
 	return 0, false
 }
 
-// parts are the dot commands of a text, a line each, and the SQL between them. A line is not a dot command in the middle of a
-// statement.
+// parts divides a text into dot commands, one per line, and the SQL between them. A line in the middle of a statement
+// is not a dot command.
 func parts(text string) (parts []string) {
 	sql := ""
 	flush := func() {
@@ -102,7 +102,7 @@ func parts(text string) (parts []string) {
 		}
 		sql = ""
 	}
-	statement := "" // the lines since the last one's end
+	statement := "" // lines since the last complete statement
 	for line := range strings.Lines(text) {
 		if command := asCommand(line); command != "" && statement == "" {
 			flush()

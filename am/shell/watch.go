@@ -12,7 +12,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// watch watches the sessions of the connection in use, until Ctrl-C.
+// watch watches the sessions of the current connection until Ctrl-C.
 func (s *shell) watch(ctx context.Context, argument string) error {
 	every := watch.DefaultInterval
 	first, sql, _ := strings.Cut(argument, " ")
@@ -32,7 +32,7 @@ func (s *shell) watch(ctx context.Context, argument string) error {
 	defer func() { s.Streams.Out = paged }()
 	err := s.Watch(ctx, s.Schemas[i].Members, strings.TrimSuffix(strings.TrimSpace(sql), ";"), every)
 	if errors.Is(err, context.Canceled) {
-		return nil // that is how a watch ends
+		return nil // the usual end of a watch
 	}
 	return err
 }
