@@ -17,14 +17,14 @@ import (
 	"sync"
 )
 
-// A serviceAccount of the cloud: who may ask for access tokens, and for which scopes.
+// A serviceAccount is a service account of the cloud, with the scopes that it may request.
 type serviceAccount struct {
 	id     string
 	key    *rsa.PrivateKey
 	scopes []string
 }
 
-// A bearer is an access token that was handed out.
+// A bearer is an access token that has been issued.
 type bearer struct {
 	scopes  scopes
 	expires int64
@@ -56,7 +56,7 @@ func (s *Server) installServiceAccount() error {
 	return nil
 }
 
-// ServiceAccount returns the cloud's service account: its id and its private key as a JWK. Other profiles have none.
+// ServiceAccount returns the ID of the cloud's service account and its private key as a JWK. Other profiles have none.
 func (s *Server) ServiceAccount() (id string, jwk []byte) {
 	if s.account == nil {
 		return "", nil
@@ -70,7 +70,7 @@ func (s *Server) ServiceAccount() (id string, jwk []byte) {
 	})
 }
 
-// accessToken answers at /oauth2/access_token, to service accounts with a JWT bearer assertion.
+// accessToken answers at /oauth2/access_token. It issues access tokens to service accounts with a JWT bearer assertion.
 func (x *exchange) accessToken() {
 	if x.r.Method != http.MethodPost {
 		x.refuse(http.StatusMethodNotAllowed, "method_not_allowed", "Required Method: POST found: "+x.r.Method)
@@ -109,7 +109,7 @@ func invalidGrant(text string) oauthError {
 	return oauthError{http.StatusBadRequest, "invalid_grant", text}
 }
 
-// checkAssertion holds the assertion against the account: signature (RS256), issuer, subject, audience with the port, expiry.
+// checkAssertion checks an assertion: signature (RS256), issuer, subject, audience with the port, expiry.
 func (x *exchange) checkAssertion(client, grant, assertion string) oauthError {
 	switch {
 	case client != clientID:
@@ -152,7 +152,7 @@ func decodePart(part string, into any) bool {
 	return err == nil && json.Unmarshal(text, into) == nil
 }
 
-// isAudience wants this endpoint's URL with the port written out.
+// isAudience reports whether the claim is this endpoint's URL with an explicit port.
 func (x *exchange) isAudience(claim any) bool {
 	host := x.r.Host
 	if !strings.Contains(host[strings.LastIndexByte(host, ']')+1:], ":") {

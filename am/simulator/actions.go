@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// An action of the sessions resource: who may run it and which versions of the resource have it.
+// An action is an action of the sessions resource: who may run it, and which versions of the resource have it.
 type action struct {
 	name      string
 	from, to  version
@@ -44,10 +44,10 @@ var actions = []action{
 	{"deleteProperty", v1, v1end, owners, about(nil, (*exchange).deleteProperty)},
 }
 
-// invalid is what most actions say of a session that is dead.
+// invalid is the answer of most actions if the session is not alive.
 var invalid = object{{"valid", false}}
 
-// about makes an action on a live session. It answers with dead if there is none, or else with 400.
+// about returns an action on a live session. If there is none, it answers with dead, or with 400 if dead is nil.
 func about(dead object, run func(*exchange, *session) error) func(*exchange, wanted) error {
 	return func(x *exchange, want wanted) error {
 		s, err := x.target(want)
@@ -63,7 +63,7 @@ func about(dead object, run func(*exchange, *session) error) func(*exchange, wan
 	}
 }
 
-// timing makes one of the small actions of 1.x, which tell a single number; -1 if the session is dead.
+// timing returns one of the small actions of 1.x, which answer with a single number; -1 if the session is not alive.
 func timing(name string, value func(s *session, now int64) any) func(*exchange, wanted) error {
 	return func(x *exchange, want wanted) error {
 		s, err := x.target(want)
@@ -110,7 +110,8 @@ func (x *exchange) getSessionInfoAndReset(s *session) error {
 	return x.ok(x.info(s))
 }
 
-// info describes a session. The handle is told up to 2.x, and if a product has properties they come from there on.
+// info describes a session. Versions up to 2.x return the handle. Later versions return properties, if the product has
+// them.
 func (x *exchange) info(s *session) object {
 	var doc object
 	if name, known := s.who.display(); known {
@@ -131,7 +132,7 @@ func (x *exchange) info(s *session) object {
 	return doc
 }
 
-// validate says whether a token is good. It resets the idle time unless told not to, which 1.x cannot be.
+// validate answers whether a token is valid. It resets the idle time unless refresh=false, which 1.x does not support.
 func (x *exchange) validate(s *session) error {
 	if x.version.major == 1 || x.crest.extra["refresh"] != "false" {
 		s.touch(x.now, false)
@@ -151,7 +152,7 @@ func (x *exchange) userAndRealm(s *session) object {
 	return append(doc, member{"realm", s.who.realm})
 }
 
-// refresh resets the idle time and tells the limits. AM and its successors obey once a minute.
+// refresh resets the idle time and answers with the limits. AM and its successors reset it at most once a minute.
 func (x *exchange) refresh(s *session) error {
 	if !x.profile.tunedRefresh || x.now-s.latest.Load() >= writeInterval {
 		s.touch(x.now, false)
@@ -161,7 +162,8 @@ func (x *exchange) refresh(s *session) error {
 		member{"maxsessiontime", int(s.maxTime)}, member{"maxtime", s.secondsLeft(x.now)}))
 }
 
-// logout ends a session. Measured on OpenAM 16.0.5: any session may end any token it knows; a client-side token stays good.
+// logout ends a session. Measured on OpenAM 16.0.5: any session may end any token that it knows; a client-side token
+// stays valid.
 func (x *exchange) logout(s *session) error {
 	x.store.end(s)
 	if x.profile.name != "openam" && s == x.caller.session {
@@ -172,10 +174,11 @@ func (x *exchange) logout(s *session) error {
 
 var errNoHandles = badRequest(`The "sessionHandles" field is not defined in the request or it's not a JSON array`)
 
-// logoutByHandle ends the sessions behind handles.
+// logoutByHandle ends the sessions with these handles.
 //
-// Measured on OpenAM 16.0.5: true means only that nothing stands against it. It is said of handles of dead sessions and of
-// made-up ones; a raw token ends its session, too; once the caller's own session is gone, the rest is refused.
+// Measured on OpenAM 16.0.5: true only means that the request was accepted. It is also the answer for handles of
+// sessions that have ended, and for invented ones. A raw token ends its session, too. Once the caller's own session has
+// ended, the rest is refused.
 func (x *exchange) logoutByHandle(wanted) error {
 	given, ok := x.crest.member("sessionHandles")
 	if !ok {
@@ -212,7 +215,7 @@ func (x *exchange) logoutByHandle(wanted) error {
 	return x.ok(object{{"result", result}})
 }
 
-// endByHandle ends what the handle's storage key names, whatever stands before it.
+// endByHandle ends the session with the storage key in the handle, and ignores the text before it.
 func (x *exchange) endByHandle(handle string) bool {
 	if own := x.caller.session; own != nil && own.token == "" && own.ifAlive(x.now) == nil {
 		return false
@@ -227,7 +230,7 @@ func (x *exchange) endByHandle(handle string) bool {
 	return err != nil || handle == "" || strings.HasPrefix(handle, handlePrefix)
 }
 
-// logoutByUser ends the sessions of a user in the URL's realm. A user may do it to itself.
+// logoutByUser ends the sessions of a user in the URL's realm. Users may end their own.
 func (x *exchange) logoutByUser(wanted) error {
 	name := x.crest.text("username")
 	if name == "" {

@@ -2,10 +2,11 @@ package simulator
 
 import "strings"
 
-// rootAgents have profiles in the root realm of OpenAM as installed.
+// rootAgents have profiles in the root realm of a new OpenAM.
 var rootAgents = []string{"agentAuth", "wsp", "SecurityTokenService", "wsc"}
 
-// agentProfiles are the names of a realm's agents. (OpenAM 16.0.5 lists OAuth 2.0 clients with them, which the simulator has not.)
+// agentProfiles returns the names of a realm's agents. (OpenAM 16.0.5 also lists OAuth 2.0 clients, which the simulator
+// does not have.)
 func (x *exchange) agentProfiles() (names []string) {
 	if x.realm.path == "/" && x.profile.sharedUsers {
 		names = append(names, rootAgents...)
@@ -14,8 +15,8 @@ func (x *exchange) agentProfiles() (names []string) {
 	return names
 }
 
-// agentConfig answers at /realm-config/agents. Measured on OpenAM 16.0.5: the privilege comes before the version, and names of
-// profiles are spelled as they were created.
+// agentConfig answers at /realm-config/agents. Measured on OpenAM 16.0.5: it checks the privilege before the version,
+// and spells the names of profiles as they were created.
 func (x *exchange) agentConfig() error {
 	if err := x.identify(); err != nil {
 		return err
@@ -42,7 +43,7 @@ func (x *exchange) agentConfig() error {
 	return nil
 }
 
-// values are those of a document's text, as a filter wants them.
+// values returns the values of a document's text field in the form that a filter needs.
 func values(doc object, field string) []string {
 	for _, m := range doc {
 		if text, ok := m.value.(string); ok && m.key == field {
@@ -52,8 +53,8 @@ func values(doc object, field string) []string {
 	return nil
 }
 
-// agentNames answers at /agents, the older list. Measured on OpenAM 16.0.5: it ignores the filter and the fields, is empty
-// for whoever lacks the privilege, and fails from 3.0.
+// agentNames answers at /agents, the older list. Measured on OpenAM 16.0.5: it ignores the filter and the fields, is
+// empty if the account lacks the privilege, and fails at 3.0 and later.
 func (x *exchange) agentNames() error {
 	if err := x.identify(); err != nil {
 		return err
@@ -83,7 +84,7 @@ func (x *exchange) agentNames() error {
 	return nil
 }
 
-// addAgent makes the profile of an agent, unless it is there.
+// addAgent creates the profile of an agent, unless it exists.
 func (d *directory) addAgent(r *realm, name string) {
 	d.change(func() {
 		for _, known := range r.agents {

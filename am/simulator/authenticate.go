@@ -20,25 +20,25 @@ import (
 	"github.com/pquerna/otp/totp"
 )
 
-// logins are the authentications that wait for their callbacks.
+// logins are the sign-ins that wait for their callbacks.
 type logins struct {
 	sync.Mutex
 	started uint64
-	open    map[string]pending // by one-time key
-	used    map[string]bool    // one-time passwords, with the names that they were good for
+	open    map[string]pending // by a key that is valid once
+	used    map[string]bool    // one-time passwords that have been used, with the user's name
 }
 
-// A pending login waits for callbacks: for the one-time password if it has a name.
+// A pending sign-in waits for callbacks; if it has a name, for the one-time password.
 type pending struct{ realm, name, password string }
 
-// Services and modules that authIndexType and authIndexValue may name.
+// authIndexes are the services and modules that authIndexType and authIndexValue may name.
 var authIndexes = map[string][]string{
 	"service": {"ldapService", "adminconsoleservice"},
 	"module":  {"DataStore"},
 }
 
-// authenticate answers at /authenticate, which does not go through the common REST layer: no 404 with a body, lengths
-// instead of chunks, no check of the protocol (measured on OpenAM 16.0.5).
+// authenticate answers at /authenticate. This endpoint does not use the common REST layer: a 404 has no body, answers
+// have a Content-Length rather than chunks, and the protocol version is not checked (measured on OpenAM 16.0.5).
 func (x *exchange) authenticate() error {
 	x.sized = true
 	var ok bool
@@ -114,7 +114,7 @@ func checkAuthIndex(values map[string]string) error {
 	return badRequest("No Configuration found")
 }
 
-// loginNames takes the credentials from callbacks that come back filled in, or from the headers.
+// loginNames returns the credentials from the callbacks that the client sent back, or from the headers.
 func (x *exchange) loginNames(waiting pending, callbacks []any) (name, password string) {
 	switch {
 	case waiting.realm != "":
@@ -125,7 +125,7 @@ func (x *exchange) loginNames(waiting pending, callbacks []any) (name, password 
 	return headerText(x.r.Header.Get("X-OpenAM-Username")), headerText(x.r.Header.Get("X-OpenAM-Password"))
 }
 
-// headerText decodes MIME words; other bytes beyond ASCII are Latin-1 to the server, so that raw UTF-8 does not match.
+// headerText decodes MIME words. The server reads other non-ASCII bytes as Latin-1, so raw UTF-8 does not match.
 func headerText(raw string) string {
 	if text, err := new(mime.WordDecoder).DecodeHeader(raw); err == nil && text != raw {
 		return text
@@ -177,7 +177,7 @@ func (x *exchange) logIn(name, password string, noSession bool) error {
 	return x.ok(append(object{{"tokenId", token}}, x.welcome()...))
 }
 
-// address is the client's, whatever a proxy says (measured on OpenAM 16.0.5).
+// address returns the client's address, regardless of what a proxy says (measured on OpenAM 16.0.5).
 func (x *exchange) address() string {
 	host, _, err := net.SplitHostPort(x.r.RemoteAddr)
 	if err != nil {
@@ -186,13 +186,13 @@ func (x *exchange) address() string {
 	return host
 }
 
-// welcome is what a successful sign-in says beside the token.
+// welcome returns the answer to a successful sign-in, without the token.
 func (x *exchange) welcome() object {
 	return object{{"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}}
 }
 
-// logInByCookie answers a sign-in if the session cookie is HttpOnly: OpenAM leaves the token out of the answer (option
-// of release 16.1), PingAM has an empty one (default of release 8, "HttpOnly session cookies").
+// logInByCookie answers a sign-in if the session cookie is HttpOnly: OpenAM leaves the token out of the answer (an
+// option of release 16.1), and PingAM returns an empty one (the default of release 8, "HttpOnly session cookies").
 func (x *exchange) logInByCookie(token string) error {
 	cookies := x.cookies(x.cookie, token)
 	doc := x.welcome()
@@ -209,10 +209,10 @@ func (x *exchange) logInByCookie(token string) error {
 	return x.ok(doc)
 }
 
-// authCookie carries a session that is not ready yet.
+// authCookie is the cookie of a sign-in in progress.
 const authCookie = "AMAuthCookie"
 
-// expired is how OpenAM takes a cookie back.
+// expired is how OpenAM deletes a cookie.
 const expired = "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:10 GMT"
 
 func (x *exchange) cookies(name, token string) []string {
@@ -233,7 +233,7 @@ func (x *exchange) authHeaders(cookies ...string) {
 	}
 }
 
-// askBack answers a request without a name or a password: with callbacks, and 200.
+// askBack answers a request without a name or password with callbacks and status 200.
 func (x *exchange) askBack(name string) error {
 	x.authHeaders()
 	if x.profile.domain != "" {
@@ -249,7 +249,8 @@ func callback(kind, prompt, input, value string) object {
 	return object{{"type", kind}, {"output", []object{{{"name", "prompt"}, {"value", prompt}}}}, {"input", []object{{{"name", input}, {"value", value}}}}}
 }
 
-// otpSecret is what one-time passwords are made from, in base32 (RFC 6238: SHA-1, 30 seconds, 6 digits).
+// otpSecret is the secret that one-time passwords are generated from, in base32 (RFC 6238: SHA-1, 30 seconds, 6
+// digits).
 const otpSecret = "JBSWY3DPEHPK3PXP" //nolint:gosec // known to everybody who runs a simulation
 
 // askForCode answers a name and password with the callbacks of a second factor (OATH Token Verifier node).
@@ -296,7 +297,7 @@ func (x *exchange) pendingToken() string {
 	return string(x.profile.tokens.append(nil, x.secret, int64(mix(x.secret^x.logins.started)), forToken))
 }
 
-// newAuthID is the JWT that ties callbacks to their login.
+// newAuthID returns the JWT that identifies a sign-in in its callbacks.
 func (x *exchange) newAuthID(waiting pending) string {
 	x.logins.Lock()
 	x.logins.started++
@@ -331,7 +332,7 @@ func (s *Server) sign(header, claims object) string {
 
 var (
 	errTimedOut     = fail(http.StatusRequestTimeout, "Session has timed out")
-	errLoginFailure = fail(http.StatusUnauthorized, "Login failure") // of trees
+	errLoginFailure = fail(http.StatusUnauthorized, "Login failure") // the message of trees
 )
 
 // takeAuthID accepts each authId once.
@@ -356,7 +357,7 @@ func (x *exchange) takeAuthID(id string) (pending, error) {
 	return waiting, nil
 }
 
-// clientSideToken is a session that lives in its token: 2167 characters, as measured on OpenAM 16.0.5.
+// clientSideToken returns the token of a client-side session: 2167 characters, as measured on OpenAM 16.0.5.
 func (s *Server) clientSideToken(x *session) string {
 	filler := make([]byte, 0, 1200)
 	for i := uint64(0); len(filler) < 1140; i++ {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// credentials are what a request carries.
+// credentials are the credentials in a request.
 type credentials struct {
 	cookie    string
 	hasCookie bool
@@ -14,16 +14,17 @@ type credentials struct {
 	bearer    string
 }
 
-// A caller is who the credentials say it is.
+// A caller is the account that the credentials belong to.
 type caller struct {
 	session *session // nil for a bearer token
 	admin   bool
 	bearer  bool
 }
 
-// readCredentials finds the session cookie, whose name matches without regard to case, and the header of the same name.
+// readCredentials reads the session cookie, whose name is case-insensitive, and the header of the same name.
 //
-// Measured on OpenAM 16.0.5: the cookie beats the header, of two cookies the first counts, a cookie may be quoted and a header not.
+// Measured on OpenAM 16.0.5: the cookie takes precedence over the header, the first of two cookies counts, and a cookie
+// may be quoted but a header may not.
 func readCredentials(r *http.Request, name string) credentials {
 	c := credentials{header: strings.TrimSpace(r.Header.Get(name)), hasHeader: r.Header.Values(name) != nil}
 	c.bearer, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -38,7 +39,7 @@ func readCredentials(r *http.Request, name string) credentials {
 	return c
 }
 
-// token is the session token that says who the caller is.
+// token returns the session token that identifies the caller.
 func (c credentials) token() string {
 	if c.hasCookie {
 		return c.cookie
@@ -46,7 +47,7 @@ func (c credentials) token() string {
 	return c.header
 }
 
-// identify finds the caller. Its session counts as used.
+// identify finds the caller, and marks its session as used.
 func (x *exchange) identify() error {
 	if x.profile.cloud && x.creds.bearer != "" {
 		scopes, ok := x.bearers.find(x.creds.bearer, x.now)

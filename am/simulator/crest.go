@@ -12,7 +12,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// A crestRequest is what AM's common REST layer makes of a request, before any endpoint sees it.
+// A crestRequest is a request as parsed by AM's common REST layer, before any endpoint sees it.
 type crestRequest struct {
 	kind       kind
 	action     string
@@ -43,7 +43,7 @@ const (
 
 type param struct{ name, value string }
 
-// parseQuery decodes a query string as Java does: + is a blank, and bytes that are no UTF-8 become U+FFFD.
+// parseQuery decodes a query string as Java does: + is a space, and bytes that are not valid UTF-8 become U+FFFD.
 func parseQuery(raw string) (params []param, ok bool) {
 	for part := range strings.SplitSeq(raw, "&") {
 		if part == "" {
@@ -82,7 +82,7 @@ var kinds = map[string]kind{
 	http.MethodGet: read, http.MethodPost: act, http.MethodPut: update, http.MethodDelete: remove, http.MethodPatch: patch,
 }
 
-// parseCrest fills x.crest. Everything it refuses is refused without credentials, too.
+// parseCrest fills in x.crest. It refuses bad requests even if they have no credentials.
 func (x *exchange) parseCrest(params []param) error {
 	q := &x.crest
 	var known bool
@@ -113,11 +113,11 @@ func (x *exchange) parseCrest(params []param) error {
 	return nil
 }
 
-// A crestParam reads one parameter into the request. Those that may come twice are marked.
+// A crestParam reads one parameter into the request. Parameters that may occur twice are marked.
 type crestParam struct {
 	name  string
 	twice bool
-	on    []kind // empty: on queries and reads
+	on    []kind // if empty: on queries and reads
 	read  func(q *crestRequest, value string) error
 }
 
@@ -228,7 +228,7 @@ func readFields(q *crestRequest, value string) error {
 	return nil
 }
 
-// total is what an answer says of the number of rows on all pages.
+// total returns the number of rows on all pages, as the answer reports it.
 func (q *crestRequest) total(rows int) int {
 	if q.counts {
 		return rows
@@ -236,10 +236,10 @@ func (q *crestRequest) total(rows int) int {
 	return uncounted
 }
 
-// projects says whether the answer is to keep only some fields.
+// projects reports whether the answer must contain only some fields.
 func (q *crestRequest) projects() bool { return q.hasFields && strings.Join(q.fields, "") != "" }
 
-// project keeps the asked fields of a document in the order asked; _rev stays with them.
+// project returns the requested fields of a document in the requested order, and also _rev.
 func (q *crestRequest) project(doc object) object {
 	if !q.projects() {
 		return doc
@@ -267,7 +267,7 @@ const (
 	maxBody    = 64 << 20
 )
 
-// parseBody reads the JSON of a request. No body, no Content-Type and any JSON value are fine.
+// parseBody reads the JSON of a request. The body and the Content-Type may be missing, and any JSON value is accepted.
 func (x *exchange) parseBody() error {
 	if given := x.r.Header.Get("Content-Type"); given != "" {
 		kind, _, _ := mime.ParseMediaType(given)
@@ -296,7 +296,7 @@ func (x *exchange) parseBody() error {
 	return nil
 }
 
-// member returns a member of the body, if that is an object that has it.
+// member returns a member of the body, if the body is an object that contains it.
 func (q *crestRequest) member(name string) (any, bool) {
 	doc, _ := q.body.(map[string]any)
 	v, ok := doc[name]

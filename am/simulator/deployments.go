@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A Deployment is a way in which real installations differ from the standard one.
+// A Deployment is a kind of real installation that differs from the standard one.
 type Deployment struct {
 	Name        string
 	Description string
@@ -137,7 +137,7 @@ var deployments = []Deployment{
 	},
 }
 
-// Deployments returns the deployments that Options may name.
+// Deployments returns the deployments that Options can name.
 func Deployments() []Deployment { return slices.Clone(deployments) }
 
 // deploy makes the server behave like the named deployments.

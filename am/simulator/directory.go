@@ -12,27 +12,27 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// A realm as it was created; paths match without regard to case.
+// A realm is a realm as it was created. Its path is case-insensitive.
 type realm struct {
 	path    string
 	active  bool
 	aliases []string
-	agents  []string // that have profiles
+	agents  []string // names of agents with profiles
 
 	limits     *limits    // the realm's own session service
 	whitelist  *whitelist // its own session property whitelist
-	clientSide bool       // new sessions live in their tokens
+	clientSide bool       // new sessions are client-side
 }
 
-// limits are the values of a realm's session service; after a removal they may be null.
+// limits are the values of a realm's session service. After the service has been removed, they may be null.
 type limits struct{ maxTime, maxIdle, quota, caching *int }
 
-// A whitelist names the session properties that clients may see and set, and those that rows of a query carry.
+// A whitelist contains the session properties that clients may read and set, and those that rows of a query contain.
 type whitelist struct{ names, inQueries []string }
 
 type user struct {
 	name     string // login name
-	id       string // what sessions call it: the name, in the cloud a UUID
+	id       string // the name in sessions: the login name, or a UUID in the cloud
 	password string
 	mail     string
 	given    string
@@ -42,19 +42,19 @@ type user struct {
 	modified int64
 }
 
-// A directory holds realms and identities.
+// A directory contains realms and identities.
 type directory struct {
 	shared bool
 
 	mu     sync.RWMutex
-	realms []*realm // in order of creation, the root first
+	realms []*realm // in order of creation; the root is first
 	byPath map[string]*realm
-	stores map[string]*userStore // by lower-case realm path, or one for all
+	stores map[string]*userStore // by realm path in lower case, or one for all realms
 }
 
 type userStore struct {
 	order []*user
-	byKey map[string]*user // by lower-case name and by lower-case id
+	byKey map[string]*user // by name and by ID, both in lower case
 }
 
 func newDirectory(shared bool, rootAliases []string) *directory {
@@ -102,10 +102,10 @@ const (
 	realmNameRule         = `Realm names cannot contain: [ , ", #, $, %, &, +, ,, /, :, ;, <, =, >, ?, @, \]`
 )
 
-// reservedRealms are names of endpoints, which a realm may not have.
+// reservedRealms are names of endpoints, which realms cannot have.
 var reservedRealms = []string{"users", "groups", "agents", "realms", "sessions", "authenticate", "serverinfo", "applications", "policies"}
 
-// checkRealmName says why AM refuses the name, or nothing.
+// checkRealmName returns why AM refuses the name, or "".
 func checkRealmName(name string) string {
 	switch {
 	case name == "" || strings.ContainsAny(name, forbiddenInRealmNames):
@@ -140,21 +140,21 @@ func (d *directory) removeRealm(r *realm) {
 	d.realms = slices.DeleteFunc(d.realms, func(o *realm) bool { return o == r })
 }
 
-// change runs f while nobody reads or writes the directory.
+// change runs f while nobody else reads or changes the directory.
 func (d *directory) change(f func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f()
 }
 
-// read runs f while nobody writes the directory.
+// read runs f while nobody changes the directory.
 func (d *directory) read(f func()) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	f()
 }
 
-// store is the identity store behind a realm, nil while nobody is in it. The caller holds the lock.
+// store returns the identity store of a realm, or nil if it is empty. The caller holds the lock.
 func (d *directory) store(realm string) *userStore { return d.stores[d.storeKey(realm)] }
 
 func (d *directory) storeKey(realm string) string {
@@ -181,7 +181,7 @@ func (d *directory) addUser(realm string, u *user) error {
 	return nil
 }
 
-// user finds an identity by name or id.
+// user finds an identity by name or ID.
 func (d *directory) user(realm, name string) *user {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -201,7 +201,7 @@ func (d *directory) removeUser(realm string, u *user) {
 	st.order = slices.DeleteFunc(st.order, func(o *user) bool { return o == u })
 }
 
-// users returns copies of the identities of a realm that match, in order of creation, limit at most.
+// users returns copies of the matching identities of a realm in order of creation, at most limit.
 func (d *directory) users(realm string, limit int, matches func(*user) bool) []user {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -221,7 +221,7 @@ func (d *directory) users(realm string, limit int, matches func(*user) bool) []u
 	return found
 }
 
-// latin1 says whether a header can carry the text.
+// latin1 reports whether a header can contain the text.
 func latin1(s string) bool {
 	for _, r := range s {
 		if r > 0xff || r == utf8.RuneError {

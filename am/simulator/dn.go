@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// escapeDN escapes a value for a distinguished name (RFC 4514), control characters as \09.
+// escapeDN escapes a value for a distinguished name (RFC 4514), and control characters as \09.
 func escapeDN(value string) string {
 	plain := true
 	for i := 0; i < len(value); i++ {
@@ -35,15 +35,16 @@ func escapeDN(value string) string {
 	return b.String()
 }
 
-// The kinds of identities that sessions are of, as universal ids say them.
+// The kinds of identities that sessions belong to, as universal identifiers contain them.
 const (
 	kindUser  = "user"
 	kindAgent = "agent"
 )
 
-// universalID names an identity: id=bjensen,ou=user,o=alpha,ou=services,SUFFIX.
+// universalID returns the universal identifier of an identity: id=bjensen,ou=user,o=alpha,ou=services,SUFFIX.
 //
-// Measured on OpenAM 16.0.5: the name is escaped twice (a,b=c gives id=a\\\,b\\\=c) and sub-realms come innermost first.
+// Measured on OpenAM 16.0.5: the name is escaped twice (a,b=c becomes id=a\\\,b\\\=c), and the innermost realm comes
+// first.
 func universalID(kind, name, realm, suffix string) string {
 	id := "id=" + escapeDN(escapeDN(name)) + ",ou=" + kind + ","
 	if realm == "/" {
@@ -52,7 +53,7 @@ func universalID(kind, name, realm, suffix string) string {
 	return id + organizations(realm) + "ou=services," + suffix
 }
 
-// organizations is o=nested,o=alpha, for /alpha/nested.
+// organizations returns o=nested,o=alpha, for /alpha/nested.
 func organizations(realm string) string {
 	var b strings.Builder
 	parts := strings.Split(strings.Trim(realm, "/"), "/")
@@ -62,9 +63,9 @@ func organizations(realm string) string {
 	return b.String()
 }
 
-// displayName is the username that a session shows, taken back from the universal id.
+// displayName returns the username that a session shows, which AM derives from the universal identifier.
 //
-// Measured on OpenAM 16.0.5: a name that begins with # is lost, and a control character stays in its escaped form.
+// Measured on OpenAM 16.0.5: a name that begins with # is lost, and control characters stay escaped.
 func displayName(name string) (display string, known bool) {
 	if strings.HasPrefix(name, "#") {
 		return "", false
@@ -85,7 +86,7 @@ func displayName(name string) (display string, known bool) {
 
 var universalIDForm = regexp.MustCompile(`^id=((?:[^\\,]|\\.)*),ou=([a-z]+),`)
 
-// nameInUniversalID takes the name out of a universal id, unescaped; ok is false for anything else.
+// nameInUniversalID returns the unescaped name in a universal identifier; ok is false if the text is not one.
 func nameInUniversalID(id string) (name string, ok bool) {
 	found := universalIDForm.FindStringSubmatch(id)
 	if found == nil {
@@ -94,7 +95,8 @@ func nameInUniversalID(id string) (name string, ok bool) {
 	return unescapeDN(unescapeDN(found[1])), true
 }
 
-// ofUser is the universal id of the user of that name: a query takes every universal id for it (measured on OpenAM 16.0.5).
+// ofUser returns the universal identifier of the user with the same name, because a query treats every universal
+// identifier as that of a user (measured on OpenAM 16.0.5).
 func ofUser(id string) string {
 	at := universalIDForm.FindStringSubmatchIndex(id)
 	if at == nil {
@@ -103,7 +105,7 @@ func ofUser(id string) string {
 	return id[:at[4]] + kindUser + id[at[5]:]
 }
 
-// behindKind is what follows the name and the kind in a universal id: the realm.
+// behindKind returns the part of a universal identifier after the name and the kind: the realm.
 func behindKind(id string) string { return strings.TrimPrefix(id, universalIDForm.FindString(id)) }
 
 func unescapeDN(s string) string {

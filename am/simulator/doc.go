@@ -1,11 +1,12 @@
-// Package simulator is an AM in memory: the REST endpoints that sessions need, answered as the real server answers them.
+// Package simulator is an AM in memory: the REST endpoints that sessions need, with the answers of the real server.
 //
-// A Server is an http.Handler. Its profile says which product it plays: OpenAM 16.0.5 ("openam", measured request by request),
-// ForgeRock AM 5.5 and 7, PingAM 8.1 and PingOne Advanced Identity Cloud (as their documentation and recorded traffic say).
-// It serves the demo, trials without a server, tests and benchmarks with a million sessions.
+// A Server is an http.Handler. Its profile determines which product it simulates: OpenAM 16.0.5 ("openam", measured
+// request by request), ForgeRock AM 5.5 and 7, PingAM 8.1 or PingOne Advanced Identity Cloud (according to
+// documentation and recorded traffic). It is used by the demo, for trials without a server, by tests, and by benchmarks
+// with a million sessions.
 //
-// The tables come first: profile.go says what a product serves in which version, endpoints.go which path leads where,
-// actions.go what the sessions resource can do, session_service.go what can be configured. The rest is what they point to.
+// Most of it is in tables: profile.go lists the versions of each product, endpoints.go the paths, actions.go the
+// actions of the sessions resource, session_service.go the configuration. Start there.
 //
 // It may import crest.
 package simulator

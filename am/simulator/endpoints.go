@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// An endpoint is a path below the realm and what answers there.
+// An endpoint is a path below the realm and its handler.
 type endpoint struct {
 	path     string
-	versions string // of which resource
-	missing  string // what AM calls it if it lacks the requested version
-	raw      bool   // does not go through the common REST layer
+	versions string // the resource whose versions it has
+	missing  string // AM's name for it in the error if it lacks the requested version
+	raw      bool   // does not use the common REST layer
 	serve    func(*exchange) error
 }
 
-// endpoints holds the longer paths first.
+// endpoints returns the endpoints, longer paths first.
 func endpoints() []*endpoint { return endpointTable[:] }
 
 var endpointTable = [...]*endpoint{
@@ -35,7 +35,7 @@ var endpointTable = [...]*endpoint{
 	{path: "serverinfo", versions: "serverinfo", missing: "*", serve: (*exchange).serverInfo},
 }
 
-// endpointAt finds the endpoint of a path and what the path says after it.
+// endpointAt returns the endpoint of a path, and the rest of the path.
 func endpointAt(segs []string) (*endpoint, string) {
 	path := strings.Join(segs, "/")
 	for _, e := range endpoints() {
@@ -49,14 +49,14 @@ func endpointAt(segs []string) (*endpoint, string) {
 	return nil, ""
 }
 
-// isEndpoint says whether an endpoint begins with the segment, so that it cannot name a realm.
+// isEndpoint reports whether an endpoint begins with the segment, so that it cannot be the name of a realm.
 func isEndpoint(segment string) bool {
 	return slices.ContainsFunc(endpoints(), func(e *endpoint) bool {
 		return strings.HasPrefix(e.path, segment) && (len(e.path) == len(segment) || e.path[len(segment)] == '/')
 	})
 }
 
-// resolveVersion picks the version that answers.
+// resolveVersion determines the version of the answer.
 func (x *exchange) resolveVersion() error {
 	v, ok := resolve(x.profile.versions[x.point.versions], x.asked.resource)
 	if !ok {
@@ -66,7 +66,7 @@ func (x *exchange) resolveVersion() error {
 	return nil
 }
 
-// admit is what configuration endpoints ask first: a session (401), the version (404), the privilege (403).
+// admit makes the checks of configuration endpoints, in order: a session (401), the version (404), the privilege (403).
 func (x *exchange) admit() error {
 	if err := x.identify(); err != nil {
 		return err

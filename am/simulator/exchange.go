@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// An exchange is one request on its way to an answer.
+// An exchange is one request and its answer.
 type exchange struct {
 	*Server
 	w   http.ResponseWriter
@@ -15,26 +15,26 @@ type exchange struct {
 	now int64
 
 	asked   asked
-	realm   *realm // of the URL
+	realm   *realm // the realm in the URL
 	point   *endpoint
-	id      string  // what the path says after the endpoint
-	version version // of the resource
+	id      string  // the rest of the path after the endpoint
+	version version // the version of the resource
 	crest   crestRequest
 	caller  caller
 	creds   credentials
 
-	reached bool // the handler ran: answers say which version it has
-	doubled bool // Content-API-Version comes twice
-	sized   bool // answers have a Content-Length
+	reached bool // the handler has run, so the answer contains its version
+	doubled bool // the answer has two Content-API-Version headers
+	sized   bool // the answer has a Content-Length
 	pretty  bool
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &b }}
 
-// set writes a header as AM spells it, which is not Go's way.
+// set writes a header in AM's spelling, which differs from Go's.
 func (x *exchange) set(name string, values ...string) { x.w.Header()[name] = values }
 
-// prepare sets what every answer has.
+// prepare sets the headers of every answer.
 func (x *exchange) prepare(status int) {
 	if !x.profile.cloud {
 		x.set("X-Frame-Options", "SAMEORIGIN")
@@ -96,7 +96,7 @@ func (x *exchange) reply(status int, doc any) {
 	_, _ = x.w.Write(body) // the client may be gone
 }
 
-// empty writes no body.
+// empty writes an answer without a body.
 func (x *exchange) empty(status int) {
 	x.prepare(status)
 	x.w.Header()["Content-Type"] = nil
@@ -104,7 +104,7 @@ func (x *exchange) empty(status int) {
 	x.w.WriteHeader(status)
 }
 
-// answer writes what a handler returned, if it has not answered itself.
+// answer writes the error that a handler returned, if the handler has not written an answer.
 func (x *exchange) answer(err error) {
 	if err == nil {
 		return
@@ -155,7 +155,8 @@ func (x *exchange) text(f *failure) {
 	_, _ = x.w.Write([]byte(f.message)) // the client may be gone
 }
 
-// document answers with one resource, its revision as ETag, and _id and _rev before the rest if revisions are shown.
+// document answers with one resource. Its revision is in the ETag and, if revisions are shown, in _rev, which comes
+// first with _id.
 func (x *exchange) document(status int, id string, doc object) {
 	rev := revision(doc)
 	x.set("ETag", `"`+rev+`"`)
@@ -175,18 +176,18 @@ func without(doc object, key string) object {
 	return rest
 }
 
-// revision is a hash of the content, as AM's are.
+// revision returns a hash of the content, as AM does.
 func revision(doc any) string {
 	return strconv.Itoa(int(int32(javaHash(string(appendJSON(nil, doc))))))
 }
 
-// uncounted is the total of a list that does not say it.
+// uncounted is the total of a list that does not report it.
 const uncounted = -1
 
-// list answers a query with rows that are ready.
+// list answers a query with complete rows.
 func (x *exchange) list(rows []any) { x.listPage(rows, nil, uncounted) }
 
-// listPage answers with some of the rows of a query, and with the cookie of those that follow.
+// listPage answers with a page of rows, and with the cookie of the next page.
 func (x *exchange) listPage(rows []any, cookie any, total int) {
 	x.doubled = len(rows) > 0 && !x.crest.projects()
 	x.reply(http.StatusOK, append(object{{"result", rows}, {"resultCount", len(rows)}}, listTail(cookie, total)...))

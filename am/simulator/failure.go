@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A failure is an answer other than the wanted one.
+// A failure is an error answer.
 type failure struct {
 	status  int
 	message string
@@ -15,20 +15,20 @@ type failure struct {
 
 func (f *failure) Error() string { return f.message }
 
-// A shape is how a failure looks on the wire.
+// A shape is the form of an error answer.
 type shape int
 
 const (
 	asJSON   shape = iota // code, reason, message
 	sized                 // the same, with a Content-Length
-	bare                  // nothing but the status: an exception nobody caught
+	bare                  // only the status, as after an exception that nobody caught
 	asText                // a line of text without a Content-Type
 	asPlain               // text/plain
 	missing               // an empty 404
-	wordOnly              // JSON with a message and nothing else
+	wordOnly              // JSON with only a message
 )
 
-// reasons are those that differ from Go's.
+// reasons are the reasons that differ from Go's.
 var reasons = map[int]string{http.StatusRequestTimeout: "Request Time-out"}
 
 func reason(status int) string {
@@ -60,7 +60,7 @@ var (
 	errPlainRefusal = &failure{status: http.StatusForbidden, message: "Forbidden", shape: asPlain}
 )
 
-// closing are the statuses after which OpenAM closes the connection.
+// closing reports whether OpenAM closes the connection after this status.
 func closing(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusNotImplemented:

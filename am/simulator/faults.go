@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// A Fault is a rule that spoils answers.
+// A Fault is a rule that disturbs answers.
 type Fault struct {
 	rule   string
 	kind   faultKind
@@ -39,29 +39,29 @@ const (
 	redirect
 )
 
-// conditions are what may follow the kind of a fault.
+// conditions are the conditions that can follow the kind of a fault.
 var conditions = []string{"after", "every", "times", "path", "action", "retry-after"}
 
 var conditionStart = regexp.MustCompile(`:(` + strings.Join(conditions, "|") + `)=`)
 
-// ParseFault reads a rule: what happens, then when, all separated by colons.
+// ParseFault parses a rule: a kind of fault and its conditions, separated by colons.
 //
 //	rule      = kind *( ":" condition )
-//	kind      = status             an error answer: a number from 400 to 599, with the body that AM has for it
+//	kind      = status             an error answer: a number from 400 to 599, with AM's body for it
 //	          | "reset"            the connection is reset before the answer
 //	          | "cut"              the body breaks off in the middle
-//	          | "html"             a page of HTML with status 200, as a proxy's login page
-//	          | "slow=" duration   the answer comes late (Go's durations: 2s, 150ms)
-//	          | "redirect=" URL    302 to somewhere else
-//	condition = "after=" n         only after the first n requests that the rule is about
-//	          | "every=" n         only every nth of them (counted after those of "after")
+//	          | "html"             an HTML page with status 200, such as a proxy's login page
+//	          | "slow=" duration   the answer is delayed (Go's durations: 2s, 150ms)
+//	          | "redirect=" URL    302 to another address
+//	condition = "after=" n         not for the first n matching requests
+//	          | "every=" n         only for every nth of them (counted after those of "after")
 //	          | "times=" n         only n times
 //	          | "path=" text       only requests whose path contains the text
 //	          | "action=" name     only requests with this _action; "query" for lists, "read" for other GETs
-//	          | "retry-after=" s   the answer says Retry-After: s (status faults only)
+//	          | "retry-after=" s   the answer has Retry-After: s (only for a status)
 //
 // Examples: 401:after=3, 429:every=5:retry-after=1, slow=2s:every=4, cut:every=6:action=query,
-// redirect=http://elsewhere.example/:every=5. Without a condition every request is spoiled.
+// redirect=http://elsewhere.example/:every=5. Without a condition, the fault occurs for every request.
 func ParseFault(rule string) (*Fault, error) {
 	f := &Fault{rule: rule, every: 1}
 	rest := rule
@@ -81,7 +81,7 @@ func ParseFault(rule string) (*Fault, error) {
 	return f, nil
 }
 
-// splitConditions cuts :a=1:b=2 into a=1 and b=2; a colon that begins no condition belongs to the value.
+// splitConditions splits :a=1:b=2 into a=1 and b=2. A colon that does not begin a condition belongs to the value.
 func splitConditions(text string) []string {
 	var out []string
 	starts := conditionStart.FindAllStringIndex(text, -1)
@@ -151,10 +151,10 @@ func (f *Fault) setCondition(text string) error {
 	return nil
 }
 
-// String is the rule as it was written.
+// String returns the original text of the rule.
 func (f *Fault) String() string { return f.rule }
 
-// SetFaults replaces the rules, as ParseFault reads them; without any, all answers are sound again.
+// SetFaults replaces the rules, which have the form of ParseFault. Without rules, there are no faults.
 func (s *Server) SetFaults(rules ...string) error {
 	var parsed []*Fault
 	for _, rule := range rules {
@@ -170,7 +170,7 @@ func (s *Server) SetFaults(rules ...string) error {
 	return nil
 }
 
-// strikes counts the request and says whether the rule spoils it.
+// strikes counts the request, and reports whether the fault occurs.
 func (f *Fault) strikes(r *http.Request) bool {
 	if !strings.Contains(r.URL.Path, f.path) || f.action != "" && !strings.EqualFold(actionOf(r), f.action) {
 		return false
@@ -182,8 +182,8 @@ func (f *Fault) strikes(r *http.Request) bool {
 	return f.times == 0 || f.done.Add(1) <= f.times
 }
 
-// disturb applies the first rule that strikes. It returns a nil writer when it has answered itself, and otherwise what to
-// write to and what to do afterwards.
+// disturb applies the first rule that matches. It returns a nil writer if it has written an answer, and otherwise the
+// writer to use and what to do afterwards.
 func (s *Server) disturb(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, func()) {
 	s.faults.RLock()
 	rules := s.faults.rules
@@ -209,7 +209,7 @@ func (s *Server) disturb(w http.ResponseWriter, r *http.Request) (http.ResponseW
 
 const loginPage = `<!DOCTYPE html><html><head><title>Sign in</title></head><body><form action="/login" method="post"><input name="user"><input name="password" type="password"></form></body></html>`
 
-// statusMessages are AM's own, if it has one.
+// statusMessages are AM's own messages for a status.
 var statusMessages = map[int]string{
 	http.StatusUnauthorized: "Access Denied",
 	http.StatusForbidden:    "Forbidden",
@@ -235,19 +235,19 @@ func (f *Fault) answer(x *exchange) {
 	}
 }
 
-// resetConnection ends the connection without an answer, with a reset if the system lets us.
+// resetConnection closes the connection without an answer, with a reset if the system allows it.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
-		_ = tcp.SetLinger(0) // then it is an orderly end, which spoils the answer as well
+		_ = tcp.SetLinger(0) // otherwise the connection ends in order, which also disturbs the answer
 	}
-	_ = conn.Close() // there is nothing to lose
+	_ = conn.Close() // nothing can be lost
 }
 
-// A halfWriter keeps an answer back and then sends half of it.
+// A halfWriter holds an answer back, and then sends half of it.
 type halfWriter struct {
 	http.ResponseWriter
 	status int
@@ -261,7 +261,7 @@ func (h *halfWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// breakOff sends the first half and aborts, so that the client sees the answer end too early.
+// breakOff sends the first half and aborts, so the answer ends too early for the client.
 func (h *halfWriter) breakOff() {
 	if h.Header()["Transfer-Encoding"] == nil {
 		h.Header()["Content-Length"] = []string{strconv.Itoa(len(h.body))}

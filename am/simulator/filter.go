@@ -10,8 +10,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// parseFilter reads a _queryFilter. A field that Java's URI class does not take as a fragment is refused in that class's
-// words and with a 500.
+// parseFilter parses a _queryFilter. If Java's URI class does not accept a field as a fragment, the answer is a 500
+// with the message of that class.
 func parseFilter(text string) (*crest.Filter, error) {
 	f, err := crest.Parse(text)
 	var pointer *crest.PointerError
@@ -24,7 +24,7 @@ func parseFilter(text string) (*crest.Filter, error) {
 	return &f, nil
 }
 
-// filterText writes a filter as AM does in its error messages.
+// filterText writes a filter as AM does in error messages.
 func filterText(f *crest.Filter) string {
 	switch f.Op {
 	case crest.OpTrue, crest.OpFalse:
@@ -41,13 +41,14 @@ func filterText(f *crest.Filter) string {
 	return "/" + strings.TrimPrefix(f.String(), "/")
 }
 
-// lastSegment is what AM takes of a field: realm of any/realm.
+// lastSegment returns the part of a field that AM uses: realm of any/realm.
 func lastSegment(field string) string { return field[strings.LastIndexByte(field, '/')+1:] }
 
-// A matcher reports whether an entry with these values satisfies a filter.
+// A matcher reports whether an entry with these values matches a filter.
 type matcher func(values func(field string) []string) bool
 
-// newMatcher evaluates a filter as the identity store does: without regard to case. An unknown operator matches nothing.
+// newMatcher returns a matcher that works like the identity store: case-insensitively, and an unknown operator matches
+// nothing.
 func newMatcher(f *crest.Filter) matcher {
 	switch f.Op {
 	case crest.OpTrue, crest.OpFalse:

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// A front is what stands between the clients and AM.
+// A front is a proxy or balancer between the clients and AM.
 type front struct {
-	dropsHeaders bool   // whose names have other characters than letters, digits and hyphens
-	sticky       bool   // two servers, which do not know each other's sessions yet
-	refuses      int    // the status of its page for paths of administrators; 0: none
-	host         string // the only host name that AM knows itself by; empty: any
+	dropsHeaders bool   // drops headers whose names contain characters other than letters, digits and hyphens
+	sticky       bool   // there are two servers, which do not share new sessions
+	refuses      int    // the status of its page for administrators' paths; 0: none
+	host         string // the only host name that AM accepts; "": any
 }
 
-// pass changes a request as the front does, and reports whether AM gets to see it.
+// pass changes a request as the front does, and reports whether AM receives it.
 func (f *front) pass(w http.ResponseWriter, r *http.Request) bool {
 	if f.dropsHeaders {
 		for name := range r.Header {
@@ -34,7 +34,8 @@ func (f *front) pass(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// headerCharacters are what nginx lets the names of headers have (ngx_http_core_module, underscores_in_headers).
+// headerCharacters are the characters that nginx allows in names of headers (ngx_http_core_module,
+// underscores_in_headers).
 const headerCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 
 func (f *front) refuse(w http.ResponseWriter) {
@@ -48,10 +49,11 @@ func (f *front) refuse(w http.ResponseWriter) {
 	_, _ = w.Write([]byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n")) // the client may be gone
 }
 
-// stickyCookie is the one by which the balancer finds the server of a sign-in again (AWS, Application Load Balancer).
+// stickyCookie is the cookie with which the balancer routes a client to the server of its sign-in (AWS, Application
+// Load Balancer).
 const stickyCookie = "AWSALB"
 
-// balance sends a request without the balancer's cookie to the server that knows no sessions.
+// balance sends a request without the balancer's cookie to a server that knows no sessions.
 func (f *front) balance(w http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie(stickyCookie); err != nil || cookie.Value != "one" {
 		for name := range r.Header {
@@ -63,8 +65,9 @@ func (f *front) balance(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(textproto.CanonicalMIMEHeaderKey("Set-Cookie"), stickyCookie+"=one; Path=/")
 }
 
-// refusesHost is AM's refusal of a host name that it does not know. If the path names no realm it is about the name,
-// otherwise about a realm with that name as its DNS alias; the configuration does not care (measured on OpenAM 16.0.5).
+// refusesHost returns AM's refusal of a host name that it does not know. If the path names no realm, the message is
+// about the name, otherwise about a realm with that DNS alias. The configuration has no effect on this (measured on
+// OpenAM 16.0.5).
 func (x *exchange) refusesHost(path string) error {
 	host, _, _ := strings.Cut(x.r.Host, ":")
 	switch {

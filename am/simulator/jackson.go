@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// decodeJSON reads one JSON value. detail says what is wrong with it in Jackson's words; trailing that more follows.
+// decodeJSON decodes one JSON value. detail is what is wrong with it, in Jackson's words; trailing means that more
+// follows.
 func decodeJSON(data []byte, source string) (value any, trailing bool, detail string) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, false, ""
@@ -28,7 +29,7 @@ const (
 	wantedValue = "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 )
 
-// complain words a syntax error as Jackson does: what it met, what it expected, and where it stood then.
+// complain returns Jackson's message for a syntax error: what it found, what it expected, and where.
 func complain(data []byte, source string, err error) string {
 	at := len(data)
 	var syntax *json.SyntaxError
@@ -48,7 +49,7 @@ func complain(data []byte, source string, err error) string {
 	return fmt.Sprintf("Unexpected character ('%c' (code %d)): %s%s", c, c, wanted, where)
 }
 
-// position is the line and the column after the character, both from 1.
+// position returns the line and the column after the character, both counted from 1.
 func position(data []byte, at int) (line, column int) {
 	line, column = 1, 2
 	for i := 0; i < at && i < len(data); i++ {

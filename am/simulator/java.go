@@ -27,9 +27,9 @@ func javaHash(s string) uint32 {
 	return h
 }
 
-// javaOrder sorts items as a java.util.HashMap that got them one after the other would list them.
+// javaOrder sorts items in the order of a java.util.HashMap to which they were added one after the other.
 //
-// OpenAM hands its hash maps out as they are: the order of logoutByHandle's answers, of a whitelist, of a user list.
+// OpenAM returns its hash maps in this order: answers of logoutByHandle, whitelists, lists of users.
 func javaOrder[T any](items []T, key func(T) string) []T {
 	buckets := uint32(16)
 	for len(items)*4 > int(buckets)*3 {
@@ -56,7 +56,7 @@ func javaStrings(items []string) []string {
 	return javaOrder(items, func(s string) string { return s })
 }
 
-// mix is one step of splitmix64: a bijection, so that numbered sessions never share a key.
+// mix is one step of splitmix64. It is a bijection, so numbered sessions never share a key.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

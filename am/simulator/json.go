@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// An object is a JSON object that keeps the order of its members, for AM's answers are told apart by it.
+// An object is a JSON object that keeps the order of its members, because tests compare answers with AM's byte by byte.
 type object []member
 
 type member struct {
@@ -15,7 +15,7 @@ type member struct {
 	value any
 }
 
-// raw is JSON that is ready.
+// raw is encoded JSON.
 type raw []byte
 
 // appendJSON writes a value in Jackson's compact form.
@@ -76,7 +76,7 @@ func appendList[T any](dst []byte, items []T, one func([]byte, T) []byte) []byte
 
 const hexDigits = "0123456789ABCDEF"
 
-// appendString quotes as Jackson does: slashes, angle brackets and everything beyond ASCII stay as they are.
+// appendString quotes as Jackson does: slashes, angle brackets and non-ASCII characters are not escaped.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -111,7 +111,7 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// pretty lays compact JSON out as Jackson's default pretty printer does: objects on lines of their own, arrays inline.
+// pretty formats compact JSON as Jackson's default pretty printer does: one member per line, arrays on one line.
 func pretty(compact []byte) []byte {
 	var out []byte
 	depth, inString := 0, false
@@ -167,7 +167,8 @@ func pretty(compact []byte) []byte {
 	return out
 }
 
-// inArray says whether the comma at i separates items, not members: what follows a member's comma is a name and a colon.
+// inArray reports whether the comma at i separates array items rather than members: a name and a colon follow the comma
+// of a member.
 func inArray(compact []byte, i int) bool {
 	if compact[i+1] != '"' {
 		return true
@@ -183,7 +184,7 @@ func inArray(compact []byte, i int) bool {
 	return true
 }
 
-// A calendar writes times, and remembers the day it wrote last.
+// A calendar writes times, and caches the text of the last day.
 type calendar struct {
 	day  int64 // since 1970, plus one; 0: none yet
 	text [11]byte
@@ -191,7 +192,7 @@ type calendar struct {
 
 const dayMillis = 24 * 60 * minute
 
-// append writes milliseconds since 1970 as 2026-11-22T03:16:30Z, with .123 when millis is set.
+// append writes milliseconds since 1970 as 2026-11-22T03:16:30Z, with .123 if millis is set.
 func (c *calendar) append(dst []byte, at int64, millis bool) []byte {
 	day := at / dayMillis
 	if c.day != day+1 {

@@ -18,7 +18,7 @@ var (
 	errNoUser = errors.New("no such user")
 )
 
-// login makes a session for a user, whose client is at an address. A password is checked if one is given.
+// login creates a session for a user whose client has an address. It checks the password if one is given.
 func (s *Server) login(r *realm, name string, password *string, from string) (*session, error) {
 	who, err := s.recognise(r, name, password)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Server) login(r *realm, name string, password *string, from string) (*s
 	return s.store.create(who, maxTime, maxIdle, now, from), nil
 }
 
-// recognise finds the identity behind a name. Names match without regard to case, and the session keeps the spelling.
+// recognise finds the identity for a name. Names are case-insensitive, and the session keeps the spelling.
 func (s *Server) recognise(r *realm, name string, password *string) (*identity, error) {
 	var active bool
 	s.directory.read(func() { active = r.active })
@@ -72,7 +72,7 @@ func (s *Server) recognise(r *realm, name string, password *string) (*identity, 
 	return s.store.identity(name, r.path, false), nil
 }
 
-// A quotaAction picks the sessions that make room for a new one.
+// quotaPicks choose the sessions that are ended to make room for a new one.
 var quotaPicks = map[string]func([]*session) []*session{
 	"DestroyNextExpiringAction": func(live []*session) []*session {
 		return []*session{slices.MinFunc(live, func(a, b *session) int { return int(a.expires() - b.expires()) })}
@@ -81,7 +81,7 @@ var quotaPicks = map[string]func([]*session) []*session{
 	"DestroyAllAction":    func(live []*session) []*session { return live },
 }
 
-// keepQuota applies the session quota of the global service, which is off by default.
+// keepQuota enforces the session quota of the global service, which is off by default.
 func (s *Server) keepQuota(who *identity, quota int) error {
 	if s.service.value("quotas", "iplanet-am-session-enable-session-constraint") != "ON" || who.admin && !s.quotaOfAll {
 		return nil

@@ -11,8 +11,8 @@ import (
 
 const managedPath = "/openidm/managed/"
 
-// managed answers at /openidm/managed/alpha_user and the like: the identities of the cloud, whose _id is what sessions call
-// their user.
+// managed answers at /openidm/managed/alpha_user and similar paths: the identities of the cloud, whose _id is the user
+// name in sessions.
 func (x *exchange) managed(rest string) error {
 	params, ok := parseQuery(x.r.URL.RawQuery)
 	if !ok {
@@ -55,7 +55,7 @@ func (x *exchange) managedDocument(u *user) object {
 	}
 }
 
-// queryManaged pages with a cookie. A full last page has a cookie, too, and an empty page after it.
+// queryManaged returns pages with a cookie. If the last page is full, it has a cookie, too, and an empty page follows.
 func (x *exchange) queryManaged() error {
 	if x.crest.filter == nil && !x.crest.hasQueryID {
 		return errBadRequest
@@ -100,7 +100,7 @@ func (x *exchange) managedMatches() func(*user) bool {
 	}
 }
 
-// A page cookie holds characters that a client must escape.
+// pageCookie returns a cookie that contains characters which a client must escape.
 func pageCookie(from int) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "\xfbpage\xff%d", from)) + ":" + strconv.Itoa(from)
 }

@@ -2,7 +2,7 @@ package simulator
 
 import "fmt"
 
-// An origin is what a session keeps of its sign-in.
+// An origin describes how a session began.
 type origin struct {
 	host, authType, service string
 	level                   int
@@ -11,9 +11,9 @@ type origin struct {
 // loopback is the address of clients that have no other.
 const loopback = "127.0.0.1"
 
-// origin is that of the sign-in over REST, by the default chain or journey. For sessions that were there from the start
-// it is made up of their keys: most people sign in from one address, and one in eight by a second factor. Journeys of the
-// cloud leave AuthType empty (Advanced Identity Cloud, Manage sessions over REST).
+// origin returns how a session began. New sessions began over REST, with the default chain or journey. For sessions
+// that exist from the start, it is derived from their keys: most people sign in from one address, and one in eight with
+// a second factor. Journeys of the cloud leave AuthType empty (Advanced Identity Cloud, Manage sessions over REST).
 func (s *Server) origin(x *session) origin {
 	if x.internal {
 		return origin{host: x.from, authType: "Application"}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The pages with which Tomcat answers what never reaches AM, as measured on OpenAM 16.0.5.
+// The pages with which Tomcat answers requests that never reach AM, as measured on OpenAM 16.0.5.
 const (
 	pageHead = `<!doctype html><html lang="en"><head><title>HTTP Status STATUS</title><style type="text/css">body {font-family:Tahoma,Arial,sans-serif;} h1, h2, h3, b {color:white;background-color:#525D76;} h1 {font-size:22px;} h2 {font-size:16px;} h3 {font-size:14px;} p {font-size:12px;} a {color:black;} .line {height:1px;background-color:#525D76;border:none;}</style></head><body><h1>HTTP Status STATUS</h1><hr class="line" />`
 	pageFoot = `<hr class="line" /><h3>Apache Tomcat/10.1.60 (Debian)</h3></body></html>`

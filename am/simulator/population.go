@@ -14,7 +14,7 @@ var givenNames = strings.Fields("Barbara Sam Maria Kirsten Alan Daniela Pierre Y
 
 var familyNames = strings.Fields("Jensen Carter Lopez Vaughan Hunter Costa Dubois Tanaka Hassan Berg Novak Hopper Petrov Rahman Silva Martin Patel Rossi Hansen Chen Ramirez Weber Mensah Popescu Schmidt Okafor Sokolov Farahani Almeida Lindgren Sato Moreau Khalil Olsen Bianchi Kowalska Eriksson Sharma Lambert Demir Walker Murphy Keller Fischer Nguyen Santos Horvath Virtanen Quinn Adeyemi")
 
-// install fills a new server: what every installation has, then what the options ask for.
+// install adds what every installation has, and then what the options specify.
 func (s *Server) install() error {
 	realms := cloudRealms
 	if s.profile.cloud {
@@ -48,12 +48,12 @@ func (s *Server) install() error {
 	return nil
 }
 
-// addInternalSession adds dsameuser's, which the root realm lists until 2068 (measured on OpenAM 16.0.5).
+// addInternalSession adds the session of dsameuser, which the root realm lists until 2068 (measured on OpenAM 16.0.5).
 func (s *Server) addInternalSession() {
 	s.lasting(s.store.identity("dsameuser", "/", false))
 }
 
-// lasting makes a session that ends in 42 years, as those of AM and of agents do.
+// lasting creates a session that ends in 42 years, like those of AM itself and of agents.
 func (s *Server) lasting(who *identity) *session {
 	const forever, idle = 22_075_200, 50 // minutes
 	x := s.store.create(who, forever, idle, s.now(), loopback)
@@ -61,7 +61,7 @@ func (s *Server) lasting(who *identity) *session {
 	return x
 }
 
-// agentsOfARealm and sessionsOfAnAgent are what the deployment with agents has.
+// agentsOfARealm and sessionsOfAnAgent are the numbers in the deployment with agents.
 const agentsOfARealm, sessionsOfAnAgent = 3, 2
 
 func (s *Server) addAgents(realms []string) error {
@@ -75,7 +75,7 @@ func (s *Server) addAgents(realms []string) error {
 	return nil
 }
 
-// realmPaths names n realms; every fourth, the third first, is nested below the next one in line.
+// realmPaths returns n paths of realms. Every fourth realm, beginning with the third, is below the first one in line.
 func realmPaths(n int) []string {
 	var paths []string
 	top := 0
@@ -96,8 +96,8 @@ func realmPaths(n int) []string {
 	return paths
 }
 
-// populate spreads users over the realms and sessions over the users. The first realms and the first users get more of
-// both, as in life: a realm or a user at the list cap is always among many that are not.
+// populate distributes users over the realms and sessions over the users. The first realms and users get more, as in
+// reality: there is always a realm or user near the list cap among many that are not.
 func (s *Server) populate(realms []string) {
 	rng := rand.New(rand.NewPCG(s.options.Seed, s.secret)) //nolint:gosec // names and times are not secrets, and the seed must decide them
 	members := make([][]*user, len(realms))
@@ -105,7 +105,7 @@ func (s *Server) populate(realms []string) {
 	for i := range s.options.Users {
 		at := skewed(rng, len(realms))
 		if i < len(realms) {
-			at = i // nobody goes without
+			at = i // so that everybody has at least one
 		}
 		u := s.person(rng, realms[at], names)
 		if s.directory.addUser(realms[at], u) == nil {
@@ -120,13 +120,13 @@ func (s *Server) populate(realms []string) {
 	s.addSessions(rng, realms, members)
 }
 
-// skewed draws from 0 to n-1, small numbers more often.
+// skewed returns a random number from 0 to n-1; small numbers are more likely.
 func skewed(rng *rand.Rand, n int) int {
 	f := rng.Float64()
 	return min(int(f*f*float64(n)), n-1)
 }
 
-// person makes an identity: bjensen, Barbara Jensen; numbered when the names run out.
+// person creates an identity: bjensen, Barbara Jensen. Names are numbered when there are no new ones.
 func (s *Server) person(rng *rand.Rand, realm string, taken map[string]int) *user {
 	given, family := givenNames[rng.IntN(len(givenNames))], familyNames[rng.IntN(len(familyNames))]
 	name := strings.ToLower(given[:1] + family)
@@ -144,7 +144,8 @@ func (s *Server) person(rng *rand.Rand, realm string, taken map[string]int) *use
 	return u
 }
 
-// addSessions makes sessions in order of creation: the oldest began most of the time limit ago, and none is idle too long.
+// addSessions creates sessions in order of creation. The oldest has used most of its maximum time, and none has been
+// idle for too long.
 func (s *Server) addSessions(rng *rand.Rand, realms []string, members [][]*user) {
 	n := s.options.Sessions
 	maxTime, maxIdle, _, _ := s.service.defaults()
@@ -158,7 +159,7 @@ func (s *Server) addSessions(rng *rand.Rand, realms []string, members [][]*user)
 		}
 		u := members[at][skewed(rng, len(members[at]))]
 		if s.clientSide && realms[at] != "/" {
-			continue // its token is with the client
+			continue // only the client has its token
 		}
 		id := who[u]
 		if id == nil {

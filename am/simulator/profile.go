@@ -1,37 +1,38 @@
 package simulator
 
-// A profile is a product as its clients see it.
+// A profile describes a product from the point of view of its clients.
 type profile struct {
 	name        string
-	context     string // of every path
+	context     string // the first element of every path
 	suffix      string // of universal ids
-	adminSuffix string // of the administrator's, if it differs
-	cookie      string // the session cookie's name; empty: made up
-	domain      string // of cookies; empty: none
+	adminSuffix string // of the administrator's universal identifier, if it differs
+	cookie      string // the name of the session cookie; "": a random name
+	domain      string // the domain of cookies; "": none
 	product     product
-	versions    map[string][]version // of each resource, oldest first, the newest minor of each major
+	versions    map[string][]version // by resource, oldest first: the newest minor version of each major one
 	tokens      tokenForm
 
-	sharedUsers   bool // one identity store behind every realm
+	sharedUsers   bool // all realms have the same identity store
 	escapes       bool // error messages are HTML-escaped
 	revRows       bool // rows of a query always have _rev
 	millis        bool // latestAccessTime has milliseconds in the rows of a query
-	chunked       bool // answers without a length
-	csrf          bool // a cookie needs X-Requested-With or Accept-API-Version
-	warns         bool // Warning when no version is asked for
-	tunedRefresh  bool // refresh is obeyed once a minute
+	chunked       bool // answers have no Content-Length
+	csrf          bool // a request with only a cookie needs X-Requested-With or Accept-API-Version
+	warns         bool // answers have a Warning if no version is requested
+	tunedRefresh  bool // refresh has an effect at most once a minute
 	allSessions   bool // the filter "true" lists every session
-	pagedUsers    bool // user lists obey _pageSize
-	tomcat        bool // errors in front of AM are Tomcat's pages
-	cloud         bool // bearer tokens, managed users, alpha and bravo only
-	legacyRealms  bool // ?realm= and /json/alpha/ name a realm, too
+	pagedUsers    bool // lists of users support _pageSize
+	tomcat        bool // errors before a request reaches AM are Tomcat's pages
+	cloud         bool // bearer tokens, managed users, and only the realms alpha and bravo
+	legacyRealms  bool // ?realm= and /json/alpha/ also name a realm
 	contextIsUUID bool // AMCtxId is a UUID and a number
 	whitelist     []string
 }
 
 type product struct{ version, full, revision, date string }
 
-// Every profile but openam is assembled from documentation and recorded traffic; what those leave open is answered as OpenAM does.
+// Every profile except openam is derived from documentation and recorded traffic. Where these say nothing, it answers
+// like OpenAM.
 var profiles = []*profile{
 	{
 		name:        "openam",
@@ -133,7 +134,7 @@ var newest = map[string][]version{
 	"serverinfo/version": {{1, 0}},
 }
 
-// profileNamed finds a profile; no name means openam.
+// profileNamed returns the profile with this name; "" means openam.
 func profileNamed(name string) *profile {
 	if name == "" {
 		return profiles[0]
@@ -146,7 +147,7 @@ func profileNamed(name string) *profile {
 	return nil
 }
 
-// universalID names an identity of this product.
+// universalID returns the universal identifier of an identity in this product.
 func (p *profile) universalID(kind, name, realm string, admin bool) string {
 	if admin && p.adminSuffix != "" {
 		return universalID(kind, name, realm, p.adminSuffix)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// protected are the session properties that nobody may set.
+// protected are the session properties that nobody can set.
 var protected = []string{
 	"AMCtxId", "AuthLevel", "AuthType", "CharSet", "ContextId", "HostName", "Host", "IndexType", "Locale", "Organization",
 	"Principal", "Principals", "Service", "UserId", "UserProfile", "UserToken", "UniversalIdentifier", "authInstant",
@@ -18,7 +18,7 @@ func isProtected(name string) bool {
 	return slices.Contains(protected, name) || strings.HasPrefix(name, "am.protected.")
 }
 
-// contextID is AMCtxId, by which the audit log knows a session.
+// contextID returns AMCtxId, which identifies a session in the audit log.
 func (s *Server) contextID(x *session) string {
 	if s.profile.contextIsUUID {
 		return fmt.Sprintf("%s-%d", s.uuid("context"), mix(uint64(x.key))%1_000_000)
@@ -26,7 +26,7 @@ func (s *Server) contextID(x *session) string {
 	return fmt.Sprintf("%016x01", mix(s.secret^uint64(x.key)))
 }
 
-// value is what a session property holds; the server's own are computed.
+// value returns the value of a session property. The server's own properties are computed.
 func (s *Server) value(x *session, name string) string {
 	switch name {
 	case "AMCtxId":
@@ -51,8 +51,8 @@ func (s *Server) value(x *session, name string) string {
 	return x.property(name)
 }
 
-// whitelistOf is the names a realm lets its sessions show, in the order in which AM's hash set keeps them. A realm without a
-// whitelist of its own goes by the product's.
+// whitelistOf returns the names of the properties that a realm allows to be read, in the order of AM's hash set. A
+// realm without its own whitelist uses that of the product.
 func (s *Server) whitelistOf(path string) []string {
 	names := s.profile.whitelist
 	r := s.directory.realm(path)
@@ -64,7 +64,7 @@ func (s *Server) whitelistOf(path string) []string {
 	return javaStrings(names)
 }
 
-// properties are the whitelisted ones, "" if unset.
+// properties returns the whitelisted properties; the value is "" if a property is not set.
 func (s *Server) properties(x *session) object {
 	doc := object{}
 	for _, name := range s.whitelistOf(x.who.realm) {
@@ -77,10 +77,11 @@ func (x *exchange) getProperties(s *session) error {
 	return x.ok(x.properties(s))
 }
 
-// updateProperties sets properties and tells all of them.
+// updateProperties sets properties and answers with all of them.
 //
-// Measured on OpenAM 16.0.5: the body must hold exactly the whitelisted names, all with strings, and none of them protected.
-// From 3.0 the token stands among them and some of the names are enough (PingAM 8.1, Manage sessions over REST).
+// Measured on OpenAM 16.0.5: the body must contain exactly the whitelisted names, all with strings, and none of them
+// protected. From 3.0 on, the token is one of the members, and some of the names are enough (PingAM 8.1, Manage
+// sessions over REST).
 func (x *exchange) updateProperties(want wanted) error {
 	changes, err := x.propertiesInBody()
 	if err != nil || len(changes) == 0 {
@@ -107,7 +108,8 @@ func (x *exchange) updateProperties(want wanted) error {
 	return x.ok(x.properties(s))
 }
 
-// propertiesInBody are the members of the body, which must be strings. From 3.0 one of them names the session.
+// propertiesInBody returns the members of the body, which must be strings. From 3.0 on, one of them is the token of the
+// session.
 func (x *exchange) propertiesInBody() (map[string]*string, error) {
 	body, _ := x.crest.body.(map[string]any)
 	changes := map[string]*string{}
@@ -124,13 +126,13 @@ func (x *exchange) propertiesInBody() (map[string]*string, error) {
 	return changes, nil
 }
 
-// The property actions of 1.x go by the whitelist of the URL's realm, and administrators past it.
+// The property actions of 1.x use the whitelist of the realm in the URL, and administrators can ignore it.
 
 func (x *exchange) propertyNames(wanted) error {
 	return x.ok(object{{"properties", x.whitelistOf(x.realm.path)}})
 }
 
-// named are the property names of the body; all whitelisted ones when it has none.
+// named returns the property names in the body, or all whitelisted names if it contains none.
 func (x *exchange) named() []string {
 	given, ok := x.crest.member("properties")
 	if !ok {

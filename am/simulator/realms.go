@@ -34,7 +34,8 @@ func (x *exchange) realms() error {
 	return x.oneRealm()
 }
 
-// admitRealms lets administrators in. Measured on OpenAM 16.0.5: others get their 403 with the version of the resource.
+// admitRealms admits only administrators. Measured on OpenAM 16.0.5: the 403 for others contains the version of the
+// resource.
 func (x *exchange) admitRealms() error {
 	err := x.admit()
 	if errors.Is(err, errNoPrivilege) {
@@ -63,7 +64,7 @@ func (x *exchange) queryRealms() error {
 	return nil
 }
 
-// realmDocuments are all realms; in the cloud those of the customer.
+// realmDocuments returns all realms; in the cloud, only those of the customer.
 func (x *exchange) realmDocuments() []object {
 	var docs []object
 	x.directory.read(func() {
@@ -120,7 +121,7 @@ func (x *exchange) realmAction() error {
 	return nil
 }
 
-// fill takes what a body may change over.
+// fill sets the values that a body may change.
 func (r *realm) fill(q *crestRequest) {
 	if v, ok := q.member("active"); ok {
 		r.active, _ = v.(bool)
@@ -167,7 +168,7 @@ func (x *exchange) oneRealm() error {
 	return nil
 }
 
-// decodeID reads the Base64 of a realm's _id as Java does: what does not fit is dropped.
+// decodeID decodes the Base64 of a realm's _id as Java does, which drops invalid characters.
 func decodeID(id string) string {
 	if len(id)%4 == 1 {
 		id = id[:len(id)-1]
@@ -176,7 +177,7 @@ func decodeID(id string) string {
 	return string(text)
 }
 
-// origin is the scheme and host that the client used.
+// origin returns the scheme and host that the client used.
 func (x *exchange) origin() string {
 	if x.r.TLS != nil {
 		return "https://" + x.r.Host

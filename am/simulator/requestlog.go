@@ -7,16 +7,16 @@ import (
 	"sync/atomic"
 )
 
-// A Request is one that the server has seen.
+// A Request is a request that the server has received.
 type Request struct {
 	Method  string
-	Path    string // with the context
+	Path    string // including the context path
 	Query   string // as sent
-	Action  string // _action; "query" if a GET has a filter, else "read"
-	Version string // Accept-API-Version
+	Action  string // _action; "query" if a GET has a filter, otherwise "read"
+	Version string // the header Accept-API-Version
 }
 
-// keptRequests bounds the log; older ones are dropped.
+// keptRequests is the maximum size of the log; older requests are dropped.
 const keptRequests = 10_000
 
 type requestLog struct {
@@ -25,7 +25,7 @@ type requestLog struct {
 	of []Request
 }
 
-// Requests returns the latest requests, the oldest first, 10,000 at most.
+// Requests returns the latest requests, oldest first, at most 10,000.
 func (s *Server) Requests() []Request {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
@@ -55,7 +55,7 @@ func (l *requestLog) note(r *http.Request) {
 	l.of = append(l.of, entry)
 }
 
-// actionOf names what a request wants, for the log and for the rules of faults.
+// actionOf returns the action of a request, for the log and for rules of faults.
 func actionOf(r *http.Request) string {
 	params, _ := parseQuery(r.URL.RawQuery)
 	named := ""

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ServeHTTP answers as AM does, after the latency and the faults that the options ask for.
+// ServeHTTP answers as AM does, after the latency and with the faults that are configured.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.log.note(r)
 	if s.options.Latency > 0 && !pause(r, s.options.Latency) {
@@ -24,7 +24,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	done()
 }
 
-// pause waits, and says whether the client is still there.
+// pause waits, and reports whether the client is still connected.
 func pause(r *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -55,8 +55,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// rest answers a request below /json. The order of the checks is AM's: the version header, the realm, the protocol, the
-// parameters and the body, and only then who asks.
+// rest answers a request below /json. It makes the checks in AM's order: the version header, the realm, the protocol,
+// the parameters and the body, and only then the caller.
 func (x *exchange) rest(path string) error {
 	x.creds = readCredentials(x.r, x.cookie)
 	header := x.r.Header.Get("Accept-API-Version")
@@ -94,7 +94,7 @@ func (x *exchange) rest(path string) error {
 	return x.point.serve(x)
 }
 
-// forged applies the rule against cross-site requests: a cookie alone does not change anything.
+// forged enforces the rule against cross-site request forgery: a request with only a cookie cannot change anything.
 func (x *exchange) forged() bool {
 	return x.profile.csrf && x.creds.hasCookie && x.r.Method != http.MethodGet && x.r.Method != http.MethodHead &&
 		x.r.Header.Get("X-Requested-With") == "" && x.r.Header.Get("Accept-API-Version") == ""
@@ -132,14 +132,14 @@ func (x *exchange) route(path string, params []param) error {
 		case named && len(segs) == 0:
 			return notFound("")
 		case x.profile.cloud && segs[0] == "global-config":
-			return errPlainRefusal // a proxy in front of the cloud's AM says so
+			return errPlainRefusal // the answer of a proxy in front of the cloud's AM
 		}
 		return notFound(strings.Join(segs, "/"))
 	}
 	return nil
 }
 
-// realmInPath takes /realms/root/realms/alpha, or just /alpha, off the path.
+// realmInPath removes /realms/root/realms/alpha, or just /alpha, from the path.
 func (x *exchange) realmInPath(segs []string) ([]string, error) {
 	path := "/"
 	x.realm = x.directory.realm(path)
@@ -178,7 +178,7 @@ func segments(path string) ([]string, error) {
 	return parts, nil
 }
 
-// maxHeader is Tomcat's limit for the request line and the headers together.
+// maxHeader is Tomcat's limit for the request line together with the headers.
 const maxHeader = 8192
 
 func headerSize(r *http.Request) int {

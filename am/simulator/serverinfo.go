@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// serverInfo answers at /serverinfo/* and /serverinfo/cookieDomains, to everybody.
+// serverInfo answers at /serverinfo/* and /serverinfo/cookieDomains, for everybody.
 func (x *exchange) serverInfo() error {
 	if x.creds.token() != "" {
 		if s, _ := x.store.find(x.creds.token(), x.now); s != nil {
@@ -50,7 +50,7 @@ func (x *exchange) serverInfoV2(domains member) object {
 
 var errNoSessionForRequest = fail(http.StatusForbidden, "No session for request.")
 
-// serverVersion answers at /serverinfo/version, to administrators.
+// serverVersion answers at /serverinfo/version, for administrators.
 func (x *exchange) serverVersion() error {
 	if x.identify() != nil {
 		return errNoSessionForRequest

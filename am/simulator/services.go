@@ -16,7 +16,7 @@ func serviceTail(id, name string) object {
 	return object{{"_id", ""}, {"_type", object{{"_id", id}, {"name", name}, {"collection", false}}}}
 }
 
-// globalSessionService answers at /global-config/services/session, where the list cap is.
+// globalSessionService answers at /global-config/services/session, which contains the list cap.
 func (x *exchange) globalSessionService() error {
 	if err := x.admitRealms(); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (x *exchange) globalWhitelist() error {
 	return nil
 }
 
-// A realmService is a service that a realm may have added, as the next handlers need it.
+// A realmService is a service that can be added to a realm, in the form that the handlers below need.
 type realmService struct {
 	id, name string
 	schema   string
@@ -120,7 +120,7 @@ func (x *exchange) serveRealmService(svc *realmService) error {
 	return nil
 }
 
-// describe answers the actions that any realm answers, with the service or without.
+// describe answers actions that every realm answers, with or without the service.
 func (x *exchange) describe(svc *realmService) error {
 	switch strings.ToLower(x.crest.action) {
 	case "schema":
@@ -131,7 +131,7 @@ func (x *exchange) describe(svc *realmService) error {
 	return x.noSuchAction()
 }
 
-// realmServices lists the services a realm has.
+// realmServices lists the services of a realm.
 func (x *exchange) realmServices() error {
 	if err := x.admit(); err != nil {
 		return err
@@ -191,7 +191,8 @@ var realmSession = realmService{
 		r.limits = &next
 		return nil
 	},
-	// Measured on OpenAM 16.0.5: after a removal the service is still there, with nulls where its values were not the default.
+	// Measured on OpenAM 16.0.5: after a removal, the service still exists, with null where its values were not the
+	// default.
 	drop: func(x *exchange, r *realm) {
 		maxTime, maxIdle, quota, caching := x.service.defaults()
 		for i, n := range []*int{r.limits.maxTime, r.limits.maxIdle, r.limits.quota, r.limits.caching} {
@@ -220,14 +221,14 @@ var realmWhitelist = realmService{
 	add: func(x *exchange, r *realm) {
 		r.whitelist = &whitelist{}
 		if x.profile.allSessions {
-			r.whitelist.inQueries = []string{} // ForgeRock's successors have a second list
+			r.whitelist.inQueries = []string{} // AM and PingAM have a second list
 		}
 	},
 	merge: func(r *realm, body map[string]any) error {
 		if v, ok := body["sessionPropertyWhitelist"]; ok {
 			r.whitelist.names = texts(v)
 		}
-		if v, ok := body["whitelistedQueryProperties"]; ok && r.whitelist.inQueries != nil { // OpenAM ignores names it does not know
+		if v, ok := body["whitelistedQueryProperties"]; ok && r.whitelist.inQueries != nil { // OpenAM ignores unknown names
 			r.whitelist.inQueries = append([]string{}, texts(v)...)
 		}
 		return nil
@@ -235,7 +236,8 @@ var realmWhitelist = realmService{
 	drop: func(_ *exchange, r *realm) { r.whitelist = nil },
 }
 
-// ReturnInQueries makes the rows of a realm's lists have session properties, as a PUT to its whitelist service does. OpenAM's never have any.
+// ReturnInQueries makes the rows of a realm's lists contain session properties, as a PUT to its whitelist service does.
+// Rows of OpenAM never contain any.
 func (s *Server) ReturnInQueries(path string, names ...string) error {
 	r := s.directory.realm(path)
 	if r == nil {
@@ -252,7 +254,7 @@ func (s *Server) ReturnInQueries(path string, names ...string) error {
 	return nil
 }
 
-// authenticationConfig answers at /realm-config/authentication, of which only the place of sessions is simulated.
+// authenticationConfig answers at /realm-config/authentication. Only the setting for client-side sessions is simulated.
 func (x *exchange) authenticationConfig() error {
 	if err := x.admit(); err != nil {
 		return err
@@ -280,7 +282,7 @@ func (x *exchange) authenticationConfig() error {
 	return nil
 }
 
-// The parts of a realm's authentication configuration that never change here, as measured on OpenAM 16.0.5.
+// The parts of a realm's authentication configuration that are constant here, as measured on OpenAM 16.0.5.
 const (
 	accountLockout = `{"lockoutDuration":0,"lockoutEmailAddress":null,"loginFailureLockoutMode":false,"lockoutDurationMultiplier":1,"lockoutWarnUserCount":0,"lockoutAttributeValue":null,"lockoutAttributeName":null,"loginFailureCount":5,"invalidAttemptsDataAttributeName":null,"loginFailureDuration":300,"storeInvalidAttemptsInDataStore":true}`
 	userProfile    = `{"defaultRole":[],"aliasAttributeName":["uid"],"dynamicProfileCreation":"false"}`

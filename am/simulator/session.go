@@ -5,7 +5,7 @@ import "time"
 func (s *session) idleEnd(access int64) int64 { return access + int64(s.maxIdle)*minute }
 func (s *session) timeEnd() int64             { return s.created + int64(s.maxTime)*minute }
 
-// expires is when the session ends if nothing happens.
+// expires returns when the session ends if it is not used.
 func (s *session) expires() int64 {
 	if s.internal || s.token != "" {
 		return s.timeEnd()
@@ -13,7 +13,7 @@ func (s *session) expires() int64 {
 	return min(s.timeEnd(), s.idleEnd(s.latest.Load()))
 }
 
-// ifAlive is the session, or nil when it is none, gone or expired.
+// ifAlive returns the session, or nil if there is none or it has ended or expired.
 func (s *session) ifAlive(now int64) *session {
 	if s == nil || s.gone.Load() || now >= s.expires() {
 		return nil
@@ -21,7 +21,7 @@ func (s *session) ifAlive(now int64) *session {
 	return s
 }
 
-// listedAccess is the latest access as a query lists it. The server refreshes its own sessions every five minutes.
+// listedAccess returns the latest access as a query lists it. The server refreshes its own sessions every five minutes.
 func (s *session) listedAccess(now int64) int64 {
 	if s.internal {
 		return s.created + (now-s.created)/(5*minute)*(5*minute)
@@ -29,12 +29,12 @@ func (s *session) listedAccess(now int64) int64 {
 	return s.listed.Load()
 }
 
-// isListed says whether the token store still has it: an expired session stays for a while.
+// isListed reports whether the token store still contains the session: an expired session stays for a while.
 func (s *session) isListed(now int64) bool { return !s.gone.Load() && now < s.expires()+reapDelay }
 
-// touch notes an access. The token store hears of it once a minute, or at once when write is set.
+// touch records an access. The token store is updated once a minute, or immediately if write is set.
 //
-// Measured on OpenAM 16.0.5: getSessionInfo shows the access at once, the row of a query up to a minute later.
+// Measured on OpenAM 16.0.5: getSessionInfo shows the access immediately, the row of a query up to a minute later.
 func (s *session) touch(now int64, write bool) {
 	if s.token != "" {
 		return
@@ -45,11 +45,11 @@ func (s *session) touch(now int64, write bool) {
 	}
 }
 
-// secondsLeft is what remains of the session's time, in whole seconds.
+// secondsLeft returns the remaining time of the session in whole seconds.
 func (s *session) secondsLeft(now int64) int64 { return (s.timeEnd() - now) / 1000 }
 
-// endAsReported is maxSessionExpirationTime as getSessionInfo computes it: now plus the whole seconds left.
-// It can be one second before the row's.
+// endAsReported returns maxSessionExpirationTime as getSessionInfo computes it: now plus the remaining whole seconds.
+// It can be one second earlier than in a row.
 func (s *session) endAsReported(now int64) int64 { return now/1000*1000 + s.secondsLeft(now)*1000 }
 
 func (s *session) property(name string) string {
@@ -59,7 +59,7 @@ func (s *session) property(name string) string {
 	return ""
 }
 
-// setProperties replaces properties by a new map; deleted names are those with nil.
+// setProperties replaces the properties by a new map. A nil value deletes a property.
 func (s *session) setProperties(changes map[string]*string) {
 	for {
 		old := s.props.Load()
@@ -82,13 +82,13 @@ func (s *session) setProperties(changes map[string]*string) {
 	}
 }
 
-// A Session is what the simulator knows of a live session: the ground truth of a test.
+// A Session describes a live session of the simulator: what a test can expect.
 type Session struct {
-	Token       string // empty for none: the server's own sessions are nobody's
-	Handle      string // empty for a client-side session
+	Token       string // "" if it has none, as the server's own sessions
+	Handle      string // "" for a client-side session
 	Username    string // as typed at login
 	UniversalID string
-	Realm       string // lower case, as sessions say it
+	Realm       string // in lower case, as in sessions
 
 	Created      time.Time
 	LatestAccess time.Time

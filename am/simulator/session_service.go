@@ -10,14 +10,14 @@ import (
 
 // A setting is one value of the global session service.
 type setting struct {
-	section string // empty: at the top
+	section string // "" for the top level
 	name    string
 	initial any
-	least   int    // of a number
-	attr    string // its old name, which a refusal mentions
+	least   int    // the minimum of a number
+	attr    string // its old name, which error messages contain
 }
 
-// settings are the document in the order in which OpenAM 16.0.5 shows it.
+// settings are in the order of OpenAM 16.0.5.
 var settings = []setting{
 	{section: "stateless", name: "statelessSigningHmacSecret", initial: "c2ltdWxhdGVkIHNlY3JldCwgbm90IGEgcmVhbCBvbmU="},
 	{section: "stateless", name: "openam-session-stateless-blacklist-poll-interval", initial: 60},
@@ -52,7 +52,7 @@ const quotaActions = "org.forgerock.openam.session.service."
 // A sessionService is the global configuration of sessions.
 type sessionService struct {
 	mu     sync.RWMutex
-	values []any // beside settings
+	values []any // one for each of settings
 }
 
 func newSessionService(p *profile, listCap int) *sessionService {
@@ -60,7 +60,7 @@ func newSessionService(p *profile, listCap int) *sessionService {
 	for i, s := range settings {
 		c.values[i] = s.initial
 		if s.name == "statelessSigningHmacSecret" && p.name != "openam" {
-			c.values[i] = nil // AM 8 hands no secrets out
+			c.values[i] = nil // AM 8 does not return secrets
 		}
 	}
 	c.set("search", "maxSessionListSize", listCap)
@@ -73,7 +73,7 @@ func (c *sessionService) set(section, name string, value any) {
 	c.values[settingAt(section, name)] = value
 }
 
-// settingAt is the place of a setting, which must be there.
+// settingAt returns the index of a setting, which must exist.
 func settingAt(section, name string) int {
 	return slices.IndexFunc(settings, func(s setting) bool { return s.section == section && s.name == name })
 }
@@ -89,7 +89,7 @@ func (c *sessionService) value(section, name string) any {
 	return c.values[settingAt(section, name)]
 }
 
-// document is the service as AM shows it.
+// document returns the service as AM shows it.
 func (c *sessionService) document() object {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -107,7 +107,7 @@ func (c *sessionService) document() object {
 	return doc
 }
 
-// merge takes the values of a PUT over; keys it does not name keep theirs, keys it does not know are ignored.
+// merge sets the values of a PUT. Keys that it does not contain keep their values, and unknown keys are ignored.
 func (c *sessionService) merge(doc map[string]any) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,7 +131,7 @@ func (c *sessionService) merge(doc map[string]any) error {
 	return nil
 }
 
-// accept checks a value the way AM does.
+// accept checks a value as AM does.
 func (s setting) accept(given any) (any, error) {
 	if _, isNumber := s.initial.(int); !isNumber {
 		return given, nil
@@ -158,12 +158,12 @@ func wholeNumber(given any) (int, error) {
 	return n, nil
 }
 
-// defaults are the limits of realms without a session service.
+// defaults returns the limits of realms without a session service.
 func (c *sessionService) defaults() (maxTime, maxIdle, quota, caching int) {
 	return c.number("dynamic", "maxSessionTime"), c.number("dynamic", "maxIdleTime"), c.number("dynamic", "quotaLimit"), c.number("dynamic", "maxCachingTime")
 }
 
-// limitsOf are the limits of new sessions in a realm.
+// limitsOf returns the limits of new sessions in a realm.
 func (s *Server) limitsOf(r *realm) (maxTime, maxIdle, quota int) {
 	maxTime, maxIdle, quota, _ = s.service.defaults()
 	s.directory.read(func() {

@@ -40,8 +40,8 @@ func (x *exchange) sessions() error {
 	return errUnreadable
 }
 
-// sessionAction runs one of the actions. Who may is asked before whether there is such a version, and that before whether
-// there is such an action.
+// sessionAction runs an action. It checks first whether the caller may run it, then whether the version exists, and
+// then whether the action exists.
 func (x *exchange) sessionAction() error {
 	given := x.crest.action
 	permitted := admins
@@ -77,15 +77,16 @@ func (x *exchange) noSuchAction() error {
 	return notImplemented("Action " + x.crest.action + " not implemented for this resource")
 }
 
-// A wanted session is the one an action is about: named by a token, or else the caller's own.
+// wanted is the session that an action concerns: it is named by a token, or is the caller's own.
 type wanted struct {
 	token string
 	given bool
 }
 
-// wantedToken reads the token from where the version wants it: the path or the URL (1.x), the URL (2.x), the body (from 3.0).
+// wantedToken reads the token from where the version expects it: the path or the URL (1.x), the URL (2.x), the body
+// (from 3.0 on).
 //
-// Measured on OpenAM 16.0.5: at 2.0 a tokenId in the body is ignored, and the action is about the caller.
+// Measured on OpenAM 16.0.5: 2.0 ignores a tokenId in the body, and the action applies to the caller.
 func (x *exchange) wantedToken() (want wanted, err error) {
 	err = x.resolveVersion()
 	switch {
@@ -106,18 +107,18 @@ func stringOf(v any) string {
 	return s
 }
 
-// A permission says who may run an action.
+// A permission is who may run an action.
 type permission int
 
 const (
-	anybody permission = iota // without credentials, too
+	anybody permission = iota // even without credentials
 	callers                   // with any session
-	owners                    // about a session of the caller's own identity, and administrators
+	owners                    // users for their own sessions, and administrators
 	admins
-	ownersButOpenAM // as owners, and on OpenAM as admins (measured on OpenAM 16.0.5; Advanced Identity Cloud as its community documents it)
+	ownersButOpenAM // like owners, but on OpenAM only administrators (measured on OpenAM 16.0.5; documented by the community of Advanced Identity Cloud)
 )
 
-// authorize identifies the caller as far as the action asks for it.
+// authorize identifies the caller, if the action requires it.
 func (x *exchange) authorize(permitted permission, want wanted) error {
 	err := x.identify()
 	if permitted == anybody {
@@ -142,9 +143,10 @@ func (x *exchange) authorize(permitted permission, want wanted) error {
 	return nil
 }
 
-// ownedTarget is the session that the permission is checked against.
+// ownedTarget returns the session for which the permission is checked.
 //
-// Measured on OpenAM 16.0.5: without a tokenId it is that of the header, even where a cookie says who the caller is.
+// Measured on OpenAM 16.0.5: without a tokenId, that is the session in the header, even if a cookie identifies the
+// caller.
 func (x *exchange) ownedTarget(want wanted) (*session, error) {
 	switch {
 	case want.given:
@@ -155,7 +157,7 @@ func (x *exchange) ownedTarget(want wanted) (*session, error) {
 	return x.caller.session, nil
 }
 
-// target finds the session an action is about; nil when it is not alive.
+// target returns the session that an action concerns; nil if it is not alive.
 func (x *exchange) target(want wanted) (*session, error) {
 	if !want.given {
 		return x.caller.session, nil

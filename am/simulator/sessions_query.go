@@ -23,7 +23,7 @@ const (
 	fieldLatest
 	fieldIdleEnd
 	fieldEnd
-	fieldNone // a pointer that leads nowhere: nothing, but the row stays
+	fieldNone // a pointer to nothing: the row stays, without the field
 )
 
 func (x *exchange) querySessions() error {
@@ -52,18 +52,19 @@ func (x *exchange) querySessions() error {
 	return nil
 }
 
-// A sessionQuery is what a filter asks for: every realm and every user named must be the session's.
+// A sessionQuery is the content of a filter: the session must match every realm and every user that it names.
 type sessionQuery struct {
 	everything bool
 	realms     map[string]bool // in lower case
 	users      []string
-	pending    string // a username met before a realm
+	pending    string // a username that came before any realm
 }
 
-// sessionQuery visits the terms of a filter from left to right, as AM does (measured on OpenAM 16.0.5).
+// sessionQuery reads the terms of a filter from left to right, as AM does (measured on OpenAM 16.0.5).
 //
-// The first term it does not like decides: another field is refused, anything but "and" and "eq" ends in a bare 500. A
-// username counts once a realm is known; of usernames before the first realm only the last counts.
+// The first invalid term determines the error: an unknown field is refused, and anything except "and" and "eq" causes a
+// 500 without a body. A username counts once a realm is known; of several usernames before the first realm, only the
+// last counts.
 func (x *exchange) sessionQuery(f *crest.Filter) (*sessionQuery, error) {
 	q := &sessionQuery{realms: map[string]bool{}}
 	if f.Op == crest.OpTrue && x.profile.allSessions {
@@ -119,7 +120,7 @@ func (q *sessionQuery) narrow(user string) {
 	}
 }
 
-// find returns the candidates: a realm's sessions, or those of the first user named.
+// find returns the candidates: a realm's sessions, or those of the first named user.
 func (x *exchange) find(q *sessionQuery) []*session {
 	name := ""
 	if len(q.users) > 0 {
@@ -134,12 +135,12 @@ func (x *exchange) find(q *sessionQuery) []*session {
 	return nil
 }
 
-// is says whether the session belongs to the user, named by username or by universal id.
+// is reports whether the session belongs to the user, who is named by username or universal identifier.
 func (who *identity) is(user string) bool {
 	return who.kind == kindUser && (crest.Same(ofUser(user), who.uid) || crest.Fold(user) == who.key)
 }
 
-// sessionProjection turns _fields into indexes of sessionFields; nil for all of them.
+// sessionProjection converts _fields to indexes of sessionFields; nil means all.
 func (x *exchange) sessionProjection() ([]int, error) {
 	if !x.crest.hasFields {
 		return nil, nil
@@ -167,7 +168,8 @@ func sessionField(name string) int {
 
 const flushAt = 48 << 10
 
-// stream writes the live ones of the candidates, up to the cap, the oldest first. Like AM it does not say when it leaves some out.
+// stream writes those candidates that are alive, oldest first, up to the cap. Like AM, it does not report that it
+// leaves some out.
 func (x *exchange) stream(found []*session, users []string, fields []int) {
 	buf := buffers.Get().(*[]byte)
 	out := append((*buf)[:0], `{"result":[`...)
@@ -208,7 +210,7 @@ func (x *exchange) stream(found []*session, users []string, fields []int) {
 	buffers.Put(buf)
 }
 
-// ofAll says whether the session belongs to every one of the users.
+// ofAll reports whether the session belongs to each of the users.
 func (s *session) ofAll(users []string) bool {
 	for _, u := range users {
 		if !s.who.is(u) {
@@ -237,7 +239,7 @@ type rowWriter struct {
 	millis bool
 	rng    rand.PCG
 	times  calendar
-	extra  map[string][]string // properties that rows carry, by realm
+	extra  map[string][]string // properties that rows contain, by realm
 }
 
 func (x *exchange) rowWriter(fields []int) *rowWriter {
@@ -276,7 +278,7 @@ func (w *rowWriter) append(out []byte, s *session) []byte {
 	return append(out, '}')
 }
 
-// javasLastInstant is how Java writes the end of a session without one: the milliseconds of a long have run out.
+// javasLastInstant is how Java writes the end of a session that never ends: the largest number of milliseconds.
 const javasLastInstant = "+292278994-08-17T07:12:55Z"
 
 // field writes one member and a comma.
@@ -324,7 +326,7 @@ func (w *rowWriter) properties(out []byte, s *session) []byte {
 	return append(appendObject(append(out, `"properties":`...), doc), ',')
 }
 
-// queryLegacy answers the queries of 1.x: users and minutes left, without an order.
+// queryLegacy answers the queries of 1.x: users and remaining minutes, in no order.
 func (x *exchange) queryLegacy() error {
 	rows := []any{}
 	switch x.crest.queryID {

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// Options say what a Server is. The zero value is an OpenAM 16.0.5 as just installed: the root realm, amadmin and demo.
+// Options describe a Server. The zero value is a new OpenAM 16.0.5: the root realm, amadmin and demo.
 type Options struct {
 	Profile    string           // "openam" (default), "am-5.5", "am-7", "pingam-8.1" or "aic"
-	Realms     int              // beside the root: /alpha, /bravo, /alpha/nested, /charlie, …
-	Users      int              // identities in all, spread over the realms
-	Sessions   int              // sessions in all, spread over the users, of different ages and idle times
-	ListCap    int              // rows that a session query returns at most; 0: 120
-	UserCap    int              // rows that a user query returns at most; 0: 1000
-	Latency    time.Duration    // before every answer
-	Faults     []string         // rules as ParseFault reads them
-	Seed       uint64           // of names, tokens and times
+	Realms     int              // number of realms besides the root: /alpha, /bravo, /alpha/nested, /charlie, …
+	Users      int              // total number of identities, distributed over the realms
+	Sessions   int              // total number of sessions, distributed over the users, with various ages and idle times
+	ListCap    int              // maximum number of rows of a session query; 0: 120
+	UserCap    int              // maximum number of rows of a user query; 0: 1000
+	Latency    time.Duration    // delay of every answer
+	Faults     []string         // rules of ParseFault
+	Seed       uint64           // for names, tokens and times
 	Clock      func() time.Time // nil: time.Now
-	CookieName string           // of the session cookie; empty: the product's
+	CookieName string           // the name of the session cookie; "": the product's default
 
-	Deployments []string // names of Deployments, whose behaviour it has
+	Deployments []string // names of Deployments to imitate
 }
 
 const (
@@ -52,16 +52,16 @@ type Server struct {
 
 	directoryHas directoryHas
 
-	storeLimit int    // sessions that the token store gives AM for a query; 0: all
-	httpOnly   bool   // tokens of new sessions are in a cookie alone
-	noZeroPage bool   // headers with name and password are not looked at
-	otp        bool   // a one-time password is the second factor
-	quotaOfAll bool   // quotas count administrators' sessions, too
+	storeLimit int    // maximum number of sessions that the token store returns for a query; 0: all
+	httpOnly   bool   // new tokens are only in a cookie
+	noZeroPage bool   // the headers with name and password are ignored
+	otp        bool   // signing in needs a one-time password
+	quotaOfAll bool   // quotas also apply to administrators
 	endless    bool   // every third session never ends
-	tenant     string // the only host name at which the token endpoint answers; empty: any
+	tenant     string // the only host name at which the token endpoint answers; "": any
 	front      front
-	agents     bool // agents have sessions in all realms but the root
-	clientSide bool // realms but the root keep no sessions
+	agents     bool // agents have sessions in every realm except the root
+	clientSide bool // every realm except the root has client-side sessions
 
 	log    requestLog
 	faults struct {
@@ -70,22 +70,22 @@ type Server struct {
 	}
 }
 
-// An OptionError is an option that cannot be.
+// An OptionError means that an option is invalid.
 type OptionError struct {
-	Option string // the field of [Options]
+	Option string // the name of the field of [Options]
 	Err    error
 }
 
 func (e *OptionError) Error() string { return fmt.Sprintf("simulator: %s: %v", e.Option, e.Err) }
 
-// Unwrap gives what is wrong with the option.
+// Unwrap returns what is wrong with the option.
 func (e *OptionError) Unwrap() error { return e.Err }
 
 func wrongOption(option, format string, args ...any) error {
 	return &OptionError{option, fmt.Errorf(format, args...)}
 }
 
-// New makes a server. The error of an option that cannot be is an [OptionError].
+// New returns a server. If an option is invalid, the error is an [OptionError].
 func New(options Options) (*Server, error) {
 	p := profileNamed(options.Profile)
 	if p == nil {
@@ -155,7 +155,7 @@ func rootAliases(p *profile) []string {
 	return []string{"openam", "openam." + p.domain}
 }
 
-// Profiles lists the names of the profiles.
+// Profiles returns the names of the profiles.
 func Profiles() []string {
 	names := make([]string, len(profiles))
 	for i, p := range profiles {
@@ -164,25 +164,25 @@ func Profiles() []string {
 	return names
 }
 
-// now is the server's clock in milliseconds.
+// now returns the time on the server's clock, in milliseconds.
 func (s *Server) now() int64 { return s.clock().UnixMilli() }
 
-// ContextPath is what every path begins with: /openam or /am.
+// ContextPath returns the first element of every path: /openam or /am.
 func (s *Server) ContextPath() string { return s.profile.context }
 
-// CookieName is the name of the session cookie.
+// CookieName returns the name of the session cookie.
 func (s *Server) CookieName() string { return s.cookie }
 
-// Admin returns the administrator's credentials, good in the root realm.
+// Admin returns the administrator's credentials for the root realm.
 func (s *Server) Admin() (username, password string) { return adminName, adminPassword }
 
-// SetListCap changes how many rows a session query returns at most, as a PUT to the global session service does.
+// SetListCap sets the maximum number of rows of a session query, as a PUT to the global session service does.
 func (s *Server) SetListCap(n int) { s.service.set("search", "maxSessionListSize", n) }
 
-// SetUserCap changes how many rows a user query returns at most.
+// SetUserCap sets the maximum number of rows of a user query.
 func (s *Server) SetUserCap(n int) { s.userCap.Store(int64(n)) }
 
-// listCap is how many rows a session query returns at most.
+// listCap returns the maximum number of rows of a session query.
 func (s *Server) listCap() int {
 	n := s.service.number("search", "maxSessionListSize")
 	if s.storeLimit > 0 {
@@ -191,7 +191,7 @@ func (s *Server) listCap() int {
 	return n
 }
 
-// AddRealm creates a realm below one that exists: /alpha, /alpha/nested.
+// AddRealm creates a realm whose parent exists: /alpha, /alpha/nested.
 func (s *Server) AddRealm(path string) error {
 	parent, name := (&realm{path: path}).parentAndName()
 	if why := checkRealmName(name); why != "" {
@@ -207,7 +207,7 @@ func (s *Server) newRealm(path string) *realm {
 	return &realm{path: path, active: true, aliases: []string{}}
 }
 
-// AddUser creates an identity. In the cloud it gets a UUID, which is what its sessions are called.
+// AddUser creates an identity. In the cloud it gets a UUID, which is the user name in its sessions.
 func (s *Server) AddUser(realm, name, password string) error {
 	if s.directory.realm(realm) == nil {
 		return fmt.Errorf("simulator: user %s: no realm %s", name, realm)
@@ -226,7 +226,7 @@ func (s *Server) newUser(realm, name, password string) *user {
 	return u
 }
 
-// uuid makes a UUID of the seed and a text.
+// uuid derives a UUID from the seed and a text.
 func (s *Server) uuid(text string) string {
 	h := s.secret
 	for i := 0; i < len(text); i++ {
@@ -236,7 +236,7 @@ func (s *Server) uuid(text string) string {
 	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", uint32(a>>32), uint16(a>>16), a&0xfff, 0x8000|b>>48&0x3fff, b&0xffffffffffff)
 }
 
-// DeleteUser removes an identity. Its sessions live on, as they do on a real server.
+// DeleteUser removes an identity. Its sessions stay, as on a real server.
 func (s *Server) DeleteUser(realm, name string) error {
 	u, err := s.knownUser(realm, name)
 	if err == nil {
@@ -245,7 +245,7 @@ func (s *Server) DeleteUser(realm, name string) error {
 	return err
 }
 
-// DisableUser keeps an identity from logging in. Its sessions live on.
+// DisableUser prevents an identity from logging in. Its sessions stay.
 func (s *Server) DisableUser(realm, name string) error {
 	u, err := s.knownUser(realm, name)
 	if err == nil {
@@ -262,7 +262,7 @@ func (s *Server) knownUser(realm, name string) (*user, error) {
 	return u, nil
 }
 
-// Login makes a session without a request and without a password.
+// Login creates a session without a request or a password.
 func (s *Server) Login(realm, name string) (Session, error) {
 	r := s.directory.realm(realm)
 	if r == nil {
@@ -275,9 +275,9 @@ func (s *Server) Login(realm, name string) (Session, error) {
 	return s.export(x), nil
 }
 
-// LoginAgent makes a session of a web or Java agent, which ends in 42 years and which no query finds by the agent's name. If
-// there is a user of that name, it is the user's: AM looks for users first (measured on OpenAM 16.0.5). Otherwise the agent has
-// a profile from then on.
+// LoginAgent creates a session of a web or Java agent, which ends in 42 years and which no query finds by name. If
+// there is a user of that name, the session belongs to the user, because AM looks for users first (measured on OpenAM
+// 16.0.5). Otherwise the agent gets a profile.
 func (s *Server) LoginAgent(realm, name string) (Session, error) {
 	r := s.directory.realm(realm)
 	if r == nil {
@@ -290,8 +290,8 @@ func (s *Server) LoginAgent(realm, name string) (Session, error) {
 	return s.export(s.lasting(s.store.identityOf(kindAgent, name, r.path, false))), nil
 }
 
-// Sessions lists the live sessions, the server's own included, in order of creation: what a complete inventory must find.
-// Client-side sessions, which no inventory can find, are not among them.
+// Sessions returns the live sessions in order of creation, including the server's own: what a complete inventory must
+// find. It does not include client-side sessions, which no inventory can find.
 func (s *Server) Sessions() []Session {
 	now := s.now()
 	var out []Session

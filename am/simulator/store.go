@@ -9,43 +9,43 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// A session lives in memory, as on the server that made it; what a query lists is what the token store knows of it.
-// Fields that change are atomic, so that a listing needs no lock.
+// A session is in memory, as on the server that created it. A query lists the state in the token store, which may be
+// older. Fields that change are atomic, so that listing needs no lock.
 type session struct {
 	key      int64
 	who      *identity
-	row      string // of who: a listing has one place less to look at
-	created  int64  // milliseconds since 1970, as all times here
-	maxTime  int32  // minutes
+	row      string // of who; repeated here because it makes listing faster
+	created  int64  // in milliseconds since 1970, like all times here
+	maxTime  int32  // in minutes
 	maxIdle  int32
-	internal bool         // the server's own or an agent's, never idle
-	latest   atomic.Int64 // access, in memory
-	listed   atomic.Int64 // access, in the token store
+	internal bool         // belongs to the server itself or to an agent, and is never idle
+	latest   atomic.Int64 // latest access, in memory
+	listed   atomic.Int64 // latest access, in the token store
 	gone     atomic.Bool
 	props    atomic.Pointer[map[string]string]
-	token    string // of a client-side session, which no store has
-	from     string // the address that a client signed in from; empty: made up
+	token    string // of a client-side session, which is in no store
+	from     string // the address of the client; "": derived from the key
 }
 
-// An identity is a user, or an agent, in a realm, spelled as at login.
+// An identity is a user or an agent in a realm, spelled as at login.
 type identity struct {
 	kind    string
 	name    string // as typed
-	key     string // lower case
-	realm   string // lower case
-	uid     string // universal id, as typed
+	key     string // in lower case
+	realm   string // in lower case
+	uid     string // the universal identifier, as typed
 	admin   bool
-	row     string // its part of a row: username, universalId and realm as the token store has them, in lower case
-	atUID   int    // where universalId begins in row
-	atRealm int    // where realm does
+	row     string // its part of a row: username, universalId and realm, in lower case as in the token store
+	atUID   int    // index of universalId in row
+	atRealm int    // index of realm in row
 }
 
-// A shelf holds the sessions of a realm. Its lists are only appended to or replaced, so that readers may keep them.
+// A shelf contains the sessions of a realm. Its lists are only appended to or replaced, so readers can keep them.
 type shelf struct {
 	all        []*session // in order of creation
 	gone       int
-	byUser     map[string][]*session   // by lower-case name: a query finds users alone by their names (measured on OpenAM 16.0.5)
-	identities map[[2]string]*identity // by kind, and name as typed
+	byUser     map[string][]*session   // by name in lower case: queries by name find only users (measured on OpenAM 16.0.5)
+	identities map[[2]string]*identity // by kind and by name as typed
 }
 
 type store struct {
@@ -55,14 +55,15 @@ type store struct {
 	mu      sync.RWMutex
 	made    uint64
 	byKey   map[int64]*session
-	shelves map[string]*shelf // by lower-case realm path
+	shelves map[string]*shelf // by realm path in lower case
 	tokens  map[string]*session
 	sweepAt int
-	slab    []session // sessions to come, adjacent in memory: a listing reads them in sequence
+	// slab contains future sessions, which are adjacent in memory, so that a listing reads them in sequence.
+	slab []session
 }
 
 const (
-	minute   = 60_000 // milliseconds
+	minute   = 60_000 // in milliseconds
 	slabSize = 64
 
 	// writeInterval is how long the token store may lag behind the latest access (measured on OpenAM 16.0.5).
@@ -81,7 +82,7 @@ func newStore(p *profile, secret uint64, sessions int) *store {
 	}
 }
 
-// create adds a session of the identity, of a client at an address.
+// create adds a session of the identity, with a client at an address.
 func (st *store) create(who *identity, maxTime, maxIdle int, created int64, from string) *session {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -126,7 +127,7 @@ func (st *store) shelf(realm string) *shelf {
 	return sh
 }
 
-// identity finds or makes the identity of a user who logs in to a realm.
+// identity finds or creates the identity of a user who logs in to a realm.
 func (st *store) identity(name, realm string, admin bool) *identity {
 	return st.identityOf(kindUser, name, realm, admin)
 }
@@ -158,10 +159,10 @@ func newIdentity(p *profile, kind, name, realm string, admin bool) *identity {
 	return who
 }
 
-// display is the username as getSessionInfo says it.
+// display returns the username as getSessionInfo shows it.
 func (who *identity) display() (string, bool) { return displayName(who.name) }
 
-// clientSide adds a session that only its token holds: no query lists it, no logout ends it.
+// clientSide creates a session that exists only in its token: no query lists it, and no logout ends it.
 func (st *store) clientSide(who *identity, maxTime, maxIdle int, now int64, from string, token func(*session) string) *session {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -172,7 +173,8 @@ func (st *store) clientSide(who *identity, maxTime, maxIdle int, now int64, from
 	return s
 }
 
-// find returns the live session of a token, or nil; errMalformed for a token of the right look with a broken extension.
+// find returns the live session of a token, or nil. The error is errMalformed if the text looks like a token but has an
+// invalid extension.
 func (st *store) find(token string, now int64) (*session, error) {
 	st.mu.RLock()
 	s := st.tokens[token]
@@ -200,7 +202,7 @@ func (st *store) byStorageKey(key, now int64) *session {
 	return st.byKey[key].ifAlive(now)
 }
 
-// end takes a session away.
+// end removes a session.
 func (st *store) end(s *session) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -215,7 +217,7 @@ func (st *store) end(s *session) {
 	}
 }
 
-// forget drops a session from its user's list, by way of a new list.
+// forget removes a session from its user's list by replacing the list.
 func (sh *shelf) forget(s *session) {
 	if s.who.kind != kindUser {
 		return
@@ -238,7 +240,7 @@ func (sh *shelf) compact() {
 	sh.all, sh.gone = live, 0
 }
 
-// sweep forgets sessions that have long expired.
+// sweep removes sessions that expired long ago.
 func (st *store) sweep(now int64) {
 	for key, s := range st.byKey {
 		if now >= s.expires()+reapDelay {
@@ -255,7 +257,8 @@ func (st *store) sweep(now int64) {
 	st.sweepAt = max(1024, 2*len(st.byKey))
 }
 
-// of returns a realm's sessions in order of creation, those of one user when user is given. The caller must not change the list.
+// of returns a realm's sessions in order of creation, or only those of user if it is not "". The caller must not change
+// the list.
 func (st *store) of(realm, user string) []*session {
 	st.mu.RLock()
 	defer st.mu.RUnlock()

@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// A tokenForm says how a product writes session tokens and handles: SEALED*EXTENSION*.
+// A tokenForm is how a product writes session tokens and handles: SEALED*EXTENSION*.
 //
-// The sealed part looks encrypted and differs between a session's token and its handle. The extension holds the storage key,
-// which both share. Measured on OpenAM 16.0.5: tokens of 98, 102 or 106 characters, handles with shandle: before the same form.
+// The sealed part looks encrypted, and differs between a session's token and its handle. The extension contains the
+// storage key, which is the same in both. Measured on OpenAM 16.0.5: tokens have 98, 102 or 106 characters; handles
+// have the same form with the prefix shandle:.
 type tokenForm struct {
-	fixed  string // the bytes every sealed part begins with
-	random int    // bytes after them
+	fixed  string // the first bytes of every sealed part
+	random int    // number of random bytes after them
 	site   string // S1
-	typed  bool   // the extension carries type=CTS, and the key as Base64
+	typed  bool   // the extension contains type=CTS, and the key in Base64
 }
 
 var (
@@ -24,7 +25,7 @@ var (
 	pingTokens   = tokenForm{random: 20, site: "01", typed: true}
 )
 
-// extensionHead is how every extension begins: SI=01 and SK, whose value follows.
+// extensionHead is the beginning of every extension: SI=01, and SK, whose value follows.
 const extensionHead = "AAJTSQACMDEAAlNL"
 
 const (
@@ -39,7 +40,8 @@ const c66Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 // c66 is AM's Base64: safe in a URL, padded with dots.
 var c66 = base64.NewEncoding(c66Alphabet).WithPadding('.')
 
-// c66Pairs are the two digits of twelve bits. A listing writes a handle a row: with the pairs that costs half.
+// c66Pairs are the two digits for each value of twelve bits. A listing writes one handle per row, and needs half the
+// time with these pairs.
 var c66Pairs = func() (pairs [4096][2]byte) {
 	for i := range pairs {
 		pairs[i] = [2]byte{c66Alphabet[i>>6], c66Alphabet[i&63]}
@@ -61,10 +63,10 @@ func appendC66(dst, src []byte) []byte {
 	return dst
 }
 
-// errMalformed is a token whose extension cannot be read. AM answers it with a bare 500.
+// errMalformed means that the extension of a token is invalid. AM answers with a 500 without a body.
 var errMalformed = errors.New("malformed session token")
 
-// append writes the token (or the handle, without its prefix) of a storage key.
+// append writes the token of a storage key, or the handle without its prefix.
 func (f *tokenForm) append(dst []byte, secret uint64, key int64, purpose uint64) []byte {
 	dst = f.appendSealed(dst, secret, key, purpose)
 	dst = append(dst, '*')
@@ -104,12 +106,12 @@ func (f *tokenForm) appendExtension(dst []byte, secret uint64, key int64) []byte
 	return appendC66(append(dst, extensionHead...), ext)
 }
 
-// appendUTF is java.io.DataOutput.writeUTF for short ASCII.
+// appendUTF is java.io.DataOutput.writeUTF for short ASCII texts.
 func appendUTF(dst []byte, s string) []byte {
 	return append(append(dst, byte(len(s)>>8), byte(len(s))), s...)
 }
 
-// parse takes a token, or anything else that was sent as one, apart. found is false if it does not have the form of a token.
+// parse parses a token, or any other text that was sent as one. found is false if it does not have the form of a token.
 func (f *tokenForm) parse(text string, secret uint64) (key int64, sealed string, found bool, err error) {
 	first := strings.IndexByte(text, '*')
 	if first < 0 || first == len(text)-1 || text[len(text)-1] != '*' {
@@ -127,7 +129,7 @@ func (f *tokenForm) parse(text string, secret uint64) (key int64, sealed string,
 	return key, text[:first], found, nil
 }
 
-// storageNumber reads the key of the store out of SK.
+// storageNumber decodes the key of the store from SK.
 func (f *tokenForm) storageNumber(storage string, secret uint64) (key int64, ok bool) {
 	if !f.typed {
 		key, err := strconv.ParseInt(storage, 10, 64)

@@ -9,15 +9,16 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// A TokenStore is the directory in which AM keeps its sessions, as LDAP clients see it: the sessions that the simulated AM
-// has, by the same clock. Other tokens are among them, as in life. Nobody can write.
+// A TokenStore is the directory in which AM stores its sessions, as LDAP clients see it: it contains the sessions of
+// the simulated AM, by the same clock, and other tokens, as in reality. It is read-only.
 //
-// Its sign-ins, rights, limits and result codes are those measured on OpenDJ 5.0.3, embedded in OpenAM 16.0.5 and alone.
+// Its sign-ins, rights, limits and result codes were measured on OpenDJ 5.0.3, both embedded in OpenAM 16.0.5 and
+// standalone.
 type TokenStore struct {
 	server   *Server
 	layout   *tokenLayout
 	suffix   string
-	base     string // the container of sessions
+	base     string // the DN of the container of sessions
 	accounts []tokenAccount
 	wire     ldapWire
 
@@ -25,24 +26,24 @@ type TokenStore struct {
 	searches []Search
 }
 
-// directoryHas is what deployments change of the token store.
+// directoryHas is how deployments change the token store.
 type directoryHas struct {
-	layout        *tokenLayout // nil: the product's
+	layout        *tokenLayout // nil: the layout of the product
 	sealedObjects bool         // coreTokenObject is encrypted
 	plain         bool         // no TLS
 }
 
-// A tokenAccount is one of the directory's accounts.
+// A tokenAccount is an account of the directory.
 type tokenAccount struct {
 	dn, password string
 	rights       rights
-	sees         bool // anything at all; access control hides all the rest
-	unindexed    bool // may search if no index helps
-	size         int  // entries that one answer may have; 0: any number
-	lookthrough  int  // entries that may be looked at for a search; 0: any number
+	sees         bool // sees anything at all; its rights determine what
+	unindexed    bool // may run searches that no index supports
+	size         int  // maximum number of entries in an answer; 0: unlimited
+	lookthrough  int  // maximum number of entries that a search may examine; 0: unlimited
 }
 
-// tokenAccounts are those of every token store, below the layout's place for accounts.
+// tokenAccounts are the accounts of every token store. They are at the layout's place for accounts.
 var tokenAccounts = []tokenAccount{
 	{dn: "uid=amsql-reader", password: "readerpassword", sees: true, unindexed: true},
 	{dn: "uid=ordinary", password: "ordinarypassword", sees: true, size: 1000, lookthrough: 5000},
@@ -52,7 +53,8 @@ var tokenAccounts = []tokenAccount{
 
 const managerDN, managerPassword = "cn=Directory Manager", "managerpassword"
 
-// NewTokenStore makes the directory of the server's sessions, whose certificate names no host, as an embedded store's.
+// NewTokenStore returns a directory with the server's sessions. Its certificate names no host, as with an embedded
+// store.
 func (s *Server) NewTokenStore() (*TokenStore, error) {
 	t := &TokenStore{server: s, layout: s.tokenLayout()}
 	t.suffix = orElse(t.layout.suffix, s.profile.suffix)
@@ -80,12 +82,12 @@ func (s *Server) tokenLayout() *tokenLayout {
 	return pingTokenLayout
 }
 
-// BaseDN is the entry that the sessions are below.
+// BaseDN returns the DN of the entry above the sessions.
 func (t *TokenStore) BaseDN() string { return t.base }
 
-// Account returns the name and the password of the account with the uid: amsql-reader, which sees every session and no
-// token; ordinary, which has an ordinary account's limits; objects, which sees coreTokenObject besides; stranger, which sees
-// nothing.
+// Account returns the DN and the password of the account with the uid: amsql-reader, which sees every session and no
+// token; ordinary, which has the limits of an ordinary account; objects, which also sees coreTokenObject; stranger,
+// which sees nothing.
 func (t *TokenStore) Account(uid string) (dn, password string) {
 	for _, a := range t.accounts {
 		if strings.HasPrefix(a.dn, "uid="+uid+",") {
@@ -95,19 +97,19 @@ func (t *TokenStore) Account(uid string) (dn, password string) {
 	return "", ""
 }
 
-// A Search is one that the token store has seen.
+// A Search is a search that the token store has received.
 type Search struct {
-	Account    string // "" for none
+	Account    string // "" if nobody signed in
 	Base       string
 	Scope      string // "base", "one" or "sub"
 	Filter     string
 	Attributes []string // as sent
-	Page       int      // size of the page; 0: not paged
+	Page       int      // page size; 0: not paged
 	Entries    int
-	Code       int // of the result
+	Code       int // the result code
 }
 
-// Searches returns the latest searches, the oldest first, 10,000 at most.
+// Searches returns the latest searches, oldest first, at most 10,000.
 func (t *TokenStore) Searches() []Search {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,18 +132,18 @@ func (t *TokenStore) note(s Search) {
 	t.searches = append(t.searches, s)
 }
 
-// A searchRequest is a search as it was sent.
+// A searchRequest is a search as received.
 type searchRequest struct {
-	account    *tokenAccount // nil: nobody has signed in
+	account    *tokenAccount // nil: anonymous
 	base       string
 	scope      int
-	size       int // 0: any number
+	size       int // 0: unlimited
 	typesOnly  bool
 	filter     *ldapFilter
 	attributes []string
 }
 
-// may are the account's rights.
+// may returns the account's rights.
 func (r *searchRequest) may() rights {
 	if r.account == nil {
 		return inventory
@@ -149,10 +151,10 @@ func (r *searchRequest) may() rights {
 	return r.account.rights
 }
 
-// An ldapEntry is a session's, or one with fixed attributes.
+// An ldapEntry is the entry of a session, or one with fixed attributes.
 type ldapEntry struct {
 	session *session
-	dn      string // of another
+	dn      string // of an entry that is not a session
 	fixed   []fixedAttribute
 }
 
@@ -162,7 +164,7 @@ type fixedAttribute struct {
 	ofEntry bool
 }
 
-// An ldapResult is how an operation ends.
+// An ldapResult is the result of an operation.
 type ldapResult struct {
 	code    int
 	message string
@@ -175,7 +177,7 @@ var (
 	errSizeLimit   = ldapResult{code: ldap.LDAPResultSizeLimitExceeded, message: "This search operation has sent the maximum number of entries to the client"}
 )
 
-// find returns the entries that a search is about, before the limits of answers.
+// find returns the entries of a search, before limits on the answer apply.
 func (t *TokenStore) find(r *searchRequest) ([]ldapEntry, ldapResult) {
 	if r.base == "" && r.scope == ldap.ScopeBaseObject {
 		return t.matching(r, []ldapEntry{t.rootDSE()}), ldapResult{}
@@ -204,7 +206,8 @@ func (t *TokenStore) find(r *searchRequest) ([]ldapEntry, ldapResult) {
 	return append(found, tokens...), result
 }
 
-// line are the entries from the one with the name down to the container of sessions; nil, false if there is none.
+// line returns the entries from the named one down to the container of sessions; known is false if there is no such
+// entry.
 func (t *TokenStore) line(base string) (entries []ldapEntry, known bool) {
 	for dn := t.base; ; {
 		entries = append([]ldapEntry{t.structural(dn)}, entries...)
@@ -254,7 +257,7 @@ func (t *TokenStore) rootDSE() ldapEntry {
 	return e
 }
 
-// otherTokens are entries that are not sessions: notifications, which have no user and no realm.
+// otherTokens are entries that are not sessions: notifications, which have neither user nor realm.
 var otherTokens = []string{"4611686018427387901", "4611686018427387902", "4611686018427387903"}
 
 func (t *TokenStore) others() (entries []ldapEntry) {
@@ -269,7 +272,7 @@ func (t *TokenStore) others() (entries []ldapEntry) {
 	return entries
 }
 
-// sessions are those that AM has not removed.
+// sessions returns the sessions that AM has not removed.
 func (t *TokenStore) sessions() []*session {
 	now := t.server.now()
 	return slices.DeleteFunc(t.server.store.everywhere(), func(s *session) bool { return !s.isListed(now) })
@@ -290,7 +293,7 @@ func (t *TokenStore) sessionAt(dn string) *session {
 	return nil
 }
 
-// tokens are the entries below the container that match, unless that is more work than the account may ask for.
+// tokens returns the matching entries below the container, unless that is more work than the account's limits allow.
 func (t *TokenStore) tokens(r *searchRequest) ([]ldapEntry, ldapResult) {
 	var candidates []ldapEntry
 	for _, s := range t.narrowed(r.filter) {
@@ -312,7 +315,7 @@ func (t *TokenStore) tokens(r *searchRequest) ([]ldapEntry, ldapResult) {
 	return t.matching(r, candidates), ldapResult{}
 }
 
-// narrowed are the sessions that a filter can be true of, as far as the name of a user tells.
+// narrowed returns the sessions that a filter may match, according to the user name in it.
 func (t *TokenStore) narrowed(f *ldapFilter) []*session {
 	uid := f.userID()
 	name, ok := nameInUniversalID(uid)
@@ -338,7 +341,7 @@ func (t *TokenStore) narrowed(f *ldapFilter) []*session {
 	return sessions
 }
 
-// userID is the universal identifier that an entry must have; "" if the filter names none.
+// userID returns the universal identifier that a filter requires; "" if it names none.
 func (f *ldapFilter) userID() string {
 	switch {
 	case f.op == ldap.FilterEqualityMatch && strings.EqualFold(f.name, "coreTokenUserId"):
@@ -353,7 +356,7 @@ func (f *ldapFilter) userID() string {
 	return ""
 }
 
-// indexed is the part of a filter that indexes tell the entries of; nil if they tell nothing.
+// indexed returns the part of a filter that indexes can evaluate; nil if there is none.
 func (t *TokenStore) indexed(f *ldapFilter, candidates []ldapEntry) *ldapFilter {
 	switch f.op {
 	case ldap.FilterAnd, ldap.FilterOr:
@@ -417,7 +420,7 @@ func (t *TokenStore) evaluate(f *ldapFilter, may rights, e ldapEntry) truth {
 	})
 }
 
-// sent are an entry's attributes of those that were asked for, and that the account may see.
+// sent returns the requested attributes of an entry that the account may see.
 func (t *TokenStore) sent(r *searchRequest, e ldapEntry) (dn string, attributes []fixedAttribute) {
 	if e.session == nil {
 		for _, a := range e.fixed {
@@ -439,7 +442,7 @@ func (t *TokenStore) sent(r *searchRequest, e ldapEntry) (dn string, attributes 
 	return t.entryAt(e.session), attributes
 }
 
-// wants says whether an attribute is asked for: by name, by * as all are by default, or by + if it is operational.
+// wants reports whether an attribute is requested: by name, by * (or by default), or by + if it is operational.
 func (r *searchRequest) wants(name string, ofEntry bool) bool {
 	if len(r.attributes) == 0 {
 		return !ofEntry
@@ -452,7 +455,7 @@ func (r *searchRequest) wants(name string, ofEntry bool) bool {
 	return false
 }
 
-// normalDN is the same for names that differ in case and blanks.
+// normalDN returns the same text for names that differ only in case and spaces.
 func normalDN(dn string) string {
 	parts := strings.Split(strings.ToLower(dn), ",")
 	for i, part := range parts {

@@ -14,17 +14,17 @@ import (
 // An ldapFilter is a filter of RFC 4511, or a part of one.
 type ldapFilter struct {
 	op    ber.Tag
-	terms []*ldapFilter // of and, or, not
+	terms []*ldapFilter // the operands of and, or and not
 
-	name      string // of the attribute
+	name      string // the attribute
 	attribute *tokenAttribute
 	value     string
-	parts     []string // of substrings: those at the start, within and at the end
+	parts     []string // of substrings: those at the beginning, in the middle and at the end
 }
 
 var errFilter = errors.New("the filter is not supported")
 
-// readFilter reads a filter as it was sent. Attributes that no session has, or that the account may not see, are in no entry.
+// readFilter decodes a filter. If no session has an attribute, or the account may not see it, no entry has it.
 func (l *tokenLayout) readFilter(p *ber.Packet, may rights) (*ldapFilter, error) {
 	f := &ldapFilter{op: p.Tag}
 	switch p.Tag {
@@ -63,7 +63,7 @@ func (l *tokenLayout) readFilter(p *ber.Packet, may rights) (*ldapFilter, error)
 
 func (a *tokenAttribute) visible(may rights) bool { return a.ofEntry || a.rights <= may }
 
-// substrings are the parts of a*b*c, in the order of the text; "" at an end that is open.
+// substrings returns the parts of a*b*c in order; "" for an open end.
 func substrings(p *ber.Packet) []string {
 	parts := []string{""}
 	for i, child := range p.Children {
@@ -82,7 +82,7 @@ func substrings(p *ber.Packet) []string {
 	return parts
 }
 
-// berText is what a primitive element holds.
+// berText returns the value of a primitive element.
 func berText(p *ber.Packet) string {
 	if text, ok := p.Value.(string); ok {
 		return text
@@ -90,7 +90,7 @@ func berText(p *ber.Packet) string {
 	return p.Data.String()
 }
 
-// A truth is yes, no, or unknown, which "not" leaves as it is.
+// A truth is yes, no, or unknown; "not" leaves unknown unchanged.
 type truth int
 
 const (
@@ -106,7 +106,7 @@ func truthOf(b bool) truth {
 	return no
 }
 
-// evaluate says whether the filter is true of an entry, whose attributes a function tells.
+// evaluate reports whether the filter matches an entry, whose attributes the function returns.
 func (f *ldapFilter) evaluate(value func(*ldapFilter) (values []string, known bool)) truth {
 	switch f.op {
 	case ldap.FilterAnd:
@@ -135,7 +135,7 @@ func (f *ldapFilter) evaluate(value func(*ldapFilter) (values []string, known bo
 	return truthOf(slices.ContainsFunc(values, f.matches))
 }
 
-// matches says whether one value is what the assertion wants.
+// matches reports whether a value matches the assertion.
 func (f *ldapFilter) matches(value string) bool {
 	switch f.op {
 	case ldap.FilterPresent:
@@ -182,5 +182,5 @@ func compareValues(a, b string, as syntax) int {
 	return strings.Compare(strings.ToLower(a), strings.ToLower(b))
 }
 
-// parseGeneralized takes a fraction, too.
+// parseGeneralized also accepts a fraction.
 func parseGeneralized(text string) (time.Time, error) { return time.Parse(generalized+"Z0700", text) }

@@ -8,20 +8,20 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// A tokenAttribute is one that entries of sessions have.
+// A tokenAttribute is an attribute of session entries.
 type tokenAttribute struct {
 	name    string
-	value   func(*TokenStore, *session) string // "" for none
+	value   func(*TokenStore, *session) string // returns "" if the session has none
 	syntax  syntax
 	index   index
-	rights  rights // which an account needs to see it
-	ofEntry bool   // operational: it is sent only if it is asked for by name
+	rights  rights // the rights that an account needs to see it
+	ofEntry bool   // operational: only sent if requested by name
 }
 
 type syntax int
 
 const (
-	likeText syntax = iota // compared without regard to case
+	likeText syntax = iota // case-insensitive
 	likeNumber
 	likeTime // generalized time
 )
@@ -30,27 +30,27 @@ type index int
 
 const (
 	noIndex  index = iota
-	byValue        // equality, which serves prefixes, too
-	byOrder        // >= and <= besides
+	byValue        // equality, which also supports prefixes
+	byOrder        // also >= and <=
 	indexHit = 4_000
-	orderHit = 100_000 // where an index stops telling entries (measured on OpenDJ 5.0.3)
+	orderHit = 100_000 // the number of entries above which an index is not used (measured on OpenDJ 5.0.3)
 )
 
-// rights are what an account may see, each with what is before it.
+// rights are what an account may see; each level includes the previous one.
 type rights int
 
 const (
-	inventory rights = iota // what documentation grants to a reader of sessions
+	inventory rights = iota // what the documentation grants to an account that lists sessions
 	harmless
-	objects    // with the token in them
+	objects    // objects, which contain the token
 	everything // the tokens
 )
 
-// A tokenLayout is how a family of products writes sessions into the attributes, which all share.
+// A tokenLayout is how a family of products stores sessions in the attributes, which are the same in all.
 type tokenLayout struct {
-	suffix   string // of the container; "": the product's own
+	suffix   string // the suffix of the container; "": that of the product
 	vendor   [2]string
-	accounts string // below which they are
+	accounts string // the entry above the accounts
 	sessions []tokenAttribute
 	object   func(*TokenStore, *session) object
 }
@@ -58,7 +58,7 @@ type tokenLayout struct {
 // container is the entry above the sessions.
 const container = "ou=famrecords,ou=openam-session,ou=tokens"
 
-// common are the attributes that all products use alike.
+// common are the attributes that all products use in the same way.
 var common = []tokenAttribute{
 	{name: "objectClass", value: func(*TokenStore, *session) string { return "frCoreToken" }},
 	{name: "coreTokenId", value: func(_ *TokenStore, s *session) string { return strconv.FormatInt(s.key, 10) }, rights: harmless},
@@ -70,7 +70,7 @@ var common = []tokenAttribute{
 	{name: "modifyTimestamp", value: (*TokenStore).modified, syntax: likeTime, ofEntry: true},
 }
 
-// openAMTokens is measured on OpenAM 16.0.5 with its embedded OpenDJ.
+// openAMTokens was measured on OpenAM 16.0.5 with its embedded OpenDJ.
 var openAMTokens = &tokenLayout{
 	vendor: [2]string{"Open Identity Platform Community", "OpenDJ Server 5.0.3"},
 	sessions: append([]tokenAttribute{
@@ -89,7 +89,7 @@ var openAMTokens = &tokenLayout{
 	},
 }
 
-// openAM13Tokens is as OpenAM's sources of release 13 have it.
+// openAM13Tokens follows the sources of OpenAM 13.
 var openAM13Tokens = &tokenLayout{
 	vendor: openAMTokens.vendor,
 	sessions: append([]tokenAttribute{
@@ -100,7 +100,7 @@ var openAM13Tokens = &tokenLayout{
 	object: openAMTokens.object,
 }
 
-// pingTokenLayout is that of ForgeRock AM 6.5 to PingAM 8.1 (PingAM 8.1, CTS token types).
+// pingTokenLayout is the layout of ForgeRock AM 6.5 to PingAM 8.1 (PingAM 8.1, CTS token types).
 var pingTokenLayout = &tokenLayout{
 	suffix:   "ou=tokens",
 	vendor:   [2]string{"Ping Identity Corporation", "PingDS 8.0.0"},
@@ -135,7 +135,8 @@ func (t *TokenStore) handle(s *session) string { return t.server.handle(s) }
 
 func (t *TokenStore) listedAccess(s *session) int64 { return s.listedAccess(t.server.now()) }
 
-// expiration is when AM removes the entry: some minutes after the session has ended. A time without milliseconds has no fraction.
+// expiration returns when AM removes the entry, some minutes after the session has ended. A time without milliseconds
+// has no fraction.
 func (t *TokenStore) expiration(s *session) string {
 	const grace = 300_000
 	at := min(s.timeEnd(), s.idleEnd(t.listedAccess(s))) + grace
@@ -147,7 +148,7 @@ func (t *TokenStore) expiration(s *session) string {
 
 func (t *TokenStore) modified(s *session) string { return wholeSeconds(t.listedAccess(s)) }
 
-// objectOf is the part of a session's object that is the same in all products. It holds the token twice.
+// objectOf returns the part of a session's object that is the same in all products. It contains the token twice.
 func (t *TokenStore) objectOf(s *session) object {
 	properties := object{}
 	for _, name := range append([]string{}, protected...) {
@@ -173,7 +174,7 @@ func (t *TokenStore) objectOf(s *session) object {
 	}
 }
 
-// sealedObject is the object as it is kept: as JSON unless AM encrypts it.
+// sealedObject returns the stored form of the object: JSON, unless AM encrypts it.
 func (t *TokenStore) sealedObject(s *session) string {
 	text := appendObject(nil, t.layout.object(t, s))
 	if t.server.directoryHas.sealedObjects {
@@ -186,12 +187,12 @@ func (t *TokenStore) sealedObject(s *session) string {
 	return string(text)
 }
 
-// entryAt is where the entry of a session is.
+// entryAt returns the DN of a session's entry.
 func (t *TokenStore) entryAt(s *session) string {
 	return "coreTokenId=" + strconv.FormatInt(s.key, 10) + "," + t.base
 }
 
-// attribute finds one by its name.
+// attribute finds an attribute by name.
 func (l *tokenLayout) attribute(name string) *tokenAttribute {
 	for i := range l.sessions {
 		if strings.EqualFold(l.sessions[i].name, name) {

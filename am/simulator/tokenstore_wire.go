@@ -21,9 +21,9 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// ldapWire is what a token store listens with.
+// ldapWire is the network side of a token store.
 type ldapWire struct {
-	tls  *tls.Config // nil: none is spoken
+	tls  *tls.Config // nil: TLS is not supported
 	done chan struct{}
 	open sync.WaitGroup
 
@@ -32,7 +32,7 @@ type ldapWire struct {
 	ends  map[interface{ Close() error }]bool // listeners and connections
 }
 
-// startTLS is the name of the operation that begins TLS.
+// startTLS is the OID of the operation that begins TLS.
 const startTLS = "1.3.6.1.4.1.1466.20037"
 
 func (w *ldapWire) init(plain bool) error {
@@ -59,7 +59,7 @@ func (w *ldapWire) init(plain bool) error {
 	return nil
 }
 
-// Certificate is the server's, in DER; nil if it speaks no TLS.
+// Certificate returns the server's certificate in DER; nil if it does not support TLS.
 func (t *TokenStore) Certificate() []byte {
 	if t.wire.tls == nil {
 		return nil
@@ -67,7 +67,7 @@ func (t *TokenStore) Certificate() []byte {
 	return t.wire.tls.Certificates[0].Certificate[0]
 }
 
-// keep remembers what is to be closed at the end; false if the end has come.
+// keep registers what to close at the end. It returns false if the store has been closed.
 func (w *ldapWire) keep(c interface{ Close() error }) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -114,7 +114,7 @@ func (t *TokenStore) Serve(l net.Listener) error {
 	}
 }
 
-// Close ends all listeners and connections.
+// Close closes all listeners and connections.
 func (t *TokenStore) Close() error {
 	t.wire.mu.Lock()
 	if !t.wire.ended {
@@ -129,7 +129,7 @@ func (t *TokenStore) Close() error {
 	return nil
 }
 
-// An ldapConn is a connection of a client.
+// An ldapConn is the connection of a client.
 type ldapConn struct {
 	store   *TokenStore
 	conn    net.Conn
@@ -145,7 +145,7 @@ func (c *ldapConn) use(conn net.Conn) {
 	c.conn, c.in, c.out = conn, bufio.NewReader(conn), bufio.NewWriterSize(conn, 64<<10)
 }
 
-// buffered is a connection of which something has been read already.
+// buffered is a connection from which some bytes have been read.
 type buffered struct {
 	net.Conn
 	in *bufio.Reader
@@ -165,7 +165,7 @@ func (c *ldapConn) encrypt() bool {
 	return true
 }
 
-const tlsHandshake = 0x16 // the first byte of a client that begins with TLS
+const tlsHandshake = 0x16 // the first byte of a TLS handshake
 
 func (c *ldapConn) serve() {
 	if first, err := c.in.Peek(1); err != nil || first[0] == tlsHandshake && (c.store.wire.tls == nil || !c.encrypt()) {
@@ -183,7 +183,7 @@ func (c *ldapConn) serve() {
 	}
 }
 
-// answer does what a message asks for; false if the connection ends.
+// answer processes a message. It returns false if the connection ends.
 func (c *ldapConn) answer(id int64, message *ber.Packet) bool {
 	if latency := c.store.server.options.Latency; latency > 0 {
 		select {
@@ -197,12 +197,12 @@ func (c *ldapConn) answer(id int64, message *ber.Packet) bool {
 		c.reply(id, ldap.ApplicationBindResponse, c.bind(op))
 	case ldap.ApplicationUnbindRequest:
 		return false
-	case ldap.ApplicationAbandonRequest: // what it is about has been answered by now
+	case ldap.ApplicationAbandonRequest: // the operation has been completed by now
 	case ldap.ApplicationSearchRequest:
 		return c.search(id, message)
 	case ldap.ApplicationExtendedRequest:
 		return c.extended(id, op)
-	default: // nobody can write
+	default: // the store is read-only
 		c.reply(id, op.Tag+1, ldapResult{code: ldap.LDAPResultInsufficientAccessRights, message: "The entry cannot be changed due to insufficient access rights"})
 	}
 	return true
@@ -228,7 +228,7 @@ const (
 	saslChoice   = 3
 )
 
-// bind signs in by name and password, or by the client's certificate, whose subject is an account's uid.
+// bind signs in with a name and a password, or with the client's certificate, whose subject contains an account's uid.
 func (c *ldapConn) bind(op *ber.Packet) ldapResult {
 	c.account = nil
 	refused := ldapResult{code: ldap.LDAPResultInvalidCredentials, message: "The simple bind attempt failed"}
@@ -277,7 +277,7 @@ func (c *ldapConn) bindByCertificate(sasl *ber.Packet) ldapResult {
 
 var scopeNames = map[int]string{ldap.ScopeBaseObject: "base", ldap.ScopeSingleLevel: "one", ldap.ScopeWholeSubtree: "sub"}
 
-// search answers one, and notes it; false if the client is gone.
+// search answers a search and logs it. It returns false if the client is gone.
 func (c *ldapConn) search(id int64, message *ber.Packet) bool {
 	r, noted, err := c.request(message.Children[1])
 	if err != nil {
@@ -331,7 +331,7 @@ func (c *ldapConn) request(op *ber.Packet) (*searchRequest, Search, error) {
 	return r, noted, nil
 }
 
-// paging finds the control for pages. A control that must be obeyed, and is not known, is refused.
+// paging finds the control for pages. It refuses a critical control that it does not know.
 func paging(message *ber.Packet) (page *ldap.ControlPaging, refused ldapResult) {
 	if len(message.Children) < 3 {
 		return nil, ldapResult{}
@@ -352,7 +352,7 @@ func paging(message *ber.Packet) (page *ldap.ControlPaging, refused ldapResult) 
 	return page, ldapResult{}
 }
 
-// entries are those to send: what a search finds, or what is left of it for further pages.
+// entries returns the entries to send: the result of a search, or what is left of it for further pages.
 func (c *ldapConn) entries(r *searchRequest, page *ldap.ControlPaging) ([]ldapEntry, ldapResult) {
 	if page == nil || len(page.Cookie) == 0 {
 		return c.store.find(r)
@@ -365,7 +365,7 @@ func (c *ldapConn) entries(r *searchRequest, page *ldap.ControlPaging) ([]ldapEn
 	return left, ldapResult{}
 }
 
-// send writes entries up to the end of the page, or up to a limit, with which the answer is an error.
+// send writes entries up to the end of the page, or up to a limit, which ends the answer with an error.
 func (c *ldapConn) send(id int64, r *searchRequest, page *ldap.ControlPaging, entries []ldapEntry) (sent int, result ldapResult) {
 	limit := r.size
 	if r.account != nil && r.account.size > 0 && (limit == 0 || r.account.size < limit) {
@@ -378,7 +378,7 @@ func (c *ldapConn) send(id int64, r *searchRequest, page *ldap.ControlPaging, en
 	for i, e := range entries {
 		switch {
 		case e.session != nil && !e.session.isListed(now):
-			continue // it has ended while pages were read
+			continue // the session has ended while pages were read
 		case limit > 0 && sent == limit:
 			return sent, errSizeLimit
 		case page != nil && page.PagingSize > 0 && sent == int(page.PagingSize):
@@ -426,7 +426,7 @@ func (c *ldapConn) reply(id int64, kind ber.Tag, result ldapResult, controls ...
 	c.write(id, response, controls)
 }
 
-// write sends a message. A client that is gone is found out when the answer is flushed.
+// write sends a message. If the client is gone, flushing the answer fails.
 func (c *ldapConn) write(id int64, operation *ber.Packet, controls []ldap.Control) {
 	message := ber.NewSequence("")
 	message.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, id, ""))

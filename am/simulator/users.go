@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// objectClasses every identity has, in the order of the hash set they come from.
+// objectClasses are the object classes of every identity, in the order of OpenAM's hash set.
 var objectClasses = []string{
 	"iplanet-am-managed-person", "inetuser", "sunFederationManagerDataStore", "sunFMSAML2NameIdentifier",
 	"devicePrintProfilesContainer", "inetorgperson", "sunIdentityServerLibertyPPService", "iPlanetPreferences",
@@ -17,7 +17,7 @@ var objectClasses = []string{
 	"iplanet-am-auth-configuration-service",
 }
 
-// rootUsers are listed in the root realm of OpenAM beside those of the store.
+// rootUsers are listed in the root realm of OpenAM in addition to those of the store.
 var rootUsers = []string{"amAdmin", "dsameuser", "amService-URLAccessAgent", "anonymous"}
 
 // users answers at /users.
@@ -51,7 +51,7 @@ func (x *exchange) users() error {
 	return x.oneUser()
 }
 
-// readsItself says whether the caller asks for its own identity.
+// readsItself reports whether the caller reads its own identity.
 func (x *exchange) readsItself() bool {
 	return x.crest.kind == read && x.caller.session != nil && strings.EqualFold(x.caller.session.who.name, x.id)
 }
@@ -64,9 +64,10 @@ func (x *exchange) idFromSession() error {
 	})
 }
 
-// attributes are what the identity store holds of a user; lower says that a query at 3.0 asks.
+// attributes returns the attributes of a user in the identity store; lower means that a query at 3.0 reads them.
 //
-// Measured on OpenAM 16.0.5: attribute names come in lower case in the rows of a query, and inetUserStatus moves.
+// Measured on OpenAM 16.0.5: in the rows of a query, names of attributes are in lower case, and inetUserStatus is in
+// another place.
 func (x *exchange) attributes(u *user, lower bool) object {
 	status := "Active"
 	if u.inactive {
@@ -101,8 +102,8 @@ func (x *exchange) attributes(u *user, lower bool) object {
 
 func ldapTime(at int64) string { return time.UnixMilli(at).UTC().Format("20060102150405Z") }
 
-// listedUsers are a realm's identities that match, cut at the cap without a sign, in the order of AM's hash sets: one of
-// names, and then one of universal ids.
+// listedUsers returns the matching identities of a realm, silently truncated at the cap, in the order of AM's hash
+// sets: one of names, and then one of universal identifiers.
 func (x *exchange) listedUsers(matches func(*user) bool) []user {
 	found := x.directory.users(x.realm.path, int(x.userCap.Load()), matches)
 	if x.realm.path == "/" && x.profile.sharedUsers {
@@ -117,8 +118,8 @@ func (x *exchange) listedUsers(matches func(*user) bool) []user {
 	return javaOrder(found, func(u user) string { return strings.ToLower(x.profile.universalID(kindUser, u.id, path, false)) })
 }
 
-// queryUsers lists identities. Measured on OpenAM 16.0.5: up to 2.x the rows are names, and the filter, the fields and the
-// pages are ignored; at 3.0 they are objects and the filter counts, but pages still do not.
+// queryUsers lists identities. Measured on OpenAM 16.0.5: up to 2.x, the rows are names, and the filter, the fields and
+// the pages are ignored. At 3.0 they are objects and the filter is used, but pages are still ignored.
 func (x *exchange) queryUsers() error {
 	rows := []any{}
 	if x.version.major < 3 {
@@ -148,7 +149,8 @@ func (x *exchange) userMatches() func(*user) bool {
 		return func(u *user) bool { return wildcard(x.crest.queryID, u.name) }
 	}
 	var of *user
-	var id [1]string // which most filters ask for, of every user
+	// Most filters compare the ID, and each user has one.
+	var id [1]string
 	values := func(field string) []string {
 		if x.isUserID(field) {
 			id[0] = of.id
@@ -163,12 +165,12 @@ func (x *exchange) userMatches() func(*user) bool {
 	}
 }
 
-// isUserID says whether a filter's field is the login name, which is called uid, and from 4.0 _id, too.
+// isUserID reports whether a field of a filter is the login name, which is uid and, from 4.0 on, also _id.
 func (x *exchange) isUserID(field string) bool {
 	return strings.EqualFold(field, "uid") || x.version.major >= 4 && strings.EqualFold(field, "_id")
 }
 
-// userValues are the values a filter compares. From 4.0 there is a username, too.
+// userValues returns the values that a filter compares. From 4.0 on, there is also a username.
 func (x *exchange) userValues(u *user, field string) []string {
 	if strings.EqualFold(field, "username") {
 		if x.version.major >= 4 {
@@ -193,7 +195,7 @@ func (x *exchange) userRow(u *user) object {
 	return x.crest.project(doc)
 }
 
-// page4 cuts a page out of the rows, as AM does from 4.0: the cookie is a number, and null on the last page.
+// page4 returns a page of the rows as AM does from 4.0 on: the cookie is a number, and null on the last page.
 func (x *exchange) page4(rows []any) {
 	all := len(rows)
 	from := x.crest.offset
@@ -227,7 +229,7 @@ func (x *exchange) createUser() error {
 		return fail(http.StatusConflict, "Resource already exists")
 	}
 	if strings.HasPrefix(name, "#") {
-		return errNotFound // measured on OpenAM 16.0.5: the identity is made all the same
+		return errNotFound // measured on OpenAM 16.0.5: the identity is created nevertheless
 	}
 	if latin1(name) {
 		path, _, _ := strings.Cut(x.r.URL.Path, "/users")
@@ -237,7 +239,7 @@ func (x *exchange) createUser() error {
 	return nil
 }
 
-// toLatin1 writes a text the way Tomcat writes headers: one byte a character.
+// toLatin1 writes a text as Tomcat writes headers: one byte per character.
 func toLatin1(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -289,7 +291,8 @@ func (x *exchange) oneUser() error {
 	return nil
 }
 
-// misread is a read with _fields as measured on OpenAM 16.0.5 at 2.x: no username, and the root realm's names.
+// misread returns the result of a read with _fields at 2.x, as measured on OpenAM 16.0.5: without username, and with
+// the root realm's names.
 func (x *exchange) misread(u *user, doc object) object {
 	for i, m := range doc {
 		switch m.key {
@@ -304,7 +307,7 @@ func (x *exchange) misread(u *user, doc object) object {
 	return doc
 }
 
-// wildcard matches the patterns of _queryId, in which * stands for anything.
+// wildcard matches patterns of _queryId, in which * stands for any text.
 func wildcard(pattern, name string) bool {
 	pattern, name = strings.ToLower(pattern), strings.ToLower(name)
 	parts := strings.Split(pattern, "*")

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A version is that of a protocol or of a resource.
+// A version is the version of a protocol or of a resource.
 type version struct{ major, minor int }
 
 func (v version) String() string { return fmt.Sprintf("%d.%d", v.major, v.minor) }
@@ -17,12 +17,12 @@ func (v version) atLeast(w version) bool {
 
 func (v version) within(from, to version) bool { return v.atLeast(from) && to.atLeast(v) }
 
-// asked is what Accept-API-Version says; nil is what it leaves open.
+// asked is the content of Accept-API-Version; nil if it does not name a version.
 type asked struct{ protocol, resource *version }
 
 var latestProtocol = version{2, 1}
 
-// parseVersions reads Accept-API-Version: protocol=1.0,resource=2.0, in any order, blanks free.
+// parseVersions parses Accept-API-Version: protocol=1.0,resource=2.0, in any order, with any spaces.
 func parseVersions(header string) (a asked, ok bool) {
 	if strings.TrimSpace(header) == "" {
 		return a, true
@@ -56,7 +56,7 @@ func parseVersion(text string) (v version, ok bool) {
 	return v, err1 == nil && err2 == nil && v.major >= 0 && v.minor >= 0
 }
 
-// protocolVersion is the one asked for, or the newest.
+// protocolVersion returns the requested version, or the newest.
 func (a asked) protocolVersion() version {
 	if a.protocol == nil {
 		return latestProtocol
@@ -64,10 +64,11 @@ func (a asked) protocolVersion() version {
 	return *a.protocol
 }
 
-// revisions says whether documents carry _id and _rev: everywhere but where protocol 1.0 was asked for.
+// revisions reports whether documents contain _id and _rev: always, unless protocol 1.0 was requested.
 func (a asked) revisions() bool { return a.protocolVersion().major > 1 }
 
-// resolve finds the version that answers: the newest minor of the asked major, or the newest of all when none is asked for.
+// resolve returns the version of the answer: the newest minor version of the requested major one, or the newest of all
+// if none is requested.
 func resolve(offered []version, want *version) (version, bool) {
 	if len(offered) == 0 {
 		return version{}, false
