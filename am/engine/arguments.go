@@ -10,14 +10,14 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// An Arg is the value of the parameters :name, @name and $name: nil, a string, an integer, a float64, a bool,
-// a time.Time, a json.RawMessage or a []byte.
+// An Arg is the value for parameters :name, @name and $name: nil, a string, an integer, a float64, a bool, a time.Time,
+// a json.RawMessage or a []byte.
 type Arg struct {
 	Name  string // without the sign
 	Value any
 }
 
-// An UnsetError is a parameter that has no value.
+// An UnsetError means that a parameter has no value.
 type UnsetError struct {
 	Parameter string // with its sign
 	known     string
@@ -41,7 +41,8 @@ func newArguments(args []Arg) arguments {
 	return a
 }
 
-// bind gives the statement its values. With the last statement, every argument must have been used.
+// bind sets the values of the statement's parameters. At the last statement, it returns an error if an argument has not
+// been used.
 func (a arguments) bind(stmt *sqlite3.Stmt, last bool) error {
 	for i := 1; i <= stmt.BindCount(); i++ {
 		parameter := stmt.BindName(i)
@@ -62,7 +63,7 @@ func (a arguments) bind(stmt *sqlite3.Stmt, last bool) error {
 	return nil
 }
 
-// value is that of a parameter, with its sign.
+// value returns the value of a parameter, which is given with its sign.
 func (a arguments) value(parameter string) (any, error) {
 	value, ok := a.values[parameter[1:]]
 	if !ok {

@@ -4,24 +4,24 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// A RefusedError is a statement that would write outside of the session's own temporary tables.
+// A RefusedError means that the statement would write to something other than temporary tables of its own session.
 type RefusedError struct{ Action string }
 
 func (e *RefusedError) Error() string {
 	return e.Action + " is refused: statements can only read, and create temporary tables"
 }
 
-// AllowWrites lets statements attach files and write new ones. Without it, they write only to what is gone with the database:
-// temporary tables, and schemas in memory. What is written to attached tables is for their sources to decide.
+// AllowWrites lets statements attach files and create new ones. Without it, they can only write to what disappears with
+// the database: temporary tables, and schemas in memory. Writes to attached tables are up to their sources.
 func (db *DB) AllowWrites() { db.writes = true }
 
-// Changing has numbers that could be taken for other texts than they are written as refused in every statement, as they are
-// in DELETE and UPDATE: what is found will be changed.
+// Changing makes every statement refuse numbers that could stand for several texts, as DELETE and UPDATE do, because
+// what the statements find will be changed.
 func (db *DB) Changing() { db.changing = true }
 
-// authorize has SQLite ask, while it compiles a user's statement, whether it may do what the statement does. The schemas
-// of a DB are in memory or read-only, so it is enough that statements add no others. To drop a table of a source would change
-// nothing there, which is not what the statement says.
+// authorize makes SQLite ask, while it compiles a user's statement, whether the statement is allowed. The schemas of a
+// DB are in memory or read-only, so it is enough to prevent statements from adding others. Dropping a table of a source
+// is also refused: it would change nothing in the source, although the statement suggests that.
 func (db *DB) authorize() error {
 	return db.conn.SetAuthorizer(func(action sqlite3.AuthorizerActionCode, name, _, _, _ string) sqlite3.AuthorizerReturnCode {
 		switch {
@@ -29,7 +29,7 @@ func (db *DB) authorize() error {
 			return sqlite3.AUTH_OK
 		case action == sqlite3.AUTH_DROP_VTABLE:
 			db.failure = &Error{Message: "table " + name + " may not be dropped"}
-		// VACUUM INTO attaches the file that it writes. A name that is an expression arrives as "".
+		// VACUUM INTO attaches the file that it writes. If the name is an expression, SQLite passes "".
 		case action == sqlite3.AUTH_ATTACH && name != ":memory:" && !db.writes:
 			db.failure = &RefusedError{"ATTACH"}
 		default:

@@ -14,16 +14,16 @@ import (
 
 // A writableTable is a virtual table of a [Writable].
 //
-// It has rowids, though SQLite knows virtual tables without: those carry their primary key in every statement, count(*)
-// included, and one of several columns cannot be written to.
+// It has rowids, although SQLite has virtual tables without them: those read their primary key in every statement,
+// including count(*), and cannot be written to if the key has several columns.
 type writableTable struct{ *virtualTable }
 
 func (t writableTable) source() table.Writable { return t.virtualTable.source.(table.Writable) }
 
-// A transaction is the changes collected so far, and the rows that can be changed.
+// A transaction contains the changes collected so far, and the rows that can be changed.
 type transaction struct {
 	table  *virtualTable
-	ids    map[string]int64 // of rows, by primary key
+	ids    map[string]int64 // IDs of rows by primary key
 	rows   map[int64]any
 	log    []change
 	marks  map[int]int // length of the log at each savepoint
@@ -35,24 +35,24 @@ type change struct {
 	id int64
 }
 
-// An overlay is what a transaction has made of a row.
+// An overlay is the state of a row within a transaction.
 type overlay struct {
 	deleted bool
 	set     map[string]any
 }
 
-// Begin opens a transaction, before SQLite looks for rows to change.
+// Begin begins a transaction, before SQLite looks for rows to change.
 func (t writableTable) Begin() error {
 	t.changes = &transaction{table: t.virtualTable, ids: map[string]int64{}, rows: map[int64]any{}, marks: map[int]int{}, latest: map[int64]*overlay{}}
 	return nil
 }
 
-// Sync has nothing to do: see Commit.
+// Sync does nothing: see Commit.
 func (t writableTable) Sync() error { return nil }
 
-// Commit ends the transaction and hands its changes over, to be made once SQLite is through with it.
+// Commit ends the transaction. Its changes are made after SQLite has finished with it.
 func (t writableTable) Commit() error {
-	// SQLite asks this of a table that it creates, too, which it has not told to Begin.
+	// SQLite also calls Commit for a table that it creates, without calling Begin.
 	if t.changes != nil && len(t.changes.log) > 0 {
 		t.db.committed = append(t.db.committed, committed{t, t.changes.log})
 	}
@@ -60,13 +60,13 @@ func (t writableTable) Commit() error {
 	return nil
 }
 
-// Rollback drops what has collected.
+// Rollback discards the changes.
 func (t writableTable) Rollback() error {
 	t.changes = nil
 	return nil
 }
 
-// Savepoint marks a place in the log: also at the beginning of a statement that may fail halfway.
+// Savepoint records a position in the log, also at the beginning of a statement that may fail halfway.
 func (t writableTable) Savepoint(id int) error {
 	if t.changes != nil {
 		t.changes.marks[id] = len(t.changes.log)
@@ -74,10 +74,10 @@ func (t writableTable) Savepoint(id int) error {
 	return nil
 }
 
-// Release forgets a place.
+// Release does nothing.
 func (t writableTable) Release(int) error { return nil }
 
-// RollbackTo drops what has collected since.
+// RollbackTo discards the changes since the savepoint.
 func (t writableTable) RollbackTo(id int) error {
 	tx := t.changes
 	if tx == nil {
@@ -91,7 +91,7 @@ func (t writableTable) RollbackTo(id int) error {
 	return nil
 }
 
-// Update collects a change: of one value, it deletes the row; with a first that is NULL, it inserts one.
+// Update records a change. With one value, it deletes the row; if the first of several is NULL, it inserts one.
 func (t writableTable) Update(arg ...sqlite3.Value) (id int64, err error) {
 	defer t.rescue(&err)
 	c := change{id: arg[0].Int64()}
@@ -117,14 +117,14 @@ func (t writableTable) Update(arg ...sqlite3.Value) (id int64, err error) {
 	return c.id, nil
 }
 
-// committed is the changes of a table's transaction, which are to be made.
+// committed contains the changes of a table's transaction, which are still to be made.
 type committed struct {
 	table writableTable
 	log   []change
 }
 
-// makeChanges makes what has been committed, up to the first error. SQLite is at rest then: somebody may be asked, who
-// thinks for ten minutes, and neither is an attached file locked for others nor the database shut to the shell.
+// makeChanges makes the committed changes, up to the first error. At this point SQLite holds no locks: a confirmation
+// may take ten minutes, during which others can use an attached file, and the shell can use the database.
 func (db *DB) makeChanges(ctx context.Context) error {
 	all := db.committed
 	db.committed = nil
@@ -154,7 +154,7 @@ func (t writableTable) rescue(err *error) {
 	}
 }
 
-// valueOf is a value as SQLite has it.
+// valueOf returns a value as SQLite has it.
 func valueOf(v sqlite3.Value) any {
 	switch v.Type() {
 	case sqlite3.INTEGER:
@@ -182,7 +182,7 @@ func setResult(ctx sqlite3.Context, value any) {
 	}
 }
 
-// idOf numbers rows by their primary keys.
+// idOf assigns numbers to rows by their primary keys.
 func (tx *transaction) idOf(cell func(column int) any) int64 {
 	var key strings.Builder
 	for i := range tx.table.columns {
@@ -199,7 +199,7 @@ func (tx *transaction) idOf(cell func(column int) any) int64 {
 	return id
 }
 
-// see keeps the cursor's row, of which a change may be made, and returns its id.
+// see remembers the cursor's row, because it may be changed, and returns its ID.
 func (tx *transaction) see(c *cursor) int64 {
 	id := tx.idOf(func(i int) any { return c.table.cell(c.row, i) })
 	tx.rows[id] = c.row

@@ -10,7 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// columnsOfTable finds the columns of a table or a view by their names, as SQLite looks for them, with the types they have.
+// columnsOfTable returns the columns of a table or view, found by name as SQLite does, with their types.
 func (db *DB) columnsOfTable(schema, name string) ([]typedColumn, error) {
 	schemas := []string{schema}
 	if schema == "" {
@@ -30,7 +30,7 @@ func (db *DB) columnsOfTable(schema, name string) ([]typedColumn, error) {
 	return db.declaredColumns(schema, name)
 }
 
-// schemaOrder is the order in which SQLite looks for tables behind main.
+// schemaOrder returns the schemas in the order in which SQLite looks for tables after main.
 func (db *DB) schemaOrder() (schemas []string) {
 	_ = db.each(`SELECT name FROM pragma_database_list WHERE seq > 1 ORDER BY seq`, nil, func(stmt *sqlite3.Stmt) {
 		schemas = append(schemas, stmt.ColumnText(0))
@@ -44,7 +44,8 @@ func (db *DB) definition(schema, name string) (kind, sql string, err error) {
 	return kind, sql, err
 }
 
-// columnsOfView finds the types in a view as it stands: what it compares was made comparable when it was created here.
+// columnsOfView determines the types in a view. It does not change the view: when it was created here, its comparisons
+// were made comparable.
 func (db *DB) columnsOfView(schema, sql string) ([]typedColumn, error) {
 	p, err := parse(sql)
 	if err != nil {
@@ -57,10 +58,11 @@ func (db *DB) columnsOfView(schema, sql string) ([]typedColumn, error) {
 	return rename(a.statement(p, nil), p.names), nil
 }
 
-// realmColumns hold paths of realms in the tables of AM and of a history.
+// realmColumns contain paths of realms in the tables of AM and of a history.
 var realmColumns = []string{"realm", "path"}
 
-// ownSchemas are those of the user's own tables: a realm is known there only if a query or [DB.LoadCSV] has filled the table.
+// ownSchemas contain the user's own tables. In these, a column is known to contain realms only if a query or
+// [DB.LoadCSV] has filled the table.
 var ownSchemas = []string{"main", "temp"}
 
 func (db *DB) declaredColumns(schema, name string) (columns []typedColumn, err error) {
@@ -87,7 +89,7 @@ func (db *DB) declaredColumns(schema, name string) (columns []typedColumn, err e
 	return columns, err
 }
 
-// each runs a statement of the engine's own.
+// each runs a statement of the engine itself.
 func (db *DB) each(sql string, args []string, row func(*sqlite3.Stmt)) error {
 	stmt, _, err := db.conn.Prepare(sql)
 	if err != nil {

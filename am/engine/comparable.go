@@ -8,18 +8,18 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// passing are the functions that give one of their arguments, from the first to the last of those numbers.
+// passing are the functions that return one of their arguments: of those from first to last.
 var passing = map[string]struct{ first, last int }{
 	"max": {0, 99}, "min": {0, 99}, "coalesce": {0, 99}, "ifnull": {0, 1}, "iif": {1, 99}, "if": {1, 99}, "first_value": {0, 0}, "last_value": {0, 0},
 	"nth_value": {0, 0}, "lag": {0, 0}, "lead": {0, 0}, "likely": {0, 0}, "unlikely": {0, 0}, "likelihood": {0, 0},
 }
 
-// timeFunctions give times, not all of them in the canonical form.
+// timeFunctions return times; not all of them in canonical form.
 var timeFunctions = map[string]exprType{
 	"now": {kind: timeKind}, "ago": {kind: timeKind}, "utc": {kind: timeKind}, "date": {kind: timeKind, raw: true}, "datetime": {kind: timeKind, raw: true},
 }
 
-// expr finds the type of an expression, and makes what is compared in it comparable.
+// expr determines the type of an expression, and makes what it compares comparable.
 func (a *typing) expr(e *expr, s *scope) {
 	a.exprs(e.kids, s)
 	a.exprs(e.also, s)
@@ -81,7 +81,7 @@ func (a *typing) call(e *expr) {
 	}
 	var kids []*expr
 	for i, kid := range e.kids {
-		isCondition := which.first == 1 && i%2 == 0 && i != len(e.kids)-1 // of iif(condition, value, …)
+		isCondition := which.first == 1 && i%2 == 0 && i != len(e.kids)-1 // in iif(condition, value, …)
 		if which.first <= i && i <= which.last && !isCondition || i == 2 && (e.text == "lag" || e.text == "lead") {
 			kids = append(kids, kid)
 		}
@@ -89,7 +89,8 @@ func (a *typing) call(e *expr) {
 	e.typ = a.pass(kids)
 }
 
-// pass makes values comparable of which an expression has one, and is the type of that one.
+// pass handles an expression whose result is one of several values: it makes the values comparable, and returns the
+// type of the result.
 func (a *typing) pass(kids []*expr) exprType {
 	var types []exprType
 	raw, all := anyKind, true
@@ -111,7 +112,8 @@ func (a *typing) pass(kids []*expr) exprType {
 	return exprType{realm: allRealms(types)}
 }
 
-// allRealms reports whether all are realms: what may be another text, such as a heading, is compared as it is.
+// allRealms reports whether all types are realms. A value that may be another text, such as a heading, is compared
+// unchanged.
 func allRealms(types []exprType) bool {
 	return len(types) > 0 && !slices.ContainsFunc(types, func(t exprType) bool { return !t.realm })
 }
@@ -152,7 +154,8 @@ func (a *typing) compare(kids []*expr) {
 	}
 }
 
-// refuseNumbers keeps a change from another row than that which was meant: beside a text, 007 is the text 7.
+// refuseNumbers refuses a number next to a text in a change, because the number could stand for another text than the
+// user meant: 007 is compared as the text 7.
 func (a *typing) refuseNumbers(kids []*expr) {
 	if !a.changes || !slices.ContainsFunc(kids, func(e *expr) bool { return e.typ.text }) {
 		return
@@ -167,7 +170,7 @@ func (a *typing) refuseNumbers(kids []*expr) {
 	}
 }
 
-// rowsOf are the kids if all are rows, without parentheses around them.
+// rowsOf returns the operands without parentheses, if all of them are rows.
 func rowsOf(kids []*expr) (rows []*expr) {
 	for _, kid := range kids {
 		if kid.op != rowExpr {
@@ -178,7 +181,7 @@ func rowsOf(kids []*expr) (rows []*expr) {
 	return rows
 }
 
-// compareRowWithQuery checks (a, b) = (SELECT …), where nothing can be wrapped.
+// compareRowWithQuery checks (a, b) = (SELECT …), where no value can be wrapped in a function.
 func (a *typing) compareRowWithQuery(kids []*expr) {
 	for _, kid := range kids {
 		for _, value := range kid.kids {
@@ -226,7 +229,7 @@ func (a *typing) coerceAll(kids []*expr, k kind) {
 	}
 }
 
-// coerce makes a value one of the kind: a literal now, all else when the statement runs.
+// coerce converts a value to the kind: a literal immediately, anything else when the statement runs.
 func (a *typing) coerce(e *expr, k kind) {
 	switch {
 	case e.op == nullExpr, e.typ.kind == k && !e.typ.raw, e.typ.realm && k == realmKind:
@@ -252,8 +255,8 @@ func (a *typing) coerce(e *expr, k kind) {
 		a.edits.replace(e.from, e.to, map[bool]string{true: "1", false: "0"}[value])
 	case e.op == stringExpr && k == realmKind:
 		a.edits.replace(e.from, e.to, sqlite3.Quote(realmPath(e.text)))
-	case e.op == numberExpr: // of booleans, which are numbers; no realm is one
-	case k == realmKind && isBlob(a.sql[e.from:e.to]): // nor this
+	case e.op == numberExpr: // a boolean may be a number; a realm is never one
+	case k == realmKind && isBlob(a.sql[e.from:e.to]): // nor a blob
 	default:
 		a.edits.wrap(e.from, e.to, kinds[k].function+"(", ")")
 	}
@@ -263,7 +266,7 @@ func isBlob(sql string) bool {
 	return len(sql) > 1 && (sql[0] == 'x' || sql[0] == 'X') && sql[1] == '\''
 }
 
-// cast makes CAST(x AS TIMESTAMP) what it is in PostgreSQL: to SQLite, the type is one of numbers.
+// cast gives CAST(x AS TIMESTAMP) its meaning in PostgreSQL. For SQLite, TIMESTAMP is a numeric type.
 func (a *typing) cast(e *expr) {
 	name := strings.ToUpper(e.text)
 	if !strings.HasPrefix(name, "TIMESTAMP") && name != "DATETIME" {

@@ -18,15 +18,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// LoadCSV makes a table of separated values (RFC 4180). The first row names the columns; one without a name is
-// called column and its number. It is a table of its own and needs no schema; one of an attached schema with the same name then
-// needs one.
+// LoadCSV creates a table from separated values (RFC 4180). The first row contains the names of the columns; one
+// without a name is called column and its number. The table needs no schema; a table of an attached schema with the
+// same name then needs one.
 //
-// The values are text. Those of a column that has the name of an attached table's compare as they do there: names, without the
-// blanks around them, realms with their leading slash, and if all can be read, times and booleans, among which an empty value is NULL.
+// The values are texts. If a column has the name of a column of an attached table, its values compare as there: names
+// without surrounding spaces, realms with their leading slash, and times and booleans if all values can be read as
+// such; empty values are then NULL.
 //
-// The text is UTF-8, or UTF-16 with a byte-order mark; its lines end in LF, CRLF or CR. If the separator is 0, it is the
-// comma, semicolon or tab of which the first row has most.
+// The text is UTF-8, or UTF-16 with a byte-order mark; lines end in LF, CRLF or CR. If separator is 0, it is the comma,
+// semicolon or tab that occurs most often in the first row.
 func (db *DB) LoadCSV(name string, values io.Reader, separator rune) error {
 	raw, err := io.ReadAll(values)
 	if err != nil {
@@ -68,7 +69,8 @@ func (db *DB) LoadCSV(name string, values io.Reader, separator rune) error {
 	return nil
 }
 
-// isRealm reports whether a column of separated values has the name of AM's paths of realms. A path may be any path.
+// isRealm reports whether a column has the name of AM's columns with realms. A column called path may contain any
+// paths.
 func isRealm(c table.Column) bool { return c.Folded && strings.EqualFold(c.Name, "realm") }
 
 func readCSV(text []byte, separator rune) *csv.Reader {
@@ -84,7 +86,7 @@ func (db *DB) rollback() error {
 	return db.conn.Exec("ROLLBACK")
 }
 
-// magic is how files begin that are taken for comma-separated values.
+// magic is how other kinds of files begin that are mistaken for comma-separated values.
 var magic = []struct{ begin, is string }{
 	{"PK\x03\x04", "an Excel workbook (.xlsx) or another zip archive: save it as CSV"},
 	{"\xd0\xcf\x11\xe0", "an Excel workbook (.xls): save it as CSV"},
@@ -93,7 +95,7 @@ var magic = []struct{ begin, is string }{
 	{"\x1f\x8b", "compressed by gzip: decompress it first"},
 }
 
-// decodeCSV is the text in UTF-8, whose lines end in LF.
+// decodeCSV returns the text in UTF-8 with lines that end in LF.
 func decodeCSV(raw []byte) ([]byte, error) {
 	for _, m := range magic {
 		if bytes.HasPrefix(raw, []byte(m.begin)) {
@@ -125,7 +127,7 @@ func decodeCSV(raw []byte) ([]byte, error) {
 	return text, nil
 }
 
-// lineFeeds ends lines in LF that end in CRLF or CR. What stands in quotes stays, since it is a value.
+// lineFeeds replaces CRLF and CR by LF at the ends of lines. Quoted text is a value, and stays unchanged.
 func lineFeeds(text []byte) []byte {
 	var quoted bool
 	lines := make([]byte, 0, len(text))
@@ -143,7 +145,7 @@ func lineFeeds(text []byte) []byte {
 	return lines
 }
 
-// findSeparator counts what may separate the names in the first row that is not empty, outside of quotes.
+// findSeparator counts the possible separators outside of quotes in the first row that is not empty.
 func findSeparator(text []byte) rune {
 	count := map[rune]int{}
 	quoted := false
@@ -161,7 +163,7 @@ func findSeparator(text []byte) rune {
 	return slices.MaxFunc([]rune{',', ';', '\t'}, func(a, b rune) int { return count[a] - count[b] })
 }
 
-// columnsOf makes columns of the first row.
+// columnsOf returns the columns for a header.
 func (db *DB) columnsOf(header []string) (columns []table.Column, err error) {
 	numbers := map[string]int{}
 	for i, name := range header {
@@ -181,13 +183,13 @@ func (db *DB) columnsOf(header []string) (columns []table.Column, err error) {
 	return columns, nil
 }
 
-// unreadable makes text of the columns that have a value which is not of their type.
+// unreadable changes the type of columns to text if one of their values cannot be read as their type.
 func unreadable(columns []table.Column, reader *csv.Reader) {
-	_, _ = reader.Read() // the header
+	_, _ = reader.Read() // skip the header
 	for slices.ContainsFunc(columns, func(c table.Column) bool { return c.Type != table.Text }) {
 		row, err := reader.Read()
 		if err != nil {
-			return // the end, or an error that comes again where the rows are kept
+			return // the end, or an error that occurs again when the rows are stored
 		}
 		for i, value := range row {
 			if _, can := readValue(value, columns[i].Type); !can {
@@ -197,7 +199,7 @@ func unreadable(columns []table.Column, reader *csv.Reader) {
 	}
 }
 
-// readValue makes a cell of a value.
+// readValue converts a value to a cell.
 func readValue(value string, as table.Type) (cell any, can bool) {
 	switch {
 	case as == table.Text:
@@ -226,7 +228,7 @@ func (db *DB) insert(target string, columns []table.Column, reader *csv.Reader) 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+	defer func() { _ = stmt.Close() }() // repeats the error of the last step
 	for {
 		row, err := reader.Read()
 		if errors.Is(err, io.EOF) {

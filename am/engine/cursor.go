@@ -12,10 +12,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// jsonSubtype is how SQLite's JSON functions know JSON from text.
+// jsonSubtype is how SQLite's JSON functions distinguish JSON from text.
 const jsonSubtype = 'J'
 
-// A cursor pulls the rows of one scan from the source.
+// A cursor reads the rows of one scan from the source.
 type cursor struct {
 	table    *virtualTable
 	plan     plan
@@ -23,15 +23,15 @@ type cursor struct {
 
 	ctx  context.Context
 	next func() (any, error, bool)
-	stop func() error // nil while no scan is under way
+	stop func() error // nil if no scan is running
 
-	changes *transaction // under way when the scan began, else nil
+	changes *transaction // the transaction that was running when the scan began, or nil
 
 	row  any
 	done bool
 	ids  rowIDs
-	id   *int64 // of the row, once SQLite has asked for it
-	text []byte // for timestamps
+	id   *int64 // the ID of the row, once SQLite has asked for it
+	text []byte // buffer for timestamps
 }
 
 // Filter starts a scan.
@@ -56,7 +56,7 @@ func (c *cursor) Filter(_ int, idxStr string, arg ...sqlite3.Value) error {
 	return c.Next()
 }
 
-// read reads the plan, once for all the scans of an inner table.
+// read parses the plan, once for all scans of an inner table.
 func (c *cursor) read(text string) (err error) {
 	if text != c.planText {
 		c.plan, err = parsePlan(text)
@@ -65,15 +65,15 @@ func (c *cursor) read(text string) (err error) {
 	return err
 }
 
-// start opens the scan, or goes to the rows that the statement has kept of it.
+// start begins the scan, or uses the rows that the statement has kept.
 func (c *cursor) start(q question) (err error) {
 	defer c.rescue(&err)
-	// The connection's context is that of the statement which is being stepped.
+	// The connection's context is that of the statement that is being stepped.
 	c.ctx = c.table.db.conn.GetInterrupt()
 	memory := c.table.db.memory
 	if kept := memory.scan(c.ctx, c.table, c.planText, q.Query); kept != nil {
 		c.stop, c.next = kept.leave, kept.read()
-		if q.column < 0 || c.table.changed() || !kept.begun() { // the first need not wait for the last row
+		if q.column < 0 || c.table.changed() || !kept.begun() { // the first scan need not wait for the last row
 			return nil
 		}
 		found, err := kept.find(q.column, q.value)
@@ -94,7 +94,7 @@ func (c *cursor) start(q question) (err error) {
 	return nil
 }
 
-// Next pulls a row, past those that the transaction has deleted.
+// Next reads a row, and skips those that the transaction has deleted.
 func (c *cursor) Next() (err error) {
 	defer c.rescue(&err)
 	for {
@@ -116,10 +116,10 @@ func (c *cursor) Next() (err error) {
 	}
 }
 
-// EOF tells whether the scan is at its end.
+// EOF reports whether the scan is at its end.
 func (c *cursor) EOF() bool { return c.done }
 
-// Close ends the scan, and with it what the source has under way.
+// Close ends the scan, and the work of the source.
 func (c *cursor) Close() (err error) {
 	if c.stop == nil {
 		return nil
@@ -130,7 +130,7 @@ func (c *cursor) Close() (err error) {
 	return stop()
 }
 
-// RowID tells rows apart if SQLite scans a table more than once for an OR. For an OR within an OR it asks twice.
+// RowID identifies rows if SQLite scans a table more than once for an OR. For nested ORs, SQLite asks twice.
 func (c *cursor) RowID() (id int64, err error) {
 	defer c.rescue(&err)
 	if file := c.table.file; file != nil && file.rowid {
@@ -143,12 +143,12 @@ func (c *cursor) RowID() (id int64, err error) {
 	return *c.id, nil
 }
 
-// Column hands a cell to SQLite.
+// Column passes a cell to SQLite.
 func (c *cursor) Column(ctx sqlite3.Context, n int) (err error) {
 	defer c.rescue(&err)
 	if c.changes != nil {
 		if ctx.VTabNoChange() {
-			return nil // of an UPDATE that does not set it
+			return nil // a column that the UPDATE does not set
 		}
 		if cell, set := c.changes.cell(*c.id, n); set {
 			setResult(ctx, cell)
@@ -203,7 +203,8 @@ func (c *cursor) result(ctx sqlite3.Context, as table.Type, cell any) bool {
 
 func (c *cursor) fail(err error) error { return c.table.fail(err) }
 
-// rescue makes an error of a panic in the source: to unwind SQLite itself would leave it broken.
+// rescue converts a panic of the source to an error, because unwinding SQLite itself would leave it in an undefined
+// state.
 func (c *cursor) rescue(err *error) {
 	if p := recover(); p != nil {
 		c.done = true

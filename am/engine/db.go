@@ -14,60 +14,61 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// memoryLimit bounds the memory of one DB if there is address space for it; it takes none until used.
-// Only huge single values come near it, since sorts and intermediate tables spill.
+// memoryLimit is the maximum memory of one DB, if there is enough address space; memory is allocated only when used.
+// Only very large single values come near the limit, because sorts and intermediate tables are written to disk.
 const memoryLimit = 1 << 30
 
-// setup lets a sort or an intermediate table take 32 MB before it spills to a temporary file. That one has no name
-// (on Unix), so that nothing of it is left, and lies in $SQLITE_TMPDIR or the system's place for such files.
-// What is in an attached file, which somebody else may have made, can use only functions and tables that are innocuous.
+// setup lets a sort or an intermediate table use 32 MB before it is written to a temporary file. On Unix that file has
+// no name, so nothing of it can be left behind; it is in $SQLITE_TMPDIR or the system's temporary folder. SQL in an
+// attached file, which may come from somebody else, can only use innocuous functions and tables.
 const setup = `PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -32768; PRAGMA trusted_schema = OFF`
 
-// A DB is an SQLite database in memory. Like a connection, it serves one goroutine at a time.
+// A DB is an SQLite database in memory. Like a connection, it must be used by one goroutine at a time.
 //
-// Timestamps are text in SQLite's own form, UTC: `2026-11-22 03:16:30`, with a fraction of 3 (6, 9) digits if there
-// is one. What is compared with a timestamp, a column or an expression such as max(time), is made one before the statement
-// runs (typing.go): `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'yesterday'`. Any other text is an error.
+// Timestamps are texts in SQLite's own form, in UTC: `2026-11-22 03:16:30`, with a fraction of 3 (6, 9) digits if there
+// is one. A value that is compared with a timestamp (a column, or an expression such as max(time)) is converted to this
+// form before the statement runs (typing.go): `'2026-11-22T03:16:30Z'`, `'2026-11-22 04:16:30+01'`, `'yesterday'`. Any
+// other text is an error.
 //
-// Views of attached tables are temporary (CREATE TEMP VIEW) or stand in the same schema (CREATE VIEW am.idle AS …);
-// SQLite knows no others over several schemas.
+// Views of attached tables must be temporary (CREATE TEMP VIEW) or in the same schema (CREATE VIEW am.idle AS …);
+// SQLite does not allow others to use several schemas.
 type DB struct {
 	conn    *sqlite3.Conn
 	schemas []string
 	tables  []*virtualTable
 
-	preferred []string // the names of tables in main that are those of a schema, too
+	preferred []string // names in main of tables that are also in a schema
 
-	now     time.Time // when the last statement was begun, for now() and ago()
+	now     time.Time // the time when the current statement began, for now() and ago()
 	execute func(context.Context, Call) (Result, error)
 	show    func(context.Context, Show) (Result, error)
 
-	unchanged func(verb string) error // told of an UPDATE or a DELETE that changes no row; nil: nobody listens
+	unchanged func(verb string) error // called for an UPDATE or a DELETE that changes no row; may be nil
 
-	// identifies is whether the statement under way may ask for the ids of rows.
+	// identifies is whether the current statement may need the IDs of rows.
 	identifies bool
 
-	// memory is that of the statement under way, memories those of all that are open.
+	// memory belongs to the current statement, memories contains those of all open statements.
 	memory   *memory
 	memories map[*memory]bool
-	room     int // of each
+	room     int // the capacity of each
 
-	// committed is what is to be done when the step under way is through.
+	// committed contains what to do after the current step.
 	committed []committed
 
 	writes   bool // statements may write to files
-	guarded  bool // what runs is a statement of the user's
+	guarded  bool // the running statement is a user's
 	changing bool // what statements find will be changed
 
-	known     map[string]table.Column  // columns of attached tables, by their names
+	known     map[string]table.Column  // columns of attached tables by name
 	derived   map[string][]typedColumn // columns of tables that were created from queries, by schema.table
-	canonical map[string]bool          // schemas whose times are all in the canonical form
+	canonical map[string]bool          // schemas in which all times are in canonical form
 
-	// failure is the error of a source during the step under way: SQLite carries only its text.
+	// failure is the error of a source during the current step, because SQLite passes on only its text.
 	failure error
 }
 
-// Open makes an empty database.
+// Open returns an empty database.
 func Open(ctx context.Context) (*DB, error) {
 	if bits.UintSize >= 64 {
 		ctx = sqlite3.WithMaxMemory(ctx, memoryLimit)
@@ -86,14 +87,14 @@ func Open(ctx context.Context) (*DB, error) {
 	return db, nil
 }
 
-// MaxSchemas is how many schemas SQLite can attach, a limit that it is compiled with.
+// MaxSchemas is the maximum number of schemas that SQLite can attach, a limit that is compiled in.
 const MaxSchemas = 10
 
-// Schemas is how many schemas are attached.
+// Schemas returns the number of attached schemas.
 func (db *DB) Schemas() int { return len(db.schemas) }
 
-// Attach adds tables under a schema of their own. A table's name without schema means the first attached that has it.
-// There is room for [MaxSchemas]. After an error, nothing of the schema is left.
+// Attach adds tables in their own schema. A table name without a schema means the first attached table of that name.
+// There can be at most [MaxSchemas] schemas. After an error, nothing of the schema remains.
 func (db *DB) Attach(schema string, tables ...table.Table) error {
 	name := sqlite3.QuoteIdentifier(schema)
 	if err := db.conn.Exec(`ATTACH ':memory:' AS ` + name); err != nil {
@@ -110,15 +111,15 @@ func (db *DB) Attach(schema string, tables ...table.Table) error {
 	return nil
 }
 
-// Know notes columns: those of the same names in tables of files hold the same. Attach does so.
+// Know registers columns: columns of the same names in tables of files have the same meaning. Attach calls it.
 func (db *DB) Know(columns []table.Column) {
 	for _, c := range columns {
 		db.known[c.Name] = c
 	}
 }
 
-// SetDefaultSchema makes names without schema mean the tables of this attached schema. It cannot be used in a transaction. A table
-// of the user's own that has such a name is in the way, and an error.
+// SetDefaultSchema makes names without a schema mean the tables of this attached schema. It cannot be called in a
+// transaction. If the user has created a table with such a name, that is an error.
 func (db *DB) SetDefaultSchema(schema string) error {
 	if db.InTransaction() {
 		return errors.New("a transaction is open: COMMIT or ROLLBACK it first")
@@ -143,20 +144,20 @@ func (db *DB) SetDefaultSchema(schema string) error {
 	return nil
 }
 
-// TrustTimes says that all times in a file's tables are as amsql writes them. Those of other files are read again if they
-// are compared, so that no index of the file helps.
+// TrustTimes declares that all times in a file's tables are in amsql's form. Times in other files are converted when
+// they are compared, so the file's indexes cannot be used.
 func (db *DB) TrustTimes(schema string) { db.canonical[strings.ToLower(schema)] = true }
 
-// InTransaction reports whether a BEGIN waits for its COMMIT.
+// InTransaction reports whether a transaction is open.
 func (db *DB) InTransaction() bool { return db.conn != nil && !db.conn.GetAutocommit() }
 
-// Close ends what is still running and frees the database.
+// Close ends running statements and frees the database.
 func (db *DB) Close() error {
 	if db.conn == nil {
 		return nil
 	}
 	for _, stmt := range slices.Collect(db.conn.Stmts()) {
-		_ = stmt.Close() // the error of its last step, which its Rows have told
+		_ = stmt.Close() // repeats the error of its last step, which Rows has reported
 	}
 	for m := range db.memories {
 		m.close()

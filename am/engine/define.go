@@ -8,11 +8,11 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// functionModule is the name of the SQLite module of functions that give rows; its argument is the function's name.
+// functionModule is the name of the SQLite module of table functions. Its argument is the function's name.
 const functionModule = "am_function"
 
-// A function gives the rows of a query, whose parameters are its own: hidden columns of a table, as SQLite has them. Its
-// columns of names compare as those of tables.
+// A function is a table function: it returns the rows of a query. Its arguments are the query's parameters, which
+// SQLite treats as hidden columns of a table. Its columns of names compare like those of tables.
 type function struct {
 	db         *DB
 	query      string
@@ -23,8 +23,9 @@ type function struct {
 	tell  func(rows [][]string) error
 }
 
-// Define adds a function that gives rows: those of a query, whose parameters (:moment) are the function's, in their order.
-// If there is a tell, it is given the answer to another query with the parameters first, as texts; its error is the call's.
+// Define adds a table function that returns the rows of a query. The query's parameters (:moment) are the function's
+// arguments, in order. If tell is not nil, each call first runs the query about with the same arguments and passes its
+// rows to tell, as texts. An error of tell becomes the error of the call.
 func (db *DB) Define(name, query, about string, tell func(rows [][]string) error) error {
 	declare := func(_ *sqlite3.Conn, _, _, _ string, _ ...string) (*function, error) {
 		f, err := db.declareFunction(query)
@@ -65,8 +66,8 @@ func (db *DB) declareFunction(query string) (*function, error) {
 	return f, errors.Join(stmt.Close(), db.conn.DeclareVTab("CREATE TABLE x("+strings.Join(declared, ", ")+")"))
 }
 
-// BestIndex takes each argument; the plan is the list of their names. A call whose argument is not known yet, such as that
-// of a join, cannot be planned.
+// BestIndex uses each argument; the plan is the list of their names. It cannot plan a call whose argument is not known
+// yet, such as one that depends on another table of a join.
 func (f *function) BestIndex(idx *sqlite3.IndexInfo) error {
 	var given []string
 	for i, c := range idx.Constraint {
@@ -84,7 +85,7 @@ func (f *function) BestIndex(idx *sqlite3.IndexInfo) error {
 	return nil
 }
 
-// Open makes a cursor.
+// Open returns a cursor.
 func (f *function) Open() (sqlite3.VTabCursor, error) { return &functionCursor{function: f}, nil }
 
 type functionCursor struct {
@@ -94,7 +95,7 @@ type functionCursor struct {
 	id   int64
 }
 
-// Filter runs the query. A parameter that is not given is NULL.
+// Filter runs the query. An argument that is not given is NULL.
 func (c *functionCursor) Filter(_ int, plan string, arg ...sqlite3.Value) (err error) {
 	if c.stmt == nil {
 		c.stmt, _, err = c.db.conn.Prepare(c.query)
@@ -120,13 +121,13 @@ func (c *functionCursor) Filter(_ int, plan string, arg ...sqlite3.Value) (err e
 	return c.Next()
 }
 
-// announce has the other query answered.
+// announce runs the other query.
 func (c *functionCursor) announce() error {
 	stmt, _, err := c.db.conn.Prepare(c.about)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+	defer func() { _ = stmt.Close() }() // repeats the error of the last step
 	for name, arg := range c.args {
 		if i := stmt.BindIndex(name); i > 0 {
 			if err := stmt.BindValue(i, arg); err != nil {
@@ -141,7 +142,7 @@ func (c *functionCursor) announce() error {
 	return c.tell(rows)
 }
 
-// Next goes to the next row.
+// Next moves to the next row.
 func (c *functionCursor) Next() error {
 	if c.stmt.Step() {
 		c.id++
@@ -149,13 +150,13 @@ func (c *functionCursor) Next() error {
 	return c.stmt.Err()
 }
 
-// EOF tells whether there are no more rows.
+// EOF reports whether there are no more rows.
 func (c *functionCursor) EOF() bool { return !c.stmt.Busy() }
 
-// RowID is the number of the row.
+// RowID returns the number of the row.
 func (c *functionCursor) RowID() (int64, error) { return c.id, nil }
 
-// Column hands a cell to SQLite, or an argument back.
+// Column passes a cell to SQLite, or returns an argument.
 func (c *functionCursor) Column(ctx sqlite3.Context, n int) error {
 	if n < c.columns {
 		ctx.ResultValue(c.stmt.ColumnValue(n))
@@ -168,7 +169,7 @@ func (c *functionCursor) Column(ctx sqlite3.Context, n int) error {
 // Close ends the query.
 func (c *functionCursor) Close() error {
 	for _, arg := range c.args {
-		_ = arg.Close() // it frees memory, and never fails
+		_ = arg.Close() // frees memory, and never fails
 	}
 	if c.stmt == nil {
 		return nil

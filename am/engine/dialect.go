@@ -2,8 +2,8 @@ package engine
 
 import "regexp"
 
-// postgresForms are forms of PostgreSQL that SQLite refuses, and what to write here. The pattern is for the place at which SQLite
-// stumbled, with the word before it.
+// postgresForms are forms of PostgreSQL that SQLite refuses, and what to write instead. The pattern matches the text at
+// which SQLite failed, with the preceding word.
 var postgresForms = []struct {
 	at   *regexp.Regexp
 	hint string
@@ -16,7 +16,8 @@ var postgresForms = []struct {
 
 var wordBefore = regexp.MustCompile(`\w*\s*$`)
 
-// postgresHint ends an error about a form of PostgreSQL with how it is written here; it is "" if the error is about something else.
+// postgresHint returns the end of an error about a form of PostgreSQL: what to write instead. It returns "" if the
+// error is about something else.
 func postgresHint(before, from string) string {
 	place := wordBefore.FindString(before) + from
 	for _, form := range postgresForms {

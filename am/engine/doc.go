@@ -1,11 +1,12 @@
-// Package engine is the embedded SQL: SQLite (without cgo) whose tables are virtual tables over any source of rows.
+// Package engine is the embedded SQL engine: SQLite (without cgo) with virtual tables over any source of rows.
 //
-// A [table.Table] says its columns, which of them its source can look up (keys), and yields rows for a [table.Query].
-// [Open] a [DB], attach tables under a schema, and query them. SQLite checks every condition again,
-// so what a source makes of a Query is an optimisation and never a matter of correctness.
+// A [table.Table] describes its columns, which of them its source can look up (keys), and yields rows for a
+// [table.Query]. [Open] a [DB], attach tables in a schema, and query them. SQLite checks every condition again, so how
+// a source uses a Query affects only the speed, never the result.
 //
-// A scan that a statement runs once is streamed. What it runs more than once, such as the inner table of a join, stays in
-// memory while the statement lasts (memory.go), so that a source is asked once for the same rows.
+// If a statement scans a table once, the rows are streamed. If it scans a table repeatedly, such as the inner table of
+// a join, the rows stay in memory until the statement ends (memory.go), so that the source is asked for the same rows
+// only once.
 //
-// Of this module it may import table, and crest for how names compare. Start with [DB].
+// Of this module it may import crest and table. Start with [DB].
 package engine

@@ -8,17 +8,17 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// edits are changes to a text by places in it. What is wrapped later is around what was wrapped before.
+// edits are replacements in a text. Something that is wrapped later encloses what was wrapped before.
 type edits struct {
 	list    []edit
-	results []*result // those that have no name
+	results []*result // results that have no name
 }
 
-// An edit puts something in the place of what stands from one byte to another.
+// An edit replaces the text between two positions.
 type edit struct {
 	from, to int
 	text     string
-	closing  bool // what stands before it is inside
+	closing  bool // text inserted before it is enclosed
 	number   int
 }
 
@@ -34,7 +34,7 @@ func (e *edits) wrap(from, to int, begin, end string) {
 
 func (e *edits) replace(from, to int, text string) { e.add(edit{from: from, to: to, text: text}) }
 
-// nameResults has results that are changed keep the names that SQLite would have given them.
+// nameResults gives changed results the names that SQLite would have given them without the change.
 func (e *edits) nameResults(text string) {
 	for _, r := range e.results {
 		if slices.ContainsFunc(e.list, func(edit edit) bool { return r.expr.from <= edit.from && edit.to <= r.expr.to }) {
@@ -43,7 +43,7 @@ func (e *edits) nameResults(text string) {
 	}
 }
 
-// apply makes the changes.
+// apply returns the text with all replacements.
 func (e *edits) apply(text string) string {
 	if len(e.list) == 0 {
 		return text
@@ -64,7 +64,7 @@ func (e *edits) apply(text string) string {
 		case a.from == a.to && b.from == b.to:
 			return cmp.Compare(b.number, a.number)
 		}
-		return cmp.Compare(a.to, b.to) // what is put in before what is replaced
+		return cmp.Compare(a.to, b.to) // insertions come before replacements
 	})
 	var b strings.Builder
 	at := 0

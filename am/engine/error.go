@@ -10,10 +10,10 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// An Error is SQL that SQLite does not accept, with its place in the text given to [DB.Query].
+// An Error is an SQL error with its place in the text given to [DB.Query].
 type Error struct {
 	Message      string
-	Line, Column int    // from 1, in characters; 0 if SQLite names no place
+	Line, Column int    // counted from 1, in characters; 0 if SQLite reports no place
 	Near         string // the rest of that line, shortened
 	err          error
 }
@@ -25,10 +25,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("line %d, column %d, at %q: %s", e.Line, e.Column, e.Near, e.Message)
 }
 
-// Unwrap gives SQLite's error.
+// Unwrap returns SQLite's error.
 func (e *Error) Unwrap() error { return e.err }
 
-// place finds where SQLite stumbled over the SQL.
+// place finds where in the SQL the error occurred.
 func (r *Rows) place(cause error) error {
 	var err *sqlite3.Error
 	if !errors.As(cause, &err) {
@@ -37,7 +37,7 @@ func (r *Rows) place(cause error) error {
 	e := &Error{Message: message(err), err: err}
 	e.Message += r.db.suggestion(e.Message)
 	at := len(r.sql) - len(err.SQL())
-	if err.SQL() == "" || at < 0 || r.sql[at:] != err.SQL() { // or it is in a statement that has been changed
+	if err.SQL() == "" || at < 0 || r.sql[at:] != err.SQL() { // unless the place is in a statement that has been changed
 		return e
 	}
 	before := r.sql[:at]
@@ -57,7 +57,7 @@ var (
 	isWord     = regexp.MustCompile(`^\w+$`)
 )
 
-// suggestion is the name of a table or a column like the one that SQLite misses, if there is one.
+// suggestion returns the name of a table or column that is similar to the one that SQLite cannot find, if there is one.
 func (db *DB) suggestion(message string) string {
 	var names []string
 	kind, missing, _ := strings.Cut(message, ": ")
@@ -75,12 +75,12 @@ func (db *DB) suggestion(message string) string {
 	return DidYouMean(missing, names)
 }
 
-// message is what SQLite says without what kind of error it is.
+// message returns SQLite's message without the type of error.
 func message(err *sqlite3.Error) string {
 	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), err.Code().Error()), ": ")
 }
 
-// shorten cuts a text at its first line's end or after some characters.
+// shorten cuts a text at the end of its first line, or after some characters.
 func shorten(text string) string {
 	const most = 40
 	line, _, _ := strings.Cut(text, "\n")

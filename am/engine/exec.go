@@ -14,35 +14,36 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A Call is what EXEC asks for: EXEC schema.table.method @name = value, …
+// A Call is the content of an EXEC statement: EXEC schema.table.method @name = value, …
 type Call struct {
 	Schema string // "" if the statement names none
 	Table  string
 	Method string
 	Args   []CallArg
 
-	// InTransaction is whether a ROLLBACK could follow, which a call that has been made does not heed.
+	// InTransaction reports whether a transaction is open: a ROLLBACK would not undo the call.
 	InTransaction bool
 }
 
-// A CallArg is an argument of a Call. Its text is that of the literal, so that 007 and 12345678901234567890 stay the names
-// that they may be, or the one that SQL would write for the value of a parameter.
+// A CallArg is an argument of a Call. Text is the text of the literal, so that names such as 007 and
+// 12345678901234567890 stay unchanged, or the text of a parameter's value in SQL.
 type CallArg struct{ Name, Text string }
 
-// A Result is the rows that a call answers with. Cells are as those of a [Table].
+// A Result contains the rows that a call returns. Its cells are like those of a [Table].
 type Result struct {
 	Columns []table.Column
 	Rows    [][]any
 }
 
-// HandleExec has EXEC statements run by the function. Its rows are the answer also if it returns an error with them.
+// HandleExec sets the function that runs EXEC statements. If it returns rows and an error, the rows are still the
+// answer.
 func (db *DB) HandleExec(execute func(context.Context, Call) (Result, error)) { db.execute = execute }
 
 var execStart = regexp.MustCompile(`(?i)^exec(ute)?\s`)
 
 func isExec(sql string) bool { return execStart.MatchString(sql) }
 
-// prepareExec reads an EXEC, which SQLite does not know, and runs it.
+// prepareExec parses an EXEC, which SQLite does not know, and runs it.
 func (r *Rows) prepareExec() bool {
 	call, rest, err := r.parseExec(r.rest)
 	if err == nil && rest[blank(rest):] == "" {
@@ -85,7 +86,7 @@ var (
 	execValue = regexp.MustCompile(`^('(?:[^']|'')*'|[-+]?(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|[:$@]\w+)`)
 )
 
-// parseExec reads EXEC [schema.]table.method [@name = value, …] [;] and returns what follows.
+// parseExec parses EXEC [schema.]table.method [@name = value, …] [;] and returns the text after it.
 func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 	rest = sql[len(execStart.FindString(sql)):]
 	blanks := func() { rest = rest[skip(rest, spaces):] }
@@ -122,7 +123,7 @@ func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 		if blanks(); rest == "" || rest[0] == ';' {
 			return call, rest, nil
 		}
-		// StackQL's documents write the comma into a comment: @a = 'b' --required,
+		// StackQL's documentation puts the comma into a comment: @a = 'b' --required,
 		newLine := strings.Contains(before[:len(before)-len(rest)], "\n")
 		if !first && !take(",") && !newLine || !take("@") {
 			return call, rest, r.errorAt(rest, "EXEC needs @name = value, separated by commas or line ends")
@@ -145,12 +146,12 @@ func (r *Rows) parseExec(sql string) (call Call, rest string, err error) {
 	}
 }
 
-// endsValue reports whether a value may end where rest begins, so that 7up and 10-11 are not numbers with something behind.
+// endsValue reports whether a value can end where rest begins, so that 7up and 10-11 are not parsed as numbers.
 func endsValue(rest string) bool {
 	return rest == "" || strings.ContainsRune(",;@", rune(rest[0])) || skip(rest, spaces) > 0
 }
 
-// execText is the text of a literal, or of a parameter's value.
+// execText returns the text of a literal, or of a parameter's value.
 func (r *Rows) execText(literal string) (string, error) {
 	switch {
 	case literal == "":
@@ -189,7 +190,7 @@ func unquote(text string, quote byte) string {
 	return strings.ReplaceAll(text[1:len(text)-1], q+q, q)
 }
 
-// errorAt names the place, as an error of SQLite does.
+// errorAt returns an error with its place, like an SQL error.
 func (r *Rows) errorAt(rest, message string) error {
 	before := r.sql[:len(r.sql)-len(rest)]
 	return &Error{

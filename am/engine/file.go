@@ -18,14 +18,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// lockPatience is how long a query waits for another process that writes to an attached file.
+// lockPatience is how long a query waits for another process that is writing to an attached file.
 const lockPatience = time.Minute
 
-// AttachFile adds the tables of an SQLite file, which are only read, under a schema of their own.
+// AttachFile adds the tables of an SQLite file, read-only, in their own schema.
 //
-// A file's columns compare as the file declares them, and it cannot declare how AM's names compare. If it has columns of
-// such names, the schema is of virtual tables that read the file, in a schema of
-// [FileSchema], and declare it. Everything else is as in the file.
+// Columns of a file compare as the file declares. It cannot declare that names compare as in AM, so if it has columns
+// with such names, the schema contains virtual tables that declare it and read the file, which is attached as
+// [FileSchema]. Everything else is as in the file.
 func (db *DB) AttachFile(schema, path string) error {
 	uri := (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "mode=ro"}).String()
 	err := cmp.Or(db.conn.BusyTimeout(lockPatience), db.attachFile(schema, uri))
@@ -36,14 +36,14 @@ func (db *DB) AttachFile(schema, path string) error {
 	return nil
 }
 
-// attachFile attaches the file behind the schema of its tables, in which SQLite looks first for names without one.
+// attachFile attaches the file after the schema of its tables, so that SQLite finds names without a schema there first.
 func (db *DB) attachFile(schema, uri string) (err error) {
 	if err := db.attach(":memory:", schema); err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = db.detach(schema) // which the error may have done
+			_ = db.detach(schema) // the error may already have detached it
 		}
 	}()
 	hidden := FileSchema(schema)
@@ -69,21 +69,22 @@ func (db *DB) detach(schema string) error {
 	return db.conn.Exec(`DETACH ` + sqlite3.QuoteIdentifier(schema))
 }
 
-// FileSchema is the schema that has the tables of a file as it declares them, if [DB.AttachFile] declares more.
+// FileSchema returns the schema with the original tables of a file, if [DB.AttachFile] has created virtual tables for
+// them.
 func FileSchema(schema string) string { return schema + " file" }
 
 func (db *DB) attach(uri, schema string) error {
 	return db.conn.Exec(`ATTACH ` + sqlite3.Quote(uri) + ` AS ` + sqlite3.QuoteIdentifier(schema))
 }
 
-// A fileTable is a table or view of an attached file. Its rows are fileRows, their cells as SQLite has them.
+// A fileTable is a table or view of an attached file. Its rows are fileRows with cells as SQLite has them.
 type fileTable struct {
 	db       *DB
 	schema   string
 	name     string
 	columns  []table.Column
-	declared []string // types, by column
-	collates []string // collations, by column
+	declared []string // declared types by column
+	collates []string // collations by column
 	keys     []string // the columns of its indexes
 	rowid    bool
 }
@@ -93,7 +94,8 @@ type fileRow struct {
 	id    int64
 }
 
-// fileTables are the tables and views of a schema that can be read. A view may need what only another program has.
+// fileTables returns the tables and views of a schema that can be read. A view may need something that only another
+// program has.
 func (db *DB) fileTables(schema string) (tables []*fileTable, err error) {
 	const list = `SELECT name, type, wr FROM pragma_table_list WHERE schema = ? AND type IN ('table', 'view', 'virtual') AND name NOT LIKE 'sqlite!_%' ESCAPE '!'`
 	found, err := db.cells(list, schema)
@@ -109,7 +111,7 @@ func (db *DB) fileTables(schema string) (tables []*fileTable, err error) {
 	return tables, nil
 }
 
-// cells are the rows of a query, as texts.
+// cells returns the rows of a query as texts.
 func (db *DB) cells(sql string, args ...string) (rows [][]string, err error) {
 	stmt, _, err := db.conn.Prepare(sql)
 	if err != nil {
@@ -135,7 +137,7 @@ func texts(stmt *sqlite3.Stmt) (rows [][]string, err error) {
 	return rows, stmt.Err()
 }
 
-// plainType is a declared type that may stand in SQL: nothing else of a file's content may.
+// plainType matches declared types that are safe in SQL. Nothing else from a file is used there.
 var plainType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_ ]*(\([0-9, ]*\))?$`)
 
 func (t *fileTable) describe() error {
@@ -166,10 +168,10 @@ func (t *fileTable) describe() error {
 	return err
 }
 
-// derived are the types of a view's columns that are worked out to be times or booleans.
+// derived returns the types of a view's columns that are derived to be times or booleans.
 func (t *fileTable) derived() map[string]string {
 	derived := map[string]string{}
-	columns, _ := t.db.columnsOfTable(t.schema, t.name) // of a view that cannot be typed, SQLite tells when it is asked
+	columns, _ := t.db.columnsOfTable(t.schema, t.name) // if a view cannot be typed, SQLite reports an error when it is queried
 	for _, c := range columns {
 		for of := range declarations {
 			if c.kind != anyKind && kindOf(table.Type(of)) == c.kind {
@@ -180,8 +182,8 @@ func (t *fileTable) derived() map[string]string {
 	return derived
 }
 
-// lookupOf is how the cells of a column so declared can be looked up: as text or number, by their affinity (SQLite
-// documentation, Datatypes, 3.1). Those of other columns are never: JSON stands for them.
+// lookupOf returns how the cells of a column with this declaration can be looked up: as text or as number, according to
+// its affinity (SQLite documentation, Datatypes, 3.1). JSON stands for columns that are never looked up.
 func lookupOf(declared string) table.Type {
 	upper := strings.ToUpper(declared)
 	has := func(part string) bool { return strings.Contains(upper, part) }
@@ -194,7 +196,7 @@ func lookupOf(declared string) table.Type {
 	return table.JSON
 }
 
-// collation is the file's own if the column has no names.
+// collation returns the file's own collation, unless the column contains names.
 func (t *fileTable) collation(c table.Column) string {
 	if c.Folded {
 		return nameCollation
@@ -205,19 +207,19 @@ func (t *fileTable) collation(c table.Column) string {
 	return "BINARY"
 }
 
-// compares reports whether a column compares otherwise than the file can declare.
+// compares reports whether a column must compare in a way that the file cannot declare.
 func (t *fileTable) compares() bool { return slices.Contains(t.collates, nameCollation) }
 
 func (t *fileTable) Name() string            { return t.name }
 func (t *fileTable) Description() string     { return "" }
 func (t *fileTable) Columns() []table.Column { return t.columns }
 
-// Keys are the columns of indexes that compare as the file does.
+// Keys returns the columns of indexes that compare as in the file.
 func (t *fileTable) Keys() []string { return t.keys }
 
 func (t *fileTable) Cell(row any, column int) any { return row.(*fileRow).cells[column] }
 
-// Rows reads the file by the connection that asks.
+// Rows reads the file through the connection that runs the query.
 func (t *fileTable) Rows(_ context.Context, q table.Query) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		stmt, err := t.prepare(q)
@@ -225,7 +227,7 @@ func (t *fileTable) Rows(_ context.Context, q table.Query) iter.Seq2[any, error]
 			yield(nil, err)
 			return
 		}
-		defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+		defer func() { _ = stmt.Close() }() // repeats the error of the last step
 		for stmt.Step() {
 			if !yield(t.row(stmt, q), nil) {
 				return

@@ -11,13 +11,13 @@ import (
 	"github.com/ncruces/go-sqlite3/ext/regexp"
 )
 
-// functions are what auditors miss in SQLite: now(), ago('90 minutes'), utc('2026-11-22 04:16+01'), truth('yes'),
-// within('10.1.2.3', '10.0.0.0/8,fd00::/8'), realm_path('alpha'). Times are in the canonical form, and stay the same during a statement. An argument that
-// is NULL gives NULL.
+// functions are useful functions that SQLite lacks: now(), ago('90 minutes'), utc('2026-11-22 04:16+01'), truth('yes'),
+// within('10.1.2.3', '10.0.0.0/8,fd00::/8'), realm_path('alpha'). Times are in canonical form, and the current time is
+// the same throughout a statement. If an argument is NULL, so is the result.
 var functions = []struct {
 	name      string
 	arguments int
-	result    func(db *DB, args []string) (any, error) // a text or a boolean
+	result    func(db *DB, args []string) (any, error) // returns a text or a boolean
 }{
 	{"now", 0, func(db *DB, _ []string) (any, error) { return canonical(db.now), nil }},
 	{"ago", 1, func(db *DB, args []string) (any, error) {
@@ -42,7 +42,8 @@ var functions = []struct {
 	{"realm_path", 1, func(_ *DB, args []string) (any, error) { return realmPath(args[0]), nil }},
 }
 
-// realmPath gives the path of a realm its leading slash: no realm is without one, so that alpha would silently be none.
+// realmPath adds the leading slash to the path of a realm: a realm without it does not exist, so alpha would silently
+// match nothing.
 func realmPath(realm string) string {
 	if realm == "" || strings.HasPrefix(realm, "/") {
 		return realm
@@ -50,7 +51,8 @@ func realmPath(realm string) string {
 	return "/" + realm
 }
 
-// within reports whether an address is in one of the networks, which have commas between them. What is not an address is in none.
+// within reports whether an address is in one of the networks, which are separated by commas. It returns false if the
+// text is not an address.
 func within(address, networks string) (bool, error) {
 	at, err := netip.ParseAddr(strings.TrimSpace(address))
 	at = at.Unmap().WithZone("")
@@ -67,7 +69,7 @@ func within(address, networks string) (bool, error) {
 
 func canonical(t time.Time) string { return string(appendTimestamp(nil, t)) }
 
-// FunctionNames are the names of the functions that this package adds to SQLite's.
+// FunctionNames returns the names of the functions that this package adds to SQLite's.
 func FunctionNames() (names []string) {
 	for _, f := range functions {
 		names = append(names, f.name)
@@ -75,9 +77,9 @@ func FunctionNames() (names []string) {
 	return names
 }
 
-// createFunctions adds [functions] and, with the other regexp_… functions of its library, x REGEXP pattern.
+// createFunctions adds [functions], and x REGEXP pattern with the other regexp_… functions of its library.
 func (db *DB) createFunctions() error {
-	const constant = sqlite3.DETERMINISTIC | sqlite3.INNOCUOUS // during a statement
+	const constant = sqlite3.DETERMINISTIC | sqlite3.INNOCUOUS // constant during a statement
 	err := regexp.Register(db.conn)
 	for _, f := range functions {
 		err = errors.Join(err, db.conn.CreateFunction(f.name, f.arguments, constant, func(ctx sqlite3.Context, args ...sqlite3.Value) {

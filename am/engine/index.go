@@ -9,12 +9,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// An index finds rows by what they have in a column. What it finds, SQLite checks again.
+// An index finds rows by the value of a column. SQLite checks what it finds again.
 type index struct {
 	as    table.Type
 	names bool
 	rows  map[any][]any
-	other []any // rows whose cells cannot be told: SQLite must see them
+	other []any // rows whose cells have no key; SQLite must check them
 }
 
 func newIndex(t *virtualTable, column int, rows []any) *index {
@@ -31,14 +31,14 @@ func newIndex(t *virtualTable, column int, rows []any) *index {
 	return x
 }
 
-// find gives the rows with a value as [equal] makes it.
+// find returns the rows with a value, which has the form that [equal] returns.
 func (x *index) find(value any) []any {
 	key, _ := x.key(value)
 	rows := x.rows[key]
 	return append(rows[:len(rows):len(rows)], x.other...)
 }
 
-// key is that of a cell, the same for names that differ in case.
+// key returns the key of a cell, which is the same for names that differ only in case.
 func (x *index) key(cell any) (key any, can bool) {
 	if name, is := cell.(string); is && x.names {
 		cell = crest.Fold(name)
@@ -46,7 +46,7 @@ func (x *index) key(cell any) (key any, can bool) {
 	return indexKey(cell, x.as)
 }
 
-// indexKey is the same for all cells of a column that SQLite takes for equal, and nil for NULL.
+// indexKey returns the same key for all cells of a column that SQLite treats as equal, and nil for NULL.
 func indexKey(cell any, as table.Type) (key any, can bool) {
 	switch v := cell.(type) {
 	case nil:
@@ -66,7 +66,7 @@ func indexKey(cell any, as table.Type) (key any, can bool) {
 		return v, as == table.Boolean
 	case float64:
 		if math.IsNaN(v) {
-			return nil, true // to SQLite, too
+			return nil, true // SQLite treats it as NULL, too
 		}
 		return v, as == table.Double
 	case time.Time:

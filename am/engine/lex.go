@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// A lexeme is a piece of SQL, by SQLite's rules.
+// A lexeme is a token of SQL, by SQLite's rules.
 type lexeme struct {
 	kind     lexemeKind
-	text     string // of a name or a string without its quotes, of a keyword in upper case
-	from, to int    // in bytes
+	text     string // a name or a string without its quotes, or a keyword in upper case
+	from, to int    // positions in bytes
 }
 
 type lexemeKind int
@@ -25,10 +25,10 @@ const (
 	signLexeme
 )
 
-// signs are the operators of more than one character, longer ones first.
+// signs are the operators with more than one character, longer ones first.
 var signs = []string{"->>", "->", "||", "<=", "<>", "<<", ">=", ">>", "==", "!="}
 
-// lex splits SQL into lexemes, without blanks and comments. The last is at the end.
+// lex splits SQL into lexemes, without spaces and comments. The last one marks the end.
 func lex(sql string) (lexemes []lexeme) {
 	at := 0
 	for {
@@ -42,7 +42,7 @@ func lex(sql string) (lexemes []lexeme) {
 	}
 }
 
-// lexOne reads the lexeme that the text begins with; its to is its length.
+// lexOne returns the first lexeme of the text; its to is its length.
 func lexOne(s string) lexeme {
 	switch c := s[0]; {
 	case c == '\'':
@@ -102,7 +102,7 @@ func lengthOfWord(s string) int {
 	return len(s)
 }
 
-// lengthOfNumber takes 12, 1_000, 1.5, .5, 1e-3 and 0xff.
+// lengthOfNumber returns the length of a number such as 12, 1_000, 1.5, .5, 1e-3 or 0xff.
 func lengthOfNumber(s string) int {
 	n := 0
 	for n < len(s) && (isWordByte(s[n]) || s[n] == '.' || (s[n] == '+' || s[n] == '-') && lowerASCII(s[n-1]) == 'e' && !strings.HasPrefix(strings.ToLower(s), "0x")) {

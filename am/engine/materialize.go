@@ -15,14 +15,15 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// Materialized are tables in memory that were read once, for any number of databases at a time.
+// Materialized is a set of tables that were read once into memory. Any number of databases can use it concurrently.
 type Materialized struct{ name string }
 
-// kept is the schema of such tables. A name without schema finds them, unless a statement has made another table of it.
+// kept is the schema of these tables. A name without a schema means one of them, unless a statement has created another
+// table of that name.
 const kept = "kept"
 
-// Materialize reads each table's source once, to its end. The columns have the types and collations of attached tables, and those
-// that none of the statements reads are empty.
+// Materialize reads the source of each table once, completely. Columns have the types and collations of attached
+// tables; those that no statement reads are empty.
 func Materialize(ctx context.Context, statements []string, sources ...table.Table) (_ *Materialized, err error) {
 	m := &Materialized{rand.Text()}
 	memdb.Create(m.name, nil)
@@ -36,7 +37,7 @@ func Materialize(ctx context.Context, statements []string, sources ...table.Tabl
 		return nil, err
 	}
 	defer func() { err = cmp.Or(err, db.Close()) }()
-	// Large pages: every scan copies all of them out of the memory that the databases share.
+	// Large pages, because every scan copies all pages from the memory that the databases share.
 	if err := db.conn.Exec(`PRAGMA ` + kept + `.page_size = 32768; BEGIN`); err != nil {
 		return nil, fmt.Errorf("materialize tables: %w", err)
 	}
@@ -59,7 +60,7 @@ func Materialize(ctx context.Context, statements []string, sources ...table.Tabl
 	return m, db.conn.Exec(`COMMIT`)
 }
 
-// Open makes a database that reads the tables.
+// Open returns a database that reads the tables.
 func (m *Materialized) Open(ctx context.Context) (*DB, error) { return m.open(ctx, "ro") }
 
 func (m *Materialized) open(ctx context.Context, mode string) (*DB, error) {
@@ -73,13 +74,13 @@ func (m *Materialized) open(ctx context.Context, mode string) (*DB, error) {
 	return db, nil
 }
 
-// Close forgets the tables. Databases that are open still have them.
+// Close releases the tables. Databases that are open can still use them.
 func (m *Materialized) Close() { memdb.Delete(m.name) }
 
 func (t *virtualTable) kept() string { return kept + "." + sqlite3.QuoteIdentifier(t.source.Name()) }
 
-// reads asks SQLite which columns the statements read, as table.column. It is nil if that cannot be told, since a
-// statement is wrong or needs another to run before.
+// reads asks SQLite which columns the statements read, as table.column. It returns nil if that is not known, because a
+// statement is wrong or depends on another that must run first.
 func (db *DB) reads(statements []string) (columns map[string]bool, err error) {
 	columns = map[string]bool{}
 	note := func(action sqlite3.AuthorizerActionCode, table, column, _, _ string) sqlite3.AuthorizerReturnCode {
@@ -107,12 +108,12 @@ func (db *DB) reads(statements []string) (columns map[string]bool, err error) {
 	return columns, nil
 }
 
-// fill copies the columns that are read, or all, from the table's source.
+// fill copies the columns that are read, or all columns, from the table's source.
 func (db *DB) fill(ctx context.Context, t *virtualTable, reads map[string]bool) (err error) {
 	var columns []int
 	var names, quoted []string
 	for i, c := range t.columns {
-		if reads == nil || reads[t.source.Name()+"."+c.Name] || i == 0 { // a row has a column
+		if reads == nil || reads[t.source.Name()+"."+c.Name] || i == 0 { // a row needs at least one column
 			columns, names, quoted = append(columns, i), append(names, c.Name), append(quoted, sqlite3.QuoteIdentifier(c.Name))
 		}
 	}
@@ -133,7 +134,7 @@ func (db *DB) fill(ctx context.Context, t *virtualTable, reads map[string]bool) 
 	return nil
 }
 
-// insert runs the statement with the row's cells of the columns.
+// insert runs the statement with the row's cells in these columns.
 func (t *virtualTable) insert(stmt *sqlite3.Stmt, columns []int, row any) error {
 	for place, i := range columns {
 		if err := bindValue(stmt, place+1, t.cell(row, i)); err != nil {

@@ -14,22 +14,25 @@ import (
 )
 
 const (
-	// maxKept is how many rows a statement keeps. What would exceed it is not kept, and read again if it is needed again.
+	// maxKept is the maximum number of rows that a statement keeps. Rows beyond that are not kept, and are read again
+	// if they are needed again.
 	maxKept = 1_000_000
 
-	// maxSuspended is how many scans a statement keeps open that it has stopped reading, as EXISTS does at the first row.
+	// maxSuspended is the maximum number of scans that a statement keeps open after it has stopped reading, as EXISTS
+	// does after the first row.
 	maxSuspended = 8
 )
 
-// A memory is what one statement has read of tables that it reads repeatedly: the inner tables of joins and those of
-// correlated subqueries. With it a statement asks a source once for the same rows. It ends with the statement.
+// A memory contains the rows that one statement has read from tables that it reads repeatedly: the inner tables of
+// joins, and those of correlated subqueries. With it, a statement asks a source for the same rows only once. It ends
+// with the statement.
 type memory struct {
-	repeated  map[string]bool // plans, by their texts
+	repeated  map[string]bool // plans that run repeatedly, by their texts
 	scans     map[string]*scan
-	unkept    map[string]bool // what has been asked; true if its rows are too many to keep
+	unkept    map[string]bool // queries without kept rows so far; true if there are too many rows to keep
 	suspended []*scan
 	lookups   map[string]rowsFunc
-	room      int // for rows
+	room      int // how many more rows fit
 }
 
 type rowsFunc = func(context.Context, table.Query) iter.Seq2[any, error]
@@ -38,7 +41,8 @@ func newMemory(repeated map[string]bool, room int) *memory {
 	return &memory{repeated: repeated, scans: map[string]*scan{}, unkept: map[string]bool{}, lookups: map[string]rowsFunc{}, room: room}
 }
 
-// scan is what is kept, or to be kept, of a question. It is nil if nothing is kept: the statement asks once, or there is no room.
+// scan returns the kept rows of a query, or keeps them from now on. It returns nil if nothing is kept, because the
+// statement runs the query only once or there are too many rows.
 func (m *memory) scan(ctx context.Context, t *virtualTable, plan string, q table.Query) *scan {
 	if m == nil {
 		return nil
@@ -62,7 +66,8 @@ func (m *memory) scan(ctx context.Context, t *virtualTable, plan string, q table
 	return s
 }
 
-// rows is what answers the query: if it has conditions, the table's own way to answer many such.
+// rows returns the function that answers the query. For a query with conditions, that is the table's own function for
+// many lookups, if it has one.
 func (m *memory) rows(t *virtualTable, q table.Query) rowsFunc {
 	if m == nil || len(q.Quals) == 0 {
 		return t.source.Rows
@@ -74,18 +79,18 @@ func (m *memory) rows(t *virtualTable, q table.Query) rowsFunc {
 	return m.lookups[key]
 }
 
-// close ends the scans that are suspended.
+// close ends the suspended scans.
 func (m *memory) close() {
 	if m == nil {
 		return
 	}
 	for _, s := range m.suspended {
-		_ = s.end() // nobody wants its rows any more
+		_ = s.end() // nobody needs its rows any more
 	}
 	m.suspended, m.scans = nil, nil
 }
 
-// describe writes a query so that no other of the statement is written alike.
+// describe returns a text for a query that is different for each query of the statement.
 func describe(t *virtualTable, q table.Query) string {
 	b := fmt.Append(nil, t.number, q.Limit)
 	for _, column := range q.Columns {
@@ -112,27 +117,27 @@ func describeQuals(b []byte, quals []table.Qual) []byte {
 	return b
 }
 
-// A scan is the rows that a source gives for a query, as far as they have been read.
+// A scan contains the rows of a source for a query, as far as they have been read.
 type scan struct {
 	memory  *memory
 	table   *virtualTable
 	key     string
-	readers int // cursors
+	readers int // number of cursors that read it
 
 	cancel context.CancelFunc
 	next   func() (any, error, bool)
 	stop   func()
 
 	rows    []any
-	dropped bool // there are too many to keep
+	dropped bool // there are too many rows to keep
 	done    bool
 	indexes map[int]*index // by column
 }
 
-// begun reports whether rows have been read.
+// begun reports whether any rows have been read.
 func (s *scan) begun() bool { return s.done || len(s.rows) > 0 }
 
-// read yields the rows from the first on.
+// read yields the rows from the first one on.
 func (s *scan) read() func() (any, error, bool) {
 	i := 0
 	return func() (any, error, bool) {
@@ -169,7 +174,7 @@ func (s *scan) pull() (row any, err error, more bool) { //nolint:revive // the o
 	return row, err, more
 }
 
-// drop keeps no rows. The one reader, which has read them all, goes on without.
+// drop discards the rows. The only reader has read all of them, and continues without keeping more.
 func (s *scan) drop() {
 	s.dropped = true
 	s.memory.room += len(s.rows)
@@ -178,8 +183,8 @@ func (s *scan) drop() {
 	s.memory.unkept[s.key] = true
 }
 
-// find yields the rows that have the value in the column, or may have it. If they are too many to keep, all that it
-// does is to drop them.
+// find yields the rows that have the value in the column, or may have it. If there are too many rows to keep, it only
+// discards them.
 func (s *scan) find(column int, value any) (func() (any, error, bool), error) {
 	for !s.done && !s.dropped {
 		if _, err, _ := s.pull(); err != nil {
@@ -206,7 +211,7 @@ func (s *scan) find(column int, value any) (func() (any, error, bool), error) {
 	}, nil
 }
 
-// leave is called by each reader once it has read enough.
+// leave is called by each reader when it has read enough.
 func (s *scan) leave() error {
 	if s.readers--; s.readers > 0 || s.done {
 		return nil
@@ -224,7 +229,7 @@ func (s *scan) leave() error {
 	return oldest.finish()
 }
 
-// finish reads what is left. An error is kept for who asks again: nobody has wanted those rows.
+// finish reads the rest. An error is kept for the next reader, because nobody has needed those rows yet.
 func (s *scan) finish() error {
 	for !s.done && !s.dropped {
 		if _, err, _ := s.pull(); err != nil {
@@ -247,11 +252,11 @@ func (s *scan) end() (err error) {
 	return nil
 }
 
-// repetitions are the plans that a statement runs more than once, by their texts, as its query plan tells: those of
-// inner tables, which come after another table of the same FROM, of correlated subqueries and of recursion.
+// repetitions finds the plans that a statement runs more than once, by their texts in the query plan: those of inner
+// tables, which follow another table of the same FROM, and those in correlated subqueries and recursion.
 type repetitions struct {
-	nodes   map[int]bool // whether what stands below is repeated
-	scanned map[int]bool // whether a table has been named below
+	nodes   map[int]bool // whether everything below runs repeatedly
+	scanned map[int]bool // whether a table has occurred below
 	plans   map[string]bool
 }
 

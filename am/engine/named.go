@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// mostAlternatives bounds what Named makes of ANDs of ORs.
+// mostAlternatives limits how many alternatives Named returns for ANDs of ORs.
 const mostAlternatives = 100
 
-// Named are the texts that a condition compares columns with by =, IS and IN, as they are written in it, by the names of the
-// columns in lower case. Each element is for one alternative of the condition's ORs. What NOT excludes and subqueries find is
-// not named.
+// Named returns the texts with which a condition compares columns by =, IS and IN, as written in the condition, by the
+// names of the columns in lower case. There is one element for each alternative of the condition's ORs. It ignores
+// conditions in NOT, and what subqueries find.
 func Named(condition string) (alternatives []map[string][]string, err error) {
 	var e *expr
 	err = read(condition, func(s *parser) (complete bool) {
@@ -46,7 +46,7 @@ func named(e *expr) []map[string][]string {
 	return []map[string][]string{{}}
 }
 
-// bare is the expression within parentheses, signs and COLLATE.
+// bare returns the expression inside parentheses, signs and COLLATE.
 func bare(e *expr) *expr {
 	for e.op == sameExpr {
 		e = e.kids[0]
@@ -62,7 +62,8 @@ func merged(a, b map[string][]string) map[string][]string {
 	return both
 }
 
-// equated are the texts among the values that an expression has equal, by the columns among them, in rows by their places.
+// equated returns the texts among values that an expression requires to be equal, by the columns among these values; in
+// rows, by position.
 func equated(kids []*expr) map[string][]string {
 	kids = slices.Clone(kids)
 	for i := range kids {

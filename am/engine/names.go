@@ -8,12 +8,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// nameCollation is the collation of columns with names of users and realms, and of the columns of the same name in tables of
-// separated values, so that they compare as AM compares them in every form of a statement: joins, IN, NOT IN, GROUP BY, DISTINCT.
+// nameCollation is the collation of columns with names of users and realms, and of columns with the same names in
+// tables from files. With it, they compare as in AM in every part of a statement: joins, IN, NOT IN, GROUP BY,
+// DISTINCT.
 const nameCollation = "NAME"
 
-// compareNames orders texts by their [crest.Fold]. Sorting compares often and most names are ASCII, whose letters fold one by
-// one: no text is copied for them.
+// compareNames orders texts by their [crest.Fold]. A sort compares often, and most names are ASCII, which can be folded
+// letter by letter, so for them it copies no text.
 func compareNames(a, b []byte) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] >= utf8.RuneSelf || b[i] >= utf8.RuneSelf {
@@ -33,7 +34,7 @@ func lowerASCII(c byte) byte {
 	return c
 }
 
-// isFolded reports whether the column holds names.
+// isFolded reports whether the column contains names.
 func (t *virtualTable) isFolded(column int) bool {
 	return column >= 0 && t.columns[column].Folded && t.columns[column].Type == table.Text
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/agext/levenshtein"
 )
 
-// DidYouMean is " (did you mean X?)" with the name that is nearest to the one that was given, for errors; "" if none is near and none
-// is abbreviated by it.
+// DidYouMean returns " (did you mean X?)" for an error, with the name that is most similar to the given one, or of
+// which it is an abbreviation; "" if there is none.
 func DidYouMean(given string, names []string) string {
 	if slices.Contains(names, given) {
-		return "" // it is not the name that is wrong
+		return "" // the name exists, so something else is wrong
 	}
 	nearest, least := "", 1+max(len(given)/3, min(len(given)/2, 2))
 	for _, name := range names {
@@ -30,7 +30,8 @@ func DidYouMean(given string, names []string) string {
 	return " (did you mean " + nearest + "?)"
 }
 
-// abbreviates reports whether the name has the letters of the abbreviation in their order, the first ones first: usr is username.
+// abbreviates reports whether the name contains the letters of the abbreviation in order, beginning with the same
+// letter: usr is an abbreviation of username.
 func abbreviates(abbreviation, name string) bool {
 	const least = 3
 	if len(abbreviation) < least || len(name) <= len(abbreviation) || !strings.EqualFold(abbreviation[:1], name[:1]) {

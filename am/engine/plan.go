@@ -9,8 +9,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// A plan is what SQLite and a table agree on when a statement is prepared, kept as text between then and the scan:
-// the table, the columns used and, in the order of the values to come, the keys, limit and offset.
+// A plan is what SQLite and a table agree on when a statement is prepared. It is stored as text until the scan: the
+// table, the columns in use and, in the order of the values to come, the keys, limit and offset.
 type plan struct {
 	table         int
 	used          uint64
@@ -18,15 +18,15 @@ type plan struct {
 	limit, offset bool
 }
 
-// A planKey is a column that has a value, or one of a list, which the source or our own index looks up.
+// A planKey is a column with a value, or with one of a list of values, that the source or our own index looks up.
 type planKey struct {
 	column int
 	list   bool
 	ours   bool
-	not    bool // it does not have the value
+	not    bool // the column does not have the value
 }
 
-// planEnd ends a plan's text, which SQLite puts into that of the statement's.
+// planEnd marks the end of a plan's text, which SQLite inserts into the text of its query plan.
 const planEnd = " ;"
 
 func (p plan) String() string {
@@ -50,19 +50,20 @@ func parsePlan(text string) (p plan, err error) {
 	return p, err
 }
 
-// A request to a server is dear: an inventory of everything is worse than a million lookups by key.
+// Requests to a server are expensive: listing everything is worse than a million lookups by key.
 const (
 	scanRows = 1e6
 	scanCost = 1e12
 )
 
-// keyedRows is the guess of how many rows a lookup by one key, and by more, gives. Its cost is the same number.
+// keyedRows is the estimated number of rows of a scan by no key, by one, by two, and by three or more. The cost of a
+// lookup is the same number.
 var keyedRows = [...]int64{scanRows, 1000, 20, 2}
 
-// BestIndex takes every = and IN on a key column, one a column, and LIMIT if nothing else thins the rows out. It takes
-// one = on a column that is not a key, too, by which a scan that is repeated finds its rows in memory: that is as dear as
-// the scan, so that SQLite does it only if it would otherwise read all rows again and again.
-// What is taken, SQLite checks again itself.
+// BestIndex uses every = and IN on a key column, one for each column, and LIMIT if no other condition reduces the rows.
+// It also uses one = on a column that is not a key: a scan that is repeated finds its rows in memory by it. That costs
+// as much as the scan, so SQLite chooses it only if it would otherwise read all rows repeatedly. SQLite checks all
+// these conditions again itself.
 func (t *virtualTable) BestIndex(idx *sqlite3.IndexInfo) error {
 	p := plan{table: t.number, used: idx.ColumnsUsed}
 	taken, rest := t.consume(idx)
@@ -92,7 +93,8 @@ func (t *virtualTable) BestIndex(idx *sqlite3.IndexInfo) error {
 	return nil
 }
 
-// consume chooses the constraints for the source, in the order of its columns, and lists the conditions that it leaves.
+// consume chooses the constraints for the source, in the order of its columns, and returns the conditions that it
+// leaves.
 func (t *virtualTable) consume(idx *sqlite3.IndexInfo) (taken, rest []int) {
 	for i, c := range idx.Constraint {
 		if c.Op == sqlite3.INDEX_CONSTRAINT_LIMIT || c.Op == sqlite3.INDEX_CONSTRAINT_OFFSET {
@@ -109,25 +111,25 @@ func (t *virtualTable) consume(idx *sqlite3.IndexInfo) (taken, rest []int) {
 	return taken, rest
 }
 
-// takeList asks for all values of an IN at once, if the constraint is one.
+// takeList requests all values of an IN at once, if the constraint is an IN.
 func takeList(idx *sqlite3.IndexInfo, i int) bool {
 	return idx.In(i, askForList) && idx.In(i, acceptList)
 }
 
 const askForList, acceptList = -1, 1
 
-// canTake tells whether the source can use the constraint.
+// canTake reports whether the source can use the constraint.
 func (t *virtualTable) canTake(idx *sqlite3.IndexInfo, i int) bool {
 	return t.keys[idx.Constraint[i].Column] && t.isEqual(idx, i)
 }
 
-// comparesLikeFile tells whether a column has a collation that only SQLite knows.
+// comparesLikeFile reports whether a column has a collation that only SQLite knows.
 func (t *virtualTable) comparesLikeFile(column int) bool {
 	return !slices.Contains([]string{"BINARY", nameCollation}, t.collation(column))
 }
 
-// canExcept tells whether the source can leave out a value. One that is not the same throughout the statement, such as that of another
-// table's row, would make a scan for each.
+// canExcept reports whether the source can leave out a value. The value must be the same throughout the statement: if
+// it came from a row of another table, each row would need its own scan.
 func (t *virtualTable) canExcept(idx *sqlite3.IndexInfo, i int) bool {
 	c := idx.Constraint[i]
 	if !c.Usable || c.Op != sqlite3.INDEX_CONSTRAINT_NE || !t.keys[c.Column] {
@@ -137,19 +139,21 @@ func (t *virtualTable) canExcept(idx *sqlite3.IndexInfo, i int) bool {
 	return err == nil && value.Type() == sqlite3.TEXT
 }
 
-// canIndex tells whether an index of ours can use the constraint. SQLite looks up a list itself, which takes one scan.
+// canIndex reports whether our own index can use the constraint. For a list, SQLite does the lookup itself, with one
+// scan.
 func (t *virtualTable) canIndex(idx *sqlite3.IndexInfo, i int) bool {
 	return idx.Constraint[i].Column >= 0 && t.isEqual(idx, i) && !idx.In(i, askForList) && !t.comparesLikeFile(idx.Constraint[i].Column)
 }
 
-// isEqual tells whether the constraint is = as a column compares: under NOCASE or RTRIM, it is another condition. Names that
-// are compared byte by byte, as with a column of a file, are fewer of those that a source finds.
+// isEqual reports whether the constraint is = with the collation of the column: under NOCASE or RTRIM, it is another
+// condition. If names are compared byte by byte, as with a column of a file, that only selects some of the rows that a
+// source finds.
 func (t *virtualTable) isEqual(idx *sqlite3.IndexInfo, i int) bool {
 	c := idx.Constraint[i]
 	return c.Usable && c.Op == sqlite3.INDEX_CONSTRAINT_EQ && (strings.EqualFold(idx.Collation(i), t.collation(c.Column)) || t.isFolded(c.Column) && strings.EqualFold(idx.Collation(i), "BINARY"))
 }
 
-// takeLimit asks for the values of LIMIT and OFFSET, which come last. SQLite still counts and skips itself.
+// takeLimit requests the values of LIMIT and OFFSET, which come last. SQLite still counts and skips rows itself.
 func (p *plan) takeLimit(idx *sqlite3.IndexInfo) {
 	values := len(p.keys)
 	for i, c := range idx.Constraint {

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// rowIDs gives the rows of a scan ids that a second scan gives to the same rows.
+// rowIDs assigns IDs to the rows of a scan. A second scan assigns the same IDs to the same rows.
 //
-// For `a = 1 OR b = 2` SQLite may scan a table twice, once for each side, and drop the rows of the second scan whose
-// rowid it has seen. A source knows no rowids, so an id is a hash of the primary key. If rows have none, the statement
-// cannot tell those apart that are equal in all columns it uses, and each side takes all of them or none: then it is the
-// hash of those columns, and its ordinal among equal rows.
+// For `a = 1 OR b = 2`, SQLite may scan a table twice, once for each side, and drop rows of the second scan whose rowid
+// it has seen. Sources have no rowids, so an ID is a hash of the primary key. Without a primary key, the statement
+// cannot distinguish rows that are equal in all columns it uses, and each side selects all of them or none: the ID is
+// then a hash of those columns and of the row's ordinal among equal rows.
 type rowIDs struct {
 	hash maphash.Hash
 	seen map[uint64]uint64
 }
 
-// seed is common to all scans.
+// seed is the same for all scans.
 var seed = maphash.MakeSeed()
 
 func (ids *rowIDs) of(c *cursor) int64 {
@@ -45,7 +45,7 @@ func (ids *rowIDs) of(c *cursor) int64 {
 
 func (ids *rowIDs) add(cell any) {
 	switch v := cell.(type) {
-	case time.Time: // the same instant can have other pointers inside
+	case time.Time: // equal times may contain different pointers
 		maphash.WriteComparable(&ids.hash, v.UnixNano())
 	case json.RawMessage:
 		maphash.WriteComparable(&ids.hash, string(v))
@@ -54,11 +54,11 @@ func (ids *rowIDs) add(cell any) {
 	}
 }
 
-// keyed reports whether scans read the primary key: if the statement under way may ask for ids. SQLite does not say
-// so to a table, and a key that is read needlessly can be most of an answer.
+// keyed reports whether scans read the primary key: only if the current statement may need IDs. SQLite does not tell a
+// table that, and reading the key without need can be most of the work.
 func (t *virtualTable) keyed() bool { return t.primary != 0 && t.db.identifies }
 
-// rowIDColumns are the columns that a scan reads beside those that the statement uses.
+// rowIDColumns returns the columns that a scan reads in addition to those of the statement.
 func (t *virtualTable) rowIDColumns() (columns uint64) {
 	if t.keyed() {
 		columns |= t.primary

@@ -10,20 +10,20 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A ResultColumn is a column of an answer.
+// A ResultColumn is a column of a result.
 type ResultColumn struct {
 	Name string
 
-	// Type is the declared one if the column is a table's, also through views and subqueries, and that of a time if an
-	// expression gives times. That of another expression follows the value in the first row, so it is Text before Next,
-	// and for NULL.
+	// Type is the declared type if the column comes from a table, also through views and subqueries, and Timestamp if
+	// an expression returns times. The type of any other expression is that of its value in the first row: it is Text
+	// before Next, and for NULL.
 	Type table.Type
 
-	Declared bool // the type is not that of a value
+	Declared bool // the type does not depend on a value
 }
 
-// Rows are the rows of one statement, and the way to those of the next.
-// They must be closed. Several may be open at once, but are used by one goroutine.
+// Rows are the rows of one statement, followed by those of the next. They must be closed. Several can be open at the
+// same time, if they are used by one goroutine.
 type Rows struct {
 	db     *DB
 	ctx    context.Context
@@ -31,22 +31,22 @@ type Rows struct {
 	args   arguments
 
 	sql  string // the complete text
-	rest string // what is not prepared yet
+	rest string // the part that has not been prepared yet
 	stmt *sqlite3.Stmt
 	err  error
 
-	identifies bool    // the statement asks for the ids of rows
-	memory     *memory // of the statement
-	result     *Result // of an EXEC, instead of a statement
-	failed     error   // what ends its rows
+	identifies bool    // the statement needs the IDs of rows
+	memory     *memory // the memory of the statement
+	result     *Result // the result of an EXEC, instead of a statement
+	failed     error   // the error after the rows of result
 
-	types   []typedColumn // of the statement's rows
+	types   []typedColumn // the types of the statement's columns
 	columns []ResultColumn
 	started bool
 	values  []any
 }
 
-// describe readies the columns for a newly prepared statement.
+// describe prepares the columns for a new statement.
 func (r *Rows) describe() {
 	n := r.stmt.ColumnCount()
 	r.columns = make([]ResultColumn, n)
@@ -63,7 +63,7 @@ func (r *Rows) describe() {
 // Columns describes the columns. There are none if no statement of the text returns rows.
 func (r *Rows) Columns() []ResultColumn { return r.columns }
 
-// Next goes to the next row, until it returns false: then Err says why.
+// Next moves to the next row. When it returns false, Err contains the error, if there was one.
 func (r *Rows) Next() bool {
 	if r.result != nil && r.err == nil {
 		return r.nextResult()
@@ -83,23 +83,23 @@ func (r *Rows) Next() bool {
 	return true
 }
 
-// Values are the cells of the row: nil, or by the column's type a string, int64, float64, bool, time.Time or
-// json.RawMessage, if SQLite's value is one; otherwise the value as SQLite has it: string, int64, float64 or []byte.
-// The next call of Next reuses the slice, not the values.
+// Values returns the cells of the row: nil, or, by the column's type, a string, int64, float64, bool, time.Time or
+// json.RawMessage, if SQLite's value can be converted; otherwise the value as SQLite has it: string, int64, float64 or
+// []byte. The next call of Next reuses the slice, but not the values.
 func (r *Rows) Values() []any { return r.values }
 
-// Err is the error that ended the rows, if one did.
+// Err returns the error that ended the rows, if there was one.
 func (r *Rows) Err() error { return r.err }
 
-// NextResultSet goes on to the rows of the next statement that returns some, and runs those before it.
-// When it returns false, the text is done or Err says why it is not.
+// NextResultSet runs the following statements up to the next one that returns rows. When it returns false, either there
+// is none or Err contains an error.
 func (r *Rows) NextResultSet() bool {
 	r.closeStatement()
 	r.columns, r.result = nil, nil
 	return r.advance()
 }
 
-// Close ends the query. Statements that were not reached are not run.
+// Close ends the query. Statements that were not reached do not run.
 func (r *Rows) Close() error {
 	r.rest = ""
 	r.cancel()
@@ -127,7 +127,7 @@ func (r *Rows) closeStatement() {
 	}
 }
 
-// read takes the row's cells from SQLite.
+// read reads the cells of the row from SQLite.
 func (r *Rows) read() {
 	for i := range r.values {
 		r.values[i] = r.cell(i)
@@ -167,7 +167,7 @@ func (r *Rows) text(i int) any {
 	return string(text)
 }
 
-// inferTypes gives the expressions the types of the first row's values.
+// inferTypes sets the types of expressions to those of the first row's values.
 func (r *Rows) inferTypes() {
 	for i, v := range r.values {
 		if r.columns[i].Declared {

@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// A scope is where names of columns and tables are looked up, and the scope around it.
+// A scope is where names of columns and tables are looked up. It may be inside another scope.
 type scope struct {
 	outer   *scope
 	tables  []*scopedTable
-	aliases []typedColumn // of results
+	aliases []typedColumn // aliases of results
 	common  map[string][]typedColumn
 }
 
 type scopedTable struct {
 	name    string
 	columns []typedColumn
-	merged  map[string]bool // by USING, so that * shows them once
-	source  *source         // of a table with a name, else nil
+	merged  map[string]bool // columns merged by USING, which * shows only once
+	source  *source         // the source, if the table has a name; otherwise nil
 
-	completed bool // a query stands in its place
+	completed bool // it has been replaced by a query
 }
 
-// star is the columns that * stands for, or t.*.
+// star returns the columns of *, or of t.*.
 func (s *scope) star(of string) (columns []typedColumn) {
 	for _, t := range s.tables {
 		if of != "" && !strings.EqualFold(t.name, of) {
@@ -44,7 +44,7 @@ func (s *scope) own(of, name string) (typedColumn, bool) {
 	return c, in != nil
 }
 
-// ownIn finds a column and its table; nil where there is none.
+// ownIn finds a column and its table; the table is nil if there is none.
 func (s *scope) ownIn(of, name string) (typedColumn, *scopedTable) {
 	for _, t := range s.tables {
 		if of != "" && !strings.EqualFold(t.name, of) {
@@ -59,7 +59,7 @@ func (s *scope) ownIn(of, name string) (typedColumn, *scopedTable) {
 	return typedColumn{}, nil
 }
 
-// find finds a column as SQLite does: among the tables, then among the results, then around.
+// find finds a column as SQLite does: among the tables, then among the results, then in the outer scope.
 func (s *scope) find(of, name string) exprType {
 	for ; s != nil; s = s.outer {
 		if c, found := s.own(of, name); found {
@@ -74,15 +74,16 @@ func (s *scope) find(of, name string) exprType {
 	return exprType{}
 }
 
-// A stray is a result of a subquery that is a column of the query around it, because no table of its own has one of that name.
+// A stray is a result of a subquery that is a column of the outer query, because no table of the subquery has a column
+// of that name.
 type stray struct {
 	at   int
 	name string
-	own  []string // the columns that it could have meant
+	own  []string // the columns that may have been meant
 }
 
-// stray is nil unless an expression is the bare name of a column that only the scope around has. In a subquery without tables
-// it can be nothing else.
+// stray returns nil, unless the expression is the bare name of a column that only the outer scope has. In a subquery
+// without tables, that is always intended.
 func (s *scope) stray(e *expr) *stray {
 	e = bare(e)
 	if e.op != columnExpr || e.of != "" || len(s.tables) == 0 {
@@ -98,7 +99,7 @@ func (s *scope) stray(e *expr) *stray {
 	return found
 }
 
-// has reports whether a table of the scope, or of one around it, has a column of the name.
+// has reports whether a table of the scope or of an outer one has a column of that name.
 func (s *scope) has(name string) bool {
 	for ; s != nil; s = s.outer {
 		if _, found := s.own("", name); found {
@@ -108,11 +109,11 @@ func (s *scope) has(name string) bool {
 	return false
 }
 
-// namedColumns is how many columns an error names.
+// namedColumns is the maximum number of columns that an error names.
 const namedColumns = 6
 
-// refuseStray keeps username IN (SELECT username FROM leavers) from being true of everybody if leavers has no such column: SQL
-// takes that of the query around it, and compares it with itself.
+// refuseStray refuses such results. Otherwise, if leavers has no column username, username IN (SELECT username FROM
+// leavers) would be true for everybody: SQL would use the column of the outer query, and compare it with itself.
 func (a *typing) refuseStray(columns []typedColumn) {
 	for _, c := range columns {
 		if c.stray == nil {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// A Show asks for a list that SQLite has no statement for: SHOW TABLES, SHOW METHODS, DESCRIBE table.
+// A Show requests a list for which SQLite has no statement: SHOW TABLES, SHOW METHODS, DESCRIBE table.
 type Show struct {
 	What Shown
-	Of   string // the schema or table that the statement names, "" if it names none
+	Of   string // the schema or table in the statement; "" if it names none
 }
 
 // Shown is what a [Show] lists.
@@ -23,18 +23,18 @@ const (
 	ShownColumns
 )
 
-// HandleShow has SHOW and DESCRIBE answered by the function.
+// HandleShow sets the function that answers SHOW and DESCRIBE.
 func (db *DB) HandleShow(show func(context.Context, Show) (Result, error)) { db.show = show }
 
 var showStart = regexp.MustCompile(`(?i)^(show|describe|desc)\s`)
 
 func isShow(sql string) bool { return showStart.MatchString(sql) }
 
-// showForms are the words of each form, before the name of what is listed. IN and FROM mean the same.
+// showForms are the words of each form, before the name. IN and FROM mean the same.
 var showForms = []struct {
 	words string
 	what  Shown
-	named bool // the name cannot be left out
+	named bool // the name is required
 }{
 	{"SHOW TABLES", ShownTables, false},
 	{"SHOW METHODS", ShownMethods, false},
@@ -43,7 +43,7 @@ var showForms = []struct {
 	{"DESC", ShownColumns, true},
 }
 
-// prepareShow reads a SHOW or DESCRIBE, which SQLite does not know, and runs it.
+// prepareShow parses a SHOW or DESCRIBE, which SQLite does not know, and runs it.
 func (r *Rows) prepareShow() bool {
 	show, rest, err := r.parseShow(r.rest)
 	if err == nil && rest[blank(rest):] == "" {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// spanUnits are those of [ParseSpan]: their names, first letters and first three letters. A year is 365 days.
+// spanUnits are the units of [ParseSpan], which can be shortened to their first letter or first three letters. A year
+// has 365 days.
 var spanUnits = []struct {
 	name string
 	span time.Duration
@@ -20,10 +21,10 @@ var spanUnits = []struct {
 	{"year", 365 * 24 * time.Hour},
 }
 
-// longestSpan keeps what ago gives among the years that SQLite knows.
+// longestSpan keeps the result of ago within the years that SQLite supports.
 const longestSpan = 100 * 365 * 24 * time.Hour
 
-// ParseSpan reads a span of time, numbers with their units: 90 minutes, 1 day 12 hours, 1.5h, 30d, 2y, 500ms.
+// ParseSpan parses a duration, which consists of numbers with units: 90 minutes, 1 day 12 hours, 1.5h, 30d, 2y, 500ms.
 func ParseSpan(text string) (total time.Duration, err error) {
 	wrong := fmt.Errorf("%q is not a duration such as '90 minutes', '1 day 12 hours' or '2h' (seconds, minutes, hours, days, weeks, years)", text)
 	rest := strings.TrimSpace(text)
@@ -50,7 +51,7 @@ func ParseSpan(text string) (total time.Duration, err error) {
 	return total, nil
 }
 
-// spanUnit is what m, min, minute or minutes stand for; 0 if it is nothing.
+// spanUnit returns the length of a unit such as m, min, minute or minutes; 0 if there is no such unit.
 func spanUnit(name string) time.Duration {
 	name = strings.ToLower(name)
 	if name == "ms" {

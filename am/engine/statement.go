@@ -12,13 +12,13 @@ import (
 
 var errClosed = errors.New("the database is closed")
 
-// Query runs a text of one or more statements. Those that return no rows are run on the way to the first one that does,
-// whose rows are the answer; [Rows.NextResultSet] goes on with the others. What is not reached is not run.
+// Query runs a text of one or more statements. It runs statements that return no rows up to the first one that does,
+// and returns its rows; [Rows.NextResultSet] continues with the others. Statements that are not reached do not run.
 //
-// Every parameter (:name, @name or $name) needs its Arg, and every Arg its parameter.
-// The query ends when the context does, with the context's error, and the DB is ready for the next.
+// Every parameter (:name, @name or $name) needs an Arg, and every Arg a parameter. If the context ends, the query ends
+// with its error, and the DB is ready for the next query.
 func (db *DB) Query(ctx context.Context, sql string, args ...Arg) (*Rows, error) {
-	if before, _, found := strings.Cut(sql, "\x00"); found { // SQLite would run what stands before it
+	if before, _, found := strings.Cut(sql, "\x00"); found { // SQLite would run the text before it
 		return nil, fmt.Errorf("the SQL contains a NUL character in line %d", 1+strings.Count(before, "\n"))
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -29,7 +29,7 @@ func (db *DB) Query(ctx context.Context, sql string, args ...Arg) (*Rows, error)
 	return r, nil
 }
 
-// advance prepares the next statement that returns rows and runs those before it.
+// advance prepares the next statement that returns rows, and runs those before it.
 func (r *Rows) advance() bool {
 	for r.err == nil && r.prepare() {
 		if r.result != nil {
@@ -50,7 +50,8 @@ func (r *Rows) advance() bool {
 
 var changes = regexp.MustCompile(`(?i)^(update|delete)\b`)
 
-// OnUnchanged has it told which UPDATE or DELETE has changed no row: the condition may be mistaken. An error becomes the statement's.
+// OnUnchanged sets a function to call for an UPDATE or DELETE that has changed no row, because the condition may be
+// wrong. An error becomes the statement's.
 func (db *DB) OnUnchanged(tell func(verb string) error) { db.unchanged = tell }
 
 func (r *Rows) noteUnchanged() {
@@ -87,7 +88,7 @@ func (r *Rows) prepare() bool {
 	return r.err == nil && r.stmt != nil
 }
 
-// compile makes the values of a statement comparable that SQLite has accepted, and readies it to run.
+// compile makes the values of a statement comparable, after SQLite has accepted it unchanged, and prepares it.
 func (r *Rows) compile(sql string) error {
 	typed, err := r.db.typed(sql)
 	if misplaced := new(misplaced); errors.As(err, &misplaced) {
@@ -117,13 +118,13 @@ func (r *Rows) compile(sql string) error {
 	return nil
 }
 
-// inspect learns from the statement's query plan whether it asks for the ids of rows, to drop what it has read twice for
+// inspect learns from the query plan whether the statement needs the IDs of rows, to drop rows that it reads twice for
 // an OR, and what it reads repeatedly.
 func (r *Rows) inspect(sql string) {
 	repeated := newRepetitions()
 	r.identifies = false
 	stmt, _, err := r.db.conn.Prepare("EXPLAIN QUERY PLAN " + sql)
-	if err == nil && stmt != nil { // else it is an EXPLAIN itself
+	if err == nil && stmt != nil { // otherwise the statement is itself an EXPLAIN
 		for stmt.Step() {
 			step := planStep{stmt.ColumnInt(0), stmt.ColumnInt(1), stmt.ColumnText(3)}
 			r.identifies = r.identifies || strings.HasPrefix(step.detail, multiIndexOr)
@@ -145,8 +146,8 @@ func (r *Rows) step() (row bool) {
 	return row && r.err == nil
 }
 
-// guard runs a piece of SQLite under the query's context and finds the true reason of an error:
-// the context's, the source's, or SQLite's own.
+// guard runs a part of SQLite under the query's context, and returns the true reason of an error: that of the context,
+// of the source, or of SQLite itself.
 func (r *Rows) guard(run func() error) (err error) {
 	if r.db.conn == nil {
 		return errClosed
@@ -163,7 +164,7 @@ func (r *Rows) guard(run func() error) (err error) {
 	defer func() { r.db.committed = nil }()
 	if err = run(); err == nil && r.db.failure == nil {
 		err = r.db.makeChanges(r.ctx)
-		r.db.failure = err // and not that of a statement which has been run meanwhile
+		r.db.failure = err // not that of another statement that has run in the meantime
 	}
 	if err == nil && r.db.failure == nil {
 		return nil
@@ -177,12 +178,12 @@ func (r *Rows) guard(run func() error) (err error) {
 	return r.place(err)
 }
 
-// blank is the length of the space, semicolons and comments that sql begins with.
+// blank returns the length of the spaces, semicolons and comments at the beginning of sql.
 func blank(sql string) int { return skip(sql, spaces+";") }
 
 const spaces = " \t\r\n\f\ufeff"
 
-// skip is the length of the characters and comments that sql begins with.
+// skip returns the length of these characters and comments at the beginning of sql.
 func skip(sql, characters string) int {
 	rest := sql
 	for {

@@ -2,36 +2,37 @@ package engine
 
 import "strings"
 
-// What follows is as much of a statement as is needed to tell which values are compared: its tables, and its expressions.
+// The types below contain as much of a statement as is needed to know which values are compared: its tables and its
+// expressions.
 
-// A parsed statement is a SELECT, or what another statement asks for.
+// parsed is a statement: a SELECT, or the relevant parts of another statement.
 type parsed struct {
 	begins string // SELECT, INSERT, UPDATE, DELETE, VIEW, TABLE, TRIGGER, RENAME; "" if it compares nothing
-	schema string // of the table or view
+	schema string // the schema of the table or view
 	name   string
-	names  []string // of a view's columns, or of those that an INSERT fills
-	query  *query   // of SELECT, INSERT, VIEW and TABLE
+	names  []string // the columns of a view, or those that an INSERT fills
+	query  *query   // in SELECT, INSERT, VIEW and TABLE
 	from   []*source
 	sets   []assignment
-	exprs  []*expr // of UPDATE and DELETE, and conditions of an INSERT
+	exprs  []*expr // in UPDATE and DELETE, and conditions of an INSERT
 	with   []*common
 
 	returning []*result
-	body      []parsed // of a trigger
+	body      []parsed // the body of a trigger
 }
 
-// An assignment is a = 1 or (a, b) = (1, 2) of SET.
+// An assignment is a = 1 or (a, b) = (1, 2) in SET.
 type assignment struct {
 	names []string
 	value *expr
 }
 
-// A query is SELECTs and VALUES between UNIONs.
+// A query consists of SELECTs and VALUES joined by UNION.
 type query struct {
-	from, to int // bytes
+	from, to int // positions in bytes
 	with     []*common
 	arms     []*arm
-	order    []*expr // and LIMIT
+	order    []*expr // ORDER BY and LIMIT
 }
 
 // A common is a table of a WITH.
@@ -49,9 +50,9 @@ type arm struct {
 	exprs   []*expr // WHERE, GROUP BY, HAVING, WINDOW
 }
 
-// A result is a column of a SELECT, or * and t.*.
+// A result is a column of a SELECT, * or t.*.
 type result struct {
-	expr  *expr // nil for a star
+	expr  *expr // nil for * and t.*
 	of    string
 	alias string
 }
@@ -64,19 +65,19 @@ type source struct {
 	exprs               []*expr // arguments and ON
 	natural             bool
 	using               []string
-	at, to              int  // bytes, with the alias
-	indexed             bool // by INDEXED BY or NOT INDEXED
+	at, to              int  // positions in bytes, including the alias
+	indexed             bool // has INDEXED BY or NOT INDEXED
 }
 
 // An expr is an expression.
 type expr struct {
 	op       operation
-	from, to int    // bytes
-	text     string // of a literal, a name, a function or a type
+	from, to int    // positions in bytes
+	text     string // the literal, name, function or type
 	of       string // the table of a column
 	kids     []*expr
 	query    *query
-	also     []*expr // what is evaluated besides, such as FILTER and OVER
+	also     []*expr // other parts that are evaluated, such as FILTER and OVER
 
 	typ exprType
 }
@@ -84,17 +85,17 @@ type expr struct {
 type operation int
 
 const (
-	otherExpr    operation = iota // its value has nothing to do with those of its kids
+	otherExpr    operation = iota // its value does not depend on the types of its kids
 	sameExpr                      // +x, (x), x COLLATE c
 	stringExpr                    // 'x'
 	numberExpr                    // 12
 	nullExpr                      //
 	columnExpr                    // t.x
 	callExpr                      // f(x)
-	caseExpr                      // kids are the results
+	caseExpr                      // the kids are the results
 	castExpr                      // CAST(x AS t)
 	compareExpr                   // x < y, x BETWEEN y AND z, x NOT IN (y, z): all kids are compared
-	equalExpr                     // x = y, x IS y, x IN (y, z): likewise
+	equalExpr                     // x = y, x IS y, x IN (y, z): the same
 	andExpr                       // x AND y
 	orExpr                        // x OR y
 	inExpr                        // x IN (SELECT …)
@@ -110,7 +111,7 @@ type parser struct {
 	at      int
 }
 
-// parse reads a statement that SQLite has accepted.
+// parse parses a statement that SQLite has accepted.
 func parse(sql string) (p parsed, err error) {
 	err = read(sql, func(s *parser) (complete bool) {
 		p = s.statement()
@@ -120,7 +121,7 @@ func parse(sql string) (p parsed, err error) {
 	return p, err
 }
 
-// read parses a text; what is neither complete nor known is an error.
+// read parses a text. If part of it is left over or unknown, that is an error.
 func read(sql string, what func(*parser) (complete bool)) (err error) {
 	defer func() {
 		if e := recover(); e != nil {
@@ -138,7 +139,7 @@ func read(sql string, what func(*parser) (complete bool)) (err error) {
 	return nil
 }
 
-// fail ends the reading of a statement that SQLite accepts and this parser does not know.
+// fail ends the parsing of a statement that SQLite accepts but this parser does not know.
 func (s *parser) fail() {
 	panic(&misplaced{s.peek().from, "amsql does not know this syntax of SQLite and cannot find out what is compared: write it differently"})
 }
@@ -155,14 +156,14 @@ func (s *parser) next() lexeme {
 	return l
 }
 
-// end is where the lexeme before ends.
+// end returns where the previous lexeme ends.
 func (s *parser) end() int { return s.lexemes[max(s.at-1, 0)].to }
 
 func (l lexeme) is(word string) bool {
 	return (l.kind == wordLexeme || l.kind == signLexeme) && strings.EqualFold(l.text, word)
 }
 
-// sees reports whether the words come next.
+// sees reports whether these words come next.
 func (s *parser) sees(words ...string) bool {
 	for i, word := range words {
 		if !s.peekAt(i).is(word) {
@@ -172,7 +173,7 @@ func (s *parser) sees(words ...string) bool {
 	return true
 }
 
-// accept takes the words if they come next.
+// accept skips the words if they come next.
 func (s *parser) accept(words ...string) bool {
 	if !s.sees(words...) {
 		return false
@@ -181,7 +182,7 @@ func (s *parser) accept(words ...string) bool {
 	return true
 }
 
-// acceptOne takes the first of the words that comes next.
+// acceptOne skips the first of the words that comes next.
 func (s *parser) acceptOne(words ...string) bool {
 	for _, word := range words {
 		if s.accept(word) {
@@ -224,7 +225,7 @@ func (s *parser) name() string {
 	return l.text
 }
 
-// qualified reads name or schema.name.
+// qualified parses name or schema.name.
 func (s *parser) qualified() (schema, name string) {
 	if name = s.name(); s.accept(".") {
 		return name, s.name()
@@ -232,12 +233,12 @@ func (s *parser) qualified() (schema, name string) {
 	return "", name
 }
 
-// names reads (a, b).
+// names parses (a, b).
 func (s *parser) names() (names []string) {
 	s.expect("(")
 	for {
 		names = append(names, s.name())
-		for !s.sees(",") && !s.sees(")") { // a type, an order
+		for !s.sees(",") && !s.sees(")") { // skip a type or an order
 			s.next()
 			if s.peek().kind == atEnd {
 				s.fail()

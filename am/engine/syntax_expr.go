@@ -2,7 +2,7 @@ package engine
 
 import "strings"
 
-// Binary operators from the loosest to the tightest.
+// Binary operators, weakest first.
 var operators = [][]string{
 	{"OR"},
 	{"AND"},
@@ -27,7 +27,7 @@ const (
 
 func (s *parser) expr() *expr { return s.level(0) }
 
-// level reads an expression of operators that bind at least so tightly.
+// level parses an expression with operators of at least this precedence.
 func (s *parser) level(n int) *expr {
 	if n == len(operators) {
 		return s.unary()
@@ -72,7 +72,7 @@ func (s *parser) made(op operation, from int, kids ...*expr) *expr {
 	return &expr{op: op, from: from, to: s.end(), kids: kids}
 }
 
-// equality reads what follows the left side of =, IS, IN, LIKE, BETWEEN; nil if it is another operator.
+// equality parses what follows the left operand of =, IS, IN, LIKE or BETWEEN; it returns nil for another operator.
 func (s *parser) equality(left *expr) *expr {
 	switch {
 	case s.acceptOne("ISNULL", "NOTNULL"), s.accept("NOT", "NULL"):
@@ -115,7 +115,7 @@ func comparison(equal bool) operation {
 	return compareExpr
 }
 
-// in reads what follows IN; a list becomes the operation.
+// in parses what follows IN. A list becomes an expression with this operation.
 func (s *parser) in(left *expr, list operation) *expr {
 	if !s.accept("(") {
 		table := &source{at: s.peek().from}
@@ -223,7 +223,7 @@ func (s *parser) primary() *expr {
 	return e
 }
 
-// parentheses reads what follows an opening one.
+// parentheses parses what follows an opening parenthesis.
 func (s *parser) parentheses(from int) *expr {
 	if s.seesQuery() {
 		q := s.query()
@@ -240,7 +240,7 @@ func (s *parser) parentheses(from int) *expr {
 	return s.made(rowExpr, from, kids...)
 }
 
-// row reads (x, y), also of one.
+// row parses (x, y), or a single expression in parentheses.
 func (s *parser) row() *expr {
 	from := s.peek().from
 	s.expect("(")
@@ -249,7 +249,7 @@ func (s *parser) row() *expr {
 	return s.made(rowExpr, from, kids...)
 }
 
-// caseOf reads what follows CASE: the base and what it is compared with become a comparison besides.
+// caseOf parses what follows CASE. The comparison of the base with the values becomes an additional expression.
 func (s *parser) caseOf(from int) *expr {
 	e := &expr{op: caseExpr, from: from}
 	var compared []*expr
@@ -273,7 +273,7 @@ func (s *parser) caseOf(from int) *expr {
 	return e
 }
 
-// call reads the arguments of a function and what may follow them.
+// call parses the arguments of a function and what may follow them.
 func (s *parser) call(from int, name string) *expr {
 	e := &expr{op: callExpr, from: from, text: strings.ToLower(name)}
 	s.accept("DISTINCT")
@@ -307,7 +307,7 @@ func (s *parser) call(from int, name string) *expr {
 	return e
 }
 
-// window reads ([name] PARTITION BY … ORDER BY … frame).
+// window parses ([name] PARTITION BY … ORDER BY … frame).
 func (s *parser) window(exprs []*expr) []*expr {
 	s.expect("(")
 	if s.peek().isName() && !s.sees("PARTITION", "BY") && !s.seesFrame() {
@@ -341,7 +341,7 @@ func (s *parser) window(exprs []*expr) []*expr {
 
 func (s *parser) seesFrame() bool { return s.sees("RANGE") || s.sees("ROWS") || s.sees("GROUPS") }
 
-// bound reads one end of a frame.
+// bound parses one end of a frame.
 func (s *parser) bound(exprs []*expr) []*expr {
 	if s.accept("CURRENT", "ROW") || s.accept("UNBOUNDED", "PRECEDING") || s.accept("UNBOUNDED", "FOLLOWING") {
 		return exprs

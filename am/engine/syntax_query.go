@@ -2,7 +2,7 @@ package engine
 
 import "strings"
 
-// joins are the keywords before JOIN, which are names elsewhere.
+// joins are the keywords before JOIN. Elsewhere they can be names.
 var joins = wordSet(`NATURAL LEFT RIGHT FULL INNER OUTER CROSS`)
 
 func (s *parser) with() (tables []*common) {
@@ -67,7 +67,7 @@ func (s *parser) ordering(exprs []*expr) []*expr {
 	return exprs
 }
 
-// terms reads those of ORDER BY.
+// terms parses the terms of ORDER BY.
 func (s *parser) terms(exprs []*expr) []*expr {
 	for {
 		exprs = append(exprs, s.expr())
@@ -81,7 +81,7 @@ func (s *parser) terms(exprs []*expr) []*expr {
 	}
 }
 
-// list reads expressions with commas between.
+// list parses expressions separated by commas.
 func (s *parser) list(exprs []*expr) []*expr {
 	for {
 		exprs = append(exprs, s.expr())
@@ -134,13 +134,13 @@ func (s *parser) result() *result {
 	return r
 }
 
-// alias reads AS x, or x.
+// alias parses AS x, or x.
 func (s *parser) alias() string {
 	if s.accept("AS") {
 		return s.name()
 	}
 	l := s.peek()
-	begins := l.kind == wordLexeme && joins[strings.ToUpper(l.text)] || s.sees("WINDOW") && s.peekAt(2).is("AS") // a join or a clause
+	begins := l.kind == wordLexeme && joins[strings.ToUpper(l.text)] || s.sees("WINDOW") && s.peekAt(2).is("AS") // a join or a clause begins
 	if l.kind == stringLexeme || l.isName() && !begins {
 		return s.next().text
 	}

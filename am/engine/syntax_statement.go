@@ -27,7 +27,7 @@ func (s *parser) statement() (p parsed) {
 	return p
 }
 
-// definition reads CREATE VIEW and CREATE TABLE AS. Other definitions compare nothing, or only when something is written.
+// definition parses CREATE VIEW and CREATE TABLE AS. Other definitions compare nothing, or only when rows are written.
 func (s *parser) definition() (p parsed) {
 	if s.accept("ALTER", "TABLE") {
 		p.schema, p.name = s.qualified()
@@ -67,7 +67,7 @@ func (s *parser) definition() (p parsed) {
 	return p
 }
 
-// trigger reads what follows the name of a trigger.
+// trigger parses what follows the name of a trigger.
 func (s *parser) trigger(p *parsed) {
 	for !s.accept("ON") {
 		if s.next().kind == atEnd {
@@ -82,7 +82,7 @@ func (s *parser) trigger(p *parsed) {
 	}
 }
 
-// insert reads what follows INSERT.
+// insert parses what follows INSERT.
 func (s *parser) insert(p *parsed) {
 	if p.begins = "INSERT"; s.accept("OR") {
 		s.next()
@@ -112,7 +112,7 @@ func (s *parser) insert(p *parsed) {
 	s.tail(p)
 }
 
-// update reads what follows UPDATE.
+// update parses what follows UPDATE.
 func (s *parser) update(p *parsed) {
 	if p.begins = "UPDATE"; s.accept("OR") {
 		s.next()
@@ -126,7 +126,7 @@ func (s *parser) update(p *parsed) {
 	s.tail(p)
 }
 
-// target is the table of an INSERT, UPDATE or DELETE.
+// target parses the table of an INSERT, UPDATE or DELETE.
 func (s *parser) target() *source {
 	t := &source{at: s.peek().from}
 	t.schema, t.name = s.qualified()
@@ -144,7 +144,7 @@ func (s *parser) indexed() {
 	s.accept("NOT", "INDEXED")
 }
 
-// assignments reads SET a = 1, (b, c) = (2, 3).
+// assignments parses SET a = 1, (b, c) = (2, 3).
 func (s *parser) assignments(p *parsed) {
 	for s.expect("SET"); ; {
 		var set assignment
@@ -161,7 +161,7 @@ func (s *parser) assignments(p *parsed) {
 	}
 }
 
-// tail reads RETURNING, ORDER BY and LIMIT.
+// tail parses RETURNING, ORDER BY and LIMIT.
 func (s *parser) tail(p *parsed) {
 	if s.accept("RETURNING") {
 		p.returning = s.results()
@@ -169,7 +169,7 @@ func (s *parser) tail(p *parsed) {
 	p.exprs = s.ordering(p.exprs)
 }
 
-// optional reads the keyword and an expression, if it comes next.
+// optional parses the keyword and an expression, if it comes next.
 func (s *parser) optional(keyword string, exprs []*expr) []*expr {
 	if s.accept(keyword) {
 		exprs = append(exprs, s.expr())

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The canonical form of a timestamp in SQL is one of these, in UTC. The fraction is left out if it is zero, since
-// datetime('now') has none: so equal instants are equal text, and text order is the order in time.
+// The canonical form of a timestamp in SQL is one of these, in UTC. The fraction is left out if it is zero, as in
+// datetime('now'). Equal instants are therefore equal texts, and texts have the order of times.
 const (
 	bySeconds = "2006-01-02 15:04:05"
 	byMillis  = bySeconds + ".000"
@@ -17,22 +17,22 @@ const (
 	byNanos   = bySeconds + ".000000000"
 )
 
-// The texts of what is after and before every instant, which sort as they should.
+// The texts for after and before every instant. They sort correctly.
 const (
 	infinity      = "infinity"
 	minusInfinity = "-infinity"
 )
 
-// timeForms tells a reader of an error what is understood.
+// timeForms lists the accepted forms, for errors.
 const timeForms = "such as '2026-11-28 09:23:08', '2026-11-28T09:23:08.5+01:00', '2026-11-28', '20261128T092308Z', 'Sat, 28 Nov 2026 09:23:08 GMT', " +
 	"seconds or milliseconds since 1970, 'now', 'today' or 'yesterday' (without a zone it is UTC)"
 
-// appendTimestamp writes the canonical form, as time.AppendFormat would at several times the cost.
+// appendTimestamp writes the canonical form, several times as fast as time.AppendFormat.
 func appendTimestamp(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
-	b = appendDigits(b, "", max(0, min(year, 9999)), 4) // SQLite knows no others
+	b = appendDigits(b, "", max(0, min(year, 9999)), 4) // SQLite supports no other years
 	b = appendDigits(b, "-", int(month), 2)
 	b = appendDigits(b, "-", day, 2)
 	b = appendDigits(b, " ", hour, 2)
@@ -50,7 +50,7 @@ func appendTimestamp(b []byte, t time.Time) []byte {
 	}
 }
 
-// appendDigits writes a number of that many digits.
+// appendDigits writes a number with this many digits.
 func appendDigits(b []byte, before string, n, digits int) []byte {
 	b = append(append(b, before...), "000000000"[:digits]...)
 	for i := len(b) - 1; n > 0; i-- {
@@ -60,9 +60,9 @@ func appendDigits(b []byte, before string, n, digits int) []byte {
 	return b
 }
 
-// canonicalTime is the canonical form of a time in any form that is understood. A word such as yesterday is relative to now.
+// canonicalTime returns the canonical form of a time in any accepted form. A word such as yesterday is relative to now.
 func canonicalTime(text string, now time.Time) (time string, relative, ok bool) {
-	if _, is := parseCanonical([]byte(text)); is { // as most are
+	if _, is := parseCanonical([]byte(text)); is { // the usual case
 		return text, false, true
 	}
 	text = strings.TrimSpace(text)
@@ -91,7 +91,7 @@ func midnight(now time.Time, days int) string {
 	return canonical(time.Date(year, month, day+days, 0, 0, 0, 0, time.UTC))
 }
 
-// parseTimestamp reads an absolute time.
+// parseTimestamp parses an absolute time.
 func parseTimestamp(text []byte) (time.Time, bool) {
 	if t, ok := parseCanonical(text); ok {
 		return t, true
@@ -105,8 +105,8 @@ func parseTimestamp(text []byte) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// isoForm takes ISO 8601, extended and basic, with slashes and with blanks before the zone. The year comes first: of other
-// orders nobody knows which number is the month.
+// isoForm matches ISO 8601, extended and basic, also with slashes, and with spaces before the zone. The year must come
+// first: in other orders, it is not clear which number is the month.
 var isoForm = regexp.MustCompile(`(?i)^(?:(\d{4})-(\d\d?)-(\d\d?)|(\d{4})/(\d\d?)/(\d\d?)|(\d{4})(\d\d)(\d\d))` +
 	`(?:(?:t| +)(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d+))?)?|(\d\d)(\d\d)(?:(\d\d)(?:\.(\d+))?)?))?` +
 	` *(?:(z|utc|gmt)|([+-])(\d\d)(?::?(\d\d))?)?$`)
@@ -116,7 +116,7 @@ func parseISO(text string) (time.Time, bool) {
 	if found == nil {
 		return time.Time{}, false
 	}
-	first := func(groups ...int) (n int) { // of those that have matched
+	first := func(groups ...int) (n int) { // of the groups that have matched
 		for _, i := range groups {
 			if found[i] != "" {
 				n, _ = strconv.Atoi(found[i])
@@ -131,7 +131,7 @@ func parseISO(text string) (time.Time, bool) {
 	if found[19] == "-" {
 		zone = -zone
 	}
-	// As in PostgreSQL, 24:00 is the next midnight and a 60th second that of the next minute.
+	// As in PostgreSQL, 24:00 is the next midnight, and second 60 is the beginning of the next minute.
 	inDay := hour < 24 && minute < 60 && second <= 60 || hour == 24 && minute == 0 && second == 0 && fraction == 0
 	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	if !inDay || year == 0 || month < 1 || month > 12 || date.Day() != day || first(20) > 15 || first(21) > 59 {
@@ -140,8 +140,8 @@ func parseISO(text string) (time.Time, bool) {
 	return time.Date(year, time.Month(month), day, hour, minute, second, fraction, time.UTC).Add(-zone), true
 }
 
-// epochForm takes the seconds since 1970, with a fraction, and the milliseconds: of the years 2001 to 2286, in which the number
-// of digits tells them apart and from a date.
+// epochForm matches seconds since 1970, with a fraction, and milliseconds. They cover the years 2001 to 2286, in which
+// the number of digits distinguishes them from each other and from a date.
 var epochForm = regexp.MustCompile(`^(\d{10})(?:\.(\d{1,9}))?$|^(\d{13})$`)
 
 func parseEpoch(text string) (time.Time, bool) {
@@ -158,14 +158,14 @@ func parseEpoch(text string) (time.Time, bool) {
 	return time.Unix(seconds, fraction).UTC(), true
 }
 
-// namedForms have names of months: those of HTTP and mail, and of date and git.
+// namedForms contain names of months: the forms of HTTP, mail, date and git.
 var namedForms = []string{
 	"Mon, 2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05 -0700",
 	"Monday, 2-Jan-06 15:04:05 MST",
 	time.ANSIC, time.UnixDate, time.RubyDate, "Mon Jan _2 15:04:05 2006 -0700",
 }
 
-// commaFraction is what time.Parse takes for a fraction, and PostgreSQL does not.
+// commaFraction matches what time.Parse accepts as a fraction and PostgreSQL does not.
 var commaFraction = regexp.MustCompile(`:\d\d,`)
 
 func parseNamed(text string) (time.Time, bool) {
@@ -177,14 +177,14 @@ func parseNamed(text string) (time.Time, bool) {
 		if err != nil {
 			continue
 		}
-		// time.Parse takes any letters for a zone, and makes UTC of those that it does not know.
+		// time.Parse accepts any letters as a zone, and treats unknown ones as UTC.
 		zone, _ := t.Zone()
 		return t.UTC(), !strings.Contains(form, "MST") || zone == "UTC" || zone == "GMT"
 	}
 	return time.Time{}, false
 }
 
-// parseCanonical undoes appendTimestamp, as time.Parse would at many times the cost.
+// parseCanonical is the inverse of appendTimestamp, many times as fast as time.Parse.
 func parseCanonical(s []byte) (time.Time, bool) {
 	if !isCanonical(s) {
 		return time.Time{}, false
@@ -207,12 +207,12 @@ func parseCanonical(s []byte) (time.Time, bool) {
 		}
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, ns, time.UTC)
-	// time.Date makes a date of the 31st of February, too.
+	// time.Date also accepts the 31st of February.
 	inRange := 1 <= month && month <= 12 && t.Day() == day && hour < 24 && minute < 60 && second < 60
 	return t, valid && inRange
 }
 
-// isCanonical tells whether the text has the shape that appendTimestamp writes.
+// isCanonical reports whether the text has the shape that appendTimestamp writes.
 func isCanonical(s []byte) bool {
 	if len(s) < len(bySeconds) || s[4] != '-' || s[7] != '-' || s[10] != ' ' || s[13] != ':' || s[16] != ':' {
 		return false
@@ -235,7 +235,7 @@ func areDigits(s []byte) bool {
 	return true
 }
 
-// truths are the words for booleans, which PostgreSQL takes shortened, too.
+// truths are the words for booleans, which PostgreSQL also accepts shortened.
 var truths = []struct {
 	word  string
 	least int
@@ -245,7 +245,7 @@ var truths = []struct {
 	{"false", 1, false}, {"no", 1, false}, {"off", 2, false}, {"0", 1, false},
 }
 
-// truthForms tells a reader of an error what is understood.
+// truthForms lists the accepted words, for errors.
 const truthForms = "true or false (also yes, no, on, off, 1 and 0)"
 
 func parseTruth(text string) (value, ok bool) {

@@ -11,17 +11,18 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// SQLite compares a time with a text letter by letter, whatever the text means. So before a statement runs, each value that
-// stands beside a time, or in a list or a column with one, is made a time as well: what PostgreSQL does with the types of
-// values, and as there an error if a value means none. Booleans, which are 0 and 1 in SQLite, likewise.
+// SQLite compares a time with a text letter by letter, whatever the text means. Therefore, before a statement runs,
+// each value that is compared with a time, or is in a list or a column with one, is converted to a time as well.
+// PostgreSQL does the same by the types of values, and as there, a value that is not a time is an error. Booleans,
+// which are 0 and 1 in SQLite, are handled in the same way.
 
-// An exprType is what is known of the values of an expression before it is worked out.
+// An exprType is what is known about the values of an expression before it is evaluated.
 type exprType struct {
 	kind kind
-	raw  bool // not in the canonical form, or perhaps not
-	text bool // of a column of texts
+	raw  bool // not in canonical form, or perhaps not
+	text bool // from a column of texts
 
-	realm bool // of a column of AM's paths of realms
+	realm bool // from a column of AM's paths of realms
 }
 
 type kind int
@@ -30,10 +31,11 @@ const (
 	anyKind kind = iota
 	timeKind
 	truthKind
-	realmKind // what stands beside a realm; only comparisons ask for it, and no expression has it
+	realmKind // a value compared with a realm; used only for comparisons, never the kind of an expression
 )
 
-// kinds are what the values of a kind are made by, and what is understood. A function takes its own results, too.
+// kinds contains, for each kind, the function that converts a value to it, and the accepted forms. A function accepts
+// its own results.
 var kinds = [...]struct{ name, function, forms string }{
 	timeKind:  {"a time", "utc", timeForms},
 	truthKind: {"a boolean", "truth", truthForms},
@@ -54,29 +56,29 @@ func kindOf(t table.Type) kind {
 type typedColumn struct {
 	name string
 	exprType
-	results []*expr // that it consists of; nil if it is a table's
-	stray   *stray  // nil: the query's own tables have it
+	results []*expr // the results that it consists of; nil if it is a column of a table
+	stray   *stray  // nil if it comes from the query's own tables
 }
 
-// A typing is what is found out of a statement's types, and the changes to its text that follow.
+// A typing determines the types in a statement, and collects the changes to its text that they require.
 type typing struct {
 	db     *DB
-	schema string // of the view that is read, whose tables are those of its schema; else ""
+	schema string // the schema of the view that is being read, to which its tables belong; otherwise ""
 	sql    string
 	edits  edits
 	err    error
 
-	changes bool // what is found is changed, or ended
+	changes bool // what the statement finds will be changed or ended
 }
 
 // typed is a statement whose values have been made comparable.
 type typed struct {
 	sql     string
-	columns []typedColumn // of its rows
-	created func()        // to be called once SQLite has accepted it
+	columns []typedColumn // the columns of its rows
+	created func()        // to be called after SQLite has accepted it
 }
 
-// typed makes the values of a statement comparable that SQLite has accepted as it is.
+// typed makes the values of a statement comparable, which SQLite has accepted unchanged.
 func (db *DB) typed(sql string) (typed, error) {
 	p, err := parse(sql)
 	if err != nil {
@@ -94,12 +96,13 @@ func (db *DB) typed(sql string) (typed, error) {
 	return t, nil
 }
 
-// derive remembers the types of a table's columns that a query has filled: SQLite keeps only whether they are text.
+// derive remembers the types of the columns of a table that was created from a query. SQLite only knows whether they
+// are texts.
 func (db *DB) derive(schema, name string, columns []typedColumn) {
 	db.derived[strings.ToLower(schema+"."+name)] = columns
 }
 
-// assign makes the values of SET those of the columns' kinds, so that all times that are stored are in the canonical form.
+// assign converts the values of SET to the kinds of their columns, so that all stored times are in canonical form.
 func (a *typing) assign(set assignment, table, s *scope) {
 	a.expr(set.value, s)
 	values := []*expr{set.value}
@@ -122,7 +125,7 @@ func (a *typing) assign(set assignment, table, s *scope) {
 	}
 }
 
-// kindsOf are the kinds of the first table's columns; of all if none is named.
+// kindsOf returns the kinds of the named columns of the first table, or of all its columns if none is named.
 func (s *scope) kindsOf(names []string) (of []kind) {
 	first := &scope{tables: s.tables[:1]}
 	if names == nil {
@@ -137,7 +140,8 @@ func (s *scope) kindsOf(names []string) (of []kind) {
 	return of
 }
 
-// makeLike makes the columns of a query those kinds. What stands for the query is text, or else it itself.
+// makeLike converts the columns of a query to these kinds. text is what represents the query, if it is not the query
+// itself.
 func (a *typing) makeLike(q *query, columns []typedColumn, of []kind, text string) {
 	names, values := make([]string, len(columns)), make([]string, len(columns))
 	wrap := false
@@ -183,7 +187,7 @@ func (a *typing) fail(at int, format string, values ...any) {
 	}
 }
 
-// A misplaced error has its place in a statement.
+// A misplaced error has a position in a statement.
 type misplaced struct {
 	at      int
 	message string
@@ -191,7 +195,7 @@ type misplaced struct {
 
 func (e *misplaced) Error() string { return e.message }
 
-// statement types a statement and returns the columns of its rows. What is around it is the scope of a trigger.
+// statement types a statement and returns the columns of its rows. The outer scope is that of a trigger.
 func (a *typing) statement(p parsed, outer *scope) []typedColumn {
 	s := &scope{outer: outer}
 	a.with(p.with, s)
@@ -235,7 +239,7 @@ func (a *typing) with(tables []*common, s *scope) {
 	}
 }
 
-// rename gives the columns the names, if there are any.
+// rename replaces the names of the columns, if names are given.
 func rename(columns []typedColumn, names []string) []typedColumn {
 	columns = slices.Clone(columns)
 	for i := range min(len(columns), len(names)) {
@@ -248,7 +252,7 @@ func (a *typing) query(q *query, outer *scope) []typedColumn {
 	return a.queryNoting(q, outer, func([]typedColumn) {})
 }
 
-// queryNoting tells the columns of the first arm before it reads the others, which may refer to them.
+// queryNoting calls note with the columns of the first arm before it reads the others, because they may refer to them.
 func (a *typing) queryNoting(q *query, outer *scope, note func([]typedColumn)) []typedColumn {
 	s := &scope{outer: outer}
 	a.with(q.with, s)
@@ -272,7 +276,7 @@ func (a *typing) queryNoting(q *query, outer *scope, note func([]typedColumn)) [
 	return columns
 }
 
-// merge makes the columns of arms comparable with each other.
+// merge makes the columns of the arms comparable with each other.
 func (a *typing) merge(q *query, arms [][]typedColumn) []typedColumn {
 	columns := slices.Clone(arms[0])
 	if len(arms) == 1 {
@@ -310,7 +314,7 @@ func (a *typing) merge(q *query, arms [][]typedColumn) []typedColumn {
 	return columns
 }
 
-// common is the kind that values of the types have in common; none if none is in its canonical form.
+// common returns the common kind of values with these types, or none if no value is in canonical form.
 func (a *typing) common(types []exprType, at int) (k kind) {
 	for _, t := range types {
 		if t.kind == anyKind || t.raw {
@@ -324,7 +328,7 @@ func (a *typing) common(types []exprType, at int) (k kind) {
 	return k
 }
 
-// sources makes a scope of FROM. Queries in it do not see its tables, the arguments of functions and conditions do.
+// sources returns the scope of a FROM. Queries in it do not see its tables; arguments of functions and conditions do.
 func (a *typing) sources(sources []*source, outer, common *scope) *scope {
 	s := &scope{outer: outer}
 	for _, f := range sources {
@@ -355,7 +359,7 @@ func (a *typing) source(f *source, s, outer *scope) {
 	a.exprs(f.exprs, s)
 }
 
-// using checks that columns which are compared by their names can be.
+// using checks that columns which USING or NATURAL compares are comparable.
 func (a *typing) using(f *source, s *scope, added []*scopedTable) {
 	right := &scope{tables: added}
 	names := f.using
@@ -374,10 +378,10 @@ func (a *typing) using(f *source, s *scope, added []*scopedTable) {
 		case l.realm != r.realm && k == anyKind:
 			k = realmKind
 		case l.kind == r.kind && !l.raw && !r.raw:
-			k = anyKind // what both have compares as it is
+			k = anyKind // both have the same type, and compare as they are
 		}
 		if l.realm {
-			left = in // the table to complete
+			left = in // the table to replace
 		}
 		if k != anyKind && (k != realmKind || !a.complete(left, name)) {
 			a.fail(f.at, "column %s is %s in one table and may not be in the other: instead of USING or NATURAL, write ON and compare the columns there, as in ON %s(a.%[1]s) = b.%[1]s", name, kinds[k].name, kinds[k].function)
@@ -391,7 +395,8 @@ func (a *typing) using(f *source, s *scope, added []*scopedTable) {
 	}
 }
 
-// complete puts a query in the place of a table whose column holds realms without their slashes, and reports whether it can.
+// complete replaces a table whose column contains realms without their leading slashes by a query that adds them, and
+// reports whether that is possible.
 func (a *typing) complete(t *scopedTable, name string) bool {
 	if t == nil || t.source == nil || t.source.indexed || len(t.source.exprs) > 0 || t.completed {
 		return false
@@ -403,7 +408,7 @@ func (a *typing) complete(t *scopedTable, name string) bool {
 		quoted := sqlite3.QuoteIdentifier(c.name)
 		if strings.EqualFold(c.name, name) {
 			t.columns[i].exprType = exprType{realm: true}
-			quoted = kinds[realmKind].function + "(" + quoted + ") COLLATE " + nameCollation + " AS " + quoted // a function's result has no collation of its own
+			quoted = kinds[realmKind].function + "(" + quoted + ") COLLATE " + nameCollation + " AS " + quoted // the result of a function has no collation
 		}
 		names = append(names, quoted)
 	}
@@ -415,7 +420,7 @@ func (a *typing) complete(t *scopedTable, name string) bool {
 	return true
 }
 
-// table finds the columns of a table, a view or a function.
+// table returns the columns of a table, a view or a function.
 func (a *typing) table(f *source, s *scope) []typedColumn {
 	if f.schema == "" {
 		for ; s != nil; s = s.outer {
@@ -447,7 +452,7 @@ func (a *typing) results(results []*result, s *scope) (columns []typedColumn) {
 	return columns
 }
 
-// name notes results that have no name.
+// name records the results that have no name.
 func (a *typing) name(results []*result) {
 	for _, r := range results {
 		if r.expr != nil && r.alias == "" {
@@ -456,7 +461,7 @@ func (a *typing) name(results []*result) {
 	}
 }
 
-// nameOf is the name that SQLite gives a result without one.
+// nameOf returns the name that SQLite gives to a result without one.
 func nameOf(sql string, e *expr) string {
 	for e.op == sameExpr && sql[e.from] == '(' && sql[e.to-1] == ')' {
 		e = e.kids[0]

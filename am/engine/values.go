@@ -10,20 +10,21 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// endOfList is SQLite's code for it.
+// endOfList is SQLite's code for the end of a list (SQLITE_DONE).
 const endOfList = sqlite3.ErrorCode(101)
 
-// A question is what a scan asks for.
+// A question is what a scan asks the source for.
 type question struct {
 	table.Query
-	possible bool // not if some condition can match nothing
+	possible bool // false if a condition cannot match any row
 
-	// column is one in which rows have the value, which only an index of ours can use; -1 if there is none.
+	// column is a column in which rows must have the value, and for which only our own index can be used; -1 if there
+	// is none.
 	column int
 	value  any
 }
 
-// question makes one of a plan and its values.
+// question converts a plan and its values.
 func (t *virtualTable) question(p plan, arg []sqlite3.Value) (q question, err error) {
 	q.Columns, q.column = t.used(p.used|t.rowIDColumns()), -1
 	exact := true
@@ -57,7 +58,7 @@ func (t *virtualTable) question(p plan, arg []sqlite3.Value) (q question, err er
 // changed reports whether rows differ from those of the source.
 func (t *virtualTable) changed() bool { return t.changes != nil && len(t.changes.log) > 0 }
 
-// limit is LIMIT and OFFSET together; SQLite takes a negative LIMIT for none and a negative OFFSET for 0.
+// limit returns LIMIT and OFFSET together. SQLite treats a negative LIMIT as none, and a negative OFFSET as 0.
 func limit(p plan, arg []sqlite3.Value) int64 {
 	n := arg[0].Int64()
 	if n > 0 && p.offset {
@@ -66,7 +67,7 @@ func limit(p plan, arg []sqlite3.Value) int64 {
 	return max(0, n)
 }
 
-// equals lists what the column can hold that a condition means, unless it cannot tell all.
+// equals returns the values in the column that meet a condition; all is false if it cannot list them all.
 func (t *virtualTable) equals(key planKey, arg sqlite3.Value) (values []any, all bool, err error) {
 	as := t.columns[key.column].Type
 	equal := equal
@@ -98,10 +99,10 @@ func appendValue(values []any, value any) []any {
 	return append(values, value)
 }
 
-// equal is the one value that a column of the type can hold and SQLite takes for equal to v, or nil if there is none.
+// equal returns the only value in a column of this type that SQLite treats as equal to v, or nil if there is none.
 //
-// It cannot tell for a number and a text column. SQLite compares texts with a number that stands in the SQL ('5' = 5),
-// but numbers with one from a column of numbers, and then '05' is equal to 5, too.
+// can is false for a number and a text column: SQLite compares texts with a number literal as texts ('5' = 5), but with
+// a value from a column of numbers as numbers, so that '05' equals 5, too.
 func equal(v sqlite3.Value, as table.Type) (value any, can bool) {
 	switch v.Type() {
 	case sqlite3.NULL, sqlite3.BLOB:
@@ -118,8 +119,8 @@ func equal(v sqlite3.Value, as table.Type) (value any, can bool) {
 	return fromNumber(v, as), true
 }
 
-// equalInFile is the same for a column of a file, which may hold anything: texts among numbers, and numbers among texts. What
-// it does not tell, SQLite finds among all rows.
+// equalInFile does the same for a column of a file, which may contain anything: texts among numbers, and numbers among
+// texts. If can is false, SQLite looks at all rows.
 func equalInFile(v sqlite3.Value, as table.Type) (value any, can bool) {
 	switch kind := v.Type(); {
 	case kind == sqlite3.NULL:
@@ -142,7 +143,7 @@ func fromText(v sqlite3.Value, as table.Type) any {
 		}
 		return nil
 	}
-	number := v.Dup()                     // since SQLite converts in place
+	number := v.Dup()                     // because SQLite converts it in place
 	defer func() { _ = number.Close() }() // frees memory, and never fails
 	number.NumericType()
 	return fromNumber(*number, as)

@@ -11,24 +11,24 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// module is the name of the one SQLite module; its argument is an index into DB.tables.
+// module is the name of the SQLite module. Its argument is an index into DB.tables.
 const module = "am_engine"
 
-// writableModule is that of the tables which are Writable.
+// writableModule is the name of the module for Writable tables.
 const writableModule = module + "_writable"
 
 // A virtualTable is a Table as SQLite sees it.
 type virtualTable struct {
 	db      *DB
-	number  int // in db.tables
+	number  int // its index in db.tables
 	schema  string
 	source  table.Table
 	columns []table.Column
 	keys    map[int]bool // by column index
-	primary uint64       // the columns of the primary key, as bits; 0 if rows have none
-	needed  uint64       // the columns that changes need beside them
-	changes *transaction // nil while none is under way
-	file    *fileTable   // the source, if it is one
+	primary uint64       // the columns of the primary key as bits; 0 if there is none
+	needed  uint64       // the columns that changes need in addition
+	changes *transaction // nil outside of a transaction
+	file    *fileTable   // the source, if it is a file
 }
 
 func (db *DB) createModule() error {
@@ -41,8 +41,8 @@ func (db *DB) createModule() error {
 		if err := conn.DeclareVTab(t.declaration()); err != nil {
 			return nil, err
 		}
-		// Innocuous lets views of the same schema use the table. Such views come from the user of this
-		// connection alone: the schemas live in memory, and those of an attached file cannot name them.
+		// Innocuous lets views of the same schema use the table. Such views can only come from the user of this
+		// connection: the schemas are in memory, and views of an attached file cannot name them.
 		return t, conn.VTabConfig(sqlite3.VTAB_INNOCUOUS)
 	}
 	read := func(conn *sqlite3.Conn, _, _, _ string, arg ...string) (*virtualTable, error) {
@@ -76,7 +76,7 @@ func (db *DB) createTable(schema string, source table.Table) error {
 		sqlite3.QuoteIdentifier(schema), sqlite3.QuoteIdentifier(source.Name()), kind, t.number))
 }
 
-// identify notes what tells rows apart and what changes need, and names the module for the table.
+// identify determines what identifies rows and what changes need, and returns the name of the module for the table.
 func (t *virtualTable) identify() (kind string, err error) {
 	kind = module
 	if keyed, ok := t.source.(table.Keyed); ok {
@@ -111,7 +111,7 @@ func (t *virtualTable) column(name string) int {
 	return -1
 }
 
-// declaration is the CREATE TABLE statement of the columns.
+// declaration returns the CREATE TABLE statement for the columns.
 func (t *virtualTable) declaration() string { return "CREATE TABLE x" + t.columnList() }
 
 func (t *virtualTable) columnList() string {
@@ -136,9 +136,9 @@ func (t *virtualTable) collation(column int) string {
 	return "BINARY"
 }
 
-// used lists the columns of the bits. The last bit stands for its column and all beyond.
+// used returns the names of the columns of the bits. The last bit stands for its column and all that follow.
 func (t *virtualTable) used(bits uint64) []string {
-	names := []string{} // not nil, which could be taken for all
+	names := []string{} // not nil, which would mean all
 	for i, c := range t.columns {
 		if bits&(1<<min(i, 63)) != 0 {
 			names = append(names, c.Name)
@@ -147,7 +147,7 @@ func (t *virtualTable) used(bits uint64) []string {
 	return names
 }
 
-// label is the table's name in errors: with its schema if there are several.
+// label returns the table's name for errors, with its schema if there are several.
 func (t *virtualTable) label() string {
 	if len(t.db.schemas) > 1 {
 		return t.schema + "." + t.source.Name()
@@ -155,19 +155,19 @@ func (t *virtualTable) label() string {
 	return t.source.Name()
 }
 
-// fail keeps the error, since SQLite carries only its text.
+// fail keeps the error, because SQLite passes on only its text.
 func (t *virtualTable) fail(err error) error {
 	err = fmt.Errorf("%s: %w", t.label(), err)
 	t.db.failure = err
 	return err
 }
 
-// Open makes a cursor: SQLite scans with it once, or once for each row of an outer table.
+// Open returns a cursor. SQLite scans with it once, or once for each row of an outer table.
 func (t *virtualTable) Open() (sqlite3.VTabCursor, error) {
 	return &cursor{table: t}, nil
 }
 
-// cell is a row's cell as SQL has it.
+// cell returns a row's cell in the form that SQL uses.
 func (t *virtualTable) cell(row any, column int) any {
 	if t.file != nil {
 		return t.file.Cell(row, column)
