@@ -56,7 +56,7 @@ soak: ## run commands against a simulated AM with faults for SOAKTIME, two at a 
 bin/openam:
 	@go build -o $@ ./am/internal/openamtest/openam
 
-# Each package has a fresh server, which lives for 20 minutes at the most: when the first sessions expire, after 30, the threads
+# Each package has a fresh server, which lives for at most 20 minutes: when the first sessions expire, after 30, the threads
 # of OpenAM's token store can wait for each other for ever, and no sign-in is answered (OpenIdentityPlatform/OpenAM#216).
 .PHONY: openam-test
 openam-test: build bin/openam ## the tests named TestOpenAM… against a real OpenAM (needs Java 17 and Maven)

@@ -104,7 +104,7 @@ func TestOpenAMAccountOfTheGuideListsSessionsAndEndsNone(t *testing.T) {
 		t.Fatalf("without the privilege the sessions are %s (%v), want 403", output, err)
 	}
 
-	said, err := d.admin.Ssoadm(ctx, "add-privileges", ssoadmOptions(t))
+	granted, err := d.admin.Ssoadm(ctx, "add-privileges", ssoadmOptions(t))
 	must(t, err)
 	var output string
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
@@ -112,7 +112,7 @@ func TestOpenAMAccountOfTheGuideListsSessionsAndEndsNone(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("with the privilege (%s): %v\n%s", said, err, output)
+			t.Fatalf("with the privilege (%s): %v\n%s", granted, err, output)
 		}
 	}
 	fields := strings.Split(strings.TrimSpace(output), ",")

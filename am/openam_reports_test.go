@@ -38,7 +38,7 @@ func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 
 	run := func(format string) string {
 		environment := append(slices.Clone(d.environment), "AM_REALMS=/,"+strict+","+lax+","+clients)
-		// The root has OpenAM's own limits, of which idle time alone is laxer than the default policy.
+		// The root has OpenAM's own limits, of which idle time alone is weaker than the default policy.
 		stdout, stderr, status := d.try(t, "", environment, "report", "run", "--all", "--format", format, "--arg", "policy_idle_minutes=30", "--arg", "top_users=1000")
 		if status != 0 {
 			t.Fatalf("exit status %d: %s", status, stderr)

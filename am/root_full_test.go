@@ -103,8 +103,8 @@ func TestAFullRootRealmIsCompleteOrAnError(t *testing.T) {
 		if (c.fails == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.fails) || err == nil && rows != c.rows {
 			t.Errorf("%+v: %d rows, %v", c, rows, err)
 		}
-		if said := strings.Join(notices, "\n"); c.notice == "" && said != "" || !strings.Contains(said, c.notice) {
-			t.Errorf("%+v: the notices are %q", c, said)
+		if all := strings.Join(notices, "\n"); c.notice == "" && all != "" || !strings.Contains(all, c.notice) {
+			t.Errorf("%+v: the notices are %q", c, all)
 		}
 		must(t, conn.Close(t.Context()))
 	}

@@ -74,7 +74,7 @@ func TestNothingShowsATokenWhereObjectsAreRead(t *testing.T) {
 			account, password := directory.Account("objects")
 			environment := append(s.stored().environment, "AM_TOKEN_STORE_BIND_DN="+account, "AM_TOKEN_STORE_PASSWORD="+password, "AM_TOKEN_STORE_OBJECTS=true")
 			dir := t.TempDir()
-			said := amsqlIn(t, dir, environment, [][]string{
+			written := amsqlIn(t, dir, environment, [][]string{
 				{"query", "select * from am_session"},
 				{"query", "--output", "json", "--export", "rows.html", "select * from am_session"},
 				{"query", "select count(*) from am_session"},
@@ -87,28 +87,28 @@ func TestNothingShowsATokenWhereObjectsAreRead(t *testing.T) {
 				{"who"},
 				{"metrics"},
 			})
-			said["errors"] = failures(t, dir, append(environment, "AM_TOKEN_STORE_PASSWORD=wrong-"+password), append(environment, "AM_TOKEN_STORE_BASE_DN=dc=nowhere"))
-			said["log"] = logged(t, environment)
-			if !strings.Contains(said["log"], "coreTokenObject") || !strings.Contains(said["errors"], "token store") {
-				t.Errorf("the log is %q, the errors are %q", said["log"], said["errors"])
+			written["errors"] = failures(t, dir, append(environment, "AM_TOKEN_STORE_PASSWORD=wrong-"+password), append(environment, "AM_TOKEN_STORE_BASE_DN=dc=nowhere"))
+			written["log"] = logged(t, environment)
+			if !strings.Contains(written["log"], "coreTokenObject") || !strings.Contains(written["errors"], "token store") {
+				t.Errorf("the log is %q, the errors are %q", written["log"], written["errors"])
 			}
 			must(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 				if err != nil || !entry.Type().IsRegular() {
 					return err
 				}
 				content, err := os.ReadFile(path)
-				if said[path] = string(content); err == nil && filepath.Ext(path) == ".parquet" {
-					said[path], err = cellsOfParquet(content)
-					said["parquet"] += said[path]
+				if written[path] = string(content); err == nil && filepath.Ext(path) == ".parquet" {
+					written[path], err = cellsOfParquet(content)
+					written["parquet"] += written[path]
 				}
 				return err
 			}))
 			for _, session := range server.Sessions() {
-				if !strings.Contains(said["parquet"], session.Username) {
+				if !strings.Contains(written["parquet"], session.Username) {
 					t.Errorf("the Parquet files have no session of %s", session.Username)
 				}
 			}
-			for where, text := range said {
+			for where, text := range written {
 				if strings.Contains(text, password) {
 					t.Errorf("%s shows the password of the token store's account", where)
 				}
@@ -201,21 +201,21 @@ func amsqlIn(t *testing.T, dir string, environment []string, commands [][]string
 	t.Helper()
 	path, err := binary()
 	must(t, err)
-	said := map[string]string{}
+	written := map[string]string{}
 	for _, args := range commands {
 		command := exec.CommandContext(t.Context(), path, args...)
 		command.Dir, command.Env = dir, append(slices.Clone(environment), "HOME="+dir, "PATH="+os.Getenv("PATH"))
 		output, _ := command.CombinedOutput()
-		said[strings.Join(args, " ")] = string(output)
+		written[strings.Join(args, " ")] = string(output)
 	}
-	return said
+	return written
 }
 
 // failures are the errors of a query in each of the environments.
 func failures(t *testing.T, dir string, environments ...[]string) (errors string) {
 	for _, environment := range environments {
-		for _, said := range amsqlIn(t, dir, environment, [][]string{{"query", "select * from am_session"}}) {
-			errors += said
+		for _, written := range amsqlIn(t, dir, environment, [][]string{{"query", "select * from am_session"}}) {
+			errors += written
 		}
 	}
 	return errors

@@ -186,7 +186,7 @@ func TestOfTwoRunsThatOverlapTheSecondDoesNothingAndSaysSo(t *testing.T) {
 
 func awaitSignIn(t *testing.T, server *simulator.Server) {
 	t.Helper()
-	for deadline := time.Now().Add(patient); administrators(server) == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); administrators(server) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("amsql did not sign in")
 		}
@@ -309,9 +309,9 @@ func TestTheJobOfGitHubActionsTellsFindingsFromFailures(t *testing.T) {
 	} {
 		output := filepath.Join(t.TempDir(), "output")
 		cmd := s.command(t, []string{"AM_URL=" + run.url, "GITHUB_OUTPUT=" + output}, "sh", "-e", "-c", steps[i].Run)
-		said, _ := cmd.CombinedOutput() // the status says it
+		errs, _ := cmd.CombinedOutput() // the status says it
 		if got := cmd.ProcessState.ExitCode(); got != run.status || readText(t, output) != run.output {
-			t.Errorf("%s: exit status %d, output %q: %s", run.url, got, readText(t, output), said)
+			t.Errorf("%s: exit status %d, output %q: %s", run.url, got, readText(t, output), errs)
 		}
 		if _, err := os.Stat(filepath.Join(cmd.Dir, "sessions.html")); (err == nil) != (run.status == 0) {
 			t.Errorf("%s: the report: %v", run.url, err)

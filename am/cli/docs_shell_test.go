@@ -285,7 +285,7 @@ func (w *pageWorld) run(t *testing.T, home, page, commands string) ([]byte, erro
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	must(t, cmd.Start())
-	for deadline := time.Now().Add(patient); !out.has() && time.Now().Before(deadline); time.Sleep(time.Second) {
+	for deadline := time.Now().Add(patience); !out.has() && time.Now().Before(deadline); time.Sleep(time.Second) {
 		_, err := w.east.Login("/alpha", "ajensen")
 		must(t, err)
 	}

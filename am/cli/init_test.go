@@ -67,7 +67,7 @@ func (s *screen) text() string {
 
 func (s *screen) await(text string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patient); !strings.Contains(s.text(), text); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(s.text(), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the terminal does not show %q but\n%s", text, s.text())
 		}
@@ -85,7 +85,7 @@ func (s *screen) answer(question, text string) {
 func (s *screen) answerUnseen(question, text string) {
 	s.t.Helper()
 	s.await(question)
-	for deadline := time.Now().Add(patient); reflect.DeepEqual(s.state(), s.echoing); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); reflect.DeepEqual(s.state(), s.echoing); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the terminal echoes what answers %q", question)
 		}
@@ -203,7 +203,7 @@ func TestInitOffersWhatItFoundAndAsksAgainForWhatWasWrong(t *testing.T) {
 	s.answer("Use "+address+" instead?", "yes\n")
 	s.answer("User name [amadmin]", "\n")
 	s.answer("check username and password", "") // the answer above is to the question behind it
-	for deadline := time.Now().Add(patient); strings.Count(s.text(), "Password, or where") < 2 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); strings.Count(s.text(), "Password, or where") < 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	s.answerUnseen("Password", "ampassword\n")
@@ -329,7 +329,7 @@ func TestInitSetsUpTheTokenStoreWithTheConnection(t *testing.T) {
 // awaitAgain waits for a question that has been asked before.
 func (s *screen) awaitAgain(question string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patient); strings.Count(s.text(), question) < 2; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); strings.Count(s.text(), question) < 2; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the terminal does not ask %q again:\n%s", question, s.text())
 		}

@@ -30,7 +30,7 @@ func ending(t *testing.T, server *simulator.Server, args ...string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patient); len(server.Sessions()) >= before-100; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); len(server.Sessions()) >= before-100; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("nothing ends: %s%s", cmd.Stdout, cmd.Stderr)
 		}

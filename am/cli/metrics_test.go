@@ -41,7 +41,7 @@ func TestMetricsAreServedFromOneSession(t *testing.T) {
 	scraped := func(want string) {
 		t.Helper()
 		text := ""
-		for deadline := time.Now().Add(patient); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 			answer, err := http.Get(url)
 			if err != nil {
 				t.Fatal(err)

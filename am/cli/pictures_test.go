@@ -47,7 +47,7 @@ var pictures = []struct {
 // rests waits until the cursor is back on the line that is typed, behind that text.
 func (s *emulated) rests(behind string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patient); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
 		if row := s.rows()[s.cursorRow()]; strings.HasSuffix(row.text(), behind) {
 			return
 		}

@@ -123,7 +123,7 @@ func TestAnInterruptedQuerySignsOut(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(patient); administrators(server) == 0; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(patience); administrators(server) == 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("amsql did not sign in")
 			}
@@ -152,7 +152,7 @@ func TestAPipeThatEndsEarlySignsOut(t *testing.T) {
 		t.Errorf("output %q, %v", out, err)
 	}
 	// The shell waits for head only.
-	for deadline := time.Now().Add(patient); administrators(server) > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); administrators(server) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a session of amsql is left")
 		}

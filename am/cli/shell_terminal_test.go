@@ -29,8 +29,8 @@ const (
 	erase = "\x7f"
 )
 
-// patient is how long a loaded machine may take for a step.
-const patient = time.Minute
+// patience is how long a loaded machine may take for a step.
+const patience = time.Minute
 
 // terminal is an emulated one: its screen is what a person sees.
 type emulated struct {
@@ -88,7 +88,7 @@ func (s *emulated) send(keys ...string) {
 func (s *emulated) ran(texts ...string) {
 	s.t.Helper()
 	s.await(texts...)
-	for deadline := time.Now().Add(patient); !strings.HasSuffix(strings.TrimSpace(s.screen.String()), ">"); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.HasSuffix(strings.TrimSpace(s.screen.String()), ">"); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("there is no prompt:\n%s", s.screen)
 		}
@@ -111,7 +111,7 @@ func (s *emulated) sees(within time.Duration, texts ...string) bool {
 
 func (s *emulated) await(texts ...string) {
 	s.t.Helper()
-	if !s.sees(patient, texts...) {
+	if !s.sees(patience, texts...) {
 		s.t.Fatalf("the screen does not show %q but\n%s", texts, s.screen)
 	}
 }
@@ -119,7 +119,7 @@ func (s *emulated) await(texts ...string) {
 // awaitNot waits until the screen no longer shows a text.
 func (s *emulated) awaitNot(text string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patient); strings.Contains(s.screen.String(), text); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); strings.Contains(s.screen.String(), text); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the screen still shows %q:\n%s", text, s.screen)
 		}

@@ -23,7 +23,7 @@ type listing struct {
 
 	found  int                // number of entries so far; some may count twice
 	seen   map[[2]uint64]bool // nil if there are too many to remember
-	whole  bool               // a single search is running that may return all entries, each once
+	single bool               // a single search is running that may return all entries, each once
 	listed [][2]uint64        // entries returned by that search
 }
 
@@ -34,7 +34,7 @@ const remembered = 1 << 20
 func (l *listing) run(ctx context.Context, filters ...string) error {
 	l.seen = map[[2]uint64]bool{}
 	for _, filter := range filters {
-		l.whole = len(filters) == 1
+		l.single = len(filters) == 1
 		if err := l.all(ctx, filter); err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func (l *listing) once(e *ldap.Entry) error {
 	}
 	key := [2]uint64{maphash.String(seed[0], e.DN), maphash.String(seed[1], e.DN)}
 	switch {
-	case !l.whole:
+	case !l.single:
 		if l.seen[key] {
 			return nil
 		}
@@ -191,7 +191,7 @@ func (l *listing) once(e *ldap.Entry) error {
 
 // recall ends the search that may return all entries, because another may follow.
 func (l *listing) recall() {
-	l.whole = false
+	l.single = false
 	for _, key := range l.listed {
 		l.seen[key] = true
 	}

@@ -160,7 +160,7 @@ func (s *slicing) run(ctx context.Context, from time.Time) (err error) {
 		for ; len(group) < slicesTogether && at.Before(end); at = at.Add(turn) {
 			group = append(group, at)
 		}
-		s.found, s.seen, s.listed, s.whole = 0, map[[2]uint64]bool{}, s.listed[:0], true
+		s.found, s.seen, s.listed, s.single = 0, map[[2]uint64]bool{}, s.listed[:0], true
 		if err := s.together(ctx, group); err != nil {
 			return err
 		}

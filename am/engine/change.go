@@ -86,7 +86,7 @@ func (t writableTable) RollbackTo(id int) error {
 	tx.log = tx.log[:min(tx.marks[id], len(tx.log))]
 	tx.latest = map[int64]*overlay{}
 	for _, c := range tx.log {
-		tx.lay(c)
+		tx.apply(c)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (t writableTable) Update(arg ...sqlite3.Value) (id int64, err error) {
 		return 0, t.fail(err)
 	}
 	t.changes.log = append(t.changes.log, c)
-	t.changes.lay(c)
+	t.changes.apply(c)
 	return c.id, nil
 }
 
@@ -199,14 +199,15 @@ func (tx *transaction) idOf(cell func(column int) any) int64 {
 	return id
 }
 
-// see remembers the cursor's row, because it may be changed, and returns its ID.
-func (tx *transaction) see(c *cursor) int64 {
+// keepRow keeps the cursor's row, which a statement may change, and returns its id.
+func (tx *transaction) keepRow(c *cursor) int64 {
 	id := tx.idOf(func(i int) any { return c.table.cell(c.row, i) })
 	tx.rows[id] = c.row
 	return id
 }
 
-func (tx *transaction) lay(c change) {
+// apply makes a change visible to the statements that follow.
+func (tx *transaction) apply(c change) {
 	o := tx.latest[c.id]
 	if o == nil {
 		o = &overlay{set: map[string]any{}}

@@ -109,7 +109,7 @@ func (c *cursor) Next() (err error) {
 		if c.changes == nil || c.done {
 			return nil
 		}
-		id := c.changes.see(c)
+		id := c.changes.keepRow(c)
 		if c.id = &id; !c.changes.deleted(id) {
 			return nil
 		}

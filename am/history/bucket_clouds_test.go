@@ -71,9 +71,9 @@ func startAzure(t *testing.T) {
 	must(t, err)
 	must(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Wait() }) // the context has killed it
-	said, address := bufio.NewScanner(out), []string(nil)
-	for address == nil && said.Scan() {
-		address = regexp.MustCompile(`listens on (http://\S+)`).FindStringSubmatch(said.Text())
+	lines, address := bufio.NewScanner(out), []string(nil)
+	for address == nil && lines.Scan() {
+		address = regexp.MustCompile(`listens on (http://\S+)`).FindStringSubmatch(lines.Text())
 	}
 	if address == nil {
 		t.Fatal("Azurite does not say where it listens")

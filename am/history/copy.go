@@ -186,7 +186,7 @@ func copyFrom(ctx context.Context, from source, path string, n need) (c Copied, 
 			}
 			rows, err := to.fill(ctx, r, from.read(ctx, r, ids, !n.latest))
 			if err != nil {
-				return fmt.Errorf("copy the table %s: %w", r.name, to.disk.because(err))
+				return fmt.Errorf("copy the table %s: %w", r.name, to.disk.withCause(err))
 			}
 			c.Rows += rows
 		}

@@ -57,15 +57,15 @@ func whatIsPrunedIsAsIfItHadNeverBeenTaken(t *testing.T, k kept) {
 		now := modelStart
 		for range 2 {
 			now = now.Add(time.Duration(hours("later", 1)) * time.Hour)
-			said, err := Prune(t.Context(), k, r, now, true)
+			planned, err := Prune(t.Context(), k, r, now, true)
 			must(t, err)
 			for server, snapshots := range servers {
 				k.agrees(t, rt, server, snapshots) // still
 			}
 			done, err := Prune(t.Context(), k, r, now, false)
 			must(t, err)
-			if !slices.Equal(said, done) {
-				rt.Fatalf("the dry run said %+v, and done was %+v", said, done)
+			if !slices.Equal(planned, done) {
+				rt.Fatalf("the dry run planned %+v, and %+v was done", planned, done)
 			}
 			for server, snapshots := range servers {
 				servers[server] = keptOf(snapshots, r, now)

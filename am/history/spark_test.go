@@ -37,11 +37,11 @@ func TestSpark(t *testing.T) {
 
 // A part is what a question needs of a dataset.
 type part struct {
-	question string
-	sqlite   string   // where it differs
-	filters  []string // in Spark's plan
-	has      func(snapshotID) bool
-	spared   string // a relation that is read of all: Spark tells no filter to a join that is below a window
+	question   string
+	sqlite     string   // where it differs
+	filters    []string // in Spark's plan
+	has        func(snapshotID) bool
+	unfiltered string // a relation that is read of all: Spark tells no filter to a join that is below a window
 }
 
 // parts are of the page's questions.
@@ -54,7 +54,7 @@ func parts(t *testing.T) []part {
 			filters: []string{ofServer, `\(date#\d+ = 2026-11-17\)`},
 			has:     func(id snapshotID) bool { return id.server == server && id.at.Format(time.DateOnly) == "2026-11-17" },
 		},
-		{filters: []string{ofServer}, has: func(id snapshotID) bool { return id.server == server }, spared: snapshots.name},
+		{filters: []string{ofServer}, has: func(id snapshotID) bool { return id.server == server }, unfiltered: snapshots.name},
 	}
 	page, err := os.ReadFile("../../docs/history.md")
 	must(t, err)
@@ -78,7 +78,7 @@ func readsOnlyPart(t *testing.T, sqlite, k kept, p part) {
 		files, err := filepath.Glob(filepath.Join(k.target[len(parquetScheme):], id.folder(inventory.Shard{})+"*", "*", "*")) // of all shards
 		must(t, err)
 		for _, file := range files {
-			if filepath.Base(filepath.Dir(file)) == "relation="+p.spared {
+			if filepath.Base(filepath.Dir(file)) == "relation="+p.unfiltered {
 				continue
 			}
 			content, err := os.ReadFile(file)

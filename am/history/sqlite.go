@@ -65,7 +65,7 @@ func OpenSQLite(ctx context.Context, path string) (Store, error) {
 	}
 	s := &sqliteStore{path: path, disk: newDisk()}
 	if err := s.open(ctx); err != nil {
-		err = s.disk.because(err)
+		err = s.disk.withCause(err)
 		_ = s.Close() // no statement is running
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -301,7 +301,7 @@ func (s *sqliteStore) begin(ctx context.Context, server string, takenAt time.Tim
 	}
 	if err := s.conn.Exec(strings.Join(append(statements, "begin"), ";")); err != nil {
 		d.abandon(ctx)
-		return nil, s.disk.because(err)
+		return nil, s.disk.withCause(err)
 	}
 	return d, nil
 }
@@ -314,7 +314,7 @@ type sqliteDraft struct {
 }
 
 func (d *sqliteDraft) write(ctx context.Context, r relation, rows iter.Seq2[[]any, error]) (err error) {
-	defer func() { err = d.store.disk.because(err) }()
+	defer func() { err = d.store.disk.withCause(err) }()
 	save := d.store.conn.Savepoint()
 	defer save.Release(&err)
 	marks := strings.TrimSuffix(strings.Repeat("?, ", len(r.all())), ", ")
@@ -351,7 +351,7 @@ func (d *sqliteDraft) commit(context.Context) error {
 		statements = append(statements, fmt.Sprintf("insert into main.%s (%s) select %[2]s from temp.new_%[1]s%[3]s", r.name, names, order))
 	}
 	if err := d.store.conn.Exec(strings.Join(append(statements, "commit"), ";\n")); err != nil {
-		return d.store.disk.because(err)
+		return d.store.disk.withCause(err)
 	}
 	d.end()
 	return nil

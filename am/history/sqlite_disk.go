@@ -25,12 +25,12 @@ func newDisk() *disk {
 func (d *disk) name() string { return fmt.Sprintf("amsql-%p", d) }
 func (d *disk) remove()      { vfs.Unregister(d.name()) }
 
-// because adds the system's error to an error of SQLite.
-func (d *disk) because(err error) error {
-	said := d.failed
+// withCause adds the system's error to an error of SQLite.
+func (d *disk) withCause(err error) error {
+	cause := d.failed
 	d.failed = nil
-	if said != nil && (errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.FULL)) && !errors.Is(err, said) {
-		return fmt.Errorf("%w: %w", err, said)
+	if cause != nil && (errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.FULL)) && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", err, cause)
 	}
 	return err
 }

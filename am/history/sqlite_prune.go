@@ -34,10 +34,10 @@ func (s *sqliteStore) remove(ctx context.Context, removed, _ []snapshotID, _ tim
 	}
 	defer s.conn.SetInterrupt(s.conn.SetInterrupt(ctx))
 	if err := s.transaction(func() error { return s.delete(removed) }); err != nil {
-		return fmt.Errorf("remove snapshots: %w", s.disk.because(err))
+		return fmt.Errorf("remove snapshots: %w", s.disk.withCause(err))
 	}
 	if err := s.conn.Exec("vacuum"); err != nil {
-		return fmt.Errorf("the snapshots were removed, but the file is as large as before: %w: free as much space as the file takes, and run VACUUM in it", s.disk.because(err))
+		return fmt.Errorf("the snapshots were removed, but the file is as large as before: %w: free as much space as the file takes, and run VACUUM in it", s.disk.withCause(err))
 	}
 	return nil
 }

@@ -44,9 +44,9 @@ func (r *realmScan) mayBeAgents(ctx context.Context, names, none []string) (unkn
 	if unknown, err = r.unknown(ctx, none); err != nil || len(unknown) > 0 {
 		return unknown, true, err
 	}
-	agents, why, err := r.inventory.agentsNamed(ctx, r.Realm, names)
-	if why != "" {
-		r.completed(fmt.Sprintf("only the list of the realm shows sessions of agents: if %q is also an agent, some of its sessions may be missing (%s)", slices.Min(names), why))
+	agents, reason, err := r.inventory.agentsNamed(ctx, r.Realm, names)
+	if reason != "" {
+		r.completed(fmt.Sprintf("only the list of the realm shows sessions of agents: if %q is also an agent, some of its sessions may be missing (%s)", slices.Min(names), reason))
 	}
 	return nil, len(agents) > 0, err
 }
@@ -116,20 +116,20 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 
 // doubtAgents says what may be missing if the list that alone shows agents may be cut.
 func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, none []string) error {
-	why := r.doubt(list.rows)
+	reason := r.doubt(list.rows)
 	if r.limit.reached(list.rows) {
-		why = fmt.Sprintf("AM truncates the list of the realm at %d", r.limit.rows)
+		reason = fmt.Sprintf("AM truncates the list of the realm at %d", r.limit.rows)
 	}
 	doubt, unless := r.truncate, r.completed
-	if why == "" {
-		why, doubt, unless = cmp.Or(r.slow(list.rows, list.took), r.unproven(list.rows)), r.suspect, r.suspect
+	if reason == "" {
+		reason, doubt, unless = cmp.Or(r.slow(list.rows, list.took), r.unproven(list.rows)), r.suspect, r.suspect
 	}
-	if why == "" {
+	if reason == "" {
 		return nil
 	}
 	for _, name := range names {
 		if list.sessions[crest.Fold(name)] != nil {
-			doubt(fmt.Sprintf("%s, and only that list shows sessions of agents such as %q", why, name))
+			doubt(fmt.Sprintf("%s, and only that list shows sessions of agents such as %q", reason, name))
 			return nil
 		}
 	}
@@ -137,17 +137,17 @@ func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, non
 	if err != nil {
 		return err
 	}
-	why += ", and only that list shows sessions of agents"
+	reason += ", and only that list shows sessions of agents"
 	if len(unknown) > 0 {
-		unless(fmt.Sprintf("%s: if %q is an agent, some of its sessions may be missing", why, slices.Min(unknown)))
+		unless(fmt.Sprintf("%s: if %q is an agent, some of its sessions may be missing", reason, slices.Min(unknown)))
 		return nil
 	}
 	agents, untold, err := r.inventory.agentsNamed(ctx, r.Realm, names)
 	switch {
 	case len(agents) > 0:
-		unless(fmt.Sprintf("%s: %q is also an agent, and some of its sessions may be missing", why, slices.Min(agents)))
+		unless(fmt.Sprintf("%s: %q is also an agent, and some of its sessions may be missing", reason, slices.Min(agents)))
 	case untold != "":
-		unless(fmt.Sprintf("%s: if %q is also an agent, some of its sessions may be missing (%s)", why, slices.Min(names), untold))
+		unless(fmt.Sprintf("%s: if %q is also an agent, some of its sessions may be missing (%s)", reason, slices.Min(names), untold))
 	}
 	return err
 }

@@ -14,10 +14,10 @@ import (
 // the connection's, else of all that the server lists. A realm that does not exist, or fails, is treated as by Sessions.
 //
 // When the sequence ends, or its consumer stops, no request and no goroutine of it is left.
-func ByRealm[T any](ctx context.Context, inv *Inventory, asked []string, of func(ctx context.Context, realm string) iter.Seq2[T, error]) iter.Seq2[T, error] {
+func ByRealm[T any](ctx context.Context, inv *Inventory, realms []string, rowsOf func(ctx context.Context, realm string) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return Stream(ctx, func(ctx context.Context, send Sender[T]) error {
-		return newScan(inv, Query{Realms: asked}).eachRealm(ctx, func(ctx context.Context, realm string) error {
-			for row, err := range of(ctx, realm) {
+		return newScan(inv, Query{Realms: realms}).eachRealm(ctx, func(ctx context.Context, realm string) error {
+			for row, err := range rowsOf(ctx, realm) {
 				if err == nil {
 					err = send(ctx, row)
 				}

@@ -40,11 +40,11 @@ const listsAtOnce = 4
 func (d directory) users(ctx context.Context) iter.Seq2[*rest.User, error] {
 	return Stream(ctx, func(ctx context.Context, send Sender[*rest.User]) error {
 		d.send = send
-		whole, err := d.inventory.client.ListsAllUsers(ctx, d.realm)
+		complete, err := d.inventory.client.ListsAllUsers(ctx, d.realm)
 		if err != nil {
 			return err
 		}
-		if whole {
+		if complete {
 			d.asking()
 			return d.each(ctx, rest.UserQuery{Status: d.status}, func(user *rest.User) error { return send(ctx, user) })
 		}
@@ -109,8 +109,8 @@ func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
 // UsersCutAt is how many identities of a realm one list has if it is cut, so that amsql lists them in parts; 0 if it is
 // complete.
 func (inv *Inventory) UsersCutAt(ctx context.Context, realm string) (int, error) {
-	whole, err := inv.client.ListsAllUsers(ctx, realm)
-	if err != nil || whole {
+	complete, err := inv.client.ListsAllUsers(ctx, realm)
+	if err != nil || complete {
 		return 0, err
 	}
 	d := directory{inventory: inv, realm: realm, asking: func() {}, send: func(context.Context, *rest.User) error { return nil }}

@@ -147,13 +147,13 @@ func TestAListAtAnUnknownCapIsNotComplete(t *testing.T) {
 		{listCap: 150, sessions: 149, want: inventory.ByUser},
 	} {
 		s := store{server: populated(t, c.listCap, 1, map[string]int{"/alpha": c.sessions}), secret: true}
-		var said []string
-		options := inventory.Options{Notify: func(notice string) { said = append(said, notice) }}
+		var notices []string
+		options := inventory.Options{Notify: func(notice string) { notices = append(notices, notice) }}
 		realms, err := evidenceOf(t, s, options, inventory.Query{Realms: []string{"/alpha"}})
 		must(t, err)
 		r := realms["/alpha"]
-		if r.Completeness != c.want || r.Rows != int64(c.sessions) || (r.Reason == "") != (c.want == inventory.Complete) || (len(said) == 0) != (c.want == inventory.Complete) {
-			t.Errorf("%+v: %d sessions, %s, %q, notices %q", c, r.Rows, r.Completeness, r.Reason, said)
+		if r.Completeness != c.want || r.Rows != int64(c.sessions) || (r.Reason == "") != (c.want == inventory.Complete) || (len(notices) == 0) != (c.want == inventory.Complete) {
+			t.Errorf("%+v: %d sessions, %s, %q, notices %q", c, r.Rows, r.Completeness, r.Reason, notices)
 		}
 		if c.want == inventory.Complete && r.Requests != 1 {
 			t.Errorf("%+v: %d requests, want 1", c, r.Requests)
@@ -225,9 +225,9 @@ func TestAUsersListIsDoubtedUntilALongerOneIsSeen(t *testing.T) {
 		if (err != nil) != c.fails {
 			t.Errorf("%s: %v, want an error: %t", name, err, c.fails)
 		}
-		_, whole, err := inventoryBehind(t, c.server, inventory.Options{}, c.ServeHTTP).List(t.Context(), rest.SessionQuery{Realm: "/alpha", Username: "alpha-0"})
-		if must(t, err); whole == c.fails {
-			t.Errorf("%s: one look says whole: %t", name, whole)
+		_, complete, err := inventoryBehind(t, c.server, inventory.Options{}, c.ServeHTTP).List(t.Context(), rest.SessionQuery{Realm: "/alpha", Username: "alpha-0"})
+		if must(t, err); complete == c.fails {
+			t.Errorf("%s: one look says complete: %t", name, complete)
 		}
 	}
 }
@@ -274,13 +274,13 @@ func TestAStoreThatStopsAtAnyNumberIsNoticed(t *testing.T) {
 		"a cap in the connection":     {each: 2, sessions: 137, confirmed: 6000, want: inventory.Complete, found: 137},
 	} {
 		s := store{server: populated(t, 6000, c.each, map[string]int{"/alpha": c.sessions, "/bravo": c.longer}), stops: c.stops}
-		var said []string
-		options := inventory.Options{ListCap: c.confirmed, Notify: func(notice string) { said = append(said, notice) }}
+		var notices []string
+		options := inventory.Options{ListCap: c.confirmed, Notify: func(notice string) { notices = append(notices, notice) }}
 		realms, err := evidenceOf(t, s, options, inventory.Query{Realms: []string{"/alpha", "/bravo"}})
 		must(t, err)
 		r := realms["/alpha"]
-		if r.Completeness != c.want || r.Rows != c.found || !strings.Contains(r.Reason, c.reason) || (len(said) > 0) != (c.want == inventory.ByUser) {
-			t.Errorf("%s: %d sessions, %s, %q, notices %q", name, r.Rows, r.Completeness, r.Reason, said)
+		if r.Completeness != c.want || r.Rows != c.found || !strings.Contains(r.Reason, c.reason) || (len(notices) > 0) != (c.want == inventory.ByUser) {
+			t.Errorf("%s: %d sessions, %s, %q, notices %q", name, r.Rows, r.Completeness, r.Reason, notices)
 		}
 		_, err = evidenceOf(t, s, inventory.Options{ListCap: c.confirmed, OnTruncation: inventory.Strict}, inventory.Query{Realms: []string{"/alpha", "/bravo"}})
 		if (err != nil) != (c.want == inventory.ByUser) {

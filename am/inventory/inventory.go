@@ -164,7 +164,7 @@ type listCap struct {
 	rows  int
 	known bool // configured, or said by the server
 
-	confirmed bool // configured: then nothing else is taken to cut shorter lists, but for doubt
+	confirmed bool // configured: then nothing else is taken to cut shorter lists, except for doubt
 }
 
 // reached reports whether a list of so many rows is cut by the cap.

@@ -11,7 +11,7 @@ import (
 // List asks for sessions once and reports whether the answer is complete: it is not if AM may have cut the list. A user's list
 // that is in doubt is compared with the realm's.
 // 404 if the realm does not exist. It is one look at the server, whatever the policies.
-func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions []*rest.Session, whole bool, err error) {
+func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions []*rest.Session, complete bool, err error) {
 	limit, err := inv.listCap(ctx)
 	if err != nil {
 		return nil, false, err

@@ -34,7 +34,7 @@ func (r *realmScan) run(ctx context.Context) error {
 		return r.named(ctx)
 	}
 	if narrow(r.query.Fields) && r.limit.rows > tallyFrom && r.inventory.options.Shard.Shards() == 1 {
-		if whole, err := r.tally(ctx); whole || err != nil {
+		if complete, err := r.tally(ctx); complete || err != nil {
 			return err
 		}
 	}
@@ -63,8 +63,8 @@ func (r *realmScan) has(username string) bool {
 	return r.inventory.options.Shard.Has(r.Realm, username)
 }
 
-// tally lists the realm by names alone. If the list is cut, nothing of it has been sent, and whole is false.
-func (r *realmScan) tally(ctx context.Context) (whole bool, err error) {
+// tally lists the realm by names alone. If the list is cut, nothing of it has been sent, and complete is false.
+func (r *realmScan) tally(ctx context.Context) (complete bool, err error) {
 	counts := map[string]int{}
 	total := 0
 	var took time.Duration

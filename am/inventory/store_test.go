@@ -203,7 +203,7 @@ func TestTheTokenStoreAnswersWhereAMDoesNot(t *testing.T) {
 		if rows != want || time.Since(start) > 20*time.Second { // the client would wait for a minute
 			t.Errorf("%v: %d rows in %v, want %d at once", q, rows, time.Since(start), want)
 		}
-		if said := strings.Join(notices, "\n"); strings.Contains(said, "AM does not respond") == slices.Equal(q.Realms, []string{"/alpha"}) {
+		if all := strings.Join(notices, "\n"); strings.Contains(all, "AM does not respond") == slices.Equal(q.Realms, []string{"/alpha"}) {
 			t.Errorf("%v: notices %q", q, notices)
 		}
 	}

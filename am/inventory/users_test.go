@@ -84,11 +84,11 @@ func TestUsersThatNoPartListsWholeAreAnErrorOrANotice(t *testing.T) {
 			UserListCap: 1, OnTruncation: policy, Notify: func(notice string) { notices = append(notices, notice) },
 		})
 		_, err := usersOf(t.Context(), inv, inventory.UserQuery{Realms: []string{"/alpha"}})
-		said := strings.Join(notices, "\n")
+		told := strings.Join(notices, "\n")
 		if policy == inventory.Fail && err != nil {
-			said = err.Error()
+			told = err.Error()
 		}
-		if (err == nil) != (policy == inventory.Warn) || !strings.Contains(said, "realm /alpha: the list of identities is truncated at 1 ") {
+		if (err == nil) != (policy == inventory.Warn) || !strings.Contains(told, "realm /alpha: the list of identities is truncated at 1 ") {
 			t.Errorf("%s: %v, notices %q", policy, err, notices)
 		}
 	}

@@ -356,8 +356,8 @@ func (e *Terminator) settled(ctx context.Context, left []Entry) (settled, open [
 			lists[key] = user
 		}
 		before := entry.Outcome
-		state, why := user.tell(entry)
-		entry.Outcome, entry.Detail, entry.Who = string(state), "left open by an earlier run"+why, e.Who
+		state, reason := user.tell(entry)
+		entry.Outcome, entry.Detail, entry.Who = string(state), "left open by an earlier run"+reason, e.Who
 		if entry.Outcome != before {
 			settled = append(settled, entry)
 		}
@@ -375,7 +375,7 @@ type listedUser struct {
 }
 
 // tell is what became of a session of the user, and why it is unknown.
-func (u listedUser) tell(entry Entry) (state State, why string) {
+func (u listedUser) tell(entry Entry) (state State, reason string) {
 	switch {
 	case strings.HasPrefix(entry.Session, tokenPrefix):
 		return Unknown, ", and only its token could show that"
@@ -395,12 +395,12 @@ func (e *Terminator) listedUser(ctx context.Context, entry Entry) (user listedUs
 		return listedUser{doubt: errors.New("the journal does not name the user")}, nil // AM would list every user's
 	}
 	query := rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields}
-	sessions, whole, err := e.Inventory.List(ctx, query)
-	if err == nil && whole {
+	sessions, complete, err := e.Inventory.List(ctx, query)
+	if err == nil && complete {
 		query.Username = "" // which finds no agents
 		var agents map[string][]*rest.Session
-		if agents, whole, err = e.Inventory.AgentSessions(ctx, entry.Realm, proofFields); err == nil && !whole {
-			whole, err = e.Inventory.IsUserAlone(ctx, entry.Realm, entry.Username)
+		if agents, complete, err = e.Inventory.AgentSessions(ctx, entry.Realm, proofFields); err == nil && !complete {
+			complete, err = e.Inventory.IsUserAlone(ctx, entry.Realm, entry.Username)
 		}
 		sessions = append(sessions, agents[crest.Fold(entry.Username)]...)
 	}
@@ -409,7 +409,7 @@ func (e *Terminator) listedUser(ctx context.Context, entry Entry) (user listedUs
 		return user, err
 	case err != nil:
 		user.doubt = err
-	case !whole:
+	case !complete:
 		user.doubt = truncated(query)
 	}
 	user.fingerprints = make(map[string]bool, len(sessions))

@@ -218,7 +218,7 @@ func (e *Terminator) lookIn(ctx context.Context, realm string, targets []*target
 		byUser[name] = append(byUser[name], t)
 	}
 	if len(byUser) > fewUsers || byUser[""] != nil {
-		if whole, err := e.compare(ctx, rest.SessionQuery{Realm: realm}, targets); whole || err != nil {
+		if complete, err := e.compare(ctx, rest.SessionQuery{Realm: realm}, targets); complete || err != nil {
 			return
 		}
 	}
@@ -283,18 +283,18 @@ func truncated(q rest.SessionQuery) error {
 }
 
 // compare asks for one list and looks for the targets in it.
-func (e *Terminator) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (whole bool, err error) {
+func (e *Terminator) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (complete bool, err error) {
 	q.Fields = proofFields
-	listed, whole, err := e.Inventory.List(ctx, q)
+	listed, complete, err := e.Inventory.List(ctx, q)
 	byHandle := make(map[string]*rest.Session, len(listed))
 	for _, s := range listed {
 		byHandle[s.Handle] = s
 	}
 	for _, t := range targets {
 		t.found, t.lookupErr = byHandle[t.Handle], err
-		if t.found == nil && !whole && err == nil {
+		if t.found == nil && !complete && err == nil {
 			t.lookupErr = truncated(q)
 		}
 	}
-	return whole, err
+	return complete, err
 }

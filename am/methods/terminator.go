@@ -73,7 +73,7 @@ func (e *Terminator) EndSessions(ctx context.Context, sessions []Session) ([]Out
 	if err != nil {
 		return nil, err
 	}
-	targets, alone, err := e.spare(targets, own)
+	targets, alone, err := e.excludeOwn(targets, own)
 	if err != nil {
 		return nil, err
 	}
@@ -211,8 +211,8 @@ func (own ownSession) isOf(realm, username string) bool {
 	return own.SessionInfo != nil && userKey(own.Realm, own.Username) == userKey(realm, username)
 }
 
-// spare leaves the caller's own session out unless it is alone, which it then reports; and so that of AM itself.
-func (e *Terminator) spare(targets []*target, own ownSession) (others []*target, alone bool, err error) {
+// excludeOwn leaves out the caller's own session and that of AM itself, unless there is no other; alone reports that it is the caller's.
+func (e *Terminator) excludeOwn(targets []*target, own ownSession) (others []*target, alone bool, err error) {
 	for _, t := range targets {
 		if t.own, err = own.is(t); err != nil {
 			return nil, false, err

@@ -108,12 +108,12 @@ func saying(t *testing.T, ended bool) func(http.ResponseWriter, *http.Request, [
 		}
 		var list struct{ SessionHandles []string }
 		must(t, json.Unmarshal(body, &list))
-		said := map[string]bool{}
+		answers := map[string]bool{}
 		for _, handle := range list.SessionHandles {
-			said[handle] = ended
+			answers[handle] = ended
 		}
 		response.Header().Set("Content-Type", "application/json")
-		must(t, json.NewEncoder(response).Encode(map[string]any{"result": said}))
+		must(t, json.NewEncoder(response).Encode(map[string]any{"result": answers}))
 		return true
 	}
 }

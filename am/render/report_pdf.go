@@ -73,13 +73,13 @@ func reportPDF(ctx context.Context, run *report.Run, paper string) (pdf []byte, 
 	}
 	cmd := exec.CommandContext(ctx, browser, append(args, "file://"+filepath.ToSlash(from))...)
 	cmd.WaitDelay = 10 * time.Second
-	said, failed := cmd.CombinedOutput()
+	output, failed := cmd.CombinedOutput()
 	pdf, err = os.ReadFile(to)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if failed != nil || err != nil || !bytes.HasPrefix(pdf, []byte("%PDF-")) || !isTitled(pdf, stamp(run.Started)) {
-		return nil, fmt.Errorf("%s printed no PDF of %s (%s): make sure that it can read that file, or set TMPDIR to another folder", browser, from, lastLine(said, failed))
+		return nil, fmt.Errorf("%s printed no PDF of %s (%s): make sure that it can read that file, or set TMPDIR to another folder", browser, from, lastLine(output, failed))
 	}
 	return pdf, nil
 }
@@ -95,8 +95,8 @@ func isTitled(pdf []byte, text string) bool {
 }
 
 // lastLine returns the last line of a program's output, or else why it failed.
-func lastLine(said []byte, failed error) string {
-	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+func lastLine(output []byte, failed error) string {
+	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 	if last := lines[len(lines)-1]; last != "" {
 		return last
 	}

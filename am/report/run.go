@@ -352,7 +352,7 @@ func (r *Report) ask(ctx context.Context, tables *engine.Materialized, given map
 		Finds: r.Finding != findingNone, Key: r.Key, Chart: r.Chart, Note: r.Note, SQL: r.SQL, columns: columns, Rows: rows,
 		Remedy: r.Remedy, Described: r.Parameters,
 	}
-	if err := result.judge(r.Finding); err != nil {
+	if err := result.markFindings(r.Finding); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.path, err)
 	}
 	encoded, err := encode(result.Rows)
@@ -369,8 +369,8 @@ func (r *Report) placed(err error) error {
 	return fmt.Errorf("%s: %w", r.path, err)
 }
 
-// judge counts the findings.
-func (r *Result) judge(finding string) error {
+// markFindings marks and counts the findings.
+func (r *Result) markFindings(finding string) error {
 	column := func(name string) bool {
 		return slices.ContainsFunc(r.columns, func(c engine.ResultColumn) bool { return c.Name == name })
 	}

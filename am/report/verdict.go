@@ -126,8 +126,8 @@ func (run *Run) realms(chosen func(realm Row) bool) (names []string) {
 		if len(servers) > 1 {
 			name += fmt.Sprintf(" of %v", realm["base_url"])
 		}
-		if why, ok := cmp.Or(realm["error"], realm["reason"]).(string); ok {
-			name += ": " + why
+		if reason, ok := cmp.Or(realm["error"], realm["reason"]).(string); ok {
+			name += ": " + reason
 		}
 		names = append(names, name)
 	}

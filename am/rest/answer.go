@@ -55,8 +55,8 @@ func (a *answer) broken(err error) error {
 
 const maxErrorBody = 64 << 10
 
-// judge returns the answer if it is JSON and reports success; otherwise it returns the error that the answer describes.
-func (c *Client) judge(a *answer, r call) (*answer, error) {
+// accept returns the answer if it is JSON and reports success; otherwise it returns the error that the answer describes.
+func (c *Client) accept(a *answer, r call) (*answer, error) {
 	status := a.status.StatusCode
 	kind, _, _ := strings.Cut(a.status.Header.Get("Content-Type"), ";")
 	isJSON := strings.EqualFold(strings.TrimSpace(kind), "application/json")
@@ -75,11 +75,11 @@ func (c *Client) judge(a *answer, r call) (*answer, error) {
 		}
 		e.Hint = "it redirects to " + redact.Values(redirectTarget(a.status), r.secrets...) + ", and credentials do not follow redirects: " + way
 	case isJSON:
-		var said refusal
-		err := json.NewDecoder(io.LimitReader(a, maxErrorBody)).Decode(&said)
-		e.explain(said)
+		var refused refusal
+		err := json.NewDecoder(io.LimitReader(a, maxErrorBody)).Decode(&refused)
+		e.explain(refused)
 		switch other := errors.As(err, new(*json.UnmarshalTypeError)); {
-		case status != http.StatusUnauthorized && (other || said.isForeign()): // 401 may be helped by another sign-in, whoever asks for it
+		case status != http.StatusUnauthorized && (other || refused.isForeign()): // 401 may be helped by another sign-in, whoever asks for it
 			e.Intermediary = a.from(kind)
 			c.explainIntermediary(e, r)
 		case err != nil:

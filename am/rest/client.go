@@ -336,7 +336,7 @@ func (c *Client) attempt(ctx context.Context, r call, payload []byte, contentTyp
 		c.log.Trace("request", "method", r.method, "url", failure.URL, "action", r.what, "status", response.StatusCode,
 			"elapsed", time.Since(start), "transaction", failure.TransactionID)
 	}
-	return c.judge(&answer{ctx: ctx, cancel: cancel, client: c, status: response, peer: peer, failure: failure}, r)
+	return c.accept(&answer{ctx: ctx, cancel: cancel, client: c, status: response, peer: peer, failure: failure}, r)
 }
 
 // dress adds the headers and returns the transaction ID. It always sends Accept-API-Version, because without it the

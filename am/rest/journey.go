@@ -276,7 +276,7 @@ func (j *journey) poll(b *callback) error {
 // fill answers the callbacks of a step.
 func (j *journey) fill(s *step) error {
 	j.wait = 0
-	var said string
+	var message string
 	for i := range s.Callbacks {
 		b := &s.Callbacks[i]
 		answer, known := answers[b.Type]
@@ -285,10 +285,10 @@ func (j *journey) fill(s *step) error {
 			err = answer(j, b)
 		}
 		if text, _ := b.output("message").(string); b.Type == "TextOutputCallback" && fmt.Sprint(b.output("messageType")) != script {
-			said = text
+			message = text
 		}
 		if err != nil {
-			return fmt.Errorf("AM asks%s by a%s%s: %w", j.shown(cmp.Or(b.prompt(), s.Header)), j.shown(b.Type), j.saying(said), err)
+			return fmt.Errorf("AM asks%s by a%s%s: %w", j.shown(cmp.Or(b.prompt(), s.Header)), j.shown(b.Type), j.saying(message), err)
 		}
 	}
 	return nil

@@ -168,7 +168,7 @@ func TestEachRealmHasItsDirectory(t *testing.T) {
 	}
 }
 
-// A server that has been set up anew may call its cookie by another name.
+// A server that has been set up again may call its cookie by another name.
 func TestTheCookiesNameIsAskedAgainAfterASignIn(t *testing.T) {
 	var name atomic.Pointer[string]
 	call := func(cookie string) { name.Store(&cookie) }

@@ -28,7 +28,7 @@ func TestATokensStateIsToldByWhatTheServerHas(t *testing.T) {
 					t.Errorf("the token's state is %+v, want %v by %s", state, valid, by)
 				}
 			}
-			if said := strings.Contains(log.String(), "using the workaround"); said != (by != "validate") {
+			if worksAround := strings.Contains(log.String(), "using the workaround"); worksAround != (by != "validate") {
 				t.Errorf("the log says %q", log.String())
 			}
 		})

@@ -34,20 +34,20 @@ type UserQuery struct {
 
 // directory is a place where identities are stored, and how it lists them.
 type directory struct {
-	name    string
-	path    func(realm string) string
-	version string
-	id      string   // the attribute to search identities by
-	fields  []string // the attributes with the name in sessions, the login name and the status
-	paged   bool     // lists page by page
-	whole   bool     // lists all identities; otherwise a list may be silently truncated
+	name     string
+	path     func(realm string) string
+	version  string
+	id       string   // the attribute to search identities by
+	fields   []string // the attributes with the name in sessions, the login name and the status
+	paged    bool     // lists page by page
+	complete bool     // lists all identities; otherwise a list may be silently truncated
 }
 
 // managedUsers are the users of IDM, whose lists are complete.
 //
 // Source: PingOne Advanced Identity Cloud, Authenticate to the REST API with an access token.
 var managedUsers = directory{
-	name: "managed users", path: managedUsersPath, id: "_id", fields: []string{"_id", "userName", "accountStatus"}, paged: true, whole: true,
+	name: "managed users", path: managedUsersPath, id: "_id", fields: []string{"_id", "userName", "accountStatus"}, paged: true, complete: true,
 }
 
 // amUsers are the versions of AM's own user resource, in the order in which they are tried.
@@ -82,7 +82,7 @@ const userPageSize = 1000
 // 1,000. Whether AM's pages go beyond what its identity store returns at once is not documented.
 func (c *Client) ListsAllUsers(ctx context.Context, realm string) (bool, error) {
 	d, err := c.directory(ctx, realm)
-	return d.whole, err
+	return d.complete, err
 }
 
 // LoginsDiffer reports whether users of a realm may log in with a name other than the one that their sessions have.

@@ -81,8 +81,8 @@ func (x *exchange) accessToken() {
 		return
 	}
 	form := x.r.PostForm
-	if why := x.checkAssertion(form.Get("client_id"), form.Get("grant_type"), form.Get("assertion")); why.code != "" {
-		x.refuse(why.status, why.code, why.text)
+	if refusal := x.checkAssertion(form.Get("client_id"), form.Get("grant_type"), form.Get("assertion")); refusal.code != "" {
+		x.refuse(refusal.status, refusal.code, refusal.text)
 		return
 	}
 	wanted := strings.Fields(form.Get("scope"))

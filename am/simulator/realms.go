@@ -105,8 +105,8 @@ func (x *exchange) realmAction() error {
 		return errNotInCloud
 	}
 	name := x.crest.text("name")
-	if why := checkRealmName(name); why != "" {
-		return badRequest(why)
+	if reason := checkRealmName(name); reason != "" {
+		return badRequest(reason)
 	}
 	r := x.newRealm(joinRealm(x.crest.text("parentPath"), name))
 	r.fill(&x.crest)

@@ -194,8 +194,8 @@ func (s *Server) listCap() int {
 // AddRealm creates a realm whose parent exists: /alpha, /alpha/nested.
 func (s *Server) AddRealm(path string) error {
 	parent, name := (&realm{path: path}).parentAndName()
-	if why := checkRealmName(name); why != "" {
-		return fmt.Errorf("simulator: realm %s: %s", path, why)
+	if reason := checkRealmName(name); reason != "" {
+		return fmt.Errorf("simulator: realm %s: %s", path, reason)
 	}
 	if err := s.directory.addRealm(s.newRealm(joinRealm(parent, name))); err != nil {
 		return fmt.Errorf("simulator: realm %s: %w", path, err)

@@ -170,7 +170,7 @@ func (w *Watcher) Compare(ctx context.Context, kept *engine.Materialized, at tim
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	look := &Look{At: at.UTC(), First: w.known == nil, Realms: map[inventory.Completeness]int{}}
-	now, err := w.see(ctx, db, look)
+	now, err := w.read(ctx, db, look)
 	if err != nil {
 		return nil, err
 	}
@@ -186,8 +186,8 @@ func (w *Watcher) Compare(ctx context.Context, kept *engine.Materialized, at tim
 	return look, nil
 }
 
-// see reads the present state.
-func (w *Watcher) see(ctx context.Context, db *engine.DB, look *Look) (*seen, error) {
+// read reads the present state.
+func (w *Watcher) read(ctx context.Context, db *engine.DB, look *Look) (*seen, error) {
 	now := &seen{sessions: map[string]*session{}, realms: map[Realm]evidence{}, clocks: map[string]time.Time{}}
 	for _, of := range []struct {
 		sql string

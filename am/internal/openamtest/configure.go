@@ -65,9 +65,9 @@ func (i *instance) form() url.Values {
 func (i *instance) install(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, configureLimit)
 	defer cancel()
-	said, err := i.request(ctx, http.MethodPost, "/config/configurator", strings.NewReader(i.form().Encode()))
-	if err == nil && !strings.Contains(said, "Configuration complete!") {
-		err = fmt.Errorf("the configurator did not finish: %s", lastLine(said))
+	answer, err := i.request(ctx, http.MethodPost, "/config/configurator", strings.NewReader(i.form().Encode()))
+	if err == nil && !strings.Contains(answer, "Configuration complete!") {
+		err = fmt.Errorf("the configurator did not finish: %s", lastLine(answer))
 	}
 	return errors.Join(err, cause(ctx))
 }

@@ -43,7 +43,7 @@ func prepare(ctx context.Context, o Options) (i *instance, err error) {
 	if i.dir, err = os.MkdirTemp(o.BuildDir, "instance-"); err != nil {
 		return nil, err
 	}
-	return i, i.lay()
+	return i, i.create()
 }
 
 // serverXML is a Tomcat with one application, no shutdown port and one connector on loopback.
@@ -59,8 +59,8 @@ const serverXML = `<Server port="-1">
 </Server>
 `
 
-// lay makes the folders of a Tomcat base and its configuration.
-func (i *instance) lay() error {
+// create makes the folders of a Tomcat base and its configuration.
+func (i *instance) create() error {
 	for _, folder := range []string{"conf", "temp", "webapps"} {
 		if err := os.Mkdir(filepath.Join(i.dir, folder), 0o755); err != nil {
 			return err

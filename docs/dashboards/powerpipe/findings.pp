@@ -284,7 +284,7 @@ control "client_side" {
         when c.completeness = 'truncated' then 'info'
         else 'ok'
       end as status,
-      count(f.report) || ' realms give clients their sessions to keep' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
+      count(f.report) || ' realms use client-side sessions' || coalesce(': ' || left(string_agg(distinct f.username, ', ' order by f.username), 200), '')
         || case when c.completeness = 'truncated' then '; others are not known' else '' end as reason,
       c.realm,
       c.base_url
