@@ -115,3 +115,29 @@ func TestLoginNamesAreAskedForWhereTheyAreRead(t *testing.T) {
 		}
 	}
 }
+
+// AM says of a handle that it is not valid, though its session is alive.
+func TestAHandleForATokenIsNoticed(t *testing.T) {
+	p := newProduct(t, "openam")
+	handle := p.sim.Sessions()[0].Handle
+	user, password := p.sim.Admin()
+	var notices []string
+	c, err := connection.Open("am", connection.Config{BaseURL: &p.url, Username: &user, Password: &password}, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
+	must(t, err)
+	db, err := engine.Open(t.Context())
+	must(t, err)
+	must(t, db.Attach("am", am.Tables(c)...))
+	for sql, want := range map[string]int{
+		"select valid from am_session_info where token_id in ('" + handle + "', 'garbage')": 1,
+		"select name from am_session_property where token_id = '" + handle + "'":            1,
+		"select valid from am_session_info where token_id = 'garbage'":                      0,
+	} {
+		notices = nil
+		values(t, db, sql)
+		if len(notices) != want || want > 0 && !strings.HasPrefix(notices[0], "a value of token_id is a session handle") {
+			t.Errorf("%s: notices %q, want %d", sql, notices, want)
+		}
+	}
+	must(t, db.Close())
+	must(t, c.Close(t.Context()))
+}

@@ -3,6 +3,8 @@ package am
 import (
 	"context"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
@@ -64,8 +66,13 @@ func tokens(c *connection.Connection, q table.Query) []token {
 	for i, id := range ids {
 		tokens[i] = token{id: id}
 	}
+	if notify := c.Options().Notify; notify != nil && slices.ContainsFunc(ids, isHandle) {
+		notify("a value of token_id is a session handle: AM answers that it is not a valid token, whether its session is alive or not (am_session lists sessions by handle)")
+	}
 	return tokens
 }
+
+func isHandle(id string) bool { return strings.HasPrefix(id, "shandle:") }
 
 func sessionInfos(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*sessionInfo, error] {
 	wantsUID := q.Wants("session_uid")

@@ -347,3 +347,47 @@ func TestAUserInJSONThatIsANumberIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// PowerShell writes UTF-16 and a byte-order mark. A token that is read wrongly is one that AM does not know.
+func TestFilesOfOtherPlatformsAreRead(t *testing.T) {
+	server := connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
+	session, err := server.Login("/alpha", "ajensen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		utf16 := "\xff\xfe" + strings.Join(strings.Split(text+"\r\n", ""), "\x00") + "\x00"
+		if err := os.WriteFile(path, []byte(utf16), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	token, handle := write("token", session.Token), write("handle", session.Handle)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"query", "--output", "csv", "--arg", "token=@" + token, "select username from am_session_info where token_id = $token"}, "username\najensen\n"},
+		{[]string{"query", "--output", "csv", "--file", write("sql", "select username from am_session_info where token_id = '"+session.Token+"'")}, "username\najensen\n"},
+		{[]string{"exec", "--output", "csv", "validate", "token_id=@" + token}, "valid,session_uid,username,realm\ntrue,,ajensen,/alpha\n"},
+		{[]string{"exec", "--output", "csv", "--dry-run", "logout_by_handle", "session_handle=@" + handle}, "ajensen,/alpha,planned"},
+		{[]string{"logout", "--output", "csv", "--dry-run", "--token-file", token}, "ajensen,/alpha,planned"},
+		{[]string{"logout", "--output", "csv", "--dry-run", "--from", handle}, "ajensen,/alpha,planned"},
+	} {
+		out, err, status := invoke(t, terminal.Streams{}, c.args...)
+		if status != statusFine || !strings.Contains(out, c.want) {
+			t.Errorf("%q: status %d, %s%s", c.args[:3], status, out, err)
+		}
+	}
+	broken := filepath.Join(dir, "latin1")
+	if err := os.WriteFile(broken, []byte("select 'M\xfcller'"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"query", "--file", broken}, {"query", "--arg", "x=@" + broken, "select $x"}, {"exec", "validate", "token_id=@" + broken}} {
+		if _, err, status := invoke(t, terminal.Streams{}, args...); status != statusMisused || !strings.Contains(err, broken+" is not UTF-8 text: save it as UTF-8") {
+			t.Errorf("%q: status %d, %s", args, status, err)
+		}
+	}
+}

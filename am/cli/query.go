@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/render"
 	"github.com/amsql/steampipe-plugin-am/am/shell"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
@@ -211,14 +212,14 @@ func (o *QueryOptions) text(ctx context.Context, cmd *cobra.Command, streams ter
 	case o.SQL != "":
 		return o.SQL, nil
 	case o.File != "" && o.File != "-":
-		sql, err := os.ReadFile(o.File)
+		sql, err := connection.ReadText(o.File)
 		switch {
 		case err != nil:
 			return "", workspace.Usage("--file: %v", err)
-		case len(bytes.TrimSpace(sql)) == 0:
+		case strings.TrimSpace(sql) == "":
 			return "", misuse(cmd, "no SQL: %s is empty", o.File)
 		}
-		return string(sql), nil
+		return sql, nil
 	case streams.InIsTerminal && o.File == "":
 		return "", misuse(cmd, "no SQL: pass it as an argument, with --file or on standard input")
 	}

@@ -125,19 +125,11 @@ func fill(field reflect.Value, value string) error {
 	return nil
 }
 
-// Secret reads a secret from where it is: file:PATH or env:NAME. It removes surrounding line ends and a byte-order
-// mark, and accepts UTF-16 with a mark, as PowerShell writes it. Any other value is the secret itself.
+// Secret reads a secret from where it is: file:PATH or env:NAME. It removes line ends around it. Any other value is the secret itself.
 func Secret(value string) (string, error) {
 	if path, ok := strings.CutPrefix(value, "file:"); ok {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return "", err
-		}
-		text, _, err := transform.Bytes(unicode.BOMOverride(encoding.Nop.NewDecoder()), content)
-		if err != nil || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
-			return "", fmt.Errorf("%s is not UTF-8 text: save it as UTF-8", path)
-		}
-		return strings.Trim(string(text), "\r\n"), nil
+		text, err := ReadText(path)
+		return strings.Trim(text, "\r\n"), err
 	}
 	if name, ok := strings.CutPrefix(value, "env:"); ok {
 		if os.Getenv(name) == "" {
@@ -146,6 +138,19 @@ func Secret(value string) (string, error) {
 		return os.Getenv(name), nil
 	}
 	return value, nil
+}
+
+// ReadText reads a file without its byte-order mark: UTF-8, or UTF-16 with a mark, as PowerShell writes it.
+func ReadText(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	text, _, err := transform.Bytes(unicode.BOMOverride(encoding.Nop.NewDecoder()), content)
+	if err != nil || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
+		return "", fmt.Errorf("%s is not UTF-8 text: save it as UTF-8", path)
+	}
+	return string(text), nil
 }
 
 func (c Config) rest() (rest.Config, error) {

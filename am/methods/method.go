@@ -121,9 +121,6 @@ func (m *Method) Check(args Arguments) error {
 
 // checkTargets refuses what cannot be a handle or a token, because AM would say that its session has ended.
 func (m *Method) checkTargets(args Arguments) error {
-	if m.Effect != Ends {
-		return nil
-	}
 	for name, check := range map[string]func(string) error{"session_handle": CheckHandle, "token_id": CheckToken} {
 		for _, value := range args[name] {
 			if err := check(value); err != nil {

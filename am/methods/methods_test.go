@@ -173,7 +173,7 @@ func TestA400OfTheirPropertiesSaysWhatIsWrongWithASession(t *testing.T) {
 	clientSide, err := w.server.Login("/alpha", "ajensen")
 	must(t, err)
 	for _, c := range []struct{ method, token, want string }{
-		{"get_session_properties", "ended", "the session has ended, or this is not a session token"},
+		{"get_session_properties", "ended*", "the session has ended, or this is not a session token"},
 		{"update_session_properties", clientSide.Token, "is client-side: its properties can be set only during the login"},
 	} {
 		args := methods.Arguments{"token_id": {c.token}}
@@ -184,5 +184,30 @@ func TestA400OfTheirPropertiesSaysWhatIsWrongWithASession(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "400 Bad Request: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.method, err, c.want)
 		}
+	}
+}
+
+// AM says of everything that is not a token that it is not valid, of a live session's handle, too.
+func TestWhatIsNoTokenIsNotAskedAbout(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, Users: 4, Sessions: 8, Seed: 1})
+	for _, m := range methods.Methods {
+		if !slices.Contains(slices.Concat(m.Required, m.Optional), "token_id") {
+			continue
+		}
+		for token, says := range map[string]string{
+			w.server.Sessions()[0].Handle: "this is a session handle", "garbage": "expected a session token", `{"tokenId":"a*"}`: "expected a session token", "file:token.txt": "expected a session token",
+		} {
+			args := methods.Arguments{"token_id": {token}}
+			if slices.Contains(m.Required, "properties") {
+				args["properties"] = []string{`{"theme":"dark"}`}
+			}
+			_, err := m.Run(t.Context(), w.Terminator, args)
+			if argument := new(methods.ArgumentError); !errors.As(err, &argument) || !strings.Contains(err.Error(), m.Name+": token_id: "+says) {
+				t.Errorf("%s: %v, want %s", m.Name, err, says)
+			}
+		}
+	}
+	if n := len(w.server.Requests()); n > 0 {
+		t.Errorf("%d requests", n)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -57,7 +56,7 @@ const handlePrefix = "shandle:"
 // AM writes tokens and handles in letters, digits and -_.* (c66); @#+/= are its alphabet if that is off.
 var (
 	handlePattern = regexp.MustCompile(`^` + handlePrefix + `[A-Za-z0-9\-_.*@#+/=]+$`)
-	tokenPattern  = regexp.MustCompile(`^[A-Za-z0-9\-_.*@#+/=]+$`)
+	tokenPattern  = regexp.MustCompile(`^[A-Za-z0-9\-_.*@#+/=]*[*@][A-Za-z0-9\-_.*@#+/=]*$`) // the sign ends its first part
 	cookiePattern = regexp.MustCompile(`^[A-Za-z0-9\-_]+=[^=#]`)
 )
 
@@ -83,15 +82,24 @@ func CheckToken(text string) error {
 // sessionCookie is the name of AM's cookie unless a deployment has changed it.
 const sessionCookie = "iPlanetDirectoryPro"
 
-// cookieValue takes the token out of a line such as Set-Cookie: iPlanetDirectoryPro=…; Path=/.
+// cookieValue takes the token out of a line such as Set-Cookie: iPlanetDirectoryPro=…; Path=/. Deployments rename the cookie,
+// and it need not be the first: the one that can be a token is meant.
 func cookieValue(line string) string {
+	cookies := line
 	for _, header := range []string{"Cookie:", "Set-Cookie:"} {
 		if len(line) > len(header) && strings.EqualFold(line[:len(header)], header) {
-			line = strings.TrimSpace(line[len(header):])
+			cookies = line[len(header):]
 		}
 	}
-	if cookie, err := http.ParseSetCookie(line); err == nil && cookie.Name == sessionCookie {
-		return cookie.Value
+	var tokens []string
+	for pair := range strings.SplitSeq(cookies, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if value = strings.Trim(value, `"`); tokenPattern.MatchString(value) && !tokenPattern.MatchString(name) {
+			tokens = append(tokens, value)
+		}
+	}
+	if len(tokens) == 1 {
+		return tokens[0]
 	}
 	return line
 }
@@ -134,7 +142,11 @@ func (k targetKind) parseLines(text []byte) (sessions []Session, err error) {
 		} else if k.word != nil {
 			word = k.word(word)
 		}
-		if err := k.check(word); err != nil {
+		err := k.check(word)
+		if err != nil && len(sessions) == 0 && err.Error() != k.wrong {
+			err = fmt.Errorf("%w; CSV needs the column %s", err, k.names[0])
+		}
+		if err != nil {
 			return nil, atLine(number, err)
 		}
 		sessions = append(sessions, k.session(word))
@@ -154,7 +166,7 @@ func (k targetKind) header(text []byte) (separator rune, ok bool) {
 }
 
 func (k targetKind) isName(column string) bool {
-	return slices.Contains(k.names, strings.TrimSpace(column))
+	return slices.ContainsFunc(k.names, func(name string) bool { return strings.EqualFold(name, strings.TrimSpace(column)) })
 }
 
 func csvReader(text []byte, separator rune) *csv.Reader {
@@ -187,7 +199,7 @@ func (k targetKind) parseCSV(text []byte, separator rune) (sessions []Session, e
 			continue
 		}
 		for i, name := range record {
-			name = strings.TrimSpace(name)
+			name = strings.ToLower(strings.TrimSpace(name))
 			if k.isName(name) {
 				name = k.names[0]
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -55,8 +56,17 @@ func checkToken(token string) error {
 	if strings.ContainsAny(token, " \t\r\n") {
 		return errors.New("the token contains white space: it must be only the token, on one line")
 	}
+	if strings.HasPrefix(token, "{") || namesCookie.MatchString(token) {
+		return errors.New("the token is more than a token: it must be only the value of tokenId, or that of the session cookie")
+	}
+	if strings.HasPrefix(token, "shandle:") {
+		return errors.New("the token is a session handle, with which nobody can sign in")
+	}
 	return nil
 }
+
+// namesCookie matches a token behind the name of its cookie.
+var namesCookie = regexp.MustCompile(`^[A-Za-z0-9_-]+=[^=#]`)
 
 // credential is what a request carries.
 type credential struct {

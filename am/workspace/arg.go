@@ -2,10 +2,10 @@ package workspace
 
 import (
 	"math"
-	"os"
 	"strconv"
 	"strings"
 
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
@@ -32,8 +32,8 @@ func FromFile(value string) (string, error) {
 	if !isFile {
 		return value, nil
 	}
-	content, err := os.ReadFile(path)
-	return strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"), err
+	text, err := connection.ReadText(path)
+	return strings.TrimRight(text, "\r\n"), err
 }
 
 // number makes a number of what is written as SQL writes it, or else `count(*) > :n` would compare with text, which no
