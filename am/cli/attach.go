@@ -8,7 +8,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// attachFiles adds SQLite files of the user's own.
+// attachFiles adds the user's SQLite files.
 func attachFiles(cmd *cobra.Command, w *workspace.Workspace, files []string) error {
 	for _, given := range files {
 		name, path, _ := strings.Cut(given, "=")

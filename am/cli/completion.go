@@ -11,7 +11,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// shells are those that completion is written for, and how each takes it.
+// shells are the shells that have completion, and how to install it in each.
 var shells = []struct {
 	name  string
 	use   string // what to do once
@@ -48,7 +48,7 @@ func newCompletion(streams terminal.Streams) *cobra.Command {
 	}
 }
 
-// flagValues complete the values of the flags of these names, with whatever command.
+// flagValues completes the values of flags with these names, in every command.
 var flagValues = map[string]cobra.CompletionFunc{
 	"output":     fixed(strings.Split(render.FormatNames(), "|")...),
 	"profile":    fixed(simulator.Profiles()...),
@@ -68,7 +68,7 @@ func fixedExtension(extension string) cobra.CompletionFunc {
 	return cobra.FixedCompletions([]string{extension}, cobra.ShellCompDirectiveFilterFileExt)
 }
 
-// connectionNames are those of the connections that the flags so far choose from.
+// connectionNames returns the names of the connections that the flags so far select from.
 func connectionNames(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	var o ConnectionOptions
 	if config := cmd.Flag("config"); config != nil {
@@ -84,11 +84,11 @@ func connectionNames(cmd *cobra.Command, _ []string, _ string) (names []string, 
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// complete makes a command's flags complete, and offers no files if a command takes no argument.
+// complete adds completion for a command's flags, and disables that of files if the command takes no argument.
 func complete(cmd *cobra.Command) {
 	for name, values := range flagValues {
 		if cmd.Flag(name) != nil {
-			_ = cmd.RegisterFlagCompletionFunc(name, values) // the flag is there, and has none yet
+			_ = cmd.RegisterFlagCompletionFunc(name, values) // cannot fail: the flag exists and has no completion yet
 		}
 	}
 	if cmd.ValidArgs == nil && cmd.ValidArgsFunction == nil {

@@ -19,9 +19,9 @@ import (
 // environmentConnection is the name of the connection that the environment describes.
 const environmentConnection = "am"
 
-// ConnectionOptions choose connections.
+// ConnectionOptions select connections.
 type ConnectionOptions struct {
-	Config      string   // an .spc file; empty: the environment, else the user's am.spc
+	Config      string   // an .spc file; "": the environment, or else the user's am.spc
 	Connections []string // only these; empty: all
 	Quiet       bool
 }
@@ -32,7 +32,7 @@ func (o *ConnectionOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.Connections, "connection", nil, "use only the connection or aggregator of this `name`; repeatable")
 }
 
-// flags choose the same connections in another command line.
+// flags returns the flags that select the same connections in another command line.
 func (o *ConnectionOptions) flags() (flags string) {
 	if o.Config != "" {
 		flags += " --config " + quote(o.Config)
@@ -43,7 +43,8 @@ func (o *ConnectionOptions) flags() (flags string) {
 	return flags
 }
 
-// configs are those of the connections chosen. Having none is not an error yet: SQL may do without tables.
+// configs returns the configurations of the selected connections. That there are none is not an error here, because SQL
+// may not need tables.
 func (o *ConnectionOptions) configs() ([]connection.NamedConfig, error) {
 	configs, err := o.all()
 	if err != nil || len(o.Connections) == 0 {

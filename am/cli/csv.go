@@ -12,10 +12,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// CSVOptions are files that are tables.
+// CSVOptions are files to read as tables.
 type CSVOptions struct {
 	CSV          []string // name=file
-	CSVSeparator string   // empty: found by the header
+	CSVSeparator string   // "": determined from the header
 }
 
 func (o *CSVOptions) addFlags(flags *pflag.FlagSet) {
@@ -23,7 +23,7 @@ func (o *CSVOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.CSVSeparator, "csv-separator", "", "the `character` that separates the values of --csv, or tab (default the comma, semicolon or tab that occurs most often in the header)")
 }
 
-// load makes tables of the files.
+// load reads the files as tables.
 func (o *CSVOptions) load(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace) error {
 	separator, ok := rune(0), true
 	if o.CSVSeparator != "" {

@@ -13,10 +13,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// demonstrated is the simulated AM of the demo: enough users that its lists of sessions are cut, as those of real ones are.
+// demonstrated describes the simulated AM of the demo. It has enough users that its lists of sessions are truncated, as
+// in reality.
 var demonstrated = simulator.Options{Realms: 2, Users: 60, Sessions: 400, Seed: 1}
 
-// demonstrations are what the demo asks.
+// demonstrations are the queries of the demo.
 var demonstrations = []struct{ question, sql string }{
 	{"Who is logged in?", `
 select username, realm, latest_access_time, max_session_expiration_time
@@ -59,7 +60,7 @@ func newDemo(streams terminal.Streams) *cobra.Command {
 	}
 }
 
-// config leaves nothing to the environment, which may be that of another server.
+// config sets every argument that the environment could set, because the environment may be that of another server.
 func (s *simulation) config() connection.Config {
 	url, cookie, api := s.url(), s.server.CookieName(), "2.0"
 	user, password := s.server.Admin()

@@ -1,7 +1,7 @@
 // Package cli is the amsql command line.
 //
-// A command is a file: its options, what it does with them, its help. Rows go to standard output and nothing else does;
-// notices and errors go to standard error, a line each. [Main] alone decides exit statuses.
+// There is a file for each command, with its options, its help, and what it does. Only rows go to standard output;
+// notices and errors go to standard error, one per line. Only [Main] determines exit statuses.
 //
-// It may import everything. Start with [Main] and the list of commands in root.go.
+// Start with [Main] and the list of commands in root.go.
 package cli

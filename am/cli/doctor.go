@@ -20,7 +20,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// DoctorOptions are those of amsql doctor.
+// DoctorOptions are the options of amsql doctor.
 type DoctorOptions struct {
 	ConnectionOptions
 
@@ -70,19 +70,19 @@ func (o *DoctorOptions) run(ctx context.Context, streams terminal.Streams) error
 	return examine(ctx, w, o.Output)
 }
 
-// findingColumns are those of what doctor prints.
+// findingColumns are the columns that doctor prints.
 var findingColumns = []engine.ResultColumn{
 	{Name: "connection", Type: table.Text}, {Name: "step", Type: table.Text}, {Name: "status", Type: table.Text},
 	{Name: "detail", Type: table.Text}, {Name: "fix", Type: table.Text},
 }
 
-// A failure is a step of a connection that failed.
+// A failure is a failed step of a connection.
 type failure struct {
 	connection string
 	doctor.Finding
 }
 
-// Error names the step, and says what to do.
+// Error returns the name of the step and what to do.
 func (f *failure) Error() string {
 	text := fmt.Sprintf("%s: %s: %s", f.connection, f.Step, f.Detail)
 	if f.Fix != "" {
@@ -91,7 +91,7 @@ func (f *failure) Error() string {
 	return text
 }
 
-// examine prints what each step of each connection found, except those that were not tried. A step that failed makes an error,
+// examine prints the finding of each step of each connection, except for skipped steps. If a step failed, the error is
 // a *failure.
 func examine(ctx context.Context, w *workspace.Workspace, output string) error {
 	options := render.ScreenOptions(w.Streams)
@@ -117,10 +117,10 @@ func examine(ctx context.Context, w *workspace.Workspace, output string) error {
 	return cmp.Or(ctx.Err(), out.Finish(), errors.Join(failures...))
 }
 
-// statusColours are those of a step's status.
+// statusColours are the colours for the status of a step.
 var statusColours = map[doctor.Status]terminal.Colour{doctor.OK: terminal.Green, doctor.Warning: terminal.Yellow, doctor.Failed: terminal.Red}
 
-// statusCell is the third column of a table.
+// statusCell matches the third column of a table.
 var statusCell = regexp.MustCompile(`(?m)^(\|[^|]*\|[^|]*\| )(\w+)`)
 
 func paintStatus(streams terminal.Streams, table string) string {
@@ -133,7 +133,7 @@ func paintStatus(streams terminal.Streams, table string) string {
 	})
 }
 
-// findingWidth is the width of the two columns of prose in a table for which there is no screen. One that there is sets them.
+// findingWidth is the width of the two text columns if there is no screen; a screen determines their width.
 const findingWidth = 44
 
 func findingRow(c *connection.Connection, f doctor.Finding, output string, screen int) []any {

@@ -10,7 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// atLeastOne is a flag with a number from 1 on.
+// atLeastOne is a flag with a whole number of at least 1.
 type atLeastOne int
 
 func (n *atLeastOne) String() string { return strconv.Itoa(int(*n)) }
@@ -25,7 +25,7 @@ func (n *atLeastOne) Set(text string) error {
 	return nil
 }
 
-// addEndingFlags adds the flags that bound what ends sessions.
+// addEndingFlags adds the flags that limit the ending of sessions.
 func addEndingFlags(flags *pflag.FlagSet, o *workspace.TerminationOptions) {
 	flags.BoolVar(&o.DryRun, "dry-run", false, "show which sessions would be ended, and end none")
 	flags.BoolVar(&o.Yes, "yes", false, "end sessions without asking; required without a terminal")

@@ -16,7 +16,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// ExecOptions are those of amsql exec.
+// ExecOptions are the options of amsql exec.
 type ExecOptions struct {
 	ConnectionOptions
 	workspace.TerminationOptions
@@ -84,7 +84,8 @@ func (o *ExecOptions) run(ctx context.Context, cmd *cobra.Command, args []string
 	return cmp.Or(err, w.PrintCells(method.Columns(), rows, o.Output))
 }
 
-// openTerminator opens the connection that a method runs on: the first, unless the method changes sessions and there are others.
+// openTerminator opens the connection for a method: the first one, unless the method changes sessions and there are
+// others.
 func openTerminator(ctx context.Context, method *methods.Method, connections ConnectionOptions, o workspace.TerminationOptions, streams terminal.Streams) (*workspace.Workspace, *methods.Terminator, error) {
 	configs, err := connections.configs()
 	if err != nil {
@@ -110,7 +111,7 @@ func openTerminator(ctx context.Context, method *methods.Method, connections Con
 	return w, w.Terminator(configs[0].Name), nil
 }
 
-// arguments reads name=value.
+// arguments parses arguments of the form name=value.
 func arguments(cmd *cobra.Command, args []string) (methods.Arguments, error) {
 	read := methods.Arguments{}
 	for _, arg := range args {
@@ -127,7 +128,7 @@ func arguments(cmd *cobra.Command, args []string) (methods.Arguments, error) {
 	return read, nil
 }
 
-// describeMethods is a line for each method.
+// describeMethods returns a line for each method.
 func describeMethods() string {
 	var b strings.Builder
 	for _, m := range methods.Methods {
@@ -143,7 +144,7 @@ func describeMethods() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// completeExec completes the methods' names, and then their parameters'.
+// completeExec completes the names of methods, and then those of their parameters.
 func completeExec(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var words []string
 	if len(args) == 0 {

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// helpWidth is the widest that a line of help may be: a terminal has 80 columns at least.
+// helpWidth is the maximum width of a line of help, because terminals have at least 80 columns.
 const helpWidth = 80
 
-// fitHelp makes the help of a command and of all below it fit the screen.
+// fitHelp makes the help of a command and its subcommands fit the screen.
 func fitHelp(root *cobra.Command) {
 	cobra.AddTemplateFunc("usages", usages)
 	root.SetUsageTemplate(flagUsages.ReplaceAllString(root.UsageTemplate(), "usages $1 "))
@@ -28,7 +28,8 @@ func fitHelp(root *cobra.Command) {
 
 var flagUsages = regexp.MustCompile(`(\.\w+)\.FlagUsages `)
 
-// usages are those of flags, wrapped. pflag writes --yes[=true|false] for --yes, unless it is not told that the flag is boolean.
+// usages returns the usage of flags, wrapped. pflag would write --yes[=true|false] for --yes, so it must not know that
+// the flag is boolean.
 func usages(flags *pflag.FlagSet) string {
 	shown := pflag.NewFlagSet("", pflag.ContinueOnError)
 	shown.SortFlags = flags.SortFlags
@@ -42,10 +43,10 @@ func usages(flags *pflag.FlagSet) string {
 	return shown.FlagUsagesWrapped(helpWidth)
 }
 
-// fill joins the lines of each paragraph of a text and wraps them again. A line that is indented is a paragraph of its own.
+// fill joins the lines of each paragraph of a text and wraps them again. An indented line is a paragraph.
 func fill(text string) string {
 	var paragraphs []string
-	open := false // the last paragraph may go on
+	open := false // the next line may belong to the last paragraph
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		prose := line != "" && line[0] != ' '
@@ -62,7 +63,7 @@ func fill(text string) string {
 	return strings.Join(paragraphs, "\n")
 }
 
-// hang breaks a paragraph; if it is indented, what follows its first line is indented further.
+// hang wraps a paragraph. If it is indented, the lines after the first are indented further.
 func hang(paragraph string) string {
 	words := strings.TrimLeft(paragraph, " ")
 	first := strings.Repeat(" ", len(paragraph)-len(words))

@@ -19,27 +19,27 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// InitOptions are those of amsql init. What is left out is asked for on a terminal.
+// InitOptions are the options of amsql init. On a terminal, it asks for those that are not set.
 type InitOptions struct {
-	Config     string // the file to write; empty: the user's am.spc
+	Config     string // the file to write; "": the user's am.spc
 	Connection string
 	URL        string
-	Host       string // the name that AM is installed under, if URL has another
+	Host       string // the host name that AM is installed under, if that in URL is another
 	Account    string // a user name, or the ID of a service account
 	Secret     string // env:NAME or file:PATH; on a terminal also the password itself
-	TOTPSecret string // the same, of one-time passwords; empty: none are needed, or the account's owner types them
+	TOTPSecret string // the same for the secret of one-time passwords; "" if none are needed, or if the user types them
 	Store      StoreOptions
 
-	before []byte   // what the file holds; nil if there is none
+	before []byte   // the present content of the file; nil if there is none
 	taken  []string // the names of its connections
 }
 
-// StoreOptions are AM's token store and an account there. Without the address there is none.
+// StoreOptions are AM's token store and an account there. There is no token store if the address is "".
 type StoreOptions struct {
 	URL         string
 	BindDN      string
 	Password    string // env:NAME or file:PATH; on a terminal also the password itself
-	Fingerprint string // of a certificate that no authority vouches for
+	Fingerprint string // the fingerprint of a certificate that no trusted authority signed
 }
 
 func newInit(streams terminal.Streams) *cobra.Command {
@@ -81,7 +81,7 @@ func newInit(streams terminal.Streams) *cobra.Command {
 	return cmd
 }
 
-// connectionName is what both SQL and Steampipe take for a schema without quotes.
+// connectionName matches names that both SQL and Steampipe accept as a schema without quotes.
 var connectionName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 func (o *InitOptions) run(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
@@ -122,7 +122,7 @@ func (o *InitOptions) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// locate settles which file to write, and what is in it.
+// locate determines the file to write, and reads it.
 func (o *InitOptions) locate() (err error) {
 	if o.Config == "" {
 		home, err := os.UserHomeDir()
@@ -146,7 +146,7 @@ func (o *InitOptions) locate() (err error) {
 	return err
 }
 
-// rename asks for another name if the connection's is taken.
+// rename asks for another name if that of the connection is taken.
 func (o *InitOptions) rename(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) error {
 	if cmd.Flags().Changed("connection") || !streams.InIsTerminal {
 		return workspace.Usage("%s already has a connection %q: choose another name with --connection, or edit the file; amsql doctor tests the existing one", o.Config, o.Connection)
@@ -174,12 +174,12 @@ const (
 	readerPassword   = "Its password, or where it is (env:NAME, file:PATH): "
 )
 
-// questions are asked in this order for what the flags leave open.
+// questions are asked, in this order, for what the flags do not set.
 var questions = []struct {
 	flag, text string
 	secret     bool
-	answer     func(*InitOptions) *string   // nil: not asked
-	check      func(string) (string, error) // the answer as it is used
+	answer     func(*InitOptions) *string   // where to store the answer; nil if the question is not needed
+	check      func(string) (string, error) // checks the answer, and returns it in the form in which it is used
 }{
 	{"--url", "Address of AM, such as https://am.example.com/am, or as shown in the browser: ", false, func(o *InitOptions) *string { return &o.URL }, baseURL},
 	{"--account", "User name of an administrator, or ID of a service account: ", false, func(o *InitOptions) *string { return &o.Account }, nil},
@@ -188,7 +188,7 @@ var questions = []struct {
 	{"--token-store-password", readerPassword, true, func(o *InitOptions) *string { return o.Store.needed(&o.Store.Password) }, nil},
 }
 
-// needed is the value if there is a token store, else nil: it is not asked for.
+// needed returns the value if there is a token store, otherwise nil, so that it is not asked for.
 func (s *StoreOptions) needed(value *string) *string {
 	if s.URL == "" {
 		return nil
@@ -242,12 +242,12 @@ func prompt(ctx context.Context, streams terminal.Streams, question string, echo
 	return text, nil
 }
 
-// serviceAccountID is a UUID, as Advanced Identity Cloud names its service accounts.
+// serviceAccountID matches a UUID, the form of the names of service accounts in Advanced Identity Cloud.
 var serviceAccountID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 func (o *InitOptions) isServiceAccount() bool { return serviceAccountID.MatchString(o.Account) }
 
-// settle makes paths absolute, for the connection is used from anywhere.
+// settle makes paths absolute, because the connection is used from any folder.
 func (o *InitOptions) settle() error {
 	for _, secret := range []*string{&o.Secret, &o.TOTPSecret, &o.Store.Password} {
 		if path, isFile := strings.CutPrefix(*secret, "file:"); isFile {

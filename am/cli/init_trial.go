@@ -15,16 +15,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// pages are where the paths of AM's own pages begin, behind the context path, and what stands there instead.
+// pages are how the paths of AM's own pages begin after the context path, and what replaces them.
 var pages = []struct {
 	path    *regexp.Regexp
 	instead string
 }{
 	{regexp.MustCompile(`(?i)/(XUI|UI|console|ui-admin|json|oauth2|isAlive\.jsp|index\.(html|jsp))(/.*)?$`), ""},
-	{regexp.MustCompile(`(?i)^/(platform|admin|login|enduser|openidm)(/.*)?$`), "/am"}, // of Advanced Identity Cloud
+	{regexp.MustCompile(`(?i)^/(platform|admin|login|enduser|openidm)(/.*)?$`), "/am"}, // pages of Advanced Identity Cloud
 }
 
-// baseURL is the address of AM behind one that was copied from a browser, which leaves out https:// if there is none.
+// baseURL returns the address of AM for one that was copied from a browser. The https:// may be missing.
 func baseURL(pasted string) (string, error) {
 	text := strings.TrimSpace(pasted)
 	if !strings.Contains(text, "://") {
@@ -42,14 +42,15 @@ func baseURL(pasted string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
-// isHost reports whether a name without a scheme is meant for a host: it has a dot, or is this machine.
+// isHost reports whether a text without a scheme is meant as a host: it contains a dot, or is localhost.
 func isHost(name string) bool {
 	return strings.Contains(name, ".") || net.ParseIP(name) != nil || name == "localhost"
 }
 
-// succeed tries the connection until it works. On a terminal it asks for what was wrong.
+// succeed tests the connection until it works. On a terminal, it asks for corrections.
 func (o *InitOptions) succeed(ctx context.Context, streams terminal.Streams) error {
-	trial := connection.Unattended(ctx) // the secret of one-time passwords is asked for before a password is
+	// A one-time password must not be asked for during the trial: correct asks for its secret first.
+	trial := connection.Unattended(ctx)
 	for {
 		err := o.try(trial, streams)
 		if err == nil {
@@ -74,10 +75,10 @@ func (o *InitOptions) succeed(ctx context.Context, streams terminal.Streams) err
 	}
 }
 
-// errTypesCodes means that one-time passwords are typed at each sign-in.
+// errTypesCodes means that the user types a one-time password at each sign-in.
 var errTypesCodes = errors.New("one-time passwords are typed")
 
-// correct asks for what may make a failed step succeed, and reports whether something has changed.
+// correct asks for what may make a failed step succeed, and reports whether anything has changed.
 func (o *InitOptions) correct(ctx context.Context, streams terminal.Streams, f *failure) (corrected bool, err error) {
 	switch {
 	case f.Address != "":
@@ -104,7 +105,8 @@ func (o *InitOptions) correct(ctx context.Context, streams terminal.Streams, f *
 	return false, nil
 }
 
-// correctStore asks for what the token store did not take: its certificate, which the error shows, or the account.
+// correctStore asks for what the token store did not accept: the fingerprint of its certificate, which the error shows,
+// or the account.
 func (o *InitOptions) correctStore(ctx context.Context, streams terminal.Streams, refused error) (bool, error) {
 	if untaken := new(tls.CertificateVerificationError); errors.As(refused, &untaken) {
 		fingerprint, err := prompt(ctx, streams, "Fingerprint of the certificate, once the server's administrator has confirmed it: ", true)
@@ -120,7 +122,7 @@ func (o *InitOptions) correctStore(ctx context.Context, streams terminal.Streams
 	return err == nil, err
 }
 
-// correctAccount asks for name and password again; an empty name keeps the one that was given.
+// correctAccount asks for the name and password again. An empty name keeps the previous one.
 func (o *InitOptions) correctAccount(ctx context.Context, streams terminal.Streams) (bool, error) {
 	account, err := prompt(ctx, streams, fmt.Sprintf("User name [%s]: ", o.Account), true)
 	switch {
@@ -137,7 +139,7 @@ func (o *InitOptions) correctAccount(ctx context.Context, streams terminal.Strea
 	return true, nil
 }
 
-// try examines the connection as it would be written.
+// try tests the connection as it would be written.
 func (o *InitOptions) try(ctx context.Context, streams terminal.Streams) error {
 	config := connection.Config{BaseURL: &o.URL, Username: &o.Account, Password: &o.Secret}
 	if o.isServiceAccount() {

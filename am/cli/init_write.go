@@ -16,13 +16,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// A keptSecret is a secret that was typed, and goes to a file of its own.
+// A keptSecret is a secret that was typed, which is written to its own file.
 type keptSecret struct {
 	value *string
-	kind  string // how the file's name ends
+	kind  string // the end of the file's name
 }
 
-// write keeps the secrets that were typed and adds the connection to its file.
+// write writes the typed secrets to files, and adds the connection to its file.
 func (o *InitOptions) write(streams terminal.Streams) error {
 	if err := os.MkdirAll(filepath.Dir(o.Config), 0o700); err != nil {
 		return err
@@ -57,7 +57,7 @@ func removeAll(paths []string) (err error) {
 	return err
 }
 
-// nextCommand is what to type now.
+// nextCommand returns the command to type next.
 func (o *InitOptions) nextCommand() string {
 	config, schema := "", ""
 	if home, err := os.UserHomeDir(); err != nil || o.Config != filepath.Join(home, ".steampipe", "config", "am.spc") {
@@ -69,7 +69,7 @@ func (o *InitOptions) nextCommand() string {
 	return fmt.Sprintf(`amsql query %s"select realm, count(*) from %sam_session group by realm"`, config, schema)
 }
 
-// secretFile is where a typed secret goes.
+// secretFile returns the path of the file for a typed secret.
 func (o *InitOptions) secretFile(kind string) string {
 	path := strings.TrimSuffix(o.Config, ".spc")
 	if len(o.taken) > 0 {
@@ -78,7 +78,7 @@ func (o *InitOptions) secretFile(kind string) string {
 	return path + "." + kind
 }
 
-// add writes the connection behind what the file held when init began.
+// add writes the connection after the content that the file had when init began.
 func (o *InitOptions) add() error {
 	if o.before == nil {
 		return writeNew(o.Config, o.spc())
@@ -104,7 +104,7 @@ func (o *InitOptions) add() error {
 	return nil
 }
 
-// spc is the file with the connection, as Steampipe and amsql read it.
+// spc returns the file with the connection, in the format of Steampipe and amsql.
 func (o *InitOptions) spc() []byte {
 	file := hclwrite.NewEmptyFile()
 	body := file.Body().AppendNewBlock("connection", []string{o.Connection}).Body()
@@ -129,7 +129,7 @@ func (o *InitOptions) spc() []byte {
 	return all.Bytes()
 }
 
-// writeNew writes a file that is not there yet, for its owner only.
+// writeNew creates a file that must not exist yet, readable only by its owner.
 func writeNew(path string, content []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {

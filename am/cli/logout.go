@@ -23,7 +23,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// LogoutOptions are those of amsql logout.
+// LogoutOptions are the options of amsql logout.
 type LogoutOptions struct {
 	ConnectionOptions
 	workspace.TerminationOptions
@@ -192,7 +192,7 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 	return all.EndSessionsBy(ctx, found)
 }
 
-// print prints the outcomes. A person at a terminal needs no handles, which are too long for a table: they are in the journal.
+// print prints the outcomes. On a terminal it leaves out the handles, which are too long for a table.
 func (o *LogoutOptions) print(w *workspace.Workspace, outcomes []methods.Outcome) error {
 	columns, rows := methods.OutcomeColumns, methods.OutcomeRows(outcomes)
 	if o.Output == "table" && w.Streams.OutIsTerminal {
@@ -211,7 +211,7 @@ func withoutColumn(columns []table.Column, rows [][]any, name string) ([]table.C
 	return slices.Delete(slices.Clone(columns), at, at+1), rows
 }
 
-// operation says what was to be done, without handles and tokens.
+// operation describes what was requested, without handles and tokens.
 func (o *LogoutOptions) operation(read int) string {
 	switch {
 	case o.Username != "" && o.Realm != "":
@@ -226,8 +226,8 @@ func (o *LogoutOptions) operation(read int) string {
 	return fmt.Sprintf("End the sessions of %s", english.Plural(read, "handle", ""))
 }
 
-// connections are those to act on, an aggregator's members instead of itself. If there are several, they must have
-// been chosen: a user's sessions that end on one of them live on on the others.
+// connections returns the connections to act on, with the members of aggregators instead of these. If there are
+// several, the user must have selected them: a user whose sessions end on one of them remains logged in on the others.
 func (o *LogoutOptions) connections() ([]connection.NamedConfig, error) {
 	configs, err := o.configs()
 	if err != nil {
@@ -255,7 +255,7 @@ func (o *LogoutOptions) connections() ([]connection.NamedConfig, error) {
 	return chosen, nil
 }
 
-// read reads the sessions that are named outside of AM, before anything is sent.
+// read reads the sessions that are given by handle or token, before anything is sent.
 func (o *LogoutOptions) read(ctx context.Context, streams terminal.Streams) (sessions []methods.Session, err error) {
 	switch {
 	case o.TokenFile != "":
@@ -272,7 +272,7 @@ func (o *LogoutOptions) read(ctx context.Context, streams terminal.Streams) (ses
 	return sessions, nil
 }
 
-// parseFile reads what a flag names: a file, or - for standard input.
+// parseFile reads the file of a flag, or standard input for -.
 func parseFile(ctx context.Context, streams terminal.Streams, flag, path string, parse func([]byte) ([]methods.Session, error)) ([]methods.Session, error) {
 	var text []byte
 	var err error
@@ -293,8 +293,8 @@ func parseFile(ctx context.Context, streams terminal.Streams, flag, path string,
 	return sessions, nil
 }
 
-// sessionsWhere are those of am_session for which a condition is true, on one connection. All tables in the condition are
-// that connection's.
+// sessionsWhere returns the sessions of one connection for which a condition is true. All tables in the condition are
+// those of that connection.
 func (o *LogoutOptions) sessionsWhere(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, name string) ([]methods.Session, error) {
 	alone, err := w.Alone(ctx, name)
 	if err != nil {
@@ -323,7 +323,7 @@ func readSessions(rows *engine.Rows) (sessions []methods.Session, err error) {
 	return sessions, cmp.Or(rows.Err(), rows.Close())
 }
 
-// mentionedIn is what must exist for a condition to make sense.
+// mentionedIn returns what must exist for a condition to make sense.
 func mentionedIn(condition string) (all []methods.Mentioned, err error) {
 	alternatives, err := engine.Named(condition)
 	if err != nil {
@@ -337,7 +337,7 @@ func mentionedIn(condition string) (all []methods.Mentioned, err error) {
 	return all, nil
 }
 
-// whereError names the place in the condition, not in the statement around it.
+// whereError shows the place in the condition rather than in the statement around it.
 func whereError(err error) error {
 	var sql *engine.Error
 	if errors.As(err, &sql) && sql.Line > 1 {

@@ -17,16 +17,16 @@ import (
 const (
 	statusFine        = 0
 	statusFailed      = 1   // the query or an operation failed
-	statusMisused     = 2   // usage or configuration
-	statusFindings    = 3   // a report has some, and they are asked to count
+	statusMisused     = 2   // error in the usage or the configuration
+	statusFindings    = 3   // a report has findings, with --fail-on-findings
 	statusInterrupted = 130 // by Ctrl-C or SIGTERM
 )
 
-// Main runs a command line, without the program's name, and returns its exit status.
+// Main runs a command line, without the name of the program, and returns its exit status.
 //
-// The first interruption cancels what is under way, so that sessions are still signed out; the second ends the process.
+// The first interruption cancels the command, which still signs out; the second ends the process.
 func Main(ctx context.Context, args []string, streams terminal.Streams) int {
-	// Else the process would die of `amsql query … | head` without signing out.
+	// Otherwise `amsql query … | head` would end the process before it signs out.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()

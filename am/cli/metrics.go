@@ -23,16 +23,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// MetricsOptions are those of amsql metrics.
+// MetricsOptions are the options of amsql metrics.
 type MetricsOptions struct {
 	ConnectionOptions
 
-	Names    []string // of reports; empty: all
+	Names    []string // names of reports; empty: all
 	Reports  string   // a folder
 	Policy   string   // a file
 	Out      string
 	Listen   string
-	Interval string // a span
+	Interval string // a duration
 }
 
 func newMetrics(streams terminal.Streams) *cobra.Command {
@@ -113,7 +113,7 @@ func (o *MetricsOptions) run(ctx context.Context, cmd *cobra.Command, streams te
 	return o.once(ctx, streams, request)
 }
 
-// loopback is an address with a host: this machine alone, unless there is one.
+// loopback adds the host of this machine to an address without a host.
 func loopback(address string) string {
 	if !strings.Contains(address, ":") {
 		address = ":" + address
@@ -124,7 +124,7 @@ func loopback(address string) string {
 	return address
 }
 
-// once scans once and writes to the file or standard output.
+// once scans once and writes to the file or to standard output.
 func (o *MetricsOptions) once(ctx context.Context, streams terminal.Streams, request report.Request) error {
 	e := metrics.New(request, nil)
 	if err := e.Scan(ctx); err != nil {
@@ -139,11 +139,11 @@ func (o *MetricsOptions) once(ctx context.Context, streams terminal.Streams, req
 		out.Buffer = b
 		return out.Finish()
 	}
-	return writeOut(o.Out, b.Bytes(), true) // for the exporter, which is somebody else, and it names nobody
+	return writeOut(o.Out, b.Bytes(), true) // readable by everybody, because the exporter runs as another user; no label names a user
 }
 
-// serveMetrics serves until the context ends, from a scan now and then. The first scan may fail as later ones may: a container
-// can start before AM does, whose own answers are then of any kind, and who scrapes is told that the scan failed.
+// serveMetrics serves until the context ends, and scans repeatedly. Like the later ones, the first scan may fail with
+// any error, because a container can start before AM does; scrapes then report that.
 func serveMetrics(ctx context.Context, w *workspace.Workspace, request report.Request, listener net.Listener, every time.Duration) (err error) {
 	watcher, err := watch.New(ctx, am.Census(true, w.Connections...), am.Census(true, w.Connections...), metrics.WatchedSQL)
 	if err != nil {
@@ -161,7 +161,7 @@ func serveMetrics(ctx context.Context, w *workspace.Workspace, request report.Re
 	}()
 	defer func() {
 		_ = server.Close() // the scraper tries again
-		for range served { // until it has ended
+		for range served { // wait until it has ended
 		}
 	}()
 	if at, err := netip.ParseAddrPort(listener.Addr().String()); err == nil && !at.Addr().IsLoopback() {
@@ -174,7 +174,7 @@ func serveMetrics(ctx context.Context, w *workspace.Workspace, request report.Re
 		switch err := e.Scan(ctx); {
 		case ctx.Err() != nil:
 			return nil
-		case rest.IsUnauthorized(err): // to try again could lock the account
+		case rest.IsUnauthorized(err): // trying again could lock the account
 			return err
 		case err != nil:
 			failures++
@@ -189,5 +189,5 @@ func serveMetrics(ctx context.Context, w *workspace.Workspace, request report.Re
 		case <-time.After(watch.Pause(every, time.Since(began), failures)):
 		}
 	}
-	return nil // that is how it ends
+	return nil // the usual end
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// parameters reads the values of --arg.
+// parameters parses the values of --arg.
 func parameters(cmd *cobra.Command, given []string) (args []engine.Arg, err error) {
 	for _, text := range given {
 		arg, err := workspace.ParseArg(text)

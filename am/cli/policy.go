@@ -50,7 +50,7 @@ func newPolicy(streams terminal.Streams) *cobra.Command {
 
 const policyUsage = "use the policy in this `file`; amsql policy prints the default one"
 
-// readPolicy is the policy of a file, or the default.
+// readPolicy returns the policy in a file, or the default.
 func readPolicy(path string) (report.Policy, error) {
 	if path == "" {
 		return report.DefaultPolicy(), nil

@@ -16,13 +16,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// proofFormats make the files of --proof by their endings.
+// proofFormats create the files of --proof, by their endings.
 var proofFormats = map[string]func(*methods.Proof) ([]byte, error){
 	".html": render.ProofHTML,
 	".json": (*methods.Proof).JSON,
 }
 
-// A proofFile is what --proof names. It is begun before anything is sent, so that nothing ends without its proof.
+// A proofFile is the file of --proof. It is created before anything is sent, so that no session ends without a proof.
 type proofFile struct {
 	path  string
 	file  *render.WholeFile
@@ -32,7 +32,7 @@ type proofFile struct {
 	notices []string
 }
 
-// createProof begins the file; a nil one, if none is wanted, does nothing.
+// createProof creates the file. It returns nil if there is none; the methods of a nil proofFile do nothing.
 func createProof(path string) (*proofFile, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // there is none
@@ -47,7 +47,7 @@ func createProof(path string) (*proofFile, error) {
 	return &proofFile{path: path, file: file, began: time.Now()}, nil
 }
 
-// listen keeps what the operation has to say beside outcomes.
+// listen records the notices of the operation.
 func (p *proofFile) listen(all methods.Terminators) {
 	if p == nil {
 		return
@@ -63,7 +63,7 @@ func (p *proofFile) listen(all methods.Terminators) {
 	}
 }
 
-// write writes the proof, and says its digest, which belongs into the ticket.
+// write writes the proof and prints its digest, which belongs in the ticket.
 func (p *proofFile) write(operation string, all methods.Terminators, outcomes []methods.Outcome, failure error, streams terminal.Streams) error {
 	if p == nil {
 		return nil
@@ -86,7 +86,7 @@ func (p *proofFile) write(operation string, all methods.Terminators, outcomes []
 	return nil
 }
 
-// discard removes a file that was not written.
+// discard removes the file if it has not been written.
 func (p *proofFile) discard() {
 	if p != nil {
 		p.file.Discard()

@@ -20,7 +20,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// PruneOptions are those of amsql snapshot prune.
+// PruneOptions are the options of amsql snapshot prune.
 type PruneOptions struct {
 	To      string
 	KeepAll age
@@ -29,7 +29,7 @@ type PruneOptions struct {
 	DryRun  bool
 }
 
-// An age is a span of time as it was written.
+// An age is a duration with its original text.
 type age struct {
 	span time.Duration
 	text string
@@ -115,7 +115,7 @@ func (o *PruneOptions) run(ctx context.Context, streams terminal.Streams) error 
 	return cmp.Or(err, store.Close())
 }
 
-// retention refuses one that keeps nothing, or in which a wider step ends before a narrower one.
+// retention refuses a retention that keeps nothing, or in which a coarser step ends before a finer one.
 func (o *PruneOptions) retention() (history.Retention, error) {
 	r := history.Retention{All: o.KeepAll.span, Hourly: o.Hourly.span, Daily: o.Daily.span}
 	switch {

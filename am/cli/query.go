@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// QueryOptions are those of amsql query.
+// QueryOptions are the options of amsql query.
 type QueryOptions struct {
 	ConnectionOptions
 	workspace.TerminationOptions
@@ -27,14 +27,14 @@ type QueryOptions struct {
 	Attach      []string // name=file
 	History     string   // a target
 
-	SQL       string // empty: from File, or standard input
+	SQL       string // "": from File, or standard input
 	File      string
 	Args      []string // name=value
 	Output    string
 	Header    bool
 	Separator string
 	LocalTime bool
-	Export    string // a file instead of standard output
+	Export    string // a file, instead of standard output
 	Timing    bool
 
 	options render.Options
@@ -110,7 +110,7 @@ func newShell(streams terminal.Streams) *cobra.Command {
 	return cmd
 }
 
-// addFlags adds the flags that the shell has, too.
+// addFlags adds the flags that query shares with shell.
 func (o *QueryOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.Output, "output", "o", "table", "print the rows in this `format`: "+render.FormatNames())
 	flags.BoolVar(&o.Header, "header", true, "print the column names (table, csv, markdown)")
@@ -125,7 +125,7 @@ func (o *QueryOptions) addFlags(flags *pflag.FlagSet) {
 	o.ConnectionOptions.addFlags(flags)
 }
 
-// take completes the options by the arguments and checks them.
+// take sets the options from the arguments, and checks them.
 func (o *QueryOptions) take(cmd *cobra.Command, args []string) error {
 	separator, isSeparator := render.ParseSeparator(o.Separator)
 	o.options = render.Options{Header: o.Header, Separator: separator}
@@ -201,12 +201,12 @@ func (o *QueryOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 	return shell.RunText(ctx, w, p)
 }
 
-// interactive tells whether somebody sits there who can be asked for SQL. A dumb terminal cannot edit it.
+// interactive reports whether somebody at a terminal can type SQL. A dumb terminal cannot edit it.
 func (o *QueryOptions) interactive(streams terminal.Streams) bool {
 	return o.SQL == "" && o.File == "" && o.Export == "" && streams.InIsTerminal && streams.OutIsTerminal && os.Getenv("TERM") != "dumb"
 }
 
-// text is the SQL, wherever it is.
+// text returns the SQL, from wherever it is.
 func (o *QueryOptions) text(ctx context.Context, cmd *cobra.Command, streams terminal.Streams) (string, error) {
 	switch {
 	case o.SQL != "":

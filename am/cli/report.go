@@ -21,7 +21,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// errFindings is the end of a run that has done all it should and found what it looked for.
+// errFindings ends a run that succeeded and has findings.
 var errFindings = errors.New("there are findings")
 
 func newReport(streams terminal.Streams) *cobra.Command {
@@ -46,7 +46,7 @@ func newReport(streams terminal.Streams) *cobra.Command {
 	return cmd
 }
 
-// isReport reports whether a report of amsql's own has this name.
+// isReport reports whether amsql has a report of this name.
 func isReport(name string) bool {
 	all, err := reports("")
 	return err == nil && slices.ContainsFunc(all, func(r *report.Report) bool { return r.Name == name })
@@ -144,7 +144,7 @@ func describeReport(r *report.Report) string {
 	return b.String()
 }
 
-// reportNames completes names that are not there yet.
+// reportNames completes the names of reports that are not on the command line yet.
 func reportNames(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	all, err := report.All(cmd.Flag("reports").Value.String())
 	if err != nil {
@@ -158,24 +158,24 @@ func reportNames(cmd *cobra.Command, args []string, _ string) (names []string, _
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// ReportOptions are those of amsql report run.
+// ReportOptions are the options of amsql report run.
 type ReportOptions struct {
 	ConnectionOptions
 
 	Names          []string
 	All            bool
 	Format         string
-	Paper          string // of a PDF
-	Out            string // a file instead of standard output
+	Paper          string // the paper of a PDF
+	Out            string // a file, instead of standard output
 	Args           []string
 	Reports        string // a folder
 	Compare        string // an earlier run in JSON
-	Severity       string // of reports: this one and graver ones
+	Severity       string // run only reports of this severity or higher
 	Baseline       string // an earlier run in JSON
 	Exceptions     string // a file
 	Policy         string // a file
 	Title          string
-	History        string // a target, whose latest snapshots are asked instead of servers
+	History        string // a history whose latest snapshots are read instead of servers
 	FailOnFindings bool
 }
 
@@ -269,7 +269,7 @@ func (o *ReportOptions) run(ctx context.Context, cmd *cobra.Command, streams ter
 	return nil
 }
 
-// source is what the reports ask: the connection, or the latest snapshots of a history.
+// source sets what the reports read: the connection, or the latest snapshots of a history.
 func (o *ReportOptions) source(ctx context.Context, w *workspace.Workspace, request *report.Request) (err error) {
 	if o.History == "" {
 		request.Tables = am.Census(false, w.Connections...)
@@ -299,9 +299,9 @@ func (o *ReportOptions) source(ctx context.Context, w *workspace.Workspace, requ
 	return nil
 }
 
-// reportFiles are what a run is held against.
+// reportFiles are the files that a run is compared with.
 type reportFiles struct {
-	earlier, baseline *report.Run // nil: none
+	earlier, baseline *report.Run // nil if there is none
 	exceptions        []*report.Exception
 }
 
@@ -331,7 +331,7 @@ func (o *ReportOptions) read(request report.Request) (files reportFiles, err err
 	return files, nil
 }
 
-// request is the reports and their parameters.
+// request returns the reports and their parameters.
 func (o *ReportOptions) request(cmd *cobra.Command) (request report.Request, err error) {
 	switch {
 	case o.All && len(o.Names) > 0:
@@ -379,7 +379,7 @@ func (o *ReportOptions) request(cmd *cobra.Command) (request report.Request, err
 	return request, nil
 }
 
-// format is settled by --format, else by the ending of --out; the two must not contradict each other.
+// format determines the format from --format or the ending of --out, which must not contradict each other.
 func (o *ReportOptions) format(cmd *cobra.Command) error {
 	meant := render.ReportFormat(o.Out)
 	switch {
@@ -397,7 +397,7 @@ func (o *ReportOptions) format(cmd *cobra.Command) error {
 	return checkOut(o.Out)
 }
 
-// printable finds before the scan that there can be no PDF.
+// printable returns an error before the scan if a PDF cannot be made.
 func (o *ReportOptions) printable(cmd *cobra.Command) error {
 	switch {
 	case !slices.Contains(render.Papers, o.Paper):
@@ -413,7 +413,7 @@ func (o *ReportOptions) printable(cmd *cobra.Command) error {
 	return nil
 }
 
-// workspace opens the one connection, or the aggregator, that the reports ask.
+// workspace opens the connection or aggregator that the reports read.
 func (o *ReportOptions) workspace(ctx context.Context, streams terminal.Streams) (*workspace.Workspace, error) {
 	if o.History != "" {
 		return o.open(ctx, nil, streams)
@@ -443,7 +443,8 @@ func misusedParameter(err error) error {
 	return err
 }
 
-// write writes the run to standard output or a file. Only its owner can read the file: it tells who is logged in.
+// write writes the run to standard output or a file. Only its owner can read the file, because it shows who is logged
+// in.
 func (o *ReportOptions) write(ctx context.Context, run *report.Run, streams terminal.Streams) error {
 	var b bytes.Buffer
 	if err := render.WriteReport(ctx, &b, run, o.Format, o.Paper); err != nil {
@@ -461,7 +462,7 @@ func (o *ReportOptions) write(ctx context.Context, run *report.Run, streams term
 	return nil
 }
 
-// checkOut finds before the scan that a file cannot be written.
+// checkOut returns an error before the scan if a file cannot be written.
 func checkOut(path string) error {
 	if path == "" {
 		return nil
@@ -478,7 +479,7 @@ func outError(path string, err error) error {
 	return fmt.Errorf("--out: write %s: %w; nothing was changed", path, err)
 }
 
-// writeOut writes a file that has all of the content, or is as it was before. Only its owner can read it unless it is shared.
+// writeOut replaces a file completely or not at all. Only its owner can read it, unless it is shared.
 func writeOut(path string, content []byte, shared bool) error {
 	file, err := render.CreateWholeFile(path)
 	if err != nil {

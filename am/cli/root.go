@@ -15,7 +15,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// commands in the order of the help.
+// commands are in the order of the help.
 var commands = []func(terminal.Streams) *cobra.Command{
 	newQuery,
 	newShell,
@@ -37,7 +37,7 @@ var commands = []func(terminal.Streams) *cobra.Command{
 	newVersion,
 }
 
-// Command is the command line as a tree, for those who describe it. Main runs it.
+// Command returns the tree of commands, for documentation. Main runs it.
 func Command(streams terminal.Streams) *cobra.Command { return newRoot(streams) }
 
 func newRoot(streams terminal.Streams) *cobra.Command {
@@ -91,10 +91,10 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 	return root
 }
 
-// needed are the words for values that are never empty: a variable of a script that is not set must not mean the default.
+// needed are the kinds of values that must not be empty: an unset variable in a script must not select the default.
 var needed = []string{"file", "folder", "target", "realm", "name"}
 
-// refuseEmpty refuses flags that are given without their value.
+// refuseEmpty refuses flags with an empty value.
 func refuseEmpty(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		word, _ := pflag.UnquoteUsage(f)
@@ -105,7 +105,7 @@ func refuseEmpty(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// nearestFlag is the flag that was meant, if the error is about one that does not exist.
+// nearestFlag suggests a flag if the error is about one that does not exist.
 func nearestFlag(cmd *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -120,7 +120,7 @@ func misuse(cmd *cobra.Command, format string, args ...any) error {
 	return workspace.Usage("%s; see %s --help", fmt.Sprintf(format, args...), cmd.CommandPath())
 }
 
-// mustBeOneOf is the error of a flag whose value is not among its choices.
+// mustBeOneOf returns the error for a flag whose value is not one of its choices.
 func mustBeOneOf(cmd *cobra.Command, flag, value string, choices []string) error {
 	return misuse(cmd, "--%s must be one of %s, not %q", flag, strings.Join(choices, ", "), value)
 }
@@ -135,7 +135,8 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return noCommand(cmd, args[0])
 }
 
-// noCommand is the error of a command that does not exist, with the one that was meant: it may be that of another command.
+// noCommand returns the error for a command that does not exist. It suggests the one that was meant, which may belong
+// to another command.
 func noCommand(cmd *cobra.Command, name string) error {
 	var names []string
 	meant := ""
@@ -150,7 +151,7 @@ func noCommand(cmd *cobra.Command, name string) error {
 	return misuse(cmd, "no command %q%s", name, cmp.Or(engine.DidYouMean(name, names), meant))
 }
 
-// examples lays out pairs of a comment, which may be empty, and a command line.
+// examples formats pairs of a comment, which may be "", and a command line.
 func examples(pairs ...string) string {
 	var b strings.Builder
 	for pair := range slices.Chunk(pairs, 2) {

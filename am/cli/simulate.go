@@ -15,10 +15,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// SimulateOptions are those of amsql simulate.
+// SimulateOptions are the options of amsql simulate.
 type SimulateOptions struct {
 	Listen     string
-	TokenStore string // address; empty: none
+	TokenStore string // an address; "": none
 	Simulator  simulator.Options
 }
 
@@ -64,7 +64,7 @@ func deploymentLines() string {
 	return strings.TrimSuffix(lines.String(), "\n")
 }
 
-// deploymentChoices are the names with their descriptions, for completion.
+// deploymentChoices returns the names with their descriptions, for completion.
 func deploymentChoices() (choices []string) {
 	for _, d := range simulator.Deployments() {
 		choices = append(choices, cobra.CompletionWithDesc(d.Name, d.Description))
@@ -72,7 +72,7 @@ func deploymentChoices() (choices []string) {
 	return choices
 }
 
-// flagOf are the flags of the simulator's options that can be wrong.
+// flagOf contains the flags for those options of the simulator that can be invalid.
 var flagOf = map[string]string{
 	"Realms": "realms", "Users": "users", "Sessions": "sessions", "ListCap": "list-cap", "Latency": "latency", "Deployments": "deployment", "Faults": "faults",
 }

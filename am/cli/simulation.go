@@ -16,18 +16,18 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A simulation is a simulated AM that listens.
+// A simulation is a running simulated AM.
 type simulation struct {
 	server   *simulator.Server
 	listener net.Listener
 	http     *http.Server
 	done     chan error
 
-	tokens   *simulator.TokenStore // nil: none listens
+	tokens   *simulator.TokenStore // nil if there is none
 	tokensAt netip.AddrPort
 }
 
-// listen takes the address that a flag names.
+// listen listens on the address in a flag.
 func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	switch {
@@ -54,7 +54,7 @@ func startSimulation(ctx context.Context, server *simulator.Server, address stri
 	return s, nil
 }
 
-// startTokenStore serves the same sessions over LDAP, unless the address is empty.
+// startTokenStore serves the same sessions over LDAP, unless the address is "".
 func (s *simulation) startTokenStore(ctx context.Context, address string) error {
 	if address == "" {
 		return nil
@@ -76,7 +76,7 @@ func (s *simulation) startTokenStore(ctx context.Context, address string) error 
 	return nil
 }
 
-// wait ends with the context, or when the server cannot go on.
+// wait returns when the context ends or the server fails.
 func (s *simulation) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -86,7 +86,7 @@ func (s *simulation) wait(ctx context.Context) error {
 	}
 }
 
-// stop cuts off who is still connected: a simulation owes nobody an answer.
+// stop closes all connections without waiting for answers.
 func (s *simulation) stop() error {
 	err := s.http.Close()
 	if s.tokens != nil {
@@ -102,7 +102,7 @@ func (s *simulation) url() string {
 	return "http://" + reachable(s.address()).String() + s.server.ContextPath()
 }
 
-// reachable is the address for a client on this machine.
+// reachable returns the address for a client on this machine.
 func reachable(address netip.AddrPort) netip.AddrPort {
 	if !address.Addr().IsUnspecified() {
 		return address
@@ -120,8 +120,8 @@ func addressOf(l net.Listener) netip.AddrPort {
 // A setting is an environment variable.
 type setting struct{ name, value string }
 
-// settings are what connects amsql to the simulation. The key of a service account goes to a file that only its owner
-// can read; forget removes it.
+// settings returns the variables that connect amsql to the simulation. The key of a service account is written to a
+// file that only its owner can read; forget removes it.
 func (s *simulation) settings() (settings []setting, forget func(), err error) {
 	settings = append([]setting{{"AM_URL", s.url()}}, s.tokenStoreSettings()...)
 	forget = func() {}
@@ -147,7 +147,8 @@ func (s *simulation) settings() (settings []setting, forget func(), err error) {
 	), forget, nil
 }
 
-// tokenStoreSettings are what connects amsql to the token store, by the account that sees every session and no token.
+// tokenStoreSettings returns the variables that connect amsql to the token store, with the account that sees every
+// session and no token.
 func (s *simulation) tokenStoreSettings() []setting {
 	if s.tokens == nil {
 		return nil
@@ -165,12 +166,12 @@ func (s *simulation) tokenStoreSettings() []setting {
 	}, account...)
 }
 
-// export is the shell's command for a setting.
+// export returns the shell command that sets a variable.
 func (s setting) export() string {
 	return fmt.Sprintf("export %s=%s", s.name, quote(s.value))
 }
 
-// quote makes one word of a value for a POSIX shell.
+// quote quotes a value for a POSIX shell.
 func quote(value string) string {
 	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:,@%+="
 	if value != "" && strings.Trim(value, plain) == "" {

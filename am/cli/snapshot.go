@@ -19,7 +19,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// SnapshotOptions are those of amsql snapshot.
+// SnapshotOptions are the options of amsql snapshot.
 type SnapshotOptions struct {
 	ConnectionOptions
 
@@ -27,8 +27,8 @@ type SnapshotOptions struct {
 	KeyFile     string
 	KeepHandles bool
 
-	Shard string // one of several, as inventory.ParseShard reads it
-	At    string // the time that its snapshot has, or a span to round now down to
+	Shard string // one of several shards, in the form of inventory.ParseShard
+	At    string // the time of the shard's snapshot, or a duration to which the current time is rounded down
 }
 
 func newSnapshot(streams terminal.Streams) *cobra.Command {
@@ -103,7 +103,7 @@ func (o *SnapshotOptions) run(ctx context.Context, streams terminal.Streams) err
 	return cmp.Or(snapshots(ctx, w, store, history.Options{Key: key, KeepHandles: o.KeepHandles, Version: version(), Now: clock}), store.Close())
 }
 
-// complete fills in what lies in the user's data folder.
+// complete sets the defaults, which are in the user's data folder.
 func (o *SnapshotOptions) complete() error {
 	if o.To != "" && o.KeyFile != "" {
 		return nil
@@ -117,7 +117,7 @@ func (o *SnapshotOptions) complete() error {
 	return nil
 }
 
-// share reads which shard to scan, and the clock that all shards of its snapshot have.
+// share parses the shard, and returns a clock that is the same for all shards of the snapshot.
 func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock func() time.Time, err error) {
 	switch {
 	case o.Shard == "" && o.At == "":
@@ -138,7 +138,7 @@ func (o *SnapshotOptions) share(now time.Time) (shard inventory.Shard, clock fun
 	return shard, func() time.Time { return at }, nil
 }
 
-// distinctServers refuses two connections to one server, whose snapshots could not be told apart.
+// distinctServers refuses two connections to one server, because their snapshots would be indistinguishable.
 func distinctServers(connections []*connection.Connection) error {
 	of := map[string]string{}
 	for _, c := range connections {
@@ -151,7 +151,7 @@ func distinctServers(connections []*connection.Connection) error {
 	return nil
 }
 
-// snapshots takes one of each connection. Those that can be taken are, whatever becomes of the others.
+// snapshots takes a snapshot of each connection. If one fails, the others are still taken.
 func snapshots(ctx context.Context, w *workspace.Workspace, store history.Store, o history.Options) error {
 	var failure error
 	for _, c := range w.Connections {
@@ -205,7 +205,7 @@ func tellSnapshot(w *workspace.Workspace, c *connection.Connection, t *history.S
 	}
 }
 
-// lacks is the error of a snapshot that has less than the server.
+// lacks returns the error for a snapshot that is not complete.
 func lacks(t *history.Summary) error {
 	if len(t.Lacking) == 0 {
 		return nil

@@ -31,7 +31,7 @@ func versionLine() string {
 	return fmt.Sprintf("amsql %s (%s %s/%s)", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// version falls back to what Go knows of the module: a tag, or the commit it was built from.
+// version returns Version, or else what Go knows about the module: a tag, or the commit it was built from.
 func version() string {
 	if Version != "" {
 		return Version

@@ -14,12 +14,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// WatchOptions are those of amsql watch.
+// WatchOptions are the options of amsql watch.
 type WatchOptions struct {
 	ConnectionOptions
 
 	SQL      string
-	Interval string // a span
+	Interval string // a duration
 }
 
 func newWatch(streams terminal.Streams) *cobra.Command {
@@ -53,7 +53,7 @@ func newWatch(streams terminal.Streams) *cobra.Command {
 	return cmd
 }
 
-// interval reads a span between two looks or scans.
+// interval parses the duration between two looks or scans.
 func interval(cmd *cobra.Command, text string) (time.Duration, error) {
 	every, err := engine.ParseSpan(text)
 	if err != nil || every < watch.LeastInterval {
@@ -74,12 +74,12 @@ func (o *WatchOptions) run(ctx context.Context, cmd *cobra.Command, streams term
 	defer w.Close(ctx)
 	err = w.Watch(ctx, w.Connections, o.SQL, every)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil // that is how a watch ends
+		return nil // the usual end of a watch
 	}
 	return err
 }
 
-// openDistinct opens the connections, which must have a server each.
+// openDistinct opens the connections, which must have different servers.
 func (o *ConnectionOptions) openDistinct(ctx context.Context, streams terminal.Streams) (*workspace.Workspace, error) {
 	configs, err := o.configs()
 	if err != nil {

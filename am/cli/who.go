@@ -15,10 +15,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
 
-// WhoOptions are those of amsql who.
+// WhoOptions are the options of amsql who.
 type WhoOptions struct {
 	ConnectionOptions
-	User      string // empty: everybody
+	User      string // "" for everybody
 	Output    string
 	LocalTime bool
 }
@@ -89,8 +89,9 @@ func (o *WhoOptions) run(ctx context.Context, streams terminal.Streams) error {
 	return w.Print(ctx, p)
 }
 
-// column is that of am_session in which the name is looked up. Only a name to log in with that differs from that of sessions is looked
-// up as one: elsewhere both columns have the same, and an account that may not look up login names can still list sessions.
+// column returns the column of am_session in which to look up the name. It is that of login names only if these differ
+// from the names in sessions: otherwise both columns are equal, and an account that may not look up login names can
+// still list sessions.
 func (o *WhoOptions) column(ctx context.Context, w *workspace.Workspace) string {
 	for _, c := range w.Connections {
 		if logsIn, err := c.Inventory().LogsIn(ctx, nil, o.User); logsIn && err == nil {
@@ -100,7 +101,7 @@ func (o *WhoOptions) column(ctx context.Context, w *workspace.Workspace) string 
 	return "username"
 }
 
-// mustExist is an error unless a connection knows the user, of whom no session is listed.
+// mustExist returns an error if no connection knows the user, who has no listed sessions.
 func (o *WhoOptions) mustExist(ctx context.Context, w *workspace.Workspace) error {
 	var where []string
 	for _, c := range w.Connections {
@@ -115,7 +116,7 @@ func (o *WhoOptions) mustExist(ctx context.Context, w *workspace.Workspace) erro
 	return &methods.NotFoundError{What: fmt.Sprintf("user %q", o.User), Where: where, Reads: true}
 }
 
-// knows reports whether AM has an identity that sessions call by the name, or that logs in with it.
+// knows reports whether AM has an identity with this name, as in sessions or as a login name.
 func knows(ctx context.Context, known *inventory.Inventory, name string) (bool, error) {
 	for _, err := range known.Users(ctx, inventory.UserQuery{Names: []string{name}}) {
 		return err == nil, err
@@ -123,7 +124,7 @@ func knows(ctx context.Context, known *inventory.Inventory, name string) (bool, 
 	return known.LogsIn(ctx, nil, name)
 }
 
-// AM may list a session for a minute after it has ended.
+// The condition on is_expired is needed because AM may list a session for a minute after it has ended.
 const (
 	everybody = `select %[1]susername, realm, count(*) as sessions, max(latest_access_time) as last_active,
   max(min(max_idle_expiration_time, max_session_expiration_time)) as until

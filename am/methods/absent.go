@@ -11,11 +11,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// A NotFoundError is a user or a realm that the servers do not have. Nothing has been sent that changes anything.
+// A NotFoundError means that the servers do not have a user or a realm. No request that changes anything has been sent.
 type NotFoundError struct {
 	What  string   // user "bjensen"
-	Where []string // the connections, with their servers
-	Reads bool     // nothing was to be ended
+	Where []string // the connections with their servers
+	Reads bool     // the operation only reads, so nothing would have been ended
 }
 
 func (e *NotFoundError) Error() string {
@@ -26,7 +26,7 @@ func (e *NotFoundError) Error() string {
 	return text
 }
 
-// place names the connection and its server.
+// place returns the name of the connection and its server.
 func (e *Terminator) place() string { return place(e.Connection, e.Client.BaseURL()) }
 
 func place(connection, baseURL string) string { return fmt.Sprintf("%s (%s)", connection, baseURL) }
@@ -35,7 +35,8 @@ func (e *Terminator) notFound(format string, args ...any) error {
 	return &NotFoundError{What: fmt.Sprintf(format, args...), Where: []string{e.place()}}
 }
 
-// findRealm is an error if the server does not have the realm. An account that may not list realms cannot tell.
+// findRealm returns an error if the server does not have the realm. If the account may not list realms, that is not
+// known, and there is no error.
 func (e *Terminator) findRealm(ctx context.Context, path string) error {
 	listed := false
 	for realm, err := range e.Inventory.Realms(ctx, nil) {
@@ -53,7 +54,8 @@ func (e *Terminator) findRealm(ctx context.Context, path string) error {
 	return e.notFound("realm %s", path)
 }
 
-// findUser is an error unless the server has an identity of that name. It is asked if no session tells.
+// findUser returns an error if the server has no identity of that name. It is called if no session shows that the user
+// exists.
 func (e *Terminator) findUser(ctx context.Context, realms []string, username string) error {
 	for _, err := range e.Inventory.Users(ctx, inventory.UserQuery{Realms: realms, Names: []string{username}}) {
 		if err != nil {
@@ -67,15 +69,15 @@ func (e *Terminator) findUser(ctx context.Context, realms []string, username str
 	return e.notFound("user %q", username)
 }
 
-// person is whom a name means: the users whose sessions have it, in all realms, or else the one who logs in with it. That several
-// do is an error.
+// person returns the users that a name means: those whose sessions have it, in all realms, or else the user who logs in
+// with it. If several users log in with it, that is an error.
 func (e *Terminator) person(ctx context.Context, realms []string, name string) ([]string, string, error) {
 	var realm, id string
 	var whose []string
 	for _, r := range realms {
 		users, err := e.Inventory.UsersByLogin(ctx, r, name)
 		if rest.IsRefused(err) {
-			continue // the name is taken for that of sessions, and is not found if it is none
+			continue // the name counts as that of sessions, and is not found if there are none
 		}
 		if err != nil {
 			return nil, "", fmt.Errorf("find out whose login name %q is in realm %s: %w", name, r, err)

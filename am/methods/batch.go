@@ -16,20 +16,21 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// DefaultBatchSize is how many handles go into one request. From 25 on, more handles gain OpenAM 16.0.5 little, while more
-// requests at once do: on two cores it ended 378 sessions a second with 1 handle a request and 4 requests at once, 526 with
-// 10, 620 with 25, 617 with 50, 692 with 100; 8 at once with 50 made 713 (BenchmarkOpenAMBatchSize). Small batches cost
-// less if one fails or is interrupted.
+// DefaultBatchSize is the number of handles in one request. Above 25, more handles hardly make OpenAM 16.0.5 faster,
+// whereas more concurrent requests do. On two cores with 4 concurrent requests, it ended 378 sessions per second with 1
+// handle per request, 526 with 10, 620 with 25, 617 with 50, and 692 with 100; with 8 concurrent requests and 50
+// handles, it ended 713 (BenchmarkOpenAMBatchSize). Small batches lose less if one fails or is interrupted.
 const DefaultBatchSize = 50
 
-// A batch is a request that ends sessions. What it sends may be sent again: AM says true of a handle that is gone.
+// A batch is a request that ends sessions. It can be sent again, because AM answers true for a handle whose session has
+// ended.
 type batch struct {
 	method  string
 	targets []*target
 	send    func(ctx context.Context, targets []*target) (answers map[string]bool, err error)
 }
 
-// batches makes requests of the sessions that are alive: many handles each, or one token.
+// batches divides the live sessions into requests: with many handles each, or with one token.
 func (e *Terminator) batches(targets []*target) (work []batch) {
 	byHandle := map[string][]*target{} // by the realm in the request's URL
 	for _, t := range targets {
@@ -63,14 +64,14 @@ func (e *Terminator) logoutByHandle(ctx context.Context, targets []*target) (map
 }
 
 func (e *Terminator) logout(ctx context.Context, targets []*target) (map[string]bool, error) {
-	_, err := e.Client.Logout(ctx, targets[0].Realm, targets[0].Token) // false if it had ended by itself
+	_, err := e.Client.Logout(ctx, targets[0].Realm, targets[0].Token) // false if the session had already ended
 	return map[string]bool{targets[0].Handle: true}, err
 }
 
-// A run is batches on their way.
+// A run sends batches.
 type run struct {
 	*Terminator
-	work    context.Context // outlives an interruption
+	work    context.Context // does not end at the first interruption
 	stopped atomic.Pointer[error]
 
 	mu        sync.Mutex
@@ -78,8 +79,8 @@ type run struct {
 	faults    int
 }
 
-// carryOut sends the batches, concurrently, and then asks the server what is left. After an interruption no batch is
-// begun, those under way end, and the server is still asked.
+// carryOut sends the batches concurrently, and then asks the server which sessions are left. After an interruption it
+// starts no batch, waits for those under way, and still asks the server.
 func (e *Terminator) carryOut(ctx context.Context, work []batch, targets []*target) error {
 	later, cancel := outlive(ctx)
 	defer cancel()
@@ -95,7 +96,7 @@ func (e *Terminator) carryOut(ctx context.Context, work []batch, targets []*targ
 			return nil
 		})
 	}
-	_ = group.Wait() // outcomes say what failed
+	_ = group.Wait() // the outcomes contain the errors
 	e.prove(later, targets)
 	var failed error
 	if reason := r.stopped.Load(); reason != nil && ctx.Err() == nil && isJournal(*reason) {
@@ -106,14 +107,15 @@ func (e *Terminator) carryOut(ctx context.Context, work []batch, targets []*targ
 
 func (r *run) stop(reason error) { r.stopped.CompareAndSwap(nil, &reason) }
 
-// maxAttempts is how often a batch is sent if no answer comes, or one that AM did not make. The client repeats only
-// what changes nothing, so that each request that does has its lines in the journal.
+// maxAttempts is how many times a batch is sent if there is no answer, or one that does not come from AM. The client
+// itself retries only requests that change nothing, so every request that ends sessions has its lines in the journal.
 const maxAttempts = 3
 
-// maxFaults is how many handles may fail alone, before any success, until the server is taken to refuse them all.
+// maxFaults is how many single handles may fail before any success; after that, the server is assumed to refuse all of
+// them.
 const maxFaults = 5
 
-// send sends a batch and, if it is refused, its halves, down to the handles at fault.
+// send sends a batch. If AM refuses it, send halves it until it has found the handles that cause the refusal.
 func (r *run) send(b batch, attempts int) {
 	if reason := r.stopped.Load(); reason != nil {
 		for _, t := range b.targets {
@@ -144,7 +146,7 @@ func (r *run) send(b batch, attempts int) {
 	}
 }
 
-// sendOnce writes the journal, sends, and writes the journal again.
+// sendOnce writes to the journal, sends the batch, and writes to the journal again.
 func (r *run) sendOnce(b batch) (map[string]bool, error) {
 	id := r.Client.NewTransaction()
 	if err := r.Journal.before(r.Terminator, b, id); err != nil {
@@ -156,7 +158,7 @@ func (r *run) sendOnce(b batch) (map[string]bool, error) {
 	answers, err := b.send(rest.WithTransaction(r.work, id), b.targets)
 	if journalErr := r.Journal.after(r.Terminator, b, id, answers, err); journalErr != nil && err == nil {
 		r.note(b, answers)
-		r.stop(journalErr) // what was sent was sent
+		r.stop(journalErr) // the request has already been sent
 	}
 	return answers, err
 }
@@ -179,7 +181,7 @@ func (r *run) fail(b batch, err error) {
 	}
 }
 
-// fault counts what failed for good, and gives up if nothing else happens.
+// fault counts permanent failures, and gives up if there is nothing else.
 func (r *run) fault(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -188,7 +190,8 @@ func (r *run) fault(err error) {
 	}
 }
 
-// passing reports whether an error may be another the next time: no answer, half of one, or that of a proxy without AM.
+// passing reports whether an error may be temporary: no answer, an incomplete one, or one of a proxy that cannot reach
+// AM.
 func passing(err error) bool {
 	var e *rest.Error
 	if !errors.As(err, &e) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A Proof is what an operation did, for somebody who was not there: on which servers, when, by whom, why, what was there
-// before and what after. It has fingerprints instead of handles and tokens.
+// A Proof describes an operation for readers who were not there: on which servers, when, by whom, why, and which
+// sessions there were before and afterwards. It contains fingerprints instead of handles and tokens.
 type Proof struct {
 	Format    string         `json:"format"`
 	Version   string         `json:"amsql_version"`
@@ -19,36 +19,36 @@ type Proof struct {
 	Began     time.Time      `json:"began"`
 	Finished  time.Time      `json:"finished"`
 	Summary   []string       `json:"summary"`
-	Error     string         `json:"error,omitempty"` // why the operation did not go on
+	Error     string         `json:"error,omitempty"` // why the operation did not finish
 	Notices   []string       `json:"notices,omitempty"`
 	Servers   []ServerProof  `json:"servers"`
-	NotFound  []SessionProof `json:"not_found,omitempty"` // on any of the servers
+	NotFound  []SessionProof `json:"not_found,omitempty"` // not found on any of the servers
 }
 
-// A ServerProof is what an operation did on one server.
+// A ServerProof describes an operation on one server.
 type ServerProof struct {
 	Connection string         `json:"connection"`
 	BaseURL    string         `json:"base_url"`
 	Who        string         `json:"who"`
-	Before     int            `json:"sessions_before"` // of those that were to be ended, as AM had them before
-	After      int            `json:"sessions_after"`  // of them, as AM had them afterwards
+	Before     int            `json:"sessions_before"` // how many of the sessions AM had before
+	After      int            `json:"sessions_after"`  // how many of them AM had afterwards
 	Unknown    int            `json:"sessions_unknown"`
 	Outcomes   []SessionProof `json:"outcomes"`
 }
 
-// A SessionProof is what became of a session.
+// A SessionProof describes what happened to a session.
 type SessionProof struct {
 	Username     string     `json:"username"`
 	Realm        string     `json:"realm"`
 	Session      string     `json:"session"` // the fingerprint of its handle or token, as in the journal
 	LatestAccess *time.Time `json:"latest_access_time"`
-	Ends         *time.Time `json:"would_have_ended"` // unless it had been used
+	Ends         *time.Time `json:"would_have_ended"` // if it had not been used again
 	Outcome      State      `json:"outcome"`
 	Detail       string     `json:"detail,omitempty"`
 	Checked      time.Time  `json:"checked"`
 }
 
-// Proof is the proof of an operation that had these outcomes.
+// Proof returns the proof of an operation with these outcomes.
 func (all Terminators) Proof(operation string, began time.Time, outcomes []Outcome) *Proof {
 	p := &Proof{
 		Format: "amsql-proof/1", Operation: operation, Reason: all[0].Reason, DryRun: all[0].DryRun,
@@ -98,7 +98,7 @@ func (o Outcome) proof() SessionProof {
 	}
 }
 
-// Record is the proof as one line of JSON, and the SHA-256 of that line without its end.
+// Record returns the proof as one line of JSON, and the SHA-256 of that line without its line end.
 func (p *Proof) Record() (record []byte, digest string, err error) {
 	record, err = encode(p, "")
 	if err != nil {
@@ -108,7 +108,7 @@ func (p *Proof) Record() (record []byte, digest string, err error) {
 	return record, hex.EncodeToString(sum[:]), nil
 }
 
-// JSON is the proof for a file, with its digest: jq -cj .proof FILE | sha256sum prints it again.
+// JSON returns the file with the proof and its digest, which jq -cj .proof FILE | sha256sum computes again.
 func (p *Proof) JSON() ([]byte, error) {
 	record, digest, err := p.Record()
 	if err != nil {
@@ -121,7 +121,7 @@ func (p *Proof) JSON() ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// encode leaves < > & as they are, as jq does.
+// encode does not escape < > &, like jq.
 func encode(value any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -24,7 +24,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// An Entry is a line of the journal. It never holds a token, nor a handle, by which a session could be ended.
+// An Entry is a line of the journal. It never contains a token or a handle, which could be used to end a session.
 type Entry struct {
 	Time        time.Time `json:"time"`
 	Who         string    `json:"who"`
@@ -40,14 +40,14 @@ type Entry struct {
 	Transaction string    `json:"transaction,omitempty"`
 }
 
-// The outcomes of a session that is not settled yet; later lines have a [State].
+// The outcomes of a session that is not settled yet; the outcome in its last line is a [State].
 const (
-	sending  = "sending"  // written before the request
-	answered = "answered" // after it, with what AM said
-	failed   = "failed"   // after it, with what came instead
+	sending  = "sending"  // before the request
+	answered = "answered" // after the request, with AM's answer
+	failed   = "failed"   // after the request, with the error
 )
 
-// Fingerprint stands for a handle or a token in the journal: as much of its SHA-256 as tells them apart.
+// Fingerprint returns what represents a handle or a token in the journal: enough of its SHA-256 to distinguish it.
 func Fingerprint(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return "sha256:" + hex.EncodeToString(sum[:12])
@@ -63,24 +63,24 @@ func (s Session) fingerprint() string {
 	return userPrefix + Fingerprint(userKey(s.Realm, s.Username))
 }
 
-// These begin the fingerprints of what no list can show: a token, and a user's client-side sessions.
+// These are the prefixes of fingerprints for what no list can show: a token, and the client-side sessions of a user.
 const (
 	tokenPrefix = "token-"
 	userPrefix  = "user-"
 )
 
-// A Journal is a file of JSON lines, which only its owner may read, and only one process may write to at a time. Before
-// and after each batch, and at the end, its lines are on the disk. A nil Journal writes nothing.
+// A Journal is a file of JSON lines that only its owner can read, and that only one process can write to at a time.
+// Lines are on disk before and after each batch, and at the end. A nil Journal writes nothing.
 type Journal struct {
 	mu   sync.Mutex
 	file *os.File
 	lock *flock.Flock
-	open []Entry // what an earlier run has left open
+	open []Entry // entries that an earlier run left open
 
-	known map[[2]string]bool // the sessions that AM had once, by connection and fingerprint
+	known map[[2]string]bool // sessions that earlier runs have seen, by connection and fingerprint
 }
 
-// OpenJournal opens a journal, or begins one, and reads what an earlier run has left open.
+// OpenJournal opens or creates a journal, and reads the entries that an earlier run left open.
 func OpenJournal(path string) (*Journal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -95,7 +95,8 @@ func OpenJournal(path string) (*Journal, error) {
 	return j, nil
 }
 
-// lockPath is the file that is locked: the journal, except on Windows, where a lock keeps its own process from reading.
+// lockPath returns the path of the file to lock: the journal itself, except on Windows, where a lock would prevent this
+// process from reading it.
 func lockPath(path string) string {
 	if runtime.GOOS == "windows" {
 		return path + ".lock"
@@ -120,7 +121,8 @@ func (j *Journal) own() error {
 	return nil
 }
 
-// exclude keeps other processes out until the journal is closed, or they would settle what is still under way.
+// exclude locks out other processes until the journal is closed. They could otherwise settle sessions that are still
+// being ended.
 func (j *Journal) exclude() error {
 	locked, err := j.lock.TryLock()
 	switch {
@@ -140,7 +142,7 @@ func (j *Journal) Close() error {
 	return errors.Join(j.file.Close(), j.lock.Close())
 }
 
-// A JournalError is a journal that cannot be read or written. Nothing more is sent then.
+// A JournalError means that the journal cannot be read or written. After that, no requests are sent.
 type JournalError struct{ Err error }
 
 func (e *JournalError) Error() string { return fmt.Sprintf("journal: %v", e.Err) }
@@ -151,7 +153,7 @@ func isJournal(err error) bool {
 	return errors.As(err, &e)
 }
 
-// read finds the sessions that are open by their last lines. A last line that broke off is ended.
+// read finds open sessions by their last lines. If the last line of the file is incomplete, it adds the line end.
 func (j *Journal) read() error {
 	j.known = map[[2]string]bool{}
 	last, open := map[string]Entry{}, map[string]bool{}
@@ -166,7 +168,7 @@ func (j *Journal) read() error {
 			if !known {
 				order = append(order, key)
 			}
-			if entry.Username == "" { // a later run had the handle alone
+			if entry.Username == "" { // a later run knew only the handle
 				entry.Username, entry.Realm = before.Username, before.Realm
 			}
 			last[key], open[key] = entry, entry.isOpen(open[key])
@@ -194,8 +196,9 @@ func (j *Journal) read() error {
 	return nil
 }
 
-// isOpen reports whether the session of which this is the latest line is to be settled: it was sent, and no line since then says
-// what became of it. What is unknown stays open as long as a list may tell, however often AM could not be asked.
+// isOpen reports whether the session of this latest line must be settled: its request was sent, and no later line
+// contains its outcome. An unknown outcome stays open as long as a list may settle it, even if AM could not be asked
+// several times.
 func (e Entry) isOpen(before bool) bool {
 	switch e.Outcome {
 	case sending, answered, failed:
@@ -208,11 +211,11 @@ func (e Entry) isOpen(before bool) bool {
 
 // isListed reports whether there is a list that would show the session.
 func (e Entry) isListed() bool {
-	named := e.Realm != "" && e.Username != "" // without a name AM would list every user's
+	named := e.Realm != "" && e.Username != "" // without a name, AM would list the sessions of all users
 	return named && !strings.HasPrefix(e.Session, tokenPrefix) && !strings.HasPrefix(e.Session, userPrefix)
 }
 
-// write appends the entries and waits until they are on the disk.
+// write appends the entries and waits until they are on disk.
 func (j *Journal) write(entries []Entry) error {
 	if j == nil || len(entries) == 0 {
 		return nil
@@ -274,7 +277,7 @@ func (j *Journal) after(e *Terminator, b batch, transaction string, answers map[
 	return j.write(entries)
 }
 
-// final writes what has become of each session.
+// final writes the outcome of each session.
 func (j *Journal) final(e *Terminator, targets []*target) error {
 	if j == nil {
 		return nil
@@ -286,8 +289,8 @@ func (j *Journal) final(e *Terminator, targets []*target) error {
 	return j.write(entries)
 }
 
-// settleJournal settles what an earlier run has left open: it was killed between a request and the proof, or AM did not
-// answer when it asked.
+// settleJournal settles what an earlier run left open because it was killed between a request and the proof, or because
+// AM did not answer afterwards.
 func (e *Terminator) settleJournal(ctx context.Context) error {
 	if e.Journal == nil || e.DryRun {
 		return nil
@@ -315,12 +318,13 @@ func (e *Terminator) settleJournal(ctx context.Context) error {
 	return nil
 }
 
-// has reports whether an earlier run has met the session.
+// has reports whether an earlier run has seen the session.
 func (j *Journal) has(connection, fingerprint string) bool {
 	return j != nil && j.known[[2]string{connection, fingerprint}]
 }
 
-// takeOpen takes the entries of a connection, on that server, that are open: other connections may have theirs settled at the same time.
+// takeOpen removes and returns the open entries of a connection and its server. Other connections may do so
+// concurrently.
 func (j *Journal) takeOpen(connection, baseURL string) (taken []Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -340,9 +344,9 @@ func (j *Journal) leaveOpen(entries []Entry) {
 	j.open = append(j.open, entries...)
 }
 
-// settled looks for the sessions by their fingerprints. What AM's answer does not tell is unknown, so that no entry stands in
-// the way of later work, and stays open if another answer may tell. If no answer comes, what is left stays open. The error
-// says why.
+// settled looks up the sessions by their fingerprints. If AM's answer does not show what happened to a session, it is
+// unknown, so that it does not block later work; it stays open if another answer may show it. If there is no answer,
+// the rest stays open, and the error says why.
 func (e *Terminator) settled(ctx context.Context, left []Entry) (settled, open []Entry, err error) {
 	lists := map[string]listedUser{}
 	var doubt error
@@ -368,13 +372,13 @@ func (e *Terminator) settled(ctx context.Context, left []Entry) (settled, open [
 	return settled, open, doubt
 }
 
-// A listedUser is the fingerprints of the sessions that AM lists of a user, and why others may be missing.
+// A listedUser contains the fingerprints of a user's listed sessions, and why others may be missing.
 type listedUser struct {
 	fingerprints map[string]bool
 	doubt        error
 }
 
-// tell is what became of a session of the user, and why it is unknown.
+// tell returns what happened to a session of the user, and why that is not known.
 func (u listedUser) tell(entry Entry) (state State, reason string) {
 	switch {
 	case strings.HasPrefix(entry.Session, tokenPrefix):
@@ -389,15 +393,15 @@ func (u listedUser) tell(entry Entry) (state State, reason string) {
 	return Ended, ""
 }
 
-// listedUser lists the sessions of an entry's user. Its error may be another the next time.
+// listedUser lists the sessions of an entry's user. An error may be temporary.
 func (e *Terminator) listedUser(ctx context.Context, entry Entry) (user listedUser, err error) {
 	if entry.Realm == "" || entry.Username == "" {
-		return listedUser{doubt: errors.New("the journal does not name the user")}, nil // AM would list every user's
+		return listedUser{doubt: errors.New("the journal does not name the user")}, nil // AM would list the sessions of all users
 	}
 	query := rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields}
 	sessions, complete, err := e.Inventory.List(ctx, query)
 	if err == nil && complete {
-		query.Username = "" // which finds no agents
+		query.Username = "" // AM does not find agents by name
 		var agents map[string][]*rest.Session
 		if agents, complete, err = e.Inventory.AgentSessions(ctx, entry.Realm, proofFields); err == nil && !complete {
 			complete, err = e.Inventory.IsUserAlone(ctx, entry.Realm, entry.Username)

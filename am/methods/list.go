@@ -6,12 +6,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// ListColumns are those of [ListRows].
+// ListColumns are the columns of [ListRows].
 var ListColumns = []table.Column{
 	{Name: "method"}, {Name: "accessible_by"}, {Name: "required"}, {Name: "optional"}, {Name: "action"}, {Name: "versions"}, {Name: "effects"},
 }
 
-// ListRows describe the methods, a row each.
+// ListRows returns a row for each method.
 func ListRows() (rows [][]any) {
 	for _, m := range Methods {
 		by := []string{"exec"}

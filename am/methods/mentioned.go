@@ -15,16 +15,18 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Mentioned are the users, realms and handles that a condition names. Users and handles are meant in the realms, where there are some.
+// Mentioned contains the users, realms and handles that a condition names. If there are realms, the users and handles
+// are in these realms.
 type Mentioned struct {
 	Realms  []string
-	Users   []string // as sessions call them
-	Logins  []string // or as they log in
+	Users   []string // names as in sessions
+	Logins  []string // or login names
 	Handles []string
 }
 
-// FindMentioned is an error where no connection has something that a condition names: the condition is mistaken. What only some of
-// them lack is a notice. Found are the sessions that meet the condition, by connection.
+// FindMentioned returns an error if no connection has something that a condition names, because the condition is then
+// probably wrong. If only some connections lack it, it sends a notice. found contains the sessions that meet the
+// condition, by connection.
 func (all Terminators) FindMentioned(ctx context.Context, mentioned []Mentioned, found map[string][]Session) error {
 	var whats []string
 	where := map[string][]string{}
@@ -58,7 +60,8 @@ func (all Terminators) FindMentioned(ctx context.Context, mentioned []Mentioned,
 	return nil
 }
 
-// absent is what the server does not have of all that is named. An error says what cannot be found out.
+// absent returns what the server does not have of everything that is named. An error means that this cannot be found
+// out.
 func (e *Terminator) absent(ctx context.Context, mentioned []Mentioned, found []Session) (absent []string, err error) {
 	add := func(format string, args ...any) {
 		if what := fmt.Sprintf(format, args...); !slices.Contains(absent, what) {
@@ -109,8 +112,8 @@ func (e *Terminator) split(ctx context.Context, named []string) (there, missing 
 	return there, missing, nil
 }
 
-// has reports whether there is somebody of that name in one of the realms, or in any where none is named: a user, or an agent or
-// another who has a session.
+// has reports whether somebody of that name exists in one of the realms, or in any realm if none is given: a user, or
+// an agent or other identity that has a session.
 func (e *Terminator) has(ctx context.Context, realms []string, name string, login bool, found []Session) (bool, error) {
 	if slices.ContainsFunc(found, func(s Session) bool { return crest.Same(s.Username, name) }) {
 		return true, nil
@@ -132,7 +135,7 @@ func (e *Terminator) has(ctx context.Context, realms []string, name string, logi
 	return false, nil
 }
 
-// unknownHandles are those of which the server lists no session.
+// unknownHandles returns the handles for which the server lists no session.
 func (e *Terminator) unknownHandles(ctx context.Context, handles []string, found []Session) (unknown []string, err error) {
 	var targets []*target
 	for _, handle := range handles {

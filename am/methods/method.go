@@ -16,10 +16,10 @@ import (
 type Method struct {
 	Name        string
 	Description string
-	By          []Access // statements that reach it; EXEC reaches every method
-	Required    []string // parameters
+	By          []Access // the statements that run it; EXEC runs every method
+	Required    []string // names of parameters
 	Optional    []string
-	Action      string // AM's
+	Action      string // the name of AM's action
 	Effect      Effect
 	Effects     string // on the server
 
@@ -27,26 +27,26 @@ type Method struct {
 	run     func(ctx context.Context, e *Terminator, args Arguments) ([][]any, error)
 }
 
-// An Access is a statement on a table.
+// An Access is a kind of statement on a table.
 type Access struct{ Verb, Table string }
 
-// Effect is what a method may do to sessions.
+// Effect is what a method can do to sessions.
 type Effect int
 
-// A method that ends sessions goes through the guards of a [Terminator].
+// A method that ends sessions uses the guards of a [Terminator].
 const (
 	Reads Effect = iota
 	Changes
 	Ends
 )
 
-// A Parameter is what a method is told.
+// A Parameter is an argument of methods.
 type Parameter struct {
 	Name, Type, Description string
-	list                    bool // may be given more than once
+	list                    bool // can be repeated
 }
 
-// Parameters are those of all methods.
+// Parameters are the parameters of all methods.
 var Parameters = []Parameter{
 	{"realm", "string", "Path of a realm: `/alpha` or `alpha`. Default: all realms of the connection.", false},
 	{"username", "string", "Name of a user, as in `am_session`. In Advanced Identity Cloud it is the user's UUID.", false},
@@ -55,7 +55,7 @@ var Parameters = []Parameter{
 	{"properties", "object", "Names and values of session properties as a JSON object of strings: `{\"theme\":\"dark\"}`.", false},
 }
 
-// Arguments are values by the names of parameters.
+// Arguments are values by parameter.
 type Arguments map[string][]string
 
 func (a Arguments) one(name string) string {
@@ -65,7 +65,7 @@ func (a Arguments) one(name string) string {
 	return a[name][0]
 }
 
-// Find is the method of that name, nil if there is none.
+// Find returns the method of that name, or nil.
 func Find(name string) *Method {
 	i := slices.IndexFunc(Methods, func(m *Method) bool { return strings.EqualFold(m.Name, name) })
 	if i < 0 {
@@ -74,12 +74,12 @@ func Find(name string) *Method {
 	return Methods[i]
 }
 
-// An ArgumentError is a method that does not exist, or arguments that it does not take. Nothing has been sent.
+// An ArgumentError means that a method does not exist or does not accept the arguments. Nothing has been sent.
 type ArgumentError struct{ message string }
 
 func (e *ArgumentError) Error() string { return e.message }
 
-// Named is the method of that name.
+// Named returns the method of that name, or an error.
 func Named(name string) (*Method, error) {
 	if m := Find(name); m != nil {
 		return m, nil
@@ -91,10 +91,10 @@ func Named(name string) (*Method, error) {
 	return nil, &ArgumentError{fmt.Sprintf("no method %q; the methods are %s", name, strings.Join(names, ", "))}
 }
 
-// Columns are those of the rows that the method answers with.
+// Columns returns the columns of the method's rows.
 func (m *Method) Columns() []table.Column { return m.columns }
 
-// Check tells whether the method takes the arguments.
+// Check returns an error if the method does not accept the arguments.
 func (m *Method) Check(args Arguments) error {
 	takes := slices.Concat(m.Required, m.Optional)
 	for name, values := range args {
@@ -119,7 +119,8 @@ func (m *Method) Check(args Arguments) error {
 	return checkRealm(inventory.RealmPath(args.one("realm")))
 }
 
-// checkTargets refuses what cannot be a handle or a token, because AM would say that its session has ended.
+// checkTargets refuses texts that cannot be a handle or a token, because AM would answer that their sessions have
+// ended.
 func (m *Method) checkTargets(args Arguments) error {
 	for name, check := range map[string]func(string) error{"session_handle": CheckHandle, "token_id": CheckToken} {
 		for _, value := range args[name] {
@@ -131,7 +132,7 @@ func (m *Method) checkTargets(args Arguments) error {
 	return nil
 }
 
-// checkRealm is an error if a realm that was named cannot be one. AM would take some of those for another.
+// checkRealm returns an error if a text cannot be a realm. AM would mistake some of these for another realm.
 func checkRealm(realm string) error {
 	if realm == "" || path.IsAbs(realm) && path.Clean(realm) == realm {
 		return nil
@@ -139,9 +140,9 @@ func checkRealm(realm string) error {
 	return &ArgumentError{fmt.Sprintf("%q is not the path of a realm, such as /alpha", realm)}
 }
 
-// Run checks the arguments, runs the method on the connection of the terminator, and returns rows with a cell for each of
-// its columns. Methods that end sessions keep to the guards of the terminator and may return rows and an error; others that
-// change some are not sent in a dry run.
+// Run checks the arguments, runs the method on the connection of the terminator, and returns rows with a cell for each
+// of its columns. Methods that end sessions use the guards of the terminator, and may return rows together with an
+// error. In a dry run, other methods that change sessions are not sent.
 func (m *Method) Run(ctx context.Context, e *Terminator, args Arguments) ([][]any, error) {
 	if err := m.Check(args); err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ var sessionColumns = []table.Column{
 var propertyColumns = []table.Column{{Name: "name", Type: table.Text, Description: "Name of the property."},
 	{Name: "value", Type: table.Text, Description: "Value of the property; NULL if it is not set."}}
 
-// OutcomeColumns are those of [OutcomeRows].
+// OutcomeColumns are the columns of [OutcomeRows].
 var OutcomeColumns = []table.Column{
 	{Name: "username", Type: table.Text, Description: "Name of the user, as in am_session."},
 	{Name: "realm", Type: table.Text, Description: "Full path of the realm."},
@@ -117,8 +117,8 @@ var Methods = []*Method{
 	},
 }
 
-// Versions are the resource versions of sessions at which AM is sent the method's action, newest first. What ends sessions
-// asks AM for them before and after, and so is not sent if AM cannot be asked.
+// Versions returns the resource versions of sessions at which AM receives the method's action, newest first. Methods
+// that end sessions also list them before and afterwards, so the version must support that, too.
 func (m *Method) Versions() []string {
 	versions := rest.Versions(m.Action)
 	if m.Effect == Ends {
@@ -240,7 +240,7 @@ func ended(outcomes []Outcome, err error) ([][]any, error) {
 	return OutcomeRows(outcomes), err
 }
 
-// OutcomeRows are the outcomes as rows.
+// OutcomeRows returns the outcomes as rows.
 func OutcomeRows(outcomes []Outcome) [][]any {
 	rows := make([][]any, len(outcomes))
 	for i, o := range outcomes {
@@ -249,7 +249,7 @@ func OutcomeRows(outcomes []Outcome) [][]any {
 	return rows
 }
 
-// The functions below make cells of values of which the zero value means absent.
+// The functions below make cells of values whose zero value means that they are absent.
 
 func text(s string) any {
 	if s == "" {

@@ -14,11 +14,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// proofFields are what a list must hold to tell what is left.
+// proofFields are the fields that lists need to show what is left.
 var proofFields = []string{rest.FieldHandle, rest.FieldUsername, rest.FieldUniversalID, rest.FieldLatestAccess, rest.FieldMaxIdleExpiration, rest.FieldMaxSessionExpiration}
 
-// resolve finds out which of the sessions are alive, and whose, before anything is sent: those that AM does not list
-// need not be ended, and could not be proven to be.
+// resolve finds out which sessions are alive, and whose they are, before anything is sent. Sessions that AM does not
+// list need not be ended, and there could be no proof of it.
 func (e *Terminator) resolve(ctx context.Context, targets []*target) error {
 	var known, nameless, tokens []*target
 	for _, t := range targets {
@@ -55,7 +55,7 @@ func (e *Terminator) resolve(ctx context.Context, targets []*target) error {
 	return nil
 }
 
-// search looks in all realms for handles of which nothing else is known.
+// search looks in all realms for handles about which nothing else is known.
 func (e *Terminator) search(ctx context.Context, targets []*target) error {
 	if len(targets) == 0 {
 		return nil
@@ -85,7 +85,7 @@ func (e *Terminator) search(ctx context.Context, targets []*target) error {
 	return nil
 }
 
-// resolveToken asks AM about a token without resetting its session's idle time.
+// resolveToken asks AM about a token without resetting the idle time of its session.
 func (e *Terminator) resolveToken(ctx context.Context, t *target) {
 	info, err := e.Client.SessionInfo(ctx, t.Token)
 	switch {
@@ -101,7 +101,7 @@ func (e *Terminator) resolveToken(ctx context.Context, t *target) {
 	t.Username, t.Realm, t.Handle = info.Username, info.Realm, info.Handle
 }
 
-// each does something for all targets, some at a time.
+// each runs a function for all targets, some of them concurrently.
 func (e *Terminator) each(targets []*target, do func(*target)) {
 	var group errgroup.Group
 	group.SetLimit(e.Client.MaxConcurrency())
@@ -111,10 +111,11 @@ func (e *Terminator) each(targets []*target, do func(*target)) {
 	_ = group.Wait() // there are no errors
 }
 
-// secondLook is how long what AM says it ended may stay listed: its servers share a token store.
+// secondLook is how long to wait before looking again for sessions that AM says it has ended: its servers share a token
+// store, which may lag.
 const secondLook = time.Second
 
-// prove asks the server what is left and settles every session.
+// prove asks the server which sessions are left, and settles each of them.
 func (e *Terminator) prove(ctx context.Context, targets []*target) {
 	open := pending(targets)
 	e.check(ctx, open)
@@ -133,7 +134,7 @@ func (e *Terminator) prove(ctx context.Context, targets []*target) {
 	}
 }
 
-// check looks whether the sessions are still there.
+// check looks whether the sessions still exist.
 func (e *Terminator) check(ctx context.Context, targets []*target) {
 	var byHandle, tokens []*target
 	for _, t := range targets {
@@ -152,7 +153,7 @@ func (e *Terminator) check(ctx context.Context, targets []*target) {
 	})
 }
 
-// verdict is what has become of a session by what AM answered and what it lists now.
+// verdict returns what happened to a session, according to AM's answer and its present list.
 func (e *Terminator) verdict(t *target) (State, string) {
 	answered := "AM was not asked to end it"
 	switch {
@@ -182,20 +183,20 @@ func (e *Terminator) verdict(t *target) (State, string) {
 	return StillListed, answered
 }
 
-// refused reports whether AM looked at the request and would not.
+// refused reports whether AM processed the request and refused it.
 func refused(err error) bool { return err != nil && !passing(err) }
 
-// expired reports whether a session has ended by the server's clock, though AM lists it for up to a minute more.
+// expired reports whether a session has ended by the server's clock, although AM may list it for up to another minute.
 func (e *Terminator) expired(s *rest.Session) bool {
 	now := e.Client.Now()
 	past := func(t time.Time) bool { return !t.IsZero() && now.After(t) }
 	return past(s.MaxIdleExpiration) || past(s.MaxSessionExpiration)
 }
 
-// fewUsers are asked for by name; of more, the realm's list is tried first.
+// fewUsers is how many users are looked up by name; if there are more, the realm's list is tried first.
 const fewUsers = 16
 
-// look lists the sessions of the targets' users, and so finds the targets or not.
+// look lists the sessions of the targets' users, and records for each target whether it was found.
 func (e *Terminator) look(ctx context.Context, targets []*target) {
 	byRealm := map[string][]*target{}
 	for _, t := range targets {
@@ -213,7 +214,7 @@ func (e *Terminator) lookIn(ctx context.Context, realm string, targets []*target
 	for _, t := range targets {
 		name := t.Username
 		if !rest.FoundByName(t.IdentityType) {
-			name = "" // the list of the realm alone has it
+			name = "" // only the realm's list contains agents
 		}
 		byUser[name] = append(byUser[name], t)
 	}
@@ -229,14 +230,15 @@ func (e *Terminator) lookIn(ctx context.Context, realm string, targets []*target
 			continue
 		}
 		group.Go(func() error {
-			_, _ = e.compare(ctx, rest.SessionQuery{Realm: realm, Username: username}, of) // each has its error
+			_, _ = e.compare(ctx, rest.SessionQuery{Realm: realm, Username: username}, of) // each target has its own error
 			return nil
 		})
 	}
-	_ = group.Wait() // nothing fails as a whole
+	_ = group.Wait() // there are no other errors
 }
 
-// lookAmongAgents looks among the sessions of agents for those not found by name, if the name may be a user's or an agent's.
+// lookAmongAgents looks among the sessions of agents for targets that were not found by name, if the name may be that
+// of a user or an agent.
 func (e *Terminator) lookAmongAgents(ctx context.Context, targets []*target) {
 	byRealm := map[string][]*target{}
 	for _, t := range targets {
@@ -263,8 +265,9 @@ func (e *Terminator) lookAmongAgents(ctx context.Context, targets []*target) {
 	}
 }
 
-// unlessUser is why a session of that name, which a list that may be cut does not show, cannot be called gone: it may be an
-// agent's. That of a user, whose name no agent has, would have been found by the name.
+// unlessUser returns why a session with this name does not count as gone although a list that may be truncated does not
+// contain it: it may be an agent's. If the name belongs to a user and not to an agent, it returns nil, because the
+// session would have been found by name.
 func (e *Terminator) unlessUser(ctx context.Context, realm, username string) error {
 	known, err := e.Inventory.IsUserAlone(ctx, realm, username)
 	if known || err != nil {
@@ -273,7 +276,7 @@ func (e *Terminator) unlessUser(ctx context.Context, realm, username string) err
 	return truncated(rest.SessionQuery{Realm: realm})
 }
 
-// truncated is why a list does not tell whether a session is alive.
+// truncated returns the error that a list does not show whether a session is alive.
 func truncated(q rest.SessionQuery) error {
 	whose := "of realm " + q.Realm
 	if q.Username != "" {
@@ -282,7 +285,7 @@ func truncated(q rest.SessionQuery) error {
 	return fmt.Errorf("AM truncates the list %s, which would show it: raise the cap (global session service, search.maxSessionListSize)", whose)
 }
 
-// compare asks for one list and looks for the targets in it.
+// compare requests one list, and looks for the targets in it.
 func (e *Terminator) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (complete bool, err error) {
 	q.Fields = proofFields
 	listed, complete, err := e.Inventory.List(ctx, q)

@@ -10,12 +10,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// SetProperties sets some of the properties of a token's session, the caller's own if token is "", and returns all.
-// OpenAM takes only all of the whitelisted names at once, so those that are not named go along with their values: a
-// change that somebody else makes at the same moment is lost there.
+// SetProperties sets some of the properties of a token's session, or of the caller's own if token is "", and returns
+// all of them. OpenAM accepts only all whitelisted names at once, so the others are sent with their present values; a
+// change that somebody else makes at the same moment is lost.
 //
-// What the server would refuse is an error before anything is sent: a name that the realm's whitelist lacks, and there
-// AM's own, if the whitelist has them.
+// If the server would refuse the change, SetProperties returns an error and sends nothing: for a name that is not on
+// the realm's whitelist, for AM's own properties, and, on OpenAM, if the whitelist contains one of AM's own.
 func SetProperties(ctx context.Context, client *rest.Client, token string, changes map[string]string) (map[string]string, error) {
 	now, err := client.SessionProperties(ctx, token)
 	if err != nil {
@@ -57,8 +57,8 @@ func listed(properties map[string]string) string {
 	return strings.Join(slices.Sorted(maps.Keys(properties)), ", ")
 }
 
-// protected are the properties that are AM's own: nobody may set them. AuthLevel and AMCtxId are measured on OpenAM
-// 16.0.5, the others are of its list of protected properties.
+// protected are AM's own properties, which nobody can set. AuthLevel and AMCtxId were measured on OpenAM 16.0.5; the
+// others are in its list of protected properties.
 var protected = []string{
 	"AMCtxId", "AuthLevel", "AuthType", "CharSet", "clientType", "cookieSupport", "Host", "HostName", "IndexType", "Locale", "loginURL",
 	"Organization", "Principal", "Principals", "Role", "Service", "sun.am.UniversalIdentifier", "UserId", "UserProfile", "UserToken",

@@ -14,21 +14,23 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// A Session is one to be ended: named by its handle or by its token, and otherwise as far as it is known.
+// A Session is a session to end. It is identified by its handle or its token; the other fields are set as far as they
+// are known.
 type Session struct {
 	Handle   string
 	Token    string
 	Username string
 	Realm    string
-	Listed   bool // AM listed it, or took its token, just now; otherwise it is looked for before it is ended
+	Listed   bool // AM has just listed it or accepted its token; otherwise it is looked up before it is ended
 
-	IdentityType string // user, agent or another; "" if unknown
+	IdentityType string // user, agent or another; "" if it is not known
 
 	LatestAccess time.Time // zero if it is not known
-	Ends         time.Time // unless it is used before; zero if it is not known
+	Ends         time.Time // if it is not used before; zero if it is not known
 }
 
-// EndUnused is when a session ends unless it is used before: the earlier of two times, either of which may be zero.
+// EndUnused returns when a session ends if it is not used before: the earlier of two times, either of which may be
+// zero.
 func EndUnused(maxIdle, maxSession time.Time) time.Time {
 	if maxSession.IsZero() || !maxIdle.IsZero() && maxIdle.Before(maxSession) {
 		return maxIdle
@@ -36,12 +38,12 @@ func EndUnused(maxIdle, maxSession time.Time) time.Time {
 	return maxSession
 }
 
-// State is what has become of a session.
+// State is what has happened to a session.
 type State string
 
-// AM says true of handles that it has never seen, so what it lists afterwards decides. A session is Ended if AM had
-// listed it before, AlreadyGone if it had not, though it is known whose it was. NotFound is a handle or a token that AM
-// does not know, and of which nothing else is known: it may be wrong. Planned is all that a dry run says.
+// AM answers true even for handles that it has never seen, so its next list decides. A session is Ended if AM listed it
+// before, and AlreadyGone if AM did not, but something shows whose it was. NotFound is a handle or token that AM does
+// not know and about which nothing else is known: it may be wrong. Planned is the state of all sessions in a dry run.
 const (
 	Ended       State = "ended"
 	AlreadyGone State = "already gone"
@@ -52,20 +54,20 @@ const (
 	Planned     State = "planned"
 )
 
-// An Outcome is what has become of one session, and why.
+// An Outcome is what has happened to one session, and why.
 type Outcome struct {
 	Session
 	State      State
 	Reason     string
 	Connection string
-	BaseURL    string    // of its server
+	BaseURL    string    // the address of its server
 	Settled    time.Time // when that was found out, by the clock of this machine
 }
 
-// Gone reports whether no such session is left.
+// Gone reports whether the session no longer exists.
 func (o Outcome) Gone() bool { return o.State == Ended || o.State == AlreadyGone }
 
-// Tally counts the outcomes by their states: 12 ended, 1 still listed.
+// Tally counts the outcomes by state: 12 ended, 1 still listed.
 func Tally(outcomes []Outcome) string {
 	counts := map[State]int{}
 	for _, o := range outcomes {
@@ -80,7 +82,7 @@ func Tally(outcomes []Outcome) string {
 	return strings.Join(parts, ", ")
 }
 
-// Remaining is nil if every session is gone, or was only planned for.
+// Remaining returns nil if every session is gone or was only planned, and otherwise a *RemainingError.
 func Remaining(outcomes []Outcome) error {
 	left := slices.DeleteFunc(slices.Clone(outcomes), func(o Outcome) bool { return o.Gone() || o.State == Planned })
 	if len(left) == 0 {
@@ -89,7 +91,7 @@ func Remaining(outcomes []Outcome) error {
 	return &RemainingError{left, len(outcomes)}
 }
 
-// RemainingError says that some of the sessions may live on.
+// RemainingError means that some of the sessions may still be alive.
 type RemainingError struct {
 	Left []Outcome
 	Of   int
@@ -113,16 +115,16 @@ func (s Session) whose() string {
 
 // A Plan is what an operation is about to do.
 type Plan struct {
-	Sessions []Session // alive, and to be ended
+	Sessions []Session // live sessions that will be ended
 	Own      bool      // they are the caller's own session
-	Unlisted []Session // users, each in a realm, whose client-side sessions no list shows
+	Unlisted []Session // users, one per realm, with client-side sessions, which no list shows
 	Where    string    // the connection and its server
-	Parts    []*Plan   // of several connections, which the other fields have together
+	Parts    []*Plan   // the plans of several connections, which the other fields combine
 }
 
 func (p *Plan) empty() bool { return len(p.Sessions) == 0 && len(p.Unlisted) == 0 }
 
-// String says how many sessions of how many users in which realms.
+// String returns how many sessions of how many users in which realms.
 func (p *Plan) String() string {
 	var parts []string
 	for _, part := range p.Parts {
@@ -154,7 +156,7 @@ func (p *Plan) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// realmNames are "realm /alpha" or "realms /alpha, /bravo" for the sessions' realms; of many, some.
+// realmNames returns "realm /alpha" or "realms /alpha, /bravo" for the sessions' realms; if there are many, only some.
 func realmNames(sessions []Session) string {
 	realms := map[string]bool{}
 	for _, s := range sessions {
@@ -169,7 +171,7 @@ func realmNames(sessions []Session) string {
 	return noun + strings.Join(names, ", ")
 }
 
-// PlanOf is what a dry run had in mind.
+// PlanOf returns the plan of a dry run.
 func PlanOf(outcomes []Outcome) *Plan {
 	p := &Plan{}
 	for _, o := range outcomes {
@@ -181,20 +183,20 @@ func PlanOf(outcomes []Outcome) *Plan {
 	return p
 }
 
-// userKey is the same for what AM takes for the same user: it compares without regard to case.
+// userKey returns the same text for names that AM treats as the same user: it compares case-insensitively.
 func userKey(realm, username string) string { return crest.Fold(realm) + "\x00" + crest.Fold(username) }
 
-// A target is a session on its way.
+// A target is a session that is being ended.
 type target struct {
 	Session
 	own       bool          // it is the caller's own
-	found     *rest.Session // in the last list; nil if it is not there
-	lookupErr error         // why that cannot be told
+	found     *rest.Session // the session in the last list; nil if it was not there
+	lookupErr error         // why that is not known
 	sent      bool
-	answer    string // AM's
-	err       error  // what came instead of that
+	answer    string // AM's answer
+	err       error  // the error instead of an answer
 	state     State  // "" until it is settled
-	method    string // by which it was to be ended
+	method    string // the method that ends it
 	reason    string
 	settled   time.Time
 }
@@ -203,7 +205,7 @@ func (t *target) settle(state State, reason string) {
 	t.state, t.reason, t.settled = state, reason, time.Now()
 }
 
-// learn takes over what AM says of the session.
+// learn adds what AM reports about the session.
 func (t *target) learn(s *rest.Session) {
 	t.IdentityType = cmp.Or(s.IdentityType(), t.IdentityType)
 	t.LatestAccess, t.Ends = s.LatestAccess, EndUnused(s.MaxIdleExpiration, s.MaxSessionExpiration)

@@ -7,8 +7,8 @@ import (
 	"github.com/dustin/go-humanize/english"
 )
 
-// Summary is a line for each connection: how many of the sessions are gone, whose, on which server, and when that was
-// last checked. It is nil for a dry run.
+// Summary returns a line for each connection: how many of the sessions are gone, whose they were, on which server, and
+// when that was last checked. It returns nil for a dry run.
 func Summary(outcomes []Outcome) (lines []string) {
 	var order []string
 	by := map[string][]Outcome{}

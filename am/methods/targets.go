@@ -15,14 +15,15 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// A targetKind is what names sessions outside of AM. AM answers "true" to handles that it has never seen, and says of
-// anything that is not a token that it is no longer valid, so that what is neither must be refused before it is sent.
+// A targetKind is a kind of text that identifies sessions: handles or tokens. AM answers "true" for handles that it has
+// never seen, and answers that anything that is not a token is no longer valid. Other texts must therefore be refused
+// before they are sent.
 type targetKind struct {
-	names   []string // of columns and members
-	other   []string // of the other kind
-	wrong   string   // what to do if the other kind is given
+	names   []string // names of columns and members
+	other   []string // those of the other kind
+	wrong   string   // the error if the other kind is given
 	check   func(word string) error
-	word    func(line string) string // what a line without quotes holds; nil: all of it
+	word    func(line string) string // returns the content of a line without quotes; nil: the line itself
 	session func(word string) Session
 }
 
@@ -41,19 +42,19 @@ var (
 
 const isHandleMessage = "this is a session handle: use --handle or --from"
 
-// ParseHandles reads the sessions that a text names by their handles: one handle a line, with or without quotes; CSV
-// whose header has session_handle; or JSON with session_handle or sessionHandle (rows of a query, AM's own list). It
-// returns an error with the line if there is anything else. The error never holds a complete handle or token.
+// ParseHandles parses a text that contains handles: one handle per line, with or without quotes; CSV with a column
+// session_handle; or JSON with session_handle or sessionHandle (rows of a query, or AM's own list). Anything else is an
+// error that names the line. The error never contains a complete handle or token.
 func ParseHandles(text []byte) ([]Session, error) { return handleTargets.parse(text) }
 
-// ParseTokens reads tokens like [ParseHandles], with tokenId (the answer of authenticate) or token_id in JSON and CSV,
-// and lines of the session cookie.
+// ParseTokens parses tokens like [ParseHandles], with tokenId (the answer of authenticate) or token_id in JSON and CSV.
+// It also accepts lines with the session cookie.
 func ParseTokens(text []byte) ([]Session, error) { return tokenTargets.parse(text) }
 
-// Handles begin with this on every AM (OpenAM and Ping).
+// handlePrefix is the beginning of handles in every AM (OpenAM and Ping).
 const handlePrefix = "shandle:"
 
-// AM writes tokens and handles in letters, digits and -_.* (c66); @#+/= are its alphabet if that is off.
+// Tokens and handles consist of letters, digits and -_.* (c66), or also of @#+/= if that encoding is off.
 var (
 	handlePattern = regexp.MustCompile(`^` + handlePrefix + `[A-Za-z0-9\-_.*@#+/=]+$`)
 	tokenPattern  = regexp.MustCompile(`^[A-Za-z0-9\-_.*@#+/=]*[*@][A-Za-z0-9\-_.*@#+/=]*$`) // the sign ends its first part
@@ -79,11 +80,11 @@ func CheckToken(text string) error {
 	return nil
 }
 
-// sessionCookie is the name of AM's cookie unless a deployment has changed it.
+// sessionCookie is the default name of AM's session cookie.
 const sessionCookie = "iPlanetDirectoryPro"
 
-// cookieValue takes the token out of a line such as Set-Cookie: iPlanetDirectoryPro=…; Path=/. Deployments rename the cookie,
-// and it need not be the first: the one that can be a token is meant.
+// cookieValue returns the token in a line such as Set-Cookie: iPlanetDirectoryPro=…; Path=/. Deployments rename the
+// cookie, and it need not come first, so cookieValue chooses the value that can be a token.
 func cookieValue(line string) string {
 	cookies := line
 	for _, header := range []string{"Cookie:", "Set-Cookie:"} {
@@ -154,7 +155,7 @@ func (k targetKind) parseLines(text []byte) (sessions []Session, err error) {
 	return sessions, nil
 }
 
-// header finds the separator by which the first line has a column of the kind's name.
+// header returns the separator with which the first line has a column of the kind.
 func (k targetKind) header(text []byte) (separator rune, ok bool) {
 	for _, separator := range ",;\t" {
 		names, err := csvReader(text, separator).Read()
@@ -229,7 +230,7 @@ func (k targetKind) fromRecord(record []string, columns map[string]int) (Session
 	return s, nil
 }
 
-// parseJSON reads one document, or several one after the other.
+// parseJSON parses one document, or several in sequence.
 func (k targetKind) parseJSON(text []byte) (sessions []Session, err error) {
 	return sessions, documents(text, func(document json.RawMessage, line int) error {
 		sessions, err = k.appendJSON(sessions, document, line)
@@ -237,7 +238,7 @@ func (k targetKind) parseJSON(text []byte) (sessions []Session, err error) {
 	})
 }
 
-// documents calls do for each JSON value of a text, with the line it begins in.
+// documents calls do for each JSON value of a text, with the number of its first line.
 func documents(text []byte, do func(document json.RawMessage, line int) error) error {
 	lineAt := func(offset int) int { return 1 + bytes.Count(text[:min(offset, len(text))], []byte("\n")) }
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -297,7 +298,7 @@ func (k targetKind) appendJSON(sessions []Session, document json.RawMessage, lin
 	return append(sessions, s), nil
 }
 
-// appendRows reads the elements of an array that begins in the line.
+// appendRows parses the elements of an array that begins in this line.
 func (k targetKind) appendRows(sessions []Session, array json.RawMessage, line int) ([]Session, error) {
 	decoder := json.NewDecoder(bytes.NewReader(array))
 	if _, err := decoder.Token(); err != nil {

@@ -14,53 +14,53 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// DefaultMax is the maximum number of sessions that an operation ends by default.
+// DefaultMax is the default maximum number of sessions that an operation ends.
 const DefaultMax = 100
 
-// A Terminator ends sessions of one connection. It shows a plan, keeps to its guards, sends batches concurrently, asks the
-// server again what is left, and writes a journal.
+// A Terminator ends sessions of one connection. It shows a plan, enforces guards, sends batches concurrently, asks the
+// server afterwards which sessions are left, and writes a journal.
 type Terminator struct {
 	Client    *rest.Client
 	Inventory *inventory.Inventory
 
-	Max     int                                // more sessions are refused
+	Max     int                                // maximum number of sessions
 	DryRun  bool                               // plan only
-	Confirm func(context.Context, *Plan) error // its error stops the operation before anything is sent; it may take long; nil: go on
-	Notify  func(notice string)                // nil: nobody listens
-	Label   string                             // begins the notices that do not name the connection
+	Confirm func(context.Context, *Plan) error // an error stops the operation before anything is sent; it may take long; nil: no confirmation
+	Notify  func(notice string)                // nil: notices are dropped
+	Label   string                             // begins notices that do not name the connection
 
-	Journal    *Journal // nil: none
-	Connection string   // for the journal: the connection's name,
+	Journal    *Journal // nil if there is none
+	Connection string   // for the journal: the name of the connection,
 	Who        string   // who runs the operation,
 	Reason     string   // and why
 
-	BatchSize int // handles a request; DefaultBatchSize if it is 0
+	BatchSize int // handles per request; 0: DefaultBatchSize
 
-	ticket *ticket // if it is one of several [Terminators]
+	ticket *ticket // if it belongs to several [Terminators]
 }
 
-// A GuardError is an operation that was not begun. Nothing has been sent that changes anything.
+// A GuardError means that the operation was not started. No request that changes anything has been sent.
 type GuardError struct{ message string }
 
 func (e *GuardError) Error() string { return e.message }
 
 func guarded(format string, args ...any) error { return &GuardError{fmt.Sprintf(format, args...)} }
 
-// graceTime is how long an interrupted operation may take to finish the batches under way and to see what they did.
+// graceTime is how long an interrupted operation may take to finish its batches and to check their effect.
 const graceTime = 30 * time.Second
 
-// outlive gives a context that ends some time after the other.
+// outlive returns a context that ends some time after the given one.
 func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, cancel) })
 	return later, func() { stop(); cancel() }
 }
 
-// EndSessions ends the sessions and returns what has become of each, in their order, without duplicates. The caller's own
-// session is left out unless it alone is named.
+// EndSessions ends the sessions, and returns the outcome of each in the same order, without duplicates. It leaves out
+// the caller's own session, unless that is the only one.
 //
-// An error says why the operation was not begun (a *GuardError) or could not go on; then the outcomes, if there are
-// any, tell how far it got. A session that lives on is not an error: see [Remaining].
+// An error means that the operation was not started (a *GuardError) or could not go on; the outcomes, if there are any,
+// show how far it got. If a session is still alive, that is not an error: see [Remaining].
 func (e *Terminator) EndSessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (e *Terminator) EndSessions(ctx context.Context, sessions []Session) ([]Out
 	return e.outcomes(targets), err
 }
 
-// distinct makes targets, one for each handle and token.
+// distinct returns a target for each different handle and token.
 func distinct(sessions []Session) []*target {
 	var targets []*target
 	at := map[[2]string]*target{}
@@ -102,7 +102,7 @@ func distinct(sessions []Session) []*target {
 	return targets
 }
 
-// alive are the sessions that are to be ended.
+// alive returns the sessions to end.
 func alive(targets []*target) (sessions []Session) {
 	for _, t := range pending(targets) {
 		sessions = append(sessions, t.Session)
@@ -110,7 +110,7 @@ func alive(targets []*target) (sessions []Session) {
 	return sessions
 }
 
-// pending are the targets that are not settled yet.
+// pending returns the targets that are not settled yet.
 func pending(targets []*target) (open []*target) {
 	for _, t := range targets {
 		if t.state == "" {
@@ -128,7 +128,7 @@ func (e *Terminator) outcomes(targets []*target) []Outcome {
 	return all
 }
 
-// planned is what a dry run has to say.
+// planned returns the outcomes of a dry run.
 func (e *Terminator) planned(targets []*target) []Outcome {
 	if !e.DryRun {
 		return nil
@@ -141,7 +141,8 @@ func (e *Terminator) planned(targets []*target) []Outcome {
 	return e.outcomes(targets)
 }
 
-// guard stops what is too much or not confirmed. Before is how many sessions the operation has ended already.
+// guard stops a plan that is too large or is not confirmed. before is how many sessions the operation has already
+// ended.
 func (e *Terminator) guard(ctx context.Context, p *Plan, before int) error {
 	if p.Parts == nil {
 		p.Where = e.place()
@@ -169,7 +170,7 @@ func (e *Terminator) guard(ctx context.Context, p *Plan, before int) error {
 	return e.Confirm(ctx, p)
 }
 
-// recheck leaves out what has ended while the plan waited to be confirmed.
+// recheck removes sessions that have ended while the plan waited for confirmation.
 func (e *Terminator) recheck(ctx context.Context, targets []*target) {
 	if e.Confirm == nil {
 		return
@@ -187,7 +188,7 @@ func (e *Terminator) notify(format string, args ...any) {
 	e.announce("%s"+format, append([]any{e.Label}, args...)...)
 }
 
-// announce gives a notice that names its connections itself.
+// announce sends a notice whose text already names the connections.
 func (e *Terminator) announce(format string, args ...any) {
 	if e.Notify != nil {
 		e.Notify(fmt.Sprintf(format, args...))
@@ -196,7 +197,7 @@ func (e *Terminator) announce(format string, args ...any) {
 
 // An ownSession is the caller's own session.
 type ownSession struct {
-	*rest.SessionInfo // nil for a bearer token, which has none
+	*rest.SessionInfo // nil for a bearer token, which has no session
 }
 
 func (e *Terminator) own(ctx context.Context) (ownSession, error) {
@@ -231,7 +232,8 @@ func (e *Terminator) excludeOwn(targets []*target, own ownSession) (others []*ta
 	return others, false, nil
 }
 
-// systemUser is whom AM's servers sign in as, in the root realm (OpenAM 16.0.5: its session is listed, and ends in decades).
+// systemUser is the account with which AM's servers sign in to the root realm (OpenAM 16.0.5: the session is listed,
+// and ends in decades).
 const systemUser = "dsameuser"
 
 func isSystem(t *target) bool { return userKey(t.Realm, t.Username) == userKey("/", systemUser) }
@@ -251,9 +253,10 @@ func (own ownSession) is(t *target) (bool, error) {
 	return false, nil
 }
 
-// EndUser ends all sessions of a user, in one realm or, if that is "", in every one: those that AM lists by their
-// handles, and again until none appears, so that the outcomes are all that was ended and Max bounds them; then those that
-// realms leave to their clients, which no list shows, by logoutByUser. See [Terminator.EndSessions].
+// EndUser ends all sessions of a user in one realm, or in all realms if realm is "". First it ends the listed sessions
+// by their handles, repeatedly until no new one appears, so that the outcomes contain everything that was ended, and
+// Max limits it. Then it sends logoutByUser for client-side sessions, which no list shows. See
+// [Terminator.EndSessions].
 func (e *Terminator) EndUser(ctx context.Context, realm, username string) ([]Outcome, error) {
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
@@ -310,7 +313,7 @@ func (e *Terminator) EndUser(ctx context.Context, realm, username string) ([]Out
 	}
 }
 
-// realms are the one that is named, if the server has it, or else every one.
+// realms returns the named realm, if the server has it, or all realms.
 func (e *Terminator) realms(ctx context.Context, named string) ([]string, error) {
 	if named == "" {
 		return e.Inventory.RealmPaths(ctx)
@@ -318,11 +321,11 @@ func (e *Terminator) realms(ctx context.Context, named string) ([]string, error)
 	return []string{named}, e.findRealm(ctx, named)
 }
 
-// maxRounds bounds how often a user's new sessions are ended.
+// maxRounds limits how many times a user's new sessions are ended.
 const maxRounds = 10
 
-// listUser lists the sessions of the users, or agents, of that name that are not known yet, except the caller's own, and makes
-// them known. Hidden says why there may be more of an agent, of those that are done or listed now.
+// listUser lists the sessions of users and agents of that name that are not in known, except the caller's own, and adds
+// them to known. hidden is why there may be more sessions of an agent among those that are done or listed now.
 func (e *Terminator) listUser(ctx context.Context, realms []string, username string, known map[string]bool, done []*target) (targets []*target, hidden, err error) {
 	own, err := e.own(ctx)
 	if err != nil {
@@ -361,8 +364,9 @@ func (e *Terminator) listUser(ctx context.Context, realms []string, username str
 	return targets, hidden, nil
 }
 
-// hiddenAgent is why there may be sessions of an agent that the list of the realm, which is cut, does not show. Whether a name is
-// an agent's is known if its sessions have been seen; if it cannot be told, that is a notice, the first time.
+// hiddenAgent returns why an agent may have sessions that the realm's truncated list does not contain. If a session of
+// the agent has been seen, the name is known to be an agent's. If that cannot be found out, it sends a notice, but only
+// the first time.
 func (e *Terminator) hiddenAgent(ctx context.Context, realm, username string, seen, first bool) (hidden, err error) {
 	untold := ""
 	if !seen {
@@ -380,8 +384,8 @@ func (e *Terminator) hiddenAgent(ctx context.Context, realm, username string, se
 	return hidden, nil
 }
 
-// sessionsOf lists the sessions in a realm of the user of that name, and those of the agent, of which complete tells whether the
-// list that shows them has all.
+// sessionsOf lists the sessions of a user and of an agent of that name in a realm; complete is whether the list that
+// contains the agent's sessions has all of them.
 func (e *Terminator) sessionsOf(ctx context.Context, realm, username string) (sessions []*rest.Session, complete bool, err error) {
 	sessions, _, err = e.Inventory.List(ctx, rest.SessionQuery{Realm: realm, Username: username, Fields: proofFields})
 	if err != nil {
@@ -391,11 +395,11 @@ func (e *Terminator) sessionsOf(ctx context.Context, realm, username string) (se
 	return append(sessions, agents[crest.Fold(username)]...), complete, err
 }
 
-// unlisted is the user in each realm that leaves sessions to clients, or may: there are sessions that only logoutByUser
-// ends. It would end the caller, too, so that its own user is left out.
+// unlisted returns the user in each realm that uses client-side sessions, or may use them: only logoutByUser can end
+// these. It leaves out the caller's own user, because logoutByUser would end the caller's session, too.
 func (e *Terminator) unlisted(ctx context.Context, realms []string, username string) (users []*target, err error) {
 	version, err := e.Client.API(ctx)
-	if err != nil || version < "3" { // logoutByUser came with 5.1
+	if err != nil || version < "3" { // logoutByUser exists since 5.1
 		return nil, err
 	}
 	own, err := e.own(ctx)
@@ -414,7 +418,7 @@ func (e *Terminator) unlisted(ctx context.Context, realms []string, username str
 	return slices.DeleteFunc(users, func(t *target) bool { return t.own || t.state != "" }), nil
 }
 
-// endUnlisted sends logoutByUser, once in each realm. No list proves what it does.
+// endUnlisted sends logoutByUser once for each realm. No list can prove its effect.
 func (e *Terminator) endUnlisted(ctx context.Context, users []*target) error {
 	later, cancel := outlive(ctx)
 	defer cancel()

@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// Terminators end sessions on several connections as one operation: nothing is sent to any server before all of them have a
-// plan, the maximum of the first bounds the sum, and one question confirms all.
+// Terminators end sessions on several connections as one operation: nothing is sent to any server before all
+// connections have a plan, the maximum of the first limits the total, and there is one confirmation for all.
 type Terminators []*Terminator
 
 // EndSessions ends sessions whose connection is not known. Each has one outcome. See [Terminator.EndSessions].
@@ -20,20 +20,20 @@ func (all Terminators) EndSessions(ctx context.Context, sessions []Session) ([]O
 	return likeliest(outcomes), err
 }
 
-// EndSessionsBy ends the sessions of each connection by its name. See [Terminator.EndSessions].
+// EndSessionsBy ends the sessions of each connection, by its name. See [Terminator.EndSessions].
 func (all Terminators) EndSessionsBy(ctx context.Context, byConnection map[string][]Session) ([]Outcome, error) {
 	return all.together(ctx, func(ctx context.Context, e *Terminator) ([]Outcome, error) {
 		return e.EndSessions(ctx, byConnection[e.Connection])
 	})
 }
 
-// EndUser ends all sessions of a user. A connection that does not have the user is only noticed if another one does. See
+// EndUser ends all sessions of a user. If only some connections have the user, that is not an error. See
 // [Terminator.EndUser].
 func (all Terminators) EndUser(ctx context.Context, realm, username string) ([]Outcome, error) {
 	return all.together(ctx, func(ctx context.Context, e *Terminator) ([]Outcome, error) { return e.EndUser(ctx, realm, username) })
 }
 
-// together does something for all connections concurrently and returns all outcomes, in the order of the connections.
+// together runs a function for all connections concurrently, and returns all outcomes in the order of the connections.
 func (all Terminators) together(ctx context.Context, do func(context.Context, *Terminator) ([]Outcome, error)) ([]Outcome, error) {
 	if len(all) == 1 {
 		return do(ctx, all[0])
@@ -57,7 +57,7 @@ func (all Terminators) together(ctx context.Context, do func(context.Context, *T
 	return slices.Concat(results...), all.failure(failures)
 }
 
-// failure is what went wrong, with the connections. That some do not have a user is only a notice.
+// failure returns the errors with their connections. If only some connections lack a user, that is a notice.
 func (all Terminators) failure(failures []error) error {
 	var absent *NotFoundError
 	var where []string
@@ -83,7 +83,7 @@ func (all Terminators) failure(failures []error) error {
 	return errors.Join(others...)
 }
 
-// likeliest keeps one outcome of each session: that of the connection that has it, if one does.
+// likeliest returns one outcome for each session: that of the connection that has it, if there is one.
 func likeliest(outcomes []Outcome) []Outcome {
 	var kept []Outcome
 	at := map[string]int{}
@@ -104,7 +104,7 @@ func likeliest(outcomes []Outcome) []Outcome {
 	return kept
 }
 
-// evidence is higher the more a state tells that the connection has, or had, the session.
+// evidence is higher the more certain a state makes it that the connection has or had the session.
 func evidence(s State) int {
 	switch s {
 	case NotFound:
@@ -117,27 +117,27 @@ func evidence(s State) int {
 	return 3
 }
 
-// A gate holds each connection back until all have a plan, and lets them pass together or not at all.
+// A gate makes each connection wait until all have a plan, and then lets all of them pass, or none.
 type gate struct {
-	first *Terminator  // its guards hold for all
-	total atomic.Int64 // sessions of all plans
+	first *Terminator  // its guards apply to all
+	total atomic.Int64 // number of sessions in all plans
 
 	mu     sync.Mutex
-	absent int // connections that have no plan yet
+	absent int // number of connections without a plan so far
 	plans  []*Plan
 	failed []error
 
 	opened chan struct{}
-	err    error // why it lets nobody pass, once it is opened
+	err    error // why nobody may pass, once it is decided
 }
 
-// A ticket is for one connection to pass the gate once.
+// A ticket lets one connection pass the gate once.
 type ticket struct {
 	*gate
 	used bool
 }
 
-// pass hands in a plan and waits for those of the other connections.
+// pass submits a plan and waits for those of the other connections.
 func (t *ticket) pass(ctx context.Context, p *Plan) error {
 	t.used = true
 	t.add(len(p.Sessions))
@@ -150,10 +150,10 @@ func (t *ticket) pass(ctx context.Context, p *Plan) error {
 	}
 }
 
-// add counts sessions that are to be ended and returns how many they are on all connections.
+// add adds to the number of sessions to end, and returns the total of all connections.
 func (t *ticket) add(n int) (total int) { return int(t.total.Add(int64(n))) }
 
-// leave is for a connection that has come to no plan. That it lacks the user keeps no other connection back.
+// leave is called by a connection that has no plan. If it only lacks the user, the other connections go on.
 func (t *ticket) leave(ctx context.Context, e *Terminator, err error) {
 	switch {
 	case t.used:
@@ -184,7 +184,7 @@ func (g *gate) arrive(ctx context.Context, p *Plan, err error) {
 	close(g.opened)
 }
 
-// joinPlans makes one plan of those of several connections, in the order of their names.
+// joinPlans combines the plans of several connections, in the order of their names.
 func joinPlans(plans []*Plan) *Plan {
 	joined := &Plan{Parts: plans}
 	slices.SortFunc(plans, func(a, b *Plan) int { return cmp.Compare(a.Where, b.Where) })

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// absent are the realms that statements have asked for and that do not exist, as notices by connection. A statement that is to
-// change something fails by them: its condition is mistaken.
+// absent contains the realms that statements named and that do not exist, as notices by connection. A statement that
+// changes something fails because of them: its condition is probably wrong.
 type absent struct {
 	mu      sync.Mutex
 	notices map[string]string
@@ -27,7 +27,7 @@ func (a *absent) forget() {
 	a.notices = nil
 }
 
-// RealmMissing is an error if a condition names a realm that the connection does not have.
+// RealmMissing returns an error if a condition names a realm that the connection does not have.
 func (w *Workspace) RealmMissing(connection string) error {
 	w.absent.mu.Lock()
 	defer w.absent.mu.Unlock()
@@ -37,7 +37,8 @@ func (w *Workspace) RealmMissing(connection string) error {
 	return nil
 }
 
-// unchanged tells that a statement changed nothing, which is an error if a realm that it names does not exist.
+// unchanged reports that a statement changed nothing. If the statement names a realm that does not exist, that is an
+// error.
 func (w *Workspace) unchanged(verb string) error {
 	for _, c := range w.Connections {
 		if err := w.RealmMissing(c.Name()); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
-// ParseArg reads the value of a parameter from name=value or name=@file.
+// ParseArg parses a parameter of the form name=value or name=@file.
 func ParseArg(given string) (engine.Arg, error) {
 	name, value, ok := strings.Cut(given, "=")
 	if !ok || name == "" {
@@ -22,8 +22,8 @@ func ParseArg(given string) (engine.Arg, error) {
 	return engine.Arg{Name: name, Value: number(value)}, nil
 }
 
-// FromFile reads a value that begins with @ from the file that it names, so that a token is in no shell history and no
-// list of processes; @@ stands for one @.
+// FromFile returns the content of the file if a value begins with @, so that a token is neither in the shell's history
+// nor in the process list; @@ stands for @.
 func FromFile(value string) (string, error) {
 	if rest, isEscaped := strings.CutPrefix(value, "@@"); isEscaped {
 		return "@" + rest, nil
@@ -36,8 +36,9 @@ func FromFile(value string) (string, error) {
 	return strings.TrimRight(text, "\r\n"), err
 }
 
-// number makes a number of what is written as SQL writes it, or else `count(*) > :n` would compare with text, which no
-// number is greater than. All else stays text: 007, 1e3, +1 and, since a user may be called so, NaN and Inf as well.
+// number converts a value to a number if it is written as SQL writes numbers. Otherwise `count(*) > :n` would compare
+// with a text, and no number is greater than a text. Everything else stays a text: 007, 1e3, +1, and also NaN and Inf,
+// which can be names of users.
 func number(value string) any {
 	if i, err := strconv.ParseInt(value, 10, 64); err == nil && strconv.FormatInt(i, 10) == value {
 		return i

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// reserved are names of schemas that no file can have.
+// reserved are names of schemas that files cannot have.
 var reserved = []string{"main", "temp", "history", "kept"}
 
-// AttachFile adds the tables of an SQLite file under a schema of that name, to be read.
+// AttachFile adds the tables of an SQLite file, read-only, as a schema of that name.
 func (w *Workspace) AttachFile(name, path string) error {
 	taken := slices.Concat(reserved, w.files)
 	for _, s := range w.Schemas {
@@ -31,7 +31,7 @@ func (w *Workspace) AttachFile(name, path string) error {
 	return nil
 }
 
-// isFile returns why SQLite cannot open a file, because SQLite does not say so.
+// isFile returns why SQLite cannot open a file, because SQLite's error does not say so.
 func isFile(path string) error {
 	info, err := os.Stat(path)
 	var onPath *fs.PathError

@@ -10,15 +10,15 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A DescribedTable is a table as lists of tables have it: a connection's or a file's, or one that a statement has made, without
-// schema.
+// A DescribedTable is a table in lists of tables: that of a connection or a file, or one that a statement has created,
+// which has no schema.
 type DescribedTable struct {
 	Schema, Name, Description string
 	Keys                      []string
 	Columns                   []table.Column
 }
 
-// Catalog is all tables: the connections', then the user's own.
+// Catalog returns all tables: those of the connections, then the user's own.
 func (w *Workspace) Catalog(ctx context.Context) (tables []DescribedTable) {
 	for _, schema := range w.Schemas {
 		for _, t := range schema.Tables {
@@ -40,7 +40,7 @@ where (t.type in ('table', 'view') or t.schema || ' file' in (select name from p
   and t.name not like 'sqlite!_%' escape '!'
 order by schema, t.name, c.cid`
 
-// ownTables are those that statements have made and those of files, in the schemas of these.
+// ownTables returns the tables that statements have created, and those of files.
 func (w *Workspace) ownTables(ctx context.Context) (tables []DescribedTable) {
 	rows, err := w.DB.Query(ctx, ownTablesSQL)
 	if err != nil {
@@ -50,7 +50,7 @@ func (w *Workspace) ownTables(ctx context.Context) (tables []DescribedTable) {
 }
 
 func describeTables(rows *engine.Rows) (tables []DescribedTable) {
-	defer func() { _ = rows.Close() }() // what is missing of them is not offered
+	defer func() { _ = rows.Close() }() // missing tables are only not offered
 	for rows.Next() {
 		cell := func(i int) string { text, _ := rows.Values()[i].(string); return text }
 		if n := len(tables); n == 0 || tables[n-1].Name != cell(0) || tables[n-1].Schema != cell(3) {
@@ -78,7 +78,7 @@ func declaredType(declared string) table.Type {
 	return table.Text
 }
 
-// Find finds a table by its name, with or without its schema.
+// Find finds a table by name, with or without its schema.
 func (w *Workspace) Find(ctx context.Context, name string) (DescribedTable, bool) {
 	schema, table, qualified := strings.Cut(name, ".")
 	if !qualified {

@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// LoadCSV makes a table of that name of a file of separated values, or of standard input if the path is -. A separator of 0 is
-// found by the header.
+// LoadCSV reads a file of separated values, or standard input if the path is -, as a table of that name. If separator
+// is 0, the header determines it.
 func (w *Workspace) LoadCSV(ctx context.Context, name, path string, separator rune) error {
 	text, err := w.readInput(ctx, path)
 	if onPath := new(fs.PathError); errors.As(err, &onPath) {

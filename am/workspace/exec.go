@@ -13,7 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// exec runs the methods that EXEC names.
+// exec runs the method of an EXEC.
 func (w *Workspace) exec(ctx context.Context, call engine.Call) (result engine.Result, err error) {
 	method, err := methods.Named(call.Method)
 	if err != nil {

@@ -17,8 +17,8 @@ var (
 	errTooMuchToExport = errors.New("--export: more than one statement returns rows, but a file can contain those of only one: nothing was written")
 )
 
-// export writes the rows of the one statement that has some into a file, which is complete or absent. Only its owner
-// can read it: it tells who is logged in.
+// export writes the rows of the only statement that returns rows to a file, which is complete or absent. Only its owner
+// can read it, because it shows who is logged in.
 func (w *Workspace) export(rows *engine.Rows, p Printing, start time.Time) error {
 	if len(rows.Columns()) == 0 {
 		return cmp.Or(rows.Close(), rows.Err(), errNothingToExport)

@@ -16,11 +16,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/history"
 )
 
-// DefaultHistory stands for the history that amsql snapshot makes if it is told no other.
+// DefaultHistory stands for the default target of amsql snapshot.
 const DefaultHistory = "default"
 
-// AttachHistory adds the history at a target under a schema of its name, to be read: an SQLite file as it is, of others a copy
-// of what the SQL needs; of no SQL, "", everything.
+// AttachHistory adds the history at a target, read-only, as the schema history: an SQLite file directly, other targets
+// as a copy of what the SQL needs. If sql is "", it copies everything.
 func (w *Workspace) AttachHistory(ctx context.Context, target, sql string) error {
 	if target == "" {
 		return nil
@@ -41,7 +41,7 @@ func (w *Workspace) AttachHistory(ctx context.Context, target, sql string) error
 	return err
 }
 
-// historyFile is the SQLite file that has the history.
+// historyFile returns the path of the SQLite file with the history.
 func (w *Workspace) historyFile(ctx context.Context, target, sql string) (path string, err error) {
 	if target == DefaultHistory {
 		folder, err := history.Folder()
@@ -74,7 +74,8 @@ func (w *Workspace) historyFile(ctx context.Context, target, sql string) (path s
 	return path, err
 }
 
-// tellKnown says which snapshots answer a question about a time, and how old they were then. Before the first no answer was given.
+// tellKnown reports which snapshots the answer for a time is based on, and how old they were then. For a time before
+// the first snapshot, it returns an error.
 func (w *Workspace) tellKnown(servers [][]string) error {
 	const server, before, first, moment = 0, 1, 2, 3
 	answered := false
@@ -105,14 +106,14 @@ func (w *Workspace) tellKnown(servers [][]string) error {
 	return fmt.Errorf("am_session_at: nothing is known about %s: the first snapshot is from %s", earliest[moment], earliest[first])
 }
 
-// apart is the time between two times of SQL.
+// apart returns the duration between two times in SQL's form.
 func apart(a, b string) time.Duration {
-	from, _ := time.Parse(time.DateTime, a) // which takes a fraction, too
+	from, _ := time.Parse(time.DateTime, a) // also accepts a fraction
 	to, _ := time.Parse(time.DateTime, b)
 	return to.Sub(from).Round(time.Second)
 }
 
-// tellAhead names snapshots of the future.
+// tellAhead reports snapshots with a time in the future.
 func (w *Workspace) tellAhead(ctx context.Context) error {
 	rows, err := w.DB.Query(ctx, history.Ahead)
 	if err != nil {

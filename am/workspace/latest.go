@@ -15,8 +15,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// Latest is the product's tables as the latest snapshot of each server has them in the history that is attached, and which
-// snapshots these are. A table that is used, and that one of them lacks, is an error.
+// Latest returns the product's tables as of the latest snapshot of each server in the attached history, and these
+// snapshots. If a table that is used is missing from one of them, that is an error.
 func (w *Workspace) Latest(ctx context.Context, used map[string]bool) ([]table.Table, []report.Snapshot, error) {
 	snapshots, err := w.latestSnapshots(ctx, used)
 	if err != nil {
@@ -25,7 +25,7 @@ func (w *Workspace) Latest(ctx context.Context, used map[string]bool) ([]table.T
 	var tables []table.Table
 	for _, t := range am.Tables(nil) {
 		columns, err := w.columnsOf(ctx, "history."+t.Name())
-		if err == nil { // tokens' tables are in no history
+		if err == nil { // a history does not contain tables of tokens
 			tables = append(tables, &latestTable{t, w, columns, snapshots})
 		} else if used[t.Name()] {
 			return nil, nil, err
@@ -60,7 +60,7 @@ group by l.base_url, l.taken_at order by l.base_url`
 	return snapshots, err
 }
 
-// columnsOf are the columns of a table, in lower case.
+// columnsOf returns the columns of a table, in lower case.
 func (w *Workspace) columnsOf(ctx context.Context, name string) (names []string, err error) {
 	rows, err := w.DB.Query(ctx, "select * from "+name+" limit 0")
 	if err != nil {
@@ -92,19 +92,19 @@ func (w *Workspace) ask(ctx context.Context, sql string) iter.Seq2[[]any, error]
 	}
 }
 
-// A latestTable is a table as the latest snapshots have it. Its rows are those of the view of its name.
+// A latestTable is a table as of the latest snapshots. Its rows come from the view of the same name.
 type latestTable struct {
 	table.Table
 	workspace *Workspace
-	kept      []string // columns
+	kept      []string // the columns that the history has
 	snapshots []report.Snapshot
 }
 
-// Keys returns none: the history is read completely.
+// Keys returns none, because the history is read completely.
 func (*latestTable) Keys() []string { return nil }
 
-// Rows yields all rows. Of am_server there is one for each snapshot, whose clock is behind by the snapshot's age: now is the time
-// of the snapshot.
+// Rows yields all rows. For am_server, there is a row for each snapshot, with a clock that is behind by the snapshot's
+// age: the current time is that of the snapshot.
 func (t *latestTable) Rows(ctx context.Context, _ table.Query) iter.Seq2[any, error] {
 	from, columns := "history."+t.Name()+" t", make([]string, len(t.Columns()))
 	if t.Name() == "am_server" {
@@ -141,5 +141,5 @@ func (t *latestTable) Rows(ctx context.Context, _ table.Query) iter.Seq2[any, er
 	}
 }
 
-// Cell is that of the row.
+// Cell returns a cell of the row.
 func (*latestTable) Cell(row any, column int) any { return row.([]any)[column] }

@@ -15,23 +15,23 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// Abandon says that a transaction was not committed.
+// Abandon reports that a transaction was not committed.
 func (w *Workspace) Abandon() {
 	if w.DB.InTransaction() {
 		w.Notices.Add("the transaction was not committed: nothing was sent")
 	}
 }
 
-// Printing is SQL and how its rows are wanted.
+// Printing contains SQL and how to print its rows.
 type Printing struct {
 	SQL       string
 	Args      []engine.Arg
 	Output    string // the format on standard output
-	Export    string // the file instead
+	Export    string // the file, instead of standard output
 	Format    render.Options
 	LocalTime bool
 	Timing    bool
-	Empty     func() error // called for a statement without rows, which are not printed after its error; nil: nothing
+	Empty     func() error // called for a statement that returns no rows, which prints nothing if Empty fails; may be nil
 }
 
 // Print runs the statements and prints the rows of each.
@@ -76,7 +76,7 @@ func (w *Workspace) printAll(rows *engine.Rows, p Printing, start time.Time) (er
 	return cmp.Or(err, rows.Close(), rows.Err())
 }
 
-// counted are the formats for people, below which a terminal shows how many rows there are.
+// counted are the formats for people. On a terminal, the number of rows follows them.
 var counted = []string{"table", "line"}
 
 func rowCount(n int64) string {
@@ -119,7 +119,7 @@ func printRows(rows *engine.Rows, f render.Format, out *render.Output, p Printin
 	return count, out.Finish()
 }
 
-// localise puts times into this machine's zone.
+// localise converts times to this machine's zone.
 func localise(values []any) {
 	for i, value := range values {
 		if t, ok := value.(time.Time); ok {
@@ -128,7 +128,7 @@ func localise(values []any) {
 	}
 }
 
-// PrintCells prints rows of cells that no statement has made.
+// PrintCells prints cells that do not come from a statement.
 func (w *Workspace) PrintCells(columns []table.Column, rows [][]any, output string) error {
 	return render.PrintCells(render.NewOutput(w.Streams, w.Progress), columns, rows, output, render.ScreenOptions(w.Streams))
 }

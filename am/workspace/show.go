@@ -11,7 +11,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// show answers SHOW and DESCRIBE as the shell's dot commands do.
+// show answers SHOW and DESCRIBE like the shell's dot commands.
 func (w *Workspace) show(ctx context.Context, show engine.Show) (engine.Result, error) {
 	switch show.What {
 	case engine.ShownTables:
@@ -23,7 +23,7 @@ func (w *Workspace) show(ctx context.Context, show engine.Show) (engine.Result, 
 	return result, err
 }
 
-// ListTables lists the tables of a schema, or all if its name is "".
+// ListTables lists the tables of a schema, or of all schemas if its name is "".
 func (w *Workspace) ListTables(ctx context.Context, schema string) (engine.Result, error) {
 	result := engine.Result{Columns: []table.Column{{Name: "connection"}, {Name: "table"}, {Name: "description"}}}
 	for _, t := range w.Catalog(ctx) {
@@ -37,7 +37,7 @@ func (w *Workspace) ListTables(ctx context.Context, schema string) (engine.Resul
 	return result, nil
 }
 
-// NoConnection says that there is none of that name.
+// NoConnection returns the error for a connection that does not exist.
 func (w *Workspace) NoConnection(name string) error {
 	if len(w.Schemas) == 0 {
 		return ErrNoConnection
@@ -58,7 +58,7 @@ func (w *Workspace) Describe(ctx context.Context, name string) (DescribedTable, 
 	return t, ListColumns(t.Columns, t.Keys), nil
 }
 
-// ListColumns lists the columns of a table, some of which are keys.
+// ListColumns lists columns, and marks those that are keys.
 func ListColumns(columns []table.Column, keys []string) engine.Result {
 	result := engine.Result{Columns: []table.Column{{Name: "column"}, {Name: "type"}, {Name: "key"}, {Name: "description"}}}
 	for _, c := range columns {
@@ -71,7 +71,7 @@ func ListColumns(columns []table.Column, keys []string) engine.Result {
 	return result
 }
 
-// listMethods lists the methods, which belong to any table of a connection that they name.
+// listMethods lists the methods. They do not depend on the table, which must belong to a connection.
 func (w *Workspace) listMethods(ctx context.Context, of string) (engine.Result, error) {
 	if of != "" {
 		if _, _, err := w.Describe(ctx, of); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// TerminationOptions bound what ends sessions.
+// TerminationOptions limit the ending of sessions.
 type TerminationOptions struct {
 	DryRun  bool
 	Yes     bool
@@ -26,7 +26,7 @@ type TerminationOptions struct {
 	Journal string // a file
 }
 
-// AllowWrites lets statements end sessions and set properties, within the bounds of the options.
+// AllowWrites lets statements end sessions and set properties, within the limits of the options.
 func (w *Workspace) AllowWrites(o TerminationOptions) (err error) {
 	if o.Journal != "" && !o.DryRun {
 		if w.journal, err = methods.OpenJournal(o.Journal); err != nil {
@@ -47,7 +47,7 @@ func (w *Workspace) AllowWrites(o TerminationOptions) (err error) {
 	return nil
 }
 
-// who names the person, if the system knows, and the account.
+// who returns the name of the person, if the system knows it, and the account.
 func who(c *connection.Connection) string {
 	person, err := user.Current()
 	if err != nil {
@@ -56,10 +56,10 @@ func who(c *connection.Connection) string {
 	return person.Username + " as " + c.Client().Account()
 }
 
-// shownRows is how much of a plan is shown before it is confirmed.
+// shownRows is how many rows of a plan are shown before the confirmation.
 const shownRows = 10
 
-// confirmation asks for the number of sessions on a terminal. Elsewhere --yes must have answered.
+// confirmation asks for the number of sessions on a terminal. Elsewhere, --yes is required.
 func (w *Workspace) confirmation(o TerminationOptions) func(context.Context, *methods.Plan) error {
 	if o.DryRun || o.Yes {
 		return nil
@@ -108,7 +108,7 @@ func describePlan(p *methods.Plan) string {
 	return b.String()
 }
 
-// describeSession says what tells a person which session it is: whose, when it was last used, and when it ends.
+// describeSession describes a session to a person: whose it is, when it was last used, and when it ends.
 func describeSession(s methods.Session) string {
 	text := s.Username + " @ " + s.Realm
 	if !s.LatestAccess.IsZero() {
@@ -120,8 +120,8 @@ func describeSession(s methods.Session) string {
 	return text
 }
 
-// Alone is the connection of that name in a workspace of its own, where a table without a schema is that connection's.
-// It shares the open connection, which stays the first workspace's to close. Its caller closes its DB.
+// Alone returns a workspace with only the connection of that name, whose tables then need no schema. It shares the open
+// connection, which the original workspace closes. The caller closes the new workspace's DB.
 func (w *Workspace) Alone(ctx context.Context, name string) (*Workspace, error) {
 	i := slices.IndexFunc(w.Connections, func(c *connection.Connection) bool { return c.Name() == name })
 	if i < 0 {
@@ -135,7 +135,7 @@ func (w *Workspace) Alone(ctx context.Context, name string) (*Workspace, error) 
 	return alone, alone.attach(Schema{Name: name, Tables: w.tables(w.Connections[i])})
 }
 
-// askLine stops waiting when it is interrupted. What is behind the line stays for the next.
+// askLine stops waiting if it is interrupted. Input after the line is kept for the next question.
 func (w *Workspace) askLine(ctx context.Context, question string) (string, error) {
 	fmt.Fprint(w.Streams.Err, question)
 	if w.in == nil {

@@ -12,10 +12,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// cost is what statements have cost besides time, and how complete their scans were.
+// cost is what statements cost besides time, and how complete their scans were.
 type cost struct {
 	mu           sync.Mutex
-	requests     int64 // that have been told
+	requests     int64 // requests that have already been reported
 	completeness map[inventory.Completeness]int
 }
 
@@ -30,10 +30,10 @@ func (c *cost) add(now inventory.Progress) {
 	}
 }
 
-// ForgetCost leaves what has been asked so far out of the next timing.
+// ForgetCost excludes what has been requested so far from the next timing.
 func (w *Workspace) ForgetCost() { w.cost.tell(w.Connections) }
 
-// timing is Steampipe's line, and behind it what AM had to do with the statement.
+// timing prints Steampipe's line, followed by what AM had to do for the statement.
 func (w *Workspace) timing(start time.Time, rows int64) {
 	elapsed := time.Since(start)
 	took := humanize.Comma(elapsed.Milliseconds()) + "ms"
@@ -44,7 +44,7 @@ func (w *Workspace) timing(start time.Time, rows int64) {
 	fmt.Fprintln(w.Streams.Err, line+w.cost.tell(w.Connections))
 }
 
-// tell says what has been added since it was last asked.
+// tell returns what has been added since the last call.
 func (c *cost) tell(connections []*connection.Connection) (told string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

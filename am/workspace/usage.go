@@ -2,10 +2,10 @@ package workspace
 
 import "fmt"
 
-// A UsageError is a command line, or a set-up, that cannot be run.
+// A UsageError is an error in the command line or the configuration.
 type UsageError struct{ message string }
 
 func (e *UsageError) Error() string { return e.message }
 
-// Usage makes a [UsageError].
+// Usage returns a [UsageError].
 func Usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }

@@ -11,8 +11,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/watch"
 )
 
-// Watch looks at the sessions of connections again and again until the context ends, and shows what happens to those that
-// the SQL selects: on the screen of a terminal, else as lines of JSON.
+// Watch watches the sessions of connections that the SQL selects, until the context ends: on the screen of a terminal,
+// or as lines of JSON.
 func (w *Workspace) Watch(ctx context.Context, connections []*connection.Connection, sql string, every time.Duration) (err error) {
 	watcher, err := watch.New(ctx, am.Census(true, connections...), am.Census(true, connections...), sql)
 	if err != nil {
@@ -25,7 +25,7 @@ func (w *Workspace) Watch(ctx context.Context, connections []*connection.Connect
 		show = func(look *watch.Look) error {
 			if look.First {
 				w.Progress.Hide(true)
-				w.Notices.Hold(true) // until the screen is given back
+				w.Notices.Hold(true) // until the watch leaves the screen
 				screen.Open()
 			}
 			return screen.Show(look)

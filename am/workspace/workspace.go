@@ -22,50 +22,51 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// signOutTime is how long a server may take to end our session when all else is done.
+// signOutTime is how long a server may take to end our session after everything else is done.
 const signOutTime = 10 * time.Second
 
-// A Workspace is SQL over connections and aggregators: each a schema, the first the one that needs no name.
+// A Workspace provides SQL over connections and aggregators. Each is a schema; the tables of the first need no schema.
 type Workspace struct {
 	DB          *engine.DB
 	Connections []*connection.Connection
 	Schemas     []Schema
-	First       string // the schema that needs no name
-	Several     bool   // connections, so that a notice says whose it is
-	Version     string // of amsql
+	First       string // the schema whose tables need none
+	Several     bool   // there are several connections, so notices name theirs
+	Version     string // the version of amsql
 
 	Streams  terminal.Streams
-	Progress *terminal.Progress // nil if nobody watches
+	Progress *terminal.Progress // nil if it is not shown
 	Notices  *terminal.Notices
-	Shown    func()                                                                // if set, shows the rows of a statement that wait for its end
-	Ask      func(ctx context.Context, question string) (answer string, err error) // asks who sits at the terminal
+	Shown    func()                                                                // if set, shows rows that would otherwise wait for the end of a statement
+	Ask      func(ctx context.Context, question string) (answer string, err error) // asks the person at the terminal
 
-	byUser      sync.Once // says byUserNotice
+	byUser      sync.Once // limits byUserNotice to once
 	absent      absent
-	unproven    sync.Once // says which list may be cut by the token store
+	unproven    sync.Once // limits the notice about lists that the token store may have truncated to once
 	hasHistory  bool
 	files       []string // names of schemas
-	copied      string   // the folder with the copy of a history, which goes with the workspace
+	copied      string   // the folder with a copy of a history, which Close removes
 	asking      sync.Mutex
-	waiting     []Schema // more than SQLite has room for, until a statement names them
+	waiting     []Schema // schemas for which SQLite has no room, until a statement names them
 	cost        cost
-	terminators map[string]*methods.Terminator // by connection; nil if statements only read
+	terminators map[string]*methods.Terminator // by connection; nil if statements can only read
 	journal     *methods.Journal
-	in          *bufio.Reader // of what is typed
+	in          *bufio.Reader // typed input
 }
 
-// byUserNotice is said once a run, whatever the realms, statements and connections: am_session_scan has the details.
+// byUserNotice is printed once per run, regardless of realms, statements and connections: am_session_scan has the
+// details.
 const byUserNotice = "AM truncated some session lists, or may have, so amsql looked up every known user by name: sessions of agents and " +
 	"of deleted users may be missing (am_session_scan shows in which realms; --quiet hides this notice)"
 
-// Options are what a workspace needs to know beside its connections.
+// Options describe a workspace, apart from its connections.
 type Options struct {
-	Version string          // of amsql, for the server's log and for files
-	Quiet   bool            // leaves out byUserNotice and what is unproven, and nothing else
-	Shard   inventory.Shard // of the sessions and identities; the zero value has all
+	Version string          // the version of amsql, for the server's log and for files
+	Quiet   bool            // hides byUserNotice and notices about what is not proven, and nothing else
+	Shard   inventory.Shard // the shard of the sessions and identities; the zero value means all
 }
 
-// Open opens connections and aggregators. It sends nothing. Its caller closes the workspace.
+// Open opens connections and aggregators. It sends nothing. The caller closes the workspace.
 func Open(ctx context.Context, configs []connection.NamedConfig, streams terminal.Streams, o Options) (_ *Workspace, err error) {
 	w := &Workspace{
 		Streams: streams, Version: o.Version,
@@ -111,11 +112,11 @@ func Open(ctx context.Context, configs []connection.NamedConfig, streams termina
 	return w, w.attachFirst()
 }
 
-// A Schema is the tables of a connection or an aggregator.
+// A Schema contains the tables of a connection or an aggregator.
 type Schema struct {
 	Name    string
 	Tables  []table.Table
-	Members []*connection.Connection // an aggregator's; one is a connection
+	Members []*connection.Connection // the members of an aggregator; a connection has one
 }
 
 func (w *Workspace) schema(c connection.NamedConfig, host connection.Host) (Schema, error) {
@@ -136,7 +137,7 @@ func (w *Workspace) schema(c connection.NamedConfig, host connection.Host) (Sche
 	return Schema{c.Name, aggregate(members), members}, nil
 }
 
-// connection opens a connection once, for its schema and for the aggregators that it belongs to.
+// connection opens a connection once, for its schema and for the aggregators that contain it.
 func (w *Workspace) connection(c connection.NamedConfig, host connection.Host) (*connection.Connection, error) {
 	for _, open := range w.Connections {
 		if open.Name() == c.Name {
@@ -161,7 +162,7 @@ func (w *Workspace) connection(c connection.NamedConfig, host connection.Host) (
 // attachFirst attaches all schemas, or only the default one if SQLite has no room for all.
 func (w *Workspace) attachFirst() error {
 	count := len(w.Schemas)
-	if count >= engine.MaxSchemas { // which leaves room for a history or a file
+	if count >= engine.MaxSchemas { // leaves room for a history or a file
 		count = 1
 	}
 	for _, s := range w.Schemas[:count] {
@@ -180,7 +181,7 @@ func (w *Workspace) attach(s Schema) error {
 	return nil
 }
 
-// AttachAll attaches a schema that has the rows of every connection.
+// AttachAll attaches a schema that contains the rows of every connection.
 func (w *Workspace) AttachAll(name string) error {
 	return w.DB.Attach(name, aggregate(w.Connections)...)
 }
@@ -205,18 +206,18 @@ func (w *Workspace) AttachNamed(sql string) error {
 	return nil
 }
 
-// IsWordOf takes a text or a comment that holds the word for a use of it, which does no harm.
+// IsWordOf reports whether the SQL contains a word. A text or comment that contains it counts, too, which does no harm.
 func IsWordOf(sql, word string) bool {
 	return regexp.MustCompile(`(?i)(^|[^\pL\pN_])` + regexp.QuoteMeta(word) + `($|[^\pL\pN_])`).MatchString(sql)
 }
 
-// Writes reports whether statements may end sessions and set properties.
+// Writes reports whether statements can end sessions and set properties.
 func (w *Workspace) Writes() bool { return w.terminators != nil }
 
-// Terminator is what ends sessions on the connection of that name; nil if statements only read.
+// Terminator returns the terminator of the connection of that name; nil if statements can only read.
 func (w *Workspace) Terminator(name string) *methods.Terminator { return w.terminators[name] }
 
-// host is what connections tell the user.
+// host returns the callbacks with which connections inform the user.
 func (w *Workspace) host() connection.Host {
 	if w.Streams.ErrIsTerminal {
 		w.Progress = terminal.NewProgress(w.Streams.Err)
@@ -238,7 +239,7 @@ func (w *Workspace) host() connection.Host {
 	return host
 }
 
-// askOne asks one question at a time: connections sign in concurrently.
+// askOne asks one question at a time, because connections sign in concurrently.
 func (w *Workspace) askOne(ctx context.Context, question string) (string, error) {
 	w.asking.Lock()
 	defer w.asking.Unlock()
@@ -264,7 +265,7 @@ func (w *Workspace) Close(ctx context.Context) {
 	if err := w.journal.Close(); err != nil {
 		w.Streams.Notice(err.Error())
 	}
-	var signOuts sync.WaitGroup // concurrently, so that a server that hangs leaves the others their time
+	var signOuts sync.WaitGroup // concurrently, so that a server that hangs does not delay the others
 	for _, c := range w.Connections {
 		signOuts.Go(func() {
 			if err := c.Close(ctx); err != nil {
@@ -278,13 +279,13 @@ func (w *Workspace) Close(ctx context.Context) {
 // HowToConnect is what to do if there is no connection.
 const HowToConnect = "run amsql init, or set AM_URL, AM_USERNAME and AM_PASSWORD; without a server, try amsql demo or amsql simulate"
 
-// ErrNoConnection is a statement or a command that needs a connection if there is none.
+// ErrNoConnection means that a statement or a command needs a connection, and there is none.
 var ErrNoConnection = Usage("no connection is configured: %s", HowToConnect)
 
-// ofHistory is SQLite's message about a table or a function that a history alone has.
+// ofHistory matches SQLite's message about a table or a function that only a history has.
 var ofHistory = regexp.MustCompile(`^no such (?:table|function): (?:history\.|(?:main\.)?am_(?:session_history|session_at|snapshot)\b)`)
 
-// Explain says why there is no table if there is no connection, and which flag allows what was refused.
+// Explain adds to an error why there is no table if there is no connection, and which flag allows what was refused.
 func (w *Workspace) Explain(err error) error {
 	var refused *engine.RefusedError
 	if errors.As(err, &refused) {
@@ -298,7 +299,7 @@ func (w *Workspace) Explain(err error) error {
 	var sql *engine.Error
 	if errors.As(err, &sql) && ofHistory.MatchString(sql.Message) && !w.hasHistory {
 		plain := *sql
-		plain.Message, _, _ = strings.Cut(sql.Message, " (did you mean") // a table of the present, which does not help
+		plain.Message, _, _ = strings.Cut(sql.Message, " (did you mean") // the suggestion is a table of the present, which does not help
 		return fmt.Errorf("%w; it belongs to a history: add one with --history (in the shell: .history FILE), and create it with amsql snapshot", &plain)
 	}
 	if errors.As(err, &sql) && strings.Contains(sql.Message, "RETURNING is not available on virtual tables") {

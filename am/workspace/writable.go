@@ -14,10 +14,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// errReadOnly is what statements that write are told unless they may.
+// errReadOnly is the error of statements that write, unless writing is allowed.
 var errReadOnly = Usage("statements can only read; use amsql query --allow-writes")
 
-// writables make the tables that statements can write to.
+// writables wrap the tables that statements can write to.
 var writables = map[string]func(table.Table, *Workspace, *connection.Connection) table.Table{
 	"am_session": func(t table.Table, w *Workspace, c *connection.Connection) table.Table { return sessionWriter{t, w, c} },
 	"am_session_property": func(t table.Table, w *Workspace, c *connection.Connection) table.Table {
@@ -25,7 +25,7 @@ var writables = map[string]func(table.Table, *Workspace, *connection.Connection)
 	},
 }
 
-// tables are the connection's as the engine wants them.
+// tables returns the connection's tables for the engine.
 func (w *Workspace) tables(c *connection.Connection) []table.Table {
 	tables := am.Tables(c)
 	for i, t := range tables {
@@ -36,7 +36,7 @@ func (w *Workspace) tables(c *connection.Connection) []table.Table {
 	return tables
 }
 
-// aggregate are an aggregator's tables.
+// aggregate returns an aggregator's tables.
 func aggregate(members []*connection.Connection) []table.Table {
 	tables := am.Union(members)
 	for i, t := range tables {
@@ -47,13 +47,13 @@ func aggregate(members []*connection.Connection) []table.Table {
 	return tables
 }
 
-// textCell is a row's cell in the column of a text, "" for NULL.
+// textCell returns a text cell of a row; "" for NULL.
 func textCell(t table.Table, row any, column string) string {
 	value, _ := table.Cell(t, row, column).(string)
 	return value
 }
 
-// timeCell is a row's cell in the column of a time, the zero time for NULL.
+// timeCell returns a time cell of a row; the zero time for NULL.
 func timeCell(t table.Table, row any, column string) time.Time {
 	value, _ := table.Cell(t, row, column).(time.Time)
 	return value
@@ -66,7 +66,7 @@ type sessionWriter struct {
 	connection *connection.Connection
 }
 
-// Lookups are those of the table within.
+// Lookups returns those of the wrapped table.
 func (t sessionWriter) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
 	return table.Lookups(t.Table)
 }
@@ -88,10 +88,11 @@ func (t sessionWriter) Accept(c table.Change) error {
 	return nil
 }
 
-// An aggregateWriter says where an aggregator's sessions are ended: its rows do not tell their connections.
+// An aggregateWriter only returns an error that says where to end an aggregator's sessions: its rows do not contain
+// their connections.
 type aggregateWriter struct{ table.Table }
 
-// Lookups are those of the table within.
+// Lookups returns those of the wrapped table.
 func (t aggregateWriter) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
 	return table.Lookups(t.Table)
 }
@@ -103,7 +104,7 @@ func (aggregateWriter) Accept(table.Change) error {
 	return errors.New("tables of an aggregator are read-only: name the connection of the sessions, as in east.am_session")
 }
 
-func (aggregateWriter) Apply(context.Context, []table.Change) error { return nil } // nothing was accepted
+func (aggregateWriter) Apply(context.Context, []table.Change) error { return nil } // never called, because Accept refuses every change
 
 func (t sessionWriter) Apply(ctx context.Context, changes []table.Change) error {
 	sessions := make([]methods.Session, len(changes))
@@ -159,7 +160,7 @@ func (t propertyWriter) Accept(c table.Change) error {
 	return nil
 }
 
-// key is the property's name and the token of its session, "" for amsql's own.
+// key returns the name of the property and the token of its session; "" for amsql's own.
 func (t propertyWriter) key(c table.Change) (name, token string) {
 	if c.Row != nil {
 		return textCell(t, c.Row, "name"), textCell(t, c.Row, "token_id")
@@ -169,7 +170,7 @@ func (t propertyWriter) key(c table.Change) (name, token string) {
 	return name, token
 }
 
-// Apply sets the properties of each session at once, in the order in which the sessions come.
+// Apply sets the properties of each session together, in the order in which the sessions occur.
 func (t propertyWriter) Apply(ctx context.Context, changes []table.Change) error {
 	var tokens []string
 	byToken := map[string]map[string]string{}

@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// write takes the date of the pages from SOURCE_DATE_EPOCH if it is set, so that a release can be built again.
+// write uses SOURCE_DATE_EPOCH as the date of the pages if it is set, so that builds are reproducible.
 func write(folder string) error {
 	if err := os.MkdirAll(folder, 0o750); err != nil { //nolint:gosec // the user chooses the folder
 		return err
@@ -46,10 +46,11 @@ func write(folder string) error {
 	return err
 }
 
-// option is one of a page: its name, the equals sign that a flag without a value has too many, and what it does.
+// option matches an option on a page: its name, the superfluous equals sign of a flag without a value, and its
+// description.
 var option = regexp.MustCompile(`(?m)^(?:\.PP\n)?(\\fB-.*?)=?\n\t(.*)`)
 
-// layOut puts what options do below them, as in other manual pages.
+// layOut puts the descriptions of options below them, as in other manual pages.
 func layOut(page string) error {
 	text, err := os.ReadFile(page) //nolint:gosec // the user chooses the folder
 	if err != nil {
@@ -58,8 +59,8 @@ func layOut(page string) error {
 	return os.WriteFile(page, option.ReplaceAll(text, []byte(".TP\n$1\n$2")), 0o600)
 }
 
-// describeFlags has the pages show flags as help does: cobra's generator shows the default of each, such as --yes[=false] and --csv=[],
-// where readers look for whether there is a value, and which.
+// describeFlags makes the pages show flags as help does. cobra's generator shows the default of each, such as
+// --yes[=false] and --csv=[], where readers look for whether there is a value, and which.
 func describeFlags(cmd *cobra.Command) {
 	cmd.InitDefaultHelpFlag()
 	cmd.InitDefaultVersionFlag()
@@ -78,8 +79,8 @@ func describeFlags(cmd *cobra.Command) {
 	}
 }
 
-// A placeholder stands for a value, which the generator must not put in quotes.
+// A placeholder stands for a value that the generator must not quote.
 type placeholder struct{ pflag.Value }
 
-// Type is one that the generator knows nothing about.
+// Type returns a type that the generator does not know.
 func (placeholder) Type() string { return "placeholder" }
