@@ -1,6 +1,6 @@
 //go:build !demo
 
-// The binary is the Steampipe plugin where a plugin host starts it, and the amsql command line otherwise.
+// The binary is the Steampipe plugin if a plugin host starts it, and the amsql command line otherwise.
 package main
 
 import (
@@ -24,7 +24,8 @@ func main() {
 	os.Exit(cli.Main(context.Background(), os.Args[1:], terminal.Standard()))
 }
 
-// startedByPluginHost tells by go-plugin's handshake; a plugin's name alone makes go-plugin explain itself to who runs it by hand.
+// startedByPluginHost reports whether a plugin host started the process, according to go-plugin's handshake. The name
+// of a plugin is enough, too: if a person runs it, go-plugin explains itself.
 func startedByPluginHost() bool {
 	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	return strings.HasSuffix(name, ".plugin") || os.Getenv(shared.Handshake.MagicCookieKey) == shared.Handshake.MagicCookieValue

@@ -10,7 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// main is the command line alone (see the target demo of the Makefile).
+// main runs only the command line (see the target demo of the Makefile).
 func main() {
 	os.Exit(cli.Main(context.Background(), os.Args[1:], terminal.Standard()))
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// Census is the tables of one or more connections, as [Union] has them, for callers that read each table once and am_session before
-// am_session_scan: that is then the evidence of the very scan that the sessions come from, and makes none of its own. am_user
-// has every identity that is listed, and those with sessions that no list shows: a store may list fewer than it finds by name. If
-// it is tolerant, a realm that is cut or fails is evidence, whatever on_truncation and on_realm_error say, and not an error.
+// Census returns the tables of one or more connections, combined as by [Union], for callers that read each table once,
+// and am_session before am_session_scan. am_session_scan is then the evidence of the scan that the sessions came from,
+// and runs no scan of its own. am_user has every listed identity, and also those with sessions that no list contains,
+// because a store may list fewer identities than it finds by name. If tolerant is true, a realm that is truncated or
+// fails is evidence and not an error, regardless of on_truncation and on_realm_error.
 func Census(tolerant bool, members ...*connection.Connection) []table.Table {
 	tables := func(c *connection.Connection) []table.Table { return census(c, tolerant) }
 	if len(members) == 1 {
@@ -28,7 +29,7 @@ func census(c *connection.Connection, tolerant bool) []table.Table {
 	var evidence []*inventory.RealmScan
 	sessionTable, sessionScanTable, userTable := sessionTable, sessionScanTable, userTable
 	seen := userNames{}
-	sessionTable.lookups = nil // they would leave no evidence
+	sessionTable.lookups = nil // lookups would leave no evidence
 	sessionTable.rows = func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
 		scanned := sessionQuery(q)
 		scanned.Evidence, scanned.Tolerant = &evidence, tolerant
@@ -62,7 +63,7 @@ func census(c *connection.Connection, tolerant bool) []table.Table {
 	return tables
 }
 
-// userNames are the names of users with sessions, by realm and the Folds of both.
+// userNames contains the names of users with sessions, by the Folds of the realm and the name.
 type userNames map[string]*namesOfRealm
 
 type namesOfRealm struct {
@@ -70,7 +71,7 @@ type namesOfRealm struct {
 	names map[string]string
 }
 
-// among notes whose sessions there are.
+// among records the users of the sessions.
 func (n userNames) among(sessions iter.Seq2[*session, error]) iter.Seq2[*session, error] {
 	return func(yield func(*session, error) bool) {
 		for s, err := range sessions {
@@ -93,7 +94,8 @@ func (n userNames) note(realm, name string) {
 	of.names[crest.Fold(name)] = name
 }
 
-// completing adds to the identities that are listed those that are found by the names of sessions alone, one request each.
+// completing adds to the listed identities those that can only be found by the names of sessions, with one request
+// each.
 func (n userNames) completing(listed rowsOf[user]) rowsOf[user] {
 	return func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*user, error] {
 		return func(yield func(*user, error) bool) {

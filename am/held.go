@@ -11,10 +11,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// held are the rows of a scan that has not ended yet.
+// held contains the rows of a scan until the scan has ended.
 type held[T any] interface {
 	add(*T)
-	give() iter.Seq[*T] // each row once, which is then forgotten
+	give() iter.Seq[*T] // yields each row once, and then releases it
 }
 
 type heldRows[T any] struct{ rows []*T }
@@ -31,14 +31,14 @@ func (h *heldRows[T]) give() iter.Seq[*T] {
 	}
 }
 
-// heldSessions are rows of am_session in half of their memory, of which a scan may take a million: the texts of many are
-// one block, what rows share is kept once, and times are milliseconds, as AM has them.
+// heldSessions stores rows of am_session in half of their usual memory, because a scan may return a million: the texts
+// of many rows are one block, texts that rows share are stored once, and times are milliseconds, as in AM.
 type heldSessions struct {
 	scan   *sessionScan
-	shared []string         // texts that many rows have
-	place  map[string]int32 // of each, in shared
+	shared []string         // texts that many rows have in common
+	place  map[string]int32 // the index of each in shared
 	blocks []*sessionBlock
-	text   []byte // of the last block
+	text   []byte // the text of the last block
 }
 
 const sessionsOfABlock = 1024
@@ -46,20 +46,20 @@ const sessionsOfABlock = 1024
 type sessionBlock struct {
 	text       []byte
 	rows       []heldSession
-	signIns    []heldSignIn           // of the rows, if any has one
-	properties map[int]map[string]any // of the rows that have any
-	logins     map[int]string         // of those if they are not the usernames
+	signIns    []heldSignIn           // for all rows, if any row has one
+	properties map[int]map[string]any // by row, for rows that have any
+	logins     map[int]string         // by row, if it differs from the username
 }
 
 type heldSession struct {
-	username, universalID, handle     uint32 // where each begins; where the username does, the text of the row before ends
-	realm, identity                   int32  // in shared; the identity is what the universal identifier has behind the username
+	username, universalID, handle     uint32 // where each begins in the text; the text of the previous row ends where the username begins
+	realm, identity                   int32  // indexes in shared; identity is the rest of the universal identifier after the username
 	latestAccess, maxIdle, maxSession int64
 }
 
 type heldSignIn struct {
-	clientIP, trackingID                      uint32 // their lengths, at the end of the row's text
-	authType, service, sessionType, authLevel int32  // in shared
+	clientIP, trackingID                      uint32 // lengths; they are at the end of the row's text
+	authType, service, sessionType, authLevel int32  // indexes in shared
 	creation                                  int64
 }
 
@@ -68,7 +68,7 @@ func (h *heldSessions) add(s *session) {
 		h.seal()
 		h.blocks = append(h.blocks, &sessionBlock{rows: make([]heldSession, 0, sessionsOfABlock)})
 	}
-	h.scan = s.scan // which all rows of a scan share
+	h.scan = s.scan // all rows of a scan have the same
 	block := h.blocks[len(h.blocks)-1]
 	if s.Properties != nil && s.scan.properties {
 		if block.properties == nil {
@@ -90,8 +90,8 @@ func (h *heldSessions) add(s *session) {
 	h.addSignIn(block, &s.SignIn)
 }
 
-// parts of a universal identifier are what its row alone has, and what it shares with others: of most, id=NAME,ou=user,…, all
-// but the name.
+// parts divides a universal identifier into what is specific to the row and what it shares with others. For most
+// (id=NAME,ou=user,…), everything but the name is shared.
 func parts(universalID, username string) (own, identity string) {
 	if identity, is := strings.CutPrefix(universalID, "id="+username); is && strings.HasPrefix(identity, ",") {
 		return "", identity
@@ -99,7 +99,7 @@ func parts(universalID, username string) (own, identity string) {
 	return universalID, ""
 }
 
-// addSignIn adds that of the last row, and none for those before if it is the first of the block.
+// addSignIn adds the sign-in of the last row. If it is the first of the block, the rows before get empty ones.
 func (h *heldSessions) addSignIn(block *sessionBlock, s *rest.SignIn) {
 	if block.signIns == nil {
 		if *s == (rest.SignIn{}) {
@@ -132,7 +132,7 @@ func (h *heldSessions) keep(text string) (begin uint32) {
 	return begin
 }
 
-// share returns where a text that many rows have is.
+// share returns the index of a text that many rows have in common.
 func (h *heldSessions) share(text string) int32 {
 	i, known := h.place[text]
 	if !known {
@@ -145,7 +145,7 @@ func (h *heldSessions) share(text string) int32 {
 	return i
 }
 
-// seal gives the last block its text.
+// seal ends the last block.
 func (h *heldSessions) seal() {
 	if n := len(h.blocks); n > 0 {
 		h.blocks[n-1].text = bytes.Clone(h.text)
@@ -191,7 +191,7 @@ func (h *heldSessions) session(b *sessionBlock, i int) *rest.Session {
 	}
 }
 
-// signInOf is that of a row, whose text ends before.
+// signInOf returns the sign-in of a row, and where the rest of the row's text ends.
 func (h *heldSessions) signInOf(b *sessionBlock, i int, end uint32) (s rest.SignIn, before uint32) {
 	if b.signIns == nil {
 		return s, end
@@ -207,5 +207,5 @@ func (h *heldSessions) signInOf(b *sessionBlock, i int, end uint32) (s rest.Sign
 	return s, clientIP
 }
 
-// at is the time that many milliseconds after 1970, and the zero time as it was.
+// at converts milliseconds since 1970 to a time. The zero time stays zero.
 func at(milliseconds int64) time.Time { return time.UnixMilli(milliseconds).UTC() }

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// A lastingError reaches a host that links the plugin. If a scan fails, the SDK (5.14.1) sends such a host first the nil
-// row that ends a complete answer, and the error behind it: a host that reads in between takes the failure for an answer
-// without rows. A panic in the SDK's [plugin.Plugin.execute] is sent as an error with no nil row before it, and the first
-// that execute does with an error is to ask for its text.
+// A lastingError is an error that a host which links the plugin cannot lose. If a scan fails, the SDK (5.14.1) first
+// sends such a host the nil row that ends a complete answer, and then the error: if the host reads in between, it
+// mistakes the failure for an answer without rows. However, the SDK converts a panic in [plugin.Plugin.execute] to an
+// error without sending a nil row first. The first thing that execute does with an error is to call its Error method.
 type lastingError struct {
 	error
 	connection string
 }
 
-// Error panics with the error in execute, and is its text elsewhere.
+// Error panics if execute calls it, and otherwise returns the text.
 func (e lastingError) Error() string {
 	if calledBy("/plugin.(*Plugin).execute") {
 		panic(fmt.Errorf("%s: %w", e.connection, e.error))
@@ -25,7 +25,7 @@ func (e lastingError) Error() string {
 
 func (e lastingError) Unwrap() error { return e.error }
 
-// calledBy reports whether a function whose name ends so is on the stack of the goroutine.
+// calledBy reports whether the name of a function on the goroutine's stack ends like this.
 func calledBy(function string) bool {
 	callers := make([]uintptr, 64)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])

@@ -12,8 +12,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// byLogin makes a condition on login_name one on the names that sessions have. One that AM may take for another name is left to
-// the host.
+// byLogin converts a condition on login_name to one on the names in sessions. It leaves a name that AM may mistake for
+// another to the host.
 func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scanned inventory.Query) (inventory.Query, error) {
 	logins, known := names(q, "login_name")
 	if logins == nil || !known || scanned.Usernames != nil {
@@ -45,10 +45,10 @@ func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scann
 	return scanned, nil
 }
 
-// loginsAtOnce is how many sessions, at most, wait for login names that are asked for together.
+// loginsAtOnce is the maximum number of sessions that wait for login names which are requested together.
 const loginsAtOnce = 256
 
-// withLogins fills in login names if they are asked for.
+// withLogins sets login names, if they are needed.
 func withLogins(ctx context.Context, c *connection.Connection, q table.Query, sessions iter.Seq2[*session, error]) iter.Seq2[*session, error] {
 	if !q.Wants("login_name") {
 		return sessions
@@ -76,7 +76,7 @@ func withLogins(ctx context.Context, c *connection.Connection, q table.Query, se
 				}
 				return
 			}
-			if !l.missing(s) { // others go on at once
+			if !l.missing(s) { // others need not wait
 				if s.login = l.of(s); !yield(s, nil) {
 					return
 				}
@@ -90,14 +90,14 @@ func withLogins(ctx context.Context, c *connection.Connection, q table.Query, se
 	}
 }
 
-// logins are the login names that have been found.
+// logins contains the login names found so far.
 type logins struct {
 	connection *connection.Connection
-	asked      []string                     // as the query spells them
-	known      map[string]map[string]string // by realm and the Fold of the name that sessions have; "" for nobody's
+	asked      []string                     // as spelled in the query
+	known      map[string]map[string]string // by realm and the Fold of the name in sessions; "" if nobody has it
 }
 
-// missing reports whether a session's login name has to be asked for.
+// missing reports whether the login name of a session must be requested.
 func (l logins) missing(s *session) bool {
 	_, known := l.known[s.Realm][crest.Fold(s.Username)]
 	return !known && s.FoundByName() && inventory.HasOtherLogin(s.Username)
@@ -130,7 +130,7 @@ func (l logins) fill(ctx context.Context, sessions []*session) error {
 	return nil
 }
 
-// of is a session's login name, spelled as the query spells it. Agents have none.
+// of returns the login name of a session, spelled as in the query. Agents have none.
 func (l logins) of(s *session) string {
 	login := s.Username
 	switch {

@@ -9,19 +9,19 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// names are the values that a column of names must equal, as far as AM can be asked for them. If one is spelled so that
-// AM takes it for another name, which SQL does not, known is false: then all must be listed, and the host compares.
+// names returns the values that a column of names must equal, if AM can be asked for them. If AM may treat a name as
+// equal to another, and SQL does not, known is false: then all rows must be listed, and the host compares.
 //
-// Of names that differ in case alone the lower comes first, which is the one that rows show.
+// Of names that differ only in case, the lower one comes first, and rows show it.
 func names(q table.Query, column string) (names []string, known bool) {
 	names = q.Texts(column)
 	slices.SortFunc(names, func(a, b string) int { return strings.Compare(b, a) })
 	return names, !slices.ContainsFunc(names, isAlias)
 }
 
-// isAlias reports whether AM may take a name for one that differs in more than case. It finds a user by the universal
-// identifier, too, and a directory prepares names for comparison: full-width letters are plain ones, blanks around and in a
-// row count for little.
+// isAlias reports whether AM may treat a name as equal to one that differs in more than case. It also finds a user by
+// the universal identifier, and a directory normalizes names before it compares them: full-width letters equal normal
+// ones, and spaces at the ends and repeated spaces are ignored.
 func isAlias(name string) bool {
 	return len(name) > 3 && strings.EqualFold(name[:3], "id=") ||
 		!norm.NFKC.IsNormalString(name) || name != strings.Join(strings.Fields(name), " ")

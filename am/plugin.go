@@ -20,13 +20,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// Plugin is the Steampipe plugin. Turbot's hosts that link a plugin (the Postgres FDW, the SQLite extension, the
-// exporter) compile in this function by its name.
+// Plugin returns the Steampipe plugin. Turbot's hosts that link a plugin (the Postgres FDW, the SQLite extension, the
+// exporter) call this function by its name.
 func Plugin(_ context.Context) *plugin.Plugin {
 	return newPlugin(&pool{host: thisHost()})
 }
 
-// Serve is the plugin in a process of its own, as Steampipe starts it, until the host ends it.
+// Serve runs the plugin in its own process, as Steampipe starts it, until the host ends it.
 func Serve() {
 	open := &pool{host: served}
 	defer open.signOut()
@@ -46,7 +46,7 @@ func newPlugin(open *pool) *plugin.Plugin {
 	return p
 }
 
-// pluginTable is the view of a definition that Steampipe's SDK takes.
+// pluginTable is how a definition appears to Steampipe's SDK.
 type pluginTable interface {
 	plugin(*pool) *plugin.Table
 }
@@ -59,8 +59,8 @@ var protoTypes = map[table.Type]proto.ColumnType{
 func (t tableOf[T]) plugin(open *pool) *plugin.Table {
 	p := &plugin.Table{
 		Name: t.name, Description: t.description,
-		// With the SDK's cache an answer of more than 1,000 rows can have some twice and lack others (5.14), and a list
-		// of sessions that is minutes old misleads.
+		// With the SDK's cache, an answer of more than 1,000 rows can contain some rows twice and lack others (5.14),
+		// and a list of sessions that is minutes old is misleading.
 		Cache: &plugin.TableCacheOptions{Enabled: false},
 		List:  &plugin.ListConfig{Hydrate: t.hydrate(open), Tags: map[string]string{"service": "am"}},
 	}
@@ -78,8 +78,8 @@ func (t tableOf[T]) plugin(open *pool) *plugin.Table {
 	return p
 }
 
-// hydrate gives the SDK all rows of a scan that has ended well, or an error and no row: behind a row, hosts take an
-// error for the end (SDK 5.14.1: LocalPluginStream.Recv looks at done before it looks at err).
+// hydrate passes all rows of a successful scan to the SDK, or an error and no row: after a row, hosts treat an error as
+// the end (SDK 5.14.1: LocalPluginStream.Recv checks done before err).
 func (t tableOf[T]) hydrate(open *pool) plugin.HydrateFunc {
 	return func(ctx context.Context, d *plugin.QueryData, _ *plugin.HydrateData) (any, error) {
 		if !answers(d) {
@@ -102,11 +102,11 @@ func (t tableOf[T]) hydrate(open *pool) plugin.HydrateFunc {
 	}
 }
 
-// listening is the time that an error takes at least. The SDK and the hosts start what reads errors concurrently with
-// what can fail, and can take an error that comes before they read for the end of the rows.
+// listening is the minimum time before an error. The SDK and the hosts start the goroutine that reads errors
+// concurrently with the one that can fail; if the error comes first, they can mistake it for the end of the rows.
 const listening = 20 * time.Millisecond
 
-// scan returns all rows of a query, up to its limit, and no row of a scan that has not ended well.
+// scan returns all rows of a query, up to its limit, or an error and no rows.
 func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (found held[T], err error) {
 	found = &heldRows[T]{}
 	if t.hold != nil {
@@ -148,7 +148,8 @@ func (t tableOf[T]) scan(ctx context.Context, open *pool, d *plugin.QueryData) (
 	return found, ctx.Err()
 }
 
-// limited makes each request of a scan count for the limiters that Steampipe's user has set. The SDK has waited for the first.
+// limited makes each request of a scan count for the limiters that Steampipe's user has configured. The SDK has already
+// waited for the first request.
 func limited(ctx context.Context, d *plugin.QueryData) context.Context {
 	var sent atomic.Int64
 	return rest.Paced(ctx, func(ctx context.Context) {
@@ -158,9 +159,9 @@ func limited(ctx context.Context, d *plugin.QueryData) context.Context {
 	})
 }
 
-// wants reports whether a deployment can have rows that the host wants: a condition on base_url keeps the others of an
-// aggregator from being asked. The SDK would do that for base_url as a connection key column, which is a key column for the
-// FDW's planner, too, and its filter takes "?" for a value.
+// wants reports whether a deployment can have rows for the query: a condition on base_url excludes the other members of
+// an aggregator. The SDK would do that if base_url were a connection key column, but that is also a key column for the
+// FDW's planner, and the SDK's filter treats "?" as a value.
 func wants(asked *plugin.QueryContext, of host, baseURL string) bool {
 	for _, condition := range asked.UnsafeQuals["base_url"].GetQuals() {
 		if values := texts(condition, of); values != nil && slices.Contains(values, any(baseURL)) == (condition.GetStringValue() == "<>") {
@@ -170,8 +171,8 @@ func wants(asked *plugin.QueryContext, of host, baseURL string) bool {
 	return true
 }
 
-// refuseRelativeRealms gives an error for a realm without its leading slash. The host compares it with paths that all have one, so
-// that "= 'alpha'" would be no row, and "<> 'alpha'" every row, without a word.
+// refuseRelativeRealms returns an error for a realm without its leading slash. The host compares it with paths that all
+// have one, so "= 'alpha'" would silently match no row, and "<> 'alpha'" every row.
 func refuseRelativeRealms(asked *plugin.QueryContext, of host) error {
 	for _, column := range []string{"realm", "path"} {
 		for _, condition := range asked.UnsafeQuals[column].GetQuals() {
@@ -185,7 +186,7 @@ func refuseRelativeRealms(asked *plugin.QueryContext, of host) error {
 	return nil
 }
 
-// query is what the host asks, and whether any row can be the answer.
+// query returns the host's query, and whether any row can match it.
 func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, possible bool) {
 	q.Columns = slices.Clone(asked.Columns)
 	for _, key := range t.keys {
@@ -198,7 +199,7 @@ func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, p
 				q.Except = append(q.Except, table.Qual{Column: key, Values: values})
 			case qual.Values == nil:
 				qual = table.Qual{Column: key, Values: values}
-			default: // both must hold
+			default: // a row must match both
 				qual.Values = slices.DeleteFunc(qual.Values, func(value any) bool { return !slices.Contains(values, value) })
 			}
 		}
@@ -210,14 +211,14 @@ func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, p
 		}
 		q.Quals = append(q.Quals, qual)
 		if !slices.Contains(q.Columns, key) {
-			q.Columns = append(q.Columns, key) // for matches
+			q.Columns = append(q.Columns, key) // needed by matches
 		}
 	}
 	return q, true
 }
 
-// unknown is what the FDW sends for a value that is known only while the statement runs: of a subquery, a parameter, a
-// join (its issue 52).
+// unknown is what the FDW sends for a value that is known only while the statement runs, such as that of a subquery, a
+// parameter or a join (its issue 52).
 const unknown = "?"
 
 // texts are the distinct values of `column = value`, `column IN (values…)` and `column <> value`, or nil: then the condition
@@ -252,8 +253,9 @@ func (t tableOf[T]) matches(row *T, quals []table.Qual) bool {
 	return true
 }
 
-// answers reports whether a call is the one that answers. The SDK makes a call for each value of an IN list on a key
-// column: that for the first value answers for all of the list, so that an error of one comes before the rows of another.
+// answers reports whether this call returns the rows. For an IN list on a key column, the SDK makes one call for each
+// value. The call for the first value returns the rows of the whole list, so that an error for one value comes before
+// the rows of another.
 func answers(d *plugin.QueryData) bool {
 	for column, value := range d.EqualsQuals {
 		for _, condition := range d.QueryContext.UnsafeQuals[column].GetQuals() {
@@ -267,7 +269,7 @@ func answers(d *plugin.QueryData) bool {
 
 const progressInterval = 10 * time.Second
 
-// logProgress logs how far a long scan is until it is stopped.
+// logProgress logs the progress of a long scan until it is stopped.
 func logProgress(log hclog.Logger, name string, c *connection.Connection, rows *atomic.Int64) (stop func()) {
 	began, before := time.Now(), c.Requests()
 	ticker, ended, gone := time.NewTicker(progressInterval), make(chan struct{}), make(chan struct{})

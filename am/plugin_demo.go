@@ -2,6 +2,6 @@
 
 package am
 
-// pluginTable asks nothing of a definition: no plugin host starts the demo, and Steampipe's SDK is a quarter of what a first build
-// compiles.
+// pluginTable is empty in the demo, because no plugin host starts it, and compiling Steampipe's SDK takes a quarter of
+// a first build.
 type pluginTable any

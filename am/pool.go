@@ -15,7 +15,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 )
 
-// pool holds the connections that a plugin host uses, by name.
+// pool contains the connections of a plugin host by name.
 type pool struct {
 	host host
 
@@ -23,20 +23,20 @@ type pool struct {
 	open map[string]*pooled
 }
 
-// pooled is a connection that a plugin host uses. It signs out when no scan is under way, and the host's grace has passed.
+// pooled is a connection of a plugin host. It signs out when no scan is running and the host's grace has passed.
 type pooled struct {
 	*connection.Connection
-	config connection.Config // as the host gave it
+	config connection.Config // as received from the host
 	log    hclog.Logger
 	grace  time.Duration
 
 	mu   sync.Mutex
-	busy int // scans under way
+	busy int // number of running scans
 	idle *time.Timer
 }
 
-// connection returns the open connection, or opens another one if its configuration has changed. The one before signs
-// out as always, when its scans have ended.
+// connection returns the open connection. If the configuration has changed, it opens another one, and the previous one
+// signs out as usual when its scans have ended.
 func (p *pool) connection(ctx context.Context, of *plugin.Connection) (*pooled, error) {
 	config, _ := of.Config.(connection.Config) // nil if there is none
 	p.mu.Lock()
@@ -57,7 +57,7 @@ func (p *pool) connection(ctx context.Context, of *plugin.Connection) (*pooled, 
 	return c, nil
 }
 
-// signOut ends the sessions of all connections, whatever is under way.
+// signOut ends the sessions of all connections, even if scans are running.
 func (p *pool) signOut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,10 +66,10 @@ func (p *pool) signOut() {
 	}
 }
 
-// begin marks a scan as under way until the function that it returns is called. Without grace that function signs out
-// before the host has the rows: it may end the process as soon as it does.
+// begin marks the beginning of a scan, whose end the returned function marks. Without grace, that function signs out
+// before the host gets the rows, because the host may end the process as soon as it has them.
 func (c *pooled) begin() (end func()) {
-	c.mu.Lock() // which waits for a sign-out that is under way
+	c.mu.Lock() // waits until a sign-out has finished
 	defer c.mu.Unlock()
 	c.busy++
 	return func() {
@@ -88,7 +88,7 @@ func (c *pooled) begin() (end func()) {
 	}
 }
 
-// rest signs out unless a scan is under way, whose end starts the grace again.
+// rest signs out unless a scan is running, in which case the grace begins again after the scan.
 func (c *pooled) rest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,10 +98,10 @@ func (c *pooled) rest() {
 }
 
 // signOutLimit is how long a query waits for the sign-out, and a host for the end of the plugin's process: Steampipe
-// kills it after two seconds.
+// kills the process after two seconds.
 const signOutLimit = 1900 * time.Millisecond
 
-// signOut ends the session. Another scan begins another.
+// signOut ends the session. The next scan begins another.
 func (c *pooled) signOut() {
 	ctx, cancel := context.WithTimeout(context.Background(), signOutLimit)
 	defer cancel()

@@ -10,16 +10,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// tableOf is a typed definition: all that every view of a table is made of.
+// tableOf is a typed definition of a table, from which all its views are made.
 type tableOf[T any] struct {
 	name        string
 	description string
 	keys        []string
-	exact       bool // keys tell upper from lower case, which AM's names do not
+	exact       bool // keys are case-sensitive, unlike AM's names
 	columns     []column[T]
 	rows        rowsOf[T]
-	lookups     func(rowsOf[T]) rowsOf[T] // what takes the place of rows for the lookups of one statement; nil: rows
-	hold        func() held[T]            // keeps the rows of a scan for a plugin host; nil: as they are
+	lookups     func(rowsOf[T]) rowsOf[T] // replaces rows for the lookups of one statement; nil: rows
+	hold        func() held[T]            // stores the rows of a scan for a plugin host; nil: unchanged
 }
 
 type column[T any] struct {
@@ -29,18 +29,18 @@ type column[T any] struct {
 	value       func(*T) any
 }
 
-// definition is a table before it has a connection.
+// definition is a table without a connection.
 type definition interface {
 	bind(*connection.Connection) table.Table
 	pluginTable
 }
 
-// definitions are all tables, that of sessions first.
+// definitions contains all tables, sessions first.
 var definitions = []definition{
 	sessionTable, sessionScanTable, sessionInfoTable, sessionPropertyTable, realmTable, sessionServiceTable, userTable, serverTable,
 }
 
-// Tables are a connection's tables. Without a connection, those of nil, they have columns and no rows.
+// Tables returns the tables of a connection. If c is nil, they have columns but no rows.
 func Tables(c *connection.Connection) []table.Table {
 	tables := make([]table.Table, len(definitions))
 	for i, d := range definitions {
@@ -51,7 +51,7 @@ func Tables(c *connection.Connection) []table.Table {
 
 func (t tableOf[T]) bind(c *connection.Connection) table.Table { return &bound[T]{t, c} }
 
-// bound is a definition with its connection.
+// bound is a definition with a connection.
 type bound[T any] struct {
 	tableOf[T]
 	connection *connection.Connection
@@ -61,7 +61,7 @@ func (b *bound[T]) Name() string        { return b.name }
 func (b *bound[T]) Description() string { return b.description }
 func (b *bound[T]) Keys() []string      { return b.keys }
 
-// foldedColumns hold names of users and realms, in whichever table.
+// foldedColumns contain names of users and realms, in all tables.
 var foldedColumns = []string{"username", "login_name", "realm", "path"}
 
 func (b *bound[T]) Columns() []table.Column {
@@ -84,7 +84,7 @@ func (b *bound[T]) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error
 
 func (b *bound[T]) Cell(row any, column int) any { return b.columns[column].value(row.(*T)) }
 
-// The functions below make cells of values of which the zero value means absent.
+// The functions below make cells of values whose zero value means that they are absent.
 
 func text(s string) any {
 	if s == "" {

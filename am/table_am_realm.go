@@ -34,7 +34,7 @@ var realmTable = tableOf[realm]{
 
 // realm is a row of am_realm.
 type realm struct {
-	rest.Realm // zero unless AM has listed the realm
+	rest.Realm // zero unless AM listed the realm
 	path       string
 	listed     bool
 	url        string
@@ -55,7 +55,7 @@ func realms(ctx context.Context, c *connection.Connection, q table.Query) iter.S
 	}
 }
 
-// realmLookups answers one statement's lookups by path. Each would list all realms, so they are listed once.
+// realmLookups answers the lookups by path of one statement. Each would list all realms, so they are listed once.
 type realmLookups struct {
 	mu     sync.Mutex
 	listed map[string]inventory.Realm // by path in lower case

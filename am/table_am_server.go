@@ -47,7 +47,8 @@ type server struct {
 	skew                         time.Duration
 }
 
-// askServer asks what the wanted columns need, and one thing at least: an answer has the time.
+// askServer requests what the needed columns contain, and at least one thing, because an answer contains the server's
+// time.
 func askServer(ctx context.Context, c *connection.Connection, q table.Query) (*server, error) {
 	s := &server{baseURL: c.BaseURL(), account: c.Client().Account(), loginRealm: c.Client().LoginRealm()}
 	for _, part := range []struct {

@@ -63,19 +63,19 @@ type session struct {
 	login string
 }
 
-// sessionScan is what all rows of one scan share.
+// sessionScan contains what all rows of one scan have in common.
 type sessionScan struct {
 	baseURL string
-	now     time.Time // by the server's clock
+	now     time.Time // the time on the server's clock
 
-	client  *rest.Client // nil unless the query wants is_current
-	signIns int64        // of the client, when it was last asked for its own session
-	told    atomic.Bool  // what the handle of its session is
+	client  *rest.Client // nil unless the query needs is_current
+	signIns int64        // the client's SignIns when it last asked for its own session
+	told    atomic.Bool  // whether the server reported the handle of its own session
 
-	properties bool // the query wants all of them, not only what columns are made of
+	properties bool // the query needs all of them, not only those of columns
 }
 
-// sessionFields are AM's fields that a column is made of.
+// sessionFields contains AM's fields for each column.
 var sessionFields = map[string][]string{
 	"username":                    {rest.FieldUsername},
 	"universal_id":                {rest.FieldUniversalID},
@@ -121,7 +121,7 @@ func sessionRows(ctx context.Context, c *connection.Connection, q table.Query, s
 				return
 			}
 			if scan.now.IsZero() {
-				scan.now = c.Client().Now() // the server has answered by now
+				scan.now = c.Client().Now() // by now the server has answered
 			}
 			if !yield(&session{Session: s, scan: scan}, nil) {
 				return
@@ -172,7 +172,7 @@ func listSessions(ctx context.Context, c *connection.Connection, q table.Query, 
 	return l, nil
 }
 
-// listFields are the fields of rows that are found by user name; properties come only with all.
+// listFields returns the fields of rows for lookups by user name. Properties are requested only with all fields.
 func listFields(q table.Query) []string {
 	fields := append(slices.DeleteFunc(sessionQuery(q).Fields, rest.IsStored), rest.FieldUsername)
 	if slices.Contains(fields, rest.FieldProperties) {
@@ -197,8 +197,8 @@ func newSessionScan(ctx context.Context, c *connection.Connection, q table.Query
 	return scan, scan.findOwn(ctx, c)
 }
 
-// findOwn asks for the session that the query runs in, and again if the client has signed in since: a session can end, and
-// the next one begin and be listed, in the middle of a scan.
+// findOwn asks for the session that the query runs in, and asks again if the client has signed in since: in the middle
+// of a scan, a session can end, and the next one can begin and be listed.
 func (scan *sessionScan) findOwn(ctx context.Context, c *connection.Connection) error {
 	if scan.client == nil || !scan.client.HasSession() || scan.signIns == scan.client.SignIns() {
 		return nil

@@ -43,10 +43,10 @@ type sessionInfo struct {
 	baseURL string
 }
 
-// token is a session's token as a query names it.
+// token is the token of a session in a query.
 type token struct {
 	id  string
-	own bool // the query's own session, which is named by no token
+	own bool // the query's own session, which needs no token
 }
 
 func (t token) cell() any {
@@ -56,7 +56,7 @@ func (t token) cell() any {
 	return t.id
 }
 
-// tokens are those that a query is about: its own session if it names none. A bearer token has no session.
+// tokens returns the tokens in a query, or the query's own session if there are none. A bearer token has no session.
 func tokens(c *connection.Connection, q table.Query) []token {
 	ids := q.Texts("token_id")
 	if ids == nil && c.Client().HasSession() {
@@ -100,7 +100,8 @@ func sessionInfos(ctx context.Context, c *connection.Connection, q table.Query) 
 	})
 }
 
-// infoOf asks about a token. An empty one would be the caller's own to the client, and is nobody's to AM.
+// infoOf asks about a token. The client would treat an empty token as the caller's own session, whereas for AM it
+// belongs to nobody.
 func infoOf(ctx context.Context, c *connection.Connection, t token) (*rest.SessionInfo, error) {
 	switch {
 	case t.own:

@@ -61,8 +61,9 @@ func sessionProperties(ctx context.Context, c *connection.Connection, q table.Qu
 	}
 }
 
-// propertiesOf are a session's. One that has ended has none: AM refuses the question (400 by OpenAM, which does not tell
-// the token from another fault of the request), and says of the token that it is not valid.
+// propertiesOf returns the properties of a session. A session that has ended has none: AM refuses the request (OpenAM
+// with a 400, which does not distinguish this from other errors in the request), and reports that the token is not
+// valid.
 func propertiesOf(ctx context.Context, c *connection.Connection, t token, names []string) (map[string]string, error) {
 	if t.id == "" && !t.own {
 		return nil, nil

@@ -42,7 +42,7 @@ var userTable = tableOf[user]{
 	},
 }
 
-// listUsers lists a realm for lookups by user name. It is an error if the server cuts the list.
+// listUsers lists a realm for lookups by user name. If the server truncates the list, that is an error.
 func listUsers(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (l list[user], err error) {
 	asked := userQuery(q)
 	asked.Realms, asked.Names = []string{realm}, nil

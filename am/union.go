@@ -12,8 +12,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// Union is the tables of several connections as those of one: each has the rows of all, in no order. An error in one
-// connection is the query's, and names the connection.
+// Union combines the tables of several connections: each table has the rows of all connections, in no particular order.
+// An error in one connection becomes that of the query, and names the connection.
 func Union(members []*connection.Connection) []table.Table { return unite(members, Tables) }
 
 func unite(members []*connection.Connection, tablesOf func(*connection.Connection) []table.Table) []table.Table {
@@ -30,19 +30,19 @@ func unite(members []*connection.Connection, tablesOf func(*connection.Connectio
 	return tables
 }
 
-// union is a table of several connections. They have it of one definition, so that any of them makes cells of a row.
+// union is a table of several connections. All have the same definition, so any of them can convert rows to cells.
 type union struct {
 	table.Table
 	members []table.Table
-	names   []string // of the connections
+	names   []string // names of the connections
 }
 
-// Rows asks all connections concurrently.
+// Rows queries all connections concurrently.
 func (u *union) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	return u.ask(ctx, q, func(member int) rowsOfAny { return u.members[member].Rows })
 }
 
-// Lookups is those of all connections.
+// Lookups combines those of all connections.
 func (u *union) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
 	lookups := make([]rowsOfAny, len(u.members))
 	for i, member := range u.members {

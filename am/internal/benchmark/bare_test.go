@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// bare is the minimal program: net/http and encoding/json, and nothing done with the rows.
+// bare is the minimal program: it uses net/http and encoding/json, and does nothing with the rows.
 type bare struct {
 	server
 	http  *http.Client
 	token string
 }
 
-// answer is what a session query gives.
+// answer is the answer to a session query.
 type answer struct {
 	Result []struct {
 		Username                 string `json:"username"`
@@ -60,7 +60,7 @@ func (p *bare) login(ctx context.Context, realm, user, password string) (token s
 	return reply.TokenID, err
 }
 
-// get asks for JSON below the realm /alpha.
+// get requests JSON below the realm /alpha.
 func (p *bare) get(ctx context.Context, resource, version string, parameters url.Values, reply any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/json/realms/root/realms/alpha/"+resource+"?"+parameters.Encode(), nil)
 	if err != nil {
@@ -98,7 +98,7 @@ func (p *bare) sessions(ctx context.Context, filter string, fields ...string) (i
 	return len(list.Result), err
 }
 
-// names are those of a thousand identities, for that many AM lists.
+// names returns the names of a thousand identities, the most that AM lists.
 func (p *bare) names(ctx context.Context) ([]string, error) {
 	var list struct {
 		Result []struct {

@@ -1,5 +1,5 @@
-// Package benchmark measures what amsql costs beside a minimal program for the same purpose, against one simulated AM
-// in a process of its own, and prints the ratios:
+// Package benchmark compares amsql with minimal programs for the same purpose, against a simulated AM in its own
+// process, and prints the ratios:
 //
 //	make bench
 package benchmark
@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/internal/benchmark/figures"
 )
 
-// amsql is the program, built once.
+// amsql is the path of the program, which is built once.
 var amsql string
 
 func TestMain(m *testing.M) {
@@ -41,11 +41,11 @@ func run(m *testing.M) int {
 	return status
 }
 
-// A server is a simulated AM in a process of its own.
+// A server is a simulated AM in its own process.
 type server struct {
 	url, user, password string
 
-	storeURL, storeReader, storePassword, storeFingerprint string // where simulate is given --token-store
+	storeURL, storeReader, storePassword, storeFingerprint string // set if simulate is called with --token-store
 }
 
 // simulate starts a server with one realm, /alpha, until the benchmark ends.
@@ -62,7 +62,7 @@ func simulate(b *testing.B, arguments ...string) server {
 	}
 	b.Cleanup(func() {
 		_ = command.Process.Kill()
-		_ = command.Wait() // it was killed
+		_ = command.Wait() // it has been killed
 	})
 	var s server
 	settings := map[string]*string{"AM_URL": &s.url, "AM_USERNAME": &s.user, "AM_PASSWORD": &s.password}

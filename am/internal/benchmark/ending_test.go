@@ -22,8 +22,9 @@ import (
 // endings is how many sessions a measurement ends.
 const endings = 10_000
 
-// BenchmarkEnding compares the rate at which an operation ends sessions, once it is confirmed and its proof included, with
-// that of a plain loop: the same batches, as many concurrently as are best for it. A journal waits for the disk besides.
+// BenchmarkEnding compares the rate at which an operation ends sessions, after the confirmation and including its
+// proof, with that of a plain loop that sends the same batches with its best concurrency. With a journal, the operation
+// also waits for the disk.
 func BenchmarkEnding(b *testing.B) {
 	for _, latency := range []string{"0s", "20ms"} {
 		b.Run("at "+latency, func(b *testing.B) {
@@ -52,7 +53,7 @@ func BenchmarkEnding(b *testing.B) {
 	}
 }
 
-// endingRate is how many sessions of a fresh server an operation ends in a second, the best of five.
+// endingRate returns how many sessions of a new server an operation ends per second: the best of five runs.
 func endingRate(b *testing.B, latency string, end func(server, []string) time.Duration) (best float64) {
 	for range 5 {
 		s := simulate(b, "--users", "2000", "--sessions", fmt.Sprint(endings), "--list-cap", "100000", "--latency", latency)
@@ -76,7 +77,7 @@ func endingRate(b *testing.B, latency string, end func(server, []string) time.Du
 	return best
 }
 
-// bareLogout is the plain loop, once it has signed in, with one look at what is left.
+// bareLogout is the plain loop, after it has signed in, followed by one list of what is left.
 func bareLogout(b *testing.B, s server, handles []string, size, atOnce int) time.Duration {
 	b.Helper()
 	p := newBare(b, s)
@@ -112,7 +113,7 @@ func (p *bare) logout(ctx context.Context, handles []string) error {
 	return p.do(request, &reply)
 }
 
-// endAll is amsql's way, with sessions that a scan has listed.
+// endAll ends sessions with amsql after a scan has listed them.
 func endAll(b *testing.B, s server, journalled bool) time.Duration {
 	b.Helper()
 	client, err := rest.New(rest.Config{BaseURL: s.url, Credentials: rest.Password{Username: s.user, Password: s.password}})
@@ -144,7 +145,7 @@ func endAll(b *testing.B, s server, journalled bool) time.Duration {
 	return took
 }
 
-// BenchmarkOpenAMBatchSize measures on a real OpenAM how many handles a request had best have:
+// BenchmarkOpenAMBatchSize measures on a real OpenAM which number of handles per request is best:
 //
 //	make bin/openam; bin/openam run -- go test -run '^$' -bench OpenAMBatchSize -benchtime 1x -count 3 ./am/internal/benchmark
 func BenchmarkOpenAMBatchSize(b *testing.B) {

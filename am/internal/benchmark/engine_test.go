@@ -11,7 +11,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
-// database is the embedded SQL over a connection, as the command line has it.
+// database is the embedded SQL engine over a connection, as the command line uses it.
 type database struct{ *engine.DB }
 
 func newEngine(b *testing.B, conn *connection.Connection) database {
@@ -27,7 +27,7 @@ func newEngine(b *testing.B, conn *connection.Connection) database {
 	return database{db}
 }
 
-// rows counts the rows of a statement and looks at their cells.
+// rows counts the rows of a statement, and reads their cells.
 func (db database) rows(ctx context.Context, sql string) (rows int, err error) {
 	answer, err := db.Query(ctx, sql)
 	if err != nil {
@@ -41,7 +41,7 @@ func (db database) rows(ctx context.Context, sql string) (rows int, err error) {
 	return rows, cmp.Or(answer.Err(), answer.Close())
 }
 
-// number is the one cell of a statement's answer.
+// number returns the only cell of a statement's result.
 func (db database) number(ctx context.Context, sql string) (number int, err error) {
 	answer, err := db.Query(ctx, sql)
 	if err != nil {

@@ -13,15 +13,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// BenchmarkExpansion lists a realm whose list is cut, user by user. What to beat is a loop that asks for users side by
-// side, as many as go best, and need not find out who they are. With latency, the figure is how well the waiting is used.
-// Without it, server and client fight for the processors, and the figure is what a request costs here, those included
-// that list a thousand identities each and that the loop does not send: no target is set for it.
+// BenchmarkExpansion lists a realm whose list is truncated, user by user. It is compared with a loop that looks up
+// users with the best concurrency, and already knows who they are. With latency, the figure shows how well the waiting
+// time is used. Without it, server and client compete for the processors, and the figure is the cost of a request on
+// this machine, including requests that list a thousand identities each, which the loop does not send; there is no
+// target for it.
 func BenchmarkExpansion(b *testing.B) {
 	for _, c := range []struct {
 		name        string
 		latency     time.Duration
-		concurrency int // the ceiling
+		concurrency int // the maximum
 		target      float64
 	}{
 		{"without latency", 0, rest.DefaultMaxConcurrency, 0},
@@ -41,7 +42,7 @@ func BenchmarkExpansion(b *testing.B) {
 	}
 }
 
-// expand is the rate at which the inventory asks.
+// expand returns the rate of the inventory's lookups.
 func expand(b *testing.B, s server, concurrency int) float64 {
 	client, err := rest.New(rest.Config{
 		BaseURL: s.url, Credentials: rest.Password{Username: s.user, Password: s.password}, MaxConcurrency: concurrency,
@@ -60,7 +61,7 @@ func expand(b *testing.B, s server, concurrency int) float64 {
 	return float64(client.Requests()-before) / time.Since(start).Seconds()
 }
 
-// bestLoop is the rate of the best concurrency, and that.
+// bestLoop returns the best rate of the loop, and its concurrency.
 func bestLoop(b *testing.B, s server) (rate float64, concurrency int) {
 	p := newBare(b, s)
 	names, err := p.names(b.Context())
@@ -75,7 +76,7 @@ func bestLoop(b *testing.B, s server) (rate float64, concurrency int) {
 	return rate, concurrency
 }
 
-// loop is the rate of so many requests at once.
+// loop returns the rate with this number of concurrent requests.
 func (p *bare) loop(b *testing.B, names []string, concurrency int) float64 {
 	const long = 2 * time.Second
 	var done atomic.Int64

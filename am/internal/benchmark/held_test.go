@@ -55,7 +55,7 @@ func BenchmarkHeldRows(b *testing.B) {
 	}
 }
 
-// readAll reads the sessions of /alpha, which are to be so many.
+// readAll reads the sessions of /alpha and checks their number.
 func readAll(client *grpc.PluginClient, columns []string, want int) error {
 	realm := &proto.QualValue{Value: &proto.QualValue_StringValue{StringValue: "/alpha"}}
 	stream, _, cancel, err := client.Execute(&proto.ExecuteRequest{

@@ -21,8 +21,9 @@ const (
 	infoRounds = 10
 )
 
-// BenchmarkSessionInfo asks about tokens by a statement, beside a loop that asks about them concurrently, as many at once
-// as the client may. As in BenchmarkExpansion, the figure without latency is what a request costs here.
+// BenchmarkSessionInfo asks about tokens with a statement, and compares that with a loop that asks concurrently, with
+// as many requests at once as the client may have. As in BenchmarkExpansion, without latency the figure is the cost of
+// a request on this machine.
 func BenchmarkSessionInfo(b *testing.B) {
 	for _, c := range []struct {
 		name        string
@@ -47,7 +48,7 @@ func BenchmarkSessionInfo(b *testing.B) {
 	}
 }
 
-// infoStatement is the rate of a new connection, batch by batch.
+// infoStatement returns the rate of a new connection, batch by batch.
 func infoStatement(b *testing.B, s server, tokens []string, concurrency int) float64 {
 	conn, err := connection.Open("am", connection.Config{BaseURL: &s.url, Username: &s.user, Password: &s.password, MaxConcurrency: &concurrency}, connection.Host{})
 	if err != nil {
@@ -82,7 +83,7 @@ func (p *bare) tokens(b *testing.B, n int) (tokens []string) {
 	return nil
 }
 
-// infoLoop is the rate of so many requests at once, batch by batch.
+// infoLoop returns the rate with this number of concurrent requests, batch by batch.
 func (p *bare) infoLoop(b *testing.B, tokens []string, concurrency int) float64 {
 	start := time.Now()
 	for range infoRounds {

@@ -14,7 +14,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 )
 
-// BenchmarkMemory groups and keeps a million sessions with amsql in a process of its own.
+// BenchmarkMemory groups and stores a million sessions with amsql in its own process.
 func BenchmarkMemory(b *testing.B) {
 	const sessions = 1_000_001
 	s := simulate(b, "--users", "200000", "--sessions", fmt.Sprint(sessions), "--list-cap", "2000000")
@@ -57,7 +57,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// peak is the most that a process had resident, in megabytes, as long as it could be asked.
+// peak returns the maximum resident memory of a process in megabytes, as long as it could be read.
 func peak(b *testing.B, pid int, ended <-chan error) (megabytes float64) {
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()

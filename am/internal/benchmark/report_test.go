@@ -10,7 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/internal/benchmark/figures"
 )
 
-// BenchmarkReports compares pages of reports over 100,000 sessions, some thousands of them findings, with the scan alone.
+// BenchmarkReports compares pages of reports over 100,000 sessions, with thousands of findings, with the scan alone.
 func BenchmarkReports(b *testing.B) {
 	s := simulate(b, "--users", "5000", "--sessions", fmt.Sprint(listed), "--list-cap", "1000000")
 	page := filepath.Join(b.TempDir(), "page.html")

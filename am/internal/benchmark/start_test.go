@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// BenchmarkStart is a whole process that answers "select 1", beside the sqlite3 of the machine where there is one. The
-// medians are to be less than 40 ms apart.
+// BenchmarkStart runs a process that answers "select 1", and compares it with the machine's sqlite3, if there is one.
+// The medians must differ by less than 40 ms.
 func BenchmarkStart(b *testing.B) {
 	for _, c := range []struct {
 		name    string

@@ -17,8 +17,8 @@ import (
 
 const stored = 200_001
 
-// BenchmarkTokenStore lists 200,000 sessions from a token store, beside a minimal program, and beside AM's lists with the cap
-// that AM has by default, where each user is asked for.
+// BenchmarkTokenStore lists 200,000 sessions from a token store, and compares that with a minimal program, and with
+// AM's lists at the default cap, which need a lookup of each user.
 func BenchmarkTokenStore(b *testing.B) {
 	s := simulate(b, "--users", "20000", "--sessions", fmt.Sprint(stored), "--token-store", "127.0.0.1:0")
 	conn, err := connection.Open("am", connection.Config{
@@ -42,7 +42,7 @@ func BenchmarkTokenStore(b *testing.B) {
 		}},
 		{name: "AM's lists, user by user", slow: true, list: func(ctx context.Context) (int, error) {
 			rows, err := listing.number(ctx, "select count(*) from am_session where realm = '/alpha'")
-			short = stored - rows // of users whose own lists are cut
+			short = stored - rows // sessions of users whose own lists are truncated
 			return stored, err
 		}},
 	}
@@ -71,7 +71,7 @@ func BenchmarkTokenStore(b *testing.B) {
 	s.memory(b)
 }
 
-// memory is what amsql takes in a process of its own.
+// memory measures the memory of amsql in its own process.
 func (s server) memory(b *testing.B) {
 	command := exec.Command(amsql, "query", "--output", "csv", "select realm, count(*) as sessions from am_session where realm = '/alpha' group by realm")
 	command.Env = append(s.environment(), "AM_TOKEN_STORE_URL="+s.storeURL, "AM_TOKEN_STORE_BIND_DN="+s.storeReader,

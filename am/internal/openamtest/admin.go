@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// atOnce is how many logins or logouts run concurrently: enough to reach what the server can do on two cores.
+// atOnce is how many logins or logouts run concurrently: enough to reach the server's maximum rate on two cores.
 const atOnce = 8
 
-// Admin sets up an AM over REST and reads its sessions, signed in as an administrator. It is made by NewAdmin or Connect.
+// Admin sets up an AM over REST and reads its sessions, as an administrator. NewAdmin and Connect create one.
 type Admin struct {
 	URL        string // the deployment, such as http://localhost:8080/am
-	CookieName string // of the session; NewAdmin gives OpenAM's and AM's default
-	Token      string // the administrator's, after SignIn
+	CookieName string // name of the session cookie; NewAdmin sets the default of OpenAM and AM
+	Token      string // the administrator's token, after SignIn
 
 	http *http.Client
 }
@@ -38,7 +38,7 @@ func NewAdmin(address string) *Admin {
 	}
 }
 
-// SignIn logs the administrator in, in the root realm.
+// SignIn signs the administrator in to the root realm.
 func (a *Admin) SignIn(ctx context.Context, user, password string) (err error) {
 	a.Token, err = a.Login(ctx, "/", user, password)
 	return err
@@ -55,7 +55,7 @@ func (a *Admin) Login(ctx context.Context, realm, user, password string) (token 
 	return a.login(ctx, realm, user, password, nil)
 }
 
-// LoginAgent returns the token of a new session of an agent, by the module that agents sign in with.
+// LoginAgent returns the token of a new session of an agent, with the module for agents.
 func (a *Admin) LoginAgent(ctx context.Context, realm, name, password string) (token string, err error) {
 	return a.login(ctx, realm, name, password, url.Values{"authIndexType": {"module"}, "authIndexValue": {"Application"}})
 }
@@ -78,8 +78,8 @@ func (a *Admin) login(ctx context.Context, realm, user, password string, by url.
 	return reply.TokenID, err
 }
 
-// LoginMany logs the users in, some at a time, and returns their tokens in the same order.
-// Many sessions of one user are slices.Repeat([]string{user}, n).
+// LoginMany logs users in, several concurrently, and returns their tokens in the same order. For many sessions of one
+// user, pass slices.Repeat([]string{user}, n).
 func (a *Admin) LoginMany(ctx context.Context, realm, password string, users ...string) ([]string, error) {
 	tokens := make([]string, len(users))
 	err := each(ctx, len(users), func(ctx context.Context, i int) (err error) {
@@ -89,7 +89,7 @@ func (a *Admin) LoginMany(ctx context.Context, realm, password string, users ...
 	return tokens, err
 }
 
-// Logout ends the session of the token, in its own name: it needs no administrator.
+// Logout ends the session of the token as its own user: that needs no administrator.
 func (a *Admin) Logout(ctx context.Context, token string) error {
 	return a.do(ctx, request{
 		method: http.MethodPost,
@@ -99,7 +99,8 @@ func (a *Admin) Logout(ctx context.Context, token string) error {
 	}, nil)
 }
 
-// LogoutMany ends the sessions of the tokens, some at a time. Those that have ended already, and are refused, are not an error.
+// LogoutMany ends the sessions of the tokens, several concurrently. A refusal because a session has already ended is
+// not an error.
 func (a *Admin) LogoutMany(ctx context.Context, tokens ...string) error {
 	return each(ctx, len(tokens), func(ctx context.Context, i int) error {
 		err := a.Logout(ctx, tokens[i])
@@ -110,7 +111,7 @@ func (a *Admin) LogoutMany(ctx context.Context, tokens ...string) error {
 	})
 }
 
-// request is one call below /json.
+// request is a request below /json.
 type request struct {
 	method string
 	path   string // escaped
@@ -173,7 +174,7 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s %s: %d %s", e.Method, e.URL, e.Status, strings.TrimSpace(e.Body))
 }
 
-// unlessThere forgives the conflict of creating what exists.
+// unlessThere ignores the error of creating something that already exists.
 func unlessThere(err error) error {
 	if hasStatus(err, http.StatusConflict) {
 		return nil
@@ -186,7 +187,7 @@ func hasStatus(err error, status int) bool {
 	return errors.As(err, &e) && e.Status == status
 }
 
-// realmPath is a realm's path in AM's URLs: /alpha/nested is realms/root/realms/alpha/realms/nested.
+// realmPath returns a realm's path in AM's URLs: for /alpha/nested, realms/root/realms/alpha/realms/nested.
 func realmPath(realm string) string {
 	path := "realms/root"
 	for name := range strings.SplitSeq(realm, "/") {
@@ -197,7 +198,7 @@ func realmPath(realm string) string {
 	return path
 }
 
-// headerText makes MIME words of what is not ASCII: AM reads those, and no other encoding, in its credential headers.
+// headerText encodes non-ASCII text as MIME words, the only encoding that AM decodes in its credential headers.
 func headerText(s string) string { return mime.BEncoding.Encode("UTF-8", s) }
 
 // each calls do for 0 to n-1, atOnce at a time, and stops early at the first error.

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// mavenUnpack downloads an artifact into Maven's local repository, unless it is there, and unpacks it.
+// mavenUnpack downloads an artifact into Maven's local repository, unless it is already there, and unpacks it.
 const mavenUnpack = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack"
 
-// An artifact is an archive that Maven knows, and the folder that its content becomes.
+// An artifact is an archive in a Maven repository, and the folder for its content.
 type artifact struct {
 	coordinates string
-	root        string             // the folder inside the archive that holds everything; empty for none
+	root        string             // the only folder at the top of the archive; "" if there is none
 	folder      string             // below the build folder
-	adapt       func(string) error // changes the content before it is used; nil for none
+	adapt       func(string) error // changes the content before it is used; may be nil
 }
 
 var (
@@ -41,8 +41,8 @@ var (
 	}
 )
 
-// unpacked returns the folder with the artifact's content, and fills it the first time.
-// A folder under its final name is complete: it was filled under another one and renamed.
+// unpacked returns the folder with the artifact's content, and creates it the first time. A folder with its final name
+// is complete, because it is filled under another name and then renamed.
 func (a artifact) unpacked(ctx context.Context, build string) (string, error) {
 	final := filepath.Join(build, a.folder)
 	if exists(final) {
@@ -74,7 +74,7 @@ func (a artifact) unpackInto(ctx context.Context, work, content string) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "mvn", "--batch-mode", "--quiet", "--no-transfer-progress", "-Dstyle.color=never",
 		mavenUnpack, "-Dartifact="+a.coordinates, "-DoutputDirectory="+content)
-	cmd.Dir = work // where the plugin leaves its markers
+	cmd.Dir = work // the plugin writes its markers there
 	cmd.WaitDelay = time.Second
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -89,7 +89,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// BuildDir is the git-ignored folder for downloads and instances, AMSQL_BUILD_DIR or build/ beside go.mod. It need not be there yet.
+// BuildDir returns the git-ignored folder for downloads and instances: AMSQL_BUILD_DIR, or build/ next to go.mod. It
+// may not exist yet.
 func BuildDir() (string, error) {
 	if dir := os.Getenv("AMSQL_BUILD_DIR"); dir != "" {
 		return filepath.Abs(dir)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The environment that tells tests where the real server is.
+// The environment variables that tell tests where the real server is.
 const (
 	urlVariable      = "AMSQL_OPENAM_URL"
 	usernameVariable = "AMSQL_OPENAM_USERNAME"
@@ -15,12 +15,13 @@ const (
 	ldapVariable     = "AMSQL_OPENAM_LDAP"
 )
 
-// Environment is what makes Connect find the server, as NAME=value.
+// Environment returns the variables with which Connect finds the server, as NAME=value.
 func (s *Server) Environment() []string {
 	return []string{urlVariable + "=" + s.URL, usernameVariable + "=" + s.Username, passwordVariable + "=" + s.Password, ldapVariable + "=" + s.LDAP}
 }
 
-// Connect returns an administrator of the real server, signed in until the test ends. It skips the test where there is no server.
+// Connect returns an administrator of the real server who is signed in until the test ends. If there is no server, it
+// skips the test.
 func Connect(t testing.TB) *Admin {
 	t.Helper()
 	address := os.Getenv(urlVariable)
@@ -30,7 +31,7 @@ func Connect(t testing.TB) *Admin {
 	return ConnectTo(t, address, os.Getenv(usernameVariable), os.Getenv(passwordVariable))
 }
 
-// ConnectTo is Connect for any AM, such as a simulated one.
+// ConnectTo does the same for any AM, such as a simulated one.
 func ConnectTo(t testing.TB, address, user, password string) *Admin {
 	t.Helper()
 	admin := NewAdmin(address)
@@ -38,7 +39,7 @@ func ConnectTo(t testing.TB, address, user, password string) *Admin {
 		t.Fatalf("sign in at %s: %v", address, err)
 	}
 	t.Cleanup(func() {
-		// t.Context is done by now.
+		// t.Context has ended by now.
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := admin.SignOut(ctx); err != nil {

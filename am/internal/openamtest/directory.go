@@ -15,16 +15,17 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// Directory is a running OpenDJ of its own, such as AM can keep its tokens in: AM's schema and indexes, and RootSuffix with the
-// container of sessions, which is empty. All else is as the server is installed. DirectoryManager has the password Password.
+// Directory is a running standalone OpenDJ in which AM could store its tokens: it has AM's schema and indexes, and
+// RootSuffix with the container of sessions, which is empty. Everything else has the defaults of the installation.
+// DirectoryManager has the password Password.
 type Directory struct {
-	LDAP  string // address; StartTLS is offered
-	LDAPS string // address; the certificate of both signs itself, and names no host in the way that counts today
+	LDAP  string // address with StartTLS
+	LDAPS string // address with TLS; the certificate of both addresses is self-signed, and names its host only in an obsolete way
 	process
 }
 
-// StartDirectory starts a fresh OpenDJ on free loopback ports, for the time of the test. It takes half a minute. It skips the
-// test where there is no real OpenAM to hold it against.
+// StartDirectory starts a new OpenDJ on free loopback ports for the duration of the test. That takes half a minute. It
+// skips the test if there is no real OpenAM.
 func StartDirectory(t testing.TB) *Directory {
 	t.Helper()
 	if os.Getenv(urlVariable) == "" {
@@ -67,7 +68,7 @@ func (d *Directory) start(ctx context.Context) (err error) {
 	if d.Dir, err = os.MkdirTemp(build, "directory-"); err != nil {
 		return err
 	}
-	if err := os.CopyFS(d.Dir, os.DirFS(software)); err != nil { // it keeps its data beside its software
+	if err := os.CopyFS(d.Dir, os.DirFS(software)); err != nil { // OpenDJ stores its data next to its software
 		return err
 	}
 	err = openDJ(ctx, d.Dir, "", "setup", "--cli", "--no-prompt", "--acceptLicense", "--doNotStart", "--skipPortCheck",
@@ -99,7 +100,7 @@ func (d *Directory) answers(context.Context) error {
 	return conn.Bind(DirectoryManager, Password)
 }
 
-// schemaOfOpenAM are the files of OpenAM that make a directory fit for tokens, in their order.
+// schemaOfOpenAM contains the files of OpenAM that prepare a directory for tokens, in order.
 var schemaOfOpenAM = []string{
 	"cts-add-schema", "cts-add-multivalue", "cts-indices", "cts-add-multivalue-indices", "cts-update-date01-index",
 }
@@ -123,7 +124,7 @@ func (d *Directory) addContainer(ctx context.Context) error {
 	for _, name := range schemaOfOpenAM {
 		fmt.Fprintf(&changes, "%s\n\n", read(name))
 	}
-	// An index that is there before the first entry needs no rebuilding.
+	// An index that exists before the first entry need not be rebuilt.
 	fmt.Fprintf(&changes, "dn: %s\nobjectClass: domain\ndc: openam\n\n%s", RootSuffix, read("cts-container"))
 	if err != nil {
 		return err
@@ -132,8 +133,8 @@ func (d *Directory) addContainer(ctx context.Context) error {
 	return LDAPModify(ctx, d.LDAP, ready)
 }
 
-// LDAPModify makes the changes of LDIF in a directory as its administrator, by OpenDJ's own ldapmodify. It stops at the first
-// that is refused.
+// LDAPModify applies LDIF to a directory as its administrator, with OpenDJ's own ldapmodify. It stops at the first
+// change that is refused.
 func LDAPModify(ctx context.Context, address, ldif string) error {
 	build, err := BuildDir()
 	if err != nil {
@@ -151,7 +152,7 @@ func LDAPModify(ctx context.Context, address, ldif string) error {
 		"--hostname", u.Hostname(), "--port", u.Port(), "--bindDN", DirectoryManager, "--bindPassword", Password)
 }
 
-// openDJJava makes a short run shorter.
+// openDJJava makes short runs faster.
 const openDJJava = "OPENDJ_JAVA_ARGS=-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 // openDJ runs one of the commands in a folder of OpenDJ.

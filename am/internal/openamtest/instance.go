@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// instance is one server to be: where its software lies, its folder and its ports.
+// instance describes a server to start: its software, its folder and its ports.
 type instance struct {
 	tomcat, openam, dir            string
 	http, ldap, ldapAdmin, ldapJMX int
@@ -46,7 +46,7 @@ func prepare(ctx context.Context, o Options) (i *instance, err error) {
 	return i, i.create()
 }
 
-// serverXML is a Tomcat with one application, no shutdown port and one connector on loopback.
+// serverXML configures a Tomcat with one application, no shutdown port, and one connector on loopback.
 const serverXML = `<Server port="-1">
   <Service name="Catalina">
     <Connector address="127.0.0.1" port="%d"/>
@@ -59,7 +59,7 @@ const serverXML = `<Server port="-1">
 </Server>
 `
 
-// create makes the folders of a Tomcat base and its configuration.
+// create creates the folders of a Tomcat base and its configuration.
 func (i *instance) create() error {
 	for _, folder := range []string{"conf", "temp", "webapps"} {
 		if err := os.Mkdir(filepath.Join(i.dir, folder), 0o755); err != nil {
@@ -81,8 +81,8 @@ func (i *instance) create() error {
 	return os.WriteFile(filepath.Join(i.dir, "conf", "web.xml"), web, 0o600)
 }
 
-// jvmFlags open what OpenAM needs of Java 17, save a third of the processor time and of the memory of a short run, and make it
-// independent of the machine's language and time zone.
+// jvmFlags allow OpenAM the access that it needs in Java 17, save a third of the processor time and memory of a short
+// run, and make it independent of the machine's language and time zone.
 var jvmFlags = []string{
 	"--add-opens", "java.base/java.lang=ALL-UNNAMED",
 	"--add-opens", "java.base/java.util=ALL-UNNAMED",
@@ -94,7 +94,7 @@ var jvmFlags = []string{
 	"-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", "-Duser.language=en", "-Duser.timezone=UTC",
 }
 
-// launch starts Tomcat and returns the process's number; ended is called, with the reason, when the process ends.
+// launch starts Tomcat and returns the number of its process. When the process ends, it calls ended with the reason.
 func (i *instance) launch(ended context.CancelCauseFunc) (int, error) {
 	bin := filepath.Join(i.tomcat, "bin")
 	return begin(exec.Command(java(), append(jvmFlags[:len(jvmFlags):len(jvmFlags)],
@@ -113,8 +113,8 @@ func java() string {
 	return "java"
 }
 
-// freePorts finds a free loopback port for each, all different. They are below those that systems give to outgoing connections:
-// a server takes seconds to start, and one of those may be in use by then.
+// freePorts finds a different free loopback port for each. They are below the range of ports for outgoing connections,
+// because a port in that range may be in use when the server is ready to listen, some seconds later.
 func freePorts(ctx context.Context, ports ...*int) error {
 	const lowest, highest, tries = 20000, 32767, 1000
 	found := 0
@@ -124,7 +124,7 @@ func freePorts(ctx context.Context, ports ...*int) error {
 		if err != nil {
 			continue
 		}
-		defer l.Close() // only when all are found
+		defer l.Close() // not before all have been found
 		*ports[found] = port
 		if found++; found == len(ports) {
 			return nil
@@ -133,7 +133,7 @@ func freePorts(ctx context.Context, ports ...*int) error {
 	return fmt.Errorf("no %d free ports from %d to %d", len(ports), lowest, highest)
 }
 
-// tail is the last lines of a file, as far as they can be read.
+// tail returns the last lines of a file, if it can be read.
 func tail(path string, lines int) string {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// directoryOnLoopback changes the configuration of the directory server inside the war, which listens on every interface and has
-// nothing in the configurator's form to say otherwise. JMX cannot be told an address, nor left out: OpenAM turns it on. So the
-// handler of that name becomes a second one for LDAP.
+// directoryOnLoopback changes the configuration of the directory server in the war file, which otherwise listens on
+// every interface; the configurator's form has no setting for that. JMX cannot be restricted to an address, nor left
+// out, because OpenAM turns it on. So the handler of that name becomes a second one for LDAP.
 var directoryOnLoopback = strings.NewReplacer(
 	"ds-cfg-listen-address: 0.0.0.0", "ds-cfg-listen-address: 127.0.0.1",
 	"objectClass: ds-cfg-jmx-connection-handler", "objectClass: ds-cfg-ldap-connection-handler\nds-cfg-listen-address: 127.0.0.1",
 	"org.opends.server.protocols.jmx.JmxConnectionHandler", "org.forgerock.opendj.reactive.LDAPConnectionHandler2",
 )
 
-// listenOnLoopback does so for the directory server of its own.
+// listenOnLoopback makes the same changes for a standalone directory server.
 func listenOnLoopback(content string) error {
 	file := filepath.Join(content, "opendj", "template", "config", "config.ldif")
 	old, err := os.ReadFile(file)
@@ -35,7 +35,7 @@ func keepDirectoryOnLoopback(war string) error {
 	return rewriteInZip(archive, "template/config/config.ldif", directoryOnLoopback)
 }
 
-// rewriteInZip replaces one entry of a zip file by what the replacer makes of it and copies the others as they are.
+// rewriteInZip edits one entry of a zip file with the replacer, and copies the others unchanged.
 func rewriteInZip(archive, entry string, edit *strings.Replacer) (err error) {
 	in, err := zip.OpenReader(archive)
 	if err != nil {

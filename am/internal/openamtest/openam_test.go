@@ -29,7 +29,7 @@ func newRealm(t *testing.T, admin *openamtest.Admin, path string) string {
 	return path
 }
 
-// logIn creates the users and logs each in once, until the test ends.
+// logIn creates the users and logs each of them in once, until the test ends.
 func logIn(t *testing.T, admin *openamtest.Admin, realm string, users ...string) []string {
 	t.Helper()
 	for _, user := range slices.Compact(slices.Clone(users)) {
@@ -123,7 +123,7 @@ func TestOpenAMObeysTheLimitsOfARealm(t *testing.T) {
 		if err := admin.CreateWhitelist(t.Context(), realm, "p1", "p2"); err != nil {
 			t.Fatal(err)
 		}
-		// A change holds for new sessions within a moment, but not at once.
+		// A change applies to new sessions after a moment, not immediately.
 		want, got := time.Duration(idle)*time.Minute, time.Duration(0)
 		for start := time.Now(); got != want && time.Since(start) < 10*time.Second; {
 			got = idleLimit(t, admin, realm)
@@ -134,7 +134,7 @@ func TestOpenAMObeysTheLimitsOfARealm(t *testing.T) {
 	}
 }
 
-// idleLimit is how long a new session may be idle.
+// idleLimit returns how long a new session may be idle.
 func idleLimit(t *testing.T, admin *openamtest.Admin, realm string) time.Duration {
 	t.Helper()
 	tokens := logIn(t, admin, realm, "limited")

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// process is a server's. Another one can stop it by what it exports.
+// process is the process of a server. Its exported fields are enough for another process to stop it.
 type process struct {
-	PID int    // leads its own process group
+	PID int    // leader of its own process group
 	Dir string // the instance's folder: configuration, data, log
 }
 
-// begin starts a server in its folder, where it writes its log, and returns the process's number; ended is called, with the
-// reason, when the process ends.
+// begin starts a server in its folder, where it writes its log, and returns the number of the process. When the process
+// ends, it calls ended with the reason.
 func begin(cmd *exec.Cmd, dir string, ended context.CancelCauseFunc) (pid int, err error) {
 	log, err := os.Create(filepath.Join(dir, logName))
 	if err != nil {
@@ -39,10 +39,10 @@ func begin(cmd *exec.Cmd, dir string, ended context.CancelCauseFunc) (pid int, e
 	return cmd.Process.Pid, nil
 }
 
-// Alive tells whether the server's process exists; whether it answers is another question.
+// Alive reports whether the server's process exists, which does not mean that it answers.
 func (p *process) Alive() bool { return held(p.log()) }
 
-// Stop ends the server and returns when it is gone. Stopping one that is gone is not an error.
+// Stop ends the server and waits until it has ended. It is not an error if the server has already ended.
 func (p *process) Stop() error {
 	for _, end := range []func(int) error{interruptGroup, killGroup} {
 		if !p.Alive() {
@@ -58,7 +58,7 @@ func (p *process) Stop() error {
 	return fmt.Errorf("openamtest: process %d does not end", p.PID)
 }
 
-// Freeze lets the server stand still for a time.
+// Freeze suspends the server for a time.
 func (p *process) Freeze(d time.Duration) error {
 	if err := freezeGroup(p.PID); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (p *process) Freeze(d time.Duration) error {
 	return thawGroup(p.PID)
 }
 
-// Remove deletes what a stopped server leaves on disk, the log included.
+// Remove deletes the files of a stopped server, including the log.
 func (p *process) Remove() error { return os.RemoveAll(p.Dir) }
 
 func (p *process) log() string { return filepath.Join(p.Dir, logName) }

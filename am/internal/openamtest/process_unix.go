@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// inOwnGroup makes cmd the leader of a session of its own, so that a terminal's Ctrl-C does not reach it
-// and one signal to its group reaches everything that it starts.
+// inOwnGroup makes cmd the leader of a new session, so that a terminal's Ctrl-C does not reach it, and a signal to its
+// group reaches everything that it starts.
 func inOwnGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
 func interruptGroup(pid int) error { return signalGroup(pid, syscall.SIGTERM) }
@@ -24,7 +24,7 @@ func freezeGroup(pid int) error { return signalGroup(pid, syscall.SIGSTOP) }
 func thawGroup(pid int) error { return signalGroup(pid, syscall.SIGCONT) }
 
 func signalGroup(pid int, signal syscall.Signal) error {
-	if pid <= 1 { // would signal the caller's own group, or everything
+	if pid <= 1 { // would signal the caller's own group, or all processes
 		return fmt.Errorf("%d is no process group of ours", pid)
 	}
 	if err := syscall.Kill(-pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -33,11 +33,12 @@ func signalGroup(pid int, signal syscall.Signal) error {
 	return nil
 }
 
-// hold locks the log that a process is about to write to. The lock goes to the process with its output and lasts exactly as long,
-// so it tells whether that very process lives, no matter who asks, and even if its number was reused.
+// hold locks the log that a process is about to write to. The process inherits the lock with its output and holds it
+// until it ends. The lock therefore shows to anyone whether this very process is alive, even if its number has been
+// reused.
 func hold(log *os.File) error { return syscall.Flock(int(log.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
-// held tells whether a process still writes to the log.
+// held reports whether a process still writes to the log.
 func held(path string) bool {
 	log, err := os.Open(path)
 	if err != nil {
@@ -47,7 +48,7 @@ func held(path string) bool {
 	return syscall.Flock(int(log.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
 }
 
-// released waits until the process that writes to the log has ended, and is no longer to be seen under its number either.
+// released waits until the process that writes to the log has ended and its number is free.
 func released(path string, pid int, limit time.Duration) bool {
 	visible := func() bool { return pid > 1 && syscall.Kill(pid, 0) == nil }
 	for deadline := time.Now().Add(limit); held(path) || visible(); time.Sleep(50 * time.Millisecond) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Admin and Connect work everywhere; starting a server needs Unix's process groups.
+// Admin and Connect work everywhere; starting a server needs process groups, which Windows does not have.
 
 func inOwnGroup(*exec.Cmd) {}
 

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Run runs a command that finds the server in its environment, and returns the command's exit status.
-// When ctx ends, so do the command and what it started: asked first, forced after ten seconds.
+// Run runs a command that finds the server in its environment, and returns the command's exit status. When ctx ends, it
+// asks the command and everything that it started to end, and kills them after ten seconds.
 func (s *Server) Run(ctx context.Context, name string, args ...string) (status int, err error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), s.Environment()...)

@@ -8,34 +8,34 @@ import (
 	"time"
 )
 
-// The accounts of a server that Start configured.
+// The accounts of a server that Start has configured.
 const (
 	Username = "amadmin"
 	Password = "ampassword"
 )
 
-// The embedded directory of a server that Start configured: its administrator, who has the same password, and the suffix of
-// all stores.
+// The embedded directory of a server that Start has configured: its administrator, who has the same password, and the
+// suffix of all stores.
 const (
 	DirectoryManager = "cn=Directory Manager"
 	RootSuffix       = "dc=openam,dc=example,dc=org"
 )
 
-// Every wait ends: an embedded token store has been seen to hang for minutes.
+// Every wait has a limit, because an embedded token store can hang for minutes.
 const (
 	downloadLimit  = 15 * time.Minute
 	startLimit     = 5 * time.Minute
 	configureLimit = 6 * time.Minute
-	stopLimit      = 10 * time.Second // then by force: nothing that it could lose is kept
+	stopLimit      = 10 * time.Second // after that it is killed, because none of its data is needed
 )
 
-// Options say how a server starts. The zero value is a silent start in the default build folder.
+// Options describe how to start a server. The zero value starts it silently in the default build folder.
 type Options struct {
-	BuildDir string    // for downloads and instances; by default AMSQL_BUILD_DIR or build/ beside go.mod
-	Progress io.Writer // told what is waited for, a line each
+	BuildDir string    // for downloads and instances; the default is AMSQL_BUILD_DIR, or build/ next to go.mod
+	Progress io.Writer // gets a line for each thing that is waited for
 }
 
-// Server is a running OpenAM. Its exported fields are all there is to know: another process can stop it by them.
+// Server is a running OpenAM. Its exported fields are enough for another process to stop it.
 type Server struct {
 	URL      string
 	Username string
@@ -44,8 +44,9 @@ type Server struct {
 	process
 }
 
-// Start starts a fresh OpenAM on free loopback ports and returns when an administrator can log in. It takes about a minute, and
-// a download of 350 MB the first time. The server outlives the calling process; Stop ends it. An error shows the end of its log.
+// Start starts a new OpenAM on free loopback ports and returns when an administrator can log in. That takes about a
+// minute, and a download of 350 MB the first time. The server outlives the calling process; Stop ends it. An error
+// contains the end of its log.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s, err := start(ctx, o)
 	if err != nil {

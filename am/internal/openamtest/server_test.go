@@ -124,7 +124,7 @@ func readFromZip(t *testing.T, path, name string) string {
 	return string(text)
 }
 
-// fakeServer is a process where a server's would be.
+// fakeServer starts a process in place of a server.
 func fakeServer(t *testing.T, name string, args ...string) *Server {
 	t.Helper()
 	s := &Server{process: process{Dir: t.TempDir()}}

@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// Protocol 1.0 keeps _rev, which differs in every answer, out of the rows.
+// Protocol 1.0 leaves out _rev, which differs in every answer.
 const (
 	configAPI   = "protocol=1.0,resource=1.0"
 	sessionsAPI = "protocol=1.0,resource=2.0"
 	usersAPI    = "protocol=1.0,resource=2.0"
 )
 
-// Creating what exists is not an error in any of these: the tests of several packages share a server, and OpenAM's embedded
-// store shares the users of all realms.
+// For all of the following, creating something that exists is not an error: the tests of several packages share a
+// server, and OpenAM's embedded store has the same users in all realms.
 
-// CreateRealm creates the realm at the end of the path, such as /alpha/nested.
+// CreateRealm creates the last realm of the path, such as /alpha/nested.
 func (a *Admin) CreateRealm(ctx context.Context, realm string) error {
 	return unlessThere(a.configure(ctx, request{
 		method: http.MethodPost,
@@ -39,7 +39,7 @@ func (a *Admin) DeleteRealm(ctx context.Context, realm string) error {
 	return a.admin(ctx, configAPI, request{method: http.MethodDelete, path: "global-config/realms/" + id}, nil)
 }
 
-// DeactivateRealm keeps users from logging in to a realm below the root. Its sessions live on.
+// DeactivateRealm prevents users from logging in to a realm below the root. Its sessions stay.
 func (a *Admin) DeactivateRealm(ctx context.Context, realm string) error {
 	id := base64.RawURLEncoding.EncodeToString([]byte(realm))
 	return a.configure(ctx, request{
@@ -70,19 +70,20 @@ func (a *Admin) CreateUser(ctx context.Context, realm, name, password string) er
 	return unlessThere(err)
 }
 
-// restartChecks and restartPause bound the wait for an identity store that OpenAM restarts.
+// restartChecks and restartPause limit the wait for an identity store that OpenAM is restarting.
 const restartChecks, restartPause = 20, 100 * time.Millisecond
 
-// storeRestarts reports whether a user could not be created because OpenAM was restarting the realm's identity store. It does
-// so shortly after it has created the realm, at a time that no other answer shows; what uses the store just then fails with
-// 404 and the text of an exception, if it has one (OpenAM 16.0.5: 2 of 150 users that were created at once).
+// storeRestarts reports whether a user could not be created because OpenAM was restarting the realm's identity store.
+// OpenAM does so shortly after it has created the realm, at a time that no other answer shows. Requests that use the
+// store at that moment fail with 404 and, in some cases, the text of an exception (OpenAM 16.0.5: 2 of 150 users that
+// were created concurrently).
 func storeRestarts(err error) bool {
 	var e *StatusError
 	return errors.As(err, &e) && e.Status == http.StatusNotFound &&
 		(strings.Contains(e.Body, `"message":"Not Found"`) || strings.Contains(e.Body, "CachedConnectionPool is already closed"))
 }
 
-// CreateUsers creates many, some at a time.
+// CreateUsers creates several users, some of them concurrently.
 func (a *Admin) CreateUsers(ctx context.Context, realm, password string, names ...string) error {
 	return each(ctx, len(names), func(ctx context.Context, i int) error { return a.CreateUser(ctx, realm, names[i], password) })
 }

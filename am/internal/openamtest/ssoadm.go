@@ -13,8 +13,8 @@ import (
 
 var tag = regexp.MustCompile(`<[^>]*>`)
 
-// Ssoadm runs a subcommand of OpenAM's command line ssoadm in the server, by its page ssoadm.jsp, and returns what that
-// says. The page is switched on for it and stays so.
+// Ssoadm runs a subcommand of OpenAM's command line ssoadm in the server, through its page ssoadm.jsp, and returns the
+// output. It enables the page, which stays enabled.
 func (a *Admin) Ssoadm(ctx context.Context, subcommand string, options url.Values) (string, error) {
 	if err := a.allowSsoadm(ctx); err != nil {
 		return "", err
@@ -42,7 +42,7 @@ func (a *Admin) Ssoadm(ctx context.Context, subcommand string, options url.Value
 	return text, nil
 }
 
-// allowSsoadm sets the property of the server that is the first, and here the only one.
+// allowSsoadm sets the property on the first server, which is the only one here.
 func (a *Admin) allowSsoadm(ctx context.Context) error {
 	const path = "global-config/servers/01/properties/advanced"
 	properties := map[string]any{}
@@ -51,6 +51,6 @@ func (a *Admin) allowSsoadm(ctx context.Context) error {
 	}
 	properties["ssoadm.disabled"] = "false"
 	delete(properties, "_id")
-	// Without If-Match OpenAM takes it for something new and refuses.
+	// Without If-Match, OpenAM tries to create the properties and refuses.
 	return a.admin(ctx, configAPI, request{method: http.MethodPut, path: path, body: properties, header: map[string]string{"If-Match": "*"}}, nil)
 }

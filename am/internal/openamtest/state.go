@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// Running returns the server that Record noted in the build folder, or nil when there is none or it has ended.
+// Running returns the server that Record has recorded in the build folder, or nil if there is none or it has ended.
 func Running() (*Server, error) {
 	file, err := stateFile()
 	if err != nil {
@@ -31,7 +31,7 @@ func Running() (*Server, error) {
 	return s, nil
 }
 
-// Record notes the server in the build folder, for a later process to find.
+// Record records the server in the build folder, so that a later process can find it.
 func (s *Server) Record() error {
 	file, err := stateFile()
 	if err != nil {

@@ -28,19 +28,20 @@ const (
 	startLimit    = time.Minute
 )
 
-// Start starts a server and returns the address of an empty database: UTF-8, sorted by code point, as SQLite sorts.
+// Start starts a server and returns the address of an empty database. It is in UTF-8 and sorts by code point, like
+// SQLite.
 func Start(t testing.TB) (url string) {
 	t.Helper()
 	cache, err := openamtest.BuildDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "amsql-postgres-") // t.TempDir's parents are closed to the server's user
+	dir, err := os.MkdirTemp("", "amsql-postgres-") // the server's user may not open the parents of t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	// The server's user cannot read the cache, either, which may be anywhere.
+	// The server's user cannot read the cache either, which may be anywhere.
 	if err := errors.Join(copyArchive(cache, dir), give(dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func Start(t testing.TB) (url string) {
 	return url
 }
 
-// portTaken is what PostgreSQL logs where another process has taken the port since it was found to be free.
+// portTaken is what PostgreSQL logs if another process has taken the port since it was found to be free.
 const portTaken = "Address already in use"
 
 func start(dir string, log io.Writer) (server *embeddedpostgres.EmbeddedPostgres, url string, err error) {
@@ -74,7 +75,7 @@ func start(dir string, log io.Writer) (server *embeddedpostgres.EmbeddedPostgres
 		return nil, "", err
 	}
 	server = embeddedpostgres.NewDatabase(config.Logger(log))
-	defer http.DefaultClient.CloseIdleConnections() // a download leaves one, which goleak finds
+	defer http.DefaultClient.CloseIdleConnections() // a download leaves one open, which goleak would report
 	return server, config.GetConnectionURL(), within(downloadLimit+startLimit, func() error { return unprivileged(server.Start) })
 }
 
@@ -99,7 +100,8 @@ func configuration(dir string) (embeddedpostgres.Config, error) {
 		}), err
 }
 
-// giveUp says whether the server or its download failed: without the archive it cannot have been the server.
+// giveUp skips the test if the download failed, which a missing archive shows; otherwise, or if CI is set, the test
+// fails.
 func giveUp(t testing.TB, dir string, err error) {
 	t.Helper()
 	if found, _ := filepath.Glob(filepath.Join(dir, archive)); len(found) == 0 && os.Getenv("CI") == "" {
@@ -109,7 +111,7 @@ func giveUp(t testing.TB, dir string, err error) {
 	t.Fatal(err)
 }
 
-// within keeps a download that hangs from hanging the test.
+// within prevents a download that hangs from blocking the test.
 func within(limit time.Duration, do func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
@@ -138,7 +140,7 @@ func copyArchive(from, to string) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err
 	}
-	part := fmt.Sprintf("%s.%d", target, os.Getpid()) // a file under its final name is complete
+	part := fmt.Sprintf("%s.%d", target, os.Getpid()) // a file with its final name is complete
 	if err := os.WriteFile(part, content, 0o644); err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// nobody runs the server where the test runs as root, as whom PostgreSQL refuses to run.
+// nobody runs the server if the test runs as root, because PostgreSQL refuses to run as root.
 const nobody = 65534
 
 func give(dir string) error {
@@ -16,8 +16,8 @@ func give(dir string) error {
 	return os.Chown(dir, nobody, nobody)
 }
 
-// unprivileged does something as nobody where the caller is root: Linux knows users by thread, and a thread's files
-// and processes have its user. The thread is locked and never unlocked, so that it ends with its goroutine.
+// unprivileged runs a function as nobody if the caller is root. In Linux a user belongs to a thread, and the thread's
+// files and processes have its user. The thread is locked and never unlocked, so it ends with its goroutine.
 func unprivileged(do func() error) error {
 	if os.Geteuid() != 0 {
 		return do()

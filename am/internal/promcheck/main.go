@@ -1,5 +1,5 @@
-// Command promcheck reads standard input as Prometheus itself does: `promcheck metrics` OpenMetrics text, `promcheck rules`
-// a file of alert rules. It is a module of its own, so that Prometheus is not a dependency of amsql.
+// Command promcheck parses standard input as Prometheus does: OpenMetrics text with `promcheck metrics`, a file of
+// alert rules with `promcheck rules`. It is a separate module, so that amsql does not depend on Prometheus.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command skipped prints one line that says which tests were skipped and what runs them, from the events of "go test -json" in
-// the file that GOTESTSUM_JSONFILE names.
+// Command skipped prints one line that says which tests were skipped, and how to run them. It reads the events of "go
+// test -json" in the file that GOTESTSUM_JSONFILE names.
 package main
 
 import (
@@ -35,13 +35,13 @@ func run() error {
 	return err
 }
 
-// An event is what go doc test2json calls one.
+// An event is an event of go doc test2json.
 type event struct{ Action, Package, Test, Output string }
 
-// reason is what a test prints that is skipped: "file.go:12: needs curl: install it".
+// reason matches the output of a skipped test: "file.go:12: needs curl: install it".
 var reason = regexp.MustCompile(`^\s+\S+\.go:\d+: needs ([^:]+): (.+)\n$`)
 
-// summary counts the skipped tests by what they need, the most frequent first. A test with other words is named.
+// summary counts the skipped tests by what they need, most frequent first. A test whose output does not match is named.
 func summary(events io.Reader) (string, error) {
 	needs, counts, all := map[[2]string]string{}, map[string]int{}, 0
 	for decoder := json.NewDecoder(events); ; {
@@ -55,7 +55,7 @@ func summary(events io.Reader) (string, error) {
 		if found := reason.FindStringSubmatch(e.Output); found != nil {
 			needs[test] = fmt.Sprintf("%s (%s)", found[1], found[2])
 		}
-		if e.Action == "skip" && e.Test != "" { // without a test, it is a package that has none
+		if e.Action == "skip" && e.Test != "" { // without a test, the package has no tests
 			all++
 			counts[cmp.Or(needs[test], "what "+e.Test+" says")]++
 		}

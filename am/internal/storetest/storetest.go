@@ -1,4 +1,4 @@
-// Package storetest serves the token store of a simulated AM to tests, on a loopback port, until they end.
+// Package storetest serves the token store of a simulated AM on a loopback port until the test ends.
 package storetest
 
 import (
@@ -35,7 +35,7 @@ func Serve(t testing.TB, server *simulator.Server) (store *simulator.TokenStore,
 	return store, listener.Addr().String()
 }
 
-// Fingerprint returns the fingerprint of the store's certificate, as a configuration has it.
+// Fingerprint returns the fingerprint of the store's certificate, in the form of the configuration.
 func Fingerprint(store *simulator.TokenStore) string {
 	sum := sha256.Sum256(store.Certificate())
 	return hex.EncodeToString(sum[:])

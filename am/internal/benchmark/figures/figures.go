@@ -1,4 +1,4 @@
-// Package figures prints what benchmarks have measured, beside what it is to be held against.
+// Package figures prints the results of benchmarks, compared with their targets.
 package figures
 
 import (
@@ -9,11 +9,11 @@ import (
 	"text/tabwriter"
 )
 
-// A Figure is a ratio of two measurements of one run.
+// A Figure is the ratio of two measurements of one run.
 type Figure struct {
 	What, Value, Beside string
 	Ratio, Target       float64
-	AtLeast             bool // the target; otherwise at most. A target of 0 is none
+	AtLeast             bool // the target is a minimum; otherwise it is a maximum. A target of 0 means that there is none
 }
 
 var figures []Figure

@@ -18,7 +18,7 @@ const usage = `usage:
 `
 
 func main() {
-	// A closed pipe counts as an interruption, too, so that it cannot leave a server behind.
+	// A closed pipe counts as an interruption as well, so that no server is left behind.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	status, err := command(ctx, os.Args[1:])
@@ -84,7 +84,7 @@ func startRecorded(ctx context.Context) (*openamtest.Server, error) {
 		err = populate(ctx, s)
 	}
 	if err != nil {
-		_ = s.Stop() // err says more
+		_ = s.Stop() // err is more informative
 		return nil, err
 	}
 	return s, nil

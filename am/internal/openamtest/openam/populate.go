@@ -9,7 +9,8 @@ import (
 
 const userPassword = "changeit"
 
-// population is who is logged in, and how often, on a server that up starts. The odd names are those that break naive clients.
+// population contains who is logged in on a server that up starts, and how often. The odd names are those that break
+// naive clients.
 var population = []struct {
 	realm string
 	users map[string]int
@@ -19,7 +20,7 @@ var population = []struct {
 	{"/alpha/nested", map[string]int{"scarter": 2, "café": 1}},
 }
 
-// populate creates the population. Its sessions last as OpenAM's defaults say: 30 minutes idle, two hours in all.
+// populate creates the population. Its sessions have OpenAM's default limits: 30 minutes idle, two hours in total.
 func populate(ctx context.Context, s *openamtest.Server) error {
 	admin := openamtest.NewAdmin(s.URL)
 	if err := admin.SignIn(ctx, s.Username, s.Password); err != nil {
