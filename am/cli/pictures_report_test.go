@@ -34,31 +34,30 @@ func TestThePicturesAreOfThePageOfReports(t *testing.T) {
 	}
 	anonymize(t, page)
 	const above = `[...document.querySelectorAll("header, main > :not(section)")].map(part => part.innerText).join("\n")`
-	look := func(width, height int64) string {
+	open := func(width, height int64, part string) {
 		t.Helper()
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Navigate("file://"+page)); err != nil {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Navigate("file://"+page), chromedp.Navigate("file://"+page+part)); err != nil {
 			t.Fatal(err)
 		}
-		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](above))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
 	}
-	text := look(1280, 1560)
+	open(1280, 800, "")
+	text := evaluate[string](t, ctx, above)
+	height := evaluate[int64](t, ctx, `Math.floor(document.querySelector("main > section").getBoundingClientRect().top)`)
+	charts := evaluate[int64](t, ctx, `Math.floor(document.querySelector("#glance").getBoundingClientRect().height)`)
 	text = runStamp.ReplaceAllString(text, "2026-11-22 12:00:00 UTC")
 	rewrite(t, "testdata/page-of-reports.txt", func([]byte) []byte { return []byte(text + "\n") })
 	if os.Getenv("UPDATE") == "" {
 		return
 	}
+	open(1280, height, "")
 	encode(t, "../../docs/images/report.png", screenshot(t, ctx))
-	look(420, 1000)
+	open(1280, charts, "#glance")
+	encode(t, "../../docs/images/report-charts.png", screenshot(t, ctx))
+	open(420, 1000, "")
 	narrow := image.NewRGBA(image.Rect(0, 0, 850, 1000)) // two screens and what parts them
 	pixels.Draw(narrow, narrow.Bounds(), image.White, image.Point{}, pixels.Src)
 	pixels.Draw(narrow, image.Rect(0, 0, 420, 1000), screenshot(t, ctx), image.Point{}, pixels.Src)
-	if err := chromedp.Do(ctx, chromedp.Navigate("file://"+page+"#idle")); err != nil {
-		t.Fatal(err)
-	}
+	open(420, 1000, "#idle")
 	pixels.Draw(narrow, image.Rect(430, 0, 850, 1000), screenshot(t, ctx), image.Point{}, pixels.Src)
 	encode(t, "../../docs/images/report-narrow.png", narrow)
 }
@@ -102,6 +101,15 @@ var (
 	simulatorAddress = regexp.MustCompile(`http://127\.0\.0\.1:\d+/\w+`)
 	runStamp         = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`)
 )
+
+func evaluate[T any](t *testing.T, ctx context.Context, script string) T { //nolint:revive // t comes first in tests
+	t.Helper()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
 
 func screenshot(t *testing.T, ctx context.Context) image.Image { //nolint:revive // t comes first in tests
 	t.Helper()

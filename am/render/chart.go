@@ -40,13 +40,19 @@ func draw(r *report.Result) (c chart, ok bool) {
 	c.Title = r.Title
 	var numbers []float64
 	highest := 1.0
+	labels := map[string]int{}
 	for _, row := range rows {
+		labels[shown(row[r.Columns[0].Name])]++
 		n := barLength(row[r.Columns[1].Name])
 		numbers, highest = append(numbers, n), max(highest, n)
 	}
 	for i, row := range rows {
 		share := max(0, numbers[i]/highest)
-		b := bar{Label: shorten(shown(row[r.Columns[0].Name]), 22), Value: shown(row[r.Columns[1].Name])}
+		label := shown(row[r.Columns[0].Name])
+		if realm, ok := row["realm"].(string); ok && labels[label] > 1 {
+			label += " " + realm
+		}
+		b := bar{Label: shorten(label, 22), Value: shown(row[r.Columns[1].Name])}
 		if r.Chart == "bars" {
 			y := float64(i * rowHeight)
 			b.X, b.Y, b.Width, b.Height = labelWidth, y+3, round(share*(chartWidth-labelWidth-50)), rowHeight-6
