@@ -18,21 +18,26 @@ import (
 // because a store may list fewer identities than it finds by name. If tolerant is true, a realm that is truncated or
 // fails is evidence and not an error, regardless of on_truncation and on_realm_error.
 func Census(tolerant bool, members ...*connection.Connection) []table.Table {
-	tables := func(c *connection.Connection) []table.Table { return census(c, tolerant) }
+	tables := func(c *connection.Connection) []table.Table { return census(c, tolerant, nil) }
 	if len(members) == 1 {
 		return tables(members[0])
 	}
 	return unite(members, tables)
 }
 
-func census(c *connection.Connection, tolerant bool) []table.Table {
+// CensusAfter is a tolerant Census of a connection that compares lists that may be truncated with an earlier scan.
+func CensusAfter(previous *inventory.Previous, c *connection.Connection) []table.Table {
+	return census(c, true, previous)
+}
+
+func census(c *connection.Connection, tolerant bool, previous *inventory.Previous) []table.Table {
 	var evidence []*inventory.RealmScan
 	sessionTable, sessionScanTable, userTable := sessionTable, sessionScanTable, userTable
 	seen := userNames{}
 	sessionTable.lookups = nil // lookups would leave no evidence
 	sessionTable.rows = func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
 		scanned := sessionQuery(q)
-		scanned.Evidence, scanned.Tolerant = &evidence, tolerant
+		scanned.Evidence, scanned.Tolerant, scanned.Previous = &evidence, tolerant, previous
 		return seen.among(sessionRows(ctx, c, q, scanned))
 	}
 	userTable.rows = seen.completing(userTable.rows)

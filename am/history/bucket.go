@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -184,6 +185,37 @@ func (s *bucketStore) before(ctx context.Context, server string, soon time.Time)
 		}
 	}
 	return b, nil
+}
+
+func (s *bucketStore) previous(ctx context.Context, server, realm string, before time.Time) iter.Seq2[[]any, error] {
+	return previousOf(ctx, s, server, realm, before)
+}
+
+// earlier lists one day after the other, like before.
+func (s *bucketStore) earlier(ctx context.Context, server string, before time.Time) iter.Seq2[listed, error] {
+	return func(yield func(listed, error) bool) {
+		days, err := s.under(ctx, "server="+escaped(server)+"/", false)
+		for _, day := range slices.Backward(days) {
+			var objects []object
+			if objects, err = s.under(ctx, day.name, true); err != nil {
+				break
+			}
+			kept := map[snapshotID][]inventory.Shard{}
+			for _, o := range objects {
+				if id, shard, is := ofSnapshotFile(o); is && id.at.Before(before) {
+					kept[id] = append(kept[id], shard)
+				}
+			}
+			for _, l := range latestFirst(listOf(kept)) {
+				if !yield(l, nil) {
+					return
+				}
+			}
+		}
+		if err != nil {
+			yield(listed{}, err)
+		}
+	}
 }
 
 // remove removes snapshots, complete or shard by shard, and what killed runs have left: objects without a snapshotFile

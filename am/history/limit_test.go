@@ -3,90 +3,253 @@ package history
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// stopping passes AM's answers on as they are from a token store that returns so many sessions at most; 0: any number.
-func stopping(server http.Handler, most *int) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if *most == 0 || !strings.HasSuffix(r.URL.Path, "/sessions") || r.URL.Query().Get("_queryFilter") == "" {
-			server.ServeHTTP(w, r)
-			return
-		}
-		answer := httptest.NewRecorder()
-		server.ServeHTTP(answer, r)
-		var list map[string]any
-		_ = json.Unmarshal(answer.Body.Bytes(), &list) // a refusal has no rows
-		if rows, ok := list["result"].([]any); ok {
-			rows = rows[:min(len(rows), *most)]
-			list["result"], list["resultCount"] = rows, len(rows)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(answer.Code)
-		_ = json.NewEncoder(w).Encode(list)
-	}
+// A limited AM passes on what its token store returns.
+type limited struct {
+	*simulator.Server
+	most    int  // sessions of an answer; 0: any number
+	shuffle bool // the store returns them in no order; else the oldest
+	fails   bool // no list of a realm
 }
 
-// A token store begins to stop far below AM's cap between two snapshots, and nobody logs out. A round number is noticed, and
-// everybody is asked by name. Nothing shows that another number is a limit: then the record says so, and what would prove it, but
-// who is missing counts as gone, as docs/history.md says.
-func TestALimitOfTheTokenStoreIsInTheRecord(t *testing.T) {
-	for name, c := range map[string]struct {
-		stops, sessions, kept int
-		reason                string
-	}{
-		"a round number": {stops: 1000, sessions: 1100, kept: 1100, reason: "1000 is a common limit of token stores"},
-		"another number": {stops: 137, sessions: 150, kept: 137, reason: "set list_cap = 5000"},
-	} {
-		k := snapshotsBehindALimit(t, c.sessions, c.stops)
-		for sql, want := range map[string]string{
-			"select count(*) from session where taken_at = (select max(taken_at) from snapshot)":                          fmt.Sprint(c.kept),
-			"select completeness, instr(reason, '" + c.reason + "') > 0 from session_scan order by taken_at desc limit 1": "by_user | 1",
-		} {
-			if got := k.ask(t, sql); len(got) != 1 || got[0] != want {
-				t.Errorf("%s: %s: %q, want %s", name, sql, got, want)
-			}
-		}
-		vanished := k.ask(t, "select count(*) from am_session_change where change = 'vanished'")[0]
-		if c.kept == c.sessions && vanished != "0" {
-			t.Errorf("%s: %s sessions vanished, and nobody logged out", name, vanished)
-		}
+func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", noon.Format(http.TimeFormat))
+	filter := r.URL.Query().Get("_queryFilter")
+	if !strings.HasSuffix(r.URL.Path, "/sessions") || filter == "" {
+		l.Server.ServeHTTP(w, r)
+		return
 	}
+	if l.fails && !strings.Contains(filter, "username") {
+		http.Error(w, `{"code":400,"reason":"Bad Request","message":"no"}`, http.StatusBadRequest)
+		return
+	}
+	answer := httptest.NewRecorder()
+	l.Server.ServeHTTP(answer, r)
+	var list map[string]any
+	_ = json.Unmarshal(answer.Body.Bytes(), &list) // a refusal has no rows
+	if rows, ok := list["result"].([]any); ok && l.most > 0 {
+		if l.shuffle {
+			rand.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+		}
+		rows = rows[:min(len(rows), l.most)]
+		list["result"], list["resultCount"] = rows, len(rows)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(answer.Code)
+	_ = json.NewEncoder(w).Encode(list)
 }
 
-// snapshotsBehindALimit are two of so many users: the second is taken when the token store stops.
-func snapshotsBehindALimit(t *testing.T, sessions, stops int) kept {
+// A limitedHistory is the history of a realm whose token store is given limits.
+type limitedHistory struct {
+	kept
+	am       *limited
+	config   connection.Config
+	options  Options
+	sessions []simulator.Session // of user0, user1, …
+}
+
+// historyOf is one of so many users with a session each.
+func historyOf(t *testing.T, k kept, users int) *limitedHistory {
+	t.Helper()
 	server, err := simulator.New(simulator.Options{ListCap: 5000, UserCap: 10_000, Clock: func() time.Time { return noon }})
 	must(t, err)
 	server.LogRequests(false)
 	must(t, server.AddRealm("/alpha"))
-	for i := range sessions {
+	h := &limitedHistory{kept: k, am: &limited{Server: server}, options: Options{Key: newKey(t)}}
+	for i := range users {
 		name := fmt.Sprintf("user%d", i)
 		must(t, server.AddUser("/", name, "changeit"))
-		_, err := server.Login("/alpha", name)
+		session, err := server.Login("/alpha", name)
 		must(t, err)
+		h.sessions = append(h.sessions, session)
 	}
-	most := 0
-	web := httptest.NewServer(stopping(server, &most))
+	web := httptest.NewServer(h.am)
 	t.Cleanup(web.Close)
 	user, password := server.Admin()
-	url := web.URL + server.ContextPath()
-	k, key := newSQLite(t), newKey(t)
-	for i, limit := range []int{0, stops} {
-		most = limit
-		c, err := connection.Open("am", connection.Config{BaseURL: &url, Username: &user, Password: &password, Realms: []string{"/alpha"}}, connection.Host{})
+	address := web.URL + server.ContextPath()
+	h.config = connection.Config{BaseURL: &address, Username: &user, Password: &password, Realms: []string{"/alpha"}}
+	return h
+}
+
+// take takes a snapshot, so many minutes after noon.
+func (h *limitedHistory) take(t *testing.T, minutes int, shard inventory.Shard) {
+	t.Helper()
+	c, err := connection.Open("am", h.config, connection.Host{Shard: shard})
+	must(t, err)
+	o := h.options
+	o.Now = func() time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	_, err = Take(t.Context(), c, h.Store, o)
+	must(t, err)
+	must(t, c.Close(t.Context()))
+}
+
+// logOut ends the sessions of the last n users.
+func (h *limitedHistory) logOut(t *testing.T, n int) {
+	t.Helper()
+	c, err := connection.Open("am", h.config, connection.Host{})
+	must(t, err)
+	for range n {
+		last := len(h.sessions) - 1
+		_, err := c.Client().Logout(t.Context(), "", h.sessions[last].Token)
 		must(t, err)
-		at := noon.Add(time.Duration(i) * time.Minute)
-		_, err = Take(t.Context(), c, k, Options{Key: key, Now: func() time.Time { return at }})
-		must(t, err)
-		must(t, c.Close(t.Context()))
+		h.sessions = h.sessions[:last]
 	}
-	return k
+	must(t, c.Close(t.Context()))
+}
+
+// latest is the number of sessions in the latest snapshot, what is known of its list, how many sessions have vanished since the
+// first one, and the reason.
+func (h *limitedHistory) latest(t *testing.T) (known, reason string) {
+	t.Helper()
+	of := fmt.Sprintf(" where base_url = '%s'", *h.config.BaseURL)
+	got := h.ask(t, "select sessions, completeness, (select count(*) from am_session_change"+of+" and change = 'vanished'), reason from am_session_scan"+of)
+	if len(got) != 1 {
+		t.Fatalf("the latest snapshot has %q", got)
+	}
+	end := strings.LastIndex(got[0], " | ")
+	return got[0][:end], got[0][end:]
+}
+
+// whomALimitHidesHasNotLoggedOut: a token store begins to stop far below AM's cap between two snapshots, at a number that nobody
+// would choose.
+func whomALimitHidesHasNotLoggedOut(t *testing.T, k kept) {
+	const stops = 137
+	for name, c := range map[string]struct {
+		most, left, shards       int
+		shuffle, outage, partial bool
+		cut                      bool
+	}{
+		"the oldest are listed":                       {most: stops, cut: true},
+		"the oldest are listed, and some have left":   {most: stops, left: 5, cut: true},
+		"any are listed":                              {most: stops, shuffle: true, cut: true},
+		"any are listed, and some have left":          {most: stops, shuffle: true, left: 5, cut: true},
+		"the realm could not be listed meanwhile":     {most: stops, outage: true, left: 5, cut: true},
+		"three shards list it":                        {most: stops, shards: 3, cut: true},
+		"a shard of the snapshot before is missing":   {most: stops, partial: true, left: 5, cut: true},
+		"all are listed, and the others have left":    {left: 13},
+		"all are listed, and all of the others leave": {left: 30, most: stops},
+	} {
+		h := historyOf(t, k, 150)
+		h.take(t, 0, inventory.Shard{})
+		if h.am.fails = c.outage; c.outage {
+			h.take(t, 1, inventory.Shard{})
+			h.am.fails = false
+		}
+		if c.partial {
+			h.take(t, 1, inventory.Shard{Index: 1, Count: 2})
+		}
+		h.logOut(t, c.left)
+		h.am.most, h.am.shuffle = c.most, c.shuffle
+		for minute := range 2 { // the second finds nothing else
+			for shard := range max(c.shards, 1) {
+				h.take(t, 2+minute, inventory.Shard{Index: shard, Count: c.shards})
+			}
+			got, reason := h.latest(t)
+			if want := fmt.Sprintf("%d | by_user | %d", 150-c.left, c.left); got != want || strings.Contains(reason, ", and it is truncated") != c.cut {
+				t.Errorf("%s, after %d minutes: %s%s, want %s", name, 2+minute, got, reason, want)
+			}
+		}
+	}
+}
+
+// A round number is noticed, and everybody is asked by name. Of another one that has been the limit from the first snapshot on,
+// the record says that nothing shows it, and what would prove it.
+func TestALimitOfTheTokenStoreIsInTheRecord(t *testing.T) {
+	for name, c := range map[string]struct {
+		users, first, most, kept int
+		reason                   string
+	}{
+		"a round number":                    {users: 1100, most: 1000, kept: 1100, reason: "1000 is a common limit of token stores"},
+		"another number, from the start on": {users: 150, first: 137, most: 137, kept: 137, reason: "set list_cap = 5000"},
+	} {
+		h := historyOf(t, newSQLite(t), c.users)
+		h.am.most = c.first
+		h.take(t, 0, inventory.Shard{})
+		h.am.most = c.most
+		h.take(t, 1, inventory.Shard{})
+		got, reason := h.latest(t)
+		if want := fmt.Sprintf("%d | by_user | 0", c.kept); got != want || !strings.Contains(reason, c.reason) {
+			t.Errorf("%s: %s%s, want %s with %q", name, got, reason, want, c.reason)
+		}
+	}
+}
+
+// A snapshot is compared only with one of the same key: no fingerprint of another is found again.
+func TestASnapshotOfAnotherKeyIsNotCompared(t *testing.T) {
+	h := historyOf(t, newSQLite(t), 150)
+	h.take(t, 0, inventory.Shard{})
+	h.am.most, h.options.Key = 137, newKey(t)
+	h.take(t, 1, inventory.Shard{})
+	if got := h.ask(t, "select sessions, requests from am_session_scan"); !slices.Equal(got, []string{"137 | 9"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// anAccountThatMayNotReadCannotCompare, which the record says, unless it is given the privileges that the page names.
+func anAccountThatMayNotReadCannotCompare(t *testing.T, k kept) {
+	h := historyOf(t, k, 150)
+	h.take(t, 0, inventory.Shard{})
+	_, grant, _ := strings.Cut(readFile(t, "../../docs/history.md"), "\ngrant select on ")
+	grant, _, _ = strings.Cut(grant, ";")
+	_, address, _ := strings.Cut(k.target, "@")
+	role := "writer_of_" + address[strings.LastIndex(address, "/")+1:]
+	owner := connectPostgres(t, k.target)
+	grants := func(sql string) {
+		_, err := owner.Exec(t.Context(), strings.ReplaceAll(sql, "amsql_writer", role))
+		must(t, err)
+	}
+	grants(readFile(t, "../../docs/history/writer.sql") + "; alter role amsql_writer password 'writer'")
+	password := filepath.Join(t.TempDir(), "password")
+	must(t, os.WriteFile(password, []byte("writer"), 0o600))
+	writer, err := Open(t.Context(), "postgres://"+role+":file:"+url.PathEscape(password)+"@"+address)
+	must(t, err)
+	t.Cleanup(func() { must(t, writer.Close()) })
+	h.Store, h.am.most = writer, 137
+	h.take(t, 1, inventory.Shard{})
+	got, reason := h.latest(t)
+	if got != "137 | by_user | 13" || !strings.Contains(reason, ", and the previous scan cannot be read: ") || !strings.Contains(reason, "permission denied") {
+		t.Errorf("%s%s", got, reason)
+	}
+	grants("grant select on " + grant)
+	h.am.most = 130
+	h.take(t, 2, inventory.Shard{})
+	if got, reason := h.latest(t); got != "150 | by_user | 0" || !strings.Contains(reason, ", and it is truncated") {
+		t.Errorf("with %s: %s%s", grant, got, reason)
+	}
+}
+
+// A snapshot whose sessions cannot be read stops no other, and the record says what was not compared.
+func TestWhatCannotBeComparedIsInTheRecord(t *testing.T) {
+	dir := t.TempDir()
+	store := openParquet(t, dir)
+	h := historyOf(t, kept{Store: store}, 150)
+	h.take(t, 0, inventory.Shard{})
+	sessions := filepath.Join(dir, snapshotID{*h.config.BaseURL, noon}.folder(inventory.Shard{}), parquetFile(compared))
+	must(t, os.WriteFile(sessions, []byte("not Parquet"), 0o600))
+	h.take(t, 1, inventory.Shard{})
+	scans, id := relationNamed("session_scan"), snapshotID{*h.config.BaseURL, noon.Add(time.Minute)}
+	reasons := []any{}
+	for row, err := range store.(source).read(t.Context(), scans, []snapshotID{id}, false) {
+		must(t, err)
+		reasons = append(reasons, row[len(snapshotKey)+scans.column("reason")])
+	}
+	said := fmt.Sprint(reasons)
+	if len(reasons) != 1 || !strings.Contains(said, ", and the previous scan cannot be read: read ") || !strings.Contains(said, "rows.parquet") {
+		t.Errorf("%q", reasons)
+	}
 }

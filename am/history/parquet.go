@@ -147,6 +147,25 @@ func (s *parquetStore) before(ctx context.Context, server string, soon time.Time
 	return b, err
 }
 
+func (s *parquetStore) previous(ctx context.Context, server, realm string, before time.Time) iter.Seq2[[]any, error] {
+	return previousOf(ctx, s, server, realm, before)
+}
+
+func (s *parquetStore) earlier(ctx context.Context, server string, before time.Time) iter.Seq2[listed, error] {
+	return func(yield func(listed, error) bool) {
+		all, err := s.list(ctx)
+		if err != nil {
+			yield(listed{}, err)
+			return
+		}
+		for _, l := range latestFirst(all) {
+			if l.server == server && l.at.Before(before) && !yield(l, nil) {
+				return
+			}
+		}
+	}
+}
+
 func latestTime(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

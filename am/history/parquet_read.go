@@ -66,13 +66,17 @@ func readParquet(from io.ReaderAt, size int64, r relation, id snapshotID, yield 
 		return err
 	}
 	columns := r.all()
-	var at []int // the index in the relation for each column of the file
-	for _, name := range file.Schema().Columns() {
+	schema, only, err := r.project(file.Schema())
+	if err != nil {
+		return err
+	}
+	var at []int // the index in the relation for each column of the schema
+	for _, name := range schema.Columns() {
 		at = append(at, table.Index(columns, name[0]))
 	}
 	batch := make([]parquet.Row, readBatch)
 	for _, group := range file.RowGroups() {
-		rows := group.Rows()
+		rows := parquet.ConvertRowGroup(group, only).Rows()
 		for err == nil {
 			var n int
 			n, err = rows.ReadRows(batch)
@@ -106,6 +110,20 @@ func notEnd(err error) error {
 		return nil
 	}
 	return err
+}
+
+// project returns the part of a file's schema that the relation has, and the conversion to it, which reads no other
+// columns.
+func (r relation) project(file *parquet.Schema) (*parquet.Schema, parquet.Conversion, error) {
+	columns := parquet.Group{}
+	for _, field := range file.Fields() {
+		if table.Index(r.all(), field.Name()) >= 0 {
+			columns[field.Name()] = field
+		}
+	}
+	schema := parquet.NewSchema(file.Name(), columns)
+	only, err := parquet.Convert(schema, file)
+	return schema, only, err
 }
 
 // cellOf is the inverse of parquetValue.

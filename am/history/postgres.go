@@ -54,6 +54,7 @@ func (r relation) daily() bool { return r.name == "session" || r.name == "identi
 type postgresStore struct {
 	conn *pgconn.PgConn
 	name string
+	url  string // without a secret
 }
 
 // OpenPostgres opens a history in a PostgreSQL database, and creates its schema if it does not exist. Parts that the
@@ -96,7 +97,7 @@ func dialPostgres(ctx context.Context, url string) (*postgresStore, error) {
 	if address, is := conn.Conn().RemoteAddr().(*net.TCPAddr); is { // otherwise it is a local socket
 		host, port = cmp.Or(names[address.IP.String()], address.IP.String()), strconv.Itoa(address.Port)
 	}
-	return &postgresStore{conn, "postgres://" + net.JoinHostPort(host, port) + "/" + config.Database}, nil
+	return &postgresStore{conn, "postgres://" + net.JoinHostPort(host, port) + "/" + config.Database, url}, nil
 }
 
 func (s *postgresStore) String() string { return s.name }

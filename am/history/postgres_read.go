@@ -53,7 +53,7 @@ func (s *postgresStore) read(ctx context.Context, r relation, ids []snapshotID, 
 	var selected []string
 	for _, c := range columns {
 		if c.Type == table.Timestamp {
-			selected = append(selected, "(extract(epoch from "+c.Name+") * 1000000)::bigint")
+			selected = append(selected, epochMicros(c.Name))
 		} else {
 			selected = append(selected, c.Name)
 		}
@@ -69,15 +69,38 @@ func (s *postgresStore) read(ctx context.Context, r relation, ids []snapshotID, 
 		args = []string{strings.Join(servers, "\n"), strings.Join(times, "\n")}
 	}
 	return func(yield func([]any, error) bool) {
-		answer := s.conn.ExecParams(ctx, sql, asBytes(args), nil, nil, nil)
-		stopped, err := yieldRows(answer, columns, yield)
-		if _, failed := answer.Close(); err == nil {
-			err = failed
-		}
-		if err != nil && !stopped {
-			yield(nil, err)
-		}
+		yieldAnswer(s.conn.ExecParams(ctx, sql, asBytes(args), nil, nil, nil), columns, yield)
 	}
+}
+
+// previous uses another connection, because a draft may be using the store's.
+func (s *postgresStore) previous(ctx context.Context, server, realm string, before time.Time) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		own, err := dialPostgres(ctx, s.url)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer func() { _ = own.conn.Close(ctx) }() // it was only read
+		sql := fmt.Sprintf(comparedSQL, epochMicros("max_session_expiration_time"))
+		answer := own.conn.ExecParams(ctx, sql, asBytes([]string{server, realm, before.Format(time.RFC3339Nano)}), nil, nil, nil)
+		yieldAnswer(answer, compared.columns, yield)
+	}
+}
+
+// yieldAnswer yields the rows of an answer, and its error.
+func yieldAnswer(answer *pgconn.ResultReader, columns []table.Column, yield func([]any, error) bool) {
+	stopped, err := yieldRows(answer, columns, yield)
+	if _, failed := answer.Close(); err == nil {
+		err = failed
+	}
+	if err != nil && !stopped {
+		yield(nil, err)
+	}
+}
+
+func epochMicros(column string) string {
+	return "(extract(epoch from " + column + ") * 1000000)::bigint"
 }
 
 func yieldRows(answer *pgconn.ResultReader, columns []table.Column, yield func([]any, error) bool) (stopped bool, _ error) {

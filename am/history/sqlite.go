@@ -129,16 +129,25 @@ func CheckSQLite(ctx context.Context, path string) error {
 	return nil
 }
 
-func checkSQLite(ctx context.Context, path string) (err error) {
+// readSQLite opens a file read-only.
+func readSQLite(ctx context.Context, path string) (*sqlite3.Conn, error) {
 	uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "mode=ro"}
 	conn, err := sqlite3.OpenContext(ctx, uri.String())
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(conn.BusyTimeout(lockPatience), distrust(conn)); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+func checkSQLite(ctx context.Context, path string) (err error) {
+	conn, err := readSQLite(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := errors.Join(conn.BusyTimeout(lockPatience), distrust(conn)); err != nil {
-		return err
-	}
 	s := &sqliteStore{conn: conn}
 	version, err := s.number("pragma user_version")
 	switch {
@@ -284,6 +293,48 @@ func (s *sqliteStore) before(_ context.Context, server string, soon time.Time) (
 		b.ahead, err = parseTimestamp(times[0])
 	}
 	return b, err
+}
+
+// previous uses another connection, because a draft may be using the store's.
+func (s *sqliteStore) previous(ctx context.Context, server, realm string, before time.Time) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		conn, err := readSQLite(ctx, s.path)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer func() { _ = conn.Close() }() // it was only read
+		stmt, _, err := conn.Prepare(fmt.Sprintf(comparedSQL, "max_session_expiration_time"))
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer func() { _ = stmt.Close() }() // it repeats the error of the last step
+		err = errors.Join(stmt.BindText(1, server), stmt.BindText(2, realm), stmt.BindText(3, timestamp(before)))
+		for err == nil && stmt.Step() {
+			var row []any
+			if row, err = comparedRow(stmt); err == nil && !yield(row, nil) {
+				return
+			}
+		}
+		if err = cmp.Or(err, stmt.Err()); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func comparedRow(stmt *sqlite3.Stmt) (row []any, err error) {
+	row = make([]any, len(compared.columns))
+	for i, c := range compared.columns {
+		switch {
+		case stmt.ColumnType(i) == sqlite3.NULL:
+		case c.Type == table.Timestamp:
+			row[i], err = parseTimestamp(stmt.ColumnText(i))
+		default:
+			row[i] = stmt.ColumnText(i)
+		}
+	}
+	return row, err
 }
 
 func (s *sqliteStore) shards(_ context.Context, server string, takenAt time.Time) ([]inventory.Shard, error) {

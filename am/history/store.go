@@ -20,6 +20,11 @@ type Store interface {
 	// before returns what the store already contains of the server. Snapshots after soon are ahead of the clock.
 	before(ctx context.Context, server string, soon time.Time) (before, error)
 
+	// previous yields the rows of the relation compared for a realm of a server. They come from the latest snapshot
+	// before the time in which the list of the realm was not truncated. It can be called concurrently, and while a draft
+	// is being written.
+	previous(ctx context.Context, server, realm string, before time.Time) iter.Seq2[[]any, error]
+
 	// list returns all snapshots, each once, regardless of the number of shards.
 	list(ctx context.Context) ([]listed, error)
 

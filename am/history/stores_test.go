@@ -35,6 +35,7 @@ var everyStore = []storeTest{
 	{"words that were kept earlier are those of now", wordsThatWereKeptEarlierAreThoseOfNow},
 	{"a copy answers as the store does", aCopyAnswersAsTheStoreDoes},
 	{"a snapshot of the future is not the latest", aSnapshotOfTheFutureIsNotTheLatest},
+	{"whom a limit hides has not logged out", whomALimitHidesHasNotLoggedOut},
 	{"what is pruned is as if it had never been taken", whatIsPrunedIsAsIfItHadNeverBeenTaken},
 }
 
@@ -44,6 +45,7 @@ var postgresAlone = []storeTest{
 	{"texts with NUL are kept", textsWithNULAreKept},
 	{"an older schema gets what it lacks", anOlderSchemaGetsWhatItLacks},
 	{"an account that only adds rows", anAccountThatOnlyAddsRows},
+	{"an account that may not read cannot compare", anAccountThatMayNotReadCannotCompare},
 	{"an account without usage is told so", anAccountWithoutUsageIsToldSo},
 	{"the host that is connected to is named", theHostThatIsConnectedToIsNamed},
 	{"a password may be in a file", aPasswordMayBeInAFile},

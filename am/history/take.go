@@ -46,7 +46,7 @@ func Take(ctx context.Context, c *connection.Connection, store Store, o Options)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &snapshotter{options: o, connection: c, tables: am.Census(true, c), started: time.Now()}
+	t := &snapshotter{options: o, connection: c, started: time.Now()}
 	t.Server, t.At, t.Shard, t.Realms = c.BaseURL(), o.Now().UTC().Truncate(time.Microsecond), c.Options().Shard, map[inventory.Completeness]int{}
 	kept, err := store.shards(ctx, t.Server, t.At)
 	if err = cmp.Or(err, t.clash(kept)); err != nil {
@@ -57,6 +57,11 @@ func Take(ctx context.Context, c *connection.Connection, store Store, o Options)
 		return nil, fmt.Errorf("%s: %w", store, err)
 	}
 	t.NewKey, t.Ahead = before.key != "" && before.key != o.Key.Name(), before.ahead
+	var previous *inventory.Previous
+	if before.key == o.Key.Name() { // otherwise no fingerprint would match
+		previous = t.previous(store)
+	}
+	t.tables = am.CensusAfter(previous, c)
 	if err := t.keep(ctx, store); err != nil {
 		kept, _ := store.shards(ctx, t.Server, t.At) // another process may have been faster
 		if clash := t.clash(kept); clash != nil {

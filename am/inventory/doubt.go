@@ -125,16 +125,22 @@ func (r *realmScan) count(ctx context.Context) (rows int, err error) {
 // probes is how many users are asked for by name if only the length of a list, or its time, speaks against it.
 const probes = 8
 
-// probe settles the doubt of a list by the users with the most sessions in it: if one of them has a session that the list
-// has not, and a second list has not either, the list is cut.
+// probe settles the doubt of a list by looking up the users with the most sessions in it, and users of whom it lacks a session
+// of an earlier scan. The list is cut if one of them has a session that the earlier scan found, or that a second list lacks,
+// too.
 func (r *realmScan) probe(ctx context.Context, listed listedUsers, sent *handles) (cut bool, err error) {
+	lacking, err := r.compare(ctx, sent)
+	if err != nil {
+		r.doubted += fmt.Sprintf(", and %v", err)
+	}
 	missing := map[uint64]bool{}
-	for _, name := range listed.most(probes) {
+	for _, name := range distinct(append(listed.most(probes), lacking.users...)) {
 		_, err := r.askUser(ctx, name, r.fields(true), func(session *rest.Session) bool {
 			r.spelled(session, "")
 			first := r.expected(session, name) && sent.first(session)
 			if first {
 				missing[fingerprint(session)] = true
+				cut = cut || lacking.has(session)
 			}
 			return first
 		})
@@ -142,8 +148,8 @@ func (r *realmScan) probe(ctx context.Context, listed listedUsers, sent *handles
 			return false, err
 		}
 	}
-	if len(missing) == 0 {
-		return false, nil
+	if cut || len(missing) == 0 {
+		return cut, nil
 	}
 	err = r.again(ctx, func(session *rest.Session) { delete(missing, fingerprint(session)) })
 	return len(missing) > 0, err

@@ -23,6 +23,7 @@ type Query struct {
 	Limit     int64    // stop after so many; 0: none
 	Agents    *Agents  // what other queries of the statement have found of agents; nil: there are none
 
+	Previous *Previous     // what an earlier scan found, to compare lists with that may be cut; nil: there is none
 	Evidence *[]*RealmScan // receives, after all sessions, how complete each realm's are; nil: nobody asks
 	Tolerant bool          // a realm that is cut or fails is evidence, whatever Options say, and not an error
 }

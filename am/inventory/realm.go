@@ -108,7 +108,7 @@ func (r *realmScan) list(ctx context.Context) error {
 			continue
 		}
 		names.add(session.Username)
-		out.remember(session)
+		out.remember(session, took >= r.inventory.timeLimit)
 		if err := out.add(ctx, r.spelled(session, "")); err != nil {
 			return err
 		}
@@ -313,6 +313,7 @@ type batch struct {
 	realm   *realmScan
 	rows    []*rest.Session
 	handles []uint64
+	keys    []uint64 // fingerprints of the keys of Query.Previous
 }
 
 var handleSeed = maphash.MakeSeed()
@@ -333,15 +334,21 @@ func (b *batch) flush(ctx context.Context) error {
 	return b.realm.emit(ctx, rows)
 }
 
-// remember keeps a fingerprint of the session's handle: eight bytes, for lists of a million.
-func (b *batch) remember(session *rest.Session) {
+// remember keeps a fingerprint of the session's handle: eight bytes, for lists of a million. It keeps the key only for lists
+// that may be probed, which are slow or short, because that takes longer.
+func (b *batch) remember(session *rest.Session, slow bool) {
 	b.handles = append(b.handles, fingerprint(session))
+	if previous := b.realm.query.Previous; previous != nil && (slow || len(b.keys) < largestStoreLimit) {
+		b.keys = append(b.keys, hash(previous.Key(session.Handle)))
+	}
 }
 
-func fingerprint(session *rest.Session) uint64 { return maphash.String(handleSeed, session.Handle) }
+func fingerprint(session *rest.Session) uint64 { return hash(session.Handle) }
+
+func hash(text string) uint64 { return maphash.String(handleSeed, text) }
 
 func (b *batch) seen() *handles {
-	h := &handles{sent: make(map[uint64]bool, len(b.handles))}
+	h := &handles{sent: make(map[uint64]bool, len(b.handles)), keys: b.keys}
 	for _, listed := range b.handles {
 		h.sent[listed] = false
 	}
@@ -352,6 +359,7 @@ func (b *batch) seen() *handles {
 type handles struct {
 	mu   sync.Mutex
 	sent map[uint64]bool
+	keys []uint64 // fingerprints of the keys of those in the list
 }
 
 // first reports whether a session in the list of its user has not come before.

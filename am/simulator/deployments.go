@@ -24,7 +24,7 @@ var deployments = []Deployment{
 	{
 		Name:        "store-limit-1000",
 		Description: "the token store returns at most 1,000 sessions for a query, even if AM allows more",
-		apply:       func(s *Server) { s.storeLimit = 1000 },
+		apply:       func(s *Server) { s.storeLimit.Store(1000) },
 	},
 	{
 		Name:        "agents",

@@ -52,7 +52,8 @@ type Server struct {
 
 	directoryHas directoryHas
 
-	storeLimit int    // maximum number of sessions that the token store returns for a query; 0: all
+	storeLimit atomic.Int64 // maximum number of sessions that the token store returns for a query; 0: all
+
 	httpOnly   bool   // new tokens are only in a cookie
 	noZeroPage bool   // the headers with name and password are ignored
 	otp        bool   // signing in needs a one-time password
@@ -179,14 +180,17 @@ func (s *Server) Admin() (username, password string) { return adminName, adminPa
 // SetListCap sets the maximum number of rows of a session query, as a PUT to the global session service does.
 func (s *Server) SetListCap(n int) { s.service.set("search", "maxSessionListSize", n) }
 
+// SetStoreLimit sets the maximum number of sessions that the token store returns for a query, below AM's cap; 0: all.
+func (s *Server) SetStoreLimit(n int) { s.storeLimit.Store(int64(n)) }
+
 // SetUserCap sets the maximum number of rows of a user query.
 func (s *Server) SetUserCap(n int) { s.userCap.Store(int64(n)) }
 
 // listCap returns the maximum number of rows of a session query.
 func (s *Server) listCap() int {
 	n := s.service.number("search", "maxSessionListSize")
-	if s.storeLimit > 0 {
-		return min(n, s.storeLimit)
+	if limit := int(s.storeLimit.Load()); limit > 0 {
+		return min(n, limit)
 	}
 	return n
 }

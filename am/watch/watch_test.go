@@ -320,6 +320,32 @@ func TestAListThatIsCutEndsOnlyWhatAMSays(t *testing.T) {
 	}
 }
 
+// A token store begins to stop at a number that nobody would choose.
+func TestALimitOfTheTokenStoreEndsNothing(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, ListCap: 5000, Seed: 1}, connection.Config{Realms: []string{"/alpha"}}, "")
+	var sessions []simulator.Session
+	for i := range 150 {
+		name := fmt.Sprintf("user%d", i)
+		must(t, w.AddUser("/alpha", name, "changeit"))
+		sessions = append(sessions, w.login("/alpha", name))
+	}
+	w.look()
+	w.SetStoreLimit(137)
+	var left []string
+	for _, s := range sessions[145:] { // beyond the limit, as eight others are
+		w.logout(s)
+		left = append(left, s.Handle)
+	}
+	slices.Sort(left)
+	look := w.look()
+	if got := handles(look, watch.Logout, watch.Expired); look.Sessions != 137 || !slices.Equal(got, left) {
+		t.Errorf("%d sessions are listed, ended %v, want %v", look.Sessions, got, left)
+	}
+	if again := w.look(); len(again.Events) > 0 {
+		t.Errorf("and then %v", again.Events)
+	}
+}
+
 func TestARealmThatFailsIsComparedWhenItIsBack(t *testing.T) {
 	w := newWorld(t, simulator.Options{Realms: 2, Users: 10, Sessions: 20, Seed: 1}, connection.Config{}, "")
 	w.look()
