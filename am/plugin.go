@@ -221,8 +221,9 @@ func (t tableOf[T]) query(of host, asked *plugin.QueryContext) (q table.Query, p
 // parameter or a join (its issue 52).
 const unknown = "?"
 
-// texts are the distinct values of `column = value`, `column IN (values…)` and `column <> value`, or nil: then the condition
-// is another one, which is the host's to check. So is <> with several values: the FDW sends <> ANY as it does <> ALL.
+// texts returns the distinct values of `column = value`, `column IN (values…)` and `column <> value`. It returns nil
+// for any other condition, which the host must check. That includes <> with several values, because the FDW sends <>
+// ANY in the same way as <> ALL.
 func texts(condition *proto.Qual, of host) (texts []any) {
 	values, operator := []*proto.QualValue{condition.GetValue()}, condition.GetStringValue()
 	if list := condition.GetValue().GetListValue(); list != nil && operator == "=" {
@@ -242,7 +243,7 @@ func texts(condition *proto.Qual, of host) (texts []any) {
 	return texts
 }
 
-// matches reports whether a row is what the quals ask for. The exporter does not check them itself.
+// matches reports whether a row matches the quals, because the exporter does not check them itself.
 func (t tableOf[T]) matches(row *T, quals []table.Qual) bool {
 	for _, qual := range quals {
 		i := slices.IndexFunc(t.columns, func(c column[T]) bool { return c.name == qual.Column })

@@ -19,21 +19,21 @@ import (
 )
 
 const (
-	listed = 100_001 // sessions in the realm: a round number is in doubt, and all users would be asked
-	rounds = 3       // of which the best counts: the machine has other things to do, too
+	listed = 100_001 // sessions in the realm: a round number would be in doubt, and all users would be looked up
+	rounds = 3       // the best of these counts, because other programs use the machine, too
 )
 
-// A way lists the realm and returns how many rows that gave.
+// A way lists the realm and returns the number of rows.
 type way struct {
 	name   string
-	target float64 // times the first way's time; 0: none
-	slow   bool    // once is enough
+	target float64 // maximum time, as a multiple of the first way's; 0: none
+	slow   bool    // one round is enough
 	list   func(ctx context.Context) (int, error)
 
 	best time.Duration
 }
 
-// BenchmarkListing lists a realm of 100,000 sessions, in which nothing is cut.
+// BenchmarkListing lists a realm of 100,000 sessions whose list is not truncated.
 func BenchmarkListing(b *testing.B) {
 	s := simulate(b, "--users", "20000", "--sessions", fmt.Sprint(listed), "--list-cap", "1000000")
 	minimal, client, conn := newBare(b, s), newClient(b, s), newConnection(b, s)

@@ -1,4 +1,4 @@
-// Package browsertest has a browser for the tests of what people look at.
+// Package browsertest provides a browser for tests of pages.
 package browsertest
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Chromium starts a browser of the test's own. If there is none, the test is skipped.
+// Chromium starts a browser for the test. If there is none, it skips the test.
 func Chromium(t *testing.T) context.Context {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {

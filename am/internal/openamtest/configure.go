@@ -28,10 +28,10 @@ func (i *instance) configure(ctx context.Context) error {
 	return nil
 }
 
-// form is the installation form: embedded stores, and the root suffix that OpenAM's own documentation uses.
+// form returns the installation form: embedded stores, and the root suffix of OpenAM's own documentation.
 func (i *instance) form() url.Values {
 	secret := func() string { return (rand.Text() + rand.Text())[:32] }
-	agent := secret() // OpenAM wants the agent's password to differ from the administrator's
+	agent := secret() // OpenAM requires the agent's password to differ from the administrator's
 	form := url.Values{}
 	for name, value := range map[string]string{
 		"SERVER_URL":               strings.TrimSuffix(i.url(), "/am"),
@@ -72,7 +72,7 @@ func (i *instance) install(ctx context.Context) error {
 	return errors.Join(err, cause(ctx))
 }
 
-// answers asks for a page that needs no configuration: Tomcat answers when the application is up.
+// answers requests a page that needs no configuration: Tomcat answers when the application is running.
 func (i *instance) answers(ctx context.Context) error {
 	_, err := i.request(ctx, http.MethodGet, "/isAlive.jsp", nil)
 	return err
@@ -102,13 +102,13 @@ func (i *instance) request(ctx context.Context, method, path string, body io.Rea
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode >= http.StatusBadRequest { // a page of HTML; the log says why
+	if err == nil && answer.StatusCode >= http.StatusBadRequest { // the answer is an HTML page; the log says why
 		err = fmt.Errorf("%s %s: %s", method, path, answer.Status)
 	}
 	return string(text), err
 }
 
-// retry calls try, ten seconds at most a time, until it succeeds, the limit has passed or ctx is done.
+// retry calls try, each time for at most ten seconds, until it succeeds, the limit has passed or ctx has ended.
 func retry(ctx context.Context, limit time.Duration, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -127,7 +127,7 @@ func retry(ctx context.Context, limit time.Duration, try func(context.Context) e
 	}
 }
 
-// cause is why ctx ended: the server's own end says more than the broken connection that it shows as.
+// cause returns why ctx ended: if the server has ended, that is more informative than a broken connection.
 func cause(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil

@@ -101,7 +101,7 @@ func (a *Admin) CreateAgent(ctx context.Context, realm, name, password string) e
 	}, nil))
 }
 
-// DisableUser keeps a user from logging in. Their sessions stay valid and listed. Names as for DeleteUser.
+// DisableUser prevents a user from logging in. Their sessions stay valid and listed. Names are as for DeleteUser.
 func (a *Admin) DisableUser(ctx context.Context, realm, name string) error {
 	return a.admin(ctx, usersAPI, request{
 		method: http.MethodPut,
@@ -110,24 +110,24 @@ func (a *Admin) DisableUser(ctx context.Context, realm, name string) error {
 	}, nil)
 }
 
-// DeleteUser deletes a user. Their sessions stay valid and listed. A slash or backslash in the name does not get past Tomcat.
+// DeleteUser deletes a user. Their sessions stay valid and listed. Tomcat refuses a slash or backslash in the name.
 func (a *Admin) DeleteUser(ctx context.Context, realm, name string) error {
 	return a.admin(ctx, usersAPI, request{method: http.MethodDelete, path: realmPath(realm) + "/users/" + url.PathEscape(name)}, nil)
 }
 
-// CreateWhitelist makes the names, and no others, the session properties that the realm shows.
+// CreateWhitelist makes these names, and no others, the session properties that the realm returns.
 func (a *Admin) CreateWhitelist(ctx context.Context, realm string, names ...string) error {
 	return a.putService(ctx, realm, "amSessionPropertyWhitelist", map[string]any{"sessionPropertyWhitelist": names})
 }
 
-// AddSessionService gives the realm session limits of its own, in minutes and sessions a user. They hold for new logins.
+// AddSessionService gives the realm its own session limits, in minutes and sessions per user. They apply to new logins.
 func (a *Admin) AddSessionService(ctx context.Context, realm string, maxIdle, maxSession, quota int) error {
 	return a.putService(ctx, realm, "session", map[string]any{"dynamic": map[string]int{
 		"maxIdleTime": maxIdle, "maxSessionTime": maxSession, "quotaLimit": quota, "maxCachingTime": 3,
 	}})
 }
 
-// SetClientSide lets clients keep the realm's new sessions, in tokens, or AM.
+// SetClientSide makes the realm's new sessions client-side, or server-side.
 func (a *Admin) SetClientSide(ctx context.Context, realm string, clients bool) error {
 	return a.configure(ctx, request{
 		method: http.MethodPut,
@@ -136,7 +136,7 @@ func (a *Admin) SetClientSide(ctx context.Context, realm string, clients bool) e
 	})
 }
 
-// putService adds the service to the realm, or changes it where it is.
+// putService adds the service to the realm, or changes it if it exists.
 func (a *Admin) putService(ctx context.Context, realm, service string, settings any) error {
 	r := request{
 		method: http.MethodPost,
@@ -154,7 +154,7 @@ func (a *Admin) putService(ctx context.Context, realm, service string, settings 
 
 const globalSessionService = "global-config/services/session"
 
-// ListCap is the number of rows after which AM cuts a list of sessions.
+// ListCap returns the maximum number of sessions that AM lists.
 func (a *Admin) ListCap(ctx context.Context) (int, error) {
 	var service struct {
 		Search struct{ MaxSessionListSize int }
@@ -163,7 +163,7 @@ func (a *Admin) ListCap(ctx context.Context) (int, error) {
 	return service.Search.MaxSessionListSize, err
 }
 
-// SetListCap changes the cap and returns when it holds.
+// SetListCap changes the cap and returns when the change is in effect.
 func (a *Admin) SetListCap(ctx context.Context, n int) error {
 	err := a.configure(ctx, request{
 		method: http.MethodPut,
@@ -173,16 +173,16 @@ func (a *Admin) SetListCap(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	// The setting reads back at once, but queries have seen the old cap for up to 0.12 s.
+	// The new setting can be read immediately, but queries have used the old cap for up to 0.12 s.
 	return settle(ctx)
 }
 
-// Sessions are the rows that AM lists for a realm, oldest first, cut at the list cap.
+// Sessions returns the rows that AM lists for a realm, oldest first, truncated at the list cap.
 func (a *Admin) Sessions(ctx context.Context, realm string) ([]map[string]any, error) {
 	return a.sessions(ctx, "realm eq "+quoted(realm))
 }
 
-// SessionsOf are the rows that AM lists for one user of a realm.
+// SessionsOf returns the rows that AM lists for one user of a realm.
 func (a *Admin) SessionsOf(ctx context.Context, realm, user string) ([]map[string]any, error) {
 	return a.sessions(ctx, "realm eq "+quoted(realm)+" and username eq "+quoted(user))
 }
@@ -203,12 +203,12 @@ func (a *Admin) sessions(ctx context.Context, filter string) ([]map[string]any, 
 	return reply.Result, err
 }
 
-// quoted is a string of a CREST filter, made without our own printer, which is among the things to be tested.
+// quoted quotes a string for a CREST filter without our own printer, which is one of the things to test.
 func quoted(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
-// admin sends the request in the administrator's name.
+// admin sends the request as the administrator.
 func (a *Admin) admin(ctx context.Context, api string, r request, reply any) error {
 	header := map[string]string{"Accept-API-Version": api, a.CookieName: a.Token}
 	maps.Copy(header, r.header)
@@ -216,8 +216,8 @@ func (a *Admin) admin(ctx context.Context, api string, r request, reply any) err
 	return a.do(ctx, r, reply)
 }
 
-// configure sends a change that may be sent again. OpenAM makes the change but answers 500, now and then, while it still
-// reloads its service schemas after the change before.
+// configure sends a change that can be sent again. Sometimes OpenAM makes the change but answers 500, because it is
+// still reloading its service schemas after the previous change.
 func (a *Admin) configure(ctx context.Context, r request) error {
 	for try := 1; ; try++ {
 		err := a.admin(ctx, configAPI, r, nil)
@@ -230,7 +230,7 @@ func (a *Admin) configure(ctx context.Context, r request) error {
 	}
 }
 
-// settle gives the server time to act on a change.
+// settle gives the server time to apply a change.
 func settle(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
