@@ -140,7 +140,7 @@ func TestThePageWorksInABrowser(t *testing.T) {
 	if first != hostile || last != "user9" || shown != 1 {
 		t.Errorf("sorted first %q and last %q, filtered to %d rows", first, last, shown)
 	}
-	if all != "idle,,age,evidence,sql" || failed != "idle,evidence,sql" {
+	if all != "idle,glance,age,evidence,sql" || failed != "idle,evidence,sql" {
 		t.Errorf("the page has the sections %s, and of what failed %s", all, failed)
 	}
 	if !bytes.HasPrefix(pdf, []byte("%PDF")) || !strings.HasPrefix(policy, "default-src 'none'") {
