@@ -1,16 +1,20 @@
 //go:build demo
 
+// With the tag demo, the binary is the demo alone (see the target demo of the Makefile).
 package main
 
 import (
 	"context"
 	"os"
 
-	"github.com/amsql/steampipe-plugin-am/am/cli"
+	"github.com/amsql/steampipe-plugin-am/am/demo"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// main runs only the command line (see the target demo of the Makefile).
 func main() {
-	os.Exit(cli.Main(context.Background(), os.Args[1:], terminal.Standard()))
+	streams := terminal.Standard()
+	if err := demo.Run(context.Background(), streams); err != nil {
+		streams.Error(err)
+		os.Exit(1)
+	}
 }

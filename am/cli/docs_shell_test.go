@@ -32,7 +32,7 @@ type exemption struct {
 }
 
 var notRun = []exemption{
-	{"README.md", "git clone", true, "needs the network; .ci/run starts from a clone, and TestDemo… run the demo"},
+	{"README.md", "git clone", true, "needs the network; .ci/run starts from a clone, and TestMakeDemo… runs the demo"},
 	{"README.md", "make install", false, "builds amsql"},
 	{"README.md", "amsql init", false, "asks on a terminal: TestInit… answer"},
 	{"README.md", "make test", false, "runs this test"},

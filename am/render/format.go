@@ -31,12 +31,7 @@ type Options struct {
 
 // formats have the names and the output of Steampipe's formats. jsonl, markdown, and those that are only for files are
 // our own.
-var formats = []struct {
-	name      string // the value of --output; "" if it is only for files
-	extension string // the ending of --export; "" if it is not for files
-	make      func(Options) Format
-	joins     func(Options) bool // whether there is no empty line between the rows of two statements; nil means that there is one
-}{
+var formats = append([]namedFormat{
 	{"table", "", newTableFormat, nil},
 	{"line", "", newLineFormat, nil},
 	{"json", ".json", newJSONFormat, nil},
@@ -44,7 +39,13 @@ var formats = []struct {
 	{"csv", ".csv", newCSVFormat, func(o Options) bool { return !o.Header }},
 	{"markdown", ".md", newMarkdownFormat, nil},
 	{"", ".html", newHTMLFormat, nil},
-	{"", ".parquet", newParquetFormat, nil},
+}, parquetFormats...)
+
+type namedFormat struct {
+	name      string // the value of --output; "" if it is only for files
+	extension string // the ending of --export; "" if it is not for files
+	make      func(Options) Format
+	joins     func(Options) bool // whether there is no empty line between the rows of two statements; nil means that there is one
 }
 
 // FormatNames returns the names of the formats, as help shows them.

@@ -1,3 +1,5 @@
+//go:build !demo
+
 package render
 
 import (
@@ -29,6 +31,9 @@ type parquetFormat struct {
 	waiting [][]any                     // the first rows, until there is a writer
 	writer  *parquet.GenericWriter[any] // the rows have no Go type
 }
+
+// parquetFormats are the rows of formats that this file adds.
+var parquetFormats = []namedFormat{{"", ".parquet", newParquetFormat, nil}}
 
 func newParquetFormat(o Options) Format { return &parquetFormat{version: o.Version} }
 

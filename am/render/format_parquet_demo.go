@@ -1,0 +1,6 @@
+//go:build demo
+
+package render
+
+// parquetFormats is empty: the demo writes no files.
+var parquetFormats []namedFormat
