@@ -10,10 +10,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// ByRealm yields what each realm has, several realms at a time and in no promised order: of the realms asked for, else of
-// the connection's, else of all that the server lists. A realm that does not exist, or fails, is treated as by Sessions.
+// ByRealm yields the rows of each realm, several realms concurrently and in no particular order. The realms are those
+// given, or else the connection's, or else all that the server lists. A realm that does not exist or fails is treated
+// as by Sessions.
 //
-// When the sequence ends, or its consumer stops, no request and no goroutine of it is left.
+// When the sequence ends, or its consumer stops, all its requests and goroutines have ended.
 func ByRealm[T any](ctx context.Context, inv *Inventory, realms []string, rowsOf func(ctx context.Context, realm string) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return Stream(ctx, func(ctx context.Context, send Sender[T]) error {
 		return newScan(inv, Query{Realms: realms}).eachRealm(ctx, func(ctx context.Context, realm string) error {
@@ -30,10 +31,11 @@ func ByRealm[T any](ctx context.Context, inv *Inventory, realms []string, rowsOf
 	})
 }
 
-// A Sender hands a row to the consumer until the context ends. It may be called concurrently.
+// A Sender passes a row to the consumer, unless the context has ended. It can be called concurrently.
 type Sender[T any] func(context.Context, T) error
 
-// Stream yields what produce sends, and then its error. When the sequence ends, or its consumer stops, produce has ended.
+// Stream yields what produce sends, and then its error. When the sequence ends, or its consumer stops, produce has
+// returned.
 func Stream[T any](ctx context.Context, produce func(context.Context, Sender[T]) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -88,15 +90,15 @@ func (s *scan) eachRealm(ctx context.Context, do func(ctx context.Context, realm
 	})
 }
 
-// note says what is to be said of a realm that could be asked.
+// note sends the notice about a realm that could be listed.
 func (s *scan) note(realm target) {
 	if realm.notice != "" {
 		s.inventory.options.Notify(realm.notice)
 	}
 }
 
-// fault is a realm's error with the realm, or what to do: nil if the query asked for a realm that does not exist, which
-// is worth a notice. If AM lists the realm, something else was not found.
+// fault adds the realm, or what to do, to a realm's error. If the query names a realm that does not exist, it sends a
+// notice and returns nil. If AM lists the realm, something else was not found.
 func (s *scan) fault(ctx context.Context, realm target, err error) error {
 	if !rest.IsNotFound(err) {
 		return fmt.Errorf("realm %s: %w", realm.path, err)
@@ -116,7 +118,8 @@ func (s *scan) fault(ctx context.Context, realm target, err error) error {
 	}
 }
 
-// tolerates reports whether a realm's error is a notice by the connection's policy, and if so gives it.
+// tolerates reports whether a realm's error is only a notice, according to the connection's policy, and sends the
+// notice.
 func (s *scan) tolerates(err error, missing string) bool {
 	if s.inventory.options.OnRealmError != Warn || rest.IsUnauthorized(err) {
 		return false

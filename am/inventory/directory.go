@@ -17,26 +17,26 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// directory is a realm's identities, read to the last: one that may cut its list is taken apart by the beginnings of
-// names, and if they do not do by other letters.
+// directory lists the identities of a realm completely. If a list may be truncated, it lists parts of it, by the
+// beginnings of names or, if these do not divide them, by other letters.
 type directory struct {
 	inventory *Inventory
 	realm     string
-	status    bool // whether it is wanted
-	limit     int  // a list of fewer is complete
-	stops     int  // what a list has that is cut
+	status    bool // whether the status is needed
+	limit     int  // a shorter list is complete
+	stops     int  // the length of a truncated list
 
-	asking func()                         // before each request
-	cut    func(limit int, reason string) // identities are missing; may be called concurrently
+	asking func()                         // called before each request
+	cut    func(limit int, reason string) // called if identities are missing; may be called concurrently
 	send   Sender[*rest.User]
 	group  *errgroup.Group
 }
 
-// listsAtOnce is how many parts of a directory are listed concurrently: a list is much work for AM, and asking for the
-// identities goes on meanwhile.
+// listsAtOnce is how many parts of a directory are listed concurrently. A list is much work for AM, and the identities
+// are looked up at the same time.
 const listsAtOnce = 4
 
-// users yields the identities; those of a list that was cut come again.
+// users yields the identities. Those of a truncated list occur again.
 func (d directory) users(ctx context.Context) iter.Seq2[*rest.User, error] {
 	return Stream(ctx, func(ctx context.Context, send Sender[*rest.User]) error {
 		d.send = send
@@ -55,7 +55,7 @@ func (d directory) users(ctx context.Context) iter.Seq2[*rest.User, error] {
 	})
 }
 
-// all sends all identities, in one list if it is complete, and else in parts.
+// all sends all identities, from one list if it is complete, otherwise in parts.
 func (d directory) all(ctx context.Context) error {
 	names, err := d.list(ctx, rest.UserQuery{})
 	if err != nil {
@@ -71,15 +71,17 @@ func (d directory) all(ctx context.Context) error {
 }
 
 const (
-	// smallestLimit is below all limits of identity stores that are known: OpenAM lists 100 if LDAP_MAX_RESULTS is not set.
+	// smallestLimit is lower than all known limits of identity stores: OpenAM lists 100 if LDAP_MAX_RESULTS is not set.
 	smallestLimit = 50
 
-	// ownAccounts is more than the accounts that OpenAM lists in the root realm beside those of the store, and its limit.
+	// ownAccounts is higher than the number of accounts that OpenAM lists in the root realm in addition to those of the
+	// store, and to its limit.
 	ownAccounts = 10
 )
 
-// findLimit tells from a list of all identities how many a list has that may be cut; more than this one has if it is
-// complete. A store that stops at a limit has more to tell when it is asked for two parts, since each may be as long.
+// findLimit determines from a list of all identities at which length a list may be truncated; if the list is complete,
+// that is more than its length. A store with a limit returns more identities for two parts of the list, because each
+// part may be as long as the limit.
 func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
 	switch {
 	case len(names) < smallestLimit:
@@ -106,8 +108,8 @@ func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
 	return cut, nil
 }
 
-// UsersCutAt is how many identities of a realm one list has if it is cut, so that amsql lists them in parts; 0 if it is
-// complete.
+// UsersCutAt returns how many identities of a realm a truncated list has, so that amsql lists them in parts; 0 if the
+// list is complete.
 func (inv *Inventory) UsersCutAt(ctx context.Context, realm string) (int, error) {
 	complete, err := inv.client.ListsAllUsers(ctx, realm)
 	if err != nil || complete {
@@ -140,13 +142,13 @@ func commonStart(a, b string) string {
 	return a[:at]
 }
 
-// letter is the first of a text, which may be of several bytes; "" if there is none.
+// letter returns the first letter of a text, which may have several bytes; "" if there is none.
 func letter(text string) string {
 	_, size := utf8.DecodeRuneInString(text)
 	return text[:size]
 }
 
-// each asks for one list.
+// each calls a function for each identity of one list.
 func (d directory) each(ctx context.Context, q rest.UserQuery, do func(*rest.User) error) error {
 	q.Realm = d.realm
 	d.asking()
@@ -179,8 +181,9 @@ func (d directory) count(ctx context.Context, q rest.UserQuery) (n int, err erro
 	return n, err
 }
 
-// If a filter is longer than these, in bytes as AM gets it, it has no more terms added: a request line of Tomcat has 8,192
-// with all headers. What is left out of a list is bounded sooner, so that the remainder can be divided.
+// If a filter is longer than this, in bytes as AM receives it, no terms are added: Tomcat limits the request line with
+// all headers to 8,192 bytes. The limit for terms that exclude names is lower, so that the remainder can still be
+// divided.
 const (
 	longestExclusion = 3000
 	longestFilter    = 6000
@@ -195,10 +198,10 @@ func sizeOf(q rest.UserQuery) (size int) {
 	return size
 }
 
-// split sends all identities that begin with prefix, of which a list has been sent and has these names. If it may be cut,
-// it is asked for part by part: those that go on with each letter seen, and again those that go on with none of them, until
-// that remainder is not cut. Every name is in a part or in the remainder, whatever its letters and however the directory
-// compares them.
+// split sends all identities whose names begin with prefix. A list of them has been sent, with these names. If it may
+// be truncated, split lists them in parts: those that continue with each letter in the names, and then those that
+// continue with none of these, repeatedly until that remainder is complete. Every name is in a part or in the
+// remainder, regardless of its letters and of how the directory compares them.
 func (d directory) split(ctx context.Context, prefix string, names []string) (err error) {
 	remainder := rest.UserQuery{Prefix: prefix}
 	for len(names) >= d.limit {
@@ -209,7 +212,7 @@ func (d directory) split(ctx context.Context, prefix string, names []string) (er
 		known := len(remainder.Except)
 		for _, part := range continuations(prefix, names) {
 			if slices.Contains(remainder.Except, part) {
-				continue // the directory compares in another way and does not except it
+				continue // the directory compares differently, and does not exclude it
 			}
 			wider := remainder
 			if wider.Except = append(remainder.Except, part); sizeOf(wider) > longestExclusion {
@@ -232,8 +235,8 @@ func (d directory) split(ctx context.Context, prefix string, names []string) (er
 
 const ignored = "the directory ignores the filter of the query"
 
-// obeys reports whether names are what a query asks for. A directory that takes letters for others gives some more; one that
-// does not filter would be asked for every beginning of every name.
+// obeys reports whether the names match the query. A directory that treats letters as equal returns some additional
+// names; one that ignores the filter must be recognized, or split would list every beginning of every name.
 func obeys(q rest.UserQuery, names []string) bool {
 	asked := 0
 	for _, name := range names {
@@ -247,7 +250,7 @@ func obeys(q rest.UserQuery, names []string) bool {
 	return 10*asked >= len(names)
 }
 
-// fork does something concurrently, or at once if as many are under way as may be.
+// fork runs a function concurrently, or immediately if the maximum is already running.
 func (d directory) fork(do func() error) error {
 	if d.group.TryGo(do) {
 		return nil
@@ -263,8 +266,8 @@ func (d directory) part(ctx context.Context, prefix string) error {
 	return d.split(ctx, prefix, names)
 }
 
-// continuations are the beginnings, longer than prefix by as much as all names share and a letter, that names have: the most
-// frequent first.
+// continuations returns the beginnings of the names that are longer than prefix: by what all names share, and one
+// letter. The most frequent come first.
 func continuations(prefix string, names []string) []string {
 	var tails []string
 	for _, name := range names {
@@ -291,8 +294,8 @@ func byFrequency(seen map[string]int) []string {
 	})
 }
 
-// divide sends the identities of a list that is cut and has these names, in two: those that have a letter, and those that do
-// not have it.
+// divide sends the identities of a truncated list with these names in two parts: those that contain a letter, and those
+// that do not.
 func (d directory) divide(ctx context.Context, q rest.UserQuery, names []string) error {
 	with, without := q, q
 	by := halving(names, append(slices.Clip(q.With), q.Without...))
@@ -320,8 +323,7 @@ func (d directory) divide(ctx context.Context, q rest.UserQuery, names []string)
 	return nil
 }
 
-// halving is the letter or digit that is in nearest to half of the names, of those not used yet; "" if none is in some and
-// not in others.
+// halving returns the unused letter or digit that divides the names most evenly; "" if none divides them.
 func halving(names, used []string) (by string) {
 	in := map[string]int{}
 	for _, name := range names {

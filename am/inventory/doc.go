@@ -1,5 +1,6 @@
-// Package inventory makes the complete list of login sessions, or says which part is missing. AM cuts a list without a
-// sign (at 120 sessions by default) and cannot page: a realm whose list may be cut is asked again identity by identity.
+// Package inventory makes the complete list of login sessions, or reports which part is missing. AM silently truncates
+// lists (at 120 sessions by default) and has no paging: if the list of a realm may be truncated, each identity is
+// looked up.
 //
 // It may import rest and crest. Start with [Inventory.Sessions], then scan.go and realm.go.
 package inventory

@@ -11,37 +11,38 @@ import (
 	"github.com/dustin/go-humanize/english"
 )
 
-// Completeness is how much of a realm's sessions a scan has.
+// Completeness is how many of a realm's sessions a scan contains.
 type Completeness string
 
-// Complete: the list was shorter than the cap, or the token store's, which has none. ByUser: the list was cut, so that every identity known was asked by name,
-// and no answer was cut; sessions of identities that no listing knows may be missing. Truncated: sessions are missing, or may be.
+// Complete: the list was shorter than the cap, or came from the token store, which has none. ByUser: the list was
+// truncated, so every known identity was looked up by name, and no answer was truncated; sessions of identities that no
+// list contains may be missing. Truncated: sessions are or may be missing.
 const (
 	Complete  Completeness = "complete"
 	ByUser    Completeness = "by_user"
 	Truncated Completeness = "truncated"
 )
 
-// Source is where the sessions of a realm were listed.
+// Source is where the sessions of a realm come from.
 type Source string
 
-// FromAM is AM's own list, FromStore the directory in which AM keeps its sessions.
+// FromAM is AM's own list, FromStore is the directory in which AM stores its sessions.
 const (
 	FromAM    Source = "AM"
 	FromStore Source = "token store"
 )
 
-// RealmScan is the evidence of one realm's scan.
+// RealmScan is the evidence of a realm's scan.
 type RealmScan struct {
 	Realm        string
 	Source       Source
 	Rows         int64
 	Cap          int  // maximum number of sessions in a list of AM; 0 if AM was not asked
-	CapKnown     bool // whether the cap is configured or read, not assumed
+	CapKnown     bool // whether the cap is configured or was read from the server
 	Completeness Completeness
-	Identities   int64  // asked by name
-	UsersCut     int    // identities whose own list was cut
-	Reason       string // why the list is not complete, or what spoke against it
+	Identities   int64  // looked up by name
+	UsersCut     int    // number of identities whose own list was truncated
+	Reason       string // why the list is not or may not be complete
 	Requests     int64
 	Started      time.Time
 	Elapsed      time.Duration
@@ -49,32 +50,32 @@ type RealmScan struct {
 
 	cutUsers []string // some of those identities
 
-	byName   bool   // the realm was not listed: the query names users
-	doubted  string // why the realm's list may be cut below the cap
-	unproven bool   // nothing shows that sessions are missing, and nothing that they are not
+	byName   bool   // the query names users, so the realm was not listed
+	doubted  string // why the realm's list may be truncated below the cap
+	unproven bool   // nothing shows whether sessions are missing
 }
 
-// truncate notes why sessions may be missing; the first reason stays.
+// truncate records why sessions may be missing. The first reason stays.
 func (r *RealmScan) truncate(reason string) {
 	if r.Completeness != Truncated {
 		r.Completeness, r.Reason = Truncated, reason
 	}
 }
 
-// completed notes why sessions may be missing that are not those of a known user.
+// completed records that only sessions of unknown users may be missing, and why.
 func (r *RealmScan) completed(reason string) {
 	if r.Completeness == Complete {
 		r.Completeness, r.Reason = ByUser, reason
 	}
 }
 
-// suspect notes why sessions may be missing although nothing shows that they are.
+// suspect records why sessions may be missing although nothing shows that.
 func (r *RealmScan) suspect(reason string) {
 	r.unproven = r.unproven || r.Completeness == Complete
 	r.completed(reason)
 }
 
-// TruncatedError says which realms' lists lack sessions, or may.
+// TruncatedError means that lists of realms lack sessions, or may lack some.
 type TruncatedError struct {
 	Realms []*RealmScan
 }
@@ -107,7 +108,7 @@ func (r *RealmScan) describe() string {
 // namedRealms is how many realms a notice names.
 const namedRealms = 3
 
-// byUserNotice says of realms that were listed identity by identity what they may lack.
+// byUserNotice returns the notice about realms that were completed user by user.
 func byUserNotice(realms []*RealmScan) string {
 	var paths []string
 	for _, r := range realms {
@@ -122,7 +123,8 @@ func byUserNotice(realms []*RealmScan) string {
 		"sessions of agents and of deleted users may be missing", english.PluralWord(len(paths), "realm", "realms"), names)
 }
 
-// unprovenNotice says of realms that were listed once why that may not be all, in one sentence: am_session_scan has each reason.
+// unprovenNotice returns the notice, in one sentence, about realms whose lists may not be complete; am_session_scan has
+// the reason for each.
 func unprovenNotice(realms []*RealmScan) string {
 	first := slices.MinFunc(realms, func(a, b *RealmScan) int { return strings.Compare(a.Realm, b.Realm) })
 	others := ""
@@ -147,7 +149,7 @@ func (e *TruncatedError) wayOut() string {
 // namedUsers is how many users an error names.
 const namedUsers = 3
 
-// cutUser notes an identity whose own list is cut.
+// cutUser records an identity whose own list is truncated.
 func (r *RealmScan) cutUser(name string) {
 	if r.UsersCut++; len(r.cutUsers) < namedUsers {
 		r.cutUsers = append(r.cutUsers, strconv.Quote(name))
@@ -155,7 +157,8 @@ func (r *RealmScan) cutUser(name string) {
 	r.truncate(fmt.Sprintf("the list of user %q is truncated, too", name))
 }
 
-// whoIsCut are the identities whose own list is cut: user "anna", or users "anna", "bert", "carla" and 5 more.
+// whoIsCut returns the identities whose own lists are truncated: user "anna", or users "anna", "bert", "carla" and 5
+// more.
 func (r *RealmScan) whoIsCut() string {
 	names := strings.Join(slices.Sorted(slices.Values(r.cutUsers)), ", ")
 	if more := r.UsersCut - len(r.cutUsers); more > 0 {
@@ -164,12 +167,12 @@ func (r *RealmScan) whoIsCut() string {
 	return english.PluralWord(r.UsersCut, "user", "users") + " " + names
 }
 
-// Progress is how far a scan is.
+// Progress describes how much of a scan is done.
 type Progress struct {
 	Realms, RealmsDone         int
-	Identities, IdentitiesDone int64 // of the realms whose lists are cut, as far as they are known
+	Identities, IdentitiesDone int64 // in realms with truncated lists, as far as they are known
 	Sessions                   int64
 	Requests                   int64
 	Done                       bool
-	Completeness               map[Completeness]int // realms, by how complete they are; when done
+	Completeness               map[Completeness]int // number of realms by completeness, at the end
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// namesAhead is how many names may wait to be asked for, so that the directory can be read meanwhile.
+// namesAhead is how many names may wait to be looked up while the directory is read.
 const namesAhead = 10_000
 
-// expand asks for the sessions of each identity of a realm whose list is cut.
+// expand looks up the sessions of each identity of a realm whose list is truncated.
 func (r *realmScan) expand(ctx context.Context, listed listedUsers, sent *handles) error {
 	group, ctx := errgroup.WithContext(ctx)
 	names := make(chan string, namesAhead)
@@ -40,8 +40,9 @@ func (r *realmScan) expand(ctx context.Context, listed listedUsers, sent *handle
 	return group.Wait()
 }
 
-// expected reports whether a session that a name in the shard leads to is in the shard, too. AM's directory takes more names
-// for the same than those that differ in case: if one leads to the sessions of another, that one's shard may not know.
+// expected reports whether a session that was found with a name in the shard also belongs to the shard. AM's directory
+// treats more names as equal than those that differ in case. If a name finds the sessions of another user, the shard of
+// that user may not know of it.
 func (r *realmScan) expected(session *rest.Session, name string) bool {
 	if r.has(session.Username) {
 		return true
@@ -50,8 +51,9 @@ func (r *realmScan) expected(session *rest.Session, name string) bool {
 	return false
 }
 
-// name sends each identity's name once: those that the realm's directory lists, and those that the cut list names and
-// no directory does (deleted users, administrators). A directory that the account may not read leaves the scan cut.
+// name sends the name of each identity once: those that the realm's directory lists, and those in the truncated list
+// that no directory lists (deleted users, administrators). If the account may not read the directory, the scan stays
+// truncated.
 func (r *realmScan) name(ctx context.Context, listed listedUsers, to chan<- string) error {
 	sent := make(map[string]bool, len(listed))
 	send := func(name string) error {
@@ -89,7 +91,7 @@ func (r *realmScan) name(ctx context.Context, listed listedUsers, to chan<- stri
 	return nil
 }
 
-// cutSafely notes why sessions may be missing while identities are asked concurrently.
+// cutSafely records why sessions may be missing while identities are looked up concurrently.
 func (r *realmScan) cutSafely(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,85 +14,85 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Query asks for sessions.
+// Query selects sessions.
 type Query struct {
-	Realms    []string // full paths; nil: the connection's, else all that the server lists
-	Except    []string // realms that are not wanted, spelled as rows have them
-	Usernames []string // nil: all. An empty, non-nil list has no sessions, as in SQL
-	Fields    []string // rest.Field… that rows shall hold; realm comes always; nil: all
-	Limit     int64    // stop after so many; 0: none
-	Agents    *Agents  // what other queries of the statement have found of agents; nil: there are none
+	Realms    []string // full paths; nil: the connection's realms, or else all that the server lists
+	Except    []string // realms that are not needed, spelled as in rows
+	Usernames []string // nil: all users. An empty list that is not nil matches no session, as in SQL
+	Fields    []string // rest.Field… that rows need; realm is always set; nil: all
+	Limit     int64    // stop after this number; 0: no limit
+	Agents    *Agents  // what other queries of the statement have found of agents; may be nil
 
-	Previous *Previous     // what an earlier scan found, to compare lists with that may be cut; nil: there is none
-	Evidence *[]*RealmScan // receives, after all sessions, how complete each realm's are; nil: nobody asks
-	Tolerant bool          // a realm that is cut or fails is evidence, whatever Options say, and not an error
+	Previous *Previous     // the result of an earlier scan, for comparison with lists that may be truncated; may be nil
+	Evidence *[]*RealmScan // receives the completeness of each realm after all sessions; may be nil
+	Tolerant bool          // a realm that is truncated or fails is evidence and not an error, regardless of Options
 }
 
-// Options say how an inventory is made. The zero value asks the server what it can and takes nothing incomplete.
+// Options describe an inventory. With the zero value, it asks the server for limits and accepts nothing incomplete.
 type Options struct {
-	Realms      []string // what a query without realms asks; nil: all that the server lists
-	ListCap     int      // maximum number of sessions in a list; 0: as the server says, else DefaultListCap
-	UserListCap int      // maximum number of identities in a list, if it may be cut; 0: found out by asking for parts
-	Shard       Shard    // of users, with their sessions; identities are in the shard of their realm
+	Realms      []string // the realms of a query that names none; nil: all that the server lists
+	ListCap     int      // maximum number of sessions in a list; 0: read from the server, or else DefaultListCap
+	UserListCap int      // length at which a list of identities may be truncated; 0: found out by listing parts
+	Shard       Shard    // the shard of users and their sessions; identities are in the shard of their realm
 
 	OnTruncation Policy // Fail, Warn or Strict
 	OnRealmError Policy // Fail or Warn
 
-	Store    TokenStore    // lists sessions in AM's place; nil: AM does
-	Patience time.Duration // how long AM may take to answer what the store can do without; 0: DefaultPatience
+	Store    TokenStore    // lists sessions instead of AM; may be nil
+	Patience time.Duration // how long to wait for AM if the store can do without it; 0: DefaultPatience
 
-	Notify func(notice string) // one line for the user; one call at a time
-	// NotifyByUser is Notify for realms that are ByUser; nil: Notify.
+	Notify func(notice string) // called with a line for the user, one call at a time
+	// NotifyByUser replaces Notify for realms that are ByUser; nil: Notify.
 	NotifyByUser func(notice string)
-	// NotifyAbsent is Notify for realms that a query asks for and that do not exist; nil: Notify.
+	// NotifyAbsent replaces Notify for realms that a query names and that do not exist; nil: Notify.
 	NotifyAbsent func(notice string)
-	// NotifyUnproven is Notify for realms of which nothing shows that the list is complete, nor that it is not; nil: Notify.
+	// NotifyUnproven replaces Notify for realms whose list may or may not be complete, with nothing to prove either;
+	// nil: Notify.
 	NotifyUnproven func(notice string)
-	Progress       func(Progress) // called now and then, and at the end
+	Progress       func(Progress) // called from time to time, and at the end
 }
 
-// Policy is what becomes of an answer that may lack sessions.
+// Policy is what to do if sessions may be missing.
 type Policy string
 
-// Fail, the zero value's meaning, makes a cut list an error; Warn a notice; Strict makes an error even of a list that
-// is complete except for sessions of identities that no listing knows.
+// With Fail, which is also the meaning of the zero value, a truncated list is an error, with Warn a notice. With
+// Strict, a list from which only sessions of unknown identities may be missing is an error as well.
 const (
 	Fail   Policy = "error"
 	Warn   Policy = "warn"
 	Strict Policy = "strict"
 )
 
-// What AM has unless it is configured otherwise: 120 sessions in a list (AM 5 to PingAM 8, OpenAM), 1,000 identities in a
-// list (OpenAM measured).
+// The defaults of AM: 120 sessions in a list (AM 5 to PingAM 8, OpenAM), 1,000 identities in a list (OpenAM measured).
 const (
 	DefaultListCap     = 120
 	DefaultUserListCap = 1000
 )
 
-// SmallestListCap is a number of sessions that no administrator sets the list cap below. If the cap is not known, shorter
-// lists are complete.
+// SmallestListCap is lower than any list cap that an administrator sets. If the cap is not known, shorter lists are
+// complete.
 const SmallestListCap = 20
 
 // Inventory lists the sessions of one deployment. It is safe for concurrent use.
 type Inventory struct {
 	client    *rest.Client
 	options   Options
-	timeLimit time.Duration // of a list: one that takes as long may be cut
+	timeLimit time.Duration // a list that takes this long may be truncated
 
-	capAsking *semaphore.Weighted // of one: a mutex whose wait ends with a context
+	capAsking *semaphore.Weighted // a mutex whose wait can be cancelled by a context
 	cap       listCap
 	capRead   time.Time
 
-	silence    atomic.Int64      // until when AM is taken not to answer, in Unix nanoseconds
-	paths      memo[[]string]    // of realms that AM lists, for scans of the token store
-	listable   memo[bool]        // by realm: whether the account is known to see identities
-	named      memo[[]rest.User] // by realm, name and whether with the status
+	silence    atomic.Int64      // until when AM counts as not responding, in Unix nanoseconds
+	paths      memo[[]string]    // of the realms that AM lists, for scans of the token store
+	listable   memo[bool]        // by realm: whether the account can certainly see identities
+	named      memo[[]rest.User] // by realm, name, and whether the status is needed
 	agentNames memo[agentNames]  // by realm
 	limits     memo[Limits]      // by realm
 	clientSide memo[*bool]       // by realm
 }
 
-// New makes an inventory of the client's deployment.
+// New returns an inventory of the client's deployment.
 func New(client *rest.Client, options Options) *Inventory {
 	options.OnTruncation = cmp.Or(options.OnTruncation, Fail)
 	options.OnRealmError = cmp.Or(options.OnRealmError, Fail)
@@ -118,11 +118,11 @@ func New(client *rest.Client, options Options) *Inventory {
 	return &Inventory{client: client, options: options, timeLimit: storeTimeLimit, capAsking: semaphore.NewWeighted(1)}
 }
 
-// Sessions yields every session that the query asks for, each once, as they arrive and in no promised order. A row
-// carries the realm, and with Usernames the user name, as the query spells it: AM compares both without regard to case.
+// Sessions yields every session that matches the query, each once, as they arrive and in no particular order. Rows have
+// the realm and, with Usernames, the user name in the query's spelling, because AM compares both case-insensitively.
 //
-// An error ends the sequence: a *TruncatedError comes last, after all rows that could be had.
-// When the sequence ends, or its consumer stops, no request and no goroutine of it is left.
+// An error ends the sequence: a *TruncatedError comes last, after all rows that could be found. When the sequence ends,
+// or its consumer stops, all its requests and goroutines have ended.
 func (inv *Inventory) Sessions(ctx context.Context, q Query) iter.Seq2[*rest.Session, error] {
 	return func(yield func(*rest.Session, error) bool) {
 		s := newScan(inv, q)
@@ -140,8 +140,8 @@ func (inv *Inventory) Sessions(ctx context.Context, q Query) iter.Seq2[*rest.Ses
 	}
 }
 
-// Scan makes the inventory and yields its evidence instead of the sessions: one row a realm, in the order of their
-// ending. A realm that is cut or fails is a row that says so.
+// Scan runs the inventory, and yields its evidence instead of the sessions: one row for each realm, in the order in
+// which they are completed. A realm that is truncated or fails also has a row.
 func (inv *Inventory) Scan(ctx context.Context, q Query) iter.Seq2[*RealmScan, error] {
 	return func(yield func(*RealmScan, error) bool) {
 		var evidence []*RealmScan
@@ -163,15 +163,16 @@ func (inv *Inventory) Scan(ctx context.Context, q Query) iter.Seq2[*RealmScan, e
 // listCap is the maximum number of sessions AM returns in a list.
 type listCap struct {
 	rows  int
-	known bool // configured, or said by the server
+	known bool // configured, or read from the server
 
-	confirmed bool // configured: then nothing else is taken to cut shorter lists, except for doubt
+	confirmed bool // configured, so shorter lists are assumed to be complete unless something suggests otherwise
 }
 
-// reached reports whether a list of so many rows is cut by the cap.
+// reached reports whether the cap has truncated a list of this length.
 func (c listCap) reached(rows int) bool { return rows >= c.rows }
 
-// ListCap is the maximum number of sessions AM returns in a list, and how it is known: configured, read or assumed.
+// ListCap returns the maximum number of sessions that AM returns in a list, and how it is known: configured, read or
+// assumed.
 func (inv *Inventory) ListCap(ctx context.Context) (rows int, how string, err error) {
 	limit, err := inv.listCap(ctx)
 	switch {
@@ -185,7 +186,7 @@ func (inv *Inventory) ListCap(ctx context.Context) (rows int, how string, err er
 	return limit.rows, how, err
 }
 
-// capLife is how long a cap read from the server is taken as true: a join may ask thousands of times.
+// capLife is how long a cap that was read stays valid: a join may need it thousands of times.
 const capLife = 10 * time.Second
 
 func (inv *Inventory) listCap(ctx context.Context) (listCap, error) {

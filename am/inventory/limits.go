@@ -13,7 +13,7 @@ type Limits struct {
 	Source string // realm, or global if the realm has no session service
 }
 
-// Limits reads a realm's session limits. 404 if the realm does not exist.
+// Limits reads a realm's session limits. It answers 404 if the realm does not exist.
 func (inv *Inventory) Limits(ctx context.Context, realm string) (Limits, error) {
 	return inv.limits.get(crest.Fold(realm), func() (Limits, error) {
 		own, err := inv.client.SessionService(ctx, realm)
@@ -25,8 +25,8 @@ func (inv *Inventory) Limits(ctx context.Context, realm string) (Limits, error) 
 	})
 }
 
-// ClientSide tells whether a realm's sessions are kept by their clients, at most some seconds old: nil if
-// AM does not say, or not to this account.
+// ClientSide reports whether a realm uses client-side sessions, as of at most some seconds ago. It returns nil if AM
+// does not report it, or not to this account.
 func (inv *Inventory) ClientSide(ctx context.Context, realm string) (*bool, error) {
 	return inv.clientSide.get(crest.Fold(realm), func() (*bool, error) {
 		enabled, err := inv.client.ClientSideSessions(ctx, realm)

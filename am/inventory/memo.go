@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// memo keeps answers for some seconds: a join asks the same for row after row.
+// memo keeps answers for some seconds, because a join asks for the same values row after row.
 type memo[V any] struct {
 	mu      sync.Mutex
 	answers map[string]remembered[V]
@@ -16,10 +16,10 @@ type remembered[V any] struct {
 	at    time.Time
 }
 
-// memoSize is how many answers are kept; then all are forgotten.
+// memoSize is the maximum number of answers; when it is reached, all are dropped.
 const memoSize = 10_000
 
-// get returns the answer to a key, asking only if none is kept. Errors are not kept.
+// get returns the answer for a key, and calls ask only if there is none. Errors are not kept.
 func (m *memo[V]) get(key string, ask func() (V, error)) (V, error) {
 	if value, ok := m.recent(key); ok {
 		return value, nil

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// ParallelMap calls fn for each key, at most limit at a time and a few ahead of the consumer, and yields the answers in the
-// order of the keys. An error ends the sequence. When it ends, or its consumer stops, nothing of it is left running.
+// ParallelMap calls fn for each key, at most limit at a time and some ahead of the consumer, and yields the results in
+// the order of the keys. An error ends the sequence. When it ends, or its consumer stops, everything has ended.
 func ParallelMap[K, V any](ctx context.Context, keys []K, limit int, fn func(context.Context, K) (V, error)) iter.Seq2[V, error] {
 	type answer struct {
 		value V
@@ -24,7 +24,7 @@ func ParallelMap[K, V any](ctx context.Context, keys []K, limit int, fn func(con
 		var group sync.WaitGroup
 		defer group.Wait()
 		defer cancel()
-		for range min(limit, len(keys)) { // and not one for each key: a goroutine's stack would grow each time
+		for range min(limit, len(keys)) { // not one goroutine for each key, because each stack would have to grow
 			group.Go(func() {
 				for q := range questions {
 					value, err := fn(ctx, q.key)
@@ -58,5 +58,5 @@ func ParallelMap[K, V any](ctx context.Context, keys []K, limit int, fn func(con
 	}
 }
 
-// ahead is how many times as many answers may wait as are asked for at once.
+// ahead is how many times more results may wait than calls run concurrently.
 const ahead = 4

@@ -13,14 +13,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Realm is a realm that the server lists, or else one whose path alone is known.
+// Realm is a realm that the server lists, or of which only the path is known.
 type Realm struct {
 	Path   string
 	Listed *rest.Realm // nil if the account may not list realms
 }
 
-// Realms yields the realms that the server lists; if the account may not list them, the connection's, else that of
-// its login, with a notice. If paths are asked for, it yields only those, spelled as asked.
+// Realms yields the realms that the server lists. If the account may not list them, it yields the connection's, or else
+// that of its login, and sends a notice. If paths are given, it yields only those, in the given spelling.
 func (inv *Inventory) Realms(ctx context.Context, asked []string) iter.Seq2[Realm, error] {
 	return func(yield func(Realm, error) bool) {
 		spelled := map[string]string{}
@@ -62,7 +62,7 @@ func (inv *Inventory) realms(ctx context.Context) iter.Seq2[Realm, error] {
 	}
 }
 
-// unlisted yields the realms known without a list.
+// unlisted yields the realms that are known without a list.
 func (inv *Inventory) unlisted(denied error, yield func(Realm, error) bool) {
 	paths := distinct(inv.options.Realms)
 	if paths == nil {
@@ -79,18 +79,18 @@ func (inv *Inventory) unlisted(denied error, yield func(Realm, error) bool) {
 // target is a realm to scan.
 type target struct {
 	path   string
-	asked  bool   // by the query: one that does not exist has no sessions. Otherwise it is an error
-	notice string // to say once its sessions are listed
+	asked  bool   // named by the query: if it does not exist, it has no sessions; otherwise that is an error
+	notice string // to send after its sessions have been listed
 }
 
-// realms are those to scan. One that is not wanted stays if it takes the place of others that cannot be listed, so that
-// its notice is given.
+// realms returns the realms to scan. It keeps a realm that is not needed if it stands for others that cannot be listed,
+// so that its notice is sent.
 func (s *scan) realms(ctx context.Context) ([]target, error) {
 	targets, err := s.candidates(ctx)
 	return slices.DeleteFunc(targets, func(t target) bool { return t.notice == "" && slices.Contains(s.query.Except, t.path) }), err
 }
 
-// candidates are the realms that the query asks for, else the connection's, else all that the server lists.
+// candidates returns the realms that the query names, or else the connection's, or else all that the server lists.
 func (s *scan) candidates(ctx context.Context) ([]target, error) {
 	if s.query.Realms != nil {
 		return s.askedRealms(ctx), nil
@@ -117,7 +117,7 @@ func (s *scan) candidates(ctx context.Context) ([]target, error) {
 	return targets, err
 }
 
-// askedRealms leaves out what cannot be a realm: no request is needed to know that it has no sessions.
+// askedRealms leaves out texts that cannot be realms: it is known without a request that they have no sessions.
 func (s *scan) askedRealms(ctx context.Context) []target {
 	var targets []target
 	for _, path := range s.query.Realms {
@@ -130,7 +130,8 @@ func (s *scan) askedRealms(ctx context.Context) []target {
 	return targets
 }
 
-// RealmPath is the full path of a realm as people write it in flags and configurations: alpha and /alpha/ are /alpha.
+// RealmPath returns the full path of a realm as people write it in flags and configurations: alpha and /alpha/ are
+// /alpha.
 func RealmPath(name string) string {
 	if name = strings.TrimSpace(name); name == "" {
 		return ""
@@ -138,12 +139,12 @@ func RealmPath(name string) string {
 	return "/" + strings.Trim(name, "/")
 }
 
-// wellFormed reports whether a string can be a realm's full path.
+// wellFormed reports whether a text can be a realm's full path.
 func wellFormed(path string) bool {
 	return path == "/" || strings.HasPrefix(path, "/") && !strings.HasSuffix(path, "/") && !strings.Contains(path, "//")
 }
 
-// listRealms asks AM for its realms; errSilent if a token store does without.
+// listRealms asks AM for its realms; the error is errSilent if AM does not respond and a token store can do without it.
 func (s *scan) listRealms(ctx context.Context) ([]string, error) {
 	if s.inventory.options.Store == nil {
 		return s.askRealms(ctx)
@@ -171,7 +172,7 @@ func (s *scan) askRealms(ctx context.Context) (paths []string, err error) {
 	return paths, nil
 }
 
-// noSuchRealm names the realm that was probably meant, if the account may list realms.
+// noSuchRealm suggests the realm that was probably meant, if the account may list realms.
 func (s *scan) noSuchRealm(ctx context.Context, path string) string {
 	paths, err := s.listRealms(ctx)
 	if err != nil {
@@ -180,7 +181,7 @@ func (s *scan) noSuchRealm(ctx context.Context, path string) string {
 	return notAmong(paths, path)
 }
 
-// notAmong says that there is no such realm among those that are known; nil: none are.
+// notAmong returns the notice that a realm is not among the known ones; nil: none are known.
 func notAmong(paths []string, path string) string {
 	text := fmt.Sprintf("there is no realm %q", path)
 	if paths == nil {
@@ -192,8 +193,8 @@ func notAmong(paths []string, path string) string {
 	return text + "; there are " + strings.Join(paths[:min(len(paths), 10)], ", ")
 }
 
-// nearest finds the realm with the same name except for slashes and case, or with the same last element, or one with few
-// letters different.
+// nearest returns the realm with the same name except for slashes and case, or with the same last element, or with a
+// similar name.
 func nearest(path string, paths []string) string {
 	best, distance := "", 1+len(path)/3
 	for _, candidate := range paths {

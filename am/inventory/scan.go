@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// scan is one inventory under way.
+// scan is one run of an inventory.
 type scan struct {
 	inventory *Inventory
 	client    *rest.Client
@@ -28,9 +28,9 @@ type scan struct {
 	evidence []*RealmScan
 	failed   []*RealmScan
 	progress progress
-	longest  atomic.Int64 // list so far
+	longest  atomic.Int64 // length of the longest list so far
 
-	unreadable struct { // times
+	unreadable struct { // times that could not be read
 		count atomic.Int64
 		first atomic.Pointer[string]
 	}
@@ -51,7 +51,7 @@ func newScan(inv *Inventory, q Query) *scan {
 	return &scan{inventory: inv, client: inv.client, query: q, rows: make(chan []*rest.Session, 8)}
 }
 
-// distinct drops what AM cannot tell apart; the first spelling stays.
+// distinct removes names that AM treats as equal to an earlier one.
 func distinct(names []string) []string {
 	if names == nil {
 		return nil
@@ -67,7 +67,7 @@ func distinct(names []string) []string {
 	return kept
 }
 
-// run lists all realms concurrently and yields what they have, up to the limit.
+// run lists all realms concurrently and yields their sessions, up to the limit.
 func (s *scan) run(ctx context.Context) iter.Seq2[*rest.Session, error] {
 	return func(yield func(*rest.Session, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -102,7 +102,7 @@ func (s *scan) run(ctx context.Context) iter.Seq2[*rest.Session, error] {
 	}
 }
 
-// scanRealms lists each realm that the query asks for.
+// scanRealms lists each realm of the query.
 func (s *scan) scanRealms(ctx context.Context) error {
 	if s.query.Usernames != nil && len(s.query.Usernames) == 0 {
 		return nil
@@ -141,7 +141,7 @@ func (s *scan) scanRealms(ctx context.Context) error {
 	})
 }
 
-// each does something for each realm, some at a time.
+// each calls a function for each realm, some of them concurrently.
 func (s *scan) each(ctx context.Context, realms []target, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.client.MaxConcurrency())
@@ -151,7 +151,7 @@ func (s *scan) each(ctx context.Context, realms []target, do func(ctx context.Co
 	return group.Wait()
 }
 
-// settle files the evidence of a realm and decides what its error means.
+// settle stores the evidence of a realm and decides what its error means.
 func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan) error {
 	if ctx.Err() != nil {
 		return cmp.Or(context.Cause(ctx), ctx.Err())
@@ -165,7 +165,7 @@ func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan
 		return nil
 	}
 	if err = s.fault(ctx, realm, err); err == nil {
-		return nil // and no evidence of a realm that does not exist
+		return nil // a realm that does not exist has no evidence
 	}
 	r.truncate("it failed")
 	tolerated := !s.query.Tolerant && s.tolerates(err, "sessions")
@@ -176,7 +176,7 @@ func (s *scan) settle(ctx context.Context, realm target, err error, r *realmScan
 	return err
 }
 
-// file keeps the evidence of a realm; failed is whether its failure has been reported.
+// file stores the evidence of a realm; failed means that its failure has been reported.
 func (s *scan) file(r *RealmScan, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,13 +186,13 @@ func (s *scan) file(r *RealmScan, failed bool) {
 	}
 }
 
-// verdict says, after all rows, what is missing: an error, or a notice if the policy has it so.
+// verdict reports, after all rows, what is missing: as an error, or as a notice if that is the policy.
 func (s *scan) verdict() error {
 	if n := s.unreadable.count.Load(); n > 0 {
 		s.inventory.options.Notify(fmt.Sprintf("%s with a time that cannot be read, such as %s: the time is NULL", english.Plural(int(n), "session", "sessions"), *s.unreadable.first.Load()))
 	}
 	if s.query.Limit > 0 && s.progress.sessions.Load() >= s.query.Limit {
-		return nil // whatever else there may be, so many were asked for
+		return nil // the limit was reached, so the rest does not matter
 	}
 	var cut, byUser, unproven []*RealmScan
 	for _, r := range s.evidence {
@@ -228,10 +228,10 @@ func (s *scan) verdict() error {
 	return err
 }
 
-// batchSize is how many rows travel together; a batch goes on when its answer ends.
+// batchSize is how many rows are passed on together. The last batch of an answer is smaller.
 const batchSize = 256
 
-// noteUnreadable counts the sessions with times that could not be read, for a notice.
+// noteUnreadable counts sessions with times that could not be read, for a notice.
 func (s *scan) noteUnreadable(batch []*rest.Session) {
 	for _, session := range batch {
 		if session.Unreadable != "" {
@@ -242,7 +242,7 @@ func (s *scan) noteUnreadable(batch []*rest.Session) {
 	}
 }
 
-// emit hands rows to the consumer.
+// emit passes rows to the consumer.
 func (s *scan) emit(ctx context.Context, batch []*rest.Session) error {
 	if len(batch) == 0 {
 		return nil
@@ -259,7 +259,7 @@ func (s *scan) emit(ctx context.Context, batch []*rest.Session) error {
 
 const progressInterval = 100 * time.Millisecond
 
-// reportProgress calls back now and then until it is stopped, and then once more.
+// reportProgress calls the callback from time to time until it is stopped, and then once more.
 func (s *scan) reportProgress() (stop func()) {
 	if s.inventory.options.Progress == nil {
 		return func() {}

@@ -13,28 +13,28 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// TokenStore is the directory in which AM keeps its sessions. It lists those of all realms in one pass, and nothing cuts the
-// answer: what it cannot give completely is an error. An inventory in shards has a store that gives its shard's sessions alone,
-// which it does not tell by their users.
+// TokenStore is the directory in which AM stores its sessions. It lists all realms in one pass and never truncates the
+// answer: if the answer is not complete, there is an error. The store of an inventory in shards contains only the
+// sessions of its shard, which it determines by other values than users.
 type TokenStore interface {
-	// Sessions are the live sessions of the realms, or of all if that is nil. Some of other realms may be among them.
+	// Sessions yields the live sessions of the realms; nil means all. There may be sessions of other realms.
 	Sessions(ctx context.Context, realms, fields []string) iter.Seq2[*rest.Session, error]
 
-	// SessionsOf are the live sessions of users, in all realms. Some of other users may be among them.
+	// SessionsOf yields the live sessions of users, in all realms. There may be sessions of other users.
 	SessionsOf(ctx context.Context, usernames, fields []string) iter.Seq2[*rest.Session, error]
 }
 
-// DefaultPatience is how long AM may take to answer what the store can do without.
+// DefaultPatience is how long to wait for AM if the store can do without it.
 const DefaultPatience = 15 * time.Second
 
-// silenceLife is how long AM is not asked again after it has not answered.
+// silenceLife is how long AM is not asked again after it has not responded.
 const silenceLife = 10 * time.Second
 
-// errSilent is AM that does not answer, of which the user has been told.
+// errSilent means that AM does not respond. The user has been notified.
 var errSilent = errors.New("AM does not respond")
 
-// AskAM asks AM something that the token store can do without. If there is a store, and AM does not answer in time, that is
-// a notice and no error. Without a store it is the request and nothing else.
+// AskAM asks AM something that the token store can do without. If there is a store, and AM does not respond in time,
+// that is a notice and not an error. Without a store, it only calls ask.
 func (inv *Inventory) AskAM(ctx context.Context, ask func(context.Context) error) (answered bool, err error) {
 	if inv.options.Store == nil {
 		return true, ask(ctx)
@@ -55,7 +55,7 @@ func (inv *Inventory) AskAM(ctx context.Context, ask func(context.Context) error
 
 const silenceNotice = "AM does not respond: the sessions come only from the token store, with its spelling of realms and without is_current; amsql doctor shows what is wrong"
 
-// unanswered reports whether an error comes from the way to AM, and not from AM.
+// unanswered reports whether an error occurred on the way to AM, rather than in AM.
 func unanswered(err error) bool {
 	var e *rest.Error
 	if !errors.As(err, &e) {
@@ -67,16 +67,16 @@ func unanswered(err error) bool {
 // storeScan is a scan of the token store: one pass for all realms.
 type storeScan struct {
 	*scan
-	open     bool                  // realms that nobody has named count, too
-	realms   []*realmScan          // with those found
+	open     bool                  // sessions of realms that nobody has named count, too
+	realms   []*realmScan          // including those found in the store
 	targets  map[*realmScan]target // of the realms
 	byFold   map[string]*realmScan
-	byStored map[string]*realmScan // by the store's spelling; nil: not asked for
-	names    map[string]string     // asked for, by their Fold
+	byStored map[string]*realmScan // by the store's spelling; nil: not part of the query
+	names    map[string]string     // names in the query, by their Folds
 	started  time.Time
 }
 
-// scanStore lists the sessions of the realms that the query asks for from the token store.
+// scanStore lists the sessions of the query's realms from the token store.
 func (s *scan) scanStore(ctx context.Context) error {
 	pass := &storeScan{scan: s, started: time.Now(), targets: map[*realmScan]target{}, byFold: map[string]*realmScan{}, byStored: map[string]*realmScan{}}
 	if err := pass.plan(ctx); err != nil {
@@ -106,7 +106,8 @@ func (s *scan) scanStore(ctx context.Context) error {
 	return pass.settleAll(ctx)
 }
 
-// plan finds the realms: those asked for or configured, else all that AM lists and the store has.
+// plan determines the realms: those of the query or the configuration, or else all that AM lists and the store
+// contains.
 func (p *storeScan) plan(ctx context.Context) error {
 	if p.query.Usernames != nil {
 		p.names = map[string]string{}
@@ -129,7 +130,8 @@ func (p *storeScan) plan(ctx context.Context) error {
 	return err
 }
 
-// listed are the realms that AM lists, for their spelling and for those without sessions; none if it does not.
+// listed returns the realms that AM lists, for their spelling and because some have no sessions; none if AM does not
+// respond.
 func (p *storeScan) listed(ctx context.Context) (targets []target, err error) {
 	paths, err := p.listRealms(ctx)
 	if rest.IsForbidden(err) || errors.Is(err, errSilent) {
@@ -147,7 +149,7 @@ func (p *storeScan) add(t target) *realmScan {
 	return r
 }
 
-// sessions are what the store has of it, and some more.
+// sessions yields the store's sessions for the scan, and perhaps others.
 func (p *storeScan) sessions(ctx context.Context) iter.Seq2[*rest.Session, error] {
 	fields := p.query.Fields
 	if fields != nil && p.names != nil {
@@ -169,7 +171,7 @@ func (p *storeScan) sessions(ctx context.Context) iter.Seq2[*rest.Session, error
 	return p.inventory.options.Store.Sessions(ctx, paths, fields)
 }
 
-// take reports whether a session is one of those asked for, and gives it the query's spelling, else AM's.
+// take reports whether a session belongs to the query, and changes it to the query's spelling, or else AM's.
 func (p *storeScan) take(session *rest.Session) bool {
 	r, known := p.byStored[session.Realm]
 	if !known {
@@ -193,7 +195,7 @@ func (p *storeScan) take(session *rest.Session) bool {
 	return true
 }
 
-// settleAll files the evidence. A realm that is asked for and has no session may not exist, which AM knows.
+// settleAll stores the evidence. If a realm in the query has no session, it may not exist, and AM is asked.
 func (p *storeScan) settleAll(ctx context.Context) error {
 	var empty []*realmScan
 	for _, r := range p.realms {
@@ -217,7 +219,7 @@ func (p *storeScan) settleAll(ctx context.Context) error {
 	return nil
 }
 
-// missing are the realms that AM does not list, if it lists any to this account.
+// missing returns the realms that AM does not list, if it lists any for this account.
 func (p *storeScan) missing(ctx context.Context, realms []*realmScan) (map[*realmScan]bool, error) {
 	if len(realms) == 0 {
 		return nil, nil

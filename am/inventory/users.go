@@ -10,11 +10,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// UserQuery asks for identities.
+// UserQuery selects identities.
 type UserQuery struct {
 	Realms []string // as in Query
-	Names  []string // as sessions call them; nil: all. An empty, non-nil list has no identities, as in SQL
-	Status bool     // whether the status is wanted, which takes a longer answer
+	Names  []string // names as in sessions; nil: all. An empty list that is not nil matches no identity, as in SQL
+	Status bool     // whether the status is needed, which makes answers longer
 }
 
 // User is an identity of a realm.
@@ -23,11 +23,11 @@ type User struct {
 	*rest.User
 }
 
-// Users yields every identity that the query asks for, each once a realm, in no promised order. Realms and names are
-// spelled as the query spells them.
+// Users yields every identity that matches the query, once for each realm, in no particular order. Realms and names
+// have the query's spelling.
 //
-// An error ends the sequence. If the server cuts its list and its parts, too, that is an error after all identities
-// that could be had, or a notice by the connection's policy.
+// An error ends the sequence. If the server truncates its list and also its parts, that is an error after all
+// identities that could be listed, or a notice, according to the connection's policy.
 func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
 	names := distinct(q.Names)
 	if names != nil && len(names) == 0 {
@@ -36,7 +36,7 @@ func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, er
 	return ByRealm(ctx, inv, q.Realms, func(ctx context.Context, realm string) iter.Seq2[User, error] {
 		return func(yield func(User, error) bool) {
 			if !inv.options.Shard.Has(realm, "") {
-				return // one shard lists all of a realm, so that it is listed once
+				return // only one shard lists the identities of a realm
 			}
 			users := inv.users(ctx, realm, q.Status)
 			if names != nil {
@@ -55,11 +55,11 @@ func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, er
 	})
 }
 
-// usersNamed asks for each name, concurrently.
+// usersNamed looks up each name, concurrently.
 func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []string, status bool) iter.Seq2[*rest.User, error] {
 	ask := func(ctx context.Context, name string) ([]*rest.User, error) {
 		if name == "" {
-			return nil, nil // no filter, to the client
+			return nil, nil // the client would treat it as no filter
 		}
 		key := fmt.Sprintf("%s\x00%s\x00%t", crest.Fold(realm), crest.Fold(name), status)
 		known, err := inv.named.get(key, func() (known []rest.User, err error) {
@@ -129,8 +129,8 @@ func (inv *Inventory) users(ctx context.Context, realm string, status bool) iter
 	}
 }
 
-// mayList makes sure that none means none: OpenAM answers an account that may not list identities with an empty list, and
-// with a refusal if it asks for sessions, of nobody.
+// mayList makes sure that an empty list means that there are none: OpenAM returns an empty list to an account that may
+// not list identities, but refuses that account's query for the sessions of a user that does not exist.
 func (inv *Inventory) mayList(ctx context.Context, realm string, none bool) error {
 	if !none {
 		return nil
