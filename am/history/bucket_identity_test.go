@@ -68,6 +68,28 @@ func TestTheIdentityOfAmazonIsThatOfItsTools(t *testing.T) {
 	}
 }
 
+func TestAmazonsToolsWriteNothingOfTheirOwn(t *testing.T) {
+	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer metadata.Close()
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.URL, "AWS_MAX_ATTEMPTS": "1",
+	} {
+		t.Setenv(name, value)
+	}
+	errs, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	must(t, err)
+	defer func(stderr *os.File) { os.Stderr = stderr }(os.Stderr)
+	os.Stderr = errs
+	if _, _, err := awsIdentity(t.Context()); err == nil || !strings.Contains(err.Error(), "no credentials found: set AWS_ACCESS_KEY_ID") {
+		t.Errorf("%v", err)
+	}
+	must(t, errs.Close())
+	if text, err := os.ReadFile(errs.Name()); err != nil || len(text) > 0 {
+		t.Errorf("standard error has %q, %v", text, err)
+	}
+}
+
 // entra is Microsoft's sign-in, and a container without objects for who has its token.
 func entra(t *testing.T) *httptest.Server {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

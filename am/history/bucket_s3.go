@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
@@ -57,7 +58,8 @@ func openS3(ctx context.Context, name string) (*bucket, error) {
 func awsIdentity(ctx context.Context) (*awsCredentials, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
-	found, err := config.LoadDefaultConfig(ctx)
+	// The SDK would write warnings of its own to standard error; what fails is in the error.
+	found, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err == nil {
 		_, err = found.Credentials.Retrieve(ctx)
 	}
