@@ -45,6 +45,30 @@ func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scann
 	return scanned, nil
 }
 
+// noteLogins adds a notice if user names that a query asks for, and that no session has, are names that users log in with. The
+// inventory does so for names that it looks up; those of a list that is complete are not looked up.
+func noteLogins(ctx context.Context, c *connection.Connection, q table.Query, statement *inventory.Agents, sessions iter.Seq2[*session, error]) iter.Seq2[*session, error] {
+	asked, known := names(q, "username")
+	if asked == nil || !known || c.Client().HasSession() {
+		return sessions
+	}
+	return func(yield func(*session, error) bool) {
+		seen := map[string]bool{} // as the query spells them
+		for s, err := range sessions {
+			if err == nil {
+				seen[s.Username] = true
+			}
+			if !yield(s, err) || err != nil {
+				return
+			}
+		}
+		missing := slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return seen[name] })
+		if err := c.Inventory().NoteLogins(ctx, statement, q.Texts("realm"), missing); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
 // loginsAtOnce is the maximum number of sessions that wait for login names which are requested together.
 const loginsAtOnce = 256
 

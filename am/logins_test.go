@@ -1,6 +1,7 @@
 package am_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -83,6 +84,17 @@ func TestALoginNameForAUsernameIsNoticed(t *testing.T) {
 		}
 		if len(notices) != want || want > 0 && !strings.Contains(notices[0], `"bert" is a login name`) {
 			t.Errorf("%s: notices %q, want %d", profile, notices, want)
+		}
+		notices = nil
+		var many []string // more than are looked up
+		for i := range 60 {
+			many = append(many, fmt.Sprintf("'x%02d'", i))
+		}
+		names := strings.Join(many, ", ")
+		values(t, db, "select * from am_session where realm = '/alpha' and username in ("+names+") union all select * from am_session where realm = '/alpha' and username in ("+names+", 'x60')")
+		values(t, db, "select n.column1 from (values ('bert'), ('x')) n join am_session s on s.username = n.column1 and s.realm = '/bravo'")
+		if len(notices) != want || want > 0 && !strings.HasPrefix(notices[0], `realm /alpha has no sessions of 10 user names such as "x50": if users log in with them, use login_name`) {
+			t.Errorf("%s: of many names: notices %q, want %d", profile, notices, want)
 		}
 		must(t, db.Close())
 		must(t, c.Close(t.Context()))

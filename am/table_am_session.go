@@ -50,7 +50,7 @@ var sessionTable = tableOf[session]{
 		}
 		l := byUser[session]{lookup: rows, list: listSessions, name: func(s *session) string { return s.Username }, spell: (*session).spelled}
 		return func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
-			return withLogins(ctx, c, q, l.rows(ctx, c, q))
+			return withLogins(ctx, c, q, noteLogins(ctx, c, q, &agents, l.rows(ctx, c, q)))
 		}
 	},
 	hold: func() held[session] { return &heldSessions{} },

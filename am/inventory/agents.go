@@ -19,8 +19,9 @@ import (
 // Agents keeps, for the queries of one statement, what realms list of sessions that no query by name finds: those of agents,
 // and of whatever else is not a user. AM shows them in the list of the realm alone (OpenAM 16.0.5 measured).
 type Agents struct {
-	lists sync.Map     // by realm and fields: *agentList
-	names atomic.Int64 // of which has been asked whether they are those of users
+	lists  sync.Map     // by realm and fields: *agentList
+	names  atomic.Int64 // of which has been asked whether they are those of users
+	logins askedLogins
 }
 
 // An agentList is what the list of a realm has of agents.

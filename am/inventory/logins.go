@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
+	"sync"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -71,27 +75,81 @@ func (inv *Inventory) LogsIn(ctx context.Context, realms []string, name string) 
 	return false, nil
 }
 
-// noteLogins says which of the names that lead to no session are those that users log in with: their sessions have others.
-func (r *realmScan) noteLogins(ctx context.Context, names []string) error {
-	if len(names) == 0 {
-		return nil
+// askedLogins are the names, by realm, of which has been asked whether users log in with them.
+type askedLogins struct {
+	mu    sync.Mutex
+	names map[string]map[string]bool
+}
+
+// next are the names of a realm that have not been asked about yet, and how many of them are to be: after fewNames, a statement
+// asks no more. One more is taken note of, so that it is said once.
+func (a *askedLogins) next(realm string, names []string) (unasked []string, few int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	realm = crest.Fold(realm)
+	if a.names == nil {
+		a.names = map[string]map[string]bool{}
 	}
-	differ, err := r.client.LoginsDiffer(ctx, r.Realm)
+	if a.names[realm] == nil {
+		a.names[realm] = map[string]bool{}
+	}
+	asked := a.names[realm]
+	before := len(asked)
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		if key := crest.Fold(name); !asked[key] && !HasOtherLogin(name) && before <= fewNames {
+			unasked = append(unasked, name)
+			if len(asked) <= fewNames {
+				asked[key] = true
+			}
+		}
+	}
+	return unasked, max(0, min(len(unasked), fewNames-before))
+}
+
+// NoteLogins says which of the names that lead to no session are those that users log in with: their sessions have others. A few
+// say it of all; of more names than are worth looking up, it says that they may be. It says so once in each realm (nil: in all) to
+// the queries of a statement, which have Agents in common.
+func (inv *Inventory) NoteLogins(ctx context.Context, statement *Agents, realms, names []string) error {
+	if len(names) == 0 || inv.client.HasSession() {
+		return nil // what an account without an access token lists has no other login names
+	}
+	if realms == nil {
+		var err error
+		if realms, err = inv.RealmPaths(ctx); err != nil {
+			return err
+		}
+	}
+	for _, realm := range realms {
+		if err := inv.noteLogins(ctx, statement, realm, names); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (inv *Inventory) noteLogins(ctx context.Context, statement *Agents, realm string, names []string) error {
+	differ, err := inv.client.LoginsDiffer(ctx, realm)
 	if !differ || err != nil {
 		return unlessRefused(err)
 	}
-	if r.query.Agents.names.Add(int64(len(names))) > fewNames {
-		return nil
-	}
-	for _, name := range names {
-		users, err := r.inventory.UsersByLogin(ctx, r.Realm, name)
+	names, few := statement.logins.next(realm, names)
+	found := 0
+	for _, name := range names[:few] {
+		users, err := inv.UsersByLogin(ctx, realm, name)
 		if err != nil {
 			return unlessRefused(err)
 		}
 		for _, user := range users {
-			r.inventory.options.Notify(fmt.Sprintf("realm %s: %q is a login name, but sessions have the user name %s: use login_name = '%s' instead of username",
-				r.Realm, name, user.ID, name))
+			inv.options.Notify(fmt.Sprintf("realm %s: %q is a login name, but sessions have the user name %s: use login_name = '%s' instead of username",
+				realm, name, user.ID, name))
 		}
+		if found += len(users); found >= namedUsers {
+			return nil
+		}
+	}
+	if more := len(names) - few; more > 0 {
+		inv.options.Notify(fmt.Sprintf("realm %s has no sessions of %s such as %q: if users log in with them, use login_name instead of username",
+			realm, english.Plural(more, "user name", ""), names[few]))
 	}
 	return nil
 }

@@ -267,7 +267,7 @@ func (r *realmScan) named(ctx context.Context) error {
 	if doubtful != nil {
 		r.settleLater(func(ctx context.Context) error { return r.doubtUsers(ctx, doubtful) })
 	}
-	if err := r.noteLogins(ctx, none); err != nil {
+	if err := r.inventory.NoteLogins(ctx, r.query.Agents, []string{r.Realm}, none); err != nil {
 		return err
 	}
 	return r.agents(ctx, names, none, sent)
