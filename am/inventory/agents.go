@@ -118,7 +118,7 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 // doubtAgents says what may be missing if the list that alone shows agents may be cut.
 func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, none []string) error {
 	reason := r.doubt(list.rows)
-	if r.limit.reached(list.rows) {
+	if r.doubted = reason; r.limit.reached(list.rows) {
 		reason = fmt.Sprintf("AM truncates the list of the realm at %d", r.limit.rows)
 	}
 	doubt, unless := r.truncate, r.completed

@@ -103,6 +103,7 @@ func (r *realmScan) doubtUsers(ctx context.Context, lists []listedUser) error {
 		switch {
 		case realm > list.rows:
 		case doubt != "":
+			r.doubted = doubt
 			r.truncate(fmt.Sprintf("of user %q %s", list.name, doubt))
 		default:
 			r.suspect(fmt.Sprintf("user %q has %d sessions, and %s", list.name, list.rows, unproven))

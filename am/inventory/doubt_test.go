@@ -251,6 +251,20 @@ func TestTheErrorOfADoubtfulListSaysWhy(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
 	}
+	// By name, too, what has the limit is the store.
+	s = store{server: populated(t, 5000, 1, map[string]int{"/alpha": 0}), stops: 500}
+	_, err = s.server.LoginAgent("/alpha", "WebAgent")
+	must(t, err)
+	for range 600 {
+		_, err := s.server.Login("/alpha", "demo")
+		must(t, err)
+	}
+	for _, name := range []string{"WebAgent", "demo"} {
+		_, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}, Usernames: []string{name}})
+		if err == nil || !strings.Contains(err.Error(), "500 is a common limit of token stores") || !strings.Contains(err.Error(), ": raise the limit of the token store for AM's account, narrow") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // A store may stop at any number, such as 1,000 less what AM drops. If a user has more sessions than the list shows, everybody

@@ -128,6 +128,7 @@ func TestPropertiesAreSetOneByOneAndTheOthersStay(t *testing.T) {
 func TestWhatTheServerWouldRefuseIsNotSent(t *testing.T) {
 	for _, c := range []struct{ profile, whitelist, properties, err string }{
 		{"openam", `["theme"]`, `{"team":"a"}`, "property team: the Session Property Whitelist of the session's realm names only theme: nothing was sent"},
+		{"openam", `[]`, `{"team":"a"}`, "property team: the Session Property Whitelist of the session's realm is empty: nothing was sent"},
 		{"openam", `["theme","AuthLevel"]`, `{"theme":"a"}`, "property AuthLevel: it cannot be set, because it is AM's own, and OpenAM accepts only all"},
 		{"am-7", `["theme","AuthLevel"]`, `{"AuthLevel":"9"}`, "property AuthLevel: it cannot be set, because it is AM's own: nothing was sent"},
 		{"openam", `["theme"]`, `{"theme":1}`, "properties must be a JSON object of strings"},

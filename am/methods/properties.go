@@ -23,7 +23,7 @@ func SetProperties(ctx context.Context, client *rest.Client, token string, chang
 	}
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		if _, there := now[name]; !there {
-			return nil, fmt.Errorf("property %s: the Session Property Whitelist of the session's realm names only %s: nothing was sent", name, listed(now))
+			return nil, fmt.Errorf("property %s: the Session Property Whitelist of the session's realm %s: nothing was sent", name, allows(now))
 		}
 	}
 	all := slices.Sorted(maps.Keys(changes))
@@ -50,11 +50,11 @@ func onlyAll(version string) string {
 	return ", and OpenAM accepts only all whitelisted properties at once, so remove it from the whitelist before you set the others"
 }
 
-func listed(properties map[string]string) string {
+func allows(properties map[string]string) string {
 	if len(properties) == 0 {
-		return "nothing"
+		return "is empty"
 	}
-	return strings.Join(slices.Sorted(maps.Keys(properties)), ", ")
+	return "names only " + strings.Join(slices.Sorted(maps.Keys(properties)), ", ")
 }
 
 // protected are AM's own properties, which nobody can set. AuthLevel and AMCtxId were measured on OpenAM 16.0.5; the

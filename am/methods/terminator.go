@@ -435,7 +435,11 @@ func (e *Terminator) endUnlisted(ctx context.Context, users []*target) error {
 			e.notify("AM was asked to end client-side sessions of %q in realm %s, which it does not list, and answered %t", t.Username, t.Realm, answers[t.Handle])
 		case rest.IsUnsupported(err):
 			t.settle(Unknown, err.Error())
-			e.notify("client-side sessions of %q in realm %s, if any, have not ended: %v", t.Username, t.Realm, err)
+			what := err.Error()
+			if lacking := new(rest.UnsupportedError); errors.As(err, &lacking) {
+				what = lacking.What() // handles, which it advises instead, are of listed sessions
+			}
+			e.notify("client-side sessions of %q in realm %s, if any, have not ended: %s; they last until they expire", t.Username, t.Realm, what)
 		default:
 			t.settle(Refused, err.Error())
 			failures = append(failures, fmt.Errorf("end client-side sessions of %q in realm %s: %w", t.Username, t.Realm, err))

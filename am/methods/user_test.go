@@ -148,7 +148,7 @@ func TestClientSideSessionsOfAUserEndByUser(t *testing.T) {
 		{name: "client-side", profile: "pingam-8.1", clientSide: true, sent: 1, notice: `AM was asked to end client-side sessions of "leaver" in realm /alpha, which it does not list, and answered true`},
 		{name: "not known", profile: "pingam-8.1", settings: 403, sent: 1, notice: `AM was asked to end client-side sessions of "leaver"`},
 		{name: "server-side", profile: "pingam-8.1", notice: `AM lists no sessions of "leaver", so none was ended`},
-		{name: "no such action", profile: "am-7", clientSide: true, sent: 1, notice: `client-side sessions of "leaver" in realm /alpha, if any, have not ended: `},
+		{name: "no such action", profile: "am-7", clientSide: true, sent: 1, notice: `client-side sessions of "leaver" in realm /alpha, if any, have not ended: this AM (sessions 4.0) has no logoutByUser; they last until they expire`},
 		{name: "OpenAM", profile: "openam", clientSide: true, notice: `AM lists no sessions of "leaver", so none was ended`},
 		{name: "an AM that does not answer", profile: "pingam-8.1", clientSide: true, status: 503, sent: 1, err: `end client-side sessions of "leaver" in realm /alpha: logoutByUser failed`},
 		{name: "the caller", profile: "pingam-8.1", username: "AMAdmin", realm: "/", settings: 403, notice: "skipped amsql's own session"},
