@@ -18,7 +18,6 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/methods"
 	"github.com/amsql/steampipe-plugin-am/am/render"
-	"github.com/amsql/steampipe-plugin-am/am/table"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 	"github.com/amsql/steampipe-plugin-am/am/workspace"
 )
@@ -192,23 +191,24 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 	return all.EndSessionsBy(ctx, found)
 }
 
-// print prints the outcomes. On a terminal it leaves out the handles, which are too long for a table.
+// print prints the outcomes. For a person at a terminal, they have no handles, and the server of the only connection is named once.
 func (o *LogoutOptions) print(w *workspace.Workspace, outcomes []methods.Outcome) error {
 	columns, rows := methods.OutcomeColumns, methods.OutcomeRows(outcomes)
 	if o.Output == "table" && w.Streams.OutIsTerminal {
-		columns, rows = withoutColumn(columns, rows, "session_handle")
+		columns, rows = methods.ShownColumns, methods.ShownRows(outcomes)
+		for _, row := range rows {
+			if len(w.Connections) == 1 {
+				row[len(row)-2], row[len(row)-1] = nil, nil // connection and base_url
+			}
+		}
 	}
 	options := render.ScreenOptions(w.Streams)
 	options.HideNull = true
-	return render.PrintCells(render.NewOutput(w.Streams, w.Progress), columns, rows, o.Output, options)
-}
-
-func withoutColumn(columns []table.Column, rows [][]any, name string) ([]table.Column, [][]any) {
-	at := slices.IndexFunc(columns, func(c table.Column) bool { return c.Name == name })
-	for i, row := range rows {
-		rows[i] = slices.Delete(row, at, at+1)
+	err := render.PrintCells(render.NewOutput(w.Streams, w.Progress), columns, rows, o.Output, options)
+	if plan := methods.PlanOf(outcomes); w.Streams.OutIsTerminal && len(w.Connections) == 1 && len(plan.Sessions) > 0 {
+		w.Streams.Tell(plan.String() + " would be ended")
 	}
-	return slices.Delete(slices.Clone(columns), at, at+1), rows
+	return err
 }
 
 // operation describes what was requested, without handles and tokens.

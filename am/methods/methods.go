@@ -249,6 +249,21 @@ func OutcomeRows(outcomes []Outcome) [][]any {
 	return rows
 }
 
+// ShownColumns are the columns of [ShownRows]: what people want to see, in a table that fits on a screen. Handles do not.
+var ShownColumns = []table.Column{
+	{Name: "username"}, {Name: "realm"}, {Name: "last_used", Type: table.Timestamp}, {Name: "ends", Type: table.Timestamp},
+	{Name: "outcome"}, {Name: "reason"}, {Name: "connection"}, {Name: "base_url"},
+}
+
+// ShownRows lists outcomes for people, a row each.
+func ShownRows(outcomes []Outcome) [][]any {
+	rows := make([][]any, len(outcomes))
+	for i, o := range outcomes {
+		rows[i] = []any{text(o.Username), text(o.Realm), moment(o.LatestAccess), moment(o.Ends), string(o.State), text(o.Reason), text(o.Connection), text(o.BaseURL)}
+	}
+	return rows
+}
+
 // The functions below make cells of values whose zero value means that they are absent.
 
 func text(s string) any {
