@@ -1,8 +1,8 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-# Functions that begin at every 16th byte instead of every 32nd make the binary smaller by a hundredth.
+# -funcalign=16 aligns functions at 16 bytes instead of 32, which makes the binary about 1% smaller.
 LDFLAGS = -s -w -funcalign=16 -X github.com/amsql/steampipe-plugin-am/am/cli.Version=$(VERSION)
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
-# Where amsql goes: to PREFIX/bin where that is set, else to where go install puts commands.
+# Where make install puts amsql: in PREFIX/bin if PREFIX is set, otherwise where go install puts commands.
 BINDIR = $(if $(PREFIX),$(PREFIX)/bin,$(or $(shell go env GOBIN),$(shell go env GOPATH)/bin))
 STEAMPIPE_INSTALL_DIR ?= $(HOME)/.steampipe
 PLUGIN_DIR = $(STEAMPIPE_INSTALL_DIR)/plugins/hub.steampipe.io/plugins/amsql/am@latest
@@ -10,12 +10,12 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 30s
 SOAKTIME ?= 1h
 RACED ?= ./...
-# What make test-mutation changes: crest is a minute, each of the others an hour or more.
+# The packages that make test-mutation changes. crest takes a minute, each of the others an hour or more.
 MUTATED ?= crest methods engine inventory rest
 GREMLINS = go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
-# The newest that Go 1.26 builds.
+# The newest version that Go 1.26 can build.
 GORELEASER = go run github.com/goreleaser/goreleaser/v2@v2.16.0
-# At the end, one line says which tests were skipped, and what runs them.
+# After the tests, am/internal/skipped lists the tests that were skipped and what they need.
 GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide-empty-pkg --hide-summary skipped \
 	--jsonfile build/tests.jsonl --post-run-command "go run ./am/internal/skipped"
 
@@ -23,7 +23,7 @@ GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# GOGC lets the compiler take more memory and less time: a first build has a database to compile.
+# GOGC=400 lets the compiler use more memory to save time: a first build compiles a database engine.
 .PHONY: build
 build: ## build bin/amsql
 	GOGC=400 CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/amsql .
@@ -43,22 +43,22 @@ test: build ## vet, then every test that needs no OpenAM
 test-race: ## the tests of make test, or those of the packages in RACED, under the race detector (needs a C compiler)
 	$(GOTESTSUM) -- -race -timeout 60m $(RACED)
 
-# A mutant's tests may take ten times as long as the tests do without it (.gremlins.yaml): one that hangs is killed by that.
+# The tests of a mutant are stopped when they take ten times as long as usual (.gremlins.yaml), so mutants that hang are found.
 .PHONY: test-mutation
 test-mutation: ## change the code of each package in MUTATED, and list the changes that no test notices (LIVED)
 	@for package in $(MUTATED); do $(GREMLINS) unleash ./am/$$package || exit 1; done
 
 .PHONY: soak
-soak: ## run commands against a simulated AM with faults for SOAKTIME, two at a time: nothing may be left
+soak: ## run commands against a faulty simulated AM for SOAKTIME, and check that they leave nothing behind
 	AMSQL_TEST_SOAK=$(SOAKTIME) go test -count=1 -v -timeout 0 -run TestSoak ./am/cli
 
-# The command is built, not run by "go run", so that a signal to make reaches it and it stops the server.
+# The command is built instead of run with "go run": interrupting make then interrupts the command, which stops the server.
 .PHONY: bin/openam
 bin/openam:
 	@go build -o $@ ./am/internal/openamtest/openam
 
-# Each package has a fresh server, which lives for at most 20 minutes: when the first sessions expire, after 30, the threads
-# of OpenAM's token store can wait for each other for ever, and no sign-in is answered (OpenIdentityPlatform/OpenAM#216).
+# Each package gets a new server, which runs for at most 20 minutes: when the first sessions expire, after 30 minutes, OpenAM's
+# token store can deadlock, and OpenAM then no longer answers logins (OpenIdentityPlatform/OpenAM#216).
 .PHONY: openam-test
 openam-test: build bin/openam ## the tests named TestOpenAM… against a real OpenAM (needs Java 17 and Maven)
 	@for package in $$(go list -f '{{.ImportPath}} {{.TestGoFiles}} {{.XTestGoFiles}}' ./... | awk '/openam_test.go|contract_test.go/ { print $$1 }'); do \
@@ -66,11 +66,11 @@ openam-test: build bin/openam ## the tests named TestOpenAM… against a real Op
 	done
 
 .PHONY: openam-record
-openam-record: bin/openam ## write down what a real OpenAM answers to the contract, for the simulator to be held against
+openam-record: bin/openam ## record a real OpenAM's answers to the contract, which the simulator is compared with
 	AMSQL_OPENAM_RECORD=testdata/openam-16.0.5.jsonl bin/openam run -- go test -count=1 -timeout 20m -run TestOpenAMContract ./am/rest
 
 .PHONY: openam-up
-openam-up: bin/openam ## start an OpenAM with sessions, print export AM_… lines
+openam-up: bin/openam ## start an OpenAM with sessions, and print the export AM_… lines to use it
 	@bin/openam up
 
 .PHONY: openam-down
@@ -95,7 +95,7 @@ lint: ## run golangci-lint, and actionlint on the workflows
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yaml docs/deployment/github-actions.yaml
 
 .PHONY: cross
-cross: ## build for every system into build/cross; some minutes each the first time
+cross: ## build for every system into build/cross (the first time takes some minutes for each)
 	@for platform in $(PLATFORMS); do \
 		os=$${platform%/*} arch=$${platform#*/}; extension=; [ $$os = windows ] && extension=.exe; \
 		echo "build/cross/amsql-$$os-$$arch$$extension"; \
@@ -114,7 +114,7 @@ install: build ## install amsql (PREFIX/bin, or as go install does) and the plug
 	@case ":$$PATH:" in *":$(BINDIR):"*) ;; *) echo 'amsql is not on the path yet: export PATH="$$PATH:$(BINDIR)"';; esac
 
 .PHONY: image
-image: ## build a container image, amsql:VERSION
+image: ## build the container image amsql:VERSION
 	docker build -f config/Containerfile --build-arg VERSION=$(VERSION) -t amsql:$(VERSION) .
 
 .PHONY: release-check
@@ -122,11 +122,11 @@ release-check: ## check the release configuration
 	$(GORELEASER) check
 
 .PHONY: release-snapshot
-release-snapshot: ## make a release into dist that is not published (without the image and the SBOMs, which need docker and syft)
+release-snapshot: ## build an unpublished release in dist (without the image and the SBOMs, which need docker and syft)
 	HOMEBREW_TAP_TOKEN= $(GORELEASER) release --snapshot --clean --skip docker,sbom
 
 .PHONY: release
-release: ## publish the release of the tag that is checked out (needs docker, syft, GITHUB_TOKEN and HOMEBREW_TAP_TOKEN)
+release: ## publish a release of the current tag (needs docker, syft, GITHUB_TOKEN and HOMEBREW_TAP_TOKEN)
 	$(GORELEASER) release --clean
 
 .PHONY: clean

@@ -28,26 +28,26 @@ var lakes = []lake{
 	{
 		name: "duckdb", create: "create view", far: "timestamptz '9999-12-31 00:00:00+00'", soon: "now() + interval 1 minute", table: duckdbTable,
 		types: map[table.Type]string{table.Text: "varchar", table.Integer: "bigint", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamptz", table.JSON: "varchar"},
-		about: "-- A history of amsql (--to parquet:DATASET) in DuckDB, from version 1.2 on:\n" +
+		about: "-- Views of amsql's history (--to parquet:DATASET) in DuckDB 1.2 or later:\n" +
 			"--   sed 's|DATASET|/var/lib/amsql/history|' duckdb.sql | duckdb history.duckdb\n" +
-			"-- The dataset may also be in a bucket (s3://…) that DuckDB has a secret for.\n",
-		more: "-- Who was logged in at a time.\n" +
+			"-- The dataset can also be in a bucket (s3://…) for which DuckDB has a secret.\n",
+		more: "-- The sessions at a given time.\n" +
 			"create macro am_session_at(moment) as table\n" +
 			"select * exclude (valid_until)\nfrom am_session_seen\nwhere taken_at <= moment and (valid_until is null or valid_until > moment)",
 	},
 	{
 		name: "spark", create: "create temporary view", far: "timestamp '9999-12-31 00:00:00'", soon: "current_timestamp() + interval 1 minute", table: sparkTable,
-		about: "-- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on:\n" +
+		about: "-- Views of amsql's history (--to parquet:DATASET) in Spark SQL 3.4 or later:\n" +
 			"--   spark-sql --conf spark.sql.session.timeZone=UTC -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)\n" +
-			"-- The views are of the session, and see the snapshots that were there when it began.\n",
+			"-- The views last as long as the Spark session, and show the snapshots that existed when it began.\n",
 		types: map[table.Type]string{table.Text: "string", table.Integer: "bigint", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamp", table.JSON: "string"},
 	},
 	{
 		name: "trino", create: "create view", far: "timestamp '9999-12-31 00:00:00'", soon: "cast(current_timestamp at time zone 'UTC' as timestamp(6)) + interval '1' minute", table: trinoTable,
-		about: "-- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with\n" +
+		about: "-- Tables and views of amsql's history (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with\n" +
 			"-- hive.timestamp-precision = MICROSECONDS and hive.parquet.time-zone = UTC:\n" +
 			"--   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)\n" +
-			"-- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.\n",
+			"-- To see new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and the same for each other table.\n",
 		types: map[table.Type]string{table.Text: "varchar", table.Integer: "bigint", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamp(6)", table.JSON: "varchar"},
 	},
 }

@@ -1,5 +1,5 @@
--- The views that SQLite and PostgreSQL have alike. A scan whose completeness is not 'truncated' is proof: what it did not find
--- of its realm is gone. Scans of shards are merged, so that a shard that is missing leaves the realm cut.
+-- The views that are the same in SQLite and PostgreSQL. A scan whose completeness is not 'truncated' is proof that sessions of the
+-- realm that it did not find have ended. Scans of shards are merged: if a shard is missing, the realm counts as truncated.
 
 create view am_snapshot as
 select

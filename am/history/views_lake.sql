@@ -1,4 +1,4 @@
--- The scans, and when the next one of the same realm was proof of what is gone.
+-- The scans, each with the time of the next scan of the realm that proves which sessions have ended.
 create view am_scan_proof as
 select
   server,
@@ -45,8 +45,8 @@ from (
 ) h
   left join am_scan_proof p on p.server = h.server and p.realm = h.realm and p.taken_at = h.last_seen;
 
--- Each session in each snapshot, and until when that is the last that is known of it: who was logged in at some time are
--- the rows with taken_at <= time and (valid_until is null or valid_until > time).
+-- Each session in each snapshot, with the time until which this is the latest information about it. The sessions at a given time
+-- are the rows with taken_at <= time and (valid_until is null or valid_until > time).
 create view am_session_seen as
 select
   s.server as base_url,

@@ -1,4 +1,4 @@
--- Each session in each snapshot, and until when that is the last that is known of it.
+-- Each session in each snapshot, with the time until which this is the latest information about it.
 create view am_session_seen as
 select
   s.server as base_url,
@@ -20,7 +20,8 @@ select
   s.max_session_expiration_time
 from session s;
 
--- Who was logged in: the rows of am_session_seen that hold at the time, found in the snapshots since the last proof.
+-- The sessions at a given time: the rows of am_session_seen that are valid at that time. Only the snapshots since the last proof
+-- are read.
 create function am_session_at(moment timestamptz)
 returns table (
   base_url text,
@@ -56,8 +57,8 @@ begin atomic
   order by s.server, s.session, s.taken_at desc;
 end;
 
--- Makes the partitions of a day, as the owner of the tables does, so that an account that only adds snapshots need not own
--- them. A table that is made first and attached then does not wait for those who read or write the others.
+-- Creates the partitions of a day with the rights of the tables' owner, so that an account that only adds snapshots can call it.
+-- Each table is created first and then attached, which does not wait for readers and writers of the other partitions.
 create or replace function am_make_day(day date)
 returns void
 language plpgsql

@@ -1,6 +1,6 @@
--- The tables that dashboards ask, over foreign tables that are in the schema am (docs/hosts.md#postgres-fdw makes them).
--- Each table is a materialised view, so that a dashboard of twenty panels sends AM nothing: call amsql.refresh() does,
--- and a failure of it leaves what was there. Their names and columns are those that amsql snapshot --to postgres://… makes.
+-- The tables of the dashboards, from the foreign tables in the schema am (see docs/hosts.md#postgres-fdw). They have the names and
+-- columns of the tables that amsql snapshot --to postgres://… creates. Each is a materialized view, so dashboards send no requests
+-- to AM. call amsql.refresh() reads AM; if that fails, the tables are unchanged.
 
 create schema amsql;
 
@@ -22,7 +22,7 @@ create unique index on amsql.am_user (base_url, realm, username);
 create materialized view amsql.am_server as select * from am.am_server with no data;
 create unique index on amsql.am_server (base_url);
 
--- What each refresh found, for the plots over time.
+-- The number of sessions at each refresh, for the charts over time.
 create table amsql.refreshed (
   base_url text not null,
   taken_at timestamptz not null,
@@ -33,7 +33,8 @@ create table amsql.refreshed (
   primary key (base_url, taken_at, realm)
 );
 
--- Each session that a refresh found, for the sign-ins. It is known here by a digest of its handle, as the handle can end it.
+-- Each session that a refresh found, for the dashboard of sign-ins. It is identified by a digest of its handle, because anyone who
+-- has the handle can end the session.
 create table amsql.am_session_history (
   base_url text not null,
   realm text not null,

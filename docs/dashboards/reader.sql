@@ -1,5 +1,5 @@
--- An account for dashboards: it can read, and nothing else. Give it a password, or a login by another way. A cluster has it once, for
--- all of its databases: run this in each of them.
+-- Creates an account for dashboards, which can only read. Give it a password or another way to log in. The account is created once
+-- for all databases of a cluster: run this script in each database that it may read.
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'amsql_reader') then

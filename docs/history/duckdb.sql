@@ -1,6 +1,6 @@
--- A history of amsql (--to parquet:DATASET) in DuckDB, from version 1.2 on:
+-- Views of amsql's history (--to parquet:DATASET) in DuckDB 1.2 or later:
 --   sed 's|DATASET|/var/lib/amsql/history|' duckdb.sql | duckdb history.duckdb
--- The dataset may also be in a bucket (s3://…) that DuckDB has a secret for.
+-- The dataset can also be in a bucket (s3://…) for which DuckDB has a secret.
 
 create view snapshot_files as
 select
@@ -308,7 +308,7 @@ from (
   left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
 group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept, s.clock_skew_seconds;
 
--- The scans, and when the next one of the same realm was proof of what is gone.
+-- The scans, each with the time of the next scan of the realm that proves which sessions have ended.
 create view am_scan_proof as
 select
   server,
@@ -355,8 +355,8 @@ from (
 ) h
   left join am_scan_proof p on p.server = h.server and p.realm = h.realm and p.taken_at = h.last_seen;
 
--- Each session in each snapshot, and until when that is the last that is known of it: who was logged in at some time are
--- the rows with taken_at <= time and (valid_until is null or valid_until > time).
+-- Each session in each snapshot, with the time until which this is the latest information about it. The sessions at a given time
+-- are the rows with taken_at <= time and (valid_until is null or valid_until > time).
 create view am_session_seen as
 select
   s.server as base_url,
@@ -391,7 +391,7 @@ select
   error
 from merged_session_scan;
 
--- Who was logged in at a time.
+-- The sessions at a given time.
 create macro am_session_at(moment) as table
 select * exclude (valid_until)
 from am_session_seen

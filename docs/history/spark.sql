@@ -1,6 +1,6 @@
--- A history of amsql (--to parquet:DATASET) in Spark SQL, from version 3.4 on:
+-- Views of amsql's history (--to parquet:DATASET) in Spark SQL 3.4 or later:
 --   spark-sql --conf spark.sql.session.timeZone=UTC -i <(sed 's|DATASET|/var/lib/amsql/history|' spark.sql)
--- The views are of the session, and see the snapshots that were there when it began.
+-- The views last as long as the Spark session, and show the snapshots that existed when it began.
 
 create temporary view snapshot_files (taken_at timestamp, shard bigint, shards bigint, connection string, amsql_version string, elapsed_ms double, fingerprint_key string, missing string, clock_skew_seconds bigint, server string, date date, snapshot string, relation string)
 using parquet options (path 'DATASET');
@@ -141,7 +141,7 @@ from (
   left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
 group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept, s.clock_skew_seconds;
 
--- The scans, and when the next one of the same realm was proof of what is gone.
+-- The scans, each with the time of the next scan of the realm that proves which sessions have ended.
 create temporary view am_scan_proof as
 select
   server,
@@ -188,8 +188,8 @@ from (
 ) h
   left join am_scan_proof p on p.server = h.server and p.realm = h.realm and p.taken_at = h.last_seen;
 
--- Each session in each snapshot, and until when that is the last that is known of it: who was logged in at some time are
--- the rows with taken_at <= time and (valid_until is null or valid_until > time).
+-- Each session in each snapshot, with the time until which this is the latest information about it. The sessions at a given time
+-- are the rows with taken_at <= time and (valid_until is null or valid_until > time).
 create temporary view am_session_seen as
 select
   s.server as base_url,

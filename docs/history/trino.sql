@@ -1,7 +1,7 @@
--- A history of amsql (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with
+-- Tables and views of amsql's history (--to parquet:DATASET) in Trino, in a schema of a Hive catalog with
 -- hive.timestamp-precision = MICROSECONDS and hive.parquet.time-zone = UTC:
 --   trino --catalog hive --schema amsql --file <(sed 's|DATASET|s3://bucket/history|' trino.sql)
--- For new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and so for each table.
+-- To see new snapshots: call system.sync_partition_metadata('amsql', 'session_files', 'ADD'), and the same for each other table.
 
 create table snapshot_files (taken_at timestamp(6), shard bigint, shards bigint, connection varchar, amsql_version varchar, elapsed_ms double, fingerprint_key varchar, missing varchar, clock_skew_seconds bigint, server varchar, date date, snapshot varchar, relation varchar)
 with (format = 'PARQUET', external_location = 'DATASET', partitioned_by = array['server', 'date', 'snapshot', 'relation']);
@@ -156,7 +156,7 @@ from (
   left join merged_session_scan c on c.server = s.server and c.taken_at = s.taken_at
 group by s.server, s.taken_at, s.connection, s.missing, s.elapsed_ms, s.amsql_version, s.fingerprint_key, s.shards, s.shards_kept, s.clock_skew_seconds;
 
--- The scans, and when the next one of the same realm was proof of what is gone.
+-- The scans, each with the time of the next scan of the realm that proves which sessions have ended.
 create view am_scan_proof as
 select
   server,
@@ -203,8 +203,8 @@ from (
 ) h
   left join am_scan_proof p on p.server = h.server and p.realm = h.realm and p.taken_at = h.last_seen;
 
--- Each session in each snapshot, and until when that is the last that is known of it: who was logged in at some time are
--- the rows with taken_at <= time and (valid_until is null or valid_until > time).
+-- Each session in each snapshot, with the time until which this is the latest information about it. The sessions at a given time
+-- are the rows with taken_at <= time and (valid_until is null or valid_until > time).
 create view am_session_seen as
 select
   s.server as base_url,

@@ -1,5 +1,5 @@
--- An account that adds snapshots and can neither change, remove nor read what is kept. The schema must be there: its owner's
--- first snapshot makes it. Give the account a password, or a login by another way.
+-- Creates an account that can add snapshots but not read, change or remove any. The schema must exist: its owner's first snapshot
+-- creates it. Give the account a password or another way to log in.
 create role amsql_writer login;
 grant usage on schema amsql to amsql_writer;
 grant select on amsql.schema_version, amsql.snapshot to amsql_writer;

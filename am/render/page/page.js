@@ -6,7 +6,7 @@ for (const table of document.querySelectorAll("table.rows")) {
       const down = head.getAttribute("aria-sort") === "ascending";
       for (const other of table.querySelectorAll("th")) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      table.classList.remove("grouped"); // each row says whose it is
+      table.classList.remove("grouped"); // show the name in every row
       const numbers = head.classList.contains("number");
       const cell = row => row.cells[column].textContent;
       const rows = Array.from(body.rows).sort((a, b) => numbers ? Number(cell(a)) - Number(cell(b)) : cell(a) < cell(b) ? -1 : cell(a) > cell(b) ? 1 : 0);
@@ -19,7 +19,7 @@ for (const table of document.querySelectorAll("table.rows")) {
     for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
   });
 }
-// A page on paper has the SQL, too.
+// Print the SQL, too.
 let closed = [];
 addEventListener("beforeprint", () => { closed = [...document.querySelectorAll("details:not([open])")]; for (const d of closed) d.open = true; });
 addEventListener("afterprint", () => { for (const d of closed) d.open = false; });

@@ -48,8 +48,8 @@ create view am_realm as select path, name, parent_path, active, aliases, id, pat
 create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_server as select server as base_url, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds, server as title from (select r.* from deployment r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
--- The views that SQLite and PostgreSQL have alike. A scan whose completeness is not 'truncated' is proof: what it did not find
--- of its realm is gone. Scans of shards are merged, so that a shard that is missing leaves the realm cut.
+-- The views that are the same in SQLite and PostgreSQL. A scan whose completeness is not 'truncated' is proof that sessions of the
+-- realm that it did not find have ended. Scans of shards are merged: if a shard is missing, the realm counts as truncated.
 
 create view am_snapshot as
 select
@@ -139,7 +139,7 @@ select
   completeness,
   error
 from merged_session_scan;
--- Each session in each snapshot, and until when that is the last that is known of it.
+-- Each session in each snapshot, with the time until which this is the latest information about it.
 create view am_session_seen as
 select
   s.server as base_url,
@@ -161,7 +161,8 @@ select
   s.max_session_expiration_time
 from session s;
 
--- Who was logged in: the rows of am_session_seen that hold at the time, found in the snapshots since the last proof.
+-- The sessions at a given time: the rows of am_session_seen that are valid at that time. Only the snapshots since the last proof
+-- are read.
 create function am_session_at(moment timestamptz)
 returns table (
   base_url text,
@@ -197,8 +198,8 @@ begin atomic
   order by s.server, s.session, s.taken_at desc;
 end;
 
--- Makes the partitions of a day, as the owner of the tables does, so that an account that only adds snapshots need not own
--- them. A table that is made first and attached then does not wait for those who read or write the others.
+-- Creates the partitions of a day with the rights of the tables' owner, so that an account that only adds snapshots can call it.
+-- Each table is created first and then attached, which does not wait for readers and writers of the other partitions.
 create or replace function am_make_day(day date)
 returns void
 language plpgsql

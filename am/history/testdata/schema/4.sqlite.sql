@@ -48,8 +48,8 @@ create view am_realm as select path, name, parent_path, active, aliases, id, pat
 create view am_session_service as select realm, source, max_session_minutes, max_idle_minutes, max_caching_minutes, quota_limit, client_side_sessions, realm as title, server as base_url from (select r.* from session_service r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_user as select username, realm, login_name, status, is_active, title, server as base_url from (select r.* from identity r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
 create view am_server as select server as base_url, product, version, full_version, revision, build_date, sessions_api, account, login_realm, cookie_name, secure_cookie, cookie_domains, list_cap, list_cap_source, clock_skew_seconds, server as title from (select r.* from deployment r join am_latest l on l.base_url = r.server and l.taken_at = r.taken_at) r;
--- The views that SQLite and PostgreSQL have alike. A scan whose completeness is not 'truncated' is proof: what it did not find
--- of its realm is gone. Scans of shards are merged, so that a shard that is missing leaves the realm cut.
+-- The views that are the same in SQLite and PostgreSQL. A scan whose completeness is not 'truncated' is proof that sessions of the
+-- realm that it did not find have ended. Scans of shards are merged: if a shard is missing, the realm counts as truncated.
 
 create view am_snapshot as
 select
@@ -139,8 +139,8 @@ select
   completeness,
   error
 from merged_session_scan;
--- Each session in each snapshot, and until when that is the last that is known of it: who was logged in at some time are
--- the rows with taken_at <= time and (valid_until is null or valid_until > time).
+-- Each session in each snapshot, with the time until which this is the latest information about it. The sessions at a given time
+-- are the rows with taken_at <= time and (valid_until is null or valid_until > time).
 create view am_session_seen as
 select
   s.server as base_url,
