@@ -56,7 +56,7 @@ func layOut(page string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(page, option.ReplaceAll(text, []byte(".TP\n$1\n$2")), 0o600)
+	return os.WriteFile(page, option.ReplaceAll(text, []byte(".TP\n$1\n$2")), 0o600) //nolint:gosec // the user chooses the folder
 }
 
 // describeFlags makes the pages show flags as help does. cobra's generator shows the default of each, such as
