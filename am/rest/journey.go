@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -277,18 +278,23 @@ func (j *journey) poll(b *callback) error {
 func (j *journey) fill(s *step) error {
 	j.wait = 0
 	var message string
+	waits := slices.ContainsFunc(s.Callbacks, func(b callback) bool { return b.Type == "PollingWaitCallback" })
 	for i := range s.Callbacks {
 		b := &s.Callbacks[i]
 		answer, known := answers[b.Type]
 		err := errCannotAnswer
-		if known {
+		switch {
+		case waits && b.Type == "ConfirmationCallback": // to end the wait (PollingWaitNode, PushWaitNode); AM has filled in not to
+			err = nil
+		case known:
 			err = answer(j, b)
 		}
-		if text, _ := b.output("message").(string); b.Type == "TextOutputCallback" && fmt.Sprint(b.output("messageType")) != script {
+		text, _ := b.output("message").(string)
+		if b.Type == "TextOutputCallback" && fmt.Sprint(b.output("messageType")) != script {
 			message = text
 		}
 		if err != nil {
-			return fmt.Errorf("AM asks%s by a%s%s: %w", j.shown(cmp.Or(b.prompt(), s.Header)), j.shown(b.Type), j.saying(message), err)
+			return fmt.Errorf("AM asks%s by a%s%s: %w", j.shown(cmp.Or(b.prompt(), text, s.Header)), j.shown(b.Type), j.saying(message), err)
 		}
 	}
 	return nil

@@ -162,7 +162,11 @@ func TestEachKindOfCallbackIsAnswered(t *testing.T) {
 			asking("MetadataCallback", "", "data", `{"a":[1,{"b":null}]}`), asking("TextOutputCallback", "", "message", `"Hello"`, "messageType", `"0"`),
 			asking("HiddenValueCallback", `"clientScriptOutputData"`, "id", `"x"`),
 		}}, [][]string{{"clientScriptOutputData"}}},
-		"a wait":                 {[][]string{{asking("PollingWaitCallback", "", "waitTime", `"1"`, "message", `"Waiting"`)}}, [][]string{nil}},
+		"a wait": {[][]string{{asking("PollingWaitCallback", "", "waitTime", `"1"`, "message", `"Waiting"`)}}, [][]string{nil}},
+		"a wait that can be left": {[][]string{{
+			asking("PollingWaitCallback", "", "waitTime", `"1"`, "message", `"Waiting"`),
+			asking("ConfirmationCallback", "100", "prompt", `""`, "options", `["Skip waiting"]`, "defaultOption", "0"),
+		}}, [][]string{{"100"}}},
 		"an identity provider":   {[][]string{{asking("SelectIdPCallback", `""`, "providers", `[{"provider":"google"},{"provider":"localAuthentication"}]`)}}, [][]string{{"localAuthentication"}}},
 		"what headers satisfied": {nil, nil},
 	} {
@@ -195,6 +199,7 @@ func TestWhatCannotBeAnsweredIsShownInAMsWords(t *testing.T) {
 	for want, steps := range map[string][][]string{
 		`AM asks "Accept our terms" by a "TermsAndConditionsCallback": amsql cannot answer that: set login_service to a journey`: {{asking("TermsAndConditionsCallback", `false`, "prompt", `"Accept our\n\u001b terms"`)}},
 		`AM asks "Sign in" by a "RedirectCallback"`:                               {{asking("RedirectCallback", "", "redirectUrl", `"https://x"`)}},
+		`AM asks "An email has been sent" by a "SuspendedTextOutputCallback"`:     {{asking("SuspendedTextOutputCallback", "", "message", `"An email has been sent"`, "messageType", `"0"`)}},
 		`this is a choice without a default`:                                      {{asking("ChoiceCallback", "0", "prompt", `"Where?"`, "choices", `["a","b"]`)}},
 		`the password has expired or must be changed: sign in to AM in a browser`: {{asking("TextOutputCallback", "", "message", `"Your password has expired"`, "messageType", `"1"`), newPassword}},
 		`and says "Your password has expired"`:                                    {{asking("TextOutputCallback", "", "message", `"Your password has expired"`, "messageType", `"1"`), newPassword}},
