@@ -16,31 +16,32 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Agents keeps, for the queries of one statement, what realms list of sessions that no query by name finds: those of agents,
-// and of whatever else is not a user. AM shows them in the list of the realm alone (OpenAM 16.0.5 measured).
+// Agents contains, for the queries of one statement, the listed sessions of realms that no query by name finds: those
+// of agents, and of other identities that are not users. AM shows them only in the list of the realm (OpenAM 16.0.5
+// measured).
 type Agents struct {
-	lists  sync.Map     // by realm and fields: *agentList
-	names  atomic.Int64 // of which has been asked whether they are those of users
+	lists  sync.Map     // *agentList by realm and fields
+	names  atomic.Int64 // number of names that have been looked up to find out whether users have them
 	logins askedLogins
 }
 
-// An agentList is what the list of a realm has of agents.
+// An agentList contains the agents' sessions in the list of a realm.
 type agentList struct {
-	asking *semaphore.Weighted // of one
+	asking *semaphore.Weighted // a mutex whose wait can be cancelled by a context
 	listed bool
 
-	sessions map[string][]*rest.Session // by the Fold of their names
-	rows     int                        // of the complete list
+	sessions map[string][]*rest.Session // by the Folds of the names
+	rows     int                        // length of the complete list
 	took     time.Duration
 }
 
-// shortList is a list cap up to which the list of a realm costs little: then agents are looked for whomever a query names. At
-// a higher one they are looked for if a name is not that of a user, or if it is also that of an agent.
+// shortList is the highest list cap at which listing a realm is cheap. Up to it, every query that names users also
+// looks for agents. Above it, a query does so only if a name does not belong to a user, or also belongs to an agent.
 const shortList = 10_000
 
-// mayBeAgents reports whether the list of the realm is worth asking for agents of the names, and which of those without sessions
-// are not those of users. If the account cannot tell whether a user's name is also an agent's, that is a doubt instead: the list
-// may be of a million.
+// mayBeAgents reports whether the list of the realm may contain agents with these names, so that it is worth
+// requesting, and which of the names without sessions do not belong to users. If the account cannot find out whether a
+// user's name is also an agent's, it does not request the list, which may have a million rows, but records a doubt.
 func (r *realmScan) mayBeAgents(ctx context.Context, names, none []string) (unknown []string, wanted bool, err error) {
 	if unknown, err = r.unknown(ctx, none); err != nil || len(unknown) > 0 {
 		return unknown, true, err
@@ -52,7 +53,7 @@ func (r *realmScan) mayBeAgents(ctx context.Context, names, none []string) (unkn
 	return nil, len(agents) > 0, err
 }
 
-// of asks for the realm's list unless that has been done.
+// of requests the realm's list, unless that has been done.
 func (a *Agents) of(ctx context.Context, r *realmScan) (*agentList, error) {
 	fields := r.fields(true)
 	if fields != nil {
@@ -83,7 +84,8 @@ func (a *Agents) of(ctx context.Context, r *realmScan) (*agentList, error) {
 	return l, nil
 }
 
-// agents sends the sessions of agents that have a name asked for. None are the names that led to no session of a user.
+// agents sends the sessions of agents that have one of the names. none are the names for which no session of a user was
+// found.
 func (r *realmScan) agents(ctx context.Context, names, none []string, sent *handles) error {
 	if r.limit.rows > shortList {
 		var wanted bool
@@ -103,7 +105,7 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 			if !sent.first(session) {
 				continue
 			}
-			own := *session // the statement keeps the other
+			own := *session // a copy, because the statement keeps the original
 			if err := out.add(ctx, r.spelled(&own, name)); err != nil {
 				return err
 			}
@@ -115,7 +117,7 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 	return out.flush(ctx)
 }
 
-// doubtAgents says what may be missing if the list that alone shows agents may be cut.
+// doubtAgents records what may be missing if the realm's list, which alone contains agents, may be truncated.
 func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, none []string) error {
 	reason := r.doubt(list.rows)
 	if r.doubted = reason; r.limit.reached(list.rows) {
@@ -153,11 +155,11 @@ func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, non
 	return err
 }
 
-// fewNames is of how many names a statement asks whether they are those of users, which is as many requests; if the list of
-// the realm takes as long as more, of more.
+// fewNames is for how many names a statement asks whether users have them, with a request for each. If the list of the
+// realm takes longer than that, it asks for more names: one for each rowsPerName rows.
 const fewNames, rowsPerName = 50, 500
 
-// unknown are the names that are not those of users, as far as that is worth asking.
+// unknown returns the names that do not belong to users, as far as finding out is worth the requests.
 func (r *realmScan) unknown(ctx context.Context, names []string) ([]string, error) {
 	if r.query.Agents.names.Add(int64(len(names))) > int64(max(fewNames, r.limit.rows/rowsPerName)) {
 		return names, nil
@@ -165,7 +167,7 @@ func (r *realmScan) unknown(ctx context.Context, names []string) ([]string, erro
 	return r.inventory.unknown(ctx, r.Realm, names)
 }
 
-// unknown are the names that are not those of users, as far as the account can tell.
+// unknown returns the names that do not belong to users, as far as the account can find out.
 func (inv *Inventory) unknown(ctx context.Context, realm string, names []string) (unknown []string, err error) {
 	known := map[string]bool{}
 	for user, err := range inv.usersNamed(ctx, realm, names, false) {
@@ -180,9 +182,9 @@ func (inv *Inventory) unknown(ctx context.Context, realm string, names []string)
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return known[name] }), nil
 }
 
-// AgentSessions lists a realm's sessions of agents by the Fold of their names, and reports whether that is all of them: if
-// AM may have cut the realm's list it is not.
-// 404 if the realm does not exist. It is one look at the server, whatever the policies.
+// AgentSessions lists a realm's sessions of agents by the Folds of their names, and reports whether they are complete:
+// they are not if AM may have truncated the realm's list. It answers 404 if the realm does not exist. It sends one
+// request, regardless of the policies.
 func (inv *Inventory) AgentSessions(ctx context.Context, realm string, fields []string) (sessions map[string][]*rest.Session, complete bool, err error) {
 	listed, complete, err := inv.List(ctx, rest.SessionQuery{Realm: realm, Fields: fields})
 	sessions = map[string][]*rest.Session{}
@@ -195,14 +197,14 @@ func (inv *Inventory) AgentSessions(ctx context.Context, realm string, fields []
 	return sessions, complete, err
 }
 
-// agentNames are the names of a realm's agents, or why the account cannot tell them.
+// agentNames contains the names of a realm's agents, or why the account cannot list them.
 type agentNames struct {
 	names  map[string]bool // by Fold
 	untold string
 }
 
-// agentsNamed are the names that agents of a realm have, of those asked, or why the account cannot tell. Agents whose profiles
-// have been deleted are not among them. One list answers for all names.
+// agentsNamed returns those of the names that agents of a realm have, or why the account cannot list agents. It does
+// not find agents whose profiles have been deleted. One list answers for all names.
 func (inv *Inventory) agentsNamed(ctx context.Context, realm string, names []string) (found []string, untold string, err error) {
 	agents, err := inv.agentNames.get(crest.Fold(realm), func() (agentNames, error) {
 		known, err := inv.client.AgentNames(ctx, realm)
@@ -219,14 +221,14 @@ func (inv *Inventory) agentsNamed(ctx context.Context, realm string, names []str
 	return found, agents.untold, err
 }
 
-// IsAgent reports whether a realm has an agent of that name, whose sessions no query by name finds; untold is why the account
-// cannot tell.
+// IsAgent reports whether a realm has an agent of that name, whose sessions no query by name finds; untold is why the
+// account cannot find out.
 func (inv *Inventory) IsAgent(ctx context.Context, realm, name string) (is bool, untold string, err error) {
 	found, untold, err := inv.agentsNamed(ctx, realm, []string{name})
 	return len(found) > 0, untold, err
 }
 
-// IsUserAlone reports whether a realm has a user of that name and no agent, as far as the account can tell.
+// IsUserAlone reports whether a realm has a user of that name and no agent, as far as the account can find out.
 func (inv *Inventory) IsUserAlone(ctx context.Context, realm, name string) (bool, error) {
 	unknown, err := inv.unknown(ctx, realm, []string{name})
 	if err != nil || len(unknown) > 0 {

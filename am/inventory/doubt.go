@@ -13,11 +13,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// storeTimeLimit is when AM stops its search in the token store, and passes on what it has (OpenAM's source).
+// storeTimeLimit is when AM stops its search of the token store and returns what it has (OpenAM's source).
 const storeTimeLimit = 10 * time.Second
 
-// doubt is why a list of so many rows may be cut although it is below the cap, or "": the cap is not known, or the number is
-// the limit of another layer. OpenDJ and DS give an ordinary account 1,000 entries, status 200.
+// doubt returns why a list of this length may be truncated although it is below the cap, or "": the cap is not known,
+// or the number is a limit of another layer. OpenDJ and DS return 1,000 entries to an ordinary account, with status
+// 200.
 func (c listCap) doubt(rows int) string {
 	switch {
 	case c.reached(rows):
@@ -30,18 +31,19 @@ func (c listCap) doubt(rows int) string {
 	return ""
 }
 
-// isUsualLimit reports whether a number is one that people choose for a limit: hundreds, quarters of a thousand, powers of two.
+// isUsualLimit reports whether a number is one that people choose as a limit: hundreds, quarters of a thousand, powers
+// of two.
 func isUsualLimit(n int) bool {
 	return n >= smallestStoreLimit && (n%100 == 0 || n%250 == 0 || n&(n-1) == 0)
 }
 
-// A token store may have a limit of its own. Those that directories come with are at least smallestStoreLimit and at most
-// largestStoreLimit (OpenDJ: 1,000 entries, 5,000 looked through), of which AM may drop some; higher ones somebody has chosen,
-// in round numbers.
+// A token store may have its own limit. Defaults of directories are at least smallestStoreLimit and at most
+// largestStoreLimit (OpenDJ: 1,000 entries, 5,000 examined), and AM may drop some of the entries. Higher limits have
+// been chosen by somebody, and are round numbers.
 const smallestStoreLimit, largestStoreLimit = 100, 5000
 
-// unproven is why a list of so many rows may be cut although nothing speaks against it, or "": no list proves that the token
-// store gives more.
+// unproven returns why a list of this length may be truncated although nothing suggests that it is, or "": no longer
+// list proves that the token store returns more.
 func (c listCap) unproven(rows int) string {
 	if c.reached(rows) || !c.known || c.confirmed || rows < smallestStoreLimit || rows > largestStoreLimit {
 		return ""
@@ -49,10 +51,11 @@ func (c listCap) unproven(rows int) string {
 	return fmt.Sprintf("no list is longer than %d sessions, so the token store may stop there (set list_cap = %d if only AM's own cap truncates lists)", rows, c.rows)
 }
 
-// suspicious reports whether a list of so many rows may be cut below the cap, as long as there is no longer one.
+// suspicious reports whether a list of this length may be truncated below the cap, as long as no list is longer.
 func (c listCap) suspicious(rows int) bool { return c.doubt(rows) != "" || c.unproven(rows) != "" }
 
-// saw keeps the length of the longest list. Caps and limits are the deployment's: a shorter list is cut by none.
+// saw records the length of the longest list. Caps and limits apply to the whole deployment, so no shorter list has
+// reached one.
 func (s *scan) saw(rows int) {
 	for {
 		longest := s.longest.Load()
@@ -62,7 +65,7 @@ func (s *scan) saw(rows int) {
 	}
 }
 
-// doubt is why a list may be cut, after all lists seen.
+// doubt returns why a list may be truncated, considering all lists so far.
 func (r *realmScan) doubt(rows int) string {
 	if int64(rows) < r.longest.Load() {
 		return ""
@@ -70,7 +73,7 @@ func (r *realmScan) doubt(rows int) string {
 	return r.limit.doubt(rows)
 }
 
-// unproven is why a list may be cut although nothing speaks against it, after all lists seen.
+// unproven returns why a list may be truncated although nothing suggests it, considering all lists so far.
 func (r *realmScan) unproven(rows int) string {
 	if int64(rows) < r.longest.Load() {
 		return ""
@@ -78,7 +81,7 @@ func (r *realmScan) unproven(rows int) string {
 	return r.limit.unproven(rows)
 }
 
-// slow is why a list that took so long may be cut.
+// slow returns why a list that took this long may be truncated.
 func (r *realmScan) slow(rows int, took time.Duration) string {
 	if took < r.inventory.timeLimit {
 		return ""
@@ -86,7 +89,7 @@ func (r *realmScan) slow(rows int, took time.Duration) string {
 	return fmt.Sprintf("the list of %d sessions took %s, and AM stops searching the token store after that time", rows, took.Round(time.Second))
 }
 
-// doubtUsers doubts the realm if the lists of users may be cut, which the longer list of the realm disproves.
+// doubtUsers doubts the realm if the lists of users may be truncated, unless the realm's list is longer.
 func (r *realmScan) doubtUsers(ctx context.Context, lists []listedUser) error {
 	realm := -1
 	for _, list := range lists {
@@ -112,7 +115,7 @@ func (r *realmScan) doubtUsers(ctx context.Context, lists []listedUser) error {
 	return nil
 }
 
-// count lists the realm for the number alone.
+// count returns the length of the realm's list.
 func (r *realmScan) count(ctx context.Context) (rows int, err error) {
 	for _, err := range r.ask(ctx, "", []string{rest.FieldUsername}) {
 		if err != nil {
@@ -123,12 +126,13 @@ func (r *realmScan) count(ctx context.Context) (rows int, err error) {
 	return rows, nil
 }
 
-// probes is how many users are asked for by name if only the length of a list, or its time, speaks against it.
+// probes is how many users are looked up by name if only the length of a list, or the time that it took, raises a
+// doubt.
 const probes = 8
 
-// probe settles the doubt of a list by looking up the users with the most sessions in it, and users of whom it lacks a session
-// of an earlier scan. The list is cut if one of them has a session that the earlier scan found, or that a second list lacks,
-// too.
+// probe settles a doubt by looking up the users with the most sessions in the list, and users whose sessions of an
+// earlier scan it lacks. The list is truncated if one of them has a session from the earlier scan, or one that a second
+// list does not contain either.
 func (r *realmScan) probe(ctx context.Context, listed listedUsers, sent *handles) (cut bool, err error) {
 	lacking, err := r.compare(ctx, sent)
 	if err != nil {
@@ -156,7 +160,7 @@ func (r *realmScan) probe(ctx context.Context, listed listedUsers, sent *handles
 	return len(missing) > 0, err
 }
 
-// listedUsers are the users of a list, by the Fold of their names.
+// listedUsers are the users in a list, by the Folds of their names.
 type listedUsers map[string]listedUser
 
 type listedUser struct {
@@ -169,7 +173,7 @@ func (l listedUsers) add(name string) {
 	l[key] = listedUser{name, l[key].rows + 1}
 }
 
-// most are the names of those with the most sessions.
+// most returns the names of the users with the most sessions.
 func (l listedUsers) most(n int) (names []string) {
 	users := slices.SortedFunc(maps.Values(l), func(a, b listedUser) int {
 		return cmp.Or(cmp.Compare(b.rows, a.rows), strings.Compare(a.name, b.name))
@@ -180,8 +184,8 @@ func (l listedUsers) most(n int) (names []string) {
 	return names
 }
 
-// unfound cuts the realm if a session that its list has, before and after, is not among those of its user: then others
-// may be in no list at all. AM finds sessions of agents by no name.
+// unfound marks the realm as truncated if a session was in its list before and afterwards but not in that of its user:
+// then other sessions may be in no list. AM does not find sessions of agents by name.
 func (r *realmScan) unfound(ctx context.Context, sent *handles) error {
 	if !sent.anyUnfound() {
 		return nil
@@ -193,7 +197,7 @@ func (r *realmScan) unfound(ctx context.Context, sent *handles) error {
 	})
 }
 
-// again lists the realm a second time: what has ended since the first is not in it.
+// again lists the realm a second time, without the sessions that have ended since.
 func (r *realmScan) again(ctx context.Context, each func(*rest.Session)) error {
 	for session, err := range r.ask(ctx, "", []string{rest.FieldHandle, rest.FieldUsername}) {
 		if err != nil {

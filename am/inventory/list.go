@@ -8,9 +8,9 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// List asks for sessions once and reports whether the answer is complete: it is not if AM may have cut the list. A user's list
-// that is in doubt is compared with the realm's.
-// 404 if the realm does not exist. It is one look at the server, whatever the policies.
+// List requests one list, and reports whether it is complete: it is not if AM may have truncated it. If the list of a
+// user is in doubt, it is compared with the realm's. It answers 404 if the realm does not exist. It is a single look at
+// the server, regardless of the policies.
 func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions []*rest.Session, complete bool, err error) {
 	limit, err := inv.listCap(ctx)
 	if err != nil {
@@ -40,8 +40,8 @@ func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions [
 	return sessions, realm > rows, nil
 }
 
-// ListRealm is List for a realm, for callers that take what the list lacks not to exist: complete is one that is shorter than any limit
-// of a token store.
+// ListRealm does the same as List for a realm, for callers that conclude from the list that a session does not exist:
+// complete means that the list is shorter than any limit of a token store.
 func (inv *Inventory) ListRealm(ctx context.Context, realm string, fields []string) (sessions []*rest.Session, complete bool, err error) {
 	sessions, complete, err = inv.List(ctx, rest.SessionQuery{Realm: realm, Fields: fields})
 	if err != nil || !complete {
@@ -51,14 +51,14 @@ func (inv *Inventory) ListRealm(ctx context.Context, realm string, fields []stri
 	return sessions, limit.unproven(len(sessions)) == "", err
 }
 
-// Doubt is why the longest of all lists may be cut below AM's cap: "" if nothing speaks against it.
+// Doubt returns why the longest of all lists may be truncated below AM's cap; "" if nothing suggests it.
 func (inv *Inventory) Doubt(ctx context.Context, rows int) (string, error) {
 	limit, err := inv.listCap(ctx)
 	return cmp.Or(limit.doubt(rows), limit.unproven(rows)), err
 }
 
-// RealmPaths are the full paths of the realms that a query without realms asks: the connection's, else all that the server
-// lists, else, if it lists none to this account, that of the account.
+// RealmPaths returns the full paths of the realms of a query that names none: the connection's, or else all that the
+// server lists, or else, if it lists none for this account, that of the account.
 func (inv *Inventory) RealmPaths(ctx context.Context) ([]string, error) {
 	targets, err := newScan(inv, Query{}).realms(ctx)
 	paths := make([]string, len(targets))
@@ -68,8 +68,8 @@ func (inv *Inventory) RealmPaths(ctx context.Context) ([]string, error) {
 	return paths, err
 }
 
-// Strict is the same inventory for callers that cannot do with a part: a list that is cut, or a realm that fails, is an error
-// even if the connection makes it a notice.
+// Strict returns the same inventory for callers that need complete lists: a list that is truncated, or a realm that
+// fails, is an error even if the connection makes it a notice.
 func (inv *Inventory) Strict() *Inventory {
 	options := inv.options
 	options.OnRealmError = Fail

@@ -15,12 +15,12 @@ import (
 
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// HasOtherLogin reports whether users can log in by another name than this, by which sessions know them. If identities are
-// managed by IDM, as in Advanced Identity Cloud, sessions have UUIDs.
+// HasOtherLogin reports whether users can log in with a name other than this one in their sessions. If IDM manages
+// identities, as in Advanced Identity Cloud, sessions have UUIDs.
 func HasOtherLogin(username string) bool { return uuid.MatchString(username) }
 
-// LoginNames are the names that users of a realm log in with, by the Folds of those that their sessions have. If the account
-// may not ask, that is a notice, and there are none.
+// LoginNames returns the login names of users of a realm, by the Folds of their names in sessions. If the account may
+// not look them up, it sends a notice and returns none.
 func (inv *Inventory) LoginNames(ctx context.Context, realm string, usernames []string) (map[string]string, error) {
 	logins := map[string]string{}
 	for user, err := range inv.usersNamed(ctx, realm, usernames, false) {
@@ -36,8 +36,8 @@ func (inv *Inventory) LoginNames(ctx context.Context, realm string, usernames []
 	return logins, nil
 }
 
-// UsersByLogin are the users of a realm who log in with a name and are called otherwise in lists of sessions. Names are compared
-// without regard to case.
+// UsersByLogin returns the users of a realm who log in with this name and have another name in lists of sessions. Names
+// are compared case-insensitively.
 func (inv *Inventory) UsersByLogin(ctx context.Context, realm, login string) (users []*rest.User, err error) {
 	differ, err := inv.client.LoginsDiffer(ctx, realm)
 	if err != nil || !differ || login == "" {
@@ -54,8 +54,8 @@ func (inv *Inventory) UsersByLogin(ctx context.Context, realm, login string) (us
 	return users, nil
 }
 
-// LogsIn reports whether somebody logs in with a name whose sessions have another, in one of the realms; nil: in any. An account
-// or a server that does not tell knows none.
+// LogsIn reports whether somebody logs in with a name and has another one in sessions, in one of the realms; nil means
+// any realm. If the account or the server cannot find out, it returns false.
 func (inv *Inventory) LogsIn(ctx context.Context, realms []string, name string) (bool, error) {
 	if realms == nil {
 		var err error
@@ -75,14 +75,14 @@ func (inv *Inventory) LogsIn(ctx context.Context, realms []string, name string) 
 	return false, nil
 }
 
-// askedLogins are the names, by realm, of which has been asked whether users log in with them.
+// askedLogins contains the names, by realm, that have been looked up as login names.
 type askedLogins struct {
 	mu    sync.Mutex
 	names map[string]map[string]bool
 }
 
-// next are the names of a realm that have not been asked about yet, and how many of them are to be: after fewNames, a statement
-// asks no more. One more is taken note of, so that it is said once.
+// next returns the names of a realm that have not been looked up yet, and how many of them to look up: a statement looks up
+// at most fewNames. It records one name more, so that the notice about the others is sent only once.
 func (a *askedLogins) next(realm string, names []string) (unasked []string, few int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -106,12 +106,12 @@ func (a *askedLogins) next(realm string, names []string) (unasked []string, few 
 	return unasked, max(0, min(len(unasked), fewNames-before))
 }
 
-// NoteLogins says which of the names that lead to no session are those that users log in with: their sessions have others. A few
-// say it of all; of more names than are worth looking up, it says that they may be. It says so once in each realm (nil: in all) to
-// the queries of a statement, which have Agents in common.
+// NoteLogins sends a notice for each of the names, which have no sessions, that is a login name of users, whose sessions have
+// other names. If there are more names than are worth looking up, it sends a notice that they may be login names. The queries
+// of a statement share Agents, so that each notice is sent once for each realm (nil: all realms).
 func (inv *Inventory) NoteLogins(ctx context.Context, statement *Agents, realms, names []string) error {
 	if len(names) == 0 || inv.client.HasSession() {
-		return nil // what an account without an access token lists has no other login names
+		return nil // only with an access token do lists show identities whose login names differ
 	}
 	if realms == nil {
 		var err error
@@ -154,7 +154,7 @@ func (inv *Inventory) noteLogins(ctx context.Context, statement *Agents, realm s
 	return nil
 }
 
-// unlessRefused is an error, unless it says that the account may not ask.
+// unlessRefused returns the error, unless it means that the account may not ask.
 func unlessRefused(err error) error {
 	if rest.IsRefused(err) {
 		return nil

@@ -16,16 +16,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// realmScan is one realm's part of a scan.
+// realmScan is the part of a scan for one realm.
 type realmScan struct {
 	*scan
 	*RealmScan
 	limit listCap
-	later func(context.Context) error // what settles a doubt, when all realms are listed
+	later func(context.Context) error // settles a doubt after all realms have been listed
 
 	rows       atomic.Int64
 	identities atomic.Int64
-	mu         sync.Mutex // guards RealmScan while identities are asked concurrently
+	mu         sync.Mutex // guards RealmScan while identities are looked up concurrently
 }
 
 func (r *realmScan) run(ctx context.Context) error {
@@ -41,11 +41,11 @@ func (r *realmScan) run(ctx context.Context) error {
 	return r.list(ctx)
 }
 
-// tallyFrom is the cap from which rows that hold only a name are counted before they are sent on, so that a large
-// list need not carry handles. A shorter list costs nothing to fetch again.
+// tallyFrom is the cap from which rows that contain only a name are counted before they are sent, so that a long list
+// need not contain handles. Requesting a shorter list again costs little.
 const tallyFrom = 1000
 
-// narrow reports whether rows with the same user name are the same.
+// narrow reports whether rows with the same user name are equal.
 func narrow(fields []string) bool {
 	if fields == nil {
 		return false
@@ -58,12 +58,12 @@ func narrow(fields []string) bool {
 	return true
 }
 
-// has reports whether a user is in the scan's shard.
+// has reports whether a user belongs to the scan's shard.
 func (r *realmScan) has(username string) bool {
 	return r.inventory.options.Shard.Has(r.Realm, username)
 }
 
-// tally lists the realm by names alone. If the list is cut, nothing of it has been sent, and complete is false.
+// tally lists the realm with only names. If the list is truncated, it sends nothing, and complete is false.
 func (r *realmScan) tally(ctx context.Context) (complete bool, err error) {
 	counts := map[string]int{}
 	total := 0
@@ -94,7 +94,7 @@ func (r *realmScan) tally(ctx context.Context) (complete bool, err error) {
 	return true, out.flush(ctx)
 }
 
-// list sends the realm's list on as it comes, and if it is cut goes on with the realm's identities.
+// list sends the realm's list as it arrives. If it is truncated, it continues with the realm's identities.
 func (r *realmScan) list(ctx context.Context) error {
 	names := listedUsers{}
 	out := r.batch()
@@ -117,7 +117,7 @@ func (r *realmScan) list(ctx context.Context) error {
 		return err
 	}
 	r.saw(total)
-	delete(names, "") // a session whose user has no name cannot be asked for
+	delete(names, "") // a session whose user has no name cannot be looked up
 	if r.limit.reached(total) {
 		return r.byUser(ctx, fmt.Sprintf("the list is truncated at %d", r.limit.rows), names, out.seen())
 	}
@@ -127,7 +127,7 @@ func (r *realmScan) list(ctx context.Context) error {
 	return nil
 }
 
-// settleList settles whether a list below the cap is complete.
+// settleList finds out whether a list below the cap is complete.
 func (r *realmScan) settleList(ctx context.Context, total int, took time.Duration, listed listedUsers, sent *handles) (err error) {
 	if r.doubted = r.doubt(total); r.doubted != "" {
 		return r.byUser(ctx, r.doubted, listed, sent)
@@ -135,7 +135,7 @@ func (r *realmScan) settleList(ctx context.Context, total int, took time.Duratio
 	if r.doubted = cmp.Or(r.slow(total, took), r.unproven(total)); r.doubted == "" {
 		return nil
 	}
-	cut := total == 0 // there is nobody to ask for
+	cut := total == 0 // there is nobody to look up
 	if !cut {
 		cut, err = r.probe(ctx, listed, sent)
 	}
@@ -147,7 +147,7 @@ func (r *realmScan) settleList(ctx context.Context, total int, took time.Duratio
 	return err
 }
 
-// byUser completes a list, which is or may be cut for a reason, by asking for each identity.
+// byUser completes a list that is or may be truncated for this reason by looking up each identity.
 func (r *realmScan) byUser(ctx context.Context, reason string, listed listedUsers, sent *handles) error {
 	r.Completeness, r.Reason = ByUser, reason
 	if err := r.expand(ctx, listed, sent); err != nil {
@@ -156,7 +156,7 @@ func (r *realmScan) byUser(ctx context.Context, reason string, listed listedUser
 	return r.unfound(ctx, sent)
 }
 
-// timed yields the rows of a list and takes the time until its search has ended: until the first row, or none, comes.
+// timed yields the rows of a list, and measures how long its search takes: until the first row, or the end.
 func timed(list iter.Seq2[*rest.Session, error], took *time.Duration) iter.Seq2[*rest.Session, error] {
 	return func(yield func(*rest.Session, error) bool) {
 		asked := time.Now()
@@ -175,15 +175,16 @@ func timed(list iter.Seq2[*rest.Session, error], took *time.Duration) iter.Seq2[
 	}
 }
 
-// ask is one session query, counted.
+// ask sends a session query, and counts it.
 func (r *realmScan) ask(ctx context.Context, username string, fields []string) iter.Seq2[*rest.Session, error] {
 	r.progress.requests.Add(1)
 	atomic.AddInt64(&r.Requests, 1)
 	return r.client.Sessions(ctx, rest.SessionQuery{Realm: r.Realm, Username: username, Fields: fields})
 }
 
-// fields are those to ask for. The realm is known, and properties come only if nothing is left out. A row must hold
-// something, or AM refuses; the handle tells sessions apart if lists may overlap.
+// fields returns the fields to request. The realm is known, and properties are returned only if all fields are
+// requested. A row must contain at least one field, or AM refuses the query. If lists may overlap, the handle
+// distinguishes sessions.
 func (r *realmScan) fields(overlapping bool) []string {
 	if r.query.Fields == nil || slices.Contains(r.query.Fields, rest.FieldProperties) {
 		return nil
@@ -201,7 +202,7 @@ func (r *realmScan) fields(overlapping bool) []string {
 	return slices.Compact(fields)
 }
 
-// spelled gives a row the query's spelling.
+// spelled changes a row to the query's spelling.
 func (r *realmScan) spelled(session *rest.Session, username string) *rest.Session {
 	session.Realm = r.Realm
 	if username != "" {
@@ -210,7 +211,7 @@ func (r *realmScan) spelled(session *rest.Session, username string) *rest.Sessio
 	return session
 }
 
-// askAll asks for each name, concurrently, until the names are closed.
+// askAll calls a function for each name concurrently, until the channel is closed.
 func (r *realmScan) askAll(ctx context.Context, names <-chan string, one func(context.Context, string) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for range r.client.MaxConcurrency() {
@@ -228,7 +229,7 @@ func (r *realmScan) askAll(ctx context.Context, names <-chan string, one func(co
 	return group.Wait()
 }
 
-// named lists the sessions of the users, and of the agents, that the query names.
+// named lists the sessions of the users and agents that the query names.
 func (r *realmScan) named(ctx context.Context) error {
 	r.byName = true
 	// AM treats an empty name as a match for every user.
@@ -273,7 +274,7 @@ func (r *realmScan) named(ctx context.Context) error {
 	return r.agents(ctx, names, none, sent)
 }
 
-// settleLater has a doubt settled when all realms are listed.
+// settleLater settles a doubt after all realms have been listed.
 func (r *realmScan) settleLater(settle func(context.Context) error) {
 	before := r.later
 	r.later = func(ctx context.Context) error {
@@ -286,7 +287,7 @@ func (r *realmScan) settleLater(settle func(context.Context) error) {
 	}
 }
 
-// askUser lists a user's sessions, sends on those that are wanted and returns how many there are.
+// askUser lists a user's sessions, sends those that are wanted, and returns how many there are.
 func (r *realmScan) askUser(ctx context.Context, name string, fields []string, wanted func(*rest.Session) bool) (rows int, err error) {
 	out := r.batch()
 	for session, err := range r.ask(ctx, name, fields) {
@@ -308,7 +309,7 @@ func (r *realmScan) askUser(ctx context.Context, name string, fields []string, w
 	return rows, out.flush(ctx)
 }
 
-// batch collects rows of one list on their way to the consumer.
+// batch collects rows of one list before they go to the consumer.
 type batch struct {
 	realm   *realmScan
 	rows    []*rest.Session
@@ -334,8 +335,8 @@ func (b *batch) flush(ctx context.Context) error {
 	return b.realm.emit(ctx, rows)
 }
 
-// remember keeps a fingerprint of the session's handle: eight bytes, for lists of a million. It keeps the key only for lists
-// that may be probed, which are slow or short, because that takes longer.
+// remember stores a fingerprint of the session's handle: only eight bytes, because a list may have a million rows. It
+// stores the key only for lists that may be probed, which are slow or short, because that takes longer.
 func (b *batch) remember(session *rest.Session, slow bool) {
 	b.handles = append(b.handles, fingerprint(session))
 	if previous := b.realm.query.Previous; previous != nil && (slow || len(b.keys) < largestStoreLimit) {
@@ -355,14 +356,14 @@ func (b *batch) seen() *handles {
 	return h
 }
 
-// handles are the sessions that have been sent on, by fingerprint, and whether the list of their user has them.
+// handles contains the sessions that have been sent, by fingerprint, and whether the list of their user contains them.
 type handles struct {
 	mu   sync.Mutex
 	sent map[uint64]bool
 	keys []uint64 // fingerprints of the keys of those in the list
 }
 
-// first reports whether a session in the list of its user has not come before.
+// first reports whether a session in the list of its user has not been sent before.
 func (h *handles) first(session *rest.Session) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -371,7 +372,7 @@ func (h *handles) first(session *rest.Session) bool {
 	return !before
 }
 
-// unfound reports whether the realm's list has the session and its user's has not.
+// unfound reports whether the session is in the realm's list but not in its user's.
 func (h *handles) unfound(session *rest.Session) bool {
 	found, listed := h.sent[fingerprint(session)]
 	return listed && !found
