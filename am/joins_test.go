@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amsql/steampipe-plugin-am/am"
+	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
@@ -98,6 +100,34 @@ func TestLookupsFindWhatListsDoNot(t *testing.T) {
 				t.Errorf("%s with %+v: %s", realm, options, got)
 			}
 		}
+	}
+}
+
+// A list of a usual length is in doubt unless another of the same lookup is longer, and that may be one that is not asked for again.
+func TestLookupsKnowTheListsThatAnswerForOtherRealms(t *testing.T) {
+	for longer, doubted := range map[int]bool{101: false, 99: true} {
+		sim, address := server(t, simulator.Options{ListCap: 500})
+		for realm, sessions := range map[string]int{"/alpha": 100, "/bravo": longer} {
+			must(t, sim.AddRealm(realm))
+			for range sessions {
+				logIn(t, sim, realm, "demo")
+			}
+		}
+		config, limit := asAdministrator(t, sim, address), 500
+		config.ListCap = &limit
+		var notices []string
+		c, err := connection.Open("am", config, connection.Host{Notify: func(notice string) { notices = append(notices, notice) }})
+		must(t, err)
+		db, err := engine.Open(t.Context())
+		must(t, err)
+		must(t, db.Attach("am", am.Tables(c)...))
+		values(t, db, `with recursive n (i) as (select 1 union all select i + 1 from n where i < 20)
+			select count(*) from n join am_session on username = 'nobody' || i`) // each could be an agent, whom only lists of realms show
+		if (len(notices) > 0) != doubted {
+			t.Errorf("with a list of %d the notices are %q, want some: %t", longer, notices, doubted)
+		}
+		must(t, db.Close())
+		must(t, c.Close(t.Context()))
 	}
 }
 

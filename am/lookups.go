@@ -38,7 +38,8 @@ const (
 // another, each name is still asked for. A list can be long and the names few, so it is read only if
 // the lookups so far have been worth it, and tried again after eight times as many.
 type byUser[T any] struct {
-	lookup rowsOf[T]
+	// longest is the length of the longest list that answers for realms that are not in q.
+	lookup func(ctx context.Context, c *connection.Connection, q table.Query, longest int) iter.Seq2[*T, error]
 	list   func(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (list[T], error)
 	name   func(row *T) string
 	spell  func(row *T, realm, username string) *T // a copy
@@ -61,6 +62,7 @@ type realmList[T any] struct {
 	path     string
 	complete bool
 	rows     map[string][]*T // by user name in lower case
+	listed   int             // rows
 	tryAfter int             // lookups
 }
 
@@ -68,10 +70,10 @@ type realmList[T any] struct {
 func (l *byUser[T]) rows(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*T, error] {
 	names := q.Texts("username")
 	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !plain(name) }) {
-		return l.lookup(ctx, c, q)
+		return l.lookup(ctx, c, q, 0)
 	}
 	return func(yield func(*T, error) bool) {
-		found, rest := l.find(ctx, c, q, names)
+		found, rest, longest := l.find(ctx, c, q, names)
 		for _, row := range found {
 			if !yield(row, nil) {
 				return
@@ -80,7 +82,7 @@ func (l *byUser[T]) rows(ctx context.Context, c *connection.Connection, q table.
 		if rest == nil {
 			return
 		}
-		for row, err := range l.lookup(ctx, c, *rest) {
+		for row, err := range l.lookup(ctx, c, *rest, longest) {
 			if !yield(row, err) {
 				return
 			}
@@ -98,17 +100,17 @@ func plain(name string) bool {
 	return name != ""
 }
 
-// find gives the rows of the realms that are listed, and the query for the others, if there are any.
-func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.Query, names []string) (found []*T, rest *table.Query) {
+// find returns the rows of the realms that are listed and the longest of their lists, and the query for the others, if there are any.
+func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.Query, names []string) (found []*T, rest *table.Query, longest int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lookups += len(names); l.failed || l.lookups < listAfter {
-		return nil, &q
+		return nil, &q, 0
 	}
 	asked, err := l.prepare(ctx, c, q)
 	if err != nil {
 		l.failed = true
-		return nil, &q
+		return nil, &q, 0
 	}
 	var unlisted []any
 	for _, path := range asked {
@@ -117,6 +119,7 @@ func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.
 			unlisted = append(unlisted, path)
 			continue
 		}
+		longest = max(longest, realm.listed)
 		for _, name := range distinct(names) {
 			for _, row := range realm.rows[strings.ToLower(name)] {
 				found = append(found, l.spell(row, path, name))
@@ -125,13 +128,13 @@ func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.
 	}
 	switch len(unlisted) {
 	case 0:
-		return found, nil
+		return found, nil, 0
 	case len(asked):
-		return nil, &q
+		return nil, &q, 0
 	}
 	q.Quals = slices.DeleteFunc(slices.Clone(q.Quals), func(qual table.Qual) bool { return qual.Column == "realm" })
 	q.Quals = append(q.Quals, table.Qual{Column: "realm", Values: unlisted})
-	return found, &q
+	return found, &q, longest
 }
 
 // prepare lists the realms that the query asks, if that is due, and returns their paths as the query spells them.
@@ -168,7 +171,7 @@ func (l *byUser[T]) prepare(ctx context.Context, c *connection.Connection, q tab
 			if list.tooLong && most < maxListed {
 				realm.tryAfter = 8 * l.lookups
 			}
-			realm.complete, realm.rows = list.complete, map[string][]*T{}
+			realm.complete, realm.listed, realm.rows = list.complete, len(list.rows), map[string][]*T{}
 			for _, row := range list.rows {
 				name := strings.ToLower(l.name(row))
 				realm.rows[name] = append(realm.rows[name], row)
@@ -181,9 +184,7 @@ func (l *byUser[T]) prepare(ctx context.Context, c *connection.Connection, q tab
 	}
 	l.listed = 0
 	for _, realm := range l.realms {
-		for _, rows := range realm.rows {
-			l.listed += len(rows)
-		}
+		l.listed += realm.listed
 	}
 	return asked, nil
 }

@@ -43,9 +43,9 @@ var sessionTable = tableOf[session]{
 	rows: sessions,
 	lookups: func(rowsOf[session]) rowsOf[session] {
 		var agents inventory.Agents
-		rows := func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
+		rows := func(ctx context.Context, c *connection.Connection, q table.Query, longest int) iter.Seq2[*session, error] {
 			scanned := sessionQuery(q)
-			scanned.Agents = &agents
+			scanned.Agents, scanned.Longest = &agents, longest
 			return sessionRows(ctx, c, q, scanned)
 		}
 		l := byUser[session]{lookup: rows, list: listSessions, name: func(s *session) string { return s.Username }, spell: (*session).spelled}

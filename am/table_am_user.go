@@ -37,7 +37,10 @@ var userTable = tableOf[user]{
 		}
 	},
 	lookups: func(rows rowsOf[user]) rowsOf[user] {
-		l := byUser[user]{lookup: rows, list: listUsers, name: func(u *user) string { return u.ID }, spell: (*user).spelled}
+		lookup := func(ctx context.Context, c *connection.Connection, q table.Query, _ int) iter.Seq2[*user, error] {
+			return rows(ctx, c, q)
+		}
+		l := byUser[user]{lookup: lookup, list: listUsers, name: func(u *user) string { return u.ID }, spell: (*user).spelled}
 		return l.rows
 	},
 }

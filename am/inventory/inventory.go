@@ -21,6 +21,7 @@ type Query struct {
 	Usernames []string // nil: all users. An empty list that is not nil matches no session, as in SQL
 	Fields    []string // rest.Field… that rows need; realm is always set; nil: all
 	Limit     int64    // stop after this number; 0: no limit
+	Longest   int      // length of the longest list of other realms, for comparison with lists that may be truncated
 	Agents    *Agents  // what other queries of the statement have found of agents; may be nil
 
 	Previous *Previous     // the result of an earlier scan, for comparison with lists that may be truncated; may be nil

@@ -48,7 +48,9 @@ func newScan(inv *Inventory, q Query) *scan {
 	if q.Agents == nil {
 		q.Agents = &Agents{}
 	}
-	return &scan{inventory: inv, client: inv.client, query: q, rows: make(chan []*rest.Session, 8)}
+	s := &scan{inventory: inv, client: inv.client, query: q, rows: make(chan []*rest.Session, 8)}
+	s.saw(q.Longest)
+	return s
 }
 
 // distinct removes names that AM treats as equal to an earlier one.
