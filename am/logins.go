@@ -26,7 +26,7 @@ func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scann
 			return scanned, err
 		}
 	}
-	scanned.Usernames, scanned.Limit = []string{}, 0
+	scanned.Usernames = []string{}
 	for _, login := range logins {
 		found := false
 		for _, realm := range realms {

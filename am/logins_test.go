@@ -62,6 +62,20 @@ func TestSessionsAreFoundByLoginName(t *testing.T) {
 	}
 }
 
+// LIMIT counts the rows that all conditions leave, and one on login_name can be left to SQL.
+func TestALimitDoesNotCountSessionsOfOtherLoginNames(t *testing.T) {
+	sim, url := server(t, simulator.Options{})
+	logIn(t, sim, "/", "anna", "anna", "bert", "two  words")
+	h := newEngineHost(t, asAdministrator(t, sim, url))
+	for _, condition := range []string{
+		"username in ('anna', 'bert') and login_name = 'bert'", "username in ('anna', 'bert') and login_name = 'anna'", "login_name = 'two  words'",
+	} {
+		if got := values(t, h.db, "select login_name from am_session where "+condition+" limit 1"); len(got) != 1 {
+			t.Errorf("%s: %v", condition, got)
+		}
+	}
+}
+
 // Sessions there do not have the names that people type. An empty answer would look as if nobody were signed in.
 func TestALoginNameForAUsernameIsNoticed(t *testing.T) {
 	for profile, want := range map[string]int{"aic": 1, "pingam-8.1": 0, "openam": 0} {
