@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -219,14 +220,17 @@ func (e *Terminator) lookIn(ctx context.Context, realm string, targets []*target
 		byUser[name] = append(byUser[name], t)
 	}
 	if len(byUser) > fewUsers || byUser[""] != nil {
-		if complete, err := e.compare(ctx, rest.SessionQuery{Realm: realm}, targets); complete || err != nil {
+		if proven, err := e.compare(ctx, rest.SessionQuery{Realm: realm}, targets); proven || err != nil {
 			return
+		}
+		for username, of := range byUser {
+			byUser[username] = slices.DeleteFunc(of, func(t *target) bool { return t.found != nil })
 		}
 	}
 	var group errgroup.Group
 	group.SetLimit(e.Client.MaxConcurrency())
 	for username, of := range byUser {
-		if username == "" { // AM treats an empty name as a match for every user
+		if username == "" || len(of) == 0 { // AM treats an empty name as a match for every user
 			continue
 		}
 		group.Go(func() error {
@@ -285,8 +289,9 @@ func truncated(q rest.SessionQuery) error {
 	return fmt.Errorf("AM truncates the list %s, which would show it: raise the cap (global session service, search.maxSessionListSize)", whose)
 }
 
-// compare requests one list, and looks for the targets in it.
-func (e *Terminator) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (complete bool, err error) {
+// compare requests one list, looks for the targets in it, and reports whether it proves that those which it lacks have ended. If
+// nothing speaks against a list, and nothing for it, they have ended unless their users' lists have them.
+func (e *Terminator) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (proven bool, err error) {
 	q.Fields = proofFields
 	listed, complete, err := e.Inventory.List(ctx, q)
 	byHandle := make(map[string]*rest.Session, len(listed))
@@ -299,5 +304,9 @@ func (e *Terminator) compare(ctx context.Context, q rest.SessionQuery, targets [
 			t.lookupErr = truncated(q)
 		}
 	}
-	return complete, err
+	if err != nil || !complete {
+		return false, err
+	}
+	doubt, err := e.Inventory.Doubt(ctx, len(listed))
+	return err == nil && doubt == "", nil
 }

@@ -3,6 +3,7 @@ package methods_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -88,6 +89,39 @@ func TestASessionThatAMStillListsHasExpiredByEitherOfItsTimes(t *testing.T) {
 		if len(outcomes) != 1 || outcomes[0].State != c.want {
 			t.Errorf("%v idle, %v in all: %+v, want %s", c.idle, c.session, outcomes, c.want)
 		}
+	}
+}
+
+// A token store may stop at any number, here at 137 of a realm's 160 sessions. What is behind that has not ended.
+func TestASessionBehindAListThatTheStoreCutsIsFoundByName(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, ListCap: 5000, Seed: 1})
+	for i := range 160 {
+		name := fmt.Sprint("user", i%20)
+		if i < 20 {
+			must(t, w.server.AddUser("/alpha", name, "changeit"))
+		}
+		_, err := w.server.Login("/alpha", name)
+		must(t, err)
+	}
+	w.tamper = func(response http.ResponseWriter, r *http.Request, body []byte) bool {
+		if filter := r.URL.Query().Get("_queryFilter"); !strings.HasSuffix(r.URL.Path, "/sessions") || filter == "" || strings.Contains(filter, "username") {
+			return false
+		}
+		recorded := httptest.NewRecorder()
+		w.pass(recorded, r, body)
+		var list map[string]any
+		must(t, json.Unmarshal(recorded.Body.Bytes(), &list))
+		rows := list["result"].([]any)
+		rows = rows[:min(len(rows), 137)]
+		list["result"], list["resultCount"] = rows, len(rows)
+		response.Header().Set("Content-Type", "application/json")
+		must(t, json.NewEncoder(response).Encode(list))
+		return true
+	}
+	outcomes, err := w.EndSessions(t.Context(), w.sessionsOf(t, "/alpha"))
+	must(t, err)
+	if got := states(outcomes); got[methods.Ended] != 160 || len(w.sessions("/alpha")) != 0 {
+		t.Errorf("%v, %d left", got, len(w.sessions("/alpha")))
 	}
 }
 
