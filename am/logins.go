@@ -45,15 +45,15 @@ func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scann
 	return scanned, nil
 }
 
-// noteLogins adds a notice if user names that a query asks for, and that no session has, are names that users log in with. The
-// inventory does so for names that it looks up; those of a list that is complete are not looked up.
+// noteLogins adds a notice if user names in a query have no sessions but are login names of users. The inventory does this for
+// names that it looks up, which it does not do if the list of the realm is complete.
 func noteLogins(ctx context.Context, c *connection.Connection, q table.Query, statement *inventory.Agents, sessions iter.Seq2[*session, error]) iter.Seq2[*session, error] {
 	asked, known := names(q, "username")
 	if asked == nil || !known || c.Client().HasSession() {
 		return sessions
 	}
 	return func(yield func(*session, error) bool) {
-		seen := map[string]bool{} // as the query spells them
+		seen := map[string]bool{} // user names, as the query spells them
 		for s, err := range sessions {
 			if err == nil {
 				seen[s.Username] = true

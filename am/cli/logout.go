@@ -191,7 +191,8 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 	return all.EndSessionsBy(ctx, found)
 }
 
-// print prints the outcomes. For a person at a terminal, they have no handles, and the server of the only connection is named once.
+// print prints the outcomes. At a terminal, it omits the handles and, if there is only one connection, its name and URL, which
+// the summary contains.
 func (o *LogoutOptions) print(w *workspace.Workspace, outcomes []methods.Outcome) error {
 	columns, rows := methods.OutcomeColumns, methods.OutcomeRows(outcomes)
 	if o.Output == "table" && w.Streams.OutIsTerminal {

@@ -67,7 +67,7 @@ func newRoot(streams terminal.Streams) *cobra.Command {
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if given := cmd.Flags().Args(); cmd.HasSubCommands() && len(given) > 0 {
-			return noCommand(cmd, given[0]) // whose flags these are
+			return noCommand(cmd, given[0]) // the flags belong to that command
 		}
 		return misuse(cmd, "%v%s", err, nearestFlag(cmd, err))
 	})

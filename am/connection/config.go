@@ -125,7 +125,7 @@ func fill(field reflect.Value, value string) error {
 	return nil
 }
 
-// Secret reads a secret from where it is: file:PATH or env:NAME. It removes line ends around it. Any other value is the secret itself.
+// Secret returns the secret that a value refers to (file:PATH or env:NAME) or is. Line ends around the content of a file are removed.
 func Secret(value string) (string, error) {
 	if path, ok := strings.CutPrefix(value, "file:"); ok {
 		text, err := ReadText(path)
@@ -140,7 +140,7 @@ func Secret(value string) (string, error) {
 	return value, nil
 }
 
-// ReadText reads a file without its byte-order mark: UTF-8, or UTF-16 with a mark, as PowerShell writes it.
+// ReadText reads a file in UTF-8, or in UTF-16 with a byte-order mark, as PowerShell writes it. It removes the mark.
 func ReadText(path string) (string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -51,7 +51,7 @@ func (r *Rows) place(cause error) error {
 	return e
 }
 
-// beforeText is what stands before a value, of which [isWord] may be a text without quotes.
+// beforeText matches SQL that a value follows. If a word follows it, the quotes of a text may be missing.
 var (
 	beforeText = regexp.MustCompile(`(?i)(=|<>|\blike|\bin\s*\([^()]*)\s*$`)
 	isWord     = regexp.MustCompile(`^\w+$`)

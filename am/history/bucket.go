@@ -191,7 +191,7 @@ func (s *bucketStore) previous(ctx context.Context, server, realm string, before
 	return previousOf(ctx, s, server, realm, before)
 }
 
-// earlier lists one day after the other, like before.
+// earlier lists the objects of one day at a time, like before.
 func (s *bucketStore) earlier(ctx context.Context, server string, before time.Time) iter.Seq2[listed, error] {
 	return func(yield func(listed, error) bool) {
 		days, err := s.under(ctx, "server="+escaped(server)+"/", false)

@@ -58,7 +58,7 @@ func openS3(ctx context.Context, name string) (*bucket, error) {
 func awsIdentity(ctx context.Context) (*awsCredentials, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
-	// The SDK would write warnings of its own to standard error; what fails is in the error.
+	// Without a logger, the SDK writes warnings to standard error. Errors contain all that users need to know.
 	found, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err == nil {
 		_, err = found.Credentials.Retrieve(ctx)

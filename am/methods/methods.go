@@ -249,13 +249,13 @@ func OutcomeRows(outcomes []Outcome) [][]any {
 	return rows
 }
 
-// ShownColumns are the columns of [ShownRows]: what people want to see, in a table that fits on a screen. Handles do not.
+// ShownColumns are the columns of [ShownRows]. Handles are not among them, because with them the table would not fit on a screen.
 var ShownColumns = []table.Column{
 	{Name: "username"}, {Name: "realm"}, {Name: "last_used", Type: table.Timestamp}, {Name: "ends", Type: table.Timestamp},
 	{Name: "outcome"}, {Name: "reason"}, {Name: "connection"}, {Name: "base_url"},
 }
 
-// ShownRows lists outcomes for people, a row each.
+// ShownRows returns a row for each outcome, for people to read.
 func ShownRows(outcomes []Outcome) [][]any {
 	rows := make([][]any, len(outcomes))
 	for i, o := range outcomes {

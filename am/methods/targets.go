@@ -57,7 +57,7 @@ const handlePrefix = "shandle:"
 // Tokens and handles consist of letters, digits and -_.* (c66), or also of @#+/= if that encoding is off.
 var (
 	handlePattern = regexp.MustCompile(`^` + handlePrefix + `[A-Za-z0-9\-_.*@#+/=]+$`)
-	tokenPattern  = regexp.MustCompile(`^[A-Za-z0-9\-_.*@#+/=]*[*@][A-Za-z0-9\-_.*@#+/=]*$`) // the sign ends its first part
+	tokenPattern  = regexp.MustCompile(`^[A-Za-z0-9\-_.*@#+/=]*[*@][A-Za-z0-9\-_.*@#+/=]*$`) // * or @ ends the first part
 	cookiePattern = regexp.MustCompile(`^[A-Za-z0-9\-_]+=[^=#]`)
 )
 

@@ -437,7 +437,7 @@ func (e *Terminator) endUnlisted(ctx context.Context, users []*target) error {
 			t.settle(Unknown, err.Error())
 			what := err.Error()
 			if lacking := new(rest.UnsupportedError); errors.As(err, &lacking) {
-				what = lacking.What() // handles, which it advises instead, are of listed sessions
+				what = lacking.What() // without its advice to use handles, which only listed sessions have
 			}
 			e.notify("client-side sessions of %q in realm %s, if any, have not ended: %s; they last until they expire", t.Username, t.Realm, what)
 		default:

@@ -26,7 +26,7 @@ type Options struct {
 	Separator rune
 	Width     int    // width of the screen in characters, for tables; 0 if there is none
 	Version   string // the version of amsql, for files that name their creator
-	HideNull  bool   // whether table leaves out columns that are NULL in every row
+	HideNull  bool   // whether the table format omits columns that are NULL in every row
 }
 
 // formats have the names and the output of Steampipe's formats. jsonl, markdown, and those that are only for files are
@@ -42,10 +42,10 @@ var formats = append([]namedFormat{
 }, parquetFormats...)
 
 type namedFormat struct {
-	name      string // the value of --output; "" if it is only for files
-	extension string // the ending of --export; "" if it is not for files
+	name      string // value of --output; "" if the format is only for files
+	extension string // extension of files for --export; "" if the format is not for files
 	make      func(Options) Format
-	joins     func(Options) bool // whether there is no empty line between the rows of two statements; nil means that there is one
+	joins     func(Options) bool // whether the output of two statements needs no empty line between; nil means that it needs one
 }
 
 // FormatNames returns the names of the formats, as help shows them.
@@ -129,7 +129,7 @@ func ScreenOptions(s terminal.Streams) Options {
 	return Options{Header: true, Separator: ',', Width: width}
 }
 
-// ParseSeparator reads a separator of values: one character that the csv format has no other use for, or a word for the tab.
+// ParseSeparator parses the separator of the csv format: tab, \t, or one character that CSV does not use otherwise.
 func ParseSeparator(s string) (separator rune, ok bool) {
 	if s == "tab" || s == `\t` {
 		return '\t', true

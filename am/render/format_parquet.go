@@ -32,7 +32,7 @@ type parquetFormat struct {
 	writer  *parquet.GenericWriter[any] // the rows have no Go type
 }
 
-// parquetFormats are the rows of formats that this file adds.
+// parquetFormats contains the format of this file, for formats.
 var parquetFormats = []namedFormat{{"", ".parquet", newParquetFormat, nil}}
 
 func newParquetFormat(o Options) Format { return &parquetFormat{version: o.Version} }

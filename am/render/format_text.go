@@ -25,7 +25,7 @@ type tableFormat struct {
 	Options
 	columns []engine.ResultColumn
 	rows    [][]string
-	filled  []bool // the columns that are not NULL in every row
+	filled  []bool // which columns have a value in any row
 }
 
 func newTableFormat(options Options) Format { return &tableFormat{Options: options} }
@@ -45,7 +45,7 @@ func (f *tableFormat) Row(_ *bytes.Buffer, values []any) error {
 	return nil
 }
 
-// hideNull leaves out the columns in which there is nothing to see.
+// hideNull removes columns without values, if the options say so.
 func (f *tableFormat) hideNull() {
 	if !f.HideNull || len(f.rows) == 0 {
 		return
@@ -56,7 +56,7 @@ func (f *tableFormat) hideNull() {
 	}
 }
 
-// keep are those of the cells that are to be kept.
+// keep returns the cells whose columns are kept.
 func keep[T any](cells []T, kept []bool) (all []T) {
 	for i, cell := range cells {
 		if kept[i] {

@@ -65,7 +65,7 @@ func checkToken(token string) error {
 	return nil
 }
 
-// namesCookie matches a token behind the name of its cookie.
+// namesCookie matches the name of a cookie and its value.
 var namesCookie = regexp.MustCompile(`^[A-Za-z0-9_-]+=[^=#]`)
 
 // credential is what a request carries.

@@ -114,14 +114,14 @@ var hints = map[int]string{
 
 // refusal is the body of an error of AM, {"code","reason","message"}, or of OAuth. Other members are ignored.
 type refusal struct {
-	Code             any    `json:"code"` // AM's is a number
+	Code             any    `json:"code"` // a number if AM wrote it
 	Reason           string `json:"reason"`
 	Message          string `json:"message"`
 	OAuthError       string `json:"error"`
 	OAuthDescription string `json:"error_description"`
 }
 
-// isForeign reports whether a JSON body has the form of a gateway's refusals, and not of AM's: {"message":"no Route matched"}.
+// isForeign reports whether an error has the form of gateways, such as {"message":"no Route matched"}, and not that of AM.
 func (r refusal) isForeign() bool {
 	_, numbered := r.Code.(float64)
 	return r.Message != "" && !numbered && r.Reason == "" && r.OAuthError == ""

@@ -181,7 +181,8 @@ func (s *shell) setOutput(_ context.Context, format string) error {
 	return s.confirm("output is " + format)
 }
 
-// setExpanded is for those who know psql's \x. A table that does not fit on the screen is printed as lines anyway, so that auto is off.
+// setExpanded sets the output to line or table, for users of psql's \x. Tables that do not fit on the screen are printed as lines
+// anyway, so auto means off.
 func (s *shell) setExpanded(_ context.Context, value string) error {
 	if value == "auto" {
 		value = "off"
@@ -197,13 +198,13 @@ func (s *shell) setExpanded(_ context.Context, value string) error {
 	return err
 }
 
-// tell answers a command that asks what is set.
+// tell prints the answer to a command that asks for a setting.
 func (s *shell) tell(text string) error {
 	_, err := fmt.Fprintln(s.Streams.Err, text)
 	return err
 }
 
-// confirm tells a person at a terminal what a command has set.
+// confirm prints what a command has set, but only at a terminal.
 func (s *shell) confirm(text string) error {
 	if s.editor == nil || !s.Streams.ErrIsTerminal {
 		return nil
@@ -219,7 +220,7 @@ func (s *shell) setHeader(_ context.Context, value string) error {
 	return s.setFlag("header", &s.printing.Format.Header, value)
 }
 
-// setFlag switches a flag on or off, or shows which it is. The words of psql, of which asCommand makes ours, toggle it.
+// setFlag switches a flag on or off, or prints it. Commands of psql without an argument toggle it.
 func (s *shell) setFlag(name string, flag *bool, value string) error {
 	show := s.confirm
 	switch value {

@@ -52,7 +52,7 @@ func (s *shell) param(_ context.Context, argument string) error {
 		return fmt.Errorf(".param %w", err)
 	}
 	s.printing.Args = append(s.printing.Args, arg)
-	return s.confirm(":" + name + " is set") // the value may be a token that is in a file
+	return s.confirm(":" + name + " is set") // not the value, which may be a token from a file
 }
 
 func (s *shell) listParams() error {

@@ -17,10 +17,10 @@ func (s *shell) system(ctx context.Context, command string) error {
 	if runtime.GOOS == "windows" {
 		program, flag = cmp.Or(os.Getenv("ComSpec"), "cmd.exe"), "/c"
 	}
-	return s.attended(".shell", exec.CommandContext(ctx, program, flag, command)) //nolint:gosec // what the user types is to be run
+	return s.attended(".shell", exec.CommandContext(ctx, program, flag, command)) //nolint:gosec // the user typed the command
 }
 
-// attended runs a program that has the terminal; errors call it by the name.
+// attended runs a program that uses the terminal. Errors begin with the name.
 func (s *shell) attended(name string, cmd *exec.Cmd) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Streams.In, s.pager.screen.Out, s.Streams.Err
 	if err := cmd.Run(); err != nil {
@@ -44,7 +44,7 @@ func (s *shell) edit(ctx context.Context, _ string) (err error) {
 	if err := cmp.Or(err, file.Close()); err != nil {
 		return err
 	}
-	if err := s.attended(editor[0], exec.CommandContext(ctx, editor[0], append(editor[1:], file.Name())...)); err != nil { //nolint:gosec // the editor of the user
+	if err := s.attended(editor[0], exec.CommandContext(ctx, editor[0], append(editor[1:], file.Name())...)); err != nil { //nolint:gosec // the user chose the editor
 		return fmt.Errorf("%w; set EDITOR to another editor", err)
 	}
 	sql, err := os.ReadFile(file.Name())

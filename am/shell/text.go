@@ -10,7 +10,7 @@ var foreignWords = map[string]string{
 	`\i`: ".read", `\timing`: ".timing", `\watch`: ".watch", `\!`: ".shell", `\e`: ".edit",
 }
 
-// toggle is what the words of psql that switch something do without an argument.
+// toggle is the argument that stands for none after psql's \x and \timing, which then toggle the setting.
 const toggle = "toggle"
 
 // asCommand returns a line as a dot command, if it is one or a command of another shell; "" for SQL.

@@ -42,7 +42,7 @@ func (s Streams) Size() (width, height int) {
 	return sizeOf(s.Out)
 }
 
-// sizeOf is the size of a terminal in characters, 0 if it is not known.
+// sizeOf returns the size of a terminal in characters, or 0 if it is unknown.
 func sizeOf(w io.Writer) (width, height int) {
 	f, ok := w.(interface{ Fd() uintptr })
 	if !ok {
@@ -65,7 +65,7 @@ func (s Streams) Notice(text string) { s.message(Yellow, "Notice:", text) }
 // Error writes the last line of a command that failed.
 func (s Streams) Error(err error) { s.message(Red, "Error:", err.Error()) }
 
-// Tell writes a line for the user that is neither.
+// Tell writes a line for the user that is neither a notice nor an error.
 func (s Streams) Tell(text string) { fmt.Fprintln(s.Err, s.wrapped(text)) }
 
 func (s Streams) message(c Colour, kind, text string) {
@@ -73,8 +73,8 @@ func (s Streams) message(c Colour, kind, text string) {
 	fmt.Fprintf(s.Err, "%s%s\n", paint(s.ErrIsTerminal, c, kind), strings.TrimPrefix(text, kind))
 }
 
-// wrapped is a line that goes on between words on a screen that is narrower. A longer word, such as an address, is left to the
-// terminal, so that it can be copied.
+// wrapped breaks a line between words so that it fits on the screen. A word that is longer, such as a URL, is not broken: the
+// terminal wraps it, so it can still be copied.
 func (s Streams) wrapped(text string) string {
 	text = Line(text)
 	if !s.ErrIsTerminal {
