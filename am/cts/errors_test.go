@@ -163,15 +163,16 @@ func TestNothingIsLeftBehind(t *testing.T) {
 
 func TestAConfigurationThatCannotWorkIsAnError(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"token_store_url is missing":             func(c *Config) { c.URLs = nil },
-		"is not an address":                      func(c *Config) { c.URLs = []string{"https://ds.example.com"} },
-		"token_store_bind_dn is missing":         func(c *Config) { c.BindDN = "" },
-		"token_store_bind_dn is not":             func(c *Config) { c.BindDN = "amsql" },
-		"token_store_base_dn is not":             func(c *Config) { c.BaseDN = "tokens" },
-		"token_store_password is missing":        func(c *Config) { c.Password = nil },
-		"token_store_fingerprint is not":         func(c *Config) { c.TLS.Fingerprint = "AB:CD" },
-		"token_store_ca_file":                    func(c *Config) { c.TLS.CAFile = "/none" },
-		"token_store_client_cert_file and token": func(c *Config) { c.TLS.CertFile = "/none" },
+		"token_store_url is missing":                               func(c *Config) { c.URLs = nil },
+		"is not an address":                                        func(c *Config) { c.URLs = []string{"https://ds.example.com"} },
+		"token_store_bind_dn is missing":                           func(c *Config) { c.BindDN = "" },
+		"token_store_bind_dn is not":                               func(c *Config) { c.BindDN = "amsql" },
+		"token_store_base_dn is not":                               func(c *Config) { c.BaseDN = "tokens" },
+		"token_store_password is missing":                          func(c *Config) { c.Password = nil },
+		"token_store_fingerprint is not":                           func(c *Config) { c.TLS.Fingerprint = "AB:CD" },
+		"token_store_ca_file":                                      func(c *Config) { c.TLS.CAFile = "/none" },
+		"token_store_client_cert_file: open /none":                 func(c *Config) { c.TLS.CertFile = "/none" },
+		"token_store_client_key_file is set, but token_store_clie": func(c *Config) { c.TLS.KeyFile = "/none" },
 	} {
 		config := (&directory{address: "ldaps://ds.example.com"}).config()
 		change(&config)

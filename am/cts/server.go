@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/amsql/steampipe-plugin-am/am/redact"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
 // server is one of the store's addresses.
@@ -77,25 +76,12 @@ func (t *TLS) load() (err error) {
 		}
 	}
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return fmt.Errorf("token_store_ca_file: %w", err)
-		}
-		if t.config.RootCAs, err = x509.SystemCertPool(); err != nil {
-			t.config.RootCAs = x509.NewCertPool()
-		}
-		if !t.config.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("token_store_ca_file %s contains no certificate in PEM", t.CAFile)
+		if t.config.RootCAs, err = rest.Authorities("token_store_ca_file", t.CAFile); err != nil {
+			return err
 		}
 	}
-	if t.CertFile != "" || t.KeyFile != "" {
-		certificate, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return fmt.Errorf("token_store_client_cert_file and token_store_client_key_file: %w", err)
-		}
-		t.config.Certificates = []tls.Certificate{certificate}
-	}
-	return nil
+	t.config.Certificates, err = rest.ClientCertificates("token_store_", t.CertFile, t.KeyFile)
+	return err
 }
 
 // of returns the configuration for one server.

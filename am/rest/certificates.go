@@ -4,28 +4,46 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/asn1"
-	"errors"
 	"fmt"
 	"os"
 )
 
-// clientCertificates returns this client's certificate with its key. Both can be in one file.
-func (t Transport) clientCertificates() ([]tls.Certificate, error) {
-	if t.CertFile == "" && t.KeyFile == "" {
+// Authorities returns the certificate authorities in a PEM file, and the system's. Errors name the argument that names the file.
+func Authorities(argument, path string) (*x509.CertPool, error) {
+	content, err := readPEM(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", argument, err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("%s %s %s", argument, path, whatInsteadOfPEM(content, "contains no certificate in PEM"))
+	}
+	return pool, nil
+}
+
+// ClientCertificates returns this client's certificate with its key, which can be in the same file; none if neither is set. Errors
+// name the arguments that name the files: the prefix with client_cert_file and client_key_file.
+func ClientCertificates(prefix, certFile, keyFile string) ([]tls.Certificate, error) {
+	certArgument, keyArgument := prefix+"client_cert_file", prefix+"client_key_file"
+	if certFile == "" && keyFile == "" {
 		return nil, nil
 	}
-	if t.CertFile == "" {
-		return nil, errors.New("client_key_file is set, but client_cert_file is missing")
+	if certFile == "" {
+		return nil, fmt.Errorf("%s is set, but %s is missing", keyArgument, certArgument)
 	}
-	certificate, err := os.ReadFile(t.CertFile)
+	keyFile = cmp.Or(keyFile, certFile)
+	certificate, err := readPEM(certFile)
 	if err != nil {
-		return nil, fmt.Errorf("client_cert_file: %w", err)
+		return nil, fmt.Errorf("%s: %w", certArgument, err)
 	}
-	keyFile := cmp.Or(t.KeyFile, t.CertFile)
-	key, err := os.ReadFile(keyFile)
+	key, err := readPEM(keyFile)
 	if err != nil {
-		return nil, fmt.Errorf("client_key_file: %w", err)
+		return nil, fmt.Errorf("%s: %w", keyArgument, err)
 	}
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err == nil {
@@ -34,12 +52,18 @@ func (t Transport) clientCertificates() ([]tls.Certificate, error) {
 	for _, file := range []struct {
 		argument, path string
 		content        []byte
-	}{{"client_cert_file", t.CertFile, certificate}, {"client_key_file", keyFile, key}} {
+	}{{certArgument, certFile, certificate}, {keyArgument, keyFile, key}} {
 		if form := whatInsteadOfPEM(file.content, ""); form != "" {
 			return nil, fmt.Errorf("%s %s %s", file.argument, file.path, form)
 		}
 	}
-	return nil, fmt.Errorf("client_cert_file %s and client_key_file %s: %w", t.CertFile, keyFile, err)
+	return nil, fmt.Errorf("%s %s and %s %s: %w", certArgument, certFile, keyArgument, keyFile, err)
+}
+
+// readPEM reads a file without its byte-order mark.
+func readPEM(path string) ([]byte, error) {
+	content, err := os.ReadFile(path)
+	return bytes.TrimPrefix(content, []byte("\ufeff")), err
 }
 
 // forms are the other forms in which certificates and keys are commonly stored: not PEM, or with a passphrase.
@@ -50,6 +74,7 @@ var forms = []struct {
 	{isPKCS12, "is a PKCS #12 file (.p12 or .pfx), but must be PEM: openssl pkcs12 -in FILE -nodes -out client.pem makes one with certificate and key"},
 	{isJavaKeyStore, "is a Java key store, but must be PEM: keytool -importkeystore -srckeystore FILE -destkeystore client.p12 -deststoretype PKCS12, " +
 		"then openssl pkcs12 -in client.p12 -nodes -out client.pem"},
+	{isUTF16, "is in UTF-16, but must be PEM in UTF-8: save it as UTF-8"},
 	{isDER, "is in DER, but must be PEM: openssl x509 -inform der -in FILE -out certificate.pem, or for a key openssl pkey -inform der"},
 	{isEncryptedPEM, "contains a key that is encrypted with a passphrase, which amsql cannot ask for: openssl pkey -in FILE -out client-key.pem decrypts it"},
 }
@@ -76,6 +101,10 @@ func isPKCS12(content []byte) bool {
 }
 
 func isJavaKeyStore(content []byte) bool { return bytes.HasPrefix(content, []byte("\xfe\xed\xfe\xed")) }
+
+func isUTF16(content []byte) bool {
+	return bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content, []byte("\xfe\xff"))
+}
 
 func isDER(content []byte) bool {
 	var any asn1.RawValue

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -47,6 +48,11 @@ func TestCertificatesInAnotherFormThanPEMAreSaid(t *testing.T) {
 	certificate, both, plainKey := file("cert.pem", certificatePEM), file("both.pem", slices.Concat(certificatePEM, keyPEM)), file("key.pem", keyPEM)
 	p12, derFile, jks := file("client.p12", pfx), file("cert.der", der), file("client.jks", []byte("\xfe\xed\xfe\xed\x00\x00\x00\x02"))
 	encrypted := file("locked.pem", pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}))
+	marked := func(path string) string {
+		content, err := os.ReadFile(path)
+		must(nil, err)
+		return file("marked-"+filepath.Base(path), append([]byte("\ufeff"), content...))
+	}
 	for name, c := range map[string]struct {
 		transport Transport
 		says      string
@@ -64,12 +70,23 @@ func TestCertificatesInAnotherFormThanPEMAreSaid(t *testing.T) {
 		"an encrypted key":           {Transport{CertFile: certificate, KeyFile: encrypted}, "client_key_file " + encrypted + " contains a key that is encrypted with a passphrase"},
 		"a key without certificate":  {Transport{KeyFile: plainKey}, "client_cert_file is missing"},
 		"a certificate without key":  {Transport{CertFile: certificate}, "client_cert_file " + certificate + " and client_key_file " + certificate},
-		"a text file as authority":   {Transport{CAFile: file("a.txt", []byte("hello"))}, "it contains no certificate in PEM"},
+		"a text file as authority":   {Transport{CAFile: file("a.txt", []byte("hello"))}, " contains no certificate in PEM"},
+		"a byte-order mark":          {Transport{CAFile: marked(certificate), CertFile: marked(certificate), KeyFile: marked(plainKey)}, ""},
+		"UTF-16":                     {Transport{CAFile: file("wide.pem", []byte("\xff\xfe-\x00-\x00"))}, "is in UTF-16, but must be PEM in UTF-8: save it as UTF-8"},
 		"a certificate's other half": {Transport{CertFile: plainKey, KeyFile: plainKey}, "client_cert_file " + plainKey},
 	} {
 		_, err := c.transport.tls()
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+		_, authority := Authorities("token_store_ca_file", c.transport.CAFile) // the token store's files are read likewise
+		_, own := ClientCertificates("token_store_", c.transport.CertFile, c.transport.KeyFile)
+		if c.transport.CAFile == "" {
+			authority = nil
+		}
+		err = cmp.Or(authority, own)
+		if says := strings.ReplaceAll(c.says, "client_", "token_store_client_"); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), strings.TrimPrefix(says, "ca_file")) {
+			t.Errorf("%s, of the token store: %v, want %q", name, err, says)
 		}
 	}
 }

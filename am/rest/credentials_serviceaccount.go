@@ -120,7 +120,7 @@ func (a ServiceAccount) key() (*rsa.PrivateKey, error) {
 	case json.Unmarshal(text, &set) != nil || set.Keys == nil:
 		var key jose.JSONWebKey
 		if json.Unmarshal(text, &key) != nil {
-			return nil, errors.New("service_account_jwk is not a private key in JWK form, as Advanced Identity Cloud provides it")
+			return nil, errors.New("service_account_jwk is not a private key in JWK form, as Advanced Identity Cloud provides it; file:PATH reads it from a file")
 		}
 		set.Keys = []jose.JSONWebKey{key}
 	}

@@ -193,6 +193,7 @@ func TestAKeyThatCannotSignIsSaidBeforeAnythingIsSent(t *testing.T) {
 	check(t, err)
 	for name, c := range map[string]struct{ jwk, says string }{
 		"no JSON":               {"not a key", "is not a private key in JWK form"},
+		"a path":                {"/run/secrets/key.jwk", "; file:PATH reads it from a file"},
 		"no key":                {`{"kty":"nothing"}`, "is not a private key in JWK form"},
 		"public":                {string(publicKey), "contains no private key"},
 		"elliptic":              {`{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}`, "is not an RSA key"},

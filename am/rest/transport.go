@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 
@@ -92,20 +90,13 @@ func (t Transport) pool(concurrency int) (*http.Transport, error) {
 
 func (t Transport) tls() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.InsecureSkipVerify} //nolint:gosec // asked for by name
+	var err error
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("ca_file: %w", err)
-		}
-		if config.RootCAs, err = x509.SystemCertPool(); err != nil {
-			config.RootCAs = x509.NewCertPool()
-		}
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca_file %s %s", t.CAFile, whatInsteadOfPEM(pem, "it contains no certificate in PEM"))
+		if config.RootCAs, err = Authorities("ca_file", t.CAFile); err != nil {
+			return nil, err
 		}
 	}
-	certificates, err := t.clientCertificates()
-	config.Certificates = certificates
+	config.Certificates, err = ClientCertificates("", t.CertFile, t.KeyFile)
 	return config, err
 }
 
