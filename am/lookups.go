@@ -17,7 +17,7 @@ import (
 // Lookups answers the lookups of one statement.
 func (b *bound[T]) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
 	t := b.tableOf
-	if options := b.connection.Options(); t.lookups != nil && options.Shard.Shards() == 1 && options.Store == nil { // a store finds users by an index
+	if options := b.connection.Options(); t.lookups != nil && options.Shard.Shards() == 1 && options.Store == nil { // a store finds users with an index
 		t.rows = t.lookups(t.rows)
 	}
 	return (&bound[T]{t, b.connection}).Rows
@@ -26,32 +26,33 @@ func (b *bound[T]) Lookups() func(context.Context, table.Query) iter.Seq2[any, e
 type rowsOf[T any] func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*T, error]
 
 const (
-	// listAfter is how many lookups by user name are made before realms are listed to answer more of them.
+	// listAfter is the number of lookups by user name after which realms are listed instead.
 	listAfter = 8
 
-	// rowsPerLookup is how many rows of a list are worth a lookup, maxListed how many a statement keeps.
+	// rowsPerLookup is how many rows of a list cost as much as one lookup; maxListed is how many rows a statement
+	// keeps.
 	rowsPerLookup, maxListed = 1000, 1_000_000
 )
 
-// byUser answers one statement's lookups by user name. Each takes a request for each realm, so after some of them it lists
-// the realms: a list that is complete answers all that follow. If it is not, or a name is one that AM may take for
-// another, each name is still asked for. A list can be long and the names few, so it is read only if
-// the lookups so far have been worth it, and tried again after eight times as many.
+// byUser answers one statement's lookups by user name. Each needs a request for each realm, so after some lookups it
+// lists the realms: a complete list answers all that follow. If a list is not complete, or AM may mistake a name for
+// another, the name is still looked up. A list may be long and the names few, so it is read only when the lookups so
+// far have cost as much, and, if that fails, again after eight times as many.
 type byUser[T any] struct {
 	// longest is the length of the longest list that answers for realms that are not in q.
 	lookup func(ctx context.Context, c *connection.Connection, q table.Query, longest int) iter.Seq2[*T, error]
 	list   func(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (list[T], error)
 	name   func(row *T) string
-	spell  func(row *T, realm, username string) *T // a copy
+	spell  func(row *T, realm, username string) *T // returns a copy
 
 	mu      sync.Mutex
 	lookups int
-	listed  int                      // rows
-	realms  map[string]*realmList[T] // those that a query without realms asks, by lower case; nil until they are known
-	failed  bool                     // so that only lookups can tell what is wrong
+	listed  int                      // number of rows
+	realms  map[string]*realmList[T] // the realms of a query that names none, in lower case; nil until they are known
+	failed  bool                     // only lookups can then report what is wrong
 }
 
-// A list is all rows of a realm, or none if it is cut or too long.
+// A list contains all rows of a realm, or none if it is truncated or too long.
 type list[T any] struct {
 	rows     []*T
 	complete bool
@@ -62,11 +63,11 @@ type realmList[T any] struct {
 	path     string
 	complete bool
 	rows     map[string][]*T // by user name in lower case
-	listed   int             // rows
-	tryAfter int             // lookups
+	listed   int             // number of rows
+	tryAfter int             // number of lookups
 }
 
-// rows gives what is listed, and looks up the rest.
+// rows yields the rows of lists, and looks up the rest.
 func (l *byUser[T]) rows(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*T, error] {
 	names := q.Texts("username")
 	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !plain(name) }) {
@@ -90,7 +91,7 @@ func (l *byUser[T]) rows(ctx context.Context, c *connection.Connection, q table.
 	}
 }
 
-// plain reports whether a name is none that AM may take for one in other letters than those of the other case.
+// plain reports whether AM can only mistake a name for one that differs in the case of its letters.
 func plain(name string) bool {
 	for _, r := range name {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-@", r) {
@@ -100,7 +101,8 @@ func plain(name string) bool {
 	return name != ""
 }
 
-// find returns the rows of the realms that are listed and the longest of their lists, and the query for the others, if there are any.
+// find returns the rows of the realms that are listed, the length of their longest list, and the query for the other realms, if
+// there are any.
 func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.Query, names []string) (found []*T, rest *table.Query, longest int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,7 +139,7 @@ func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.
 	return found, &q, longest
 }
 
-// prepare lists the realms that the query asks, if that is due, and returns their paths as the query spells them.
+// prepare lists the query's realms, if that is due, and returns their paths in the query's spelling.
 func (l *byUser[T]) prepare(ctx context.Context, c *connection.Connection, q table.Query) (asked []string, err error) {
 	if l.realms == nil {
 		paths, err := c.Inventory().RealmPaths(ctx)
@@ -189,7 +191,7 @@ func (l *byUser[T]) prepare(ctx context.Context, c *connection.Connection, q tab
 	return asked, nil
 }
 
-// distinct drops what AM cannot tell apart; the first spelling stays.
+// distinct removes names that AM treats as equal to an earlier one.
 func distinct(names []string) (kept []string) {
 	seen := map[string]bool{}
 	for _, name := range names {
