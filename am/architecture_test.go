@@ -15,7 +15,7 @@ import (
 
 const module = "github.com/amsql/steampipe-plugin-am"
 
-// goPackage is what go list tells of a package.
+// goPackage is what go list reports about a package.
 type goPackage struct {
 	ImportPath                         string
 	Dir                                string
@@ -44,7 +44,7 @@ func goPackages(t *testing.T) (packages []goPackage) {
 
 var houseRow = regexp.MustCompile("(?m)^\\| `(am(?:/[a-z]+)?)` \\|[^|]*\\| ?([^|]*?) ?\\|$")
 
-// house is the table of docs/architecture.md: what each package may import of the others.
+// house parses the table of docs/architecture.md, which contains what each package may import of the others.
 func house(t *testing.T) map[string][]string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/architecture.md")
@@ -94,7 +94,7 @@ func TestPackagesImportOnlyWhatTheHouseAllows(t *testing.T) {
 	}
 }
 
-// A first make demo takes minutes if it compiles these.
+// With these packages, the first make demo would compile for minutes.
 func TestMakeDemoCompilesOnlyWhatItShows(t *testing.T) {
 	out, err := exec.Command("go", "list", "-tags", "demo", "-deps", "..").Output()
 	must(t, err)

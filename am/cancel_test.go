@@ -22,15 +22,15 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// holding is a simulated AM whose lists are cut, so that an inventory asks for each user. It answers for some users
-// and holds the other requests until the client lets go of them.
+// holding is a simulated AM whose lists are truncated, so an inventory looks up each user. It answers for some users,
+// and holds the other requests until the client cancels them.
 type holding struct {
 	*httptest.Server
 	sim     *simulator.Server
-	answers atomic.Int64  // for users, still to be given
+	answers atomic.Int64  // number of users for whom requests are still answered
 	held    chan struct{} // closed when the first request is held
-	pending atomic.Int64  // requests that the server has under way
-	freed   atomic.Int64  // requests held and let go
+	pending atomic.Int64  // number of requests that the server is processing
+	freed   atomic.Int64  // number of held requests that were cancelled
 }
 
 const heldCap = 10
@@ -70,19 +70,19 @@ func (h *holding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.freed.Add(1)
 }
 
-// vanish ends the server, with what it has under way.
+// vanish stops the server and its pending requests.
 func (h *holding) vanish() {
 	h.Listener.Close()
 	h.CloseClientConnections()
 }
 
-// stops are the ways in which a scan can end before its time. Each stops what it is given while requests are held:
-// next goes to the next row and is false at the end.
+// stops are the ways in which a scan can end early. Each is called while requests are held; next fetches the next row,
+// and returns false at the end.
 var stops = []struct {
 	name  string
 	limit int64
 	stop  func(h *holding, cancel context.CancelFunc, next func() bool)
-	err   error // nil: none; errAny: whatever the connection's is
+	err   error // nil: none; errAny: any error of the connection
 }{
 	{name: "it is cancelled", err: context.Canceled, stop: func(h *holding, cancel context.CancelFunc, next func() bool) {
 		go func() {
@@ -149,13 +149,13 @@ func TestScanThatEndsEarlyLeavesNoRequestAndNoGoroutine(t *testing.T) {
 				if !h.idle() || h.freed.Load() == 0 {
 					t.Errorf("the server still has %d requests under way and has been let go of %d, want none and some", h.pending.Load(), h.freed.Load())
 				}
-				_ = conn.Close(t.Context()) // the server may be gone
+				_ = conn.Close(t.Context()) // the server may have stopped
 			})
 		}
 	}
 }
 
-// connect has Progress, for that has a goroutine of its own.
+// connect opens a connection with Progress, because that starts a goroutine.
 func (h *holding) connect(t *testing.T) *connection.Connection {
 	t.Helper()
 	user, password := h.sim.Admin()
@@ -168,7 +168,7 @@ func (h *holding) connect(t *testing.T) *connection.Connection {
 	return conn
 }
 
-// pullRows takes rows from the table, which takes them from the inventory.
+// pullRows reads rows from the table, which reads them from the inventory.
 func pullRows(ctx context.Context, c *connection.Connection, limit int64, stop func(next func() bool)) error {
 	var failure error
 	next, end := iter.Pull2(am.Tables(c)[0].Rows(ctx, table.Query{Quals: []table.Qual{{Column: "realm", Values: []any{"/alpha"}}}, Limit: limit}))
@@ -181,7 +181,7 @@ func pullRows(ctx context.Context, c *connection.Connection, limit int64, stop f
 	return failure
 }
 
-// stepRows takes rows from a statement.
+// stepRows reads rows of a statement.
 func stepRows(ctx context.Context, c *connection.Connection, limit int64, stop func(next func() bool)) error {
 	db, err := engine.Open(ctx)
 	if err != nil {
@@ -199,7 +199,7 @@ func stepRows(ctx context.Context, c *connection.Connection, limit int64, stop f
 	return errors.Join(rows.Err(), rows.Close(), db.Close())
 }
 
-// idle waits until the server has nothing under way, for as long as a deadlock would be worth.
+// idle waits until the server has no pending requests, or gives up after a minute or so, because of a deadlock.
 func (h *holding) idle() bool {
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if h.pending.Load() == 0 {

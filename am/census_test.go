@@ -10,8 +10,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// An identity store that lists a hundred, where the connection says that it lists a thousand: every user with a session is looked
-// up by name before a report can take the account for deleted. Agents are not.
+// The identity store lists a hundred users, but the connection says a thousand. Then every user with a session is
+// looked up by name before a report may regard the account as deleted. Agents are not looked up.
 func TestACensusFindsUsersThatNoListShows(t *testing.T) {
 	for _, profile := range []string{"openam", "pingam-8.1"} {
 		sim, url := server(t, simulator.Options{

@@ -12,7 +12,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A column that is asked for alone needs its own fields of AM: see sessionFields.
+// If a query needs only one column, only the fields of that column are requested: see sessionFields.
 func TestAColumnOfSessionsAloneIsWhatItIsAmongAll(t *testing.T) {
 	sim, url := server(t, simulator.Options{Profile: "pingam-8.1", Realms: 1, Users: 3, Sessions: 6})
 	c, err := connection.Open(connectionName, asAdministrator(t, sim, url), connection.Host{})

@@ -18,7 +18,7 @@ import (
 
 const connectionGuide = "../docs/connections.md"
 
-// block finds the first block of the guide with this info string, such as "hcl openam".
+// block returns the first block of the guide with this info string, such as "hcl openam".
 func block(t *testing.T, info string) string {
 	t.Helper()
 	guide, err := os.ReadFile(connectionGuide)
@@ -73,7 +73,7 @@ func TestEveryKindOfDeploymentHasAConnectionToPaste(t *testing.T) {
 	}
 }
 
-// The commands of the guide, as they stand there, make an account that lists sessions and ends none.
+// The commands of the guide, run without changes, create an account that can list sessions but not end any.
 func TestOpenAMAccountOfTheGuideListsSessionsAndEndsNone(t *testing.T) {
 	d := realOpenAM(t)
 	ctx := t.Context()
@@ -134,7 +134,7 @@ func TestOpenAMAccountOfTheGuideListsSessionsAndEndsNone(t *testing.T) {
 	}
 }
 
-// ssoadmOptions are those of the guide's command except the administrator's.
+// ssoadmOptions returns the options of the guide's command, without the administrator's.
 func ssoadmOptions(t *testing.T) url.Values {
 	t.Helper()
 	options := url.Values{}

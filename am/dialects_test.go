@@ -22,8 +22,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// tries is how often an example is asked in both dialects, a second apart, before they differ: the time goes on between
-// the two, and SQLite's datetime('now') is in whole seconds.
+// tries is how many times an example is run in both dialects, a second apart, before a difference counts: time passes
+// between the two runs, and SQLite's datetime('now') has whole seconds.
 const tries = 8
 
 // Every example of the documentation gives the same rows in the engine and in PostgreSQL.
@@ -45,14 +45,15 @@ func TestExamplesOfTheDocumentationGiveTheSameRowsInBothDialects(t *testing.T) {
 	}
 }
 
-// An answer is what a statement returns in either dialect.
+// An answer is the result of a statement in either dialect.
 type answer struct {
 	columns []string
 	rows    [][]string // canonical cells
-	by      []int      // the columns that the rows are ordered by
+	by      []int      // indexes of the columns in ORDER BY
 }
 
-// dialects is one connection as SQL in two dialects: the engine asks it, and PostgreSQL has what the engine got.
+// dialects is one connection that is queried in two dialects: by the engine, and by PostgreSQL, which has the rows that
+// the engine read.
 type dialects struct {
 	db     *engine.DB
 	tables []*recordedTable
@@ -78,7 +79,7 @@ func newDialects(t *testing.T, config connection.Config) *dialects {
 	return d
 }
 
-// config is what the environment of the deployment says, without the environment.
+// config returns the configuration in the deployment's environment, without setting the environment.
 func (d *deployment) config() connection.Config {
 	var values [3]string
 	for _, entry := range d.environment {
@@ -90,7 +91,7 @@ func (d *deployment) config() connection.Config {
 	return connection.Config{BaseURL: &values[0], Username: &values[1], Password: &values[2]}
 }
 
-// A recordedTable keeps what it was asked and what it said during a statement, with all columns.
+// A recordedTable records the queries of a statement and their rows, with all columns.
 type recordedTable struct {
 	table.Table
 	scans []recordedScan
@@ -116,7 +117,7 @@ func (t *recordedTable) Rows(ctx context.Context, q table.Query) iter.Seq2[any, 
 	}
 }
 
-// scan asks nothing twice: a join may, and each time is another time.
+// scan sends no query twice. A join may repeat one, but the second answer would have other times.
 func (t *recordedTable) scan(ctx context.Context, quals []table.Qual) (recordedScan, error) {
 	for _, s := range t.scans {
 		if fmt.Sprint(s.quals) == fmt.Sprint(quals) {
@@ -141,8 +142,9 @@ func (t *recordedTable) names() (names []string) {
 	return names
 }
 
-// content is the table for a host that asks nothing: all that the statement was told, and all else that a scan of the
-// whole table finds. What a scan was asked for, it has: from another it would come again, as it is at another time.
+// content returns the whole table for a host that pushes no conditions down: the rows that the statement read, and all
+// other rows that a scan of the whole table finds. Rows that were read must not be read again, because their times
+// would differ.
 func (t *recordedTable) content(ctx context.Context) (content [][]any, err error) {
 	if _, err = t.scan(ctx, nil); err != nil {
 		return nil, err
@@ -195,7 +197,7 @@ func (d *dialects) sqlite(t *testing.T, e example) (a answer) {
 	return a
 }
 
-// postgres asks tables with the types that the FDW gives their columns and the rows that the engine has seen.
+// postgres runs the statement in PostgreSQL on tables with the types of the FDW and the rows that the engine read.
 func (d *dialects) postgres(t *testing.T, conn *pgx.Conn, e example) (a answer) {
 	t.Helper()
 	transaction, err := conn.Begin(t.Context())
@@ -253,8 +255,8 @@ func (a *answer) add(values []any) {
 
 var lastOrder = regexp.MustCompile(`(?is).*\border by\s(.*?)(?:\blimit\b.*)?;?\s*$`)
 
-// ordered finds by which of its own columns the statement orders its rows. Those that are equal by them can come in any
-// order, and so can those that differ in something that is not a column.
+// ordered finds the statement's own columns in its ORDER BY. Rows with equal values in them may be in any order.
+// Expressions that are not columns are ignored.
 func (a *answer) ordered(statement string) {
 	match := lastOrder.FindStringSubmatch(statement)
 	if match == nil || strings.Contains(match[1], ")") {
@@ -269,7 +271,7 @@ func (a *answer) ordered(statement string) {
 	}
 }
 
-// unlike is what two answers differ in, or nothing.
+// unlike returns how two answers differ, or "".
 func (a answer) unlike(b answer) string {
 	if !slices.Equal(a.columns, b.columns) || !slices.Equal(a.by, b.by) {
 		return fmt.Sprintf("columns %q by %v, columns %q by %v", a.columns, a.by, b.columns, b.by)
@@ -311,7 +313,7 @@ func TestAnswersAreComparedByRowsAndOrder(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		a, b answer
-		want string // in what they differ
+		want string // the difference
 	}{
 		{"types", of("", columns, []any{at, true}, []any{json.RawMessage(`{"b": 1, "a": null}`), 2.5}),
 			of("", columns, []any{"2026-11-22 03:16:30", int64(1)}, []any{map[string]any{"a": nil, "b": 1}, pgtype.Numeric{Int: big.NewInt(25), Exp: -1, Valid: true}}), ""},
@@ -329,7 +331,8 @@ func TestAnswersAreComparedByRowsAndOrder(t *testing.T) {
 	}
 }
 
-// canonical is a cell as both dialects have it: SQLite has no booleans or times of its own, and one kind of fraction.
+// canonical returns a cell in the form that both dialects have in common: SQLite has no booleans or timestamps, and
+// only one type of fractional numbers.
 func canonical(cell any) string {
 	switch v := cell.(type) {
 	case nil:

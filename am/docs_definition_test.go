@@ -21,7 +21,7 @@ var typeNames = map[table.Type]string{
 	table.Text: "text", table.Integer: "integer", table.Double: "double", table.Boolean: "boolean", table.Timestamp: "timestamp", table.JSON: "jsonb",
 }
 
-// The Hub makes its own list of a table's columns, so that the table pages have none: UPDATE=1 writes docs/columns.md.
+// The Hub generates a list of each table's columns, so the table pages need none. UPDATE=1 writes docs/columns.md.
 func TestPageOfTheColumnsListsThoseOfTheDefinitions(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(columnsIntroduction)
@@ -37,7 +37,8 @@ const columnsIntroduction = "# Columns\n\n" +
 	"The operators are those that are sent to AM; all other conditions work as well, and are applied to the rows that\n" +
 	"AM returns.\n"
 
-// updatedPart compares what stands in a page between two texts, or the whole page. With UPDATE set, it writes it there.
+// updatedPart compares the text of a page between two marks, or the whole page, with what is wanted. With UPDATE set,
+// it writes it into the page.
 func updatedPart(t *testing.T, path, from, to, want string) {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -62,7 +63,7 @@ func updatedPart(t *testing.T, path, from, to, want string) {
 	must(t, os.WriteFile(path, []byte(before+from+want+to+after), 0o644))
 }
 
-// columnList names every column once, with the operators that AM is asked with.
+// columnList lists all columns, each with the operators that are pushed down to AM.
 func columnList(table table.Table) string {
 	var b strings.Builder
 	b.WriteString("\n| Column | Type | Operators | Description |\n|---|---|---|---|\n")
@@ -130,7 +131,7 @@ func TestPageOfThePluginHasTheHubsForm(t *testing.T) {
 	updatedPart(t, "../docs/index.md", "<!-- config/am.spc -->\n```hcl\n", "```\n<!-- end -->", string(sample))
 }
 
-// The Hub takes the pictures that the page names from the repository.
+// The Hub copies the pictures that the page names from the repository.
 func TestPageOfThePluginNamesPicturesThatAreThere(t *testing.T) {
 	page, err := os.ReadFile("../docs/index.md")
 	must(t, err)
@@ -186,7 +187,7 @@ func TestColumnsOfTheTablesFollowTheConventions(t *testing.T) {
 	}
 }
 
-// repository is where the pages are that the Hub does not have: it takes docs/index.md and docs/tables/*.md alone.
+// repository is the URL of the pages that the Hub does not copy: it copies only docs/index.md and docs/tables/*.md.
 const repository = "https://github.com/amsql/steampipe-plugin-am/blob/main/"
 
 func TestLinksOfTheHubsPagesAreAbsoluteAndLeadToAPage(t *testing.T) {

@@ -11,8 +11,9 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// furnish gives a server what the examples look for: limits, properties, an inactive realm, and sessions of users who have
-// been disabled or deleted. A list that is cut shows no new session of a deleted user, so that theirs are in a small realm.
+// furnish adds what the examples look for to a server: limits, properties, an inactive realm, and sessions of disabled
+// and deleted users. These are in a small realm, because in a truncated list the new sessions of a deleted user would
+// be missing.
 func furnish(t *testing.T, server *simulator.Server, address string) {
 	t.Helper()
 	for _, name := range []string{"leaver", "suspect"} {

@@ -11,16 +11,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// An example is a statement of the documentation in both dialects.
+// An example is a statement in the documentation, in both dialects.
 type example struct {
 	name             string // page and heading
 	sqlite, postgres string
-	empty            bool // its text says that no rows are expected
+	empty            bool // the text above it says that it may return no rows
 }
 
 var sqlBlock = regexp.MustCompile("(?s)```(sql|sql\\+sqlite|sql\\+postgres)\n(.*?)```")
 
-// examples are those of all pages. Plain sql is the same in both dialects.
+// examples returns the examples of all pages. A block of plain SQL is for both dialects.
 func examples(t *testing.T) (all []example) {
 	t.Helper()
 	for _, pattern := range []string{"../docs/*.md", "../docs/tables/*.md"} {
@@ -31,7 +31,7 @@ func examples(t *testing.T) (all []example) {
 		}
 		for _, path := range pages {
 			if base := filepath.Base(path); base == "sessions.md" || base == "history.md" {
-				continue // the statements of one write, with parameters: package cli runs them; package history those of the other
+				continue // package cli runs the statements of one page that have parameters, and package history those of another
 			}
 			page, err := os.ReadFile(path)
 			must(t, err)
@@ -67,7 +67,7 @@ func sectionExamples(t *testing.T, page, section string) (found []example) {
 	return found
 }
 
-// Every example runs, and has rows unless its text says that none are expected.
+// Every example runs, and returns rows unless the text above it says that it may return none.
 func TestExamplesOfTheDocumentationHaveRows(t *testing.T) {
 	d := newDialects(t, exampleDeployment(t).config())
 	for _, e := range examples(t) {
@@ -77,7 +77,7 @@ func TestExamplesOfTheDocumentationHaveRows(t *testing.T) {
 	}
 }
 
-// exampleDeployment has the people whom the examples name.
+// exampleDeployment returns a server with the users in the examples.
 func exampleDeployment(t *testing.T) *deployment {
 	t.Helper()
 	sim, url := exampleServer(t)
@@ -91,7 +91,7 @@ func exampleServer(t *testing.T) (sim *simulator.Server, url string) {
 	must(t, err)
 	for _, name := range []string{"bjensen", "scarter"} {
 		for _, realm := range []string{"/alpha", "/bravo"} {
-			_ = sim.AddUser(realm, name, "changeit") // some are there already
+			_ = sim.AddUser(realm, name, "changeit") // some users exist already
 			_, err := sim.Login(realm, name)
 			must(t, err)
 		}

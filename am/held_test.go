@@ -18,7 +18,8 @@ func TestHeldSessionsComeBackAsTheyWere(t *testing.T) {
 		of := &sessionScan{properties: true}
 		for i := range n {
 			s := &rest.Session{Realm: fmt.Sprint("/realm", i/700%3)}
-			if i%3 > 0 { // else it has what a scan of few columns has
+			// Every third session has only what a scan of few columns requests.
+			if i%3 > 0 {
 				s.Username, s.UniversalID, s.Handle = fmt.Sprint("user", i), "id=日本,ou=user", fmt.Sprint("shandle:", i*i)
 				if i%4 > 0 {
 					s.UniversalID = fmt.Sprint("id=user", i, []string{"", "x,ou=user", ",ou=user,o=realm"}[i%4-1])
@@ -32,7 +33,7 @@ func TestHeldSessionsComeBackAsTheyWere(t *testing.T) {
 					ClientIP: fmt.Sprint("2001:db8::", i), TrackingID: fmt.Sprint("context-", i), SessionType: "USER",
 				}
 				for field, value := range reflect.ValueOf(*s).Fields() {
-					if value.IsZero() && field.Name != "Unreadable" { // which the inventory has told before rows are held
+					if value.IsZero() && field.Name != "Unreadable" { // not stored, because the inventory has already sent a notice about it
 						t.Fatalf("the test sets no %s: set it above, and keep it in heldSessions", field.Name)
 					}
 				}

@@ -15,12 +15,12 @@ import (
 
 var oddNames = []string{"o'brien", `with "quote"`, `back\slash`, "café", "two words", "a,b=c", "日本", `" or true or "`}
 
-// questions are put to every host; those of IN lists also show how the SDK splits them.
+// questions are sent to every host. Those with IN lists also show how the SDK splits lists.
 var questions = []struct {
 	name string
 	question
-	some  bool // there is an answer
-	limit bool // any so many rows will do
+	some  bool // whether there are rows
+	limit bool // whether any rows will do, as long as there are that many
 }{
 	{name: "every session", some: true},
 	{name: "a realm", question: question{realm: []string{"/alpha"}}, some: true},
@@ -61,7 +61,7 @@ func TestPluginAndEngineGiveTheSameRows(t *testing.T) {
 	}
 }
 
-// amsql takes 'alpha' for '/alpha'. A host that compares by itself would have no row, or each.
+// amsql accepts 'alpha' for '/alpha'. A host that compares the values itself would return no rows, or all of them.
 func TestARealmWithoutItsSlashIsAnErrorUnderAPluginHost(t *testing.T) {
 	sim, url := server(t, simulator.Options{Realms: 3})
 	h := newPluginHost(t, asAdministrator(t, sim, url))
@@ -100,8 +100,8 @@ func agree(t *testing.T, hosts [2]host, q question, some, limited bool) {
 		}
 		all := texts(rows, q.wanted())
 		for i, answer := range answers {
-			// The SDK asks for the values of a list concurrently, and now and then lets a row too many through, which
-			// Steampipe and the FDW leave out: for them the limit is a saving.
+			// The SDK requests the values of a list concurrently, and sometimes returns a row too many. Steampipe and
+			// the FDW drop it: for them, the limit is only an optimization.
 			_, saves := hosts[i].(pluginHost)
 			few, many := len(answer) < int(q.limit), len(answer) > int(q.limit) && !saves
 			if strange := without(answer, all); few || many || len(strange) > 0 {
@@ -115,7 +115,7 @@ func agree(t *testing.T, hosts [2]host, q question, some, limited bool) {
 	}
 }
 
-// without are the texts, in order, that are not in another list in order, each as often as it is there.
+// without returns the texts of a sorted list that are not in another sorted list. Duplicates count.
 func without(list, other []string) []string {
 	var missing []string
 	for _, text := range list {
@@ -161,7 +161,7 @@ var truthColumns = []string{
 	"username", "realm", "universal_id", "session_handle", "latest_access_time", "max_idle_expiration_time", "max_session_expiration_time",
 }
 
-// truth are the rows that the simulator's own list of sessions makes, as OpenAM spells them.
+// truth returns the rows that am_session should have according to the simulator, in OpenAM's spelling.
 func truth(sim *simulator.Server) []string {
 	var rows []row
 	for _, s := range sim.Sessions() {
@@ -210,7 +210,7 @@ func TestNamesThatAMTakesForOneGiveEachSessionOnce(t *testing.T) {
 	}
 }
 
-// AM finds a user by the universal identifier and by full-width letters, too. In SQL those are other names.
+// AM also finds a user by the universal identifier and by full-width letters. In SQL these are different names.
 func TestSpellingsThatAreOtherNamesInSQLGiveNoSessionTwice(t *testing.T) {
 	sim, url := server(t, simulator.Options{Realms: 2})
 	logIn(t, sim, "/alpha", "berta", "berta", "anna")
@@ -220,7 +220,7 @@ func TestSpellingsThatAreOtherNamesInSQLGiveNoSessionTwice(t *testing.T) {
 		for _, c := range []struct {
 			question
 			want    []string
-			inAmsql []string // where it differs: SQLite keeps the last of the names in a list that are the same to it
+			inAmsql []string // if amsql's result differs: SQLite keeps only the last of the equal names in a list
 		}{
 			{question{username: []string{"berta", alias}}, []string{"berta", "berta"}, nil},
 			{question{username: []string{wide, "berta"}, realm: []string{"/alpha"}}, []string{"berta", "berta"}, nil},

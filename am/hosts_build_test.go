@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A library as Turbot's hosts generate them: the FDW is an archive, the SQLite extension a shared object.
+// A library as Turbot's hosts generate it: the FDW is an archive, the SQLite extension a shared object.
 const library = `package main
 
 import (
@@ -24,7 +24,7 @@ func tables() C.int { return C.int(len(am.Plugin(context.Background()).TableMap)
 func main() {}
 `
 
-// It takes minutes and a C compiler, so that it runs only where AMSQL_TEST_BUILDS is set:
+// This takes minutes and needs a C compiler, so it runs only if AMSQL_TEST_BUILDS is set:
 //
 //	AMSQL_TEST_BUILDS=1 go test -run Compiles -timeout 30m ./am
 func TestPluginCompilesIntoEveryHost(t *testing.T) {

@@ -13,11 +13,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A condition is one of several that a host sends for one scan.
+// A condition is one of the conditions that a host sends for a scan.
 type condition struct {
 	column, operator string
 	values           []string
-	unknown          bool // the host sends "?", and knows the value when it checks the row
+	unknown          bool // the host sends "?", and checks the rows itself when it knows the value
 }
 
 func (c condition) qual() *proto.Qual {
@@ -27,7 +27,7 @@ func (c condition) qual() *proto.Qual {
 	return qual(c.column, c.operator, c.values...)
 }
 
-// holds compares as PostgreSQL does, or without regard to case.
+// holds compares case-sensitively, as PostgreSQL does, or with folded case.
 func (c condition) holds(r row, fold func(string) string) bool {
 	cell := fold(fmt.Sprint(r[c.column]))
 	in := slices.ContainsFunc(c.values, func(value string) bool { return fold(value) == cell })
@@ -44,7 +44,7 @@ func allHold(conditions []condition, r row, fold func(string) string) bool {
 	return !slices.ContainsFunc(conditions, func(c condition) bool { return !c.holds(r, fold) })
 }
 
-// isSession reports whether a row is what the server has, except the spelling of names.
+// isSession reports whether a row is equal to one of the server's, except for the spelling of names.
 func isSession(r, want row) bool {
 	return !slices.ContainsFunc(truthColumns, func(column string) bool {
 		return !strings.EqualFold(fmt.Sprint(r[column]), fmt.Sprint(want[column]))
@@ -53,8 +53,8 @@ func isSession(r, want row) bool {
 
 func exact(text string) string { return text }
 
-// Whatever conditions a host sends together for one scan, the rows contain each session that matches, once, and none that is
-// another than the server's.
+// Whatever conditions a host sends for one scan, the rows contain each session that matches once, and only sessions of
+// the server.
 func TestAnyConditionsOfOneScanGiveAllThatMatch(t *testing.T) {
 	sim, url := server(t, simulator.Options{Realms: 3, ListCap: 1_000_000})
 	logIn(t, sim, "/alpha", "anna", "anna", "berta", "o'brien")
@@ -102,7 +102,7 @@ func TestAnyConditionsOfOneScanGiveAllThatMatch(t *testing.T) {
 			given := map[any]row{}
 			for _, r := range rows {
 				if of.unknown && !allHold(conditions, r, exact) {
-					continue // which PostgreSQL does
+					continue // PostgreSQL checks these
 				}
 				if given[r["session_handle"]] != nil {
 					t.Fatalf("%s: %+v gives a session twice", of.name, conditions)

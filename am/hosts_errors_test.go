@@ -23,7 +23,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// failing is a table whose scan fails after so many rows, or does not fail.
+// failing returns a table whose scan fails after this number of rows, or does not fail.
 func failing(rows int, failure error) tableOf[int] {
 	return tableOf[int]{
 		name: "failing", keys: []string{"name"},
@@ -43,7 +43,7 @@ func failing(rows int, failure error) tableOf[int] {
 	}
 }
 
-// serverOf is the SDK's server of one table, as hosts that link the plugin have it.
+// serverOf returns the SDK's server for one table, as in hosts that link the plugin.
 func serverOf(t testing.TB, h host, d definition) *grpc.PluginServer {
 	t.Helper()
 	t.Setenv("STEAMPIPE_LOG_LEVEL", "off") // the plugin logs each failure
@@ -68,7 +68,7 @@ func request(limit *proto.NullableInt) *proto.ExecuteRequest {
 	}
 }
 
-// count reads a scan as the FDW does: a row that is nil is the end.
+// count reads a scan as the FDW does: a nil row is the end.
 func count(server *grpc.PluginServer, limit *proto.NullableInt) (rows int, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -83,7 +83,7 @@ func count(server *grpc.PluginServer, limit *proto.NullableInt) (rows int, err e
 	}
 }
 
-// remote reads a scan as Steampipe does, from the plugin's process.
+// remote reads a scan from the plugin's process, as Steampipe does.
 type remote struct {
 	proto.WrapperPlugin_ExecuteServer
 	ctx  context.Context
@@ -119,7 +119,7 @@ func scan(t *testing.T, h host, server *grpc.PluginServer) (rows int, err error)
 	return r.rows, err
 }
 
-// A host reads concurrently with the SDK, which ends the rows before it sends an error (see lastingError).
+// The host reads rows while the SDK writes them, and the SDK ends the rows before it sends an error (see lastingError).
 func TestNoFailureIsLostUnderLoad(t *testing.T) {
 	for name, h := range map[string]host{"embedded": embedded, "served": served} {
 		server := serverOf(t, h, failing(0, errors.New("the list is cut")))

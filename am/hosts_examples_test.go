@@ -17,8 +17,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// moreExamples are of the kinds that went wrong in Turbot's hosts: values that are known late, several conditions on a
-// column, joins by more than a key.
+// moreExamples are statements of the kinds that failed in Turbot's hosts: values that are known late, several
+// conditions on a column, joins on more than a key.
 var moreExamples = []string{
 	`select username, realm from am_session where realm = (select min(path) from am_realm where path <> '/')`,
 	`select username, realm from am_session where realm = '/alpha' or realm = '/bravo'`,
@@ -35,8 +35,8 @@ var moreExamples = []string{
 	`select l.realm, l.max_idle_minutes from am_session_service as l where l.realm in (select realm from am_session where username = 'bjensen')`,
 }
 
-// Every example of the documentation gives the rows through the plugin, as the FDW asks it, that amsql gives and that
-// PostgreSQL gives on tables that are copied.
+// Through the plugin, queried as by the FDW, every example returns the same rows as in amsql and in PostgreSQL on
+// copied tables.
 func TestExamplesOfTheDocumentationGiveTheSameRowsThroughThePlugin(t *testing.T) {
 	postgres := postgrestest.Connect(t)
 	sim, url := exampleServer(t)
@@ -63,7 +63,7 @@ func TestExamplesOfTheDocumentationGiveTheSameRowsThroughThePlugin(t *testing.T)
 	}
 }
 
-// steady is an answer without what each scan has of its own.
+// steady returns the answer without values that differ in each scan.
 func (a answer) steady() (s answer) {
 	for i, column := range a.columns {
 		if slices.Contains([]string{"started_at", "elapsed_ms"}, column) {
@@ -89,16 +89,16 @@ func (a answer) steady() (s answer) {
 	return s
 }
 
-// foreignTables are a small model of PostgreSQL with the FDW. Each place of a statement that names a table has a table of
-// its own there. PostgreSQL plans the statement; the plugin is asked for what the plan reads in each place, with the
-// columns and the conditions that the FDW sends; and PostgreSQL makes the answer of the rows that came. That is all there is
-// to the FDW as long as no table has key columns: with them, it plans other paths (see planner).
+// foreignTables are a small model of PostgreSQL with the FDW. Each mention of a table in a statement gets a table of
+// its own. PostgreSQL plans the statement; the plugin is queried for what the plan reads, with the columns and the
+// conditions that the FDW would send; and PostgreSQL computes the answer from these rows. The FDW does no more than
+// that as long as the tables have no key columns, for which it plans other paths (see planner).
 type foreignTables struct {
 	host     pluginHost
 	postgres *pgx.Conn
 }
 
-// place is where a statement names one of our tables, and how else it calls it.
+// place matches where a statement names one of our tables, and its alias.
 var place = regexp.MustCompile(`(?i)\b(from|join)\s+(am_\w+)(?:\s+as\s+(\w+))?`)
 
 func (f foreignTables) answer(t *testing.T, e example) (a answer) {
@@ -139,9 +139,9 @@ func (f foreignTables) answer(t *testing.T, e example) (a answer) {
 	return askPostgres(t, transaction, e, statement)
 }
 
-// mentioned are the columns that the statement needs of a table, or some more.
+// mentioned returns at least the columns of a table that the statement needs.
 func mentioned(statement string, of table.Table) (columns []string) {
-	columns = []string{} // of count(*) none
+	columns = []string{} // count(*) needs none
 	for _, c := range of.Columns() {
 		if regexp.MustCompile(`(?i)select \*|\.\*|\b` + c.Name + `\b`).MatchString(statement) {
 			columns = append(columns, c.Name)
@@ -150,7 +150,7 @@ func mentioned(statement string, of table.Table) (columns []string) {
 	return columns
 }
 
-// A planNode is a node of a plan as EXPLAIN shows it.
+// A planNode is a node of a plan in the output of EXPLAIN.
 type planNode struct {
 	Relation string `json:"Relation Name"`
 	Alias    string
@@ -158,7 +158,7 @@ type planNode struct {
 	Plans    []planNode
 }
 
-// filters are those of the scans of tables, by table.
+// filters returns the filters of the table scans, by table.
 func (n planNode) filters(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -175,15 +175,15 @@ func (n planNode) filters(t *testing.T) map[string]string {
 }
 
 var (
-	// sent is a condition that the FDW sends: of a column, an operator and a literal or an array of them.
+	// sent matches a condition that the FDW sends: a column, an operator and a literal or an array of literals.
 	sent = regexp.MustCompile(`^(?:\w+\.)?(\w+) (=|<>|<|<=|>|>=|~~) '((?:[^']|'')*)'::[a-z ]+$`)
 	list = regexp.MustCompile(`^(?:\w+\.)?(\w+) (=|<>) (?:ANY|ALL) \('\{(.*)\}'::text\[\]\)$`)
 
-	// unsure is one whose value the FDW sends as "?": that of a subquery, or of an expression.
+	// unsure matches a condition whose value the FDW sends as "?", because it is that of a subquery or an expression.
 	unsure = regexp.MustCompile(`^(?:\w+\.)?(\w+) (=|<>|<|<=|>|>=) .+$`)
 )
 
-// pushed are the conditions of a filter that the FDW sends.
+// pushed returns the conditions of a filter that the FDW sends.
 //
 // Source: steampipe-postgres-fdw v2, quals.go.
 func pushed(filter string) (quals []*proto.Qual) {
@@ -210,7 +210,8 @@ func pushed(filter string) (quals []*proto.Qual) {
 	return quals
 }
 
-// operands are what AND or OR connects in a condition as EXPLAIN shows it, without the parentheses around them.
+// operands splits a condition in the output of EXPLAIN at its ANDs or ORs, and removes the parentheses around the
+// parts.
 func operands(condition, operator string) (all []string) {
 	depth, begin, quoted, enclosed := 0, 0, false, strings.HasPrefix(condition, "(")
 	for i := range len(condition) {

@@ -12,7 +12,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A limiter that Steampipe's user has set counts every request to AM.
+// A rate limiter that a user of Steampipe has configured counts every request to AM.
 func TestALimiterOfSteampipeCountsEachRequest(t *testing.T) {
 	sim, url := server(t, simulator.Options{Realms: 3, Users: 20, Sessions: 100, ListCap: 30})
 	h := newPluginHost(t, asAdministrator(t, sim, url))
@@ -23,7 +23,7 @@ func TestALimiterOfSteampipeCountsEachRequest(t *testing.T) {
 		_, err := h.server.SetRateLimiters(&proto.SetRateLimitersRequest{Definitions: []*proto.RateLimiterDefinition{definition}})
 		must(t, err)
 	}
-	rows, err := h.ask(t.Context(), question{}) // learns what later scans know
+	rows, err := h.ask(t.Context(), question{}) // learns what later scans need not ask for
 	must(t, err)
 	sim.ResetRequests()
 	_, err = h.ask(t.Context(), question{})
@@ -45,7 +45,7 @@ func TestALimiterOfSteampipeCountsEachRequest(t *testing.T) {
 		for len(sim.Requests()) < needed-1 && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(200 * time.Millisecond) // one more would come by then
+		time.Sleep(200 * time.Millisecond) // long enough for one more request
 		cancel()
 	}()
 	if got, err := h.ask(ctx, question{}); err == nil || len(got) > 0 || len(sim.Requests()) != needed-1 {
@@ -56,7 +56,7 @@ func TestALimiterOfSteampipeCountsEachRequest(t *testing.T) {
 	}
 }
 
-// A condition on base_url keeps the other deployments of an aggregator from being asked, however the host sends it.
+// With a condition on base_url, the other deployments of an aggregator are not queried, however the host sends it.
 func TestAConditionOnTheAddressPrunesAnAggregator(t *testing.T) {
 	east, eastURL := server(t, simulator.Options{Realms: 2})
 	west, westURL := server(t, simulator.Options{Realms: 2})
@@ -81,7 +81,7 @@ func TestAConditionOnTheAddressPrunesAnAggregator(t *testing.T) {
 		{qual("base_url", "=", eastURL, westURL), true, true},
 		{qual("base_url", "<>", eastURL), false, true},
 		{qual("base_url", "=", "?"), true, true},
-		{qual("base_url", "<>", eastURL, westURL), true, true}, // as <> ANY is sent
+		{qual("base_url", "<>", eastURL, westURL), true, true}, // the form of <> ANY
 		{qual("base_url", "~~", "http://127%"), true, true},
 	} {
 		east.ResetRequests()

@@ -12,9 +12,9 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A planner is a model of how PostgreSQL plans joins with a foreign table of the FDW. For each key column there is a
-// parameterised path, and another for it with each other column. PostgreSQL takes a path for one that checks all the join
-// conditions of its outer tables, and the FDW checks those of the path's own columns.
+// A planner is a model of how PostgreSQL plans joins with a foreign table of the FDW. There is a parameterised path for
+// each key column, and for each key column combined with each other column. PostgreSQL assumes that a path checks all
+// join conditions with its outer tables, but the FDW checks only those on the path's own columns.
 //
 // Sources: steampipe-postgres-fdw v2, query.c (findPaths) and types/pathkeys.go.
 type planner struct {
@@ -22,7 +22,8 @@ type planner struct {
 	keys    []string
 }
 
-// paths are the columns that each way to read the table checks; that of no columns leaves all conditions to PostgreSQL.
+// paths returns the columns that each path of the table checks. A path without columns leaves all conditions to
+// PostgreSQL.
 func (p planner) paths() (paths [][]string) {
 	paths = append(paths, nil)
 	for _, key := range p.keys {
@@ -36,7 +37,7 @@ func (p planner) paths() (paths [][]string) {
 	return paths
 }
 
-// dropped are the conditions of a join that a path leaves unchecked.
+// dropped returns the join conditions that nobody checks on a path.
 func dropped(path, join []string) (conditions []string) {
 	possible := path != nil && !slices.ContainsFunc(path, func(column string) bool { return !slices.Contains(join, column) })
 	for _, column := range join {
@@ -47,11 +48,11 @@ func dropped(path, join []string) (conditions []string) {
 	return conditions
 }
 
-// unchecked are the joins of two or three conditions of which PostgreSQL drops one.
+// unchecked returns the joins on two or three conditions of which PostgreSQL drops one.
 func (p planner) unchecked() (joins []string) {
 	for i := range p.columns {
 		for j := range i {
-			for k := range j + 1 { // of two conditions where k is j
+			for k := range j + 1 { // if k is j, the join has two conditions
 				join := slices.Compact([]string{p.columns[i].Name, p.columns[j].Name, p.columns[k].Name})
 				for _, path := range p.paths() {
 					if lost := dropped(path, join); lost != nil {
@@ -73,18 +74,19 @@ func TestPostgresDropsNoConditionOfAJoin(t *testing.T) {
 			t.Errorf("%s: PostgreSQL drops conditions of %d joins, as of %s", of.Name(), len(lost), lost[0])
 		}
 	}
-	// That is why base_url is not a connection key column of the SDK: joins by it and two more conditions would lose one.
+	// This is why base_url is not a connection key column of the SDK: joins on it and two other columns would lose a
+	// condition.
 	if (planner{definedTables(t)[0].Columns(), []string{"base_url"}}).unchecked() == nil {
 		t.Error("with base_url as a key column the model drops no condition")
 	}
-	// The model finds what was measured: sessions joined with identities by realm, name and more.
+	// The model finds what was measured: joins of sessions with identities on realm, name and more.
 	sessions := definedTables(t)[0]
 	if (planner{sessions.Columns(), newPluginHostOf(t, am.PluginOfExporter, config).keys(t, sessions.Name())}).unchecked() == nil {
 		t.Error("with key columns the model drops no condition")
 	}
 }
 
-// keys are the key columns that a table declares. The SDK adds sp_connection_name.
+// keys returns the key columns that a table declares. The SDK adds sp_connection_name.
 func (h pluginHost) keys(t *testing.T, name string) (keys []string) {
 	t.Helper()
 	response, err := h.server.GetSchema(&proto.GetSchemaRequest{Connection: connectionName})
@@ -97,15 +99,15 @@ func (h pluginHost) keys(t *testing.T, name string) (keys []string) {
 	return keys
 }
 
-// Whatever part of a join's conditions is pushed down, and whether its values are known or are sent as "?", the rows
-// contain all that match the whole.
+// Whichever of a join's conditions are pushed down, and whether their values are known or sent as "?", the rows contain
+// all that match the whole condition.
 func TestRowsForAPartOfTheConditionsContainAllThatMatch(t *testing.T) {
 	sim, url := server(t, simulator.Options{Realms: 3, Users: 12, Sessions: 40, ListCap: 1_000_000})
 	h := newPluginHost(t, asAdministrator(t, sim, url))
 	for _, of := range definedTables(t) {
 		columns := slices.DeleteFunc(of.Columns(), func(c table.Column) bool { return c.Type != table.Text })
 		keys, answers := h.keys(t, of.Name()), map[string][]row{}
-		ask := func(pushed map[string][]string) []row { // each question once, however many pairs of columns have it
+		ask := func(pushed map[string][]string) []row { // sends each question only once, even if several pairs of columns need it
 			key := fmt.Sprint(pushed)
 			if _, asked := answers[key]; !asked {
 				rows, err := h.ask(t.Context(), question{table: of.Name(), columns: columnNames(of), keys: pushed})
@@ -129,7 +131,7 @@ func TestRowsForAPartOfTheConditionsContainAllThatMatch(t *testing.T) {
 						return count
 					}
 					questions := []map[string][]string{{a.Name: {first}}, {b.Name: {second}}}
-					if slices.Contains(keys, a.Name) || slices.Contains(keys, b.Name) { // of two others, the SDK heeds neither
+					if slices.Contains(keys, a.Name) || slices.Contains(keys, b.Name) { // the SDK ignores conditions on two other columns
 						questions = append(questions, map[string][]string{a.Name: {first}, b.Name: {second}},
 							map[string][]string{a.Name: {"?"}, b.Name: {second}}, map[string][]string{a.Name: {first}, b.Name: {"?"}})
 					}
@@ -145,8 +147,8 @@ func TestRowsForAPartOfTheConditionsContainAllThatMatch(t *testing.T) {
 	}
 }
 
-// The exporter filters no rows, so that its tables give just those asked for; the SQLite extension cuts at a LIMIT before
-// it sorts.
+// The exporter does not filter rows, so its tables must return exactly the rows asked for. The SQLite extension applies
+// LIMIT before it sorts.
 func TestHostsThatLeaveMoreToThePlugin(t *testing.T) {
 	sim, url := server(t, simulator.Options{Realms: 2, ListCap: 1_000_000})
 	logIn(t, sim, "/alpha", "anna", "berta", "anna", "?")
@@ -162,7 +164,7 @@ func TestHostsThatLeaveMoreToThePlugin(t *testing.T) {
 		{question{username: []string{"ANNA", "anna"}, realm: []string{"/alpha"}}, 2},
 		{question{username: []string{"?"}}, 1},
 		{question{username: []string{"anna"}, realm: []string{"/alpha", "/bravo"}, limit: 2}, 2},
-		{question{table: "am_user", username: []string{"anna"}, columns: []string{"realm"}}, 3}, // realms share their identities
+		{question{table: "am_user", username: []string{"anna"}, columns: []string{"realm"}}, 3}, // the realms have the same identities
 		{question{table: "am_user", username: []string{"anna", "berta"}, realm: []string{"/alpha"}, columns: []string{"username", "realm"}}, 2},
 	} {
 		if rows, err := export.ask(t.Context(), c.question); err != nil || len(rows) != c.want {

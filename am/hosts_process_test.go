@@ -25,7 +25,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// build makes the program under a name of its own, with more arguments for go build.
+// build builds the program under another name, with extra arguments for go build.
 func build(t testing.TB, name string, arguments ...string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -39,18 +39,18 @@ func build(t testing.TB, name string, arguments ...string) string {
 	return path
 }
 
-// cleanEnvironment has no connection in it, and no plugin host.
+// cleanEnvironment returns the environment without a connection and a plugin host.
 func cleanEnvironment(more ...string) []string {
 	return append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, "AM_") || strings.HasPrefix(entry, cookie) || strings.HasPrefix(entry, "PLUGIN_")
 	}), more...)
 }
 
-// A processHost is the program as a plugin in a process of its own, as Steampipe has it.
+// A processHost runs the program as a plugin in its own process, as Steampipe does.
 type processHost struct {
 	process *goplugin.Client
 	client  *grpc.PluginClient
-	printed *lockedBuffer // on standard output, after the handshake
+	printed *lockedBuffer // what it printed on standard output after the handshake
 }
 
 func newProcessHost(t testing.TB, path string, c connection.Config) processHost {
@@ -171,9 +171,10 @@ func TestProgramIsAPluginForAPluginHostAndTheCommandLineOtherwise(t *testing.T) 
 	t.Run("without a host it is the command line", func(t *testing.T) { isTheCommandLine(t, path) })
 }
 
-const cookie = "MANTIX_PLUGIN_MAGIC_COOKIE=" // by which the SDK's plugins know their hosts
+const cookie = "MANTIX_PLUGIN_MAGIC_COOKIE=" // by this variable, the SDK's plugins recognize their hosts
 
-// printsItsHandshake: that is a line for the host, and whatever else came would break it.
+// printsItsHandshake checks that the program prints one line for the host and nothing else, which would break the
+// protocol.
 func printsItsHandshake(t *testing.T, path string) {
 	command := exec.Command(path)
 	command.Env = cleanEnvironment(cookie + shared.Handshake.MagicCookieValue)
@@ -212,7 +213,7 @@ func isTheCommandLine(t *testing.T, plugin string) {
 	}{
 		{command, nil, 0, "amsql "},
 		{command, []string{cookie + "of another kind of plugin"}, 0, "amsql "},
-		{plugin, nil, 1, "This binary is a plugin."}, // so says go-plugin to who runs it by hand
+		{plugin, nil, 1, "This binary is a plugin."}, // what go-plugin prints if the plugin is run by hand
 	} {
 		run := exec.CommandContext(t.Context(), c.path, "version")
 		run.Env = cleanEnvironment(c.environment...)

@@ -14,16 +14,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A schema is what a host shows of the tables, by name.
+// A schema contains the tables that a host shows, by name.
 type schema map[string]tableSchema
 
 type tableSchema struct {
 	description string
 	columns     []table.Column
-	keys        []string // optional, for = and IN
+	keys        []string // optional key columns, for = and IN
 }
 
-// columnTypes are the engine's types that the hosts of Steampipe's types have in Postgres.
+// columnTypes maps the types of Steampipe to the engine's types that correspond to them in PostgreSQL.
 //
 // Source: steampipe-postgres-fdw, sql/sql.go (getSqlType).
 var columnTypes = map[proto.ColumnType]table.Type{
@@ -31,7 +31,7 @@ var columnTypes = map[proto.ColumnType]table.Type{
 	proto.ColumnType_BOOL: table.Boolean, proto.ColumnType_TIMESTAMP: table.Timestamp, proto.ColumnType_JSON: table.JSON,
 }
 
-// sdkColumns are those that the SDK adds to each table.
+// sdkColumns are the columns that the SDK adds to each table.
 var sdkColumns = []string{"sp_connection_name", "sp_ctx", "_ctx"}
 
 func TestSteampipeAndAmsqlShowTheSameSchema(t *testing.T) {
@@ -54,7 +54,7 @@ func TestSteampipeAndAmsqlShowTheSameSchema(t *testing.T) {
 	}
 }
 
-// steampipeSchema is the schema that the plugin's process sends to Steampipe.
+// steampipeSchema returns the schema that the plugin's process sends to Steampipe.
 func steampipeSchema(t *testing.T, h processHost) schema {
 	t.Helper()
 	response, err := h.client.GetSchema(connectionName)
@@ -86,7 +86,7 @@ func steampipeSchema(t *testing.T, h processHost) schema {
 	return all
 }
 
-// amsqlSchema is what the engine is told of the tables, where its SQL gives it back.
+// amsqlSchema returns the engine's schema, as far as SQL can show it.
 func amsqlSchema(t *testing.T, config connection.Config) schema {
 	t.Helper()
 	conn, err := connection.Open(connectionName, config, connection.Host{})
@@ -103,7 +103,7 @@ func amsqlSchema(t *testing.T, config connection.Config) schema {
 		var shown, told []engine.ResultColumn
 		shown = append(shown, rows.Columns()...)
 		for i, column := range s.columns {
-			s.columns[i].Folded = false // the SDK has no such thing
+			s.columns[i].Folded = false // the SDK does not have this attribute
 			told = append(told, engine.ResultColumn{Name: column.Name, Type: column.Type, Declared: true})
 		}
 		if !slices.Equal(shown, told) {

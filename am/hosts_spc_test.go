@@ -16,7 +16,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// documentedFile has all that Steampipe's documentation has at the top of a file and in a connection.
+// documentedFile contains everything that a file and a connection can contain according to Steampipe's documentation.
 const documentedFile = `
 plugin "am" {
   memory_max_mb = 2048
@@ -86,7 +86,8 @@ func TestOneFileIsForSteampipeAndForAmsql(t *testing.T) {
 	}
 }
 
-// argumentsForPlugin is what Steampipe gives a plugin of the connection in a file: what it does not use itself.
+// argumentsForPlugin returns the part of a connection that Steampipe sends to its plugin: what Steampipe does not use
+// itself.
 func argumentsForPlugin(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)

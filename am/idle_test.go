@@ -26,7 +26,8 @@ func TestPluginSignsOutAfterItsLastScan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The server lives outside of the bubble. It closes its connections, since time would stand still for one that is open.
+	// The server runs outside of the bubble. It closes its connections, because time would not advance while one is
+	// open.
 	s := httptest.NewUnstartedServer(sim)
 	s.Config.SetKeepAlivesEnabled(false)
 	s.Start()
@@ -39,12 +40,12 @@ func TestPluginSignsOutAfterItsLastScan(t *testing.T) {
 		for _, step := range []struct {
 			wait     time.Duration
 			query    bool
-			sessions int // of the administrator
+			sessions int // number of the administrator's sessions
 		}{
 			{wait: 0, query: true, sessions: 1},
 			{wait: served.grace - time.Millisecond, sessions: 1},
 			{wait: 0, query: true, sessions: 1},
-			{wait: served.grace - time.Millisecond, sessions: 1}, // since the latest query
+			{wait: served.grace - time.Millisecond, sessions: 1}, // time since the latest query
 			{wait: 2 * time.Millisecond, sessions: 0},
 			{wait: time.Hour, query: true, sessions: 1},
 			{wait: served.grace + time.Millisecond, sessions: 0},
@@ -59,7 +60,7 @@ func TestPluginSignsOutAfterItsLastScan(t *testing.T) {
 				t.Errorf("after %s (query: %t) there are %d sessions of the plugin, want %d", step.wait, step.query, got, step.sessions)
 			}
 		}
-		open.signOut() // as at the end of its process
+		open.signOut() // as when its process ends
 		if got := sessionsOf(sim, user); got != 0 {
 			t.Errorf("after its end there are %d sessions of the plugin", got)
 		}
@@ -76,7 +77,7 @@ func TestPluginSignsOutAfterItsLastScan(t *testing.T) {
 	})
 }
 
-// A scan that began while its connection signs out could send the token that the sign-out ends.
+// If a scan began while its connection signs out, it could send the token that the sign-out ends.
 func TestAScanAndTheSignOutOfAnIdleConnectionDoNotMeet(t *testing.T) {
 	sim, err := simulator.New(simulator.Options{})
 	if err != nil {
@@ -102,7 +103,7 @@ func TestAScanAndTheSignOutOfAnIdleConnectionDoNotMeet(t *testing.T) {
 	c := open.open["am"]
 
 	end := c.begin()
-	c.rest() // whose timer fired as the scan began
+	c.rest() // its timer fired when the scan began
 	if got := sessionsOf(sim, user); got != 1 {
 		t.Errorf("while a scan is under way there are %d sessions of the plugin", got)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// joins read tables in more than one place.
+// joins are statements that read a table in more than one place.
 var joins = []string{
 	`select count(*), max(b.latest_access_time) from am_session a join am_session b on a.session_handle = b.session_handle`,
 	`select r.path, count(*) from am_session s join am_realm r on r.path = s.realm group by 1 order by 1`,
@@ -29,13 +29,13 @@ var joins = []string{
 	`select count(*) from am_session s where (select max_idle_minutes from am_session_service l where l.realm = s.realm) > 5`,
 }
 
-// A statement asks for each realm's list once for each table that it names, and what completes a list that is cut.
+// For each table in a statement, each realm's list is requested once, and so is what completes a truncated list.
 func TestJoinsAskOnceForTheSameRows(t *testing.T) {
-	const realms, users = 5, 316 // with the root, and what OpenAM has of its own
+	const realms, users = 5, 316 // including the root realm and OpenAM's own users
 	for _, test := range []struct {
 		options simulator.Options
-		byName  int // what completing the sessions of one table takes
-		users   int // lists of users that it takes
+		byName  int // requests that complete the sessions of one table
+		users   int // lists of users that this needs
 	}{
 		{simulator.Options{Realms: realms - 1, Users: 311, Sessions: 500, ListCap: 1001}, 0, 0},
 		{simulator.Options{Realms: realms - 1, Users: 311, Sessions: 500, ListCap: 1001, Profile: "pingam-8.1"}, 0, 0},
@@ -43,7 +43,7 @@ func TestJoinsAskOnceForTheSameRows(t *testing.T) {
 	} {
 		sim, address := server(t, test.options)
 		config := asAdministrator(t, sim, address)
-		if test.options.ListCap > 0 { // else lists of that length are held against those of their users
+		if test.options.ListCap > 0 { // otherwise lists of that length are compared with those of their users
 			config.ListCap = &test.options.ListCap
 		}
 		for _, sql := range joins {
@@ -54,12 +54,12 @@ func TestJoinsAskOnceForTheSameRows(t *testing.T) {
 			named := func(table string) int { return strings.Count(sql, table+" ") }
 			const lookups = 7 * realms // before lists are read
 			for kind, most := range map[string]int{
-				"sessions":         realms * (named("am_session") + 1), // agents are in the list of their realm alone
+				"sessions":         realms * (named("am_session") + 1), // only the lists of their realms contain agents
 				"sessions by name": test.byName*named("am_session") + lookups,
-				"users":            3 * (realms*named("am_user") + test.users*named("am_session")), // what proving that a directory lists all may take
-				"users by name":    10 + 50,                                                        // the first lookups, where a client learns how users are listed, and who is none
+				"users":            3 * (realms*named("am_user") + test.users*named("am_session")), // the maximum to prove that a directory lists all users
+				"users by name":    10 + 50,                                                        // the first lookups, when the client learns how users are listed, and those of names that are not users
 				"realms":           2*(named("am_session")+named("am_user")+named("am_realm")+named("am_session_service")) + 7,
-				"session read":     1 + (realms+1)*named("am_session_service"), // the cap of lists, and the limits
+				"session read":     1 + (realms+1)*named("am_session_service"), // the list cap, and the limits
 			} {
 				if asked[kind] > most {
 					t.Errorf("%s\nwith %+v\n%d requests for %s, not %d at most; all: %v", sql, test.options, asked[kind], kind, most, asked)
@@ -77,7 +77,8 @@ func TestJoinsAskOnceForTheSameRows(t *testing.T) {
 	}
 }
 
-// What a list cannot show is still found by name: sessions behind its cap, of users whom no directory has any more.
+// Lookups by name also find sessions that a list does not contain: those beyond its cap, of users whom no directory has
+// any longer.
 func TestLookupsFindWhatListsDoNot(t *testing.T) {
 	for _, options := range []simulator.Options{{ListCap: 1000}, {ListCap: 30}} {
 		sim, address := server(t, options)
@@ -103,7 +104,8 @@ func TestLookupsFindWhatListsDoNot(t *testing.T) {
 	}
 }
 
-// A list of a usual length is in doubt unless another of the same lookup is longer, and that may be one that is not asked for again.
+// A list whose length is a usual limit is in doubt unless another list of the same lookups is longer, even if that one
+// is not requested again.
 func TestLookupsKnowTheListsThatAnswerForOtherRealms(t *testing.T) {
 	for longer, doubted := range map[int]bool{101: false, 99: true} {
 		sim, address := server(t, simulator.Options{ListCap: 500})
@@ -122,7 +124,7 @@ func TestLookupsKnowTheListsThatAnswerForOtherRealms(t *testing.T) {
 		must(t, err)
 		must(t, db.Attach("am", am.Tables(c)...))
 		values(t, db, `with recursive n (i) as (select 1 union all select i + 1 from n where i < 20)
-			select count(*) from n join am_session on username = 'nobody' || i`) // each could be an agent, whom only lists of realms show
+			select count(*) from n join am_session on username = 'nobody' || i`) // each name could be that of an agent, whose sessions only lists of realms contain
 		if (len(notices) > 0) != doubted {
 			t.Errorf("with a list of %d the notices are %q, want some: %t", longer, notices, doubted)
 		}
@@ -131,13 +133,13 @@ func TestLookupsKnowTheListsThatAnswerForOtherRealms(t *testing.T) {
 	}
 }
 
-// A few lookups are not worth a list of many.
+// A long list is not worth reading for a few lookups.
 func TestFewLookupsDoNotListMany(t *testing.T) {
 	for _, test := range []struct{ names, lists int }{{7, 0}, {8, 0}, {63, 0}, {64, 1}} {
 		sim, address := server(t, simulator.Options{ListCap: 50_000})
 		db := newEngineHost(t, asAdministrator(t, sim, address)).db
 		for i := range test.names {
-			must(t, sim.AddUser("/", fmt.Sprint("user", i+1), "changeit")) // who is nobody could be an agent
+			must(t, sim.AddUser("/", fmt.Sprint("user", i+1), "changeit")) // a name that is not a user's could be an agent's
 		}
 		sim.ResetRequests()
 		sql := `with recursive n (i) as (select 1 union all select i + 1 from n where i < %d)
@@ -160,7 +162,7 @@ func TestTheTablesOfSeveralConnectionsAreJoined(t *testing.T) {
 	sql := `select count(*) from am_session a join am_session b on a.username = b.username and a.realm = b.realm and a.base_url = b.base_url`
 	before := members[0].Requests()
 	got := values(t, db, sql)
-	if asked := members[0].Requests() - before; asked > 48 { // eight users of each list of 100 or more and the agents of each realm among them
+	if asked := members[0].Requests() - before; asked > 48 { // eight users of each list with 100 rows or more, and the agents of each realm
 		t.Errorf("%d requests of one member", asked)
 	}
 	values(t, db, `create temp table am_session as select * from am.am_session`)
@@ -181,7 +183,7 @@ func values(t *testing.T, db *engine.DB, sql string) (all [][]any) {
 	return all
 }
 
-// requestKinds counts the requests by what they ask for.
+// requestKinds counts the requests of each kind.
 func requestKinds(sim *simulator.Server) map[string]int {
 	kinds := map[string]int{}
 	for _, r := range sim.Requests() {

@@ -11,14 +11,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// In Advanced Identity Cloud sessions have UUIDs, and people have names. The same rows come whether a condition can be sent to AM
-// or not.
+// In Advanced Identity Cloud, sessions have UUIDs, and people have names. The rows are the same whether a condition is
+// pushed down or not.
 func TestSessionsAreFoundByLoginName(t *testing.T) {
 	for _, profile := range productProfiles {
 		t.Run(profile, func(t *testing.T) {
-			p := newProduct(t, profile) // Anna and bert in /alpha
+			p := newProduct(t, profile) // has anna and bert in /alpha
 			for _, realm := range []string{"/alpha", "/bravo"} {
-				if err := p.sim.AddUser(realm, "both", "changeit"); profile != "openam" || realm == "/alpha" { // where realms share a store
+				if err := p.sim.AddUser(realm, "both", "changeit"); profile != "openam" || realm == "/alpha" { // in OpenAM, the realms have one identity store
 					must(t, err)
 				}
 				logIn(t, p.sim, realm, "both")
@@ -30,7 +30,7 @@ func TestSessionsAreFoundByLoginName(t *testing.T) {
 			must(t, p.sim.DeleteUser("/alpha", "leaver"))
 			leaver, inCloud := "leaver 1", profile == "aic"
 			if inCloud {
-				leaver = "<nil> 2" // with the agent: nobody knows the name of a UUID without an identity
+				leaver = "<nil> 2" // including the agent's: without an identity, the login name of a UUID is unknown
 			}
 			all := []string{"<nil> 1", "anna 2", "bert 1", "both 2", leaver}
 			if inCloud {
@@ -62,7 +62,8 @@ func TestSessionsAreFoundByLoginName(t *testing.T) {
 	}
 }
 
-// LIMIT counts the rows that all conditions leave, and one on login_name can be left to SQL.
+// LIMIT counts the rows that meet all conditions, but the host may check the one on login_name after amsql has applied
+// LIMIT.
 func TestALimitDoesNotCountSessionsOfOtherLoginNames(t *testing.T) {
 	sim, url := server(t, simulator.Options{})
 	logIn(t, sim, "/", "anna", "anna", "bert", "two  words")
@@ -76,7 +77,8 @@ func TestALimitDoesNotCountSessionsOfOtherLoginNames(t *testing.T) {
 	}
 }
 
-// Sessions there do not have the names that people type. An empty answer would look as if nobody were signed in.
+// In Advanced Identity Cloud, sessions do not have the names that people type. An empty answer would look as if nobody
+// were logged in.
 func TestALoginNameForAUsernameIsNoticed(t *testing.T) {
 	for profile, want := range map[string]int{"aic": 1, "pingam-8.1": 0, "openam": 0} {
 		p := newProduct(t, profile)
@@ -100,7 +102,7 @@ func TestALoginNameForAUsernameIsNoticed(t *testing.T) {
 			t.Errorf("%s: notices %q, want %d", profile, notices, want)
 		}
 		notices = nil
-		var many []string // more than are looked up
+		var many []string // more names than are looked up
 		for i := range 60 {
 			many = append(many, fmt.Sprintf("'x%02d'", i))
 		}
@@ -115,7 +117,7 @@ func TestALoginNameForAUsernameIsNoticed(t *testing.T) {
 	}
 }
 
-// Only who asks for login names pays for them, and no more than once a user.
+// Login names are only requested if a query reads them, and once for each user.
 func TestLoginNamesAreAskedForWhereTheyAreRead(t *testing.T) {
 	sim, url := server(t, simulator.Options{Profile: "aic", Users: 10, Sessions: 15})
 	id, key := sim.ServiceAccount()
@@ -142,7 +144,7 @@ func TestLoginNamesAreAskedForWhereTheyAreRead(t *testing.T) {
 	}
 }
 
-// AM says of a handle that it is not valid, though its session is alive.
+// AM answers that a handle is not valid, although its session is alive.
 func TestAHandleForATokenIsNoticed(t *testing.T) {
 	p := newProduct(t, "openam")
 	handle := p.sim.Sessions()[0].Handle

@@ -14,7 +14,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// The test of this file, too, is one for two servers. Only the sign-in of an agent differs.
+// The test in this file runs against the real OpenAM and the simulated one. Only the login of an agent differs.
 
 func TestOpenAMAgentsAreListedFoundAndEnded(t *testing.T) {
 	d := realOpenAM(t)
@@ -39,7 +39,7 @@ func TestAgentsAreListedFoundAndEnded(t *testing.T) {
 	})
 }
 
-// agentsAreListedFoundAndEnded has an agent with two sessions, another with one, and a user.
+// agentsAreListedFoundAndEnded uses an agent with two sessions, another with one, and a user.
 func agentsAreListedFoundAndEnded(t *testing.T, d *deployment, login func(realm, name string)) {
 	const realm = "/agents-of"
 	d.logins(t, realm, "agents-user")

@@ -17,7 +17,7 @@ import (
 const allMayList = `(targetattr="*||+")(version 3.0; acl "all may list"; allow (read,search,compare) userdn="ldap:///uid=*,` +
 	openamtest.RootSuffix + `";)`
 
-// limitsCostNoSessions: more sessions than an ordinary account may look through, or have in one answer.
+// limitsCostNoSessions uses more sessions than an ordinary account may search or get in one answer.
 func (d *directory) limitsCostNoSessions(t *testing.T) {
 	d.change(t, storedBelow, "add", "aci", allMayList)
 	one := found(t, d.manager, storedBelow, ldap.ScopeSingleLevel, "(coreTokenUserId=id=plain,*)", "*")[0]
@@ -57,7 +57,7 @@ func (d *directory) limitsCostNoSessions(t *testing.T) {
 	d.timeLimitCostsNoSessions(t)
 }
 
-// timeLimitCostsNoSessions: the server stands still while it lists.
+// timeLimitCostsNoSessions stops the server for a while during a list.
 func (d *directory) timeLimitCostsNoSessions(t *testing.T) {
 	account := d.account(t, "limit-time", append(slices.Clone(unlimited), "ds-rlim-time-limit: 1")...)
 	store := d.store(t, func(config *cts.Config) { config.BindDN = account })

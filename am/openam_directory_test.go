@@ -17,14 +17,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// directory is a stand-alone OpenDJ that holds what the embedded directory of a real OpenAM held when it was copied.
+// directory is a stand-alone OpenDJ with a copy of what a real OpenAM's embedded directory contained.
 type directory struct {
 	*openamtest.Directory
 	manager     *ldap.Conn
-	fingerprint string // of its certificate, as amsql's error shows it
+	fingerprint string // of its certificate, as in amsql's error
 }
 
-// Each part works with what the parts before it have left in the directory.
+// Each part uses what the previous parts have left in the directory.
 func TestOpenAMDirectory(t *testing.T) {
 	s := realTokenStore(t)
 	s.logins(t, "/directory", append([]string{"plain"}, people...)...)
@@ -79,7 +79,7 @@ func (d *directory) await(t *testing.T, dn, attribute, want string) {
 	}
 }
 
-// account adds a person with the reader's password, who may sign in and has these attributes, such as limits.
+// account adds a person with the reader's password who can sign in and has these attributes, such as limits.
 func (d *directory) account(t *testing.T, name string, attributes ...string) (dn string) {
 	t.Helper()
 	dn = "uid=" + name + "," + openamtest.RootSuffix
@@ -93,7 +93,7 @@ func (d *directory) account(t *testing.T, name string, attributes ...string) (dn
 	return dn
 }
 
-// store reads the directory by the account of the docs, or as the change says.
+// store opens the directory with the account of the documentation, or with a changed configuration.
 func (d *directory) store(t *testing.T, change func(*cts.Config)) *cts.Store {
 	t.Helper()
 	config := cts.Config{
@@ -109,7 +109,7 @@ func (d *directory) store(t *testing.T, change func(*cts.Config)) *cts.Store {
 	return store
 }
 
-// handles are the sessions that a store gives, sorted.
+// handles returns the sessions in a store, sorted.
 func handles(t *testing.T, store *cts.Store) (handles []string, err error) {
 	t.Helper()
 	for s, err := range store.Sessions(t.Context(), nil, nil) {
@@ -122,7 +122,7 @@ func handles(t *testing.T, store *cts.Store) (handles []string, err error) {
 	return handles, nil
 }
 
-// whole are all sessions, as the directory manager sees them.
+// whole returns all sessions, read by the directory manager.
 func (d *directory) whole(t *testing.T) (handles []string) {
 	t.Helper()
 	for _, e := range found(t, d.manager, storedBelow, ldap.ScopeSingleLevel, "(coreTokenType=SESSION)", "coreTokenString03") {
@@ -132,7 +132,7 @@ func (d *directory) whole(t *testing.T) (handles []string) {
 	return handles
 }
 
-// refused: a store fails, and says what to do.
+// refused checks that a store fails, and that the error says what to do.
 func refused(t *testing.T, what string, store *cts.Store, want ...string) string {
 	t.Helper()
 	rows, err := handles(t, store)
@@ -155,7 +155,7 @@ func (d *directory) givesTheAccountItsRights(t *testing.T, s tokenStore) {
 		"AM_TOKEN_STORE_URL=" + d.LDAPS, "AM_TOKEN_STORE_FINGERPRINT=" + d.fingerprint,
 		"AM_TOKEN_STORE_BIND_DN=" + storeReader, "AM_TOKEN_STORE_PASSWORD=" + storeTokens,
 	}}
-	// The time of login is the entry's, and these entries are copies.
+	// The login time is that of the entry, and these entries are copies.
 	statement := "select " + serverColumns + ", is_expired from am_session where realm = '/directory' order by session_handle"
 	want := s.stored().query(t, statement)
 	if len(want) != len(people)+1 {
@@ -167,10 +167,10 @@ func (d *directory) givesTheAccountItsRights(t *testing.T, s tokenStore) {
 	readsTheInventoryAndNothingElse(t, d.LDAP, d.manager)
 }
 
-// pingTokens is the entry above the sessions as the profile am-cts of PingDS has it.
+// pingTokens is the entry above the sessions in the profile am-cts of PingDS.
 const pingTokens = "ou=famrecords,ou=openam-session,ou=tokens"
 
-// readsTheLayoutOfPing: the entries are made up, as PingAM's documentation describes them.
+// readsTheLayoutOfPing uses invented entries that match PingAM's documentation.
 func (d *directory) readsTheLayoutOfPing(t *testing.T) {
 	d.change(t, "ds-cfg-backend-id=userRoot,cn=Backends,cn=config", "add", "ds-cfg-base-dn", "ou=tokens")
 	for _, dn := range []string{"ou=tokens", "ou=openam-session,ou=tokens", pingTokens, "ou=admins," + pingTokens} {

@@ -77,7 +77,7 @@ func (a *authority) keyStore(t *testing.T, template x509.Certificate) (file stri
 	return written(t, store)
 }
 
-// pemOf writes a certificate, and a key if there is one.
+// pemOf writes a certificate, and its key if there is one.
 func pemOf(t *testing.T, kind string, der []byte) (file string) {
 	t.Helper()
 	return written(t, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
@@ -90,7 +90,7 @@ func written(t *testing.T, content []byte) (file string) {
 	return file
 }
 
-// handler makes the directory listen at one more address, with the certificate in the key store.
+// handler makes the directory listen on one more address, with the certificate in the key store.
 func (d *directory) handler(t *testing.T, name, keyStore, trustStore string) (ldaps string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -156,7 +156,7 @@ func (d *directory) verifiesCertificates(t *testing.T) {
 		what, url string
 		tls       cts.TLS
 		external  bool
-		want      []string // in the error; nil: it is taken
+		want      []string // texts in the error; nil: there is no error
 	}{
 		{what: "LDAPS, its fingerprint", url: d.LDAPS, tls: cts.TLS{Fingerprint: d.fingerprint}},
 		{what: "StartTLS, its fingerprint", url: d.LDAP, tls: cts.TLS{Fingerprint: strings.ToUpper(d.fingerprint)}},
@@ -187,7 +187,8 @@ func (d *directory) verifiesCertificates(t *testing.T) {
 	}
 }
 
-// subject is the name of an account, as OpenDJ compares it with a client's certificate: the last part of a DN comes first.
+// subject returns the name of an account in the form that OpenDJ compares with a client's certificate: the last part of
+// a DN comes first.
 func subject(uid string) pkix.Name {
 	dc, id := asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 25}, asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}
 	return pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{

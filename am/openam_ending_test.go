@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// The tests of this file, too, are one suite for two servers.
+// The tests in this file run against the real OpenAM and the simulated one.
 
-// try runs the command with more environment and what it reads, and returns its exit status.
+// try runs the command with extra environment variables and standard input, and returns its exit status.
 func (d *deployment) try(t *testing.T, stdin string, environment []string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	path, err := binary()
@@ -37,8 +37,8 @@ func (d *deployment) try(t *testing.T, stdin string, environment []string, args 
 func TestOpenAMEndsWhatTheConditionSays(t *testing.T) { endsWhatTheConditionSays(t, realOpenAM(t)) }
 func TestEndsWhatTheConditionSays(t *testing.T)       { endsWhatTheConditionSays(t, simulatedOpenAM(t)) }
 
-// endsWhatTheConditionSays ends 600 sessions of 200 users piece by piece, and compares what the server still lists with a
-// model.
+// endsWhatTheConditionSays ends 600 sessions of 200 users in several steps, and compares the sessions that the server
+// still lists with a model.
 func endsWhatTheConditionSays(t *testing.T, d *deployment) {
 	ctx := t.Context()
 	must(t, d.admin.SetListCap(ctx, 5000))
@@ -147,7 +147,7 @@ func hasAnOutcomeForEachHandle(t *testing.T, d *deployment) {
 	}
 	must(t, d.admin.Logout(ctx, tokens[4]))
 
-	// The caller is a session whose token is known, and which amsql has not begun.
+	// The caller's session was not started by amsql, and its token is known.
 	caller, err := d.admin.Login(ctx, "/", "amadmin", environmentOf(d, "AM_PASSWORD"))
 	must(t, err)
 	t.Cleanup(func() { must(t, d.admin.LogoutMany(context.Background(), caller)) })
@@ -202,14 +202,14 @@ func hasAnOutcomeForEachHandle(t *testing.T, d *deployment) {
 		t.Errorf("the caller's session has ended: %s", stderr)
 	}
 
-	// Alone, it ends.
+	// If it is the only one, it ends.
 	if stdout, stderr, status := d.try(t, "", environment, "logout", "--handle", own, "--yes", "--output", "csv"); status != 0 || !strings.Contains(stdout, ",ended,") {
 		t.Errorf("exit status %d: %s%s", status, stdout, stderr)
 	}
 	if _, _, status := d.try(t, "", environment, "query", "select count(*) from am_session where realm = '/'"); status == 0 {
 		t.Error("the caller's session lives on")
 	}
-	// Tokens, one of which is dead.
+	// Tokens, one of which is no longer valid.
 	file := filepath.Join(t.TempDir(), "tokens")
 	must(t, os.WriteFile(file, []byte(strings.Join(tokens, "\n")), 0o600))
 	stdout, stderr, status = d.try(t, "", d.environment, "logout", "--token-file", file, "--yes", "--output", "csv")
@@ -258,7 +258,7 @@ func setsProperties(t *testing.T, d *deployment) {
 		}
 		return values
 	}
-	// A list takes a moment to hold.
+	// A list takes a moment to be up to date.
 	listed := func(names ...string) {
 		t.Helper()
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
@@ -303,7 +303,7 @@ func setsProperties(t *testing.T, d *deployment) {
 		}
 	}
 
-	// What amsql refuses, the server refuses, too.
+	// The server refuses what amsql refuses, too.
 	must(t, d.admin.CreateWhitelist(ctx, realm, "theme", "AuthLevel"))
 	listed("AuthLevel", "theme")
 	if stderr, status := write("update am_session_property set value = 'y' where token_id = :token and name = 'theme'"); status == 0 || !strings.Contains(stderr, "property AuthLevel: it cannot be set, because it is AM's own, and OpenAM accepts only all") {

@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 )
 
-// The tests of this file, too, are one suite for two servers.
+// The tests in this file run against the real OpenAM and the simulated one.
 
 func TestOpenAMShortLivedProcessesLeaveNoSession(t *testing.T) {
 	shortLivedProcessesLeaveNoSession(t, realOpenAM(t))
@@ -32,7 +32,7 @@ const (
 	processVariable = "AMSQL_TEST_PROCESS"
 )
 
-// shortLivedProcessesLeaveNoSession: 200 one after the other, and 50 at once.
+// shortLivedProcessesLeaveNoSession runs 200 processes one after the other, and 50 at the same time.
 func shortLivedProcessesLeaveNoSession(t *testing.T, d *deployment) {
 	d.logins(t, processRealm, people...)
 	before := d.administrators(t)
@@ -48,7 +48,7 @@ func shortLivedProcessesLeaveNoSession(t *testing.T, d *deployment) {
 	d.noMoreThan(t, before, "after 50 processes at once")
 }
 
-// administrators is how many sessions the administrator has.
+// administrators returns the number of the administrator's sessions.
 func (d *deployment) administrators(t *testing.T) int {
 	t.Helper()
 	sessions, err := d.admin.Sessions(t.Context(), "/")
@@ -56,8 +56,8 @@ func (d *deployment) administrators(t *testing.T) int {
 	return len(slices.DeleteFunc(sessions, func(session map[string]any) bool { return session["username"] != "amadmin" }))
 }
 
-// noMoreThan waits for so few sessions of the administrator, which takes a moment: OpenAM goes on listing one that has
-// ended for so long.
+// noMoreThan waits until the administrator has no more than this number of sessions. OpenAM lists a session for a
+// moment after it has ended.
 func (d *deployment) noMoreThan(t *testing.T, before int, when string) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -69,7 +69,7 @@ func (d *deployment) noMoreThan(t *testing.T, before int, when string) {
 	}
 }
 
-// process runs a query in a process of its own that links the plugin, as psql's backend does.
+// process runs a query in a separate process that links the plugin, as psql's backend does.
 func (d *deployment) process(t *testing.T) {
 	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestAProcessThatLinksThePlugin$")
 	command.Env = append(slices.Clone(d.environment), processVariable+"=1", "STEAMPIPE_LOG_LEVEL=error", "PATH="+os.Getenv("PATH"))
@@ -78,10 +78,10 @@ func (d *deployment) process(t *testing.T) {
 	}
 }
 
-// TestAProcessThatLinksThePlugin is such a process: it ends as soon as it has a row.
+// TestAProcessThatLinksThePlugin is that process. It exits as soon as it has a row.
 func TestAProcessThatLinksThePlugin(t *testing.T) {
 	if os.Getenv(processVariable) == "" {
-		t.Skip("needs a real OpenAM: make openam-test") // where another test starts it
+		t.Skip("needs a real OpenAM: make openam-test") // another test starts it
 	}
 	h := pluginHost{plugin.Server(&plugin.ServeOpts{PluginFunc: am.Plugin})}
 	h.configure(t, connection.Config{})

@@ -11,15 +11,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The test of this file, too, is one suite for two servers.
+// The test in this file runs against the real OpenAM and the simulated one.
 
 func TestOpenAMReportsFindWhatIsPlanted(t *testing.T) { reportsFindWhatIsPlanted(t, realOpenAM(t)) }
 func TestReportsFindWhatIsPlanted(t *testing.T)       { reportsFindWhatIsPlanted(t, simulatedOpenAM(t)) }
 
-// reportsFindWhatIsPlanted has a finding or none for each report that can have some, and one user whose name is HTML.
+// reportsFindWhatIsPlanted plants a finding or none for each report that can have findings, and a user whose name is
+// HTML.
 func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 	const strict, lax, clients = "/report-strict", "/report-lax", "/report-clients"
-	const html = "<img src=x onerror=alert`1`>" // OpenAM takes no parentheses
+	const html = "<img src=x onerror=alert`1`>" // OpenAM does not accept parentheses in names
 	ctx := t.Context()
 	for _, realm := range []string{strict, lax, clients} {
 		must(t, d.admin.CreateRealm(ctx, realm))
@@ -38,7 +39,7 @@ func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 
 	run := func(format string) string {
 		environment := append(slices.Clone(d.environment), "AM_REALMS=/,"+strict+","+lax+","+clients)
-		// The root has OpenAM's own limits, of which idle time alone is weaker than the default policy.
+		// The root realm has OpenAM's own limits. Only its idle time is weaker than the default policy.
 		stdout, stderr, status := d.try(t, "", environment, "report", "run", "--all", "--format", format, "--arg", "policy_idle_minutes=30", "--arg", "top_users=1000")
 		if status != 0 {
 			t.Fatalf("exit status %d: %s", status, stderr)
@@ -57,13 +58,13 @@ func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 	}
 	must(t, json.Unmarshal([]byte(run("json")), &answer))
 	want := map[string][]string{
-		"administrators":       {"amadmin /"}, // the test's own
+		"administrators":       {"amadmin /"}, // the session of the test
 		"client-side-sessions": {clients},
 		"completeness":         nil,
 		"differing-limits":     {"rep-early " + strict},
 		"disabled-users":       {"rep-disabled " + strict, "rep-gone " + lax},
 		"expired-listed":       nil,
-		"foreign-addresses":    nil, // this and the others about sign-ins go by the token store, which is not asked
+		"foreign-addresses":    nil, // this report and the others about logins need the token store, which is not used here
 		"idle":                 nil,
 		"lax-realms":           {lax},
 		"old":                  nil,
@@ -109,7 +110,8 @@ func reportsFindWhatIsPlanted(t *testing.T, d *deployment) {
 	}
 }
 
-// holds waits until new sessions of a realm may be idle for so long, which is a moment after that has been set, and leaves none.
+// holds waits until new sessions of a realm have this idle limit, which takes a moment after it was set. It leaves no
+// session behind.
 func (d *deployment) holds(t *testing.T, realm string, idle time.Duration) {
 	t.Helper()
 	const user = "settler"

@@ -26,7 +26,8 @@ func TestTokenStoreShardsAreTheWhole(t *testing.T) {
 	storeShardsAreTheWhole(t, s)
 }
 
-// storeShardsAreTheWhole: a session of the store is in one shard of four, and the snapshot that they make is one scan's.
+// storeShardsAreTheWhole checks that each session in the store is in one of four shards, and that their merged snapshot
+// equals that of one scan.
 func storeShardsAreTheWhole(t *testing.T, s tokenStore) {
 	const realm = "/store-shards"
 	d := s.stored()
@@ -58,7 +59,7 @@ func storeShardsAreTheWhole(t *testing.T, s tokenStore) {
 	}
 }
 
-// shardsAreTheWhole: of a realm that has to be asked user by user, as its list has more than list_cap.
+// shardsAreTheWhole does the same with a realm whose users must be looked up, because its list is longer than list_cap.
 func shardsAreTheWhole(t *testing.T, d *deployment) {
 	const realm = "/shards"
 	d.logins(t, realm, people...)

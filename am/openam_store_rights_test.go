@@ -15,16 +15,16 @@ import (
 const (
 	storeReader = "uid=amsql-reader," + openamtest.RootSuffix
 	storedBelow = "ou=famrecords,ou=openam-session,ou=tokens," + openamtest.RootSuffix
-	storeTokens = "change-this-password" // as the page has it
+	storeTokens = "change-this-password" // the password in docs/token-store.md
 )
 
-// The first LDIF of docs/token-store.md makes an account that reads the inventory and nothing else.
+// The first LDIF of docs/token-store.md creates an account that can read the inventory and nothing else.
 func TestOpenAMTokenStoreAccountOfTheDocsReadsTheInventoryAndNothingElse(t *testing.T) {
 	s := realTokenStore(t)
 	tokens := s.logins(t, "/store-rights", append([]string{"plain"}, people...)...)
 	address := os.Getenv("AMSQL_OPENAM_LDAP")
 	manager := bound(t, address, openamtest.DirectoryManager, openamtest.Password)
-	if len(found(t, manager, storeReader, ldap.ScopeBaseObject, "(objectClass=*)", "1.1")) == 0 { // else an earlier run has made it
+	if len(found(t, manager, storeReader, ldap.ScopeBaseObject, "(objectClass=*)", "1.1")) == 0 { // otherwise an earlier run has created it
 		must(t, openamtest.LDAPModify(t.Context(), address, ldifOfDocs(t, "### OpenAM with its embedded directory")))
 	}
 
@@ -43,7 +43,7 @@ func TestOpenAMTokenStoreAccountOfTheDocsReadsTheInventoryAndNothingElse(t *test
 	readsTheInventoryAndNothingElse(t, address, manager)
 }
 
-// readsTheInventoryAndNothingElse asks a directory for what the account of the docs must not have.
+// readsTheInventoryAndNothingElse reads a directory, and tries to read what the documented account must not see.
 func readsTheInventoryAndNothingElse(t *testing.T, address string, manager *ldap.Conn) {
 	t.Helper()
 	asReader := bound(t, address, storeReader, storeTokens)
@@ -105,7 +105,7 @@ func bound(t *testing.T, address, dn, password string) *ldap.Conn {
 	return conn
 }
 
-// found are the entries that a search gives; a base that the account may not see has none.
+// found returns the entries that a search finds, or none if the account may not see the base.
 func found(t *testing.T, conn *ldap.Conn, base string, scope int, filter string, attributes ...string) []*ldap.Entry {
 	t.Helper()
 	answer, err := conn.Search(ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, nil))
@@ -116,7 +116,7 @@ func found(t *testing.T, conn *ldap.Conn, base string, scope int, filter string,
 	return answer.Entries
 }
 
-// ldifOfDocs is all LDIF under a heading of the page.
+// ldifOfDocs returns all LDIF under a heading of the page.
 func ldifOfDocs(t *testing.T, heading string) (ldif string) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/token-store.md")

@@ -21,7 +21,7 @@ import (
 
 var storeSessions = flag.Int("store.sessions", 300, "sessions that a token store and AM's own lists are compared over")
 
-// tokenStore is a deployment, and what makes amsql read its token store.
+// tokenStore is a deployment with the configuration to read its token store.
 type tokenStore struct {
 	*deployment
 	store []string
@@ -31,7 +31,7 @@ func realTokenStore(t *testing.T) tokenStore {
 	d := realOpenAM(t)
 	address := os.Getenv("AMSQL_OPENAM_LDAP")
 	if address == "" {
-		t.Skip("needs a real OpenAM: make openam-test") // which it has started: the directory of another is not known
+		t.Skip("needs a real OpenAM: make openam-test") // bin/openam must have started the server: the directory of any other server is unknown
 	}
 	return tokenStore{d, []string{"AM_TOKEN_STORE_URL=" + address, "AM_TOKEN_STORE_BIND_DN=" + openamtest.DirectoryManager, "AM_TOKEN_STORE_PASSWORD=" + openamtest.Password}}
 }
@@ -43,7 +43,7 @@ func simulatedTokenStore(t *testing.T, options simulator.Options) (tokenStore, *
 	return tokenStoreOf(t, server)
 }
 
-// tokenStoreOf serves a simulated AM and its token store.
+// tokenStoreOf starts a simulated AM and its token store.
 func tokenStoreOf(t *testing.T, server *simulator.Server) (tokenStore, *simulator.TokenStore) {
 	t.Helper()
 	web := httptest.NewServer(server)
@@ -61,14 +61,14 @@ func tokenStoreOf(t *testing.T, server *simulator.Server) (tokenStore, *simulato
 	}, store
 }
 
-// stored is the deployment as amsql sees it with the token store.
+// stored returns the deployment with amsql configured to read the token store.
 func (s tokenStore) stored() *deployment {
 	return &deployment{s.admin, append(slices.Clone(s.environment), s.store...)}
 }
 
 func TestOpenAMTokenStoreEqualsAMsOwnLists(t *testing.T) {
 	s := realTokenStore(t)
-	expire := s.shortLived(t) // meanwhile
+	expire := s.shortLived(t) // these sessions expire during the next steps
 	storeEqualsLists(t, s)
 	expire()
 }
@@ -78,7 +78,7 @@ func TestTokenStoreEqualsAMsOwnLists(t *testing.T) {
 	storeEqualsLists(t, s)
 }
 
-// storeEqualsLists: AM's lists with a cap that cuts none, the token store's with AM's default.
+// storeEqualsLists compares AM's lists, without truncation, with the token store's, read while AM has its default cap.
 func storeEqualsLists(t *testing.T, s tokenStore) {
 	ctx := t.Context()
 	realms := []string{"/store-one", "/store-one/nested", "/StoreMixed"}
@@ -89,7 +89,7 @@ func storeEqualsLists(t *testing.T, s tokenStore) {
 	for i := range *storeSessions / 5 {
 		names = append(names, fmt.Sprintf("store%04d", i))
 	}
-	var logins []string // most in the first realm, more than AM lists
+	var logins []string // most of them in the first realm, more than AM lists
 	for i := range *storeSessions {
 		logins = append(logins, names[i%len(names)])
 	}
@@ -151,7 +151,8 @@ func storeEqualsLists(t *testing.T, s tokenStore) {
 	s.listsTheDeletedRealm(t, realms[1])
 }
 
-// listsTheDeletedRealm: its sessions live on. Without a token store, amsql asks only realms that AM lists, so AM itself is asked.
+// listsTheDeletedRealm expects the sessions of a deleted realm, which live on. Without a token store, amsql lists only
+// existing realms, so the list is compared with AM's.
 func (s tokenStore) listsTheDeletedRealm(t *testing.T, realm string) {
 	t.Helper()
 	must(t, s.admin.SetListCap(t.Context(), 5**storeSessions))
@@ -171,11 +172,11 @@ func (s tokenStore) listsTheDeletedRealm(t *testing.T, realm string) {
 	}
 }
 
-// shortLived signs users in whose sessions end soon, idle or at their maximum, and returns what waits for that. Few sessions:
-// OpenAM has been seen to hang after many had ended together.
+// shortLived logs in users whose sessions end soon, because of the idle limit or the maximum session time, and returns
+// a function that waits for that. They are few, because OpenAM sometimes hangs after many sessions have ended together.
 func (s tokenStore) shortLived(t *testing.T) (expire func()) {
 	ctx := t.Context()
-	realms := map[string][2]int{"/store-idle": {1, 60}, "/store-max": {30, 2}} // idle and maximum minutes
+	realms := map[string][2]int{"/store-idle": {1, 60}, "/store-max": {30, 2}} // idle limit and maximum session time, in minutes
 	names := []string{"o'brien", "日本", "plain"}
 	for realm, limits := range realms {
 		must(t, s.admin.CreateRealm(ctx, realm))
@@ -190,7 +191,7 @@ func (s tokenStore) shortLived(t *testing.T) (expire func()) {
 		t.Helper()
 		for deadline := time.Now().Add(4 * time.Minute); ; {
 			before, stored, after := s.query(t, statement), s.stored().query(t, statement), s.query(t, statement)
-			if d := cmp.Diff(before, stored); d != "" && cmp.Equal(before, after) { // else one has ended meanwhile
+			if d := cmp.Diff(before, stored); d != "" && cmp.Equal(before, after) { // otherwise a session has ended between the two lists
 				t.Errorf("while sessions end (-AM +token store):\n%s", d)
 			}
 			if len(stored) == 0 {
@@ -203,7 +204,8 @@ func (s tokenStore) shortLived(t *testing.T) (expire func()) {
 	}
 }
 
-// logInOnceLimited signs users in, again until the limits of the realm hold, which is not at once.
+// logInOnceLimited logs in users, and repeats it until the limits of the realm, which do not take effect at once,
+// apply.
 func (s tokenStore) logInOnceLimited(t *testing.T, realm string, names ...string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {

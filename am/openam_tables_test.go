@@ -13,12 +13,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// The tests of this file, too, are one suite for two servers.
+// The tests in this file run against the real OpenAM and the simulated one.
 
 func TestOpenAMTellsOfTokensLiveAndDead(t *testing.T) { tellsOfTokens(t, realOpenAM(t)) }
 func TestTellsOfTokensLiveAndDead(t *testing.T)       { tellsOfTokens(t, simulatedOpenAM(t)) }
 
-// malformedToken has the look of a token, and a second half that AM cannot take apart.
+// malformedToken looks like a token, but AM cannot parse its second half.
 const malformedToken = "AQIC5wM2LY4Sfcx.*AAJTSQACMDEAAlNLABM1*"
 
 func tellsOfTokens(t *testing.T, d *deployment) {
@@ -79,7 +79,7 @@ func quotedList(texts []string) string {
 	return strings.Join(list, ", ")
 }
 
-// logins makes a realm and users, logs each in and ends the sessions with the test.
+// logins creates a realm and users, logs each of them in, and ends the sessions after the test.
 func (d *deployment) logins(t *testing.T, realm string, names ...string) (tokens []string) {
 	t.Helper()
 	must(t, d.admin.CreateRealm(t.Context(), realm))
@@ -108,7 +108,7 @@ func showsProperties(t *testing.T, d *deployment) {
 	}
 	err = set()
 	for deadline := time.Now().Add(time.Minute); rest.IsForbidden(err) && time.Now().Before(deadline); err = set() {
-		time.Sleep(50 * time.Millisecond) // a list takes a moment to hold
+		time.Sleep(50 * time.Millisecond) // a list takes a moment to be up to date
 	}
 	must(t, err)
 	for _, q := range []struct {

@@ -21,9 +21,9 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// The tests of this file are one suite for two servers: the real OpenAM (TestOpenAM…) and the simulated one.
+// The tests in this file run against the real OpenAM (TestOpenAM…) and the simulated one.
 
-// deployment is a server with an administrator who sets it up and knows the truth.
+// deployment is a server with an administrator, who sets it up and knows what it contains.
 type deployment struct {
 	admin       *openamtest.Admin
 	environment []string
@@ -165,7 +165,7 @@ func queriesEqualTheServersOwnAnswers(t *testing.T, d *deployment) {
 	}
 }
 
-// asRows gives the server's rows the names that the table has.
+// asRows renames the server's fields to the table's columns.
 func asRows(listed []map[string]any) (rows []map[string]any) {
 	for _, row := range listed {
 		rows = append(rows, map[string]any{
@@ -189,7 +189,7 @@ func sorted(rows []map[string]any) []map[string]any {
 
 func TestOpenAMCountsEverySessionBeyondTheCaps(t *testing.T) {
 	d := realOpenAM(t)
-	// Not 1,500, at which a store may have stopped.
+	// Not 1,500: a token store may have that limit.
 	countsEverySession(t, d, 1501, 300, 1200, func(n int) { must(t, d.admin.SetListCap(t.Context(), n)) })
 }
 
@@ -198,8 +198,8 @@ func TestCountsEverySessionBeyondTheCaps(t *testing.T) {
 	countsEverySession(t, d, 301, 60, 1200, func(n int) { must(t, d.admin.SetListCap(t.Context(), n)) })
 }
 
-// countsEverySession makes sessions of some users, and then more users, so that the server cuts the list of sessions,
-// and then that of users, too.
+// countsEverySession creates sessions of some users, and then more users, so that the server truncates the list of
+// sessions, and then that of users, too.
 func countsEverySession(t *testing.T, d *deployment, sessions, users, moreUsers int, setCap func(int)) {
 	const realm = "/e2e-many"
 	ctx := t.Context()
@@ -250,8 +250,8 @@ func TestOpenAMIsHealthyToDoctor(t *testing.T) { isHealthyToDoctor(t, realOpenAM
 
 func TestTheSimulationIsHealthyToDoctor(t *testing.T) { isHealthyToDoctor(t, simulatedOpenAM(t)) }
 
-// isHealthyToDoctor tries the administrator's connection, whose every step is fine and ends nothing, and that of a user
-// who may do nothing.
+// isHealthyToDoctor runs doctor as the administrator, for whom every step succeeds and no session ends, and as a user
+// without privileges.
 func isHealthyToDoctor(t *testing.T, d *deployment) {
 	const realm = "/e2e-doctor"
 	ctx := t.Context()
@@ -281,7 +281,7 @@ func isHealthyToDoctor(t *testing.T, d *deployment) {
 	}
 }
 
-// diagnosis is the status of each of doctor's steps.
+// diagnosis returns the status of each of doctor's steps.
 func (d *deployment) diagnosis(t *testing.T, environment []string) map[string]string {
 	t.Helper()
 	path, err := binary()

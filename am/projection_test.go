@@ -24,7 +24,7 @@ func TestStatementAsksForTheFieldsOfItsColumns(t *testing.T) {
 		{"select client_ip, auth_level from am_session where username = 'demo'", ""},
 		{"select session_type from am_session", "sessionHandle,username"},
 		{"select * from am_session", ""},
-		// The last: it stops early, and a request that it abandons may reach the server's log late.
+		// The last one, because it stops early, and the server may log the request that it abandons late.
 		{"select exists (select 1 from am_session)", "sessionHandle,username"},
 	} {
 		sim.ResetRequests()

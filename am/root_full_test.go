@@ -16,11 +16,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// rootCap is how many sessions AM lists of a realm by default.
+// rootCap is AM's default list cap.
 const rootCap = 120
 
-// fullRoot is a server whose root realm has as many sessions as AM lists, or more: so many of its administrator, and of three
-// others together. There are two more in /alpha.
+// fullRoot returns a server whose root realm has these numbers of sessions of its administrator and of three others
+// together, which may reach the cap. There are two more in /alpha.
 func fullRoot(t *testing.T, own, others int) (*simulator.Server, connection.Config) {
 	t.Helper()
 	sim, address := server(t, simulator.Options{Realms: 3})
@@ -71,8 +71,8 @@ func TestAFullRootRealmIsNotAskedForOthers(t *testing.T) {
 	}
 }
 
-// Administrators who fill the root realm together are completed by identity. If one alone has as many sessions as a list
-// can have, some are missing: that is an error of the queries that want them, and tells who it is.
+// If several administrators fill the root realm's list, it is completed by identity. If one of them has as many
+// sessions as a list can contain, some are missing: queries that need them fail with an error that names the user.
 func TestAFullRootRealmIsCompleteOrAnError(t *testing.T) {
 	for _, c := range []struct {
 		own, others int
@@ -110,8 +110,7 @@ func TestAFullRootRealmIsCompleteOrAnError(t *testing.T) {
 	}
 }
 
-// Where realms cannot be listed, the root realm stands for all of them, and a query for others must not be empty without a
-// word.
+// If realms cannot be listed, only the root realm is, and a query for other realms must not silently return no rows.
 func TestRealmsThatCannotBeListedAreMissedAloud(t *testing.T) {
 	sim, config := fullRoot(t, 1, 0)
 	closed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -23,7 +23,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// What every command reads of a token store, with all of its columns: no search names what holds a token.
+// No search of any command, with all columns, requests the attributes of a token store that contain tokens.
 func TestNoCommandAsksATokenStoreForTokens(t *testing.T) {
 	s, directory := simulatedTokenStore(t, simulator.Options{Realms: 2, Users: 4, Sessions: 12})
 	d := s.stored()
@@ -61,7 +61,8 @@ func TestNoCommandAsksATokenStoreForTokens(t *testing.T) {
 	}
 }
 
-// With token_store_objects, the objects are read, which hold the tokens: no output, history, report, error or log does.
+// With token_store_objects, the objects, which contain the tokens, are read, but no output, history, report, error or
+// log contains a token.
 func TestNothingShowsATokenWhereObjectsAreRead(t *testing.T) {
 	for name, options := range map[string]simulator.Options{
 		"OpenAM": {}, "PingAM": {Profile: "pingam-8.1"}, "encrypted": {Deployments: []string{"token-store-encrypted"}},
@@ -123,7 +124,8 @@ func TestNothingShowsATokenWhereObjectsAreRead(t *testing.T) {
 	}
 }
 
-// cellsOfParquet is all that a Parquet file says, where its bytes are compressed: its metadata, and its cells as text, one a line.
+// cellsOfParquet returns the text in a Parquet file, whose bytes are compressed: its metadata, and its cells, one per
+// line.
 func cellsOfParquet(content []byte) (string, error) {
 	file, err := parquet.OpenFile(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
@@ -174,7 +176,8 @@ func TestASecretIsFoundInACompressedFile(t *testing.T) {
 	}
 }
 
-// onlyWhereNeeded: the object is asked for beside columns that are made of it, and other attributes with a token are not.
+// onlyWhereNeeded checks that the object is only requested with columns that are made from it, and that other
+// attributes with tokens are never requested.
 func onlyWhereNeeded(t *testing.T, searches []simulator.Search) {
 	t.Helper()
 	objects := 0
@@ -186,7 +189,7 @@ func onlyWhereNeeded(t *testing.T, searches []simulator.Search) {
 		}
 		if slices.Contains(search.Attributes, "coreTokenObject") {
 			objects++
-			if len(search.Attributes) == 2 { // doctor tries whether they can be read, alone
+			if len(search.Attributes) == 2 { // doctor tries to read the object alone
 				t.Errorf("a search for %q reads objects", search.Attributes)
 			}
 		}
@@ -196,7 +199,7 @@ func onlyWhereNeeded(t *testing.T, searches []simulator.Search) {
 	}
 }
 
-// amsqlIn runs commands in a folder, whether they fail or not, and returns what each has printed.
+// amsqlIn runs commands in a folder, whether they fail or not, and returns what each printed.
 func amsqlIn(t *testing.T, dir string, environment []string, commands [][]string) map[string]string {
 	t.Helper()
 	path, err := binary()
@@ -211,7 +214,7 @@ func amsqlIn(t *testing.T, dir string, environment []string, commands [][]string
 	return written
 }
 
-// failures are the errors of a query in each of the environments.
+// failures returns the errors of a query in each of the environments.
 func failures(t *testing.T, dir string, environments ...[]string) (errors string) {
 	for _, environment := range environments {
 		for _, written := range amsqlIn(t, dir, environment, [][]string{{"query", "select * from am_session"}}) {
@@ -221,7 +224,7 @@ func failures(t *testing.T, dir string, environments ...[]string) (errors string
 	return errors
 }
 
-// logged is the log, with all that there is in it, of a query for all columns.
+// logged returns the most verbose log of a query for all columns.
 func logged(t *testing.T, environment []string) string {
 	t.Helper()
 	for _, variable := range environment {
@@ -238,7 +241,7 @@ func logged(t *testing.T, environment []string) string {
 	return log.String()
 }
 
-// AM accepts connections and never answers, as a real one has been seen to do for an hour.
+// AM accepts connections but never answers, which a real one once did for an hour.
 func TestSessionsAreListedWhileAMHangs(t *testing.T) {
 	s, _ := simulatedTokenStore(t, simulator.Options{Realms: 2, Users: 4, Sessions: 12})
 	statement := "select username, lower(realm) as realm, session_handle, max_session_expiration_time from am_session where username <> 'amadmin' order by session_handle"

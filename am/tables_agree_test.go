@@ -39,11 +39,11 @@ func TestPluginAndEngineGiveTheSameRowsOfEveryTable(t *testing.T) {
 		}
 		for _, table := range definedTables(t) {
 			if table.Name() == "am_session_scan" {
-				continue // two scans take two times
+				continue // the two scans happen at different times
 			}
 			for _, q := range some[table.Name()] {
 				q.table = table.Name()
-				// This server's clock stands still, so that its lag grows between the two.
+				// This server's clock is stopped, so its skew grows between the two scans.
 				q.columns = slices.DeleteFunc(columnNames(table), func(name string) bool { return name == "clock_skew_seconds" })
 				t.Run(profile+": "+q.sql(), func(t *testing.T) { agree(t, hosts, q, true, false) })
 			}

@@ -20,7 +20,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// product is a simulated product with a realm whose lists of properties are filled, as the engine sees it.
+// product is a simulated product with a realm that has session property lists, and an engine with its tables.
 type product struct {
 	engineHost
 	sim *simulator.Server
@@ -64,7 +64,7 @@ func send(t *testing.T, sim *simulator.Server, url, token string, body any) {
 	}
 }
 
-// rows are those of a statement against the engine's only schemas, with their cells as text.
+// rows returns the rows of a statement, with their cells as text.
 func (p product) rows(t *testing.T, statement string) (rows []string) {
 	t.Helper()
 	answer, err := p.db.Query(t.Context(), statement)
@@ -93,7 +93,7 @@ func (p product) expect(t *testing.T, statement string, want ...string) {
 
 var productProfiles = []string{"openam", "am-5.5", "am-7", "pingam-8.1", "aic"}
 
-// The realm returns all properties that columns are made of, and its sub-realm's list does not hold for it.
+// The realm returns all properties that columns need; the list of its sub-realm does not affect it.
 func TestSessionsSaySinceWhenAndFromWhereWhereTheRealmReturnsIt(t *testing.T) {
 	const columns = "creation_time, auth_level, auth_type, service, client_ip, tracking_id, session_type"
 	for _, profile := range productProfiles {
@@ -133,7 +133,7 @@ func TestSessionsSaySinceWhenAndFromWhereWhereTheRealmReturnsIt(t *testing.T) {
 	}
 }
 
-// documented is the statement of the example with that heading, with one text in place of another.
+// documented returns the example with that heading, with one text replaced by another.
 func documented(t *testing.T, heading, before, after string) string {
 	t.Helper()
 	all := examples(t)
@@ -202,7 +202,7 @@ func TestOnlyTheColumnsThatNeedACallMakeIt(t *testing.T) {
 		}
 		return actions
 	}
-	p.rows(t, "select * from am_server") // settles what is settled once
+	p.rows(t, "select * from am_server") // asks for what is only requested once
 	for _, c := range []struct{ sql, makes, makesNot string }{
 		{"select valid, username from am_session_info where token_id = '" + session.Token + "'", "sessions getSessionInfo", "sessions validate"},
 		{"select session_uid from am_session_info where token_id = '" + session.Token + "'", "sessions validate", "sessions getSessionProperties"},
@@ -234,10 +234,10 @@ func TestAJoinAsksAboutEachRealmAndUserOnce(t *testing.T) {
 	config := asAdministrator(t, sim, url)
 	p := product{newEngineHost(t, config), sim, url}
 	must(t, sim.AddUser("/alpha", "anna", "changeit"))
-	for range 49 { // two sessions each: 100 would be in doubt
+	for range 49 { // two sessions each: a list of 100 would be in doubt
 		logIn(t, sim, "/alpha", "anna", "Bert")
 	}
-	p.rows(t, "select * from am_server") // settles what is settled once
+	p.rows(t, "select * from am_server") // asks for what is only requested once
 	for statement, most := range map[string]int{
 		"select count(*) from am_session s cross join am_session_service l on l.realm = s.realm where s.realm = '/alpha'":                                         3,
 		"select count(u.username), max(u.status) from am_session s left join am_user u on u.realm = s.realm and u.username = s.username where s.realm = '/alpha'": 5,
@@ -321,7 +321,7 @@ func TestTablesFailLoudlyForWhoMayNotAsk(t *testing.T) {
 		}
 		_ = rows.Close()
 	}
-	// What it may ask, it is told.
+	// The account still gets what it may read.
 	p.expect(t, "select path, active, aliases from am_realm", "/ | <nil> | <nil>")
 	p.expect(t, "select product, version, list_cap, list_cap_source, sessions_api, cookie_name from am_server", "<nil> | <nil> | 120 | assumed | 2.0 | iPlanetDirectoryPro")
 	p.expect(t, "select valid, username from am_session_info", "true | demo")

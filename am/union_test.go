@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// united are the tables of several simulated AMs, by name.
+// united returns the tables of several simulated AMs, by name.
 func united(t *testing.T, options ...simulator.Options) (map[string]table.Table, []*connection.Connection) {
 	t.Helper()
 	var members []*connection.Connection
@@ -66,7 +66,7 @@ func TestUnionHasTheRowsOfAllMembersAndTellsThemApart(t *testing.T) {
 	}
 }
 
-// Each member's first list of sessions is answered when all members are asked for theirs.
+// Each member answers its first list of sessions only when all members have been asked for theirs.
 func TestUnionAsksItsMembersSideBySide(t *testing.T) {
 	var members []*connection.Connection
 	var asked atomic.Int32
@@ -129,7 +129,7 @@ func TestUnionStopsAllMembersAtTheFirstErrorOrWhenNoMoreRowsAreWanted(t *testing
 	}
 	var errs []error
 	for _, m := range members {
-		errs = append(errs, m.Close(t.Context())) // waits for nobody
+		errs = append(errs, m.Close(t.Context())) // does not wait for others
 	}
 	must(t, errors.Join(errs...))
 }
