@@ -232,10 +232,14 @@ func (s *session) isCurrent() any {
 }
 
 func (s *session) isExpired() any {
-	if s.MaxIdleExpiration.IsZero() || s.MaxSessionExpiration.IsZero() {
+	hasPassed := func(t time.Time) bool { return !t.IsZero() && s.scan.now.After(t) }
+	switch {
+	case hasPassed(s.MaxIdleExpiration) || hasPassed(s.MaxSessionExpiration):
+		return true
+	case s.MaxIdleExpiration.IsZero() || s.MaxSessionExpiration.IsZero():
 		return nil
 	}
-	return s.scan.now.After(s.MaxIdleExpiration) || s.scan.now.After(s.MaxSessionExpiration)
+	return false
 }
 
 func (s *session) properties() any {

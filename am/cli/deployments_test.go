@@ -3,7 +3,9 @@
 package cli
 
 import (
+	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -185,6 +187,31 @@ func TestAVersionThatAMLacksIsNotAnEmptyRealm(t *testing.T) {
 		out, err, status := invoke(t, terminal.Streams{}, args...)
 		if status != statusFailed || !strings.Contains(err, "does not serve version 4.0 of sessions: do not set api (AM_API)") || out != "" {
 			t.Errorf("%q: status %d, %s%s", args, status, out, err)
+		}
+	}
+}
+
+// Who is signed in does not depend on whether anybody knows when the sessions end.
+func TestWhoListsSessionsWhoseEndIsNotKnown(t *testing.T) {
+	for deployment, store := range map[string]string{"token-store-openam-13": "amsql-reader", "endless": ""} {
+		server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1, Deployments: []string{deployment}})
+		useTokenStore(t, server, store)
+		want := map[string]int{}
+		for _, s := range server.Sessions() {
+			if s.Realm != "/" {
+				want[s.Username]++
+			}
+		}
+		for name, sessions := range want {
+			out, errs, status := invoke(t, terminal.Streams{}, "who", name, "--output", "csv")
+			if n := strings.Count(out, "\n") - 1; status != statusFine || n != sessions {
+				t.Errorf("%s: who %s: status %d, %d sessions, want %d: %s", deployment, name, status, n, sessions, errs)
+			}
+			out, errs, status = invoke(t, terminal.Streams{}, "who", "--output", "csv")
+			row := regexp.MustCompile(fmt.Sprintf(`(?m)^%s,/\w+,%d,`, name, sessions))
+			if status != statusFine || !row.MatchString(out) {
+				t.Errorf("%s: who: status %d, want %d sessions of %s: %s%s", deployment, status, sessions, name, out, errs)
+			}
 		}
 	}
 }

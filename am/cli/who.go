@@ -124,17 +124,18 @@ func knows(ctx context.Context, known *inventory.Inventory, name string) (bool, 
 	return known.LogsIn(ctx, nil, name)
 }
 
-// The condition on is_expired is needed because AM may list a session for a minute after it has ended.
+// The condition on is_expired is needed because AM may list a session for a minute after it has ended. It is NULL, as the times
+// are, if nobody knows when the session ends: OpenAM 13 does not store that.
 const (
 	everybody = `select %[1]susername, realm, count(*) as sessions, max(latest_access_time) as last_active,
-  max(min(max_idle_expiration_time, max_session_expiration_time)) as until
+  max(coalesce(min(max_idle_expiration_time, max_session_expiration_time), max_idle_expiration_time, max_session_expiration_time)) as until
 from %[2]sam_session
-where not is_expired
+where not coalesce(is_expired, false)
 group by %[1]susername, realm
 order by last_active desc, username, realm`
 	oneUser = `select %[1]s%[3]s as username, realm, latest_access_time as last_active,
-  min(max_idle_expiration_time, max_session_expiration_time) as until, client_ip
+  coalesce(min(max_idle_expiration_time, max_session_expiration_time), max_idle_expiration_time, max_session_expiration_time) as until, client_ip
 from %[2]sam_session
-where not is_expired and %[3]s = :who
+where not coalesce(is_expired, false) and %[3]s = :who
 order by last_active desc`
 )
