@@ -199,7 +199,7 @@ func stepRows(ctx context.Context, c *connection.Connection, limit int64, stop f
 	return errors.Join(rows.Err(), rows.Close(), db.Close())
 }
 
-// idle waits until the server has no pending requests, or gives up after a minute or so, because of a deadlock.
+// idle waits until the server has no pending requests. If it still has some after ten seconds, there is a deadlock.
 func (h *holding) idle() bool {
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if h.pending.Load() == 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// walk visits a command and all below it.
+// walk visits a command and all commands below it.
 func walk(cmd *cobra.Command, visit func(*cobra.Command)) {
 	visit(cmd)
 	for _, child := range cmd.Commands() {

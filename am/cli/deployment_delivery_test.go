@@ -18,7 +18,7 @@ import (
 
 var deliveries = regexp.MustCompile("(?s)## Delivery\n.*?```sh\n(.*?)```")
 
-// TestTheReportIsDelivered runs the commands of the documentation, with curl itself and stand-ins for the other programs.
+// TestTheReportIsDelivered runs the commands of the documentation, with the real curl and fakes of the other programs.
 func TestTheReportIsDelivered(t *testing.T) {
 	needs(t, "curl")
 	const content = "<p>naïve 日本</p>\n"
@@ -44,7 +44,7 @@ func TestTheReportIsDelivered(t *testing.T) {
 	}
 	var posted, authorization string
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // what is missing shows
+		body, _ := io.ReadAll(r.Body) // if it fails, the text is missing below
 		posted, authorization = string(body), r.Header.Get("Authorization")
 	}))
 	defer hook.Close()

@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A manifest is what matters of a CronJob.
+// A manifest contains the parts of a CronJob that the tests need.
 type manifest struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -52,13 +52,13 @@ type podSpec struct {
 	}
 }
 
-// fromYAML reads YAML as Kubernetes does: by way of JSON.
+// fromYAML parses YAML as Kubernetes does, by converting it to JSON.
 func fromYAML(t *testing.T, text string, to any) {
 	t.Helper()
 	var value any
 	err := yaml.Unmarshal([]byte(text), &value)
 	if err == nil {
-		text, _ := json.Marshal(value) // what YAML has, JSON has
+		text, _ := json.Marshal(value) // any YAML value can be written as JSON
 		err = json.Unmarshal(text, to)
 	}
 	if err != nil {
@@ -66,7 +66,7 @@ func fromYAML(t *testing.T, text string, to any) {
 	}
 }
 
-// cronJobs are the documents of a file that are some.
+// cronJobs returns the CronJobs of a file.
 func cronJobs(t *testing.T, file string) (jobs []manifest, documents []string) {
 	t.Helper()
 	for document := range strings.SplitSeq(readText(t, deployment+file), "---\n") {
@@ -98,7 +98,7 @@ func TestTheShardsOfAnIndexedJobAreAll(t *testing.T) {
 		s.run(t, jobs[0], "$(SHARD)", strconv.Itoa(i))
 	}
 	var shards []string
-	folders, _ := filepath.Glob(filepath.Join(s.state, "history", "*", "*", "snapshot=*")) // the pattern is fine
+	folders, _ := filepath.Glob(filepath.Join(s.state, "history", "*", "*", "snapshot=*")) // the pattern is valid
 	for _, folder := range folders {
 		_, shard, _ := strings.Cut(filepath.Base(folder), "Z-")
 		shards = append(shards, shard)
@@ -109,7 +109,7 @@ func TestTheShardsOfAnIndexedJobAreAll(t *testing.T) {
 	}
 }
 
-// run does what a pod of the job does, where it has a value for the variable.
+// run does what a pod of the job does if the variable has this value.
 func (s *site) run(t *testing.T, job manifest, variable, value string) {
 	t.Helper()
 	pod := job.Spec.JobTemplate.Spec.Template.Spec
@@ -140,7 +140,7 @@ func (s *site) run(t *testing.T, job manifest, variable, value string) {
 	}
 }
 
-// kubectl leaves out of what it prints whatever a CronJob of Kubernetes does not have.
+// kubectl omits what is not in the schema of a CronJob from its output.
 func TestTheCronJobsAreAsKubernetesWantsThem(t *testing.T) {
 	needs(t, "kubectl")
 	_, documents := cronJobs(t, "kubernetes.yaml")
@@ -163,7 +163,7 @@ func TestTheCronJobsAreAsKubernetesWantsThem(t *testing.T) {
 	}
 }
 
-// missing are the paths of want that got lacks.
+// missing returns the paths in want that are not in got.
 func missing(want, got any, path string) (paths []string) {
 	switch want := want.(type) {
 	case map[string]any:

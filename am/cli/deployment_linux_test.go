@@ -13,7 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// smallDisk mounts one of a size.
+// smallDisk mounts a file system of this size.
 func smallDisk(t *testing.T, size string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -34,7 +34,7 @@ func TestAFullDiskLeavesTheEarlierFile(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		args []string
-		want string // the end of the error, after the path
+		want string // end of the error, after the path
 	}{
 		{"sessions.html", []string{"report", "run", "--all", "--format", "html", "--out"}, ": no space left on device; nothing was changed\n"},
 		{"sessions.csv", []string{"query", "select * from am_session", "--export"}, ": no space left on device\n"},

@@ -29,11 +29,11 @@ func readText(t *testing.T, path string) string {
 	return string(text)
 }
 
-// A site is a machine as the files of docs/deployment expect it, with its folders elsewhere and a simulated AM.
+// A site is a machine with the files of docs/deployment, other folders than in them, and a simulated AM.
 type site struct {
-	state  string // for /var/lib/amsql
+	state  string // in place of /var/lib/amsql
 	server *simulator.Server
-	here   *strings.Replacer // from the files' paths and addresses to those
+	here   *strings.Replacer // replaces the paths and addresses in the files
 }
 
 func newSite(t *testing.T, options simulator.Options) *site {
@@ -53,7 +53,7 @@ func newSite(t *testing.T, options simulator.Options) *site {
 	return s
 }
 
-// command is a command of a file, in the environment that the file gives it.
+// command returns a command of a file, to be run with the environment that the file sets.
 func (s *site) command(t *testing.T, environment []string, command string, args ...string) *exec.Cmd {
 	t.Helper()
 	var here []string
@@ -67,10 +67,10 @@ func (s *site) command(t *testing.T, environment []string, command string, args 
 	return cmd
 }
 
-// kept are the reports, which are all whole, and whether there is a history.
+// kept returns the reports, which must be complete, and whether there is a history.
 func (s *site) kept(t *testing.T) (reports []string, history bool) {
 	t.Helper()
-	reports, _ = filepath.Glob(filepath.Join(s.state, "*", "*")) // the pattern is fine
+	reports, _ = filepath.Glob(filepath.Join(s.state, "*", "*")) // the pattern is valid
 	more, _ := filepath.Glob(filepath.Join(s.state, "*.html"))
 	reports = append(reports, more...)
 	for _, path := range reports {
@@ -86,7 +86,7 @@ func wholeReport(text string) bool {
 	return strings.HasPrefix(text, "<!DOCTYPE html>") && strings.HasSuffix(strings.TrimSpace(text), "</html>")
 }
 
-// writeOld writes a report that has had its time.
+// writeOld writes a report that is old enough to be deleted.
 func (s *site) writeOld(t *testing.T) {
 	t.Helper()
 	old := filepath.Join(s.state, "reports", "sessions-old.html")
@@ -98,7 +98,7 @@ func (s *site) writeOld(t *testing.T) {
 	}
 }
 
-// check wants one report, without what is old, and a history.
+// check expects one report, a history, and no old report.
 func (s *site) check(t *testing.T) {
 	t.Helper()
 	if reports, history := s.kept(t); len(reports) != 1 || !history {
@@ -106,7 +106,7 @@ func (s *site) check(t *testing.T) {
 	}
 }
 
-// A cronJob is a line of the crontab: when, and a command of sh.
+// A cronJob is a line of the crontab; command is a command of sh.
 type cronJob struct{ when, user, command string }
 
 var cronLine = regexp.MustCompile(`^((?:\S+ +){5})(\S+) +(.+)$`)
@@ -128,7 +128,7 @@ func crontab(t *testing.T) (environment []string, jobs []cronJob) {
 	return environment, jobs
 }
 
-// needs skips a test where a program is not there.
+// needs skips a test if a program is not installed.
 func needs(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
@@ -218,7 +218,7 @@ func TestAKilledReportLeavesTheEarlierOne(t *testing.T) {
 	}
 }
 
-// directives are the values that systemd's files give a name, with its escapes undone.
+// directives returns the values that a name has in systemd's files, without escapes.
 func directives(t *testing.T, name string, paths ...string) (values []string) {
 	t.Helper()
 	for _, path := range paths {
@@ -275,7 +275,7 @@ func TestTheUnitsAreAsSystemdWantsThem(t *testing.T) {
 	if err := os.WriteFile(snapshot, []byte(installed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	units, _ := filepath.Glob(filepath.Join(dir, "amsql-*.[st]*[er]")) // the pattern is fine
+	units, _ := filepath.Glob(filepath.Join(dir, "amsql-*.[st]*[er]")) // the pattern is valid
 	if len(units) != 4 {
 		t.Fatalf("the units are %q, want four", units)
 	}
@@ -286,7 +286,7 @@ func TestTheUnitsAreAsSystemdWantsThem(t *testing.T) {
 		}
 	}
 	analyze(append([]string{"verify", "--man=no"}, units...)...)
-	// 20 stands for an exposure of 2.0 of 10; a service without any hardening has 9.6.
+	// 20 means an exposure of 2.0 on a scale to 10; a service without any hardening has 9.6.
 	analyze("security", "--offline=yes", "--threshold=20", filepath.Join(dir, "amsql-report.service"), snapshot)
 }
 
@@ -309,7 +309,7 @@ func TestTheJobOfGitHubActionsTellsFindingsFromFailures(t *testing.T) {
 	} {
 		output := filepath.Join(t.TempDir(), "output")
 		cmd := s.command(t, []string{"AM_URL=" + run.url, "GITHUB_OUTPUT=" + output}, "sh", "-e", "-c", steps[i].Run)
-		errs, _ := cmd.CombinedOutput() // the status says it
+		errs, _ := cmd.CombinedOutput() // its exit status is the result
 		if got := cmd.ProcessState.ExitCode(); got != run.status || readText(t, output) != run.output {
 			t.Errorf("%s: exit status %d, output %q: %s", run.url, got, readText(t, output), errs)
 		}

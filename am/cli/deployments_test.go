@@ -15,13 +15,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// deploymentCases are what doctor says of each simulated deployment, and with which environment.
+// deploymentCases contains what doctor prints for each simulated deployment, by environment.
 var deploymentCases = map[string][]struct {
 	profile      string
-	options      simulator.Options // more than a few users and sessions
-	store        string            // the account by which the token store is read; "": it is not
+	options      simulator.Options // other users and sessions than the default few
+	store        string            // the account that reads the token store; "": it is not read
 	env          map[string]string
-	step, status string // "" where all is well
+	step, status string // "" if all is well
 	says         string
 }{
 	"user-list-100": {
@@ -36,7 +36,7 @@ var deploymentCases = map[string][]struct {
 	},
 	"agents":      {{step: "sessions", status: "ok", says: "12 sessions are of agents, which AM does not find by user name"}},
 	"client-side": {{step: "sessions", status: "warning", says: "realms /alpha, /bravo use client-side sessions, which no list shows"}},
-	"sticky":      {{}}, // nothing is the matter: the balancer's cookie is kept
+	"sticky":      {{}}, // no problem: the balancer's cookie is kept
 	"endless":     {{step: "sessions", status: "warning", says: "sessions have an expiration time that cannot be read, such as "}},
 	"token-store-openam": {
 		{profile: "pingam-8.1", store: "amsql-reader", step: "stored sessions", status: "ok", says: "(layout of OpenAM 14 and later)"},
@@ -48,7 +48,7 @@ var deploymentCases = map[string][]struct {
 		{store: "objects", env: map[string]string{"AM_TOKEN_STORE_OBJECTS": "true"}, step: "stored sessions", status: "warning",
 			says: "the objects cannot be read: AM encrypts or compresses them"},
 		{store: "amsql-reader", env: map[string]string{"AM_TOKEN_STORE_OBJECTS": "true"}, step: "stored sessions", status: "warning", says: "may not read coreTokenObject"},
-		{store: "amsql-reader"}, // who needs no objects notices nothing
+		{store: "amsql-reader"}, // no problem unless objects are needed
 	},
 	"token-store-plain": {{store: "amsql-reader", step: "token store", status: "ok", says: "without TLS, on this machine"}},
 	"otp": {
@@ -156,7 +156,7 @@ func TestDoctorTellsTheTruthOfEverySimulatedDeployment(t *testing.T) {
 	}
 }
 
-// useTokenStore connects to the server's token store by one of its accounts, unless that is "".
+// useTokenStore makes the connection read the server's token store with one of its accounts, unless account is "".
 func useTokenStore(t *testing.T, server *simulator.Server, account string) {
 	t.Helper()
 	if account == "" {
@@ -174,7 +174,7 @@ func useTokenStore(t *testing.T, server *simulator.Server, account string) {
 	t.Setenv("AM_TOKEN_STORE_FINGERPRINT", storetest.Fingerprint(directory))
 }
 
-// No rows mean no sessions, and not that AM lacks the version that somebody has configured.
+// If AM lacks the version that is configured, that is an error, and not an empty list.
 func TestAVersionThatAMLacksIsNotAnEmptyRealm(t *testing.T) {
 	connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
 	t.Setenv("AM_API", "4.0")

@@ -14,14 +14,16 @@ import (
 )
 
 var (
-	// deploymentBlock names simulated deployments (standard is none), a profile where it is not openam, and options of amsql simulate.
+	// deploymentBlock matches the first line of a block: names of simulated deployments (standard means none), a
+	// profile unless it is openam, and options of amsql simulate.
 	deploymentBlock = regexp.MustCompile("(?s)```console ([\\w.,-]+)(?: (\\w[\\w.-]*))?((?: --[a-z-]+=\\d+)*)\n.*?```\n")
 
-	// peer is an address that answered.
+	// peer matches the address of a server that answered.
 	peer = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 )
 
-// The commands of each kind of deployment in the guide print what stands there, on a simulation of it. Some are meant to fail.
+// In the guide, the commands for each kind of deployment print what the page shows, on a simulation of the deployment.
+// Some are meant to fail.
 func TestTheGuideToDeploymentsIsTrue(t *testing.T) {
 	blocks := 0
 	rewrite(t, "../../docs/connections.md", func(document []byte) []byte {
@@ -44,7 +46,7 @@ func TestTheGuideToDeploymentsIsTrue(t *testing.T) {
 	}
 }
 
-// optionsOf are those that a block's first line asks for.
+// optionsOf returns the options that the first line of a block asks for.
 func optionsOf(t *testing.T, deployments, profile string, args []string) simulator.Options {
 	t.Helper()
 	options := simulator.Options{Profile: profile, Realms: 2, Seed: 1}
@@ -61,7 +63,7 @@ func optionsOf(t *testing.T, deployments, profile string, args []string) simulat
 	return options
 }
 
-// useServiceAccount connects by the server's service account, where it has one.
+// useServiceAccount makes the connection use the server's service account, if it has one.
 func useServiceAccount(t *testing.T, server *simulator.Server) {
 	t.Helper()
 	id, key := server.ServiceAccount()
@@ -73,7 +75,7 @@ func useServiceAccount(t *testing.T, server *simulator.Server) {
 	}
 }
 
-// runAll is a block with what its commands print.
+// runAll returns a block with the output of its commands.
 func runAll(t *testing.T, block []byte) []byte {
 	var b bytes.Buffer
 	dir := t.TempDir()
@@ -86,8 +88,8 @@ func runAll(t *testing.T, block []byte) []byte {
 			continue
 		}
 		shell := process(t, "sh", "-c", command)
-		shell.Dir = dir                     // which the commands of a block share
-		output, _ := shell.CombinedOutput() // what it prints says whether it failed as it should
+		shell.Dir = dir                     // the commands of a block have one folder
+		output, _ := shell.CombinedOutput() // whether it failed as intended is in the output
 		b.WriteString(line)
 		output = bytes.ReplaceAll(output, []byte(os.Getenv("AM_URL")), []byte("https://am.example.com/openam"))
 		b.Write(peer.ReplaceAll(output, []byte("10.0.0.7:443")))

@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// mailx stands for the program of that name, which sends the page that -a names.
+// mailx is a fake of the program of that name. It sends the page after -a.
 const mailx = `#!/bin/sh
 [ "$1 $3 $5" = "-s -a audit@example.com" ] && grep --quiet --ignore-case '^<!doctype html>' "$4"
 `
@@ -27,7 +27,8 @@ var (
 	digest           = regexp.MustCompile(`SHA-256 [0-9a-f]{64}`)
 )
 
-// The commands of each job print what stands there, on two servers. None of them fails unless the page shows its status.
+// The commands for each job print what the page shows, on two servers. They all succeed, unless the page shows an exit
+// status.
 func TestTheJobsAreDoneByTheirCommands(t *testing.T) {
 	prod, stage := twoServers(t)
 	home := t.TempDir()
@@ -59,8 +60,8 @@ func TestTheJobsAreDoneByTheirCommands(t *testing.T) {
 	})
 }
 
-// twoServers starts the servers of the page and returns their addresses, in alphabetical order. They differ in a realm, a limit
-// and a disabled account.
+// twoServers starts the servers of the page and returns their addresses, in alphabetical order. They have different
+// realms, limits and disabled accounts.
 func twoServers(t *testing.T) (prod, stage string) {
 	t.Helper()
 	listening := []*httptest.Server{httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)}
@@ -78,7 +79,7 @@ func twoServers(t *testing.T) (prod, stage string) {
 		user, password := server.Admin()
 		t.Setenv("AM_SECRET", password)
 		for _, name := range []string{"ajensen", "bkowalska"} {
-			_ = server.AddUser("/alpha", name, "changeit") // on one of them they are there already
+			_ = server.AddUser("/alpha", name, "changeit") // on one of the servers, some users exist already
 			_, err := server.Login("/alpha", name)
 			must(t, err)
 		}
@@ -91,7 +92,7 @@ func twoServers(t *testing.T) (prod, stage string) {
 	return addresses[0], addresses[1]
 }
 
-// rerunIn is a block with the output of its commands, run one after the other in a folder.
+// rerunIn returns a block with the output of its commands, run one after the other in a folder.
 func rerunIn(t *testing.T, dir string, block []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer

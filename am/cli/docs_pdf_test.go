@@ -15,7 +15,7 @@ import (
 
 var makesPDF = regexp.MustCompile(`(?m)^amsql report run .*--out \S+\.pdf.*$`)
 
-// The commands of the pages that make a PDF make one.
+// The pages' commands that make a PDF do so.
 func TestTheCommandsForAPDFMakeOne(t *testing.T) {
 	needs(t, "chromium")
 	_, environment := simulated(t, simulator.Options{Realms: 1, Users: 3, Sessions: 6, Seed: 1})

@@ -56,7 +56,7 @@ var notRun = []exemption{
 var (
 	shellBlock = regexp.MustCompile("(?sm)^```(?:sh|bash)\n(.*?)^```\n")
 	schedule   = regexp.MustCompile(`(?m)^[0-9*/]+(?: [0-9*/]+){4} `)
-	anError    = regexp.MustCompile(`(?m)^Error: |"code":`) // of amsql, or in AM's answer to curl
+	anError    = regexp.MustCompile(`(?m)^Error: |"code":`) // an error of amsql, or one of AM in the output of curl
 	lasting    = regexp.MustCompile(`(?m)^amsql (?:watch|simulate|metrics --listen)`)
 )
 
@@ -127,7 +127,7 @@ type pageWorld struct {
 	one, estate string // connections: am alone, and two with an aggregator of both
 	files       string // the working folder
 	environment []string
-	byPage      map[string][]string // more of the environment
+	byPage      map[string][]string // additional environment variables of pages
 	here        *strings.Replacer
 }
 
@@ -186,7 +186,7 @@ func newPageWorld(t *testing.T) *pageWorld {
 	for _, command := range []string{
 		"amsql snapshot --to history.db --keep-handles",
 		"amsql report run --all --format json --out yesterday.json",
-		"amsql snapshot --to '" + database.String() + "' --shard 0/1 --at 2026-01-01T00:00:00Z", // whose partitions a page drops
+		"amsql snapshot --to '" + database.String() + "' --shard 0/1 --at 2026-01-01T00:00:00Z", // a page drops its partitions
 	} {
 		if out, err := w.run(t, home, "", command); err != nil {
 			t.Fatalf("%s: %v, %s", command, err, out)
@@ -195,7 +195,7 @@ func newPageWorld(t *testing.T) *pageWorld {
 	return w
 }
 
-// write writes a file of the working folder, and returns its path.
+// write writes a file in the working folder, and returns its path.
 func (w *pageWorld) write(t *testing.T, name, text string) (path string) {
 	t.Helper()
 	path = filepath.Join(w.files, name)
@@ -232,7 +232,7 @@ func (w *pageWorld) withAWhitelist(t *testing.T) (environment []string) {
 	return []string{"AM_URL=" + address, "TOKEN=" + token}
 }
 
-// home is a home folder for a page, with connections unless the page begins with how to make one.
+// home creates a home folder for a page, with connections unless the page begins by creating them.
 func (w *pageWorld) home(t *testing.T, page string) string {
 	t.Helper()
 	home := t.TempDir()
@@ -256,7 +256,7 @@ func (w *pageWorld) home(t *testing.T, page string) string {
 	return home
 }
 
-// statuses lets a report with findings exit with status 3 where its command asks for that.
+// statuses makes sh accept exit status 3 of a report with findings if its command asks for it.
 const statuses = `set -e
 amsql() {
 	command amsql "$@" || {
@@ -266,8 +266,8 @@ amsql() {
 }
 `
 
-// run runs a block. Commands that go on until they are interrupted are interrupted after their first output, for which somebody
-// logs in.
+// run runs a block. Commands that run until they are interrupted are interrupted after their first output, which a
+// login causes.
 func (w *pageWorld) run(t *testing.T, home, page, commands string) ([]byte, error) {
 	t.Helper()
 	script := statuses
@@ -290,14 +290,14 @@ func (w *pageWorld) run(t *testing.T, home, page, commands string) ([]byte, erro
 		must(t, err)
 	}
 	must(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGINT))
-	_ = cmd.Wait() // what it printed says whether it worked
+	_ = cmd.Wait() // its output shows whether it worked
 	if !out.has() {
 		return nil, fmt.Errorf("it printed nothing")
 	}
 	return out.text.Bytes(), nil
 }
 
-// firstOutput is the output of a command, and tells whether there is any yet.
+// firstOutput collects the output of a command, and signals when there is any.
 type firstOutput struct {
 	mu   sync.Mutex
 	text bytes.Buffer

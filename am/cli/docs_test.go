@@ -22,11 +22,11 @@ import (
 
 var consoleBlock = regexp.MustCompile("(?s)```console\n.*?```\n")
 
-// checkedAgain is a time by the clock of this machine.
+// checkedAgain matches a time on this machine's clock.
 var checkedAgain = regexp.MustCompile(`checked again at [0-9TZ:-]+`)
 
-// TestTheDocumentationIsTrue runs the commands of each console block, the lines that begin with $, and compares what
-// they print with what stands there.
+// TestTheDocumentationIsTrue runs the commands of each console block, which are the lines that begin with $, and
+// compares their output with the block.
 func TestTheDocumentationIsTrue(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	startS3(t)
@@ -45,7 +45,7 @@ func TestTheDocumentationIsTrue(t *testing.T) {
 	}
 }
 
-// startS3 starts a server with buckets and has the environment name it.
+// startS3 starts a server with buckets and sets the environment for it.
 func startS3(t *testing.T) {
 	t.Helper()
 	listening := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithAutoBucket(true)).Server())
@@ -56,7 +56,7 @@ func startS3(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-central-1")
 }
 
-// rewrite compares a file with what should stand there. With UPDATE set, it writes it there.
+// rewrite compares a file with what it should contain. With UPDATE set, it changes the file instead.
 func rewrite(t *testing.T, path string, should func([]byte) []byte) {
 	t.Helper()
 	document, err := os.ReadFile(path)
@@ -75,7 +75,7 @@ func rewrite(t *testing.T, path string, should func([]byte) []byte) {
 	}
 }
 
-// rerun is a block with the output of its commands.
+// rerun returns a block with the output of its commands.
 func rerun(t *testing.T, block []byte) []byte {
 	var b bytes.Buffer
 	b.WriteString("```console\n")
@@ -89,7 +89,7 @@ func rerun(t *testing.T, block []byte) []byte {
 			t.Errorf("%s: %v", command, err)
 		}
 		b.WriteString(line)
-		output = bytes.ReplaceAll(output, []byte(os.Getenv("AM_URL")), []byte("https://am.example.com/openam")) // of the same length
+		output = bytes.ReplaceAll(output, []byte(os.Getenv("AM_URL")), []byte("https://am.example.com/openam")) // as long as the real address
 		b.Write(checkedAgain.ReplaceAll(output, []byte("checked again at 2026-11-22T12:00:00Z")))
 	}
 	b.WriteString("```\n")

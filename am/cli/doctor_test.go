@@ -32,12 +32,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// diagnosis is what amsql doctor says: by step the status, and the finding.
+// diagnosis is the output of amsql doctor: the status of each step, and the findings.
 type diagnosis struct {
 	order    []string
 	status   map[string]string
 	findings map[string]struct{ Detail, Fix string }
-	text     string // all that was printed
+	text     string // the whole output
 	exit     int
 }
 
@@ -106,15 +106,15 @@ func TestDoctorEndsNobodysSession(t *testing.T) {
 	}
 }
 
-// ailment is something wrong with a connection, the step that shows it and what doctor says to do.
+// ailment is a problem of a connection, the step that shows it, and doctor's advice.
 type ailment struct {
 	name         string
-	spoil        func(t *testing.T, address string, handler http.Handler) (newAddress string) // "" keeps the address
+	spoil        func(t *testing.T, address string, handler http.Handler) (newAddress string) // returns "" to keep the address
 	env          map[string]string
 	faults       []string
 	deployments  []string
 	step, status string
-	detail, fix  string // parts
+	detail, fix  string // parts of them
 }
 
 var ailments = []ailment{
@@ -219,7 +219,8 @@ func TestDoctorSaysWhatFailsAndHowToFixIt(t *testing.T) {
 	}
 }
 
-// configArgs names a file where an ailment has written one: some arguments have no variable.
+// configArgs returns the flag for the file that an ailment has written, if any: some arguments have no environment
+// variable.
 func configArgs(t *testing.T) []string {
 	if path := os.Getenv("DOCTOR_CONFIG"); path != "" {
 		return []string{"--config", path}
@@ -247,7 +248,7 @@ func withArguments(arguments string) func(*testing.T, string, http.Handler) stri
 	}
 }
 
-// withCertificate gives the server a certificate that the client trusts and that ends so much later.
+// withCertificate gives the server a trusted certificate that expires after this time.
 func withCertificate(life time.Duration) func(*testing.T, string, http.Handler) string {
 	return func(t *testing.T, _ string, handler http.Handler) string {
 		public, key, err := ed25519.GenerateKey(rand.Reader)
@@ -273,7 +274,7 @@ func withCertificate(life time.Duration) func(*testing.T, string, http.Handler) 
 
 func startTLS(t *testing.T, handler http.Handler, certificates ...tls.Certificate) string {
 	server := httptest.NewUnstartedServer(handler)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of handshakes that are meant to fail
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it would log the handshakes that are meant to fail
 	server.TLS = &tls.Config{Certificates: certificates}
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -287,7 +288,7 @@ func overUnverifiedTLS(t *testing.T, _ string, handler http.Handler) string {
 	return startTLS(t, handler)
 }
 
-// overTLSWithAnotherName asks by a proxy, since only a proxy makes a name out of nothing.
+// overTLSWithAnotherName uses a proxy, because only a proxy can resolve an invented name.
 func overTLSWithAnotherName(t *testing.T, _ string, handler http.Handler) string {
 	address := startTLS(t, handler)
 	at, err := url.Parse(address)
@@ -300,7 +301,7 @@ func overTLSWithAnotherName(t *testing.T, _ string, handler http.Handler) string
 	return "https://nosuch.invalid/openam"
 }
 
-// tunnel is a proxy that leads everywhere to one address.
+// tunnel is a proxy that connects to one address, whatever is requested.
 func tunnel(address string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		there, err := new(net.Dialer).DialContext(r.Context(), "tcp", address)
@@ -308,7 +309,7 @@ func tunnel(address string) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
-		defer func() { _ = there.Close() }() // the test is about what came before
+		defer func() { _ = there.Close() }() // the test is only about what came before
 		w.WriteHeader(http.StatusOK)
 		here, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {

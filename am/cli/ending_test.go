@@ -90,7 +90,7 @@ func TestOneQuestionIsAskedForAllConnections(t *testing.T) {
 	}
 }
 
-// A loggedServer notes which sessions it is told to end, as AM's audit log does.
+// A loggedServer records which sessions it was asked to end, as AM's audit log does.
 type loggedServer struct {
 	*simulator.Server
 
@@ -126,7 +126,7 @@ func (s *loggedServer) of(user string) (n int) {
 	return n
 }
 
-// A user's sessions end on both servers, and the proof has of each what that server's own log has.
+// A user's sessions are ended on both servers, and for each of them the proof agrees with that server's own log.
 func TestAProofAgreesWithTheLogOfEachServer(t *testing.T) {
 	servers, text := map[string]*loggedServer{}, ""
 	for i, name := range []string{"prod", "stage"} {
@@ -135,8 +135,8 @@ func TestAProofAgreesWithTheLogOfEachServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, realm := range []string{"/alpha", "/bravo"}[i:] {
-			_ = server.AddUser(realm, "leaver", "changeit") // realms may share their users
-			for range 60 {                                  // more than one request takes
+			_ = server.AddUser(realm, "leaver", "changeit") // realms may have the same users
+			for range 60 {                                  // more than fit in one request
 				if _, err := server.Login(realm, "leaver"); err != nil {
 					t.Fatal(err)
 				}
@@ -261,12 +261,12 @@ func TestANumberIsNoNameOfWhoseSessionsEnd(t *testing.T) {
 	}
 }
 
-// Names of digits are names: nobody else's session may end for them, however they are written.
+// Names that consist of digits are names: however they are written, no session of another user may end.
 func TestANameOfDigitsMeansNobodyElse(t *testing.T) {
 	others := []string{"7", "1", "1000", "16", "1.5", "0", "1e+20"}
 	for _, c := range []struct {
 		user string
-		args []string // USER stands for the user
+		args []string // USER is replaced with the user
 	}{
 		{"007", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
 		{"1e3", []string{"query", "--allow-writes", "--yes", "exec am.am_session.logout_by_user @username = USER, @realm = '/alpha'"}},
@@ -317,7 +317,8 @@ func TestANameOfDigitsMeansNobodyElse(t *testing.T) {
 	}
 }
 
-// In SQL, username in (select username from leavers) is true of everybody if leavers has no such column.
+// In SQL, if leavers has no column username, the condition username in (select username from leavers) is true for
+// everybody.
 func TestALeaversListWithoutTheColumnEndsNobodysSession(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "leavers.csv")
 	if err := os.WriteFile(file, []byte("name\nsomebody\n"), 0o600); err != nil {
@@ -348,7 +349,7 @@ func TestAUserInJSONThatIsANumberIsRefused(t *testing.T) {
 	}
 }
 
-// PowerShell writes UTF-16 and a byte-order mark. A token that is read wrongly is one that AM does not know.
+// PowerShell writes UTF-16 with a byte-order mark. If a token were read wrongly, AM would not know it.
 func TestFilesOfOtherPlatformsAreRead(t *testing.T) {
 	server := connect(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
 	session, err := server.Login("/alpha", "ajensen")

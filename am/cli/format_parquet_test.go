@@ -49,7 +49,7 @@ func TestAParquetFileHasTheRowsOfTheStatement(t *testing.T) {
 	rows := make([]parquet.Row, 10)
 	reader := read.RowGroups()[0].Rows()
 	defer reader.Close()
-	n, _ := reader.ReadRows(rows) // io.EOF comes with the last ones
+	n, _ := reader.ReadRows(rows) // the last rows come with io.EOF
 	if n != 1 {
 		t.Fatalf("there are %d rows", n)
 	}
@@ -58,7 +58,7 @@ func TestAParquetFileHasTheRowsOfTheStatement(t *testing.T) {
 		cells = append(cells, value.String())
 	}
 	wantCells := []string{"amadmin", "7", "0.5", "true", "", `{"a":1}`, "<null>"}
-	wantCells[4] = cells[4] // compared as a time below
+	wantCells[4] = cells[4] // the time is compared below
 	if diff := cmp.Diff(wantCells, cells); diff != "" {
 		t.Errorf("cells:\n%s", diff)
 	}

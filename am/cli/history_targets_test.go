@@ -17,10 +17,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// TestEveryHistoryGivesTheSameAnswers takes the same two snapshots to each kind of target, and asks each the same. The time
-// of a snapshot can only be chosen for a shard, here the only one.
+// TestEveryHistoryGivesTheSameAnswers stores the same two snapshots in each kind of target, and sends the same queries
+// to each. The time of a snapshot can only be chosen for a shard, so each has a single shard.
 func TestEveryHistoryGivesTheSameAnswers(t *testing.T) {
-	t.Setenv("XDG_DATA_HOME", t.TempDir()) // where the key of the fingerprints is
+	t.Setenv("XDG_DATA_HOME", t.TempDir()) // for the key of the fingerprints
 	startS3(t)
 	server := connect(t, simulator.Options{Realms: 2, Users: 30, Sessions: 90, Seed: 1})
 	must(t, server.AddUser("/alpha", "leaver", "secret"))
@@ -38,7 +38,7 @@ func TestEveryHistoryGivesTheSameAnswers(t *testing.T) {
 	succeed(t, "logout", "--username", "leaver", "--yes")
 	snapshots(now)
 
-	// Beside the leaver's, there are the administrator's session and each amsql's own, which differs between targets.
+	// Besides the leaver's, there are the administrator's session and amsql's own, which differs between targets.
 	const changes = "select change, count(*) from am_session_change group by 1 order by 1"
 	if got, want := succeed(t, "query", "--history", targets[0], changes, "-o", "csv", "--header=false"), "appeared,94\nvanished,2\n"; got != want {
 		t.Errorf("SQLite has the changes %q, want %q", got, want)
@@ -65,8 +65,8 @@ func TestEveryHistoryGivesTheSameAnswers(t *testing.T) {
 	}
 }
 
-// reported are the rows of all reports over a history that do not depend on when it was made: neither those of the
-// administrator's own sessions, nor reports by the server's clock, which each snapshot measures to a second.
+// reported returns the rows of all reports on a history that do not depend on its time. It omits the administrator's
+// own sessions, and reports that use the server's clock, which each snapshot measures to the second.
 func reported(t *testing.T, target string) map[string][]map[string]any {
 	t.Helper()
 	var run struct {
@@ -89,7 +89,7 @@ func reported(t *testing.T, target string) map[string][]map[string]any {
 	return rows
 }
 
-// succeed is what a command prints, which must succeed.
+// succeed returns the output of a command, which must succeed.
 func succeed(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err, status := invoke(t, terminal.Streams{}, args...)

@@ -23,7 +23,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// screen is a terminal on which a command runs: what was shown, echo included.
+// screen is a terminal on which a command runs: it contains everything that was shown, including echo.
 type screen struct {
 	t       *testing.T
 	keys    *os.File
@@ -39,11 +39,11 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 		t.Fatal(err)
 	}
 	s := &screen{t: t, keys: file}
-	s.echoing = s.state() // the command has asked nothing yet
+	s.echoing = s.state() // the command has not asked anything yet
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = io.Copy(s, file) // it ends with an error when the command has ended
+		_, _ = io.Copy(s, file) // returns an error when the command has ended
 	}()
 	t.Cleanup(func() {
 		_ = file.Close() // the command has ended, or the test has failed
@@ -52,7 +52,7 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	return s
 }
 
-// Write is what the terminal shows.
+// Write receives the output of the terminal.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,14 +74,14 @@ func (s *screen) await(text string) {
 	}
 }
 
-// answer waits for a question and answers it.
+// answer waits for a question and types the answer.
 func (s *screen) answer(question, text string) {
 	s.t.Helper()
 	s.await(question)
 	s.write(text)
 }
 
-// answerUnseen does the same where the echo goes off, which it does a moment after the question shows.
+// answerUnseen does the same for a question without echo, which is switched off a moment after the question is shown.
 func (s *screen) answerUnseen(question, text string) {
 	s.t.Helper()
 	s.await(question)
@@ -102,7 +102,7 @@ func (s *screen) write(text string) {
 
 func (s *screen) state() *term.State {
 	s.t.Helper()
-	keys, err := s.keys.SyscallConn() // Fd would make reads of it block
+	keys, err := s.keys.SyscallConn() // Fd would make its reads block
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestInitAsksOnATerminalAndKeepsThePasswordApart(t *testing.T) {
 
 func TestAnInterruptedInitWritesNothingAndTurnsTheEchoOnAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "am.spc")
-	// The shell outlives amsql and shows what it left of the terminal.
+	// The shell outlives amsql, and shows in which state amsql left the terminal.
 	cmd := process(t, "sh", "-c", `trap : INT; amsql init --url http://127.0.0.1:1/am --account amadmin --config "$0"; echo "status $?"; stty -a`, path)
 	s := onTerminal(t, cmd)
 	s.answerUnseen("Password", "\x03")
@@ -181,7 +181,7 @@ func TestAFileThatAppearsWhileInitAsksStaysAsItIs(t *testing.T) {
 	}
 }
 
-// noConnection takes away what connect has set, and returns the address.
+// noConnection unsets the variables that connect has set, and returns the address.
 func noConnection(t *testing.T) string {
 	address := os.Getenv("AM_URL")
 	for _, name := range []string{"AM_URL", "AM_USERNAME", "AM_PASSWORD"} {
@@ -202,7 +202,7 @@ func TestInitOffersWhatItFoundAndAsksAgainForWhatWasWrong(t *testing.T) {
 	s.answerUnseen("Password", "wrong\n")
 	s.answer("Use "+address+" instead?", "yes\n")
 	s.answer("User name [amadmin]", "\n")
-	s.answer("check username and password", "") // the answer above is to the question behind it
+	s.answer("check username and password", "") // the previous answer was to the question after this
 	for deadline := time.Now().Add(patience); strings.Count(s.text(), "Password, or where") < 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
@@ -326,7 +326,7 @@ func TestInitSetsUpTheTokenStoreWithTheConnection(t *testing.T) {
 	}
 }
 
-// awaitAgain waits for a question that has been asked before.
+// awaitAgain waits until a question is asked a second time.
 func (s *screen) awaitAgain(question string) {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); strings.Count(s.text(), question) < 2; time.Sleep(time.Millisecond) {

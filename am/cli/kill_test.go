@@ -21,7 +21,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// ending starts amsql logout for all sessions of a realm and waits until some are ended.
+// ending starts amsql logout for all sessions of a realm, and waits until some have ended.
 func ending(t *testing.T, server *simulator.Server, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := process(t, "amsql", append([]string{"logout", "--yes", "--max", "2000", "-o", "csv"}, args...)...)
@@ -38,7 +38,7 @@ func ending(t *testing.T, server *simulator.Server, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// journalled are the outcomes of each session in a journal, in order.
+// journalled returns the outcomes of each session in a journal, in order.
 func journalled(t *testing.T, path string) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -55,7 +55,7 @@ func journalled(t *testing.T, path string) map[string][]string {
 	return outcomes
 }
 
-// settled is how many sessions there are once the server has dealt with the last request.
+// settled returns the number of sessions after the server has processed the last request.
 func settled(server *simulator.Server) (n int) {
 	answering, _ := underWay.Load(server)
 	for n = -1; n != len(server.Sessions()) || answering.(*atomic.Int64).Load() > 0; time.Sleep(200 * time.Millisecond) {
@@ -78,7 +78,7 @@ func TestAfterAKillASecondRunSettlesEverySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := ending(t, server, "--from", handles, "--journal", journal)
-	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil { // so that it cannot end by itself
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil { // so that it cannot exit by itself
 		t.Fatal(err)
 	}
 	if _, errs, status := invoke(t, terminal.Streams{}, "logout", "--yes", "--from", handles, "--journal", journal); status != statusMisused || !strings.Contains(errs, "is in use by another amsql") {
@@ -88,9 +88,9 @@ func TestAfterAKillASecondRunSettlesEverySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()              // it was killed
-	left := settled(server) - 1 // but that of AM itself
+	left := settled(server) - 1 // without AM's own session
 	if n := administrators(server); n > 0 {
-		left -= n // a killed amsql leaves its session behind
+		left -= n // amsql leaves its session behind when it is killed
 	}
 	if left == 0 {
 		t.Fatal("all had ended before the kill")
@@ -126,7 +126,7 @@ func TestAnInterruptedLogoutSaysWhatBecameOfEachSession(t *testing.T) {
 		t.Fatalf("it ended with %v: %s", err, cmd.Stderr)
 	}
 	out := cmd.Stdout.(*bytes.Buffer).String()
-	left := len(server.Sessions()) - 1 // that of AM itself
+	left := len(server.Sessions()) - 1 // without AM's own session
 	ended, still := strings.Count(out, ",ended,"), strings.Count(out, ",still listed,not sent: interrupted,")
 	if ended+still != 2000 || still != left || ended < 100 {
 		t.Errorf("%d ended and %d still listed, and %d are left", ended, still, left)

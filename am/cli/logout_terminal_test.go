@@ -10,7 +10,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A handle takes five lines of a table on a screen. What tells the sessions of a user apart is when they were used.
+// In a table, a handle takes five lines of the screen. The time of the last use distinguishes sessions of a user
+// better.
 func TestAPersonAtATerminalSeesWhenSessionsWereUsedAndNoHandles(t *testing.T) {
 	server := connect(t, simulator.Options{Realms: 2, Users: 6, Sessions: 40})
 	sessions := 0

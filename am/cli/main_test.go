@@ -34,7 +34,7 @@ func invokeContext(ctx context.Context, t *testing.T, streams terminal.Streams, 
 	return out.String(), err.String(), status
 }
 
-// numbers is SQL for rows from 1 to n, the last of which fails.
+// numbers returns SQL for the rows 1 to n, the last of which fails.
 func numbers(n int) string {
 	last := strconv.Itoa(n)
 	return "with recursive n(i) as (select 1 union all select i + 1 from n where i < " + last + ") " +
@@ -73,7 +73,7 @@ func TestATerminalGetsRowsAsTheyCome(t *testing.T) {
 	}
 }
 
-// goneWriter fails as a pipe does whose reader has ended.
+// goneWriter fails like a pipe whose reader has exited.
 type goneWriter struct{ err error }
 
 func (w goneWriter) Write([]byte) (int, error) { return 0, w.err }

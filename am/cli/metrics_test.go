@@ -17,7 +17,7 @@ import (
 func TestMetricsAreServedFromOneSession(t *testing.T) {
 	t.Parallel() // it waits
 	server, environment := simulated(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12})
-	if err := server.SetFaults("404"); err != nil { // AM is being deployed
+	if err := server.SetFaults("404"); err != nil { // as during a deployment of AM
 		t.Fatal(err)
 	}
 	cmd := process(t, "amsql", "metrics", "--listen", "0", "--interval", "1s", "idle")
@@ -37,7 +37,7 @@ func TestMetricsAreServedFromOneSession(t *testing.T) {
 	if url == "" {
 		t.Fatal("it does not say where it is served on this machine")
 	}
-	go func() { _, _ = io.Copy(io.Discard, notices) }() // it ends with the process
+	go func() { _, _ = io.Copy(io.Discard, notices) }() // ends with the process
 	scraped := func(want string) {
 		t.Helper()
 		text := ""
@@ -78,7 +78,7 @@ func TestMetricsAreServedFromOneSession(t *testing.T) {
 	signedOut(t, server)
 }
 
-// To try again could lock the account.
+// Another attempt could lock the account.
 func TestMetricsEndWhereAMRefusesTheAccount(t *testing.T) {
 	t.Parallel()
 	_, environment := simulated(t, simulator.Options{})

@@ -21,11 +21,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// The text of the page says whether its pictures are still true: pixels differ from one browser's fonts to the next. With UPDATE
-// set, the test writes both.
+// Whether the pictures are up to date is decided by the text of the page, because pixels depend on the browser's fonts.
+// With UPDATE set, the test writes both.
 func TestThePicturesAreOfThePageOfReports(t *testing.T) {
 	ctx := browsertest.Chromium(t)
-	started := time.Now() // "ended" is by this machine's clock, too
+	started := time.Now() // "ended" also depends on this machine's clock
 	server := connect(t, simulator.Options{Realms: 2, Users: 50, Sessions: 200, Seed: 1, Clock: func() time.Time { return started }})
 	plant(t, server)
 	page := filepath.Join(t.TempDir(), "page.html")
@@ -54,7 +54,7 @@ func TestThePicturesAreOfThePageOfReports(t *testing.T) {
 	open(1280, charts, "#glance")
 	encode(t, "../../docs/images/report-charts.png", screenshot(t, ctx))
 	open(420, 1000, "")
-	narrow := image.NewRGBA(image.Rect(0, 0, 850, 1000)) // two screens and what parts them
+	narrow := image.NewRGBA(image.Rect(0, 0, 850, 1000)) // two screens and the space between
 	pixels.Draw(narrow, narrow.Bounds(), image.White, image.Point{}, pixels.Src)
 	pixels.Draw(narrow, image.Rect(0, 0, 420, 1000), screenshot(t, ctx), image.Point{}, pixels.Src)
 	open(420, 1000, "#idle")
@@ -62,7 +62,8 @@ func TestThePicturesAreOfThePageOfReports(t *testing.T) {
 	encode(t, "../../docs/images/report-narrow.png", narrow)
 }
 
-// plant adds findings to the sessions: of users who are deleted or disabled, and of one with more than the quota of 5.
+// plant adds findings to the sessions: those of disabled and deleted users, and of a user with more sessions than the
+// quota of 5.
 func plant(t *testing.T, server *simulator.Server) {
 	t.Helper()
 	for i, user := range []string{"bjensen", "scarter", "kvaughan"} {
@@ -83,7 +84,7 @@ func plant(t *testing.T, server *simulator.Server) {
 	}
 }
 
-// anonymize gives the page the address and the version that its pictures show.
+// anonymize replaces the address and the version in the page with those of the pictures.
 func anonymize(t *testing.T, page string) {
 	t.Helper()
 	text, err := os.ReadFile(page)

@@ -23,14 +23,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// pictures are the screens that the documentation shows. An address has the simulator's port.
+// pictures are the screens in the documentation. Addresses contain the simulator's port.
 var pictures = []struct {
-	name          string // of the file in docs/images
+	name          string // name of the file in docs/images
 	command       string
 	columns, rows int
-	path          string // of AM, in place of the right one
+	path          string // path of AM, instead of the right one
 	status        int
-	use           func(*emulated) // nil: the command ends by itself
+	use           func(*emulated) // nil if the command ends by itself
 }{
 	{name: "who", command: "amsql who", columns: 100, rows: 24},
 	{name: "doctor", command: "amsql doctor", columns: 140, rows: 24, path: "/am", status: statusFailed},
@@ -44,7 +44,7 @@ var pictures = []struct {
 	}},
 }
 
-// rests waits until the cursor is back on the line that is typed, behind that text.
+// rests waits until the cursor is behind this text, on the line for input.
 func (s *emulated) rests(behind string) {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
@@ -63,7 +63,7 @@ func (s *emulated) cursorRow() int {
 	return s.screen.Cursor().Y
 }
 
-// row is a line of the screen, in letters of one colour.
+// row is a line of the screen, in pieces of one colour.
 type row []letters
 
 type letters struct {
@@ -72,7 +72,7 @@ type letters struct {
 	bold   bool
 }
 
-// text is the row's, without the blanks behind it.
+// text returns the text of the row without trailing blanks.
 func (r row) text() string {
 	var b strings.Builder
 	for _, run := range r {
@@ -100,11 +100,12 @@ func (s *emulated) rows() []row {
 	return all
 }
 
-// boldMode is the bit of a cell's mode that vt10x does not export.
+// boldMode is the mode bit for bold text, which vt10x does not export.
 const boldMode = 1 << 2
 
-// shown is the command and its screen, as a picture has them: without the empty rows below, and without what another run
-// does not have: the simulator's port and the version of this build. Its times are those of a simulator started at noon.
+// shown returns the command and its screen as in a picture: without the empty rows at the bottom, and without what
+// differs between runs (the simulator's port and the version of this build). Its times are those of a simulator started
+// at noon.
 func (s *emulated) shown(command string, started time.Time) []row {
 	all := append([]row{{{"$ " + command, vt10x.DefaultFG, false}}}, s.rows()...)
 	for len(all) > 0 && all[len(all)-1].text() == "" {
@@ -112,7 +113,7 @@ func (s *emulated) shown(command string, started time.Time) []row {
 	}
 	for y, r := range all {
 		for i := range r {
-			r[i].text = simulatorPort.ReplaceAllString(r[i].text, "127.0.0.1:18080") // of the same length
+			r[i].text = simulatorPort.ReplaceAllString(r[i].text, "127.0.0.1:18080") // as long as the real address
 			r[i].text = strings.Replace(r[i].text, "amsql "+version()+":", "amsql 1.0:", 1)
 			r[i].text = timeShown.ReplaceAllStringFunc(r[i].text, func(text string) string {
 				at, err := time.Parse(time.RFC3339, text)
@@ -143,7 +144,8 @@ var (
 	timeShown     = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 )
 
-// A picture's measures, in pixels. The widest of the monospaced fonts has letters 0.61 as wide as the font is high.
+// Measures of a picture, in pixels. In the widest of the monospaced fonts, the width of a letter is 0.61 of the font
+// size.
 const (
 	fontSize    = 14
 	letterWidth = 0.61 * fontSize
@@ -151,7 +153,7 @@ const (
 	margin      = 16
 )
 
-// palette has the colours that amsql uses, on a dark ground.
+// palette contains the colours that amsql uses, on a dark background.
 var palette = map[vt10x.Color]string{
 	vt10x.DefaultFG:   "",
 	vt10x.Red:         "#e06c75",
@@ -165,7 +167,7 @@ var palette = map[vt10x.Color]string{
 	vt10x.DarkGrey:    "#9da5b4",
 }
 
-// draw is the rows as SVG. Chromium keeps blanks where xml:space is an attribute of the text itself.
+// draw returns the rows as SVG. Chromium preserves blanks only if the text element itself has xml:space.
 func draw(t *testing.T, rows []row) []byte {
 	t.Helper()
 	widest := 0
@@ -211,7 +213,7 @@ func (r row) draw(t *testing.T) string {
 	return b.String()
 }
 
-// A picture that no command makes would become untrue.
+// A picture that no command generates would become outdated.
 func TestEachPictureOfATerminalIsMadeByItsCommand(t *testing.T) {
 	files, err := filepath.Glob("../../docs/images/*.svg")
 	if err != nil {
@@ -230,8 +232,8 @@ func TestEachPictureOfATerminalIsMadeByItsCommand(t *testing.T) {
 	}
 }
 
-// TestThePicturesAreWhatTheTerminalShows compares the pictures of the documentation with the screens of their commands. With
-// UPDATE set, it writes them.
+// TestThePicturesAreWhatTheTerminalShows compares the pictures of the documentation with the screens of their commands.
+// With UPDATE set, it writes them.
 func TestThePicturesAreWhatTheTerminalShows(t *testing.T) {
 	for _, p := range pictures {
 		t.Run(p.name, func(t *testing.T) {
@@ -255,7 +257,7 @@ func TestThePicturesAreWhatTheTerminalShows(t *testing.T) {
 	}
 }
 
-// checkInChromium checks that each letter of the picture stands in its column, inside of the picture.
+// checkInChromium checks that each letter of the picture is in its column and inside the picture.
 func checkInChromium(t *testing.T, path string, rows []row) {
 	t.Helper()
 	path, err := filepath.Abs(path)
@@ -289,7 +291,8 @@ type rendering struct {
 	Right, Bottom, Width, Height float64
 }
 
-// measure puts each letter into the column where Chromium draws it: blanks that are lost, or letters that are spread, change the lines.
+// measure returns the lines of the picture, with each letter in the column where Chromium draws it. Lost blanks and
+// spread letters change the lines.
 const measure = `(() => {
 	const texts = [...document.querySelectorAll("text")], view = document.documentElement.viewBox.baseVal
 	const letter = texts[0].getEndPositionOfChar(0).x - texts[0].getStartPositionOfChar(0).x

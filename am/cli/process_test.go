@@ -23,8 +23,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// programs is the folder of an amsql that is a process of its own: this test's binary, which TestMain makes amsql by its
-// name; and steampipe by that, which takes the same flags and prints the same JSON.
+// programs returns a folder with links to this test's binary: amsql, which TestMain runs as amsql because of the name,
+// and steampipe, which accepts the same flags and prints the same JSON.
 func programs(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -63,7 +63,8 @@ func connect(t *testing.T, options simulator.Options) *simulator.Server {
 	return server
 }
 
-// simulated starts a simulated AM, with an environment for processes, which tests that run in parallel cannot share.
+// simulated starts a simulated AM, and returns an environment for processes. Tests that run in parallel need it,
+// because they share this process's environment.
 func simulated(t *testing.T, options simulator.Options) (server *simulator.Server, environment []string) {
 	t.Helper()
 	server, err := simulator.New(options)
@@ -82,7 +83,7 @@ func simulated(t *testing.T, options simulator.Options) (server *simulator.Serve
 	return server, []string{"AM_URL=" + listening.URL + server.ContextPath(), "AM_USERNAME=" + user, "AM_PASSWORD=" + password}
 }
 
-// underWay is how many requests each simulated AM is answering.
+// underWay contains the number of requests that each simulated AM is processing.
 var underWay sync.Map
 
 func administrators(server *simulator.Server) (n int) {
@@ -95,7 +96,7 @@ func administrators(server *simulator.Server) (n int) {
 	return n
 }
 
-// signedOut checks that amsql has left no session of its own.
+// signedOut checks that amsql has left none of its own sessions.
 func signedOut(t *testing.T, server *simulator.Server) {
 	t.Helper()
 	if n := administrators(server); n > 0 {
@@ -103,7 +104,7 @@ func signedOut(t *testing.T, server *simulator.Server) {
 	}
 }
 
-// terminate stops the command as a service manager does; the command ends without an error.
+// terminate stops the command as a service manager does, and expects that it exits without an error.
 func terminate(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -151,7 +152,7 @@ func TestAPipeThatEndsEarlySignsOut(t *testing.T) {
 	if err != nil || string(out) != "session_handle\n" {
 		t.Errorf("output %q, %v", out, err)
 	}
-	// The shell waits for head only.
+	// The shell waits only for head.
 	for deadline := time.Now().Add(patience); administrators(server) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a session of amsql is left")
@@ -180,7 +181,8 @@ func TestAnInterruptedSimulationIsFine(t *testing.T) {
 	}
 }
 
-// A server that does not answer takes all the time there is for signing out, and must not take that of the others.
+// A server that does not answer takes all the time that there is for signing out, but must not take that of other
+// servers.
 func TestAServerThatHangsKeepsNoOtherFromSigningOut(t *testing.T) {
 	t.Parallel() // it waits
 	var servers []*simulator.Server

@@ -19,7 +19,7 @@ import (
 
 var reportsList = regexp.MustCompile(`(?s)(<!-- reports: .*? -->\n).*?(\n## )`)
 
-// TestTheReportsAreDocumented compares the page's list with the headers of the reports.
+// TestTheReportsAreDocumented compares the list in the page with the headers of the reports.
 func TestTheReportsAreDocumented(t *testing.T) {
 	all, err := report.Builtin()
 	if err != nil {
@@ -48,10 +48,10 @@ func TestTheReportsAreDocumented(t *testing.T) {
 	})
 }
 
-// planned are the rows of a plan, or findings of a report.
+// planned is a row of a plan, or a finding of a report.
 type planned struct{ Username, Realm string }
 
-// The commands of each report work, and those that choose sessions by what was found choose those and no other.
+// The commands of each report work, and those that select sessions select exactly the sessions in the findings.
 func TestTheCommandsOfReportsPlanWhatTheyFound(t *testing.T) {
 	server := connect(t, simulator.Options{Realms: 2, Users: 12, Sessions: 40, Seed: 3, Deployments: []string{"agents"}})
 	for _, name := range []string{"leaver", "svc-backup"} {
@@ -96,7 +96,7 @@ func TestTheCommandsOfReportsPlanWhatTheyFound(t *testing.T) {
 	}
 }
 
-// output is what a command line prints, which must succeed.
+// output returns the output of a command line, which must succeed.
 func output(t *testing.T, command string) []byte {
 	t.Helper()
 	cmd := process(t, "sh", "-c", command)
@@ -109,7 +109,7 @@ func output(t *testing.T, command string) []byte {
 	return out
 }
 
-// rowsOf are the rows of JSON output.
+// rowsOf returns the rows of JSON output.
 func rowsOf(t *testing.T, out []byte) []byte {
 	t.Helper()
 	var of struct{ Rows json.RawMessage }

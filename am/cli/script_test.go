@@ -27,27 +27,27 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// isolated keeps what the developer has set up out of the tests. The commands in the scripts have an environment of their own.
+// isolated hides the developer's environment from the tests. The commands in scripts have an environment of their own.
 type isolated struct{ *testing.M }
 
 func (m isolated) Run() int {
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AM_") || name == "HOME" || name == "USERPROFILE" {
-			_ = os.Unsetenv(name) // it has just been seen, so it can be unset
+			_ = os.Unsetenv(name) // the variable exists, so it can be unset
 		}
 	}
 	return m.M.Run()
 }
 
-// TestScripts runs the command line as people do. The scripts have these commands besides testscript's own:
+// TestScripts runs command lines as people do. Scripts can use these commands in addition to those of testscript:
 //
-//	simulate [-name N] [-realms …]  start a simulated AM; sets AM_URL, AM_USERNAME, AM_PASSWORD (N_URL, … with a name)
-//	website                         start a server that is no AM; sets WEBSITE; below /gone it has nothing
-//	status N command …              run a command whose exit status is N
-//	signedout                       no session of amsql is left on any simulated AM
-//	mode M file                     the file's permissions are M, in octal
-//	unchanged                       no simulated AM has been asked to change a session since the last time
-//	expand file                     replace ${NAME} in a file by the environment's
+//	simulate [-name N] [-realms …]  start a simulated AM; sets AM_URL, AM_USERNAME, AM_PASSWORD (with a name: N_URL, …)
+//	website                         start a server that is not an AM; sets WEBSITE; there is nothing below /gone
+//	status N command …              run a command whose exit status must be N
+//	signedout                       check that no simulated AM has a session of amsql left
+//	mode M file                     check that the file's permissions are M, in octal
+//	unchanged                       check that since the last time no simulated AM was asked to change a session
+//	expand file                     replace ${NAME} in a file with the value of the environment variable
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -76,7 +76,7 @@ func simulators(ts *testscript.TestScript) *[]*simulator.Server {
 	return ts.Value(simulatorsKey{}).(*[]*simulator.Server)
 }
 
-// noon is the time on the clock of the simulated AMs in the scripts that are not live, so that times can be compared.
+// noon is the time on the clocks of the simulated AMs in scripts that are not live, so that times can be compared.
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 123e6, time.UTC)
 
 func simulateCommand(ts *testscript.TestScript, _ bool, args []string) {
@@ -88,7 +88,7 @@ func simulateCommand(ts *testscript.TestScript, _ bool, args []string) {
 	flags.IntVar(&options.Users, "users", 6, "")
 	flags.IntVar(&options.Sessions, "sessions", 12, "")
 	flags.IntVar(&options.ListCap, "list-cap", 0, "")
-	live := flags.Bool("live", false, "") // by the clock of this machine
+	live := flags.Bool("live", false, "") // use this machine's clock
 	ts.Check(flags.Parse(args))
 	if *live {
 		options.Clock = nil
@@ -155,7 +155,7 @@ func modeCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// unchangedCommand leaves out what ends the session of amsql itself: the logout without a token.
+// unchangedCommand ignores requests that end amsql's own session: the logout without a token.
 func unchangedCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, server := range *simulators(ts) {
 		for _, r := range server.Requests() {

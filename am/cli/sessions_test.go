@@ -18,7 +18,7 @@ import (
 
 const sessionsPage = "../../docs/sessions.md"
 
-// TestTheMethodsOfTheDocumentationAreTheData holds the tables of methods and parameters against the data.
+// TestTheMethodsOfTheDocumentationAreTheData compares the tables of methods and parameters in the page with the data.
 func TestTheMethodsOfTheDocumentationAreTheData(t *testing.T) {
 	rewrite(t, sessionsPage, func(page []byte) []byte {
 		text := section(t, string(page), "methods", methodsTable())
@@ -28,7 +28,7 @@ func TestTheMethodsOfTheDocumentationAreTheData(t *testing.T) {
 	})
 }
 
-// section replaces what stands between the marks.
+// section replaces the text between the marks.
 func section(t *testing.T, page, name, text string) string {
 	begin, end := "<!-- "+name+" -->\n", "<!-- end -->"
 	before, rest, ok := strings.Cut(page, begin)
@@ -54,7 +54,7 @@ func methodsTable() string {
 	return b.String()
 }
 
-// amsterTable has the command of Amster for each method. Source: PingAM 8.1 Amster reference, Sessions.
+// amsterTable lists the Amster command for each method. Source: PingAM 8.1 Amster reference, Sessions.
 func amsterTable() string {
 	bodies := map[string]string{
 		"token_id": `{"tokenId":"…"}`, "session_handle": `{"sessionHandles":["…"]}`, "username": `{"username":"bjensen"}`,
@@ -90,7 +90,7 @@ func parametersTable() string {
 	return b.String()
 }
 
-// answersTable has the columns that methods answer with; those of the same columns stand together.
+// answersTable lists the columns of the methods' answers. Methods with the same columns have one row.
 func answersTable(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("| Method | Column | Datatype | Description |\n|---|---|---|---|\n")
@@ -120,7 +120,7 @@ var (
 	exampleOf  = regexp.MustCompile("### (\\w+)\n[^#]*```sql\n")
 )
 
-// TestEveryStatementOfTheDocumentationRuns runs each on a server of its own, where somebody has signed in.
+// TestEveryStatementOfTheDocumentationRuns runs each statement on its own server, where a user is logged in.
 func TestEveryStatementOfTheDocumentationRuns(t *testing.T) {
 	page, err := os.ReadFile(sessionsPage)
 	if err != nil {

@@ -29,19 +29,19 @@ const (
 	erase = "\x7f"
 )
 
-// patience is how long a loaded machine may take for a step.
+// patience is how long a step may take on a machine under load.
 const patience = time.Minute
 
-// terminal is an emulated one: its screen is what a person sees.
+// emulated is an emulated terminal. Its screen contains what a person would see.
 type emulated struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	keys   *os.File
 	screen vt10x.Terminal
-	ended  chan struct{} // closed when the command has ended and all that it wrote is on the screen
+	ended  chan struct{} // closed when the command has exited and all its output is on the screen
 }
 
-// startShell starts amsql query on a terminal of that size and waits for its prompt.
+// startShell starts amsql query on a terminal of this size, and waits for its prompt.
 func startShell(t *testing.T, columns, rows int, args ...string) *emulated {
 	t.Helper()
 	s := startOnTerminal(t, columns, rows, append([]string{"query"}, args...)...)
@@ -49,7 +49,7 @@ func startShell(t *testing.T, columns, rows int, args ...string) *emulated {
 	return s
 }
 
-// startOnTerminal starts amsql on a terminal of that size, with a history of its own and no pager unless there is one.
+// startOnTerminal starts amsql on a terminal of this size, with its own history, and without a pager unless one is set.
 func startOnTerminal(t *testing.T, columns, rows int, args ...string) *emulated {
 	t.Helper()
 	t.Setenv("TERM", "xterm")
@@ -68,7 +68,7 @@ func startOnTerminal(t *testing.T, columns, rows int, args ...string) *emulated 
 	s := &emulated{t: t, cmd: cmd, keys: keys, screen: vt10x.New(vt10x.WithSize(columns, rows), vt10x.WithWriter(keys)), ended: make(chan struct{})}
 	go func() {
 		defer close(s.ended)
-		_, _ = io.Copy(s.screen, keys) // it ends with an error when the command has ended
+		_, _ = io.Copy(s.screen, keys) // returns an error when the command has ended
 	}()
 	t.Cleanup(func() {
 		_ = keys.Close() // the command has ended, or the test has failed
@@ -84,7 +84,8 @@ func (s *emulated) send(keys ...string) {
 	}
 }
 
-// ran waits for texts and for the prompt behind them: between two of them, the terminal takes keys as the shell does not.
+// ran waits for texts and for the prompt after them. Before the prompt, the terminal handles keys in another way than
+// the shell.
 func (s *emulated) ran(texts ...string) {
 	s.t.Helper()
 	s.await(texts...)
@@ -95,7 +96,7 @@ func (s *emulated) ran(texts ...string) {
 	}
 }
 
-// sees reports whether the screen shows all of the texts before the time is over.
+// sees reports whether the screen shows all of the texts within this time.
 func (s *emulated) sees(within time.Duration, texts ...string) bool {
 	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		screen, all := s.screen.String(), true
@@ -126,7 +127,7 @@ func (s *emulated) awaitNot(text string) {
 	}
 }
 
-// status waits for the end of the shell.
+// status waits until the shell exits, and returns its status.
 func (s *emulated) status() int {
 	s.t.Helper()
 	var exit *exec.ExitError
@@ -136,7 +137,7 @@ func (s *emulated) status() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// exits waits for the end of the shell, which must have this status.
+// exits waits until the shell exits, and checks its status.
 func (s *emulated) exits(want int) {
 	s.t.Helper()
 	if status := s.status(); status != want {
@@ -192,7 +193,7 @@ func TestTheShellCompletes(t *testing.T) {
 	s.await("where path")
 	s.send(" = '/al")
 	for range 20 {
-		s.send(tab) // the realms are asked for in the background
+		s.send(tab) // requests the realms in the background
 		if s.sees(3*time.Second, "'/alpha'") {
 			break
 		}
@@ -220,7 +221,8 @@ func TestTheShellCompletes(t *testing.T) {
 	s.ran("am_se limit 0;")
 }
 
-// A menu that only shows what there is goes with the line. A completion that was chosen from it goes first.
+// If the menu only shows the completions, Ctrl+C deletes the line with the menu. If a completion has been chosen,
+// Ctrl+C first removes that.
 func TestCtrlCClosesTheMenuOfCompletions(t *testing.T) {
 	connect(t, simulator.Options{Realms: 1, Users: 3, Sessions: 6})
 	s := startShell(t, 100, 30)
@@ -441,7 +443,8 @@ connection "west" {
 	}
 }
 
-// ownConfiguration gives the test a folder for the user's configuration, and returns where its shell has its history.
+// ownConfiguration gives the test its own folder for the user's configuration, and returns the path of the shell's
+// history there.
 func ownConfiguration(t *testing.T) (history string) {
 	t.Helper()
 	for _, name := range []string{"XDG_CONFIG_HOME", "HOME", "AppData"} {

@@ -20,10 +20,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// export is a line of standard output of amsql simulate.
+// export matches a line of amsql simulate's standard output.
 var export = regexp.MustCompile(`^export (\w+)=([\w:/.,=-]+)$`)
 
-// simulate runs amsql simulate and sets the environment as it prints, until the test ends.
+// simulate runs amsql simulate until the test ends, and sets the environment variables that it prints.
 func simulate(t *testing.T, lines int, args ...string) (stop func() (stderr string, status int)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -26,24 +26,24 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// soakFaults spoil what the commands ask, but neither sign-in nor sign-out, so that no session of amsql may be left.
+// soakFaults affect the requests of commands, but neither sign-in nor sign-out, so no session of amsql may be left.
 var soakFaults = []string{
 	"503:every=7:action=query:retry-after=1", "429:every=9:retry-after=1:action=query", "cut:every=6:action=query", "html:every=8:action=query",
 	"slow=300ms:every=4:action=query", "500:every=3:action=logoutByHandle", "reset:every=4:action=logoutByHandle", "500:every=2:action=logoutByUser",
 	"reset:every=6:path=/users",
 }
 
-// A soaker runs one command after the other about users of its own. Its journal is its own, too; the history is everybody's.
+// A soaker runs commands one after the other, with its own users and its own journal. All soakers share one history.
 type soaker struct {
 	name    string
 	journal string
 	run     func(args ...string) (errs string, status int)
-	ended   map[string]bool // handles that were listed before a logout and not after it
-	runs    map[string]int  // by command and status
+	ended   map[string]bool // handles that were listed before a logout and not afterwards
+	runs    map[string]int  // number of runs, by command and status
 }
 
-// TestSoak runs commands against a simulated AM with faults for as long as AMSQL_TEST_SOAK says: in this process, where what
-// they leave behind can be counted, and at the same time in processes of their own.
+// TestSoak runs commands against a simulated AM with faults for the time in AMSQL_TEST_SOAK: in this process, which
+// allows it to count what they leave behind, and at the same time in other processes.
 func TestSoak(t *testing.T) {
 	length, err := time.ParseDuration(os.Getenv("AMSQL_TEST_SOAK"))
 	if err != nil {
@@ -61,7 +61,7 @@ func TestSoak(t *testing.T) {
 	child.run = func(args ...string) (string, int) { return runProcess(t, program, args) }
 	both := []*soaker{here, child}
 	round := func(of *soaker, i int) { of.round(t, server, dir, i) }
-	for i := range 3 { // what is made once in a process is made
+	for i := range 3 { // first runs what is only initialized once per process
 		round(here, i)
 	}
 	goroutines, files := holds(t)
@@ -103,8 +103,9 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// holds tells what this process holds once connections that were kept open for the next request are closed. Its heap says nothing
-// of amsql: cobra keeps the flags of each command line, of which other processes have one, and the simulator its requests.
+// holds returns the number of goroutines and open files of this process after it has closed idle connections. The size
+// of the heap would say nothing about amsql, because in this process cobra accumulates the flags of all command lines,
+// and the simulator accumulates requests.
 func holds(t *testing.T) (goroutines, files int) {
 	t.Helper()
 	http.DefaultClient.CloseIdleConnections()
@@ -116,13 +117,13 @@ func holds(t *testing.T) (goroutines, files int) {
 	return runtime.NumGoroutine(), len(open)
 }
 
-// An exporter is a process that lives on: it scans every second, with the faults of the others.
+// An exporter is a long-running process: it scans every second, with the same faults.
 type exporter struct {
 	cmd  *exec.Cmd
 	errs bytes.Buffer
 }
 
-// startExporter waits until the first scan has ended, which must succeed.
+// startExporter waits for the end of the first scan, which must succeed.
 func startExporter(t *testing.T, program string) *exporter {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -148,8 +149,8 @@ func startExporter(t *testing.T, program string) *exporter {
 	return nil
 }
 
-// sample measures the memory of the process, in MiB, each second until the end, and ends it. The memory that a process is
-// said to have had at most, once it has ended, is useless: on Linux, it includes that of the process that began it.
+// sample measures the memory of the process every second, in MiB, until the end, and stops the process. The maximum
+// that the system reports for a process that has ended cannot be used: on Linux, it includes the memory of its parent.
 func (e *exporter) sample(t *testing.T, end time.Time) (mebibytes []float64) {
 	t.Helper()
 	for len(mebibytes) < 8 || time.Now().Before(end) && !t.Failed() {
@@ -182,7 +183,7 @@ func newSoaker(t *testing.T, server *simulator.Server, dir, name string) *soaker
 	return &soaker{name: name, journal: filepath.Join(dir, name+".jsonl"), ended: map[string]bool{}, runs: map[string]int{}}
 }
 
-// process runs a command as a process of its own.
+// runProcess runs a command in a separate process.
 func runProcess(t *testing.T, program string, args []string) (string, int) {
 	var errs bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), program, args...)
@@ -195,7 +196,7 @@ func runProcess(t *testing.T, program string, args []string) (string, int) {
 	return errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// round signs users in, draws faults and runs each command once.
+// round logs in users, chooses random faults and runs each command once.
 func (s *soaker) round(t *testing.T, server *simulator.Server, dir string, i int) {
 	user := fmt.Sprint(s.name, i%usersOfASoaker)
 	for range 1 + rand.IntN(6) {
@@ -229,8 +230,8 @@ func (s *soaker) round(t *testing.T, server *simulator.Server, dir string, i int
 	}
 }
 
-// settle ends what is left without faults, which also settles what faults had left open or unknown in the journal, and compares
-// the journal with what became of sessions.
+// settle ends the remaining sessions without faults, which also settles what was open or unknown in the journal because
+// of faults, and compares the journal with what happened to the sessions.
 func (s *soaker) settle(t *testing.T, server *simulator.Server) {
 	for i := range usersOfASoaker {
 		user := fmt.Sprint(s.name, i)
@@ -243,7 +244,7 @@ func (s *soaker) settle(t *testing.T, server *simulator.Server) {
 		}
 	}
 	outcomes, unaccounted := journalled(t, s.journal), map[string]int{}
-	unknown := 0 // to the run that sent it
+	unknown := 0 // unknown to the run that sent the request
 	for handle := range s.ended {
 		of := outcomes[methods.Fingerprint(handle)]
 		if slices.Contains(of, string(methods.Unknown)) {

@@ -43,7 +43,7 @@ func TestWatchWritesALineOfJSONForEachEvent(t *testing.T) {
 		}
 		return line
 	}
-	if begin := next(); begin.Event != "begin" || begin.Sessions != 14 { // with those of AM and of amsql
+	if begin := next(); begin.Event != "begin" || begin.Sessions != 14 { // including those of AM and amsql
 		t.Errorf("it begins with %+v", begin)
 	}
 	if err := server.AddUser("/alpha", "newcomer", "changeit"); err != nil {
@@ -106,7 +106,7 @@ func TestWatchOfATerminalEndsWithCtrlC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = keys.Close() }() // the process has ended
+	defer func() { _ = keys.Close() }() // the process has exited
 	out := bufio.NewReader(keys)
 	for text := ""; !strings.Contains(text, "Ctrl-C stops"); {
 		line, err := out.ReadString('\n')
@@ -117,7 +117,7 @@ func TestWatchOfATerminalEndsWithCtrlC(t *testing.T) {
 	if _, err := keys.WriteString(ctrlC); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _, _ = out.WriteTo(&strings.Builder{}) }() // it ends with the process
+	go func() { _, _ = out.WriteTo(&strings.Builder{}) }() // ends with the process
 	var exit *exec.ExitError
 	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() != statusFine {
 		t.Errorf("status %d, %v", cmd.ProcessState.ExitCode(), err)

@@ -9,7 +9,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
 )
 
-// Sessions of Advanced Identity Cloud have a UUID where people have a name.
+// In Advanced Identity Cloud, sessions have a UUID instead of the user's name.
 func TestWhoFindsAPersonByTheNameToLogInWithAndByThatOfSessions(t *testing.T) {
 	connect(t, simulator.Options{Profile: "aic", Seed: 1, Users: 6, Sessions: 30})
 	const person = "select login_name, username, count(*) from am_session where login_name <> username and not is_expired group by 1, 2 order by 1 limit 1"
@@ -51,7 +51,7 @@ func TestWhoListsTheSessionsOfAUserOnce(t *testing.T) {
 			once := lists("query", "select session_handle from am_session where not is_expired and "+column+" = '"+name+"'")
 			extra := 0
 			if name == "nobody" {
-				extra = 3 // each realm is asked whether the account may list its users
+				extra = 3 // for each realm, a request whether the account may list its users
 			}
 			if got := lists("who", name); once == 0 || got > once+extra {
 				t.Errorf("%s: who %s lists sessions %d times, and a query %d times", profile, name, got, once)
