@@ -19,7 +19,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// What goes wrong with the batches, and what must become of the 40 sessions.
+// Each case is a fault in the batches, and what must happen to the 40 sessions.
 func TestFaultsAreSettledByAskingAgain(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -241,9 +241,9 @@ func TestATargetThatCannotBeLookedUpLeavesTheOthersAlone(t *testing.T) {
 
 func TestAServerThatRefusesEverythingIsLeftAlone(t *testing.T) {
 	for _, c := range []struct{ fails, sent int }{
-		{40, 5},  // all of them: five are enough to know
-		{4, 40},  // one fewer than that
-		{36, 40}, // but one succeeds first
+		{40, 5},  // all fail: five are enough to know
+		{4, 40},  // one less than that
+		{36, 40}, // but one request succeeds first
 	} {
 		w := newWorld(t, simulator.Options{Realms: 1, Users: 5, Sessions: 40, Seed: 1})
 		w.BatchSize = 1

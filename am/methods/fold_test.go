@@ -9,7 +9,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// AM lists Anna as anna, and takes either.
+// AM lists Anna as anna, and accepts both.
 func TestAUserIsEndedInWhateverCaseItsNameIsGiven(t *testing.T) {
 	for _, profile := range []string{"openam", "pingam-8.1"} {
 		w := newWorld(t, simulator.Options{Profile: profile, Realms: 1})
@@ -39,7 +39,8 @@ func TestAUserIsEndedInWhateverCaseItsNameIsGiven(t *testing.T) {
 	}
 }
 
-// If the server does not tell the handle of the caller's own session, its user's sessions cannot be told from it.
+// If the server does not report the handle of the caller's own session, that session cannot be distinguished from
+// others of its user.
 func TestTheCallersOwnSessionIsSparedInWhateverCaseItsNameIsGiven(t *testing.T) {
 	for _, name := range []string{"amadmin", "AMADMIN", "amAdmin"} {
 		w := newWorld(t, simulator.Options{Profile: "pingam-8.1", Realms: 1})

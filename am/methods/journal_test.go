@@ -16,7 +16,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// lines are the journal's, and outcomes by session, in order.
+// lines returns the journal's lines with outcomes, by session and in order.
 func lines(t *testing.T, path string) (bySession map[string][]string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -81,7 +81,7 @@ func TestAJournalThatBrokeOffIsSettledByTheNextRun(t *testing.T) {
 		fmt.Fprintf(&earlier, `{"connection":"am","method":"logout_by_handle","session":"%s","username":"%s","realm":"/alpha","outcome":"sending"}`+"\n", methods.Fingerprint(s.Handle), s.Username)
 	}
 	fmt.Fprintf(&earlier, `{"connection":"am","session":"%s","outcome":"ended"}`+"\n", methods.Fingerprint("settled"))
-	earlier.WriteString(`{"connection":"am","sess`) // killed in the middle of a line
+	earlier.WriteString(`{"connection":"am","sess`) // the process was killed in the middle of a line
 	must(t, os.WriteFile(path, []byte(earlier.String()), 0o600))
 	_, err := w.Client.LogoutByHandle(t.Context(), "", []string{all[0].Handle, all[1].Handle})
 	must(t, err)
@@ -113,8 +113,8 @@ func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
 	open := "the journal leaves 1 session open, for the next run: the session query for \"busy\" in realm /bravo failed"
 	for _, c := range []struct {
 		name, session, realm string
-		status               int    // of the answer to the list of the entry's user, where it is spoilt
-		reason               string // of the entry's outcome; "" where it stays open
+		status               int    // of the spoilt answer to the list of the entry's user
+		reason               string // reason in the entry's outcome; "" if the entry stays open
 		notice               string
 	}{
 		{"a truncated list", "sha256:1", "/alpha", 0, `and AM cannot be asked what became of it: AM truncates the list of "busy" in realm /alpha`, settled},
@@ -171,7 +171,7 @@ func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
 func TestWhatARunCouldNotTellLaterRunsAskUntilAMTells(t *testing.T) {
 	for _, c := range []struct {
 		name, session, realm string
-		written, become      []string // the outcomes of the entry before and after
+		written, become      []string // outcomes of the entry before and after
 	}{
 		{"an answer that did not come", "sha256:1", "/bravo", []string{"sending", "failed", "unknown"}, []string{"sending", "failed", "unknown", "ended"}},
 		{"and could not be told twice", "sha256:1", "/bravo", []string{"sending", "unknown", "unknown"}, []string{"sending", "unknown", "unknown", "ended"}},
@@ -218,7 +218,7 @@ func TestWhatARunCouldNotTellLaterRunsAskUntilAMTells(t *testing.T) {
 	}
 }
 
-// A list of the realm that is cut may lack an agent's session; what a user has, a list by name shows.
+// A truncated list of the realm may lack an agent's session, but the sessions of a user are found by name.
 func TestTheJournalBelievesOnlyAListThatWouldShowTheSession(t *testing.T) {
 	for username, want := range map[string]string{"ajensen": "ended", "an-agent": "unknown"} {
 		w := newWorld(t, simulator.Options{Realms: 1, Users: 6, Sessions: 12, Seed: 1, ListCap: 8})
@@ -250,7 +250,8 @@ func TestAJournalIsOfOneProcessAtATime(t *testing.T) {
 	must(t, second.Close())
 }
 
-// A journal that takes no lines any more, as on a full disk, stops what has not been sent: nobody could tell what became of it.
+// If the journal can no longer be written, as on a full disk, no further request is sent, because nobody could find out
+// what it did.
 func TestAJournalThatFailsAfterARequestStopsTheNext(t *testing.T) {
 	w := newWorld(t, simulator.Options{Realms: 1, Users: 5, Sessions: 12, Seed: 1})
 	admin, err := w.server.Login("/", "amadmin")

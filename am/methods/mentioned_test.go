@@ -14,8 +14,8 @@ func TestWhatAConditionMentionsMustBeOnOneConnection(t *testing.T) {
 	found := map[string][]methods.Session{"prod": {{Handle: "shandle:found", Username: "deleted", Realm: "/alpha"}}}
 	for _, c := range []struct {
 		mentioned methods.Mentioned
-		says      string // of the error
-		notices   string // before the server
+		says      string // the error
+		notices   string // the notices, without the server's name before them
 	}{
 		{methods.Mentioned{Users: []string{"LEAVER"}, Realms: []string{"alpha"}}, "", ""},
 		{methods.Mentioned{Users: []string{"nosuch"}, Realms: []string{"alpha"}}, `user "nosuch" in realm /alpha not found in prod (http`, ""},

@@ -96,7 +96,8 @@ func TestEveryParameterOfTheMethodsIsDescribed(t *testing.T) {
 	}
 }
 
-// properties sets up a session with a whitelist, and returns its token and a way to set and read.
+// properties creates a session and a whitelist, and returns the session's token and functions that set and read a
+// property.
 func properties(t *testing.T, w *world, whitelist string) (set func(string) (string, error)) {
 	user, password := w.server.Admin()
 	adminOf(t, w, user, password).post("/realms/root/realms/alpha/realm-config/services/amSessionPropertyWhitelist?_action=create", `{"sessionPropertyWhitelist":`+whitelist+`}`)
@@ -145,7 +146,7 @@ func TestWhatTheServerWouldRefuseIsNotSent(t *testing.T) {
 	}
 }
 
-// A bearer token has no session that an action without a token could mean.
+// With a bearer token there is no session that an action without a token could refer to.
 func TestAnActionWithoutATokenNeedsASession(t *testing.T) {
 	client, err := rest.New(rest.Config{BaseURL: "http://127.0.0.1:1/am", Credentials: rest.AccessToken("x")})
 	must(t, err)
@@ -164,7 +165,7 @@ func TestAnActionWithoutATokenNeedsASession(t *testing.T) {
 	}
 }
 
-// AM says "Bad Request" and no more.
+// AM only answers "Bad Request".
 func TestA400OfTheirPropertiesSaysWhatIsWrongWithASession(t *testing.T) {
 	w := newWorld(t, simulator.Options{Profile: "pingam-8.1", Realms: 1, Users: 4, Sessions: 8, Seed: 1})
 	user, password := w.server.Admin()
@@ -188,7 +189,7 @@ func TestA400OfTheirPropertiesSaysWhatIsWrongWithASession(t *testing.T) {
 	}
 }
 
-// AM says of everything that is not a token that it is not valid, of a live session's handle, too.
+// AM answers that anything that is not a token is not valid, even the handle of a live session.
 func TestWhatIsNoTokenIsNotAskedAbout(t *testing.T) {
 	w := newWorld(t, simulator.Options{Realms: 1, Users: 4, Sessions: 8, Seed: 1})
 	for _, m := range methods.Methods {

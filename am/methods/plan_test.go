@@ -47,17 +47,17 @@ func TestNothingIsSentThatChangesAnythingBeforeTheGuardsAgree(t *testing.T) {
 	}
 }
 
-// Somebody thinks for a while before the plan is confirmed: meanwhile sessions end, begin and expire, amsql's own included.
+// A person may take a while to confirm the plan. Meanwhile sessions end, begin and expire, including amsql's own.
 func TestAPlanIsStillTrueWhenItIsConfirmedLate(t *testing.T) {
 	for _, c := range []struct {
 		wait               time.Duration
 		byUser             bool
 		ended, alreadyGone int
-		left               int // the new session
+		left               int // number of sessions left: the new one
 	}{
 		{10 * time.Minute, false, 5, 1, 1},
-		{50 * time.Minute, false, 0, 6, 1}, // more than the idle limit
-		{10 * time.Minute, true, 6, 1, 0},  // what is new ends in the next round
+		{50 * time.Minute, false, 0, 6, 1}, // longer than the idle limit
+		{10 * time.Minute, true, 6, 1, 0},  // the new one ends in the next round
 		{50 * time.Minute, true, 1, 6, 0},
 	} {
 		for _, profile := range []string{"openam", "pingam-8.1"} {

@@ -19,11 +19,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// The servers of a site share a token store: one may list for a moment what another has ended.
+// The servers of a site share a token store: one server may still list for a moment what another has ended.
 func TestASessionThatIsListedForAMomentLongerHasEnded(t *testing.T) {
 	w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
 	sessions := w.sessionsOf(t, "/alpha")
-	var late func() // what the other server has not heard of yet
+	var late func() // what the other server does not know yet
 	w.tamper = func(response http.ResponseWriter, r *http.Request, body []byte) bool {
 		switch {
 		case isLogout(r):
@@ -50,11 +50,11 @@ func TestASessionThatIsListedForAMomentLongerHasEnded(t *testing.T) {
 	}
 }
 
-// AM lists a session for up to a minute after either of its times, which are those of its own clock.
+// AM lists a session for up to a minute after each of its two expiration times, which are on AM's clock.
 func TestASessionThatAMStillListsHasExpiredByEitherOfItsTimes(t *testing.T) {
 	const ahead = 24 * time.Hour
 	for _, c := range []struct {
-		idle, session time.Duration // until then, by the server's clock
+		idle, session time.Duration // time left, on the server's clock
 		want          methods.State
 	}{
 		{time.Hour, time.Hour, methods.StillListed},
@@ -92,7 +92,7 @@ func TestASessionThatAMStillListsHasExpiredByEitherOfItsTimes(t *testing.T) {
 	}
 }
 
-// A token store may stop at any number, here at 137 of a realm's 160 sessions. What is behind that has not ended.
+// A token store may have any limit, here 137 of a realm's 160 sessions. Sessions beyond the limit have not ended.
 func TestASessionBehindAListThatTheStoreCutsIsFoundByName(t *testing.T) {
 	w := newWorld(t, simulator.Options{Realms: 1, ListCap: 5000, Seed: 1})
 	for i := range 160 {
@@ -162,7 +162,7 @@ func TestTokensEndAndAreProven(t *testing.T) {
 	}
 }
 
-// An auditor must not read that amsql ended a session for which it sent nothing.
+// The proof must not claim that amsql ended a session for which it sent no request.
 func TestASessionThatEndsByItselfBeforeItIsSentIsAlreadyGone(t *testing.T) {
 	w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
 	w.BatchSize = 1
@@ -178,8 +178,8 @@ func TestASessionThatEndsByItselfBeforeItIsSentIsAlreadyGone(t *testing.T) {
 			return false
 		}
 		ends, _ := json.Marshal(map[string]any{"sessionHandles": []string{targets[2].Handle}})
-		w.pass(httptest.NewRecorder(), r, ends) // it ends otherwise
-		answer(response, 401)                   // and nothing more is sent
+		w.pass(httptest.NewRecorder(), r, ends) // the session ends in another way
+		answer(response, 401)                   // and no further request is sent
 		return true
 	}
 	outcomes, err := w.EndSessions(t.Context(), targets)

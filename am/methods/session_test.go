@@ -2,7 +2,7 @@ package methods
 
 import "testing"
 
-// The exit status of a command tells whether every session is gone.
+// The exit status of a command shows whether all sessions are gone.
 func TestOnlyWhatHasEndedIsGone(t *testing.T) {
 	for state, want := range map[State]bool{Ended: true, AlreadyGone: true, NotFound: false, StillListed: false, Refused: false, Unknown: false} {
 		outcome := Outcome{Session: Session{Username: "anna", Realm: "/alpha"}, State: state, Connection: "am"}
@@ -15,7 +15,7 @@ func TestOnlyWhatHasEndedIsGone(t *testing.T) {
 	}
 }
 
-// The key decides whose sessions logoutByUser may end, and which of them are the caller's.
+// The key determines whose sessions logoutByUser may end, and which of them are the caller's.
 func TestAUsersKeyIsOfOneUserInOneRealm(t *testing.T) {
 	key := userKey("/alpha", "anna")
 	for other, same := range map[[2]string]bool{

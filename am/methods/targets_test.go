@@ -19,7 +19,7 @@ const (
 	legacy  = "AQIC5wM2LY4SfcwXYZ0123456789@AAJTSQACMDE=#" // without c66 encoding
 )
 
-// utf16LE is what PowerShell writes into a file.
+// utf16LE encodes a text as PowerShell does in files.
 func utf16LE(text string) string {
 	b := []byte{0xff, 0xfe}
 	for _, unit := range utf16.Encode([]rune(text)) {
@@ -166,7 +166,8 @@ func refused(t *testing.T, name, text, says string, got []methods.Session, err e
 	tellsNoSecret(t, text, err)
 }
 
-// tellsNoSecret fails where an error repeats a long word of a text. A handle ends a session, and a token is one.
+// tellsNoSecret fails if an error contains a long word of a text, because handles and tokens are long: a handle can end
+// a session.
 func tellsNoSecret(t *testing.T, text string, err error) {
 	t.Helper()
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\",;|{}[]=", r) }) {

@@ -20,7 +20,7 @@ func TestEachHandleHasItsOutcome(t *testing.T) {
 	_, err = w.Client.LogoutByHandle(t.Context(), "", []string{dead})
 	must(t, err)
 	altered := alive[2].Handle[:20] + "x" + alive[2].Handle[21:]
-	bare := strings.TrimPrefix(alive[3].Handle, "shandle:") // would end the session all the same
+	bare := strings.TrimPrefix(alive[3].Handle, "shandle:") // AM would end the session
 	outcomes, err := w.EndSessions(t.Context(), []methods.Session{
 		{Handle: alive[0].Handle}, {Handle: dead}, {Handle: own.Handle}, {Handle: altered}, {Handle: alive[1].Handle}, {Handle: alive[0].Handle}, {Handle: bare}, {Handle: "garbage"},
 	})
@@ -82,8 +82,8 @@ func TestTheSessionOfAMItselfIsLeftOut(t *testing.T) {
 	}
 }
 
-// AM finds sessions of agents by no name: they end all the same, by handle, by name and as rows, and what a list that is cut
-// may hide is not called gone.
+// AM does not find sessions of agents by name. Still, they can be ended by handle, by name and as rows, and those that
+// a truncated list may hide are not reported as gone.
 func TestSessionsOfAgentsEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		listCap int

@@ -17,7 +17,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// An estate is two deployments, prod and stage, with three sessions of leaver each, in the first also of others.
+// newEstate creates two deployments, prod and stage, with three sessions of leaver each; prod also has sessions of
+// others.
 func newEstate(t *testing.T) (prod, stage *world, both methods.Terminators) {
 	t.Helper()
 	prod = newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 4, Seed: 1})
@@ -34,7 +35,7 @@ func newEstate(t *testing.T) (prod, stage *world, both methods.Terminators) {
 	return prod, stage, methods.Terminators{prod.Terminator, stage.Terminator}
 }
 
-// of is how many sessions of leaver are left.
+// of returns how many sessions of a user are left.
 func (w *world) of(username string) (left int) {
 	for _, s := range w.server.Sessions() {
 		if s.Username == username {
@@ -149,7 +150,7 @@ func TestAUserOfOneConnectionEndsThere(t *testing.T) {
 	}
 }
 
-// Somebody without a session is somebody all the same.
+// A user without sessions is not an unknown user.
 func TestAUserWithoutASessionIsNoError(t *testing.T) {
 	prod, _, both := newEstate(t)
 	must(t, prod.server.AddUser("/alpha", "idle", "changeit"))
@@ -182,7 +183,7 @@ func TestAHandleEndsOnTheConnectionThatHasIt(t *testing.T) {
 	}
 }
 
-// A connection from the environment has the same name on every server.
+// A connection from the environment has the same name for every server.
 func TestAJournalSettlesOnlyWhatItsServerLeftOpen(t *testing.T) {
 	prod, stage, _ := newEstate(t)
 	path := filepath.Join(t.TempDir(), "journal.jsonl")
@@ -227,7 +228,7 @@ func TestASummarySaysHowManyAreGoneAndWhere(t *testing.T) {
 	}
 }
 
-// An account that may not list realms or identities cannot tell that a user does not exist.
+// If an account may not list realms or identities, it cannot find out that a user does not exist.
 func TestAnAccountThatMayListSessionsAloneEndsThem(t *testing.T) {
 	for _, refused := range []string{"/global-config/realms", "/users"} {
 		w := newWorld(t, simulator.Options{Realms: 2, Users: 6, Sessions: 12, Seed: 1})

@@ -22,7 +22,7 @@ func TestAUsersSessionsEndInEveryRealmUntilNoneAppears(t *testing.T) {
 	for _, profile := range []string{"openam", "pingam-8.1"} {
 		w := newWorld(t, simulator.Options{Profile: profile, Realms: 2, Users: 6, Sessions: 30, Seed: 1})
 		for _, realm := range []string{"/alpha", "/bravo"} {
-			_ = w.server.AddUser(realm, "leaver", "changeit") // openam has one store for all realms
+			_ = w.server.AddUser(realm, "leaver", "changeit") // openam has one identity store for all realms
 			for range 3 {
 				_, err := w.server.Login(realm, "leaver")
 				must(t, err)
@@ -31,7 +31,7 @@ func TestAUsersSessionsEndInEveryRealmUntilNoneAppears(t *testing.T) {
 		var again atomic.Int32
 		w.tamper = func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
 			if strings.HasPrefix(r.URL.Query().Get("_action"), "logoutBy") && again.Add(1) <= 2 {
-				_, _ = w.server.Login("/alpha", "leaver") // signs in while it is signed out
+				_, _ = w.server.Login("/alpha", "leaver") // logs in while being logged out
 			}
 			return false
 		}
@@ -74,7 +74,8 @@ func TestTheCallersOwnSessionsButOneEndWithItsUser(t *testing.T) {
 	}
 }
 
-// The outcomes and the journal of a user's logout have each session that the server ended, even if the user signs in meanwhile.
+// The outcomes and the journal of a user's logout contain each session that the server ended, even if the user logs in
+// meanwhile.
 func TestTheOutcomesOfAUserAreAllThatWasEnded(t *testing.T) {
 	for _, c := range []struct {
 		max   int
@@ -98,7 +99,7 @@ func TestTheOutcomesOfAUserAreAllThatWasEnded(t *testing.T) {
 			login(2)
 			w.Max = c.max
 			w.Confirm = func(_ context.Context, p *methods.Plan) error {
-				login(5) // while somebody reads the prompt
+				login(5) // while the prompt is shown
 				if len(p.Sessions) != 2 {
 					t.Errorf("%s: the plan has %d sessions", profile, len(p.Sessions))
 				}
@@ -139,8 +140,8 @@ func TestClientSideSessionsOfAUserEndByUser(t *testing.T) {
 		username   string
 		realm      string
 		clientSide bool
-		settings   int // the status of the answer that tells whether a realm leaves sessions to clients, where it is none
-		status     int // of the answer to logoutByUser, where it is spoilt
+		settings   int // status of the answer to whether a realm uses client-side sessions, if that request fails
+		status     int // status of the spoilt answer to logoutByUser
 		sent       int
 		notice     string
 		err        string
@@ -228,7 +229,8 @@ func TestAUserWhoAlwaysSignsInAgainIsAnError(t *testing.T) {
 	}
 }
 
-// In Advanced Identity Cloud sessions have UUIDs, and an operator who ends those of a person knows the name that the person types.
+// In Advanced Identity Cloud, sessions have UUIDs, but an operator who ends a person's sessions knows the name that the
+// person logs in with.
 func TestSessionsEndByLoginName(t *testing.T) {
 	for name, c := range map[string]struct {
 		realm, user string
@@ -267,7 +269,7 @@ func TestSessionsEndByLoginName(t *testing.T) {
 	}
 }
 
-// What AM does not end stays listed, and is not a session that has begun since.
+// A session that AM does not end stays listed, and must not be mistaken for one that has begun since.
 func TestAUsersSessionThatDoesNotEndIsSentOnce(t *testing.T) {
 	for _, answered := range []bool{true, false} {
 		w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 2, Seed: 1})

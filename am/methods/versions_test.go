@@ -12,7 +12,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// What the documentation lists is what goes over the wire, at each version that a connection may name.
+// The versions in the documentation are those of the requests that are sent, for each version that a connection may
+// name.
 func TestTheVersionsOfAMethodAreThoseThatItIsSentAt(t *testing.T) {
 	sent := map[string]map[string]bool{}
 	for _, api := range rest.APIs() {
@@ -20,7 +21,7 @@ func TestTheVersionsOfAMethodAreThoseThatItIsSentAt(t *testing.T) {
 		user, password := w.server.Admin()
 		admin := adminOf(t, w, user, password)
 		admin.post("/realms/root/realms/alpha/realm-config/services/amSessionPropertyWhitelist?_action=create", `{"sessionPropertyWhitelist":["theme"]}`)
-		admin.put("/realms/root/realms/alpha/realm-config/authentication", `{"general":{"statelessSessionsEnabled":true}}`) // logoutByUser is for them
+		admin.put("/realms/root/realms/alpha/realm-config/authentication", `{"general":{"statelessSessionsEnabled":true}}`) // logoutByUser is sent for such realms
 		w.Client = clientAt(t, w, api)
 		w.Inventory = inventory.New(w.Client, inventory.Options{})
 		for _, m := range methods.Methods {
@@ -69,7 +70,8 @@ func clientAt(t *testing.T, w *world, api string) *rest.Client {
 	return client
 }
 
-// Documents of Advanced Identity Cloud show the sessions' own realm in the URL. Elsewhere an administrator's session acts at the root.
+// In the documentation of Advanced Identity Cloud, the URL contains the sessions' realm. In other products, an
+// administrator's session acts in the root realm.
 func TestSessionsAreEndedInTheURLOfTheirRealmInTheCloud(t *testing.T) {
 	for profile, want := range map[string][]string{
 		"aic":        {"/realms/root/realms/alpha/sessions", "/realms/root/realms/bravo/sessions", "/realms/root/realms/alpha/sessions"},
@@ -92,7 +94,7 @@ func TestSessionsAreEndedInTheURLOfTheirRealmInTheCloud(t *testing.T) {
 				paths = append(paths, strings.TrimPrefix(r.Path, w.server.ContextPath()+"/json"))
 			}
 		}
-		slices.Sort(paths[:len(paths)-1]) // several at once
+		slices.Sort(paths[:len(paths)-1]) // some are sent at the same time
 		if !slices.Equal(paths, want) {
 			t.Errorf("%s: logouts went to %q, want %q", profile, paths, want)
 		}

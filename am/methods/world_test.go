@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A world is a simulated AM, what stands before it, and what ends its sessions.
+// A world is a simulated AM, a handler in front of it, and what ends its sessions.
 type world struct {
 	*methods.Terminator
 	server  *simulator.Server
@@ -50,7 +50,7 @@ func newWorld(t *testing.T, options simulator.Options) *world {
 	return w
 }
 
-// pass lets the simulated AM answer.
+// pass forwards a request to the simulated AM.
 func (w *world) pass(response http.ResponseWriter, r *http.Request, body []byte) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
@@ -64,7 +64,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// sessions are those of users in the realm, alive now.
+// sessions returns the live sessions of users in the realm.
 func (w *world) sessions(realm string) (sessions []methods.Session) {
 	for _, s := range w.server.Sessions() {
 		if s.Realm == realm && s.Token != "" {
@@ -74,7 +74,7 @@ func (w *world) sessions(realm string) (sessions []methods.Session) {
 	return sessions
 }
 
-// changing are the requests that could have changed a session.
+// changing returns the actions of requests that could have changed a session.
 func (w *world) changing() (actions []string) {
 	for _, r := range w.server.Requests() {
 		if strings.HasPrefix(strings.ToLower(r.Action), "logout") || r.Action == "refresh" || strings.HasPrefix(r.Action, "update") {
@@ -100,7 +100,7 @@ func answer(response http.ResponseWriter, status int) {
 	fmt.Fprintf(response, `{"code":%d,"reason":"%s","message":"spoilt"}`, status, http.StatusText(status))
 }
 
-// saying is an AM that answers so of each handle that it is told to end, and does nothing.
+// saying returns a handler that gives this answer for each handle to end, without ending anything.
 func saying(t *testing.T, ended bool) func(http.ResponseWriter, *http.Request, []byte) bool {
 	return func(response http.ResponseWriter, r *http.Request, body []byte) bool {
 		if !isLogout(r) {
@@ -118,14 +118,14 @@ func saying(t *testing.T, ended bool) func(http.ResponseWriter, *http.Request, [
 	}
 }
 
-// oneByOne makes a client of a token that cannot be renewed, with one request at a time.
+// oneByOne makes a client with a token that cannot be renewed, which sends one request at a time.
 func (w *world) oneByOne(t *testing.T, token string) {
 	client, err := rest.New(rest.Config{BaseURL: w.Client.BaseURL(), Credentials: rest.SSOToken(token), MaxConcurrency: 1})
 	must(t, err)
 	w.Client, w.Inventory = client, inventory.New(client, inventory.Options{})
 }
 
-// setter sets the server up over HTTP.
+// setter configures the server over HTTP.
 type setter struct {
 	t     *testing.T
 	url   string
@@ -177,7 +177,7 @@ func (s *setter) do(method, path, body string, reply any, header ...string) {
 	}
 }
 
-// sessionsOf are a realm's sessions, with their users.
+// sessionsOf returns a realm's sessions, with their users.
 func (w *world) sessionsOf(t *testing.T, realm string) (sessions []methods.Session) {
 	t.Helper()
 	for _, s := range w.server.Sessions() {

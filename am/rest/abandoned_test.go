@@ -20,7 +20,7 @@ func TestASignInThatIsAbandonedLeavesNoSession(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Openam-Username") != "" {
-			cancel() // while AM begins the session
+			cancel() // while AM creates the session
 		}
 		sim.ServeHTTP(w, r)
 	}))

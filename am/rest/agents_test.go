@@ -12,13 +12,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// An account without the right gets 403 of one list of agents and nothing of the other, which must not pass for none.
+// An account without the privilege gets 403 for one list of agents and an empty answer for the other, which must not be
+// taken for no agents.
 func TestAgentsAreListedOrTheAccountMayNotTell(t *testing.T) {
 	two := map[string]bool{"webagent": true, "o'brien": true}
 	for name, c := range map[string]struct {
 		profile string
-		broken  bool // one profile is incomplete: OpenAM fails to list them
-		demo    bool // an ordinary user asks
+		broken  bool // OpenAM fails to list agents because one profile is incomplete
+		demo    bool // whether an ordinary user asks
 		realm   string
 		want    map[string]bool // nil: an error
 	}{

@@ -13,7 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// lacking is a server that answers some requests with a status, in JSON.
+// lacking returns a server that answers some requests with a status, in JSON.
 func lacking(t *testing.T, status int, of func(*seen) bool) (*canned, *rest.Client) {
 	t.Helper()
 	server := can(t, func(w http.ResponseWriter, s *seen) {
@@ -26,7 +26,7 @@ func lacking(t *testing.T, status int, of func(*seen) bool) (*canned, *rest.Clie
 	return server, server.client(t, rest.Config{API: "4.0", Credentials: rest.Password{Username: "amadmin", Password: adminPassword}})
 }
 
-// Servers tell that they lack an action by 404 and by 501 (OpenAM at 1.2).
+// Servers answer 404 or 501 (OpenAM at 1.2) if they lack an action.
 func TestAnActionThatTheServerLacksIsUnsupported(t *testing.T) {
 	for _, status := range []int{http.StatusNotFound, http.StatusNotImplemented} {
 		_, client := lacking(t, status, func(s *seen) bool { return s.action() == "logoutByUser" })
@@ -66,7 +66,7 @@ func TestASuccessThatIsNotJSONSaysWhatCame(t *testing.T) {
 	}
 }
 
-// Each wrong password counts where accounts are locked after some.
+// Each wrong password counts if accounts are locked after some of them.
 func TestAWrongPasswordIsSentOnceWhateverIsAsked(t *testing.T) {
 	for what, ask := range map[string]func(context.Context, *rest.Client) error{
 		"users": func(ctx context.Context, c *rest.Client) error {
@@ -101,8 +101,8 @@ func TestAWrongPasswordIsSentOnceWhateverIsAsked(t *testing.T) {
 	}
 }
 
-// A proxy that keeps the account from signing in says nothing about what the account may do: what takes a refusal for an
-// answer, as a list of realms does, would go on without.
+// If a proxy prevents the account from signing in, that says nothing about the account's privileges. Calls that accept
+// a refusal as an answer, such as a list of realms, must not continue.
 func TestASignInThatIsKeptFromAMIsNoMissingRight(t *testing.T) {
 	for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired} {
 		for kind, refuse := range map[string]func(http.ResponseWriter, int){
@@ -123,7 +123,7 @@ func TestASignInThatIsKeptFromAMIsNoMissingRight(t *testing.T) {
 	}
 }
 
-// IDM may take no token of AM's, which does not mean that there are no users.
+// IDM may reject AM's token. That does not mean that there are no users.
 func TestUsersComeFromAMWhereIDMRefusesTheToken(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
 		server := can(t, func(w http.ResponseWriter, s *seen) {
@@ -140,7 +140,7 @@ func TestUsersComeFromAMWhereIDMRefusesTheToken(t *testing.T) {
 	}
 }
 
-// Pages may be short, and have a cookie or none: the next begins behind the users that have come.
+// Pages may be short, and have a cookie or none. The next one begins after the users that were already received.
 func TestPagesOfUsersGoOnBehindThoseThatCame(t *testing.T) {
 	const all = 2300
 	names := func(from, n int) string {
@@ -152,9 +152,9 @@ func TestPagesOfUsersGoOnBehindThoseThatCame(t *testing.T) {
 	}
 	server := can(t, func(w http.ResponseWriter, s *seen) {
 		q := s.URL.Query()
-		from, n, cookie := 0, 500, `"second"` // a short page with a successor
+		from, n, cookie := 0, 500, `"second"` // a short page that another one follows
 		if q.Get("_pagedResultsCookie") == "second" {
-			from, n, cookie = 500, 1000, "null" // a full one without a cookie
+			from, n, cookie = 500, 1000, "null" // a full page without a cookie
 		} else if offset := q.Get("_pagedResultsOffset"); offset != "" {
 			from, _ = strconv.Atoi(offset)
 			n, cookie = min(1000, all-from), "null"
@@ -181,7 +181,7 @@ func TestPagesOfUsersGoOnBehindThoseThatCame(t *testing.T) {
 	}
 }
 
-// AM's 400, 403 and 501 are of a version that it has; so is the version told, and not an error.
+// If AM answers 400, 403 or 501 for a version, it has that version. The version is reported, not the error.
 func TestWhatAMRefusesAtAVersionShowsThatItHasIt(t *testing.T) {
 	for _, status := range []int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotImplemented} {
 		server := can(t, func(w http.ResponseWriter, s *seen) {
@@ -201,7 +201,7 @@ func TestWhatAMRefusesAtAVersionShowsThatItHasIt(t *testing.T) {
 	}
 }
 
-// A token that has arrived once is not tried in its other form: a refusal is then one of the request.
+// Once the server has accepted a token, no other form of it is tried: a refusal is then about the request.
 func TestWhatIsRefusedAfterTheTokenHasArrivedIsSentOnce(t *testing.T) {
 	server, client := lacking(t, http.StatusForbidden, func(s *seen) bool { return s.action() == "session" })
 	_, err := client.ServerVersion(t.Context())
@@ -211,7 +211,7 @@ func TestWhatIsRefusedAfterTheTokenHasArrivedIsSentOnce(t *testing.T) {
 	}
 }
 
-// Where neither form of a token is taken, the error is that of the form that should be.
+// If the server accepts no form of a token, the error is that of the usual form.
 func TestATokenThatIsTakenInNoFormHasTheFirstError(t *testing.T) {
 	server := can(t, func(w http.ResponseWriter, s *seen) {
 		if s.Header.Get("iPlanetDirectoryPro") != "" {

@@ -7,13 +7,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// calls are what a client can be asked, for what holds of all of them. Each returns what it learnt, to be compared.
+// calls are the calls of a client, for tests that apply to all of them. Each returns its result, to be compared.
 var calls = []struct {
 	name   string
-	action string // as the canned server counts it
-	once   bool   // changes something: never sent twice, but where AM did not look at it
+	action string // name that the canned server counts it under
+	once   bool   // it changes something, so it is only sent again if AM did not process it
 	call   func(context.Context, *rest.Client) (string, error)
-	well   string // what a healthy canned server makes of it
+	well   string // result with a healthy canned server
 }{
 	{"Sessions", "query", false, func(ctx context.Context, c *rest.Client) (string, error) {
 		var users string

@@ -14,7 +14,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// canned is a server that says what a test wants it to say: of each path and action, or of everything.
+// canned is a server whose answers a test sets, by path and action or for all requests.
 type canned struct {
 	*httptest.Server
 	answer func(http.ResponseWriter, *seen)
@@ -23,14 +23,14 @@ type canned struct {
 	seen []*seen
 }
 
-// seen is a request as it came.
+// seen is a request that the server received.
 type seen struct {
 	*http.Request
 	body string
-	nth  int // of its action, from 1
+	nth  int // number among the requests of its action, from 1
 }
 
-// action is _action, "query" for a list, else the last element of the path.
+// action returns the parameter _action, "query" for a list, or else the last element of the path.
 func (s *seen) action() string {
 	query := s.URL.Query()
 	switch {
@@ -54,7 +54,7 @@ func can(t *testing.T, answer func(http.ResponseWriter, *seen)) *canned {
 	t.Helper()
 	c := &canned{answer: answer}
 	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(c.serve))
-	c.Config.ErrorLog = log.New(io.Discard, "", 0) // of the connections that tests break
+	c.Config.ErrorLog = log.New(io.Discard, "", 0) // it would log connections that tests break
 	c.Start()
 	t.Cleanup(c.Close)
 	return c
@@ -79,7 +79,7 @@ func (c *canned) count(action string) (n int) {
 	return n
 }
 
-// times is how often an action has come.
+// times returns how many requests of an action there were.
 func (c *canned) times(action string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,12 +98,13 @@ func (c *canned) requests() []*seen {
 	return append([]*seen(nil), c.seen...)
 }
 
-// client is a client of the server, with the version settled unless told, and patience for a test.
+// client returns a client of the server. Unless configured, its version is fixed, and its timeout is suitable for
+// tests.
 func (c *canned) client(t *testing.T, config rest.Config) *rest.Client {
 	t.Helper()
 	config.BaseURL = c.URL + "/am"
 	if config.Transport.Timeout == 0 {
-		config.Transport.Timeout = 20 * time.Second // tests run on machines under load
+		config.Transport.Timeout = 20 * time.Second // tests may run on machines under load
 	}
 	client, err := rest.New(config)
 	if err != nil {
@@ -115,7 +116,7 @@ func (c *canned) client(t *testing.T, config rest.Config) *rest.Client {
 func reply(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body) // the client may be gone
+	_, _ = io.WriteString(w, body) // the client may have disconnected
 }
 
 const oneRow = `{"result":[{"username":"bjensen","universalId":"id=bjensen,ou=user,o=alpha,ou=services,ou=am-config","realm":"/alpha",` +
@@ -123,7 +124,7 @@ const oneRow = `{"result":[{"username":"bjensen","universalId":"id=bjensen,ou=us
 	`"maxSessionExpirationTime":"2026-11-22T05:16:30Z"}],"resultCount":1,"pagedResultsCookie":null,"totalPagedResultsPolicy":"NONE",` +
 	`"totalPagedResults":-1,"remainingPagedResults":-1}`
 
-// wellAnswers are what a healthy server says to each action.
+// wellAnswers contains a healthy server's answer to each action.
 var wellAnswers = map[string]string{
 	"authenticate":                   `{"tokenId":"` + newToken + `","successUrl":"/am/console","realm":"/"}`,
 	"*":                              `{"cookieName":"iPlanetDirectoryPro","secureCookie":true,"realm":"/"}`,
@@ -142,7 +143,7 @@ var wellAnswers = map[string]string{
 	"version":                        `{"version":"8.1.0"}`,
 }
 
-// The tokens and passwords of these tests, which must be seen nowhere.
+// The tokens and passwords of these tests, which must not be shown anywhere.
 const (
 	newToken      = "AQIC5wM2LY4SfcNEW-TOKEN-secret.*AAJTSQACMDEAAlNL*"
 	targetToken   = "AQIC5wM2LY4SfcTARGET-TOKEN-secret.*AAJTSQACMDEAAlNL*"

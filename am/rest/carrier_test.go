@@ -10,7 +10,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A way is how a request carries the token: drops takes away what a proxy does not pass on.
+// A way is a form in which a request carries the token; drops removes what a proxy does not forward.
 func TestATokenArrivesWhateverAProxyDrops(t *testing.T) {
 	header := func(r *http.Request, name string) string { return r.Header.Get(name) }
 	cookie := func(r *http.Request, name string) string {
@@ -23,8 +23,8 @@ func TestATokenArrivesWhateverAProxyDrops(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		cookieName string
-		taken      func(r *http.Request, name string) string // where AM finds a token
-		refusals   int                                       // before the first token arrives
+		taken      func(r *http.Request, name string) string // where AM looks for a token
+		refusals   int                                       // number of refusals before the first token is accepted
 		status     int
 	}{
 		"a header that passes":                 {"iPlanetDirectoryPro", header, 0, 401},
@@ -115,7 +115,8 @@ func TestCookiesAreSentBackUnlessTheyAreCredentials(t *testing.T) {
 	}
 }
 
-// The two cookies of a request are the token and what the balancer set, the token in front: of two of a name the first counts.
+// A request has two cookies: the token and that of the load balancer. The token comes first, because of two cookies
+// with the same name, the first counts.
 func TestATokenThatIsACookieComesBeforeTheBalancers(t *testing.T) {
 	server := can(t, func(w http.ResponseWriter, s *seen) {
 		w.Header().Add("Set-Cookie", "AWSALB=1; Path=/")

@@ -11,8 +11,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A token may come in a header of the session cookie's name or as that cookie; where both come, the cookie decides who asks, and a
-// header that does not agree spoils the request all the same.
+// A token can be sent in a header with the session cookie's name, or as that cookie. If both are sent, the cookie
+// determines the caller, but the request fails if the header does not agree.
 func aCookieBeatsAHeader(w *world) {
 	name, err := w.CookieName(w.Context())
 	w.must(err)
@@ -23,7 +23,7 @@ func aCookieBeatsAHeader(w *world) {
 	}{
 		"a header":                         {"", token, 200},
 		"a cookie":                         {token, "", 200},
-		"a good cookie and a bad header":   {token, "garbage", 403}, // the caller is the cookie's, and may not ask about what the header has
+		"a good cookie and a bad header":   {token, "garbage", 403}, // the cookie's user is the caller, who may not ask about the header's token
 		"a bad cookie and a good header":   {"garbage", token, 401},
 		"a cookie among others":            {token + "; amlbcookie=01; AWSALB=x", "", 200},
 		"the first of two cookies is good": {token + "; " + name + "=garbage", "", 200},
@@ -41,7 +41,7 @@ func aCookieBeatsAHeader(w *world) {
 		}
 		response, err := http.DefaultClient.Do(request)
 		w.must(err)
-		_ = response.Body.Close() // the status is all that is wanted
+		_ = response.Body.Close() // only the status matters
 		if response.StatusCode != c.want {
 			w.Errorf("%s: %d, want %d", what, response.StatusCode, c.want)
 		}
@@ -65,12 +65,12 @@ func TestOpenAMHostNames(t *testing.T) {
 	checkHostNames(t, address, "", os.Getenv("AMSQL_OPENAM_USERNAME"), os.Getenv("AMSQL_OPENAM_PASSWORD"))
 }
 
-// checkHostNames calls a server by the name that it knows, and by another.
+// checkHostNames sends requests for a host name that the server knows, and for another.
 func checkHostNames(t *testing.T, address, known, user, password string) {
 	client := func(host string) *rest.Client {
 		c, err := rest.New(rest.Config{BaseURL: address, Host: host, Credentials: rest.Password{Username: user, Password: password}})
 		check(t, err)
-		t.Cleanup(func() { _ = c.Close(t.Context()) }) // the test is over
+		t.Cleanup(func() { _ = c.Close(t.Context()) }) // after the test
 		return c
 	}
 	good, bad := client(known), client("unknown.example.net:8080")

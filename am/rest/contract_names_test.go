@@ -12,8 +12,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// printedFiltersFindExactlyOneUser makes users of random names out of whatever breaks naive clients, a session for each,
-// and asks for each. A name that the server does not take is left out; in the end there must be a thousand.
+// printedFiltersFindExactlyOneUser creates users with random names of characters that naive clients do not handle,
+// creates a session for each, and queries each. It omits names that the server rejects; a thousand must remain.
 func printedFiltersFindExactlyOneUser(w *world) {
 	names := randomNames(rand.New(rand.NewPCG(2026, 11)), 1500)
 	wanted := 1000
@@ -68,7 +68,7 @@ func printedFiltersFindExactlyOneUser(w *world) {
 	}
 }
 
-// inParallel calls do for each name, some at a time.
+// inParallel calls do for each name, some of them concurrently.
 func inParallel(names []string, do func(string)) {
 	var running sync.WaitGroup
 	queue := make(chan string)
@@ -86,19 +86,20 @@ func inParallel(names []string, do func(string)) {
 	running.Wait()
 }
 
-// pieces of random names: quotes, backslashes and what a filter, a URL or a directory might read as its own.
+// pieces are the parts of random names: quotes, backslashes, and characters with a meaning in a filter, a URL or a
+// directory.
 var pieces = []string{
 	`'`, `"`, `\`, `\\`, `\"`, `%`, `%20`, `%22`, `+`, `,`, `=`, `/`, `;`, `<`, `>`, `@`, ` `, `.`, `-`, `_`, `~`, `^`, `|`, `[`, `]`, `{`, `}`, `$`, `:`, `?`, `#`, "`",
 	`" or true`, ` and `, ` eq `, `realm`, `\u0041`, `null`, `true`,
 	"é", "ß", "ñ", "ø", "ж", "щ", "λ", "ω", "א", "ש", "ع", "ي", "日", "本", "語", "한", "국", "ไ", "ท", "ह", "न", "😀", "𝔘",
 }
 
-// harmful are names that OpenAM makes users of and then cannot handle (measured on 16.0.5): it answers 404 for a#b though it
-// makes the user; it takes ou=name for a distinguished name, and its sessions for those of "name"; and a backslash before
-// what distinguished names escape goes astray, after which users cannot be listed any more (500).
+// harmful matches names that OpenAM accepts for users but then cannot handle (measured on 16.0.5). For a#b it answers
+// 404, although it creates the user. It takes ou=name for a distinguished name, and its sessions for those of "name".
+// After a backslash before a character that distinguished names escape, users can no longer be listed (500).
 var harmful = regexp.MustCompile(`#|^[A-Za-z][A-Za-z0-9.-]*=|\\([\\",+;<>= ]|$)`)
 
-// randomNames are distinct to a directory, too, which takes several blanks for one and knows no case.
+// randomNames returns names that a directory also distinguishes: it ignores case, and treats several blanks as one.
 func randomNames(random *rand.Rand, n int) []string {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	names := make([]string, 0, n)

@@ -181,7 +181,7 @@ func aListIsCutAt120TheOldestKept(w *world) {
 	w.must(w.admin.LogoutMany(w.Context(), tokens...))
 }
 
-// many is a user who exists.
+// many returns a user who exists.
 func (w *world) many() string {
 	w.must(w.admin.CreateUser(w.Context(), w.realm, w.prefix+"many", userPassword))
 	return w.prefix + "many"

@@ -32,7 +32,7 @@ func realmsAreListedWithThoseNested(w *world) {
 			w.Errorf("%s is listed as %+v", path, r)
 		}
 	}
-	// Every realm listed can be asked for its sessions.
+	// The sessions of every realm in the list can be queried.
 	for _, path := range append(nested, w.realm) {
 		if _, err := firstError(w.Sessions(w.Context(), rest.SessionQuery{Realm: path})); err != nil {
 			w.Errorf("%s: %v", path, err)
@@ -93,7 +93,7 @@ func aRealmWithoutASessionServiceHasTheGlobalLimits(w *world) {
 	set := func(idle int) {
 		w.Helper()
 		w.change(http.MethodPut, global, "protocol=1.0,resource=1.0", map[string]any{"dynamic": map[string]any{"maxIdleTime": idle}})
-		time.Sleep(400 * time.Millisecond) // as openamtest waits for a change to hold
+		time.Sleep(400 * time.Millisecond) // openamtest waits as long for a change to take effect
 	}
 	defer set(30)
 	for _, idle := range []int{47, 30} {
@@ -121,7 +121,7 @@ func number(p *int) int {
 	return *p
 }
 
-// users are the names and states of a query by our client, sorted.
+// users returns the names and states that a query by our client finds, sorted.
 func (w *world) users(q rest.UserQuery) []string {
 	w.Helper()
 	q.Realm = w.realm
@@ -157,8 +157,8 @@ func usersAreListedWithTheirStatus(w *world) {
 	if all, err := w.ListsAllUsers(w.Context(), w.realm); all || err != nil {
 		w.Errorf("all users are listed for certain: %v, %v; want not", all, err)
 	}
-	// A real OpenAM lists a new identity without its status now and then, for longer than two seconds: measured on fresh
-	// servers, too. A status that is told is right; one that is not is NULL in am_user.
+	// A real OpenAM sometimes lists a new identity without its status, for longer than two seconds (measured on fresh
+	// servers, too). A status that is in the list is right; a missing one is NULL in am_user.
 	listed := w.users(rest.UserQuery{Prefix: w.prefix, Status: true})
 	if slices.Contains(listed, on) {
 		w.Logf("the status of %s is not told", on)
@@ -172,7 +172,7 @@ func usersAreListedWithTheirStatus(w *world) {
 }
 
 func usersAreFoundByTheBeginningOfTheirNames(w *world) {
-	p := w.prefix + "q" // the names of no other case begin so
+	p := w.prefix + "q" // no other case has names that begin like this
 	w.newUsers(p, p+"a", p+"ab", p+"B", p+"ba", p+"c")
 	w.expectUsers(rest.UserQuery{Prefix: p}, p, p+"B", p+"a", p+"ab", p+"ba", p+"c")
 	w.expectUsers(rest.UserQuery{Prefix: p + "a"}, p+"a", p+"ab")

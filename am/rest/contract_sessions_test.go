@@ -10,7 +10,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// deadTokens are texts that are not live tokens: garbage, an altered one, a handle, one that has been logged out.
+// deadTokens returns texts that are not live tokens: garbage, an altered token, a handle, and a token that has been
+// logged out.
 func (w *world) deadTokens() map[string]string {
 	w.Helper()
 	token := w.login(w.prefix + "dead")
@@ -116,7 +117,7 @@ func propertiesOfAWhitelist(w *world) {
 	}
 }
 
-// listed waits until the properties of a session are those that a whitelist names, which takes a moment to hold.
+// listed waits until the properties of a session are those of a whitelist, which takes effect after a moment.
 func (w *world) listed(token string, names ...string) {
 	w.Helper()
 	w.await("a whitelist holds", func() bool {
@@ -279,7 +280,7 @@ func logoutByHandleIsForAdministrators(w *world) {
 	w.expectAlive(token, true)
 }
 
-// malformedToken has the look of a token, and a second half that cannot be taken apart.
+// malformedToken looks like a token, but its second half cannot be parsed.
 const malformedToken = "AQIC5wM2LY4Sfcx.*AAJTSQACMDEAAlNLABM1*"
 
 func aTokenThatTheServerFailsAtIsInvalid(w *world) {

@@ -130,7 +130,7 @@ func closingSignsOut(w *world) {
 func anEndedSessionIsRenewed(w *world) {
 	w.login(w.prefix + "here")
 	before := w.handle("")
-	w.must(w.admin.LogoutMany(w.Context())) // nothing: the administrator's own goes by handle
+	w.must(w.admin.LogoutMany(w.Context())) // ends nothing, because the administrator's own session is ended by handle
 	if _, err := w.LogoutByHandle(w.Context(), "", []string{before}); err != nil {
 		w.Fatal(err)
 	}

@@ -8,12 +8,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// The contract is what an OpenAM 16.0.5 does, as our client sees it. Its cases set themselves up over REST, so that they
-// run against the simulator and against the real server latencyClass: where both satisfy them, one can stand for the other.
+// The contract is what OpenAM 16.0.5 does, as seen by our client. Its cases set themselves up over REST, so that they
+// can run against the simulator and against a real server. If both pass, one can stand for the other.
 var contract = []struct {
 	name  string
 	check func(*world)
-	apart bool // not recorded: too much, or in an order that is not the same every time
+	apart bool // not recorded, because it is too long or in an order that changes
 }{
 	{name: "the right password signs in", check: theRightPasswordSignsIn},
 	{name: "a wrong password is refused", check: aWrongPasswordIsRefused},
@@ -94,7 +94,7 @@ func TestContractOnTheSimulator(t *testing.T) {
 func TestOpenAMContract(t *testing.T) {
 	address, user, password := os.Getenv("AMSQL_OPENAM_URL"), os.Getenv("AMSQL_OPENAM_USERNAME"), os.Getenv("AMSQL_OPENAM_PASSWORD")
 	if address == "" {
-		t.Skip("needs a real OpenAM: make openam-test") // and no session beside the cases' own, or openamtest.Connect would do
+		t.Skip("needs a real OpenAM: make openam-test") // openamtest.Connect cannot be used, because the cases must be the only ones with sessions
 	}
 	if file := os.Getenv(recordVariable); file != "" {
 		record(t, file, address, user, password)
@@ -109,7 +109,7 @@ func checkContract(t *testing.T, address, user, password string) {
 	}
 }
 
-// oddNames are those that break naive clients.
+// oddNames are names that naive clients do not handle.
 var oddNames = []string{
 	"o'brien", `with "quote"`, `back\slash`, "café", "two words", "per%cent", "plus+name", "a,b=c", "sla/sh", "日本", "semi;x",
 	"<tag>", "user@example.com", `x" or realm eq "/`, "null", "true", "$x{y}", "naïveté",

@@ -18,13 +18,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// world is what a case of the contract has to itself: a realm, our client signed in as the administrator, and plain REST
-// to set the case up and to see what has become of it.
+// world is what each case of the contract has to itself: a realm, our client signed in as the administrator, and plain
+// REST calls to set up the case and to check the result.
 type world struct {
 	*testing.T
 	*rest.Client
 	admin  *openamtest.Admin
-	realm  string // exists, and is the case's alone
+	realm  string // exists, and belongs to this case only
 	prefix string // of the names of users, which OpenAM's realms share
 
 	address, user, password string
@@ -44,7 +44,7 @@ func newWorld(t *testing.T, number int, address, user, password string) *world {
 	return w
 }
 
-// client is a client of the same server, closed when the test ends.
+// client returns a client of the same server, which is closed when the test ends.
 func (w *world) client(config rest.Config) *rest.Client {
 	w.Helper()
 	config.BaseURL = w.address
@@ -62,7 +62,7 @@ func (w *world) closes(c *rest.Client) {
 	}
 }
 
-// as is a client that signs in as a user of the case's realm.
+// as returns a client that signs in as a user of the case's realm.
 func (w *world) as(user string) *rest.Client {
 	return w.client(rest.Config{Realm: w.realm, Credentials: rest.Password{Username: user, Password: userPassword}})
 }
@@ -74,7 +74,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// logins creates users and logs them in, one after the other, in a realm; their sessions end with the test.
+// logins creates users in a realm and logs them in one after the other. Their sessions end with the test.
 func (w *world) logins(realm string, users ...string) []string {
 	w.Helper()
 	known := map[string]bool{}
@@ -98,13 +98,13 @@ func (w *world) logins(realm string, users ...string) []string {
 
 func (w *world) login(user string) string { return w.logins(w.realm, user)[0] }
 
-// sessions are the rows of a query by our client.
+// sessions returns the rows of a query by our client.
 func (w *world) sessions(q rest.SessionQuery) []*rest.Session {
 	w.Helper()
 	return collect(w, w.Sessions(w.Context(), q))
 }
 
-// names are the users of the case's sessions, sorted.
+// names returns the users of the case's sessions, sorted.
 func (w *world) names() []string {
 	var names []string
 	for _, s := range w.sessions(rest.SessionQuery{Realm: w.realm}) {
@@ -114,7 +114,7 @@ func (w *world) names() []string {
 	return names
 }
 
-// handle is the handle of a token's session.
+// handle returns the handle of a token's session.
 func (w *world) handle(token string) string {
 	w.Helper()
 	info, err := w.SessionInfo(w.Context(), token)
@@ -125,7 +125,7 @@ func (w *world) handle(token string) string {
 	return info.Handle
 }
 
-// alive reports whether a token is good, by what its own request is answered.
+// alive reports whether a token is valid, according to the answer to a request that it makes.
 func (w *world) alive(token string) bool {
 	w.Helper()
 	status, _ := w.raw(http.MethodPost, "sessions?_action=getSessionInfo", "protocol=1.0,resource=2.0", token, nil)
@@ -139,7 +139,7 @@ func (w *world) expectAlive(token string, want bool) {
 	}
 }
 
-// status is what a request of the administrator is answered, whatever comes with it.
+// status returns the answer to a request of the administrator, whatever it is.
 func (w *world) status(method, path, version string) (status int, text string) {
 	w.Helper()
 	response := w.exchange(method, path, version, w.admin.Token, nil)
@@ -178,7 +178,7 @@ func (w *world) exchange(method, path, version, token string, body any) *http.Re
 	return response
 }
 
-// change sends a request of the administrator that must succeed.
+// change sends a request of the administrator, which must succeed.
 func (w *world) change(method, path, version string, body any) {
 	w.Helper()
 	if status, reply := w.raw(method, path, version, w.admin.Token, body); status/100 != 2 {
@@ -186,7 +186,7 @@ func (w *world) change(method, path, version string, body any) {
 	}
 }
 
-// realmPath is the case's realm in URLs, to put a resource behind.
+// realmPath returns the path of the case's realm in URLs, to which a resource is appended.
 func (w *world) realmPath() string {
 	return "realms/root/realms/" + strings.TrimPrefix(w.realm, "/") + "/"
 }
@@ -203,7 +203,7 @@ func collect[T any](t testing.TB, rows iter.Seq2[*T, error]) []*T {
 	return all
 }
 
-// firstError is the error that ends a sequence, and how many rows came before it.
+// firstError returns the error that ends a sequence, and the number of rows before it.
 func firstError[T any](rows iter.Seq2[*T, error]) (n int, err error) {
 	for _, err := range rows {
 		if err != nil {
@@ -214,7 +214,7 @@ func firstError[T any](rows iter.Seq2[*T, error]) (n int, err error) {
 	return n, nil
 }
 
-// expectStatus wants an error of AM with that status and a message that holds the text.
+// expectStatus expects an error of AM with this status and a message that contains the text.
 func expectStatus(t testing.TB, err error, status int, text string) {
 	t.Helper()
 	var e *rest.Error
@@ -231,7 +231,7 @@ func expectUnsupported(t testing.TB, err error, version, workaround string) {
 	}
 }
 
-// await waits until OpenAM acts upon a change, which it does a moment after it has answered.
+// await waits until a change takes effect in OpenAM, a moment after its answer.
 func (w *world) await(what string, holds func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(100 * time.Millisecond) {
@@ -241,5 +241,5 @@ func (w *world) await(what string, holds func() bool) {
 	}
 }
 
-// near reports whether two times are the same to a few seconds: tests run on machines under load.
+// near reports whether two times differ by only a few seconds, because tests may run on machines under load.
 func near(a, b time.Time) bool { return a.Sub(b).Abs() < 10*time.Second }

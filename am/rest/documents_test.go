@@ -16,21 +16,21 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// example is a request and its answer as a vendor's document shows them. If the document names a realm's URL for an
-// action on a token, the root's serves as well: the token says which session is meant.
+// example is a request and its answer, as in a vendor's documentation. If the documentation uses a realm's URL for an
+// action on a token, the root realm's is accepted, too, because the token identifies the session.
 type example struct {
 	source  string
-	api     string // the server's newest resource version of sessions
-	bearer  bool   // an access token instead of a session's
+	api     string // the server's newest version of the sessions endpoint
+	bearer  bool   // whether it uses an access token instead of a session token
 	call    func(context.Context, *rest.Client) (any, error)
 	want    any
 	method  string
 	path    string // below the context path
 	version string // resource version of the request
 	query   map[string]string
-	body    string // of the request
+	body    string // body of the request
 	answer  string
-	status  int // of the answer; 200 by default
+	status  int // status of the answer; 0 means 200
 	forbids bool
 }
 
@@ -163,7 +163,7 @@ var examples = []example{
 			return all, nil
 		},
 		method: "GET", path: alphaSessions, version: "4.0",
-		query: map[string]string{"_queryFilter": `realm eq "/alpha" and username eq "` + uuid + `"`}, // the document has the terms the other way round
+		query: map[string]string{"_queryFilter": `realm eq "/alpha" and username eq "` + uuid + `"`}, // in the documentation, the terms are in reverse order
 		answer: `{"result":[` +
 			`{"_rev":"647523949","username":"` + uuid + `","universalId":"` + universalUUID + `","realm":"/alpha","sessionHandle":"shandle:flz3sdj5Ts…",` +
 			`"latestAccessTime":"2024-01-15T07:42:42.544Z","maxIdleExpirationTime":"2024-01-15T08:12:42Z","maxSessionExpirationTime":"2024-01-15T09:31:22Z"},` +
@@ -308,7 +308,7 @@ func TestTheDocumentsExamplesAreSpoken(t *testing.T) {
 	}
 }
 
-// compare holds the request against the document's.
+// compare compares the request with that of the documentation.
 func (e *example) compare(t *testing.T, asked *seen) {
 	t.Helper()
 	if asked == nil {
@@ -370,7 +370,7 @@ func TestTheDocumentsSignIn(t *testing.T) {
 	}
 }
 
-// What the Amster reference of PingAM 8.1 lists is all there is, and all of it is here.
+// The examples contain every action in the Amster reference of PingAM 8.1, and no other.
 func TestEveryActionOfTheReferenceHasAnExample(t *testing.T) {
 	for _, action := range []string{
 		"getSessionInfo", "getSessionInfoAndResetIdleTime", "getSessionProperties", "logout", "logoutByHandle", "logoutByUser", "refresh", "updateSessionProperties", "validate",

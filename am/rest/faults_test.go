@@ -14,18 +14,18 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// fault is something that goes wrong on the way to an answer, and what must come of it: the right answer or an error
-// that says what happened. A short answer never.
+// fault is something that goes wrong before an answer arrives. The result must then be the right answer, or an error
+// that says what happened, but never a shorter answer.
 type fault struct {
 	name     string
 	spoil    func(w http.ResponseWriter, s *seen)
-	first    bool // only the first time; else always
+	first    bool // only for the first request; otherwise always
 	recovers outcome
-	status   int    // of the error
-	says     string // what the error names
+	status   int    // status of the error
+	says     string // text in the error
 }
 
-// outcome is whose calls come through: everybody's, only those that may be sent twice, nobody's.
+// outcome says which calls succeed: all, only those that may be sent twice, or none.
 type outcome int
 
 const (
@@ -85,25 +85,25 @@ var faults = []fault{
 	}},
 }
 
-// half is the first half of the right answer.
+// half returns the first half of the right answer.
 func half(s *seen) string {
 	answer := wellAnswers[s.action()]
 	return answer[:len(answer)/2]
 }
 
-// stall sends what there is and then nothing, until the client gives up.
+// stall sends what there is, and then nothing until the client gives up.
 func stall(w http.ResponseWriter, s *seen) {
 	w.(http.Flusher).Flush()
 	<-s.Context().Done()
 }
 
-// reset breaks the connection as a crashed server does.
+// reset resets the connection, as a server that crashes does.
 func reset(w http.ResponseWriter) {
 	connection, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		panic(err)
 	}
-	_ = connection.(*net.TCPConn).SetLinger(0) // a reset instead of an orderly end
+	_ = connection.(*net.TCPConn).SetLinger(0) // a reset instead of an orderly close
 	_ = connection.Close()
 }
 
@@ -135,7 +135,7 @@ func checkFault(t *testing.T, f *fault, i int) {
 	if strings.Contains(f.name, "stall") {
 		config.Transport.Timeout = 2 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or a wait that nobody bounds would end with -timeout
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // without it, an unlimited wait would only end with -timeout
 	defer cancel()
 	got, err := c.call(ctx, server.client(t, config))
 	if f.recovers == everybody || f.recovers == repeatable && !c.once {
@@ -150,7 +150,7 @@ func checkFault(t *testing.T, f *fault, i int) {
 	}
 	most := 1
 	if f.status == http.StatusUnauthorized {
-		most = 4 // in both ways that a token can travel, and again with a new session
+		most = 4 // in both forms of the token, and again with a new session
 	}
 	if sent := server.times(c.action); c.once && sent > most {
 		t.Errorf("%s was sent %d times, want at most %d", c.name, sent, most)
@@ -208,7 +208,7 @@ func TestATokenThatEndsIsSaidAndNotRenewed(t *testing.T) {
 			if !rest.IsUnauthorized(err) || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s with an ended %s: %v, want a 401 that names it", c.name, name, err)
 			}
-			if n := server.times(c.action); n != sent.times && c.name != "Users" { // which tries one place after the other
+			if n := server.times(c.action); n != sent.times && c.name != "Users" { // Users tries several endpoints
 				t.Errorf("%s with an ended %s was sent %d times, want %d", c.name, name, n, sent.times)
 			}
 		}
@@ -298,7 +298,7 @@ func TestACancelledCallEndsAtOnceAndSaysWhy(t *testing.T) {
 	}
 }
 
-// A proxy that is down is named as the proxy, whether it would have passed on TLS or read it.
+// If a proxy is down, the error says that it is the proxy, whether it would have forwarded TLS or terminated it.
 func TestADeadProxyIsNamed(t *testing.T) {
 	dead := can(t, well)
 	proxy := dead.URL

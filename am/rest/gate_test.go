@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// crowd sends n requests through a gate to a server that answers each after what slow says, and returns the most that
-// were under way at once.
+// crowd sends n requests through a gate to a server that takes the time that slow returns for each, and returns the
+// maximum number of concurrent requests.
 func crowd(t *testing.T, g *gate, n int, slow func(busy int32) time.Duration) int32 {
 	t.Helper()
 	var busy, most atomic.Int32
@@ -83,7 +83,7 @@ func TestTheGateReachesItsCeilingAgainAndNoMore(t *testing.T) {
 func TestTheGateStaysNarrowWhereMoreIsNoGain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(64)
-		// Two at once is all that the server does; more pile up and take the worse.
+		// The server can process two requests at a time. More of them wait, and make it slower.
 		crowd(t, g, 500, func(busy int32) time.Duration {
 			return 10 * time.Millisecond * time.Duration(max(1, busy*busy/4))
 		})
@@ -106,7 +106,7 @@ func TestTheGateHalvesWhenTheServerSaysThatItIsTooMuch(t *testing.T) {
 			{http.StatusOK, 0, 16},
 			{http.StatusInternalServerError, 0, 16},
 			{http.StatusTooManyRequests, 0, 8},
-			{http.StatusTooManyRequests, 0, 8}, // of the same crowd
+			{http.StatusTooManyRequests, 0, 8}, // answers to requests that were sent together
 			{http.StatusServiceUnavailable, 2 * time.Second, 4},
 			{http.StatusServiceUnavailable, 2 * time.Second, 2},
 			{http.StatusServiceUnavailable, 2 * time.Second, 1},
@@ -134,7 +134,7 @@ func TestTheGateLetsInWhoComesFirst(t *testing.T) {
 				if err := g.acquire(t.Context()); err != nil {
 					t.Error(err)
 				}
-				order = append(order, i) // one at a time: the gate's own lock
+				order = append(order, i) // one at a time, because of the gate's own lock
 				g.release()
 			})
 			synctest.Wait()
@@ -182,7 +182,7 @@ func TestWhoGivesUpAtTheGateTakesNoPlace(t *testing.T) {
 	})
 }
 
-// The turn may come at the very moment of giving up; it must then go to the next.
+// The turn may come when its waiter is giving up. It must then go to the next one.
 func TestAPlaceIsNotLostBetweenTurnAndGivingUp(t *testing.T) {
 	g := newGate(1)
 	for range 2000 {
@@ -209,7 +209,7 @@ func TestTheGateForgivesASlowAnswerAmongMany(t *testing.T) {
 		var count atomic.Int32
 		crowd(t, g, 4000, func(int32) time.Duration {
 			if count.Add(1)%50 == 0 {
-				return 700 * time.Millisecond // more than twice what sixteen one after the other would take
+				return 700 * time.Millisecond // more than twice what sixteen requests one after the other would take
 			}
 			return 10 * time.Millisecond
 		})
@@ -220,7 +220,7 @@ func TestTheGateForgivesASlowAnswerAmongMany(t *testing.T) {
 	})
 }
 
-// A turn that comes in the moment in which its waiter gives up is passed on, or the gate would narrow for good.
+// A turn that comes when its waiter gives up is passed on. Otherwise the gate would be narrower for good.
 func TestATurnThatNobodyWaitsForAnyMoreIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1)

@@ -29,7 +29,7 @@ func TestTheTokenOfAnHttpOnlyCookieSignsInAndOut(t *testing.T) {
 	}
 }
 
-// setsCookies is a healthy server whose sign-in has these cookies and no token.
+// setsCookies returns a healthy server's answer to a login, with these cookies and no token in the body.
 func setsCookies(cookies ...string) func(http.ResponseWriter, *seen) {
 	return func(w http.ResponseWriter, s *seen) {
 		if s.action() != "authenticate" {
@@ -65,7 +65,7 @@ func TestASignInWithoutATokenIsAnErrorOfItsOwn(t *testing.T) {
 	}
 }
 
-// The server knows better than the configuration what its cookie is called, so that the session can be ended.
+// The server knows the name of its cookie better than the configuration does, so the session can be ended.
 func TestASignInByAWrongCookieNameLeavesNoSession(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Profile: "pingam-8.1", Deployments: []string{"httponly"}})
 	check(t, err)
@@ -93,7 +93,8 @@ func TestTheSessionCookieOfASignInIsNotSentBack(t *testing.T) {
 	}
 }
 
-// Depending on where the answer has the token, a wrong cookie_name shows with the first request, or only with the sign-out.
+// Depending on where the answer contains the token, a wrong cookie_name shows in the first request, or only when
+// signing out.
 func TestATokenUnderAWrongCookieNameLeavesNoSession(t *testing.T) {
 	for _, ask := range []bool{true, false} {
 		server, err := simulator.New(simulator.Options{})

@@ -6,7 +6,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// The identifiers are of OpenAM 16.0.5, where they end in dc=openam,dc=example,dc=org, and of documents of PingAM.
+// The identifiers are those of OpenAM 16.0.5, which end in dc=openam,dc=example,dc=org, and those in PingAM's
+// documentation.
 func TestTheUniversalIdentifierTellsTheKindOfIdentity(t *testing.T) {
 	for _, c := range []struct {
 		realm, id, want string

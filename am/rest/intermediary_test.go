@@ -9,7 +9,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// page is how a proxy refuses.
+// page sends a page like those of a proxy that refuses a request.
 func page(w http.ResponseWriter, status int) {
 	w.Header().Set("Server", "nginx")
 	w.Header().Set("Content-Type", "text/html")
@@ -50,7 +50,8 @@ func TestARefusalThatIsNotAMsSaysWhatCameAndFromWhere(t *testing.T) {
 	}
 }
 
-// After AM has answered, base_url is right: a page or a redirect comes from what stands before it. Gateways refuse in JSON, too.
+// Once AM has answered, base_url is right, so a page or a redirect comes from something in front of AM. Gateways may
+// also refuse in JSON.
 func TestWhatAnswersInAMsPlaceIsToldFromAM(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer    func(w http.ResponseWriter)
@@ -86,7 +87,8 @@ func TestWhatAnswersInAMsPlaceIsToldFromAM(t *testing.T) {
 	}
 }
 
-// A proxy's 404 for a list of sessions does not mean that the realm does not exist, nor does one for the version mean that AM has none.
+// If a proxy answers a list of sessions with 404, that does not mean that the realm does not exist. Nor does a 404 for
+// the version mean that AM has none.
 func TestAProxys404IsNeitherARealmNorAVersionThatIsMissing(t *testing.T) {
 	server := can(t, func(w http.ResponseWriter, s *seen) {
 		if strings.HasSuffix(s.URL.Path, "/sessions") {

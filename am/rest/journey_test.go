@@ -16,7 +16,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-const totpSecret = "JBSWY3DPEHPK3PXP" // of the simulator
+const totpSecret = "JBSWY3DPEHPK3PXP" // the simulator's secret
 
 func TestTreesWithoutAZeroPageLoginAndWithASecondFactorSignIn(t *testing.T) {
 	code, err := totp.GenerateCode(totpSecret, time.Now())
@@ -25,7 +25,7 @@ func TestTreesWithoutAZeroPageLoginAndWithASecondFactorSignIn(t *testing.T) {
 		for _, c := range []struct {
 			deployments []string
 			factor      rest.Password
-			want        string // of the error; empty: it signs in
+			want        string // the error; empty if the login succeeds
 		}{
 			{[]string{"no-zero-page"}, rest.Password{}, ""},
 			{[]string{"no-zero-page", "httponly"}, rest.Password{}, ""},
@@ -96,7 +96,7 @@ func TestAWrongPasswordOfATreeIsNotRepeated(t *testing.T) {
 	}
 }
 
-// Shapes of callbacks: PingAM 8, Supported callbacks.
+// The callbacks are as documented in PingAM 8, Supported callbacks.
 func asking(kind, input string, output ...string) string {
 	var fields []string
 	for i := 0; i+1 < len(output); i += 2 {
@@ -114,7 +114,7 @@ var (
 	asksPassword = asking("PasswordCallback", `""`, "prompt", `"Password"`)
 )
 
-// journeyOf is a healthy server that asks its callbacks step by step. If it runs out of them it signs in.
+// journeyOf returns a healthy server that sends its callbacks step by step, and then logs the user in.
 func journeyOf(steps ...[]string) func(http.ResponseWriter, *seen) {
 	return func(w http.ResponseWriter, s *seen) {
 		if s.action() != "authenticate" || s.nth > len(steps) {
@@ -125,7 +125,7 @@ func journeyOf(steps ...[]string) func(http.ResponseWriter, *seen) {
 	}
 }
 
-// given are the answers of a step that came back, in order.
+// given returns the answers to the callbacks of a step, in order.
 func given(t *testing.T, s *seen) (values []string) {
 	t.Helper()
 	var body struct {
@@ -144,7 +144,7 @@ func TestEachKindOfCallbackIsAnswered(t *testing.T) {
 	const name, password, code = "amadmin", adminPassword, "424242"
 	for what, c := range map[string]struct {
 		steps [][]string
-		want  [][]string // the answers to each
+		want  [][]string // answers to each step
 	}{
 		"name and password, one at a time": {[][]string{{asksName}, {asksPassword}}, [][]string{{name}, {password}}},
 		"a code on the same page":          {[][]string{{asksName, asksPassword, asking("PasswordCallback", `""`, "prompt", `"One Time Password"`)}}, [][]string{{name, password, code}}},

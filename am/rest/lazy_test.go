@@ -51,7 +51,7 @@ func TestALazyValueIsTriedAgainAfterAnError(t *testing.T) {
 	}
 }
 
-// Who waits while another asks a slow server can stop waiting, and look without waiting.
+// While another caller asks a slow server, a caller can stop waiting, or look without waiting.
 func TestALazyValueLetsGoOfWhoDoesNotWantToWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newLazy[int]()

@@ -34,7 +34,7 @@ func testJWK(t *testing.T) string {
 	return string(jwk)
 }
 
-// pager lists users in one of the ways that servers have.
+// pager lists users in one of the servers' ways.
 type pager struct {
 	users int
 	page  func(p *pager, r *http.Request) (from, to int, cookie string)
@@ -48,7 +48,7 @@ func byOffset(p *pager, r *http.Request) (from, to int, cookie string) {
 	return from, min(p.users, from+size), ""
 }
 
-// byCookie gives short pages, and a cookie that leads to an empty last one.
+// byCookie returns short pages, with a cookie that leads to an empty last one.
 func byCookie(p *pager, r *http.Request) (from, to int, cookie string) {
 	from, _ = strconv.Atoi(strings.TrimPrefix(r.FormValue("_pagedResultsCookie"), "at=:"))
 	to = min(p.users, from+250)
@@ -78,7 +78,7 @@ func (p *pager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if cookie != "" {
 		reply["pagedResultsCookie"] = cookie
 	}
-	_ = json.NewEncoder(w).Encode(reply) // the client may be gone
+	_ = json.NewEncoder(w).Encode(reply) // the client may have disconnected
 }
 
 func (p *pager) list(t *testing.T) (users []string, err error) {
@@ -142,7 +142,7 @@ func TestConnectionsServeAgain(t *testing.T) {
 		_, _ = io.WriteString(w, `{"result":[{"username":"a"}],"resultCount":1`)
 		w.(http.Flusher).Flush()
 		_, _ = io.WriteString(w, `}`)
-		w.(http.Flusher).Flush() // the end of the chunks comes by itself
+		w.(http.Flusher).Flush() // the last chunk is sent automatically
 	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
@@ -168,7 +168,7 @@ func TestConnectionsServeAgain(t *testing.T) {
 	}
 }
 
-// answerOf is an answer as the stream reads it.
+// answerOf returns an answer that the stream can read.
 func answerOf(t testing.TB, body string) *answer {
 	c, err := New(Config{BaseURL: "http://localhost/am", Credentials: SSOToken("token")})
 	if err != nil {
@@ -207,7 +207,7 @@ func FuzzStreamResult(f *testing.F) {
 		if failures > 0 {
 			return
 		}
-		// What is taken for whole must be so to another decoder, too.
+		// What the client accepts as complete must also be complete for another decoder.
 		var whole map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(body), &whole); err != nil || whole["result"] == nil {
 			t.Fatalf("%q is taken for an answer: %v", body, err)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A session that ends after a while, as idle ones do, counts against nobody, however often that happens.
+// Sessions that end after a while, such as idle ones, do not count as lost, however many there are.
 func TestOnlySessionsThatEndSoonAreLost(t *testing.T) {
 	for lived, fails := range map[time.Duration]bool{0: true, 30 * time.Second: true, 2 * time.Minute: false, 30 * time.Minute: false} {
 		c, err := New(Config{BaseURL: "https://am.example.com/am", Credentials: Password{Username: "amadmin", Password: "p"}})

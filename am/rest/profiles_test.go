@@ -11,7 +11,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// products are what the client finds in each product: the version that it settles on, and what that version can do.
+// products contains, for each product, the version that the client chooses, and what that version can do.
 var products = []struct {
 	profile       string
 	api           string
@@ -29,7 +29,7 @@ var products = []struct {
 	{profile: "aic", api: "4.0", validates: true, resetsIdle: true, logsOutUsers: true, listsAllUsers: true},
 }
 
-// product is a simulated server with two users of /alpha, and a client signed in as its product wants.
+// product is a simulated server with two users in /alpha, and a client that is signed in as the product requires.
 type product struct {
 	*testing.T
 	*rest.Client
@@ -72,7 +72,7 @@ func (p *product) login(name string) simulator.Session {
 	return s
 }
 
-// left are the users who are logged in to /alpha, by the server's own account.
+// left returns the users who are logged in to /alpha, according to the server.
 func (p *product) left() []string {
 	var users []string
 	for _, s := range p.server.Sessions() {
@@ -213,7 +213,8 @@ func describe(users []*rest.User) string {
 	return text
 }
 
-// A configured version is not tried before it is used. Where the server lacks it, no realm is missing.
+// A configured version is used without being tried first. If the server lacks it, the error must not be that a realm
+// does not exist.
 func TestAConfiguredVersionThatTheServerLacksIsSaid(t *testing.T) {
 	for _, c := range []struct {
 		profile, version string

@@ -8,7 +8,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// With a quota of one session a user, two runs by one account end each other's sessions.
+// If the quota is one session per user, two runs with the same account end each other's sessions.
 func TestTwoRunsThatEndEachOthersSessionsAreTold(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Deployments: []string{"quota-1"}})
 	check(t, err)
@@ -35,7 +35,7 @@ func TestTwoRunsThatEndEachOthersSessionsAreTold(t *testing.T) {
 	}
 }
 
-// Sessions that end now and then are renewed without a word, however many do.
+// If sessions end from time to time, they are renewed without a notice, however many there are.
 func TestALostSessionIsRenewed(t *testing.T) {
 	server, err := simulator.New(simulator.Options{})
 	check(t, err)

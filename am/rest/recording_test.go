@@ -16,14 +16,15 @@ import (
 	"testing"
 )
 
-// recordVariable names the file that the contract's exchanges with the real server go into: make openam-record.
+// recordVariable names the environment variable with the file to which make openam-record writes the contract's
+// requests and answers.
 const recordVariable = "AMSQL_OPENAM_RECORD"
 
-// recordedExchange is a request to a real OpenAM and its answer, without what differs from server to server.
+// recordedExchange is a request to a real OpenAM and its answer, without values that differ between servers.
 type recordedExchange struct {
 	Case    string            `json:"case"`
 	Method  string            `json:"method"`
-	URL     string            `json:"url"` // below the context path
+	URL     string            `json:"url"` // relative to the context path
 	Header  map[string]string `json:"header"`
 	Body    string            `json:"body,omitempty"`
 	Status  int               `json:"status"`
@@ -36,7 +37,7 @@ var (
 	repliedHeaders  = []string{"Content-API-Version", "Content-Type", "Location"}
 )
 
-// labels give tokens and handles names in the order in which a server first tells them.
+// labels gives names to tokens and handles, in the order in which a server first sends them.
 type labels struct {
 	byText map[string]string
 	byName map[string]string
@@ -44,7 +45,7 @@ type labels struct {
 
 func newLabels() *labels { return &labels{map[string]string{}, map[string]string{}} }
 
-// A token or a handle, as it is or as a URL has it.
+// These match tokens and handles, as they are and as in URLs.
 var (
 	tokenText = regexp.MustCompile(`(?:shandle(?::|%3A))?AQIC5w(?:[\w.*-]|%2A)+`)
 	labelText = regexp.MustCompile(`\{(?:token|handle)\d+\}`)
@@ -57,7 +58,7 @@ func plain(text string) string {
 	return text
 }
 
-// learn names what an answer tells for the first time: by itself, or as the recording does.
+// learn gives names to new tokens and handles in an answer, either new names or those in the recording.
 func (l *labels) learn(reply, recorded string) {
 	names := labelText.FindAllString(recorded, -1)
 	for i, text := range tokenText.FindAllString(reply, -1) {
@@ -79,7 +80,7 @@ func (l *labels) learn(reply, recorded string) {
 	}
 }
 
-// name puts names for tokens and handles.
+// name replaces tokens and handles with their names.
 func (l *labels) name(text string) string {
 	return tokenText.ReplaceAllStringFunc(text, func(token string) string {
 		if name := l.byText[plain(token)]; name != "" {
@@ -89,12 +90,12 @@ func (l *labels) name(text string) string {
 	})
 }
 
-// fill puts tokens and handles for names.
+// fill replaces names with their tokens and handles.
 func (l *labels) fill(text string, escape func(string) string) string {
 	return labelText.ReplaceAllStringFunc(text, func(name string) string { return escape(l.byName[name]) })
 }
 
-// changing is what differs from server to server and from time to time.
+// changing matches values that differ between servers or change over time.
 var changing = []struct {
 	pattern *regexp.Regexp
 	with    string
@@ -107,27 +108,27 @@ var changing = []struct {
 	{regexp.MustCompile(`"statelessSigningHmacSecret":"[^"]*"`), `"statelessSigningHmacSecret":"{secret}"`},
 	{regexp.MustCompile(`"(domains|cookieDomains)":\[[^\]]*\]`), `"$1":["{domain}"]`},
 	{regexp.MustCompile(`"name":"/","aliases":\[[^\]]*\]`), `"name":"/","aliases":["{host}"]`},
-	{regexp.MustCompile(`\{("username":"(?:[^"\\]|\\.)*"),"uid":\["(?:[^"\\]|\\.)*"\]\}`), `{$1}`}, // uid is there now and not then
+	{regexp.MustCompile(`\{("username":"(?:[^"\\]|\\.)*"),"uid":\["(?:[^"\\]|\\.)*"\]\}`), `{$1}`}, // uid is only sometimes present
 	{regexp.MustCompile(`"lang":"[\w-]*"`), `"lang":"{language}"`},
 }
 
 func (l *labels) normal(text string) string {
-	text = strings.ToValidUTF8(l.name(text), "?") // OpenAM writes Latin-1 into Location
+	text = strings.ToValidUTF8(l.name(text), "?") // OpenAM writes Location in Latin-1
 	for _, c := range changing {
 		text = c.pattern.ReplaceAllString(text, c.with)
 	}
 	return text
 }
 
-// recorder stands between the contract and a real server.
+// recorder is a proxy between the contract and a real server.
 type recorder struct {
 	*httptest.Server
 	target string
 
 	mu        sync.Mutex
 	labels    *labels
-	name      string // of the case
-	info      string // what serverinfo said last
+	name      string // name of the case
+	info      string // the latest answer of serverinfo
 	exchanges []recordedExchange
 }
 
@@ -168,14 +169,14 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	r.keep(e)
 	w.WriteHeader(response.StatusCode)
-	_, _ = w.Write(reply) // the client may be gone
+	_, _ = w.Write(reply) // the client may have disconnected
 }
 
 func (r *recorder) keep(e recordedExchange) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if strings.HasPrefix(e.URL, "/json/serverinfo/*") && e.Reply == r.info {
-		return // every client asks, and once is enough
+		return // every client sends this request; one recording is enough
 	}
 	if strings.HasPrefix(e.URL, "/json/serverinfo/*") {
 		r.info = e.Reply
@@ -193,7 +194,7 @@ func (r *recorder) keep(e recordedExchange) {
 	r.exchanges = append(r.exchanges, e)
 }
 
-// record runs the contract against a real server and writes down what was said.
+// record runs the contract against a real server and records the requests and answers.
 func record(t *testing.T, file, address, user, password string) {
 	r := newRecorder(t, address)
 	for i, c := range contract {

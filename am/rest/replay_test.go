@@ -16,7 +16,7 @@ import (
 
 const recording = "testdata/openam-16.0.5.jsonl"
 
-// What a real OpenAM answered to the contract's requests, the simulator answers, too.
+// The simulator gives the answers that a real OpenAM gave to the contract's requests.
 func TestTheRecordedContractReplaysOnTheSimulator(t *testing.T) {
 	server, err := simulator.New(simulator.Options{})
 	if err != nil {
@@ -47,7 +47,7 @@ type replay struct {
 	client *http.Client
 }
 
-// send sends a recorded request and says how the answer differs from the recorded one.
+// send sends a recorded request, and returns how the answer differs from the recorded one.
 func (r *replay) send(e recordedExchange) string {
 	body := r.labels.fill(e.Body, strings.Clone)
 	request, err := http.NewRequestWithContext(r.Context(), e.Method, r.base+r.labels.fill(e.URL, url.QueryEscape), strings.NewReader(body))
@@ -82,8 +82,8 @@ func (r *replay) send(e recordedExchange) string {
 	return strings.Join(differences, "\n")
 }
 
-// loose is a document without what has no order on the real server: the members of objects, which are Java hash maps
-// here and there, the attributes of an identity, and the rows of users and realms.
+// loose sorts everything that has no order on the real server: the members of objects, some of which are Java hash
+// maps; the attributes of an identity; and the rows of users and realms.
 func loose(text string) string {
 	var doc any
 	if json.Unmarshal([]byte(text), &doc) != nil {
@@ -115,7 +115,7 @@ func unordered(value any) any {
 	return value
 }
 
-// isSession tells the rows of a session query, whose order counts.
+// isSession reports whether a row is that of a session query. The order of these rows matters.
 func isSession(row any) bool {
 	m, ok := row.(map[string]any)
 	return ok && (m["sessionHandle"] != nil || m["maxIdleExpirationTime"] != nil)

@@ -12,13 +12,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// restartable is a server that takes one secret at a time, and restarts: the sessions before are then unknown. It serves
-// the versions from one on, and where it pages users.
+// restartable is a server that accepts one secret at a time and can be restarted, after which earlier sessions are
+// unknown. It has the versions from one on, and lists users in pages at one of two endpoints.
 type restartable struct {
 	*canned
-	secret  atomic.Pointer[string] // the password, or the token itself
+	secret  atomic.Pointer[string] // the password, or the token
 	life    atomic.Int32
-	version atomic.Pointer[string] // of sessions and, with 4.0, users
+	version atomic.Pointer[string] // version of the sessions endpoint and, with 4.0, of the users endpoint
 }
 
 func restarting(t *testing.T, secret, version string) *restartable {
@@ -100,7 +100,7 @@ func TestARotatedSecretIsReadAgain(t *testing.T) {
 		server.restart("third", "4.0")
 		third := "third"
 		known.Store(&third)
-		check(t, ask()) // after a sign-out
+		check(t, ask()) // after signing out
 	}
 }
 
@@ -118,8 +118,8 @@ func TestASecretThatStaysIsTriedOnce(t *testing.T) {
 	}
 }
 
-// A server that is upgraded, or rolled back, knows no session from before: with the new one the client learns again
-// what the server speaks.
+// After an upgrade or a rollback, the server does not know the earlier session. With the new one, the client finds out
+// again which versions the server has.
 func TestWhatTheServerSpeaksIsAskedAgainAfterASignIn(t *testing.T) {
 	for _, versions := range [][2]string{{"2.0", "4.0"}, {"4.0", "2.0"}, {"3.1", "4.0"}} {
 		server := restarting(t, "first", versions[0])
@@ -150,7 +150,7 @@ func TestWhatTheServerSpeaksIsAskedAgainAfterASignIn(t *testing.T) {
 	}
 }
 
-// On Advanced Identity Cloud the root has no managed users, and the other realms have.
+// In Advanced Identity Cloud, the root realm has no managed users, but the other realms do.
 func TestEachRealmHasItsDirectory(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Profile: "aic", Realms: 2})
 	check(t, err)
@@ -168,7 +168,7 @@ func TestEachRealmHasItsDirectory(t *testing.T) {
 	}
 }
 
-// A server that has been set up again may call its cookie by another name.
+// If a server is set up again, the name of its cookie may change.
 func TestTheCookiesNameIsAskedAgainAfterASignIn(t *testing.T) {
 	var name atomic.Pointer[string]
 	call := func(cookie string) { name.Store(&cookie) }

@@ -22,7 +22,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// newKey is a service account's key, as its holder and as a JWK, and the part of that which is secret.
+// newKey returns a service account's private key, its JWK, and the secret part of the JWK.
 var newKey = sync.OnceValues(func() (*rsa.PrivateKey, string) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -43,7 +43,7 @@ func privatePart(jwk string) string {
 	return key.D
 }
 
-// indiscreet are servers that go wrong and repeat everything they were sent, in the reason, the message and the address.
+// indiscreet are servers that fail and repeat what they were sent in the reason, the message and the URL.
 var indiscreet = map[string]func(http.ResponseWriter, *seen){
 	"401": echo(401), "403": echo(403), "404": echo(404), "429": echo(429), "500": echo(500), "501": echo(501),
 	"an OAuth error": func(w http.ResponseWriter, s *seen) {
@@ -73,7 +73,7 @@ var indiscreet = map[string]func(http.ResponseWriter, *seen){
 	},
 }
 
-// asksCode asks for a one-time password.
+// asksCode is a callback that asks for a one-time password.
 var asksCode = asking("NameCallback", `""`, "prompt", `"`+asksCodePrompt+`"`)
 
 const asksCodePrompt = "Enter verification code"
@@ -178,14 +178,14 @@ func (p secretProbe) spoilTheSecondFactor(spoil func(http.ResponseWriter, *seen)
 	}, func(client *rest.Client) error { return client.SignIn(p.t.Context()) })
 }
 
-// run makes a call of a client that logs everything, signs it out, and looks for secrets.
+// run makes a call with a client that logs everything, signs it out, and looks for secrets.
 func (p secretProbe) run(what string, answer func(http.ResponseWriter, *seen), call func(*rest.Client) error) {
 	var log lockedBuffer
 	server := can(p.t, answer)
 	retries := 0
 	config := rest.Config{
 		API: p.api, Credentials: p.credentials, Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: &log}),
-		Transport: rest.Transport{MaxRetries: &retries, Timeout: 100 * time.Millisecond}, // a timeout where none is meant is fine, too
+		Transport: rest.Transport{MaxRetries: &retries, Timeout: 100 * time.Millisecond}, // a timeout where none is intended is acceptable
 	}
 	client := server.client(p.t, config)
 	err := call(client)
@@ -265,7 +265,7 @@ func TestTheTokenIsInTheURLOnlyWhereTheVersionWantsIt(t *testing.T) {
 
 func TestNoSecretIsInAnErrorOfBadTLS(t *testing.T) {
 	server := can(t, well)
-	address := strings.Replace(server.URL, "http:", "https:", 1) // which speaks no TLS
+	address := strings.Replace(server.URL, "http:", "https:", 1) // the server does not speak TLS
 	for _, c := range calls {
 		var log lockedBuffer
 		retries := 0

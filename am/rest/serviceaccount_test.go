@@ -19,16 +19,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// tokenEndpoint is Advanced Identity Cloud's: it takes assertions signed by the account's key, each once, and gives the
-// scopes that the account has.
+// tokenEndpoint is that of Advanced Identity Cloud: it accepts assertions signed with the account's key, each of them
+// once, and grants the scopes that the account has.
 type tokenEndpoint struct {
 	t       *testing.T
 	granted []string
-	life    int // seconds
+	life    int // in seconds
 
 	mu     sync.Mutex
 	host   string
-	known  map[string]bool // jti
+	known  map[string]bool // by jti
 	tokens int
 }
 
@@ -87,7 +87,7 @@ func (e *tokenEndpoint) verify(assertion string) {
 	e.known[claims.JTI] = true
 }
 
-// cloud is a server that takes only access tokens, and those not that the test names refused.
+// cloud returns a server that accepts only access tokens, except those that the test adds to refused.
 func cloud(t *testing.T, life int, granted ...string) (server *canned, endpoint *tokenEndpoint, refused *sync.Map) {
 	endpoint, refused = &tokenEndpoint{t: t, granted: granted, life: life, known: map[string]bool{}}, new(sync.Map)
 	server = can(t, func(w http.ResponseWriter, s *seen) {
@@ -138,7 +138,7 @@ func TestAServiceAccountSignsInOnce(t *testing.T) {
 }
 
 func TestAnAccessTokenIsRenewedBeforeItExpires(t *testing.T) {
-	for life, want := range map[int]int{899: 1, 31: 1, 30: 2, 5: 2} { // renewed half a minute early
+	for life, want := range map[int]int{899: 1, 31: 1, 30: 2, 5: 2} { // renewed half a minute before the end
 		server, endpoint, _ := cloud(t, life, "fr:am:*", "fr:idm:*")
 		client := accountOf(t, server)
 		ask(t, client)

@@ -9,7 +9,8 @@ import (
 )
 
 func TestSignInIsReadFromTheProperties(t *testing.T) {
-	// The names and the form of the values are those of OpenAM 16.0.5, measured; AM's source has several levels in one text.
+	// The names and the formats of the values are those of OpenAM 16.0.5 (measured); in AM's source, one text can
+	// contain several levels.
 	for _, c := range []struct {
 		properties string
 		want       SignIn

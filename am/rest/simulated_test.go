@@ -9,7 +9,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// clientOf is a client of a simulated server, signed in as its administrator unless told otherwise.
+// clientOf returns a client of a simulated server, signed in as its administrator unless the configuration says
+// otherwise.
 func clientOf(t *testing.T, server *simulator.Server, config rest.Config) *rest.Client {
 	t.Helper()
 	web := httptest.NewServer(server)

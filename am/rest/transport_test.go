@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// A wait that nobody would sit out is a failure at once, however many seconds it has.
+// If the server asks for a longer wait than anybody would accept, the request fails at once, however many seconds it
+// is.
 func TestAnEndlessRetryAfterIsNotSatOut(t *testing.T) {
 	for value, again := range map[string]bool{
 		"": true, "0": true, "-5": true, "soon": true, "60": true, "61": false, "3600": false,
@@ -30,7 +31,7 @@ func TestAnEndlessRetryAfterIsNotSatOut(t *testing.T) {
 	}
 }
 
-// slowBody says what it has to say at the very moment when the client's patience ends, or later.
+// slowBody returns its content when the client's timeout expires, or later.
 type slowBody struct {
 	ctx  context.Context
 	wait time.Duration
