@@ -23,18 +23,18 @@ import (
 
 var benchRows = flag.Int("history.rows", 1_000_000, "how many sessions the benchmark's snapshots have")
 
-// rounds is how often a snapshot is written, and as often by the loader; the best of each counts.
+// rounds is how many times each snapshot is written, by amsql and by the loader. The best of each counts.
 const rounds = 5
 
-// BenchmarkSnapshot writes snapshots of many sessions to each store: how long, as a ratio to the fastest way of loading the
-// same rows that the store itself has, and bytes a row. Both have the rows in their memory.
+// BenchmarkSnapshot writes snapshots of many sessions to each store. It compares the time with the store's own fastest
+// way of loading the same rows, and reports the bytes per row. Both have the rows in memory.
 func BenchmarkSnapshot(b *testing.B) {
 	b.Run("SQLite", benchSQLite)
 	b.Run("PostgreSQL", benchPostgres)
 	b.Run("Parquet", benchParquet)
 }
 
-// realistic are sessions as a scan has them.
+// realistic returns sessions like those of a scan.
 func realistic(r relation, n int) iter.Seq[[]any] {
 	key := Key{[]byte("bench")}
 	return func(yield func([]any) bool) {
@@ -68,7 +68,8 @@ func sessionRelation() relation {
 	return relation{}
 }
 
-// bench lets a store and its loader take turns, so that both meet the same noise, and compares the best of each.
+// bench runs a store and its loader in turn, so that both are slowed down equally by other programs, and compares the
+// best time of each.
 func bench(b *testing.B, name string, store Store, loader func() time.Duration) {
 	b.Helper()
 	rows := collected(sessionRelation())
@@ -88,7 +89,7 @@ func bench(b *testing.B, name string, store Store, loader func() time.Duration) 
 	})
 }
 
-// benchBytes compares what lies there of one snapshot and of one load.
+// benchBytes compares the size of one snapshot with that of one load.
 func benchBytes(b *testing.B, name string, ours, theirs int64) {
 	b.Helper()
 	rows := float64(*benchRows)
@@ -129,7 +130,7 @@ func sizeOf(b *testing.B, dir string) (size int64) {
 	return size
 }
 
-// benchSQLite: the fastest way is one prepared statement in one transaction, into the same table.
+// benchSQLite: the fastest way is a prepared statement in a transaction, into the same table.
 func benchSQLite(b *testing.B) {
 	rows := collected(sessionRelation())
 	for b.Loop() {
@@ -176,7 +177,7 @@ func collected(r relation) (rows [][]any) {
 	return rows
 }
 
-// asCSV are the rows as PostgreSQL and DuckDB read them.
+// asCSV returns the rows in a form that PostgreSQL and DuckDB can read.
 func asCSV(b *testing.B, r relation) []byte {
 	b.Helper()
 	var text bytes.Buffer
@@ -194,7 +195,7 @@ func asCSV(b *testing.B, r relation) []byte {
 	return text.Bytes()
 }
 
-// benchPostgres: the fastest way is COPY of a text that lies ready, into the same table.
+// benchPostgres: the fastest way is COPY of a prepared text into the same table.
 func benchPostgres(b *testing.B) {
 	k, r := newPostgres(b, postgrestest.Start(b), "bench"), sessionRelation()
 	conn := connectPostgres(b, k.target)
@@ -223,7 +224,8 @@ func (k kept) number(b *testing.B, sql string) (n int64) {
 	return n
 }
 
-// benchParquet: the fastest way is DuckDB's COPY of a table in its memory, which outlasts no loss of power.
+// benchParquet: the fastest way is DuckDB's COPY of a table in memory, which does not wait until the file is safe on
+// the disk.
 func benchParquet(b *testing.B) {
 	python, file := duckdbPython(b), filepath.Join(b.TempDir(), "rows.csv")
 	must(b, os.WriteFile(file, asCSV(b, sessionRelation()), 0o600))
@@ -242,7 +244,7 @@ func benchParquet(b *testing.B) {
 	}
 }
 
-// startCopies starts a DuckDB that has the rows of a file, and copies them whenever it is asked to.
+// startCopies starts a DuckDB that reads the rows of a file, and copies them each time it is asked to.
 func startCopies(b *testing.B, python, file string) func() (seconds float64, bytes int64) {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), python, "-c", fmt.Sprintf(`import duckdb, os, sys, time

@@ -29,7 +29,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// startGCS starts fake-gcs-server, an emulator of Google Cloud Storage, with a bucket, and has the environment name it.
+// startGCS starts fake-gcs-server, an emulator of Google Cloud Storage, with a bucket, and sets the environment for it.
 func startGCS(t *testing.T) {
 	t.Helper()
 	emulator, err := filepath.Abs("../../build/fake-gcs-server")
@@ -56,7 +56,7 @@ func startGCS(t *testing.T) {
 	t.Setenv("STORAGE_EMULATOR_HOST", server)
 }
 
-// startAzure starts Azurite, Microsoft's emulator, with a container, and has the environment name it.
+// startAzure starts Azurite, Microsoft's emulator, with a container, and sets the environment for it.
 func startAzure(t *testing.T) {
 	t.Helper()
 	azurite, err := filepath.Abs("../../build/azurite/node_modules/.bin/azurite-blob")
@@ -116,10 +116,10 @@ func TestWhatAzureNeeds(t *testing.T) {
 	}
 }
 
-// TestEachCloudKeepsSnapshots: what the store needs of a cloud, and no more than the tests with DuckDB show of S3.
+// TestEachCloudKeepsSnapshots tests what the store needs of a cloud. The tests with DuckDB cover the rest for S3.
 func TestEachCloudKeepsSnapshots(t *testing.T) {
 	for scheme, start := range map[string]func(*testing.T){
-		// Without TLS, parts are signed in chunks that the server does not know.
+		// Without TLS, the client signs parts in chunks, which the server does not support.
 		"s3": func(t *testing.T) { startS3(t, httptest.NewTLSServer) },
 		"gs": startGCS, "azblob": startAzure,
 	} {
@@ -165,7 +165,7 @@ func keepsSnapshots(t *testing.T, target string) {
 		t.Errorf("copied are %+v, %v", copied, err)
 	}
 	bucket := store.(*bucketStore).bucket
-	must(t, bucket.remove(ctx, "history/"+want[2].folder(inventory.Shard{})+snapshotFile)) // as a removal does that is killed
+	must(t, bucket.remove(ctx, "history/"+want[2].folder(inventory.Shard{})+snapshotFile)) // as a removal that is killed does
 	must(t, bucket.remove(ctx, "history/nothing"))
 	if got := list(); !slices.Equal(got, want[:2]) {
 		t.Errorf("snapshots %v, want %v", got, want[:2])

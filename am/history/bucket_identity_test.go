@@ -13,7 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 )
 
-// TestTheIdentityOfAmazonIsThatOfItsTools: each identity that is not a key is a role, which the token service gives.
+// Except for keys, each of Amazon's identities is a role, whose credentials come from the token service.
 func TestTheIdentityOfAmazonIsThatOfItsTools(t *testing.T) {
 	folder := t.TempDir()
 	file := func(name, content string) string {
@@ -26,7 +26,7 @@ func TestTheIdentityOfAmazonIsThatOfItsTools(t *testing.T) {
 	keys := file("credentials", "[base]\naws_access_key_id = base\naws_secret_access_key = a secret\n")
 	for name, test := range map[string]struct {
 		env          map[string]string
-		asks         string // of the token service
+		asks         string // request to the token service
 		key, session string
 		region       string
 	}{
@@ -90,7 +90,7 @@ func TestAmazonsToolsWriteNothingOfTheirOwn(t *testing.T) {
 	}
 }
 
-// entra is Microsoft's sign-in, and a container without objects for who has its token.
+// entra is Microsoft's token endpoint, and an empty container for clients with its token.
 func entra(t *testing.T) *httptest.Server {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -112,7 +112,7 @@ func entra(t *testing.T) *httptest.Server {
 	return server
 }
 
-// to sends every request to one server.
+// to sends all requests to one server.
 type to struct{ server *httptest.Server }
 
 func (t to) Do(r *http.Request) (*http.Response, error) {

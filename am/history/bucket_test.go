@@ -29,18 +29,18 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// An s3Server is Amazon S3 for tests, whose requests can fail.
+// An s3Server is an Amazon S3 for tests, whose requests can fail.
 type s3Server struct {
 	*s3mem.Backend
 	mutex   sync.Mutex
-	changes int64              // requests so far that change something
-	refuses func(n int64) bool // whether it refuses a request, which is or comes after change n
-	read    []string           // the paths of objects that were read
+	changes int64              // number of requests so far that change something
+	refuses func(n int64) bool // reports whether to refuse a request that is change n or comes after it
+	read    []string           // paths of the objects that were read
 
-	conditions int // the status that a conditional request has, 0: as it should be
+	conditions int // status of answers to conditional requests; 0: the normal status
 }
 
-// answers says whether a request is answered, and notes it.
+// answers records a request, and reports whether to answer it.
 func (s *s3Server) answers(r *http.Request) bool {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -53,7 +53,7 @@ func (s *s3Server) answers(r *http.Request) bool {
 	return s.refuses == nil || !s.refuses(s.changes)
 }
 
-// startS3 starts a server with a bucket, and has the environment name it.
+// startS3 starts a server with a bucket, and sets the environment for it.
 func startS3(t testing.TB, serve func(http.Handler) *httptest.Server) *s3Server {
 	t.Helper()
 	s := &s3Server{Backend: s3mem.New()}
@@ -87,7 +87,7 @@ func startS3(t testing.TB, serve func(http.Handler) *httptest.Server) *s3Server 
 	return s
 }
 
-// encoded encodes the names in a list, as S3 does where that is asked for. The names in a dataset have no other characters
+// encoded encodes the names in a list, which a request can ask S3 for. Names in a dataset contain no other characters
 // that it would encode.
 type encoded struct{ http.ResponseWriter }
 
@@ -104,7 +104,7 @@ func (w *encoded) Write(list []byte) (int, error) {
 	return n, err
 }
 
-// refuse has the server refuse requests, by the number of changes from now on.
+// refuse makes the server refuse requests, depending on the number of changes from now on.
 func (s *s3Server) refuse(when func(changes int64) bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -112,12 +112,13 @@ func (s *s3Server) refuse(when func(changes int64) bool) {
 	s.refuses = func(n int64) bool { return when(n - before) }
 }
 
-// failAfter lets so many changes succeed and then nothing, as if the process had been killed or the network were gone.
+// failAfter lets n changes succeed and refuses everything after that, as if the process had been killed or the network
+// had failed.
 func (s *s3Server) failAfter(n int64) { s.refuse(func(changes int64) bool { return changes > n }) }
 
 func (s *s3Server) recover() { s.failAfter(math.MaxInt64) }
 
-// names are those of all objects.
+// names returns the names of all objects.
 func (s *s3Server) names(t testing.TB) (names []string) {
 	t.Helper()
 	all, err := s.ListBucket("audit", nil, gofakes3.ListBucketPage{})
@@ -134,7 +135,7 @@ func newBucket(t testing.TB, python string) (kept, *s3Server) {
 	return newDataset(t, "DuckDB", python, "s3://audit/team/history", "s3://audit/team/history"), server
 }
 
-// TestBucket asks DuckDB what a dataset in a bucket has.
+// TestBucket queries a dataset in a bucket with DuckDB.
 func TestBucket(t *testing.T) {
 	python := pythonWith(t, "duckdb_extension_httpfs")
 	fewerSeries(t, 5)
@@ -148,7 +149,7 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// changesOf are the requests of what is done that change something.
+// changesOf returns the number of changes that a function requests.
 func (s *s3Server) changesOf(do func()) int64 {
 	before := s.changes
 	do()
@@ -190,7 +191,7 @@ func TestAnUploadThatEndsAnywhereIsWholeOrAbsent(t *testing.T) {
 	if left := server.names(t); int64(len(left)) != whole || wholeOrAbsent(t, k) != 1 {
 		t.Errorf("what is left behind is not removed later: %q", left)
 	}
-	server.failAfter(uploads - 1) // the claim stays, which says nothing of a snapshot that is there
+	server.failAfter(uploads - 1) // the claim stays, but does not hide the snapshot
 	must(t, writeMade(t.Context(), k, "server", noon.Add(time.Minute), rowsPerSnapshot))
 	server.recover()
 	if left := int64(len(server.names(t))); left != 2*whole+1 || wholeOrAbsent(t, k) != 2 {
@@ -209,7 +210,7 @@ func TestAnUploadThatEndsAnywhereIsWholeOrAbsent(t *testing.T) {
 	}
 }
 
-// rowsOf counts the sessions of each snapshot by the files alone, and fails where one is not whole.
+// rowsOf counts the sessions in the files of each snapshot, and fails if a snapshot is incomplete.
 func (s *bucketStore) rowsOf(t *testing.T) (rows []int64) {
 	t.Helper()
 	folders, err := s.folders(t.Context())
@@ -233,7 +234,7 @@ func (s *bucketStore) rowsOf(t *testing.T) (rows []int64) {
 	return rows
 }
 
-// interrupted has something happen before the nth request, and requests from another one on fail.
+// interrupted makes something happen before the nth request, and requests fail from another number on.
 func (s *bucketStore) interrupted(n int, happen func(), failFrom int) {
 	b, requests := *s.bucket, 0
 	next := func() error {
@@ -259,7 +260,8 @@ func (s *bucketStore) interrupted(n int, happen func(), failFrom int) {
 	}
 }
 
-// Two runs write one shard at the same time, and the slower may fail at any request: what one has committed stays.
+// Two runs write the same shard at the same time, and the slower one may fail at any request. What the other has
+// committed stays.
 func TestTwoRunsThatPublishOneSnapshotDoNotHarmEachOther(t *testing.T) {
 	startS3(t, httptest.NewServer)
 	const never = 1 << 20
@@ -285,7 +287,7 @@ func TestTwoRunsThatPublishOneSnapshotDoNotHarmEachOther(t *testing.T) {
 			if got := quick.rowsOf(t); !slices.Equal(got, want) || len(want) > 1 || len(want) == 0 && failFrom == never {
 				t.Errorf("before request %d, another run; from %d on, none is answered: there are %v, want %v (%v, %v)", n+1, failFrom, got, want, quickErr, slowErr)
 			}
-			if len(want) == 0 { // who failed has left nothing in the way
+			if len(want) == 0 { // a run that failed has left nothing that prevents the next
 				must(t, writeMade(t.Context(), quick, "server", noon, 4))
 			}
 		}
@@ -299,7 +301,7 @@ func TestARequestThatIsSentAgainFindsItsOwnClaim(t *testing.T) {
 	store := opened.(*bucketStore)
 	create := store.bucket.create
 	store.bucket.create = func(ctx context.Context, name string, content []byte) error {
-		return errors.Join(create(ctx, name, content), create(ctx, name, content)) // as a client does that has missed the answer
+		return errors.Join(create(ctx, name, content), create(ctx, name, content)) // as a client does that has not received the answer
 	}
 	must(t, writeMade(t.Context(), store, "server", noon, 3))
 	if got := store.rowsOf(t); !slices.Equal(got, []int64{3}) {
@@ -335,13 +337,13 @@ func TestAnUploadThatFailsTakesItsObjectsBack(t *testing.T) {
 	}
 }
 
-// A condition on the date keeps an engine from the files of other days, also where it looks for a snapshot's own.
+// With a condition on the date, an engine reads no files of other days, even when it looks for the files of snapshots.
 func TestAQuestionOfADayReadsTheFilesOfThatDay(t *testing.T) {
 	k, server := newBucket(t, pythonWith(t, "duckdb_extension_httpfs"))
 	for day := range 5 {
 		must(t, writeMade(t.Context(), k, "server", noon.AddDate(0, 0, day), rowsPerSnapshot))
 	}
-	k.ask(t, "select 1") // makes the views, and reads a file of each relation
+	k.ask(t, "select 1") // creates the views, and reads a file of each relation
 	server.read = nil
 	if got := k.ask(t, "select count(*) from session where date = '2026-11-25'"); !slices.Equal(got, []string{fmt.Sprint(rowsPerSnapshot)}) {
 		t.Errorf("rows %q", got)
@@ -354,7 +356,7 @@ func TestAQuestionOfADayReadsTheFilesOfThatDay(t *testing.T) {
 			days[day+" "+strings.TrimSuffix(relation, "/rows.parquet")] = true
 		}
 	}
-	delete(days, "2026-11-22 session") // for its columns
+	delete(days, "2026-11-22 session") // read for its columns
 	delete(days, "2026-11-22 snapshot")
 	if got, want := slices.Sorted(maps.Keys(days)), []string{"2026-11-25 session", "2026-11-25 snapshot"}; !slices.Equal(got, want) {
 		t.Errorf("read is %q, want %q", got, want)
@@ -444,7 +446,7 @@ func TestFilesOfAKilledUploadAreClearedLater(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	store, err := Open(t.Context(), "s3://audit")
 	must(t, err)
-	for range 2 { // neither is ended
+	for range 2 { // none of them is ended
 		_, err = store.begin(t.Context(), "server", noon, inventory.Shard{})
 		must(t, err)
 	}
@@ -460,7 +462,7 @@ func TestFilesOfAKilledUploadAreClearedLater(t *testing.T) {
 	}
 }
 
-// An address of S3 has no path that could be used: it is refused rather than dropped.
+// The URL of an S3 endpoint cannot have a path, so a path is an error instead of being ignored.
 func TestAPathInAnEndpointIsRefused(t *testing.T) {
 	startS3(t, httptest.NewServer)
 	endpoint := os.Getenv("AWS_ENDPOINT_URL_S3")

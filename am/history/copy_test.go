@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// aCopyAnswersAsTheStoreDoes: what is copied to be asked has the same rows in every view.
+// aCopyAnswersAsTheStoreDoes expects the same rows in every view of a copy.
 func aCopyAnswersAsTheStoreDoes(t *testing.T, k kept) {
 	if !IsCopied(k.target) {
 		return
@@ -92,7 +92,7 @@ func TestACopyHasWhatTheStatementNeeds(t *testing.T) {
 	}
 }
 
-// A snapshot that is removed between the list and the reading is an error, and no shorter history.
+// If a snapshot is removed after it was listed and before it is read, that is an error, and not a shorter history.
 func TestACopyOfWhatIsRemovedMeanwhileIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	store, err := Open(t.Context(), parquetScheme+dir)

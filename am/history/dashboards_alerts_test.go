@@ -16,8 +16,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// alertRules is a file of rules as Grafana takes it.
-// Source: conf/provisioning/alerting/sample.yaml and pkg/services/provisioning/alerting/rules_types.go of Grafana.
+// alertRules is a file of rules in Grafana's format. Source: conf/provisioning/alerting/sample.yaml and
+// pkg/services/provisioning/alerting/rules_types.go of Grafana.
 type alertRules struct {
 	APIVersion int `yaml:"apiVersion"`
 	Groups     []struct {
@@ -43,7 +43,7 @@ type alertRule struct {
 	}
 }
 
-// alerts checks the rules by Grafana's schema and runs their queries. panels are those of each dashboard.
+// alerts checks the rules with Grafana's schema and runs their queries. panels contains the panels of each dashboard.
 func alerts(t *testing.T, conn *pgx.Conn, panels map[string]map[int]bool) {
 	var file alertRules
 	decoder := yaml.NewDecoder(strings.NewReader(readFile(t, dashboards+"grafana/alerts.yaml")))
@@ -88,7 +88,7 @@ func (r alertRule) threshold(t *testing.T) float64 {
 		d := r.Data[1+i]
 		text, err := json.Marshal(d.Model)
 		must(t, err)
-		if err := into.UnmarshalJSONStrict(text); err != nil && err.Error() != "" || d.DatasourceUID != "__expr__" { // it may be a list of none
+		if err := into.UnmarshalJSONStrict(text); err != nil && err.Error() != "" || d.DatasourceUID != "__expr__" { // the error may be an empty list
 			t.Fatalf("expression %s of %s: %v", d.RefID, d.DatasourceUID, err)
 		}
 	}
@@ -107,7 +107,7 @@ type alertSeries struct {
 	value  float64
 }
 
-// series are what Grafana makes of the rows: texts are labels, and the number is the value.
+// series converts rows as Grafana does: texts are labels, and the number is the value.
 func (r alertRule) series(t *testing.T, conn *pgx.Conn) (all []alertSeries) {
 	a := r.Data[0]
 	if a.DatasourceUID != "amsql" || a.RelativeTimeRange.From < 60 || a.Model["format"] != "time_series" || a.Model["rawQuery"] != true {
@@ -141,7 +141,7 @@ func (r alertRule) series(t *testing.T, conn *pgx.Conn) (all []alertSeries) {
 	return all
 }
 
-// annotate expands the annotations for a series that fires, and for no data.
+// annotate expands the annotations for a series that fires, and for missing data.
 func (r alertRule) annotate(t *testing.T, s alertSeries) {
 	type value struct{ Value float64 }
 	for name, text := range r.Annotations {

@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// grafana checks the dashboards by Grafana's schema and runs the queries of panels and variables.
+// grafana checks the dashboards with Grafana's schema and runs the queries of panels and variables.
 func grafana(t *testing.T, conn *pgx.Conn) {
 	plugins.RegisterDefaultPlugins()
 	files, err := filepath.Glob(dashboards + "grafana/dashboards/*.json")
@@ -27,7 +27,7 @@ func grafana(t *testing.T, conn *pgx.Conn) {
 	for _, path := range files {
 		text := []byte(readFile(t, path))
 		var typed dashboard.Dashboard                                                //nolint:staticcheck // deprecated for a model that only the newest Grafana reads
-		if err := typed.UnmarshalJSONStrict(text); err != nil && err.Error() != "" { // it may be a list of none
+		if err := typed.UnmarshalJSONStrict(text); err != nil && err.Error() != "" { // the error may be an empty list
 			t.Errorf("%s is not of Grafana's schema: %v", path, err)
 		}
 		if err := typed.Validate(); err != nil {
@@ -44,7 +44,7 @@ func grafana(t *testing.T, conn *pgx.Conn) {
 	t.Run("alerts", func(t *testing.T) { alerts(t, conn, panels) })
 }
 
-// signInsAreCounted holds the panels of the sign-ins against what was planted.
+// signInsAreCounted compares the panels about sign-ins with what was planted.
 func signInsAreCounted(t *testing.T, conn *pgx.Conn, planted map[string]string) {
 	var d grafanaDashboard
 	must(t, json.Unmarshal([]byte(readFile(t, dashboards+"grafana/dashboards/sign-ins.json")), &d))
@@ -117,7 +117,7 @@ type grafanaDashboard struct {
 type grafanaSource struct{ Type, UID string }
 
 func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
-	source := grafanaSource{"grafana-postgresql-datasource", "${datasource}"} // whatever it is called where the dashboard is imported
+	source := grafanaSource{"grafana-postgresql-datasource", "${datasource}"} // whatever its name where the dashboard is imported
 	if yaml := readFile(t, dashboards+"grafana/datasource.yaml"); !strings.Contains(yaml, "uid: amsql\n") || !strings.Contains(yaml, "type: "+source.Type+"\n") {
 		t.Errorf("the data source that is provisioned is not the dashboards'")
 	}
@@ -187,7 +187,7 @@ func (d *grafanaDashboard) check(t *testing.T, conn *pgx.Conn) {
 					}
 				}
 			}
-			// Servers have times of their own: a series of several would rise and fall with whose turn it is.
+			// Scans of servers have different times. One series for several servers would jump between their values.
 			if metric, _ := rows[0]["metric"].(string); p.Type == "timeseries" && !strings.HasPrefix(metric, "http") {
 				t.Errorf("panel %s: the series %q is not of one server", p.Title, metric)
 			}
@@ -202,7 +202,7 @@ var (
 	sqlString  = regexp.MustCompile(`\$\{(\w+):sqlstring\}`)
 )
 
-// expand does what Grafana does with macros and variables.
+// expand expands macros and variables as Grafana does.
 func expand(t *testing.T, sql string, variables map[string]string) string {
 	sql = timeFilter.ReplaceAllString(sql, "$1 between '2020-01-01T00:00:00Z' and '2100-01-01T00:00:00Z'")
 	sql = sqlString.ReplaceAllStringFunc(sql, func(v string) string {

@@ -16,7 +16,7 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// A block is one of a mod, with the attributes that have a value by themselves.
+// A block is a block of a mod, with the attributes that refer to nothing.
 type block struct {
 	*hclsyntax.Block
 	values map[string]string
@@ -69,7 +69,7 @@ func powerpipe(t *testing.T, conn *pgx.Conn, planted map[string]string) {
 	references(t, blocks)
 }
 
-// traversal is what an expression names.
+// traversal returns the name that an expression refers to.
 func traversal(e hclsyntax.Expression) string {
 	var names []string
 	for _, step := range e.(*hclsyntax.ScopeTraversalExpr).Traversal {
@@ -83,7 +83,7 @@ func traversal(e hclsyntax.Expression) string {
 	return strings.Join(names, ".")
 }
 
-// valuesOf are the attributes that refer to nothing.
+// valuesOf returns the attributes that refer to nothing.
 func valuesOf(body *hclsyntax.Body) map[string]string {
 	values := map[string]string{}
 	for name, attribute := range body.Attributes {
@@ -97,7 +97,7 @@ func valuesOf(body *hclsyntax.Body) map[string]string {
 	return values
 }
 
-// arguments are the values of the block's parameters, in order: their defaults, else those given.
+// arguments returns the values of the block's parameters in order: the given ones, or else their defaults.
 func arguments(t *testing.T, b block, given map[string]string) (args []string) {
 	for _, param := range b.Body.Blocks {
 		if param.Type != "param" {
@@ -143,7 +143,7 @@ func checkControl(t *testing.T, conn *pgx.Conn, c block, planted string) {
 	}
 }
 
-// references checks that what blocks name is there: queries, controls and dashboards.
+// references checks that the queries, controls and dashboards that blocks name exist.
 func references(t *testing.T, blocks map[string]map[string]block) {
 	used := map[string]bool{}
 	for _, kind := range []string{"dashboard", "benchmark"} {

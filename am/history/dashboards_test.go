@@ -21,8 +21,8 @@ import (
 
 const dashboards = "../../docs/dashboards/"
 
-// TestDashboards runs every statement of the dashboards over the tables of snapshots, and over those that a foreign data
-// wrapper's are made into.
+// TestDashboards runs every statement of the dashboards on the tables of snapshots, and on those that are made from a
+// foreign data wrapper's.
 func TestDashboards(t *testing.T) {
 	server := postgrestest.Start(t)
 	database := newPostgres(t, server, "kept")
@@ -42,7 +42,7 @@ func TestDashboards(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			conn := connectPostgres(t, k.target)
 			if k.name == "snapshots" {
-				_, err := conn.Exec(t.Context(), "set role amsql_reader") // who can read all that the dashboards need
+				_, err := conn.Exec(t.Context(), "set role amsql_reader") // this account can read everything that the dashboards need
 				must(t, err)
 				if _, err := conn.Exec(t.Context(), "delete from amsql.session"); err == nil {
 					t.Error("the dashboards' account can delete")
@@ -55,10 +55,10 @@ func TestDashboards(t *testing.T) {
 	}
 }
 
-// plant takes some snapshots of a population in which there is something to find for everybody.
+// plant takes some snapshots of a population with something to find for every report.
 func plant(t *testing.T, k kept) (findings map[string]string) {
 	t.Helper()
-	at, key := time.Now().Add(-4*time.Hour), newKey(t) // the last one is of now, which is noon by AM's clock
+	at, key := time.Now().Add(-4*time.Hour), newKey(t) // the last one is now, which is noon on AM's clock
 	server, c := simulated(t, simulator.Options{Profile: "pingam-8.1", Realms: 2, Users: 12, Sessions: 40, Seed: 3}, connection.Config{})
 	must(t, server.ReturnInQueries("/alpha", rest.SignInProperties...))
 	for _, name := range []string{"quitter", "leaver", "hoarder", "svc-backup"} {
@@ -70,7 +70,7 @@ func plant(t *testing.T, k kept) (findings map[string]string) {
 	}
 	must(t, server.DisableUser("/alpha", "quitter"))
 	must(t, server.DeleteUser("/alpha", "leaver"))
-	_ = server.AddUser("/", "hoarder", "changeit") // where realms do not share their users
+	_ = server.AddUser("/", "hoarder", "changeit") // if realms do not have the same users
 	for _, name := range []string{"amadmin", "hoarder"} {
 		_, err := server.Login("/", name)
 		must(t, err)
@@ -97,7 +97,8 @@ func plant(t *testing.T, k kept) (findings map[string]string) {
 	}
 }
 
-// asForeign makes of another database's content what the foreign data wrapper has, and of that the dashboards' tables.
+// asForeign creates the tables of the foreign data wrapper with another database's content, and the dashboards' tables
+// from them.
 func asForeign(t *testing.T, from, to kept) {
 	t.Helper()
 	to.ask(t, "drop schema amsql cascade")
@@ -125,12 +126,12 @@ func asForeign(t *testing.T, from, to kept) {
 	}
 	_, err := conn.Exec(t.Context(), readFile(t, dashboards+"fdw.sql"))
 	must(t, err)
-	// A refresh beside what reads, and one that fails and leaves what was there.
+	// A refresh while the tables are read, and one that fails and leaves them unchanged.
 	for range 2 {
 		_, err = conn.Exec(t.Context(), "call amsql.refresh()")
 		must(t, err)
 	}
-	_, err = conn.Exec(t.Context(), "delete from am.am_session; insert into am.am_user select * from am.am_user") // each twice
+	_, err = conn.Exec(t.Context(), "delete from am.am_session; insert into am.am_user select * from am.am_user") // each user twice
 	must(t, err)
 	if _, err = conn.Exec(t.Context(), "call amsql.refresh()"); err == nil {
 		t.Error("a refresh succeeds that should not")
@@ -140,7 +141,7 @@ func asForeign(t *testing.T, from, to kept) {
 	}
 }
 
-// viewColumns are the columns of a table that its view has.
+// viewColumns returns the columns of a table that its view has.
 func viewColumns(t table.Table) []table.Column {
 	return slices.DeleteFunc(t.Columns(), func(c table.Column) bool { return !keptAs[t.Name()].has(c) })
 }
@@ -159,7 +160,7 @@ func readFile(t *testing.T, path string) string {
 	return string(content)
 }
 
-// askWith asks with parameters, as text: the statements convert them.
+// askWith runs a query with parameters as text, which the statements convert.
 func askWith(t *testing.T, conn *pgx.Conn, name, sql string, args ...string) []map[string]any {
 	t.Helper()
 	literals := make([]any, len(args)+1)

@@ -13,7 +13,8 @@ import (
 
 var sqlBlock = regexp.MustCompile("(?s)```(sql|sql\\+sqlite|sql\\+postgres)\n(.*?)```")
 
-// The page asks about a night in which something happened: five snapshots, one an hour, of which one is not whole.
+// The page's questions are about a night in which something happened: five snapshots, one an hour, of which one is
+// incomplete.
 func thePagesQuestionsHaveAnswers(t *testing.T, k kept) {
 	page, err := os.ReadFile("../../docs/history.md")
 	must(t, err)
@@ -21,7 +22,7 @@ func thePagesQuestionsHaveAnswers(t *testing.T, k kept) {
 	asked := 0
 	for _, block := range sqlBlock.FindAllStringSubmatch(string(page), -1) {
 		if other := map[string]string{"SQLite": "sql+postgres"}; block[1] == cmp.Or(other[k.name], "sql+sqlite") {
-			continue // DuckDB can do what PostgreSQL can
+			continue // DuckDB runs the examples for PostgreSQL
 		}
 		asked++
 		if rows := k.ask(t, block[2]); len(rows) == 0 {
@@ -33,7 +34,7 @@ func thePagesQuestionsHaveAnswers(t *testing.T, k kept) {
 	}
 }
 
-// night keeps a night's snapshots, from one o'clock to five.
+// night stores the snapshots of a night, from one o'clock to five.
 func night(t *testing.T, k kept) {
 	t.Helper()
 	at := time.Date(2026, 11, 17, 1, 0, 0, 0, time.UTC)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// TestParquet asks DuckDB what a Parquet dataset has.
+// TestParquet queries a Parquet dataset with DuckDB.
 func TestParquet(t *testing.T) {
 	python := duckdbPython(t)
 	fewerSeries(t, 12)
@@ -27,7 +27,7 @@ func TestParquet(t *testing.T) {
 	}
 }
 
-// fewerSeries are drawn of a dataset, as all are kept in it and all questions list its files.
+// fewerSeries reduces the random series, because all of them are in one dataset, whose files every query lists.
 func fewerSeries(t *testing.T, n int) {
 	t.Helper()
 	before := flag.Lookup("rapid.checks").Value.String()
@@ -35,10 +35,10 @@ func fewerSeries(t *testing.T, n int) {
 	t.Cleanup(func() { must(t, flag.Set("rapid.checks", before)) })
 }
 
-// duckdbPython is a Python that has DuckDB.
+// duckdbPython returns a Python with DuckDB.
 func duckdbPython(t testing.TB) string { return pythonWith(t, "duckdb") }
 
-// pythonWith is a Python that has a package.
+// pythonWith returns a Python with a package.
 func pythonWith(t testing.TB, name string) string {
 	t.Helper()
 	for _, python := range []string{"../../build/" + strings.ReplaceAll(name, "_", "-") + "/bin/python", "python3"} {
@@ -54,14 +54,14 @@ func newParquet(t testing.TB, python string) kept {
 	return newFolder(t, "DuckDB", python, t.TempDir())
 }
 
-// newFolder is a Parquet dataset in a folder of another.
+// newFolder returns a Parquet dataset in a subfolder of a folder.
 func newFolder(t testing.TB, engine, python, dir string) kept {
 	t.Helper()
 	dir = filepath.Join(dir, "history")
 	return newDataset(t, engine, python, parquetScheme+dir, dir)
 }
 
-// newDataset is a Parquet dataset that an engine is asked about, where the engine knows it.
+// newDataset returns a Parquet dataset that an engine queries; dataset is its name in the engine.
 func newDataset(t testing.TB, engine, python, target, dataset string) kept {
 	t.Helper()
 	k := kept{name: engine, target: target, settle: func(testing.TB) {}}
@@ -77,7 +77,7 @@ func newDataset(t testing.TB, engine, python, target, dataset string) kept {
 		t.Helper()
 		if all, err := k.list(t.Context()); err != nil || len(all) == 0 {
 			must(t, err)
-			return nil // DuckDB has no views over nothing
+			return nil // DuckDB has no views of missing files
 		}
 		lines, err := k.try(sql)
 		if err != nil {
@@ -88,13 +88,13 @@ func newDataset(t testing.TB, engine, python, target, dataset string) kept {
 	return k
 }
 
-// startEngine starts a process that answers SQL over the dataset.
+// startEngine starts a process that runs SQL on the dataset.
 func startEngine(t testing.TB, engine, python, dataset string) func(sql string) ([]string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), python, "testdata/ask.py", engine, "../../docs/history/"+engine+".sql", dataset)
 	cmd.Env = append(os.Environ(), "TZ=UTC", "TMPDIR="+t.TempDir())
 	var log bytes.Buffer
-	cmd.Stderr = &log // which all its processes have, so that Wait waits for them
+	cmd.Stderr = &log // all its processes inherit it, so Wait waits for them
 	questions, err := cmd.StdinPipe()
 	must(t, err)
 	answers, err := cmd.StdoutPipe()
@@ -135,7 +135,7 @@ func startEngine(t testing.TB, engine, python, dataset string) func(sql string) 
 	}
 }
 
-// native is a cell as Go has it.
+// native returns a cell as a Go value.
 func native(cell any) any {
 	switch v := cell.(type) {
 	case json.Number:

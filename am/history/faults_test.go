@@ -27,10 +27,10 @@ var (
 	killSeed = flag.Uint64("history.killseed", 0, "the seed of the times at which it is killed; 0: another each time, which is logged")
 )
 
-// rowsPerSnapshot is what the snapshots of the tests of faults have, each.
+// rowsPerSnapshot is the number of rows in a snapshot of the tests of faults.
 const rowsPerSnapshot = 2000
 
-// TestMain makes a process that writes snapshots of this binary where a test wants one to kill.
+// TestMain makes this binary write snapshots if a test runs it as a process to be killed.
 func TestMain(m *testing.M) {
 	if target := os.Getenv("AMSQL_TEST_WRITE"); target != "" {
 		if err := writeForever(target); err != nil {
@@ -54,7 +54,7 @@ func writeForever(target string) error {
 	return err
 }
 
-// writeMade writes a snapshot of so many sessions.
+// writeMade writes a snapshot of n sessions.
 func writeMade(ctx context.Context, store Store, server string, at time.Time, n int) error {
 	d, err := store.begin(ctx, server, at, inventory.Shard{})
 	if err != nil {
@@ -69,7 +69,7 @@ func writeMade(ctx context.Context, store Store, server string, at time.Time, n 
 	return d.commit(ctx)
 }
 
-// madeRows are n sessions, and one row of everything else.
+// madeRows returns n sessions, and one row of every other relation.
 func madeRows(r relation, n int) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		if r.name != "session" {
@@ -94,7 +94,7 @@ func madeRows(r relation, n int) iter.Seq2[[]any, error] {
 	}
 }
 
-// wholeOrAbsent counts the snapshots and fails where one is not whole.
+// wholeOrAbsent counts the snapshots, and fails if one is incomplete.
 func wholeOrAbsent(t *testing.T, k kept) (snapshots int) {
 	t.Helper()
 	if got := k.ask(t, fmt.Sprintf(`select s.taken_at, r.n from snapshot s left join (select server, taken_at, count(*) as n from session group by server, taken_at) r
@@ -135,12 +135,12 @@ func aKilledSnapshotIsWholeOrAbsent(t *testing.T, k kept) {
 			t.Fatalf("the process was not killed, but: %v", err)
 		}
 		for _, path := range []string{k.target, k.target + "-journal"} {
-			// SQLite makes a journal, gives it the file's mode, and then writes to it.
+			// SQLite creates a journal, sets the file's mode, and only then writes to it.
 			if info, err := os.Stat(path); err == nil && info.Mode().Perm() != 0o600 && info.Size() > 0 {
 				t.Errorf("%s has mode %v", filepath.Base(path), info.Mode())
 			}
 		}
-		// The next run is right.
+		// The next run succeeds.
 		must(t, writeMade(t.Context(), k.reopen(t), "after", time.Now(), rowsPerSnapshot))
 		k.settle(t)
 		now := wholeOrAbsent(t, k)

@@ -14,10 +14,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 )
 
-// smallDisk mounts one that any user can write to.
+// smallDisk mounts a small file system that any user can write to.
 func smallDisk(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "amsql-disk-") // not below t.TempDir, which is closed to PostgreSQL's user
+	dir, err := os.MkdirTemp("", "amsql-disk-") // not below t.TempDir, which PostgreSQL's user cannot enter
 	must(t, err)
 	t.Cleanup(func() { must(t, os.Remove(dir)) })
 	if err := syscall.Mount("amsql", dir, "tmpfs", 0, "size=8m,mode=777"); err != nil {
@@ -28,7 +28,7 @@ func smallDisk(t *testing.T) string {
 	return dir
 }
 
-// fill leaves so many bytes, until the file that it makes is removed.
+// fill leaves this number of bytes free, until the file that it creates is removed.
 func fill(t *testing.T, dir string, left uint64) (filler string) {
 	t.Helper()
 	var disk syscall.Statfs_t
@@ -38,7 +38,7 @@ func fill(t *testing.T, dir string, left uint64) (filler string) {
 	return filler
 }
 
-// names are all that is on a disk.
+// names returns the names of all files on a disk.
 func names(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	must(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -78,7 +78,7 @@ func aFullDiskLeavesTheEarlierSnapshots(t *testing.T, k kept, dir string) {
 			t.Errorf("with %d bytes left, there are %d snapshots", left, n)
 		}
 		must(t, os.Remove(filler))
-		// PostgreSQL keeps the files that it has made larger, and can make more of them.
+		// PostgreSQL keeps files that it has made larger, and may create more.
 		if after := names(t, dir); k.name != "Postgres" && !slices.Equal(after, before) {
 			t.Errorf("with %d bytes left, there is %q, and before there was %q", left, after, before)
 		}
@@ -90,13 +90,13 @@ func aFullDiskLeavesTheEarlierSnapshots(t *testing.T, k kept, dir string) {
 	}
 }
 
-// newPostgresIn makes a history whose tables are in a folder.
+// newPostgresIn creates a history with tables in a folder.
 func newPostgresIn(t *testing.T, dir string) kept {
 	t.Helper()
 	server := postgrestest.Start(t)
 	space := filepath.Join(dir, "space")
 	must(t, os.Mkdir(space, 0o700))
-	must(t, os.Chown(space, 65534, 65534)) // as whom the server runs
+	must(t, os.Chown(space, 65534, 65534)) // the user that runs the server
 	for _, sql := range []string{"create tablespace small location '" + space + "'", "alter system set default_tablespace = small", "select pg_reload_conf()"} {
 		_, err := connectPostgres(t, server).Exec(t.Context(), sql)
 		must(t, err)
@@ -137,7 +137,7 @@ func TestADraftThatCannotBeRemovedStopsNothing(t *testing.T) {
 	}
 }
 
-// cannotBeRemoved has a file system of its own at a folder, which even root cannot remove.
+// cannotBeRemoved mounts a file system on a folder, so that not even root can remove it.
 func cannotBeRemoved(t *testing.T, dir string) {
 	t.Helper()
 	if err := syscall.Mount("amsql", dir, "tmpfs", 0, "size=8k,mode=777"); err != nil {

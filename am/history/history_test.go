@@ -37,7 +37,7 @@ func must(t testing.TB, err error) {
 // noon is the time on the simulated AM's clock.
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 123e6, time.UTC)
 
-// simulated starts an AM whose clock stands still, and connects to it with the token of one session.
+// simulated starts an AM whose clock is stopped, and connects to it with the token of one session.
 func simulated(t *testing.T, o simulator.Options, config connection.Config) (*simulator.Server, *connection.Connection) {
 	t.Helper()
 	o.Clock = func() time.Time { return noon }
@@ -59,7 +59,7 @@ func simulated(t *testing.T, o simulator.Options, config connection.Config) (*si
 	return server, c
 }
 
-// tokens are those of simulated servers' sessions, by address.
+// tokens contains the tokens of sessions on simulated servers, by address.
 var tokens sync.Map
 
 func tokenOf(c *connection.Connection) string {
@@ -67,7 +67,8 @@ func tokenOf(c *connection.Connection) string {
 	return token.(string)
 }
 
-// reconnect opens the connection with more of a configuration: its inventory remembers the cap of lists for a while.
+// reconnect opens the connection again with another configuration, because its inventory caches the list cap for a
+// while.
 func reconnect(t testing.TB, c *connection.Connection, config connection.Config) *connection.Connection {
 	t.Helper()
 	url, token := c.BaseURL(), tokenOf(c)
@@ -79,20 +80,20 @@ func reconnect(t testing.TB, c *connection.Connection, config connection.Config)
 
 func pointer[T any](v T) *T { return &v }
 
-// A kept store is one that a test can ask in SQL.
+// A kept store is one that a test can query in SQL.
 type kept struct {
 	Store
 	name   string
 	target string
 	reopen func(testing.TB) Store
-	settle func(testing.TB)                        // waits until what a killed process has sent has had its effect
-	ask    func(t testing.TB, sql string) []string // rows, their cells between bars
-	try    func(sql string) ([]string, error)      // the same, of an engine that may fail
+	settle func(testing.TB)                        // waits until the requests of a killed process have had their effect
+	ask    func(t testing.TB, sql string) []string // returns rows, with bars between their cells
+	try    func(sql string) ([]string, error)      // the same, for an engine that may fail
 
-	// age makes the store one of an earlier version, whose relations were others; nil: a store has no version.
+	// age changes the store to that of an earlier version with other relations; nil if stores have no version.
 	age func(t testing.TB, as func(relation) relation)
 
-	columns string // the question for a column of a table
+	columns string // a query for a column of a table
 }
 
 func newKey(t testing.TB) Key {
@@ -123,13 +124,13 @@ func newSQLiteIn(t testing.TB, dir string) kept {
 	return k
 }
 
-// aging drops the views, and the columns that relations did not have.
+// aging drops the views, and the columns that the earlier relations did not have.
 func aging(d dialect, as func(relation) relation) string {
 	var statements []string
 	for _, name := range d.viewNames() {
 		statements = append(statements, "drop view if exists "+name)
 	}
-	slices.Reverse(statements) // PostgreSQL wants those first that use others
+	slices.Reverse(statements) // in PostgreSQL, views must be dropped before those that they use
 	for _, r := range relations() {
 		for _, name := range r.names() {
 			if !slices.Contains(as(r).names(), name) {
@@ -142,7 +143,7 @@ func aging(d dialect, as func(relation) relation) string {
 
 func askSQLite(t testing.TB, path, sql string) (rows []string) {
 	t.Helper()
-	if strings.Contains(sql, "am_session_at(") { // which amsql query alone has
+	if strings.Contains(sql, "am_session_at(") { // only amsql query has this function
 		return askEngine(t, path, sql)
 	}
 	conn, err := sqlite3.OpenFlags("file:"+path, sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
@@ -160,7 +161,7 @@ func askSQLite(t testing.TB, path, sql string) (rows []string) {
 			case sqlite3.NULL:
 				cells[i] = shown(nil)
 			case sqlite3.FLOAT:
-				cells[i] = shown(stmt.ColumnFloat(i)) // SQLite's text has a point where the number is whole
+				cells[i] = shown(stmt.ColumnFloat(i)) // as text, SQLite would write a whole number with a decimal point
 			default:
 				cells[i] = stmt.ColumnText(i)
 			}
@@ -171,8 +172,7 @@ func askSQLite(t testing.TB, path, sql string) (rows []string) {
 	return rows
 }
 
-// shown is a cell as both stores show it.
-// askEngine asks as amsql query --history does.
+// askEngine runs a query as amsql query --history does.
 func askEngine(t testing.TB, path, sql string) (lines []string) {
 	t.Helper()
 	db, err := engine.Open(t.Context())
@@ -223,7 +223,7 @@ func shown(cell any) string {
 	return string(encoded)
 }
 
-// tableRows are what the connection's table says now, except the columns that tell the time of asking.
+// tableRows returns the current rows of the connection's table, without columns that depend on the time of the query.
 func tableRows(t *testing.T, source table.Table) (columns, rows []string) {
 	var indices []int
 	for i, c := range source.Columns() {
@@ -290,7 +290,7 @@ func TestViewsHaveTheColumnsOfTheTablesInTheirOrder(t *testing.T) {
 	}
 }
 
-// theServersClockIsKept: AM's is three minutes ahead here, as the response says to a second or so.
+// theServersClockIsKept: AM's clock is three minutes ahead, which amsql can measure to about a second.
 func theServersClockIsKept(t *testing.T, k kept) {
 	_, c := simulated(t, simulator.Options{Users: 3, Sessions: 3}, connection.Config{})
 	for _, ahead := range []time.Duration{3 * time.Minute, -time.Hour} {
@@ -326,7 +326,7 @@ func theServersClockIsKept(t *testing.T, k kept) {
 }
 
 func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
-	// With this policy for queries; a snapshot takes what there is.
+	// This policy applies to queries; a snapshot stores what it finds.
 	strict := "error"
 	server, c := simulated(t, simulator.Options{Realms: 2, Users: 8, Sessions: 40}, connection.Config{OnTruncation: &strict, OnRealmError: &strict})
 	key := newKey(t)
@@ -354,7 +354,7 @@ func aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing(t *testing.T, k kept) {
 		t.Errorf("its sessions over time: %q", got)
 	}
 	must(t, server.SetFaults())
-	// Nobody's own list is whole, either.
+	// Even the list of a single user is truncated.
 	server.SetListCap(1)
 	c = reconnect(t, c, connection.Config{ListCap: pointer(1)})
 	cut := take()

@@ -13,12 +13,12 @@ import (
 //go:embed views_lake.sql
 var viewsLake string
 
-// A lake is an engine that reads a Parquet dataset: its page of SQL gives it the views that stores have.
+// A lake is an engine that reads a Parquet dataset. Its page of SQL creates the views that stores have.
 type lake struct {
 	name, about string
 	types       map[table.Type]string
-	create      string                          // of a view
-	table       func(l lake, r relation) string // the relation, from its files
+	create      string                          // begins the statement for a view
+	table       func(l lake, r relation) string // returns a relation, read from its files
 	far         string                          // a time after all others
 	soon        string                          // a minute from now
 	more        string
@@ -52,8 +52,8 @@ var lakes = []lake{
 	},
 }
 
-// duckdbTable says which columns there are, since files of an earlier amsql lack those that were added. DuckDB (before version
-// 2) then reads no partitions from the names of files, and so the view does.
+// duckdbTable lists the columns, because files of earlier versions of amsql lack those that were added later. Before
+// version 2, DuckDB then does not read partitions from the paths of files, so the view does.
 func duckdbTable(l lake, r relation) string {
 	var columns []string
 	for _, c := range r.all()[1:] {
@@ -67,7 +67,7 @@ func duckdbTable(l lake, r relation) string {
 		r.name, partition(1), partition(2), partition(3), strings.Join(columns, ",\n    ")) + ";\n\n" + l.overFiles(r)
 }
 
-// declared are the columns that the files have, and the partitions.
+// declared returns the columns of the files, and the partitions.
 func (l lake) declared(r relation) string {
 	var parts []string
 	for _, c := range r.all()[1:] {
@@ -77,7 +77,8 @@ func (l lake) declared(r relation) string {
 	return strings.Join(append(parts, "server "+text, "date date", "snapshot "+text, "relation "+text), ", ")
 }
 
-// overFiles has the rows of snapshots that are there: those that have their own file. Words of an earlier amsql are those of now.
+// overFiles selects the rows of snapshots that are complete: those that have their own file. It replaces values of
+// earlier versions of amsql with today's.
 func (l lake) overFiles(r relation) string {
 	whole := ""
 	if r.name != snapshots.name {
@@ -105,7 +106,8 @@ func trinoTable(l lake, r relation) string {
 		"call system.sync_partition_metadata('amsql', '%[1]s_files', 'ADD')", r.name, l.declared(r)) + ";\n\n" + l.overFiles(r)
 }
 
-// lakeLatest and lakeMerged are the views of the latest snapshot, and of shards as one, for engines that like to read a table once.
+// lakeLatest and lakeMerged are the views of the latest snapshot, and of merged shards, for engines that are faster if
+// they read each table once.
 const lakeLatest = `create view am_latest as
 select
   server as base_url,
@@ -132,7 +134,7 @@ func lakeMerged(r relation) string {
 	return fmt.Sprintf("create view %s as\nselect\n  %s\nfrom %s\ngroup by server, taken_at, realm", r.mergedView(), strings.Join(columns, ",\n  "), r.name)
 }
 
-// page is the SQL that makes tables and views.
+// page returns the SQL that creates tables and views.
 func (l lake) page() string {
 	var statements []string
 	for _, r := range relations() {
@@ -147,7 +149,7 @@ func (l lake) page() string {
 			statements = append(statements, r.createView())
 		}
 	}
-	_, portable, _ := strings.Cut(views, "\n\n") // the comment
+	_, portable, _ := strings.Cut(views, "\n\n") // drops the comment
 	snapshot, rest, _ := strings.Cut(portable, "create view am_session_history")
 	_, rest, _ = strings.Cut(rest, ";\n\n")
 	statements = append(statements, strings.TrimSuffix(strings.TrimSpace(snapshot), ";"), strings.TrimSuffix(strings.TrimSpace(viewsLake), ";"), strings.TrimSuffix(strings.TrimSpace(rest), ";"))

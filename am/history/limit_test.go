@@ -19,12 +19,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A limited AM passes on what its token store returns.
+// A limited AM is one whose token store has limits.
 type limited struct {
 	*simulator.Server
-	most    int  // sessions of an answer; 0: any number
-	shuffle bool // the store returns them in no order; else the oldest
-	fails   bool // no list of a realm
+	most    int  // maximum number of sessions in an answer; 0: any number
+	shuffle bool // whether the store returns its sessions in random order, rather than the oldest first
+	fails   bool // whether lists of realms fail
 }
 
 func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +41,7 @@ func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	l.Server.ServeHTTP(answer, r)
 	var list map[string]any
-	_ = json.Unmarshal(answer.Body.Bytes(), &list) // a refusal has no rows
+	_ = json.Unmarshal(answer.Body.Bytes(), &list) // an error has no rows
 	if rows, ok := list["result"].([]any); ok && l.most > 0 {
 		if l.shuffle {
 			rand.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
@@ -54,16 +54,16 @@ func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(list)
 }
 
-// A limitedHistory is the history of a realm whose token store is given limits.
+// A limitedHistory is the history of a realm whose token store is limited by the test.
 type limitedHistory struct {
 	kept
 	am       *limited
 	config   connection.Config
 	options  Options
-	sessions []simulator.Session // of user0, user1, …
+	sessions []simulator.Session // of user0, user1 and so on
 }
 
-// historyOf is one of so many users with a session each.
+// historyOf returns a history with this number of users, with a session each.
 func historyOf(t *testing.T, k kept, users int) *limitedHistory {
 	t.Helper()
 	server, err := simulator.New(simulator.Options{ListCap: 5000, UserCap: 10_000, Clock: func() time.Time { return noon }})
@@ -86,7 +86,7 @@ func historyOf(t *testing.T, k kept, users int) *limitedHistory {
 	return h
 }
 
-// take takes a snapshot, so many minutes after noon.
+// take takes a snapshot some minutes after noon.
 func (h *limitedHistory) take(t *testing.T, minutes int, shard inventory.Shard) {
 	t.Helper()
 	c, err := connection.Open("am", h.config, connection.Host{Shard: shard})
@@ -112,8 +112,8 @@ func (h *limitedHistory) logOut(t *testing.T, n int) {
 	must(t, c.Close(t.Context()))
 }
 
-// latest is the number of sessions in the latest snapshot, what is known of its list, how many sessions have vanished since the
-// first one, and the reason.
+// latest returns the completeness of the latest snapshot, with the number of its sessions and of those that have
+// vanished since the first one, and the reason.
 func (h *limitedHistory) latest(t *testing.T) (known, reason string) {
 	t.Helper()
 	of := fmt.Sprintf(" where base_url = '%s'", *h.config.BaseURL)
@@ -125,8 +125,8 @@ func (h *limitedHistory) latest(t *testing.T) (known, reason string) {
 	return got[0][:end], got[0][end:]
 }
 
-// whomALimitHidesHasNotLoggedOut: a token store begins to stop far below AM's cap between two snapshots, at a number that nobody
-// would choose.
+// whomALimitHidesHasNotLoggedOut gives the token store a limit between two snapshots, far below AM's cap and at an
+// unusual number.
 func whomALimitHidesHasNotLoggedOut(t *testing.T, k kept) {
 	const stops = 137
 	for name, c := range map[string]struct {
@@ -155,7 +155,7 @@ func whomALimitHidesHasNotLoggedOut(t *testing.T, k kept) {
 		}
 		h.logOut(t, c.left)
 		h.am.most, h.am.shuffle = c.most, c.shuffle
-		for minute := range 2 { // the second finds nothing else
+		for minute := range 2 { // the second one finds nothing else
 			for shard := range max(c.shards, 1) {
 				h.take(t, 2+minute, inventory.Shard{Index: shard, Count: c.shards})
 			}
@@ -167,8 +167,9 @@ func whomALimitHidesHasNotLoggedOut(t *testing.T, k kept) {
 	}
 }
 
-// A round number is noticed, and everybody is asked by name. Of another one that has been the limit from the first snapshot on,
-// the record says that nothing shows it, and what would prove it.
+// If the limit is a round number, it is suspected, and all users are looked up. If it is another number and has existed
+// since the first snapshot, nothing suggests it; then the snapshot's reason says so, and what would prove that the list
+// is complete.
 func TestALimitOfTheTokenStoreIsInTheRecord(t *testing.T) {
 	for name, c := range map[string]struct {
 		users, first, most, kept int
@@ -189,7 +190,7 @@ func TestALimitOfTheTokenStoreIsInTheRecord(t *testing.T) {
 	}
 }
 
-// A snapshot is compared only with one of the same key: no fingerprint of another is found again.
+// A snapshot is compared only with one that has the same key, because fingerprints with different keys are different.
 func TestASnapshotOfAnotherKeyIsNotCompared(t *testing.T) {
 	h := historyOf(t, newSQLite(t), 150)
 	h.take(t, 0, inventory.Shard{})
@@ -200,7 +201,8 @@ func TestASnapshotOfAnotherKeyIsNotCompared(t *testing.T) {
 	}
 }
 
-// anAccountThatMayNotReadCannotCompare, which the record says, unless it is given the privileges that the page names.
+// anAccountThatMayNotReadCannotCompare expects that in the snapshot's reason, unless the account has the privileges in
+// the documentation.
 func anAccountThatMayNotReadCannotCompare(t *testing.T, k kept) {
 	h := historyOf(t, k, 150)
 	h.take(t, 0, inventory.Shard{})
@@ -233,7 +235,7 @@ func anAccountThatMayNotReadCannotCompare(t *testing.T, k kept) {
 	}
 }
 
-// A snapshot whose sessions cannot be read stops no other, and the record says what was not compared.
+// If the sessions of a snapshot cannot be read, the next one is still taken, and its reason says what was not compared.
 func TestWhatCannotBeComparedIsInTheRecord(t *testing.T) {
 	dir := t.TempDir()
 	store := openParquet(t, dir)

@@ -15,27 +15,27 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// A scanned realm is what one snapshot, or one shard, has of it.
+// A scanned realm is what one snapshot, or one shard, contains of it.
 type scanned struct {
 	cut      bool
-	sessions map[string]time.Time // by session, when it ends at the latest
+	sessions map[string]time.Time // maximum expiration times, by session
 }
 
-// A modelShard is one of the shards of a snapshot: the only one, where it is whole.
+// A modelShard is one of the shards of a snapshot, or the only one.
 type modelShard struct {
 	inventory.Shard
 	realms map[string]scanned
 }
 
-// A modelSnapshot is a snapshot of a server in the plain model, of which some shards are kept.
+// A modelSnapshot is a snapshot of a server in the model. Only some of its shards may have been stored.
 type modelSnapshot struct {
 	at     time.Time
-	of     int // shards
+	of     int // number of shards
 	kept   []modelShard
-	realms map[string]scanned // of all shards that are kept
+	realms map[string]scanned // merged from the stored shards
 }
 
-// merge makes the snapshot's realms of those of its shards. One that is not in each of them is cut.
+// merge sets the snapshot's realms from those of its shards. A realm that is missing from a shard is truncated.
 func (s *modelSnapshot) merge() {
 	s.realms = map[string]scanned{}
 	for _, shard := range s.kept {
@@ -56,8 +56,9 @@ func (s *modelSnapshot) merge() {
 
 var modelStart = time.Date(2026, 11, 17, 22, 0, 0, 0, time.UTC)
 
-// drawSnapshots draws some snapshots of a server, in the order of their times: sessions come, stay and go, realms too, and
-// some realms are cut. Some snapshots are in shards, of which some are missing, or miss a realm.
+// drawSnapshots draws random snapshots of a server, in the order of their times. Sessions begin, stay and end, realms
+// appear and disappear, and some realms are truncated. Some snapshots consist of shards, some of which are missing or
+// lack a realm.
 func drawSnapshots(t *rapid.T, server string) (all []modelSnapshot) {
 	at := modelStart
 	alive := map[string]map[string]time.Time{}
@@ -72,7 +73,7 @@ func drawSnapshots(t *rapid.T, server string) (all []modelSnapshot) {
 		}
 		for _, realm := range []string{"/", "/alpha"} {
 			if rapid.IntRange(0, 9).Draw(t, "realm") == 0 {
-				continue // it is not there
+				continue // the realm does not exist then
 			}
 			if alive[realm] == nil {
 				alive[realm] = map[string]time.Time{}
@@ -105,7 +106,7 @@ func drawSnapshots(t *rapid.T, server string) (all []modelSnapshot) {
 	return all
 }
 
-// keep writes the model's snapshot as Take would.
+// keep stores the model's snapshot as Take would.
 func keep(ctx context.Context, store Store, server string, s modelSnapshot) error {
 	for _, shard := range s.kept {
 		if err := s.keep(ctx, store, server, shard); err != nil {
@@ -157,7 +158,8 @@ func (s modelSnapshot) rows(r relation, shard modelShard) iter.Seq2[[]any, error
 	}
 }
 
-// known is what the model knows of a session from the snapshots up to a time: when it was seen, and by when it was gone.
+// known returns what the model knows about a session from the snapshots up to a time: when it was seen, and when it was
+// known to have ended.
 func known(all []modelSnapshot, session string, until time.Time) (realm string, seen []time.Time, gone time.Time, ends time.Time) {
 	for _, s := range all {
 		if s.at.After(until) {
@@ -176,7 +178,7 @@ func known(all []modelSnapshot, session string, until time.Time) (realm string, 
 	return realm, seen, gone, ends
 }
 
-// sessionsOf are all that were ever found.
+// sessionsOf returns all sessions that were ever found.
 func sessionsOf(all []modelSnapshot) (sessions []string) {
 	for _, s := range all {
 		for _, found := range s.realms {
@@ -187,7 +189,7 @@ func sessionsOf(all []modelSnapshot) (sessions []string) {
 	return slices.Compact(sessions)
 }
 
-// who are the sessions that the model has at a time.
+// who returns the sessions at a time, according to the model.
 func who(all []modelSnapshot, at time.Time) (lines []string) {
 	for _, session := range sessionsOf(all) {
 		if realm, seen, gone, ends := known(all, session, at); len(seen) > 0 && gone.IsZero() && ends.After(at) {
@@ -197,7 +199,7 @@ func who(all []modelSnapshot, at time.Time) (lines []string) {
 	return lines
 }
 
-// latestOf is which snapshot is the latest: of those that are whole, where there is one.
+// latestOf returns the index of the latest snapshot, which is a complete one if there is any.
 func latestOf(all []modelSnapshot) int {
 	for i, s := range slices.Backward(all) {
 		if len(s.kept) == s.of {
@@ -214,8 +216,8 @@ func shownTime(t time.Time) string {
 	return timestamp(t)
 }
 
-// equalsThePlainModel: random series of snapshots of two servers, whose stores answer as the model does. Each series has
-// servers of its own, so that they need not be taken away.
+// equalsThePlainModel takes random series of snapshots of two servers, and expects that the store answers as the model
+// does. Each series has new servers, so nothing need be removed.
 func equalsThePlainModel(t *testing.T, k kept) {
 	series := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -223,7 +225,7 @@ func equalsThePlainModel(t *testing.T, k kept) {
 		for _, name := range []string{"a", "b"} {
 			server := fmt.Sprintf("%s%d", name, series)
 			all := drawSnapshots(rt, name)
-			var shards []modelSnapshot // each with one
+			var shards []modelSnapshot // snapshots with one shard each
 			for _, s := range all {
 				for i := range s.kept {
 					one := s
@@ -231,7 +233,7 @@ func equalsThePlainModel(t *testing.T, k kept) {
 					shards = append(shards, one)
 				}
 			}
-			for _, s := range rapid.Permutation(shards).Draw(rt, "order") { // a scan that took long comes after those begun later
+			for _, s := range rapid.Permutation(shards).Draw(rt, "order") { // a scan that takes long is stored after scans that began later
 				must(t, keep(t.Context(), k, server, s))
 			}
 			k.agrees(t, rt, server, all)
@@ -292,7 +294,7 @@ func (k kept) agrees(t *testing.T, rt *rapid.T, server string, all []modelSnapsh
 	}
 }
 
-// moment is a time in the store's SQL.
+// moment returns a time in the store's SQL.
 func (k kept) moment(at time.Time) string {
 	if k.name != "SQLite" {
 		return at.Format(time.RFC3339)

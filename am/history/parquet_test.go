@@ -53,7 +53,7 @@ func TestADatasetHasHivePartitionsAndRowGroupsToSkip(t *testing.T) {
 	}
 }
 
-// Columns are encoded concurrently, in batches, and row groups are written meanwhile.
+// Columns are encoded concurrently and in batches, while row groups are written.
 func TestAFileHasAllRowsInTheirOrder(t *testing.T) {
 	r, path := sessionRelation(), filepath.Join(t.TempDir(), "rows.parquet")
 	var want []string
@@ -92,7 +92,7 @@ func TestAFileHasAllRowsInTheirOrder(t *testing.T) {
 				t.Errorf("the filter of row group %d lacks row %d: %v", i, j, err)
 			}
 		}
-		// A fingerprint is 16 bytes in hexadecimal.
+		// A fingerprint is stored as 16 bytes.
 		if size := content.Metadata().RowGroups[i].Columns[column.ColumnIndex].MetaData.TotalCompressedSize; size > 18*group.NumRows() {
 			t.Errorf("row group %d has %d bytes for %d fingerprints", i, size, group.NumRows())
 		}
@@ -102,7 +102,7 @@ func TestAFileHasAllRowsInTheirOrder(t *testing.T) {
 func TestAFileThatCannotBeWrittenIsGone(t *testing.T) {
 	r, path := sessionRelation(), filepath.Join(t.TempDir(), "rows.parquet")
 	row := make([]any, len(r.columns))
-	row[len(row)-1] = make(chan int) // of which JSON knows none
+	row[len(row)-1] = make(chan int) // JSON cannot contain it
 	err := writeParquet(path, r, noon, one(row))
 	if err == nil || err.Error() != "column properties: json: unsupported type: chan int" {
 		t.Errorf("%v", err)
@@ -115,7 +115,7 @@ func TestAFileThatCannotBeWrittenIsGone(t *testing.T) {
 func TestWhatAKillLeavesInAFolderIsClearedLater(t *testing.T) {
 	dir := t.TempDir()
 	store := openParquet(t, dir)
-	for range 2 { // neither is ended
+	for range 2 { // none of them is ended
 		d, err := store.begin(t.Context(), "server", noon, inventory.Shard{})
 		must(t, err)
 		must(t, d.write(t.Context(), snapshots, madeRows(snapshots, 1)))
@@ -137,7 +137,7 @@ func TestWhatAKillLeavesInAFolderIsClearedLater(t *testing.T) {
 	}
 }
 
-// Folders in a dataset that amsql has not made, and drafts of other users', stop nothing.
+// Folders that amsql has not created, and drafts of other users, do no harm in a dataset.
 func TestStrayFoldersStopNothing(t *testing.T) {
 	folder := t.TempDir()
 	startS3(t, httptest.NewServer)
@@ -184,7 +184,7 @@ func TestADatasetNeedsAFolder(t *testing.T) {
 	}
 }
 
-// All stores answer the same questions of the same thirty snapshots with the same rows.
+// All stores return the same rows for the same queries of the same thirty snapshots.
 func TestStoresAgreeOnThirtySnapshots(t *testing.T) {
 	python := duckdbPython(t)
 	sqlite, duckdb := newSQLite(t), newParquet(t, python)
@@ -194,7 +194,8 @@ func TestStoresAgreeOnThirtySnapshots(t *testing.T) {
 	}
 }
 
-// agreeOnThirtySnapshots keeps them in empty stores, of some servers in the hours about a midnight, and asks.
+// agreeOnThirtySnapshots stores the snapshots, of several servers in the hours around midnight, in empty stores, and
+// queries them.
 func agreeOnThirtySnapshots(t *testing.T, stores ...kept) {
 	t.Helper()
 	var servers []string

@@ -13,7 +13,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/internal/postgrestest"
 )
 
-// What COPY reads is what was given, whatever characters are in it.
+// COPY reads the values that were written, whatever characters they contain.
 func TestCopiedCellsComeBack(t *testing.T) {
 	ctx := t.Context()
 	conn, err := pgx.Connect(ctx, postgrestest.Start(t))

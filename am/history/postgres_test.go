@@ -13,7 +13,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// partitionedByDay: two days' sessions are in two tables, and names with the character NUL do not keep the rest from being stored.
+// partitionedByDay expects the sessions of two days in two tables. A NUL in a name must not prevent the rest from being
+// stored.
 func partitionedByDay(t *testing.T, k kept) {
 	evening := time.Date(2026, 11, 17, 23, 59, 0, 0, time.UTC)
 	for _, at := range []time.Time{evening, evening.Add(time.Hour), evening.Add(time.Hour).In(time.FixedZone("east", 9*3600)).Add(time.Minute)} {
@@ -53,7 +54,7 @@ func textsWithNULAreKept(t *testing.T, k kept) {
 func anOlderSchemaGetsWhatItLacks(t *testing.T, k kept) {
 	must(t, writeMade(t.Context(), k, "server", noon, 2))
 	k.ask(t, "update schema_version set version = 0 returning 1")
-	k.ask(t, "drop view am_session, am_realm, am_concurrency") // of which two would be in the way
+	k.ask(t, "drop view am_session, am_realm, am_concurrency") // two of them would be in the way
 	k.ask(t, "alter table session drop column properties")
 	k.ask(t, "alter table realm drop column akas")
 	must(t, writeMade(t.Context(), k.reopen(t), "server", noon.AddDate(0, 0, 1), 3))
@@ -66,7 +67,8 @@ func anOlderSchemaGetsWhatItLacks(t *testing.T, k kept) {
 	}
 }
 
-// anAccountThatOnlyAddsRows needs no more than the page says, also on the next day, once an owner has made the schema.
+// anAccountThatOnlyAddsRows needs only the privileges in the documentation, on the next day as well, once an owner has
+// created the schema.
 func anAccountThatOnlyAddsRows(t *testing.T, k kept) {
 	must(t, writeMade(t.Context(), k, "server", noon, 2))
 	_, err := connectPostgres(t, k.target).Exec(t.Context(), readFile(t, "../../docs/history/writer.sql")+"; alter role amsql_writer password 'writer'")
@@ -109,7 +111,8 @@ func anAccountThatOnlyAddsRows(t *testing.T, k kept) {
 	}
 }
 
-// whoMayReadMayStillAfterAnUpgrade, and views of the user's own are not lost: they stay, or stop it.
+// whoMayReadMayStillAfterAnUpgrade also expects that the user's own views are not lost: they remain, or prevent the
+// upgrade.
 func whoMayReadMayStillAfterAnUpgrade(t *testing.T, k kept) {
 	must(t, writeMade(t.Context(), k, "server", noon, 2))
 	conn := connectPostgres(t, k.target)
@@ -143,7 +146,7 @@ func anAccountWithoutUsageIsToldSo(t *testing.T, k kept) {
 	}
 }
 
-// theHostThatIsConnectedToIsNamed: of several, the one that is written to.
+// theHostThatIsConnectedToIsNamed expects the host that is written to, if the URL names several.
 func theHostThatIsConnectedToIsNamed(t *testing.T, k kept) {
 	address, err := url.Parse(k.target)
 	must(t, err)
@@ -157,7 +160,7 @@ func theHostThatIsConnectedToIsNamed(t *testing.T, k kept) {
 	}
 }
 
-// aPasswordMayBeInAFile, whose path is written as it is.
+// aPasswordMayBeInAFile, whose path is not escaped in the URL.
 func aPasswordMayBeInAFile(t *testing.T, k kept) {
 	address, err := url.Parse(k.target)
 	must(t, err)

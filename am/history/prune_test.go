@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// keptOf is the plain model of a retention: what is kept of one server's snapshots, given in the order of their times.
+// keptOf is the model of a retention: it returns which snapshots of a server, in the order of their times, are kept.
 func keptOf(all []modelSnapshot, r Retention, now time.Time) (kept []modelSnapshot) {
 	hours, days := map[string]bool{}, map[string]bool{}
 	last, complete := -1, -1
@@ -33,8 +33,8 @@ func keptOf(all []modelSnapshot, r Retention, now time.Time) (kept []modelSnapsh
 	return kept
 }
 
-// Random series of snapshots and retentions: the answers are those of the snapshots that are kept, and a second run, or
-// the same retention later, finds what the model does.
+// After random series of snapshots and a random retention, queries return what they would with only the snapshots that
+// are kept. A second run, or the same retention later, does what the model does.
 func whatIsPrunedIsAsIfItHadNeverBeenTaken(t *testing.T, k kept) {
 	series := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -43,7 +43,7 @@ func whatIsPrunedIsAsIfItHadNeverBeenTaken(t *testing.T, k kept) {
 		for _, name := range []string{"p", "q"} {
 			server := fmt.Sprintf("%s%d", name, series)
 			all := drawSnapshots(rt, name)
-			for i := range all { // over some days
+			for i := range all { // over several days
 				all[i].at = all[i].at.Add(time.Duration(i/2) * 11 * time.Hour)
 				must(t, keep(t.Context(), k, server, all[i]))
 			}
@@ -60,7 +60,7 @@ func whatIsPrunedIsAsIfItHadNeverBeenTaken(t *testing.T, k kept) {
 			planned, err := Prune(t.Context(), k, r, now, true)
 			must(t, err)
 			for server, snapshots := range servers {
-				k.agrees(t, rt, server, snapshots) // still
+				k.agrees(t, rt, server, snapshots) // nothing has changed
 			}
 			done, err := Prune(t.Context(), k, r, now, false)
 			must(t, err)
@@ -79,7 +79,7 @@ func whatIsPrunedIsAsIfItHadNeverBeenTaken(t *testing.T, k kept) {
 	})
 }
 
-// aSnapshotOfTheFutureIsNotTheLatest: one that was taken while the clock was a day ahead hides no later one, and prune
+// aSnapshotOfTheFutureIsNotTheLatest: a snapshot taken while the clock was a day ahead hides no later one, and prune
 // removes neither.
 func aSnapshotOfTheFutureIsNotTheLatest(t *testing.T, k kept) {
 	now := time.Now().UTC().Truncate(time.Second)
@@ -129,7 +129,8 @@ func TestPruningGivesSpaceBack(t *testing.T) {
 	must(t, writeMade(t.Context(), k.reopen(t), "server", noon.Add(time.Hour), rowsPerSnapshot))
 }
 
-// pruningDropsPartitions of days that nothing is left of, if nobody can still write to them, and waits for nobody long.
+// pruningDropsPartitions of days for which nothing is left, if nobody can still write to them, and does not wait long
+// for others.
 func pruningDropsPartitions(t *testing.T, k kept) {
 	for i := range 4 {
 		must(t, writeMade(t.Context(), k, "server", noon.AddDate(0, 0, i), rowsPerSnapshot))

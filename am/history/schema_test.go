@@ -21,13 +21,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// schemaFile has what a store of a version of the schema is made with.
+// schemaFile returns the path of a file with the statements that create a store of this version of the schema.
 func schemaFile(version int, dialect string) string {
 	return fmt.Sprintf("testdata/schema/%d.%s.sql", version, dialect)
 }
 
-// What stores are made with is written down for each version, so that it cannot change while schemaVersion does not: a store
-// that exists is brought up to date by its version, and fails without that, after all of the scan.
+// The schema of each version is recorded, so that the schema cannot change without schemaVersion. A store with an older
+// version is updated; without that, writing would fail at the end of the scan.
 func TestASchemaThatChangesHasANewVersion(t *testing.T) {
 	for name, d := range map[string]dialect{"sqlite": sqliteDialect, "postgres": postgresDialect} {
 		path := schemaFile(schemaVersion, name)
@@ -49,7 +49,7 @@ func TestASchemaThatChangesHasANewVersion(t *testing.T) {
 	}
 }
 
-// notKept are the tables of the product that no snapshot has.
+// notKept lists the tables that snapshots do not contain.
 var notKept = map[string]string{
 	"am_session_info":     "it is asked for tokens, and no token is in a history",
 	"am_session_property": "it is asked for tokens, too",
@@ -87,7 +87,7 @@ func tableNamed(name string) table.Table {
 	return nil
 }
 
-// telling is a cell from which it can be told of which column and which row it is.
+// telling returns a value that identifies its column and row.
 func telling(c table.Column, row int) any {
 	sum := crc32.ChecksumIEEE([]byte(c.Name))
 	switch c.Type {
@@ -105,7 +105,7 @@ func telling(c table.Column, row int) any {
 	return fmt.Sprintf("%s %d", c.Name, row)
 }
 
-// tellingRow is one of which each cell tells its column; a shard is the only one.
+// tellingRow returns a row of values that identify their columns. It is the only shard.
 func (r relation) tellingRow(row int) []any {
 	cells := make([]any, len(r.columns))
 	for i, c := range r.columns {
@@ -121,7 +121,8 @@ func (r relation) tellingRow(row int) []any {
 	return cells
 }
 
-// before is the relation as it was before every second of its columns was added, or each other one: those that are not keys.
+// before returns the relation without every second of its columns, except keys, as if they were added later. odd
+// chooses which half.
 func (r relation) before(odd bool) relation {
 	keep := odd
 	r.columns = slices.DeleteFunc(slices.Clone(r.columns), func(c table.Column) bool {
@@ -134,7 +135,8 @@ func (r relation) before(odd bool) relation {
 	return r
 }
 
-// keepTelling keeps a snapshot of one row each, whose columns are those of relations as they were or are.
+// keepTelling stores a snapshot with one row in each relation, whose columns are those of former relations or of
+// today's.
 func keepTelling(t *testing.T, store Store, at time.Time, row int, as func(relation) relation) {
 	t.Helper()
 	d, err := store.begin(t.Context(), "server", at, inventory.Shard{})
@@ -146,7 +148,7 @@ func keepTelling(t *testing.T, store Store, at time.Time, row int, as func(relat
 	must(t, d.commit(t.Context()))
 }
 
-// hasTelling compares what is kept of a snapshot with what was written: by name, and NULL if there was no such column.
+// hasTelling compares a stored snapshot with what was written. A column that did not exist then must be NULL.
 func hasTelling(t *testing.T, k kept, at time.Time, row int, as func(relation) relation) {
 	t.Helper()
 	for _, r := range relations() {
@@ -165,11 +167,11 @@ func hasTelling(t *testing.T, k kept, at time.Time, row int, as func(relation) r
 	}
 }
 
-// unspaced is JSON as all stores have it.
+// unspaced returns JSON without spaces, which some stores add.
 func unspaced(cell string) string { return strings.ReplaceAll(cell, ", ", ",") }
 
-// columnsThatAreAddedLaterAreKeptByName: a store that an amsql without them has made, in which those that are added come last,
-// or which has files without them.
+// columnsThatAreAddedLaterAreKeptByName: a store made by an amsql without them, to which they are added at the end, or
+// which has files without them.
 func columnsThatAreAddedLaterAreKeptByName(t *testing.T, k kept) {
 	now := func(r relation) relation { return r }
 	for i, odd := range []bool{true, false} {
@@ -181,11 +183,11 @@ func columnsThatAreAddedLaterAreKeptByName(t *testing.T, k kept) {
 		}
 		k.Store = k.reopen(t)
 		keepTelling(t, k, at.AddDate(0, 0, 1), 2, now)
-		keepTelling(t, k, at.AddDate(0, 0, -1), 3, now) // the first of all
+		keepTelling(t, k, at.AddDate(0, 0, -1), 3, now) // before all others
 		hasTelling(t, k, at, 1, as)
 		hasTelling(t, k, at.AddDate(0, 0, 1), 2, now)
 		hasTelling(t, k, at.AddDate(0, 0, -1), 3, now)
-		for _, r := range relations() { // the views are whole
+		for _, r := range relations() { // all views can be read
 			if r.of != nil {
 				k.ask(t, "select * from "+r.of.Name())
 			}
@@ -193,8 +195,8 @@ func columnsThatAreAddedLaterAreKeptByName(t *testing.T, k kept) {
 	}
 }
 
-// wordsThatWereKeptEarlierAreThoseOfNow: a store that an amsql with other words has made, or files of it, one of them a shard
-// of a snapshot whose other shard is of now.
+// wordsThatWereKeptEarlierAreThoseOfNow: a store, or files, written by an amsql with other words. One of the files is a
+// shard of a snapshot whose other shard has today's words.
 func wordsThatWereKeptEarlierAreThoseOfNow(t *testing.T, k kept) {
 	at := noon.Truncate(time.Second)
 	keep := func(shard int, words map[string]string) {
@@ -250,7 +252,7 @@ func wordsThatWereKeptEarlierAreThoseOfNow(t *testing.T, k kept) {
 	}
 }
 
-// versions are those of the schema that histories may have, with what they were made with.
+// versions returns the versions of the schema that histories may have, with the statements that create them.
 func versions(t *testing.T, dialect string) (all map[int]string) {
 	t.Helper()
 	all = map[int]string{}
@@ -262,7 +264,7 @@ func versions(t *testing.T, dialect string) (all map[int]string) {
 	return all
 }
 
-// A history of each version so far, with a snapshot in it, gets what it lacks and keeps what it has.
+// A history of each version so far, with a snapshot in it, gets what it lacks and loses nothing.
 func TestAFileOfEachVersionIsBroughtUpToDate(t *testing.T) {
 	for version, sql := range versions(t, "sqlite") {
 		t.Run(fmt.Sprint(version), func(t *testing.T) {
@@ -294,7 +296,8 @@ func TestASchemaOfEachVersionIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// outlastsUpgrade inserts a row into each table, in the columns that the older table has, and scans with the words of then.
+// outlastsUpgrade inserts a row into each table, with the columns that the older table has, and scans with the words of
+// that time.
 func outlastsUpgrade(t *testing.T, k kept, version int, insert func(sql string)) {
 	at, later := noon.Truncate(time.Second), noon.Truncate(time.Second).AddDate(0, 0, 1)
 	older := map[string]relation{}
@@ -330,5 +333,5 @@ func outlastsUpgrade(t *testing.T, k kept, version int, insert func(sql string))
 	hasTelling(t, k, later, 2, func(r relation) relation { return r })
 }
 
-// schemaOf is the statements that make what a store has.
+// schemaOf returns the statements that create a store.
 func schemaOf(d dialect) string { return d.createTables() + ";\n" + d.createViews() }

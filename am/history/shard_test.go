@@ -23,7 +23,7 @@ func inShard(t testing.TB, c *connection.Connection, shard inventory.Shard) *con
 	return again
 }
 
-// threeShardsAreOneSnapshot: of a server whose lists are cut.
+// threeShardsAreOneSnapshot uses a server whose lists are truncated.
 func threeShardsAreOneSnapshot(t *testing.T, k kept) {
 	server, c := simulated(t, simulator.Options{Realms: 2, Users: 450, Sessions: 300, ListCap: 20, Seed: 1}, connection.Config{})
 	server.LogRequests(false)
@@ -110,7 +110,7 @@ func aShardIsKeptOnce(t *testing.T, k kept, c *connection.Connection, o Options,
 	}
 }
 
-// overtaken is a store in which somebody else is quicker.
+// overtaken is a store in which another process is faster.
 type overtaken struct {
 	kept
 	first func()

@@ -15,7 +15,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 )
 
-// TestSpark asks Spark SQL by its page what SQLite is asked, and then for parts of the dataset.
+// TestSpark runs the queries for SQLite in Spark SQL with its page, and then queries for parts of the dataset.
 func TestSpark(t *testing.T) {
 	python := pythonWith(t, "pyspark")
 	if out, err := exec.CommandContext(t.Context(), "java", "-version").CombinedOutput(); err != nil {
@@ -35,16 +35,16 @@ func TestSpark(t *testing.T) {
 	}
 }
 
-// A part is what a question needs of a dataset.
+// A part is the part of a dataset that a query needs.
 type part struct {
 	question   string
-	sqlite     string   // where it differs
-	filters    []string // in Spark's plan
+	sqlite     string   // the query for SQLite, if it differs
+	filters    []string // filters in Spark's plan
 	has        func(snapshotID) bool
-	unfiltered string // a relation that is read of all: Spark tells no filter to a join that is below a window
+	unfiltered string // a relation that Spark reads completely, because it pushes no filter into a join below a window function
 }
 
-// parts are of the page's questions.
+// parts returns the page's queries, with the parts that they need.
 func parts(t *testing.T) []part {
 	t.Helper()
 	const server, ofServer = "https://amb.example.com/am", `\(server#\d+ = https://amb\.example\.com/am\)`
@@ -66,7 +66,7 @@ func parts(t *testing.T) []part {
 	return all
 }
 
-// readsOnlyPart spoils all other files: who reads one of them fails.
+// readsOnlyPart damages all other files, so that reading one of them fails.
 func readsOnlyPart(t *testing.T, sqlite, k kept, p part) {
 	t.Helper()
 	all, err := k.list(t.Context())
@@ -75,7 +75,7 @@ func readsOnlyPart(t *testing.T, sqlite, k kept, p part) {
 		if p.has(id.snapshotID) {
 			continue
 		}
-		files, err := filepath.Glob(filepath.Join(k.target[len(parquetScheme):], id.folder(inventory.Shard{})+"*", "*", "*")) // of all shards
+		files, err := filepath.Glob(filepath.Join(k.target[len(parquetScheme):], id.folder(inventory.Shard{})+"*", "*", "*")) // all shards
 		must(t, err)
 		for _, file := range files {
 			if filepath.Base(filepath.Dir(file)) == "relation="+p.unfiltered {

@@ -22,7 +22,8 @@ func TestAFileIsForItsOwnerAlone(t *testing.T) {
 	}
 }
 
-// Files that everybody may read are closed to all but their owner; a group that was given one keeps it. Others' are left alone.
+// Files that everybody can read are made private to their owner, except that a group that has access keeps it. Files of
+// other users are left alone.
 func TestAFileThatIsOpenToAllIsClosed(t *testing.T) {
 	dir := t.TempDir()
 	for before, after := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o666: 0o600, 0o604: 0o600, 0o640: 0o640, 0o600: 0o600} {
@@ -84,7 +85,7 @@ func edit(t testing.TB, path, sql string) {
 	must(t, conn.Close())
 }
 
-// What a colleague sends may hold anything: none of it is run as SQL, and a reader writes nothing.
+// A file from somebody else may contain anything: none of it is run as SQL, and reading writes nothing.
 func TestAHostileFileRunsNothing(t *testing.T) {
 	for name, hostile := range map[string]string{
 		"a view's name":         `create view "if exists x; attach 'VICTIM' as v; drop table v.precious; --" as select 1`,
@@ -112,7 +113,7 @@ func TestAHostileFileRunsNothing(t *testing.T) {
 				if after, err := os.ReadFile(k.target); err != nil || string(after) != string(before) {
 					t.Errorf("a reader has changed the file: %v", err)
 				}
-				if store, err := OpenSQLite(t.Context(), k.target); err == nil { // it may refuse it
+				if store, err := OpenSQLite(t.Context(), k.target); err == nil { // it may be refused
 					must(t, writeMade(t.Context(), store, "server", noon.AddDate(0, 0, 1), 3))
 					must(t, store.Close())
 					if got := k.ask(t, "select count(*) from session"); got[0] != "5" {
@@ -163,14 +164,14 @@ func TestAReaderRefusesWhatItCannotTrust(t *testing.T) {
 	}
 }
 
-// A journal can name any file to be removed when it is rolled back, so a reader leaves that to a writer.
+// When a journal is rolled back, it can name any file to be removed, so only a writer does that, never a reader.
 func TestAReaderDoesNotRollBack(t *testing.T) {
 	k := newSQLite(t)
 	must(t, writeMade(t.Context(), k, "server", noon, rowsPerSnapshot))
 	conn, err := sqlite3.Open(k.target)
 	must(t, err)
 	must(t, conn.Exec("pragma cache_size = 1; begin; update session set username = 'half written'"))
-	copied := filepath.Join(t.TempDir(), "history.db") // as a kill leaves them
+	copied := filepath.Join(t.TempDir(), "history.db") // the files as a killed process leaves them
 	for _, suffix := range []string{"", "-journal"} {
 		content, err := os.ReadFile(k.target + suffix)
 		must(t, err)
@@ -192,7 +193,7 @@ func TestAReaderDoesNotRollBack(t *testing.T) {
 	}
 }
 
-// The user's own views outlast a migration.
+// The user's own views are unchanged by a migration.
 func TestAMigrationLeavesOtherViewsAlone(t *testing.T) {
 	k := newSQLite(t)
 	must(t, writeMade(t.Context(), k, "server", noon, 2))

@@ -19,7 +19,7 @@ type storeTest struct {
 	test func(*testing.T, kept)
 }
 
-// everyStore is what must be so of each kind of store. Each test has an empty one.
+// everyStore contains the tests that each kind of store must pass. Each test has an empty store.
 var everyStore = []storeTest{
 	{"a snapshot has what the tables have", aSnapshotHasWhatTheTablesHave},
 	{"a realm that is cut or fails is kept as such and hides nothing", aRealmThatIsCutOrFailsIsKeptAsSuchAndHidesNothing},
@@ -79,7 +79,7 @@ func connectPostgres(t testing.TB, url string) *pgx.Conn {
 	return conn
 }
 
-// newPostgres makes a database on the server and a history in it.
+// newPostgres creates a database on the server, with a history in it.
 func newPostgres(t testing.TB, server, database string) kept {
 	t.Helper()
 	_, err := connectPostgres(t, server).Exec(t.Context(), "create database "+database)

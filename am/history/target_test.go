@@ -69,7 +69,7 @@ func TestASchemeIsReadWithoutRegardToCase(t *testing.T) {
 	}
 }
 
-// No part of a password is printed, whatever characters it holds and however it is written.
+// No part of a password is printed, whatever characters it contains and however it is written.
 func TestAPasswordInAURLIsNeverPrinted(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, password := range []string{

@@ -11,7 +11,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// A realm with an agent (two sessions), a user of the same name (one), and others: AM finds the user alone by the name.
+// A realm with an agent (two sessions), a user of the same name (one session), and others. By that name, AM only finds
+// the user's session.
 func TestSessionsOfAgentsAreFoundWhetherNamedOrNot(t *testing.T) {
 	for name, c := range map[string]struct {
 		listCap, others int
@@ -19,7 +20,7 @@ func TestSessionsOfAgentsAreFoundWhetherNamedOrNot(t *testing.T) {
 		found           int
 		want            inventory.Completeness
 		reason          string
-		requests        int64 // of sessions
+		requests        int64 // requests for sessions
 	}{
 		"an agent":                              {listCap: 120, ask: []string{"WebAgent"}, found: 2, want: inventory.Complete, requests: 2},
 		"an agent and a user of one name":       {listCap: 120, ask: []string{"both"}, found: 3, want: inventory.Complete, requests: 2},
@@ -58,7 +59,7 @@ func TestSessionsOfAgentsAreFoundWhetherNamedOrNot(t *testing.T) {
 	}
 }
 
-// 138 sessions of agents fill the list: what is behind the cap is people's, and other agents'.
+// 138 sessions of agents fill the list. Those beyond the cap are people's, and other agents'.
 func TestAgentsThatFillTheListLeaveTheRealmCut(t *testing.T) {
 	server := populated(t, 120, 1, map[string]int{"/alpha": 0})
 	for i := range 138 {
@@ -74,17 +75,17 @@ func TestAgentsThatFillTheListLeaveTheRealmCut(t *testing.T) {
 	}
 }
 
-// An agent has the name of a user who came later, and its sessions are behind the cap: no list shows them. Only its profile
-// tells that they can be missing.
+// An agent has the name of a user who was created later, and its sessions are beyond the cap, so no list contains them.
+// Only the agent's profile shows that they may be missing.
 func TestAnAgentWithTheNameOfAUserBehindTheCapIsTold(t *testing.T) {
 	for name, c := range map[string]struct {
 		listCap, lookups int
-		blind            bool // the account may not read profiles
+		blind            bool // whether the account may not read profiles
 		ask              []string
-		found            int64 // at the last
+		found            int64 // number of sessions found
 		want             inventory.Completeness
 		reason           string
-		profiles         int // how often the list of profiles is asked for
+		profiles         int // number of requests for the list of profiles
 	}{
 		"the agent's name":                  {listCap: 9, lookups: 1, ask: []string{"both"}, found: 1, want: inventory.ByUser, reason: `"both" is also an agent, and some of its sessions may be missing`, profiles: 1},
 		"a user's":                          {listCap: 9, lookups: 1, ask: []string{"other"}, found: 8, want: inventory.Complete, profiles: 1},

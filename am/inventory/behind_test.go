@@ -11,7 +11,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// inventoryBehind is an inventory of a simulated server whose answers a handler changes, signed in as its administrator.
+// inventoryBehind returns an inventory of a simulated server whose answers a handler changes, signed in as its
+// administrator.
 func inventoryBehind(t *testing.T, server *simulator.Server, options inventory.Options, handler http.HandlerFunc) *inventory.Inventory {
 	t.Helper()
 	web := httptest.NewServer(handler)

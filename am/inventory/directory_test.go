@@ -17,7 +17,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// AM pages its identities, but only within what its store gives at once.
+// AM pages identities, but only those that its identity store returns for one search.
 func TestPagesOfIdentitiesMayBeCutToo(t *testing.T) {
 	for _, profile := range []string{"am-7", "pingam-8.1"} {
 		server, err := simulator.New(simulator.Options{Profile: profile, Realms: 1, Users: 1500, Sessions: 2000, Seed: 1})
@@ -39,7 +39,7 @@ func TestPagesOfIdentitiesMayBeCutToo(t *testing.T) {
 	}
 }
 
-// Chinese names begin with hundreds of characters: more than fit into a request that leaves them out.
+// Chinese names begin with hundreds of different characters, more than fit into a request that excludes them.
 func TestADirectoryOfAnyLettersIsListedCompletely(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	family, given := rand.NewZipf(rng, 1.1, 10, 500), rand.NewZipf(rng, 1.1, 20, 2000) // some characters are in many names
@@ -76,7 +76,7 @@ func TestADirectoryOfAnyLettersIsListedCompletely(t *testing.T) {
 			}
 			for user := range maps.Keys(got) {
 				if !want[user] {
-					delete(got, user) // those that the server comes with
+					delete(got, user) // these exist on every server
 				}
 			}
 			if !maps.Equal(got, want) {
@@ -86,7 +86,8 @@ func TestADirectoryOfAnyLettersIsListedCompletely(t *testing.T) {
 	}
 }
 
-// A directory that no request can take apart is cut, as others are, and not a fault of somebody's name.
+// If no request can split a directory, its list is truncated, like those of other directories. It is not a problem of
+// somebody's name.
 func TestADirectoryThatCannotBeTakenApartIsCut(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Profile: "am-7", Realms: 1, UserCap: 100, Seed: 1})
 	must(t, err)
@@ -100,8 +101,8 @@ func TestADirectoryThatCannotBeTakenApartIsCut(t *testing.T) {
 	}
 }
 
-// Only the default limit of OpenAM's directory is known. A listing of any other length counts as complete when two
-// parts of it add up to it.
+// Only the default limit of OpenAM's directory is known. A list of any other length counts as complete if two parts of
+// it add up to it.
 func TestALimitOfTheDirectoryIsFoundOut(t *testing.T) {
 	for _, limit := range []int{50, 100, 137, 500, 1000} {
 		for _, users := range []int{limit / 2, limit - 1, limit, limit + 1, 3 * limit} {
@@ -125,15 +126,15 @@ func TestALimitOfTheDirectoryIsFoundOut(t *testing.T) {
 			if err != nil || !slices.Equal(got, want) {
 				t.Errorf("limit %d: %d of %d identities, %v", limit, len(got), users, err)
 			}
-			if most := int64(5); users < limit && users < 1000 && lists.Load() > most { // two of them are the look for the directory
+			if most := int64(5); users < limit && users < 1000 && lists.Load() > most { // two of them find out which directory there is
 				t.Errorf("limit %d: %d requests for %d identities, want %d at most", limit, lists.Load(), users, most)
 			}
 		}
 	}
 }
 
-// OpenAM lists accounts of its own in the root realm, beside what the store gives: they do not mean that there are more identities, and
-// a list is longer than the limit by them.
+// In the root realm, OpenAM lists its own accounts in addition to what the store returns. They do not mean that there
+// are more identities, and they make a list longer than the limit.
 func TestOpenAMsOwnAccountsDoNotHideTheLimit(t *testing.T) {
 	for _, users := range []int{40, 60, 99, 101, 104, 300, 1000} {
 		server, err := simulator.New(simulator.Options{UserCap: 100, Seed: 1})
@@ -154,7 +155,7 @@ func TestOpenAMsOwnAccountsDoNotHideTheLimit(t *testing.T) {
 	}
 }
 
-// A directory that does not filter cannot be taken apart, and that is said, soon.
+// A directory that ignores filters cannot be split, which must be found out after a few requests.
 func TestADirectoryThatDoesNotFilterIsCut(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Profile: "am-7", Realms: 1, UserCap: 100, Seed: 1})
 	must(t, err)

@@ -14,16 +14,16 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// a store is what stands behind a simulated server's lists of sessions.
+// store is the token store behind a simulated server's lists of sessions.
 type store struct {
 	server *simulator.Server
-	secret bool     // nobody may read the list cap
-	blind  bool     // nor the profiles of agents
-	stops  int      // a list has so many at most, whatever the cap; 0: any number
-	late   int      // the list of a realm has so many at most, because the search ends by time; 0: any number
-	slow   bool     // every list takes as long as the store searches at most
-	asked  func()   // before a user's list
-	hidden []string // users who are in the list of a realm and found by no name
+	secret bool     // whether nobody may read the list cap
+	blind  bool     // whether nobody may read the profiles of agents
+	stops  int      // maximum number of sessions in a list, whatever the cap; 0: any number
+	late   int      // maximum number of sessions in the list of a realm, because the search reaches its time limit; 0: any number
+	slow   bool     // whether every list takes as long as the store's time limit
+	asked  func()   // called before a user's list
+	hidden []string // users who are in the list of a realm but not found by name
 }
 
 func (s store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +39,7 @@ func (s store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
 		s.server.ServeHTTP(answer, r)
 		var list map[string]any
-		_ = json.Unmarshal(answer.Body.Bytes(), &list) // a refusal has no rows
+		_ = json.Unmarshal(answer.Body.Bytes(), &list) // an error has no rows
 		rows, ok := list["result"].([]any)
 		if ok && hidden {
 			rows = []any{}
@@ -67,7 +67,8 @@ func (s store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// populated is a server with so many sessions in each realm, one or more a user, of users who all are in the directory.
+// populated returns a server with this number of sessions in each realm, each or more per user. All users are in the
+// directory.
 func populated(t *testing.T, listCap, each int, sessions map[string]int) *simulator.Server {
 	t.Helper()
 	server, err := simulator.New(simulator.Options{ListCap: listCap, UserCap: 10_000, Seed: 1})
@@ -88,7 +89,7 @@ func populated(t *testing.T, listCap, each int, sessions map[string]int) *simula
 	return server
 }
 
-// evidenceOf scans realms and returns what is said of each, and what the policy makes of it.
+// evidenceOf scans realms, and returns the result for each realm and the error or notice that the policy leads to.
 func evidenceOf(t *testing.T, s store, options inventory.Options, q inventory.Query) (map[string]*inventory.RealmScan, error) {
 	t.Helper()
 	inv := inventoryBehind(t, s.server, options, s.ServeHTTP)
@@ -115,7 +116,7 @@ func evidenceOf(t *testing.T, s store, options inventory.Options, q inventory.Qu
 	return realms, last
 }
 
-// AM lists no more than its cap: a user who has as many may have more.
+// AM lists no more sessions than its cap, so a user who has as many may have more.
 func TestAUserWhoseListIsAsLongAsTheCapIsCut(t *testing.T) {
 	for each, cut := range map[int]bool{7: false, 8: true, 9: true} {
 		s := store{server: populated(t, 8, each, map[string]int{"/alpha": 2 * each})}
@@ -134,7 +135,7 @@ func TestAListAtAnUnknownCapIsNotComplete(t *testing.T) {
 		listCap, sessions, found int
 		want                     inventory.Completeness
 	}{
-		{listCap: 120, sessions: 19, want: inventory.Complete}, // nobody sets a cap as low
+		{listCap: 120, sessions: 19, want: inventory.Complete}, // nobody sets such a low cap
 		{listCap: 120, sessions: 20, want: inventory.ByUser},
 		{listCap: 30, sessions: 40, want: inventory.ByUser},
 		{listCap: 120, sessions: 50, want: inventory.ByUser},
@@ -161,7 +162,8 @@ func TestAListAtAnUnknownCapIsNotComplete(t *testing.T) {
 	}
 }
 
-// A cap is that of the deployment: what is listed in one realm, no cap cuts in another.
+// The cap applies to the whole deployment. If a realm's list has more rows than another's, the other has not reached
+// the cap.
 func TestALongerListShowsThatAnUnknownCapIsHigher(t *testing.T) {
 	s := store{server: populated(t, 90, 1, map[string]int{"/alpha": 45, "/bravo": 46, "/charlie": 80, "/delta": 19}), secret: true}
 	realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha", "/bravo", "/charlie", "/delta"}})
@@ -173,7 +175,8 @@ func TestALongerListShowsThatAnUnknownCapIsHigher(t *testing.T) {
 	}
 }
 
-// AM passes on what its token store gives: one that stops at 1,000 leaves 1,600 of 2,600 out, without a sign.
+// AM returns what its token store returns: if that has a limit of 1,000, then 1,600 of 2,600 sessions are missing
+// without any sign.
 func TestAStoreThatStopsBelowTheCapIsNoticed(t *testing.T) {
 	for _, c := range []struct {
 		stops, sessions int
@@ -188,7 +191,7 @@ func TestAStoreThatStopsBelowTheCapIsNoticed(t *testing.T) {
 		{stops: 250, sessions: 260, want: inventory.ByUser, found: 260},
 		{stops: 256, sessions: 260, want: inventory.ByUser, found: 260},
 		{stops: 300, sessions: 310, want: inventory.ByUser, found: 310},
-		{stops: 500, sessions: 500, want: inventory.ByUser, found: 500}, // it may be more, for all that the list shows
+		{stops: 500, sessions: 500, want: inventory.ByUser, found: 500}, // the list does not exclude that there are more
 		{stops: 500, sessions: 99, want: inventory.Complete, found: 99},
 	} {
 		s := store{server: populated(t, 5000, 1, map[string]int{"/alpha": c.sessions}), stops: c.stops}
@@ -232,8 +235,8 @@ func TestAUsersListIsDoubtedUntilALongerOneIsSeen(t *testing.T) {
 	}
 }
 
-// A session that the list of the realm has, before and after, and the list of its user has not, tells that others may be in
-// no list at all: sessions of agents are found by no name.
+// If a session is in the realm's list before and afterwards, but not in its user's, other sessions may be in no list:
+// AM does not find sessions of agents by name.
 func TestANameThatIsListedAndNotFoundLeavesTheRealmCut(t *testing.T) {
 	s := store{server: populated(t, 10, 1, map[string]int{"/alpha": 15}), hidden: []string{"alpha-3"}}
 	realms, err := evidenceOf(t, s, inventory.Options{OnTruncation: inventory.Warn}, inventory.Query{Realms: []string{"/alpha"}})
@@ -251,7 +254,7 @@ func TestTheErrorOfADoubtfulListSaysWhy(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
 	}
-	// By name, too, what has the limit is the store.
+	// The store's limit also applies to the lists of users.
 	s = store{server: populated(t, 5000, 1, map[string]int{"/alpha": 0}), stops: 500}
 	_, err = s.server.LoginAgent("/alpha", "WebAgent")
 	must(t, err)
@@ -267,8 +270,8 @@ func TestTheErrorOfADoubtfulListSaysWhy(t *testing.T) {
 	}
 }
 
-// A store may stop at any number, such as 1,000 less what AM drops. If a user has more sessions than the list shows, everybody
-// is asked for; else the answer is what was listed, and that it may be short is said.
+// A store may have any limit, such as 1,000 minus what AM drops. If a user has more sessions than the list contains,
+// all users are looked up. Otherwise the result is the list, with a notice that it may be incomplete.
 func TestAStoreThatStopsAtAnyNumberIsNoticed(t *testing.T) {
 	for name, c := range map[string]struct {
 		stops, each, sessions, longer int
@@ -303,8 +306,8 @@ func TestAStoreThatStopsAtAnyNumberIsNoticed(t *testing.T) {
 	}
 }
 
-// A user of whom AM lists as many sessions as of the whole realm may have more, and where an agent is named, or nobody, the
-// list of the realm alone tells. Nothing shows that something is missing, so that all this is a notice.
+// If a user has as many sessions as the whole realm has in its list, there may be more. If the name is an agent's or
+// unknown, only the realm's list answers. Nothing shows that sessions are missing, so these are notices.
 func TestWhatIsAskedByNameMayBeCutByAStoreThatStopsAtAnyNumber(t *testing.T) {
 	server := populated(t, 5000, 150, map[string]int{"/alpha": 150, "/bravo": 0})
 	for range 2 {
@@ -335,7 +338,7 @@ func TestWhatIsAskedByNameMayBeCutByAStoreThatStopsAtAnyNumber(t *testing.T) {
 	}
 }
 
-// A list that answers for all names, as in a join, must not be one that the store may have cut.
+// A list that answers for all names, as in a join, must not be as long as a possible limit of the store.
 func TestAListThatAnswersForAllNamesIsShorterThanAnyLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		store
@@ -358,17 +361,17 @@ func TestAListThatAnswersForAllNamesIsShorterThanAnyLimit(t *testing.T) {
 	}
 }
 
-// A store that searches no longer than ten seconds gives what it has found by then. Some users, asked by name, tell whether
-// that was all: a user who has logged in meanwhile is in a second list.
+// If a store's time limit is ten seconds, it then returns what it has found so far. Looking up some users shows whether
+// that was all. A user who has logged in meanwhile is in a second list.
 func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
 	for name, c := range map[string]struct {
 		stops    int
 		sessions int
-		logins   int // between the list and the users
+		logins   int // number of logins between the list and the lookups
 		want     inventory.Completeness
 		requests int64
 	}{
-		"all of it":                   {sessions: 40, want: inventory.ByUser, requests: 1 + 8},                     // for all that eight users show
+		"all of it":                   {sessions: 40, want: inventory.ByUser, requests: 1 + 8},                     // as far as eight users can show
 		"a part of it":                {stops: 31, sessions: 70, want: inventory.ByUser, requests: 1 + 8 + 1 + 36}, // demo is an identity, too
 		"all but one":                 {stops: 3, sessions: 4, want: inventory.ByUser, requests: 1 + 2 + 1 + 3},
 		"all, and one more meanwhile": {sessions: 4, logins: 1, want: inventory.ByUser, requests: 1 + 2 + 1},
@@ -397,7 +400,7 @@ func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
 	}
 }
 
-// Of three realms whose equally long lists nothing proves to be complete, one sentence says so, and what to set.
+// If three realms have equally long lists, none of which is proved to be complete, one notice says so, and what to set.
 func TestWhatIsUnprovenIsOneSentence(t *testing.T) {
 	server := populated(t, 5000, 1, map[string]int{"/alpha": 150, "/bravo": 150, "/charlie": 150})
 	var notices []string

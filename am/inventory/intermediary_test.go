@@ -9,7 +9,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// What a proxy refuses is done without, as for an account without the right, and a notice says what came and from where.
+// If a proxy refuses a request, amsql continues as it does for an account without the privilege, and a notice names the
+// answer and its source.
 func TestWhatAProxyRefusesIsDoneWithout(t *testing.T) {
 	for _, status := range []string{"403", "404", "407"} {
 		for sessions, complete := range map[int]bool{5: true, 30: false} {
@@ -48,7 +49,7 @@ func TestWhatAProxyRefusesIsDoneWithout(t *testing.T) {
 	}
 }
 
-// A 404 for a realm that AM lists means that something else is missing: that is no realm without sessions.
+// If AM lists a realm, a 404 for it means that something else is missing, not that the realm has no sessions.
 func TestARealmThatAMListsIsNotMissing(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Realms: 1})
 	must(t, err)

@@ -14,8 +14,8 @@ import (
 
 const capPath = "/global-config/services/session"
 
-// Many rows of a join ask for the cap at once. Who waits for another's request waits no longer than its own context allows,
-// and who gives up leaves the others an answer.
+// Many rows of a join need the cap at the same time. Each waits for the request of another only as long as its own
+// context allows, and if the one that sent the request gives up, the others still get an answer.
 func TestAWaitForTheListCapEndsWithItsContext(t *testing.T) {
 	server, err := simulator.New(simulator.Options{})
 	must(t, err)
@@ -60,7 +60,7 @@ func TestAWaitForTheListCapEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A plugin runs for weeks, and the cap can be lowered meanwhile.
+// A plugin runs for weeks, during which the cap can be lowered.
 func TestTheListCapIsAskedForAgain(t *testing.T) {
 	server, err := simulator.New(simulator.Options{})
 	must(t, err)
@@ -127,7 +127,7 @@ func answerOf(status int, body string) http.HandlerFunc {
 	}
 }
 
-// instead answers requests for paths that end so, and leaves the others to the server.
+// instead answers requests for paths with this ending, and leaves the others to the server.
 func instead(server http.Handler, path string, answer http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, path) {

@@ -11,13 +11,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// outcome is what the model says of one scan.
+// outcome is the result of one scan according to the model.
 type outcome struct {
 	visible []simulator.Session
-	cut     bool // an error, unless the policy is to warn
-	byUser  bool // a notice; an error if the policy is strict
+	cut     bool // an error, or a notice if the policy is warn
+	byUser  bool // a notice, or an error if the policy is strict
 	unknown bool // the query names a realm that does not exist
-	hidden  bool // there are sessions of identities that no listing knows
+	hidden  bool // there are sessions of identities that no list contains
 }
 
 // scan is the model: what an inventory can find, and what it can prove.
@@ -31,7 +31,7 @@ func (p *population) scan(q table.Query, all []simulator.Session) outcome {
 	longest := p.longest(realms, users, byName, all)
 	for _, realm := range realms {
 		if !slices.Contains(p.realms, realm) {
-			named := func(user string) bool { return user != "" || realm != "/none" } // what can be a realm is asked of AM
+			named := func(user string) bool { return user != "" || realm != "/none" } // AM is asked about any text that may be a realm
 			o.unknown = o.unknown || !byName || slices.ContainsFunc(users, named)
 			continue
 		}
@@ -45,8 +45,8 @@ func (p *population) scan(q table.Query, all []simulator.Session) outcome {
 	return o
 }
 
-// scanNames is the model of what is asked by name. Agents are in the list of the realm alone: where that may be cut, so may
-// their sessions be, and those of a name that is not that of a user, or that of an agent, or of which the account cannot tell.
+// scanNames is the model of lookups by name. Agents are only in the list of the realm. If that may be truncated,
+// sessions may be missing of any name that is not a user's, is an agent's, or about which the account cannot find out.
 func (p *population) scanNames(realm string, users []string, of []simulator.Session, longest int, o *outcome) {
 	list := p.listedOfRealm(of)
 	mayBeCut := p.reached(list) || p.doubtful(list) && list >= longest
@@ -78,7 +78,7 @@ func (p *population) isUser(realm, name string) bool {
 	return p.directory[name] || realm == "/" && (name == "amadmin" || name == "dsameuser")
 }
 
-// listed is how many of these sessions a list has.
+// listed returns how many of these sessions a list contains.
 func (p *population) listed(of []simulator.Session) int {
 	if p.stops > 0 {
 		return min(len(of), p.listCap, p.stops)
@@ -86,7 +86,7 @@ func (p *population) listed(of []simulator.Session) int {
 	return min(len(of), p.listCap)
 }
 
-// listedOfRealm is how many of a realm's sessions its list has.
+// listedOfRealm returns how many of a realm's sessions its list contains.
 func (p *population) listedOfRealm(of []simulator.Session) int {
 	if p.late > 0 {
 		return min(p.listed(of), p.late)
@@ -94,7 +94,7 @@ func (p *population) listedOfRealm(of []simulator.Session) int {
 	return p.listed(of)
 }
 
-// reached, doubtful and unproven say what a list of so many proves.
+// reached, doubtful and unproven report what a list of this length proves.
 func (p *population) reached(rows int) bool {
 	if p.secret {
 		return rows >= inventory.DefaultListCap
@@ -110,12 +110,12 @@ func (p *population) unproven(rows int) bool {
 	return !p.reached(rows) && !p.secret && !p.confirmed && rows >= 100 && rows <= 5000
 }
 
-// longest is the length of the longest list that a scan begins with.
+// longest returns the length of the longest list at the start of a scan.
 func (p *population) longest(realms, users []string, byName bool, all []simulator.Session) (longest int) {
 	for _, realm := range realms {
 		of := filter(all, func(s simulator.Session) bool { return s.Realm == realm })
 		if !byName || slices.ContainsFunc(users, func(user string) bool { return user != "" }) {
-			longest = max(longest, p.listedOfRealm(of)) // agents are looked for in it
+			longest = max(longest, p.listedOfRealm(of)) // the list is searched for agents
 		}
 		for _, user := range users {
 			longest = max(longest, p.listed(filter(of, func(s simulator.Session) bool { return s.Username == user && !isAgent(s) })))
@@ -148,7 +148,7 @@ func (p *population) scanRealm(realm string, of []simulator.Session, longest int
 	byUser := map[string][]simulator.Session{}
 	cut := false
 	for i, s := range of {
-		if isAgent(s) { // no name finds it
+		if isAgent(s) { // agents are not found by name
 			cut = cut || i < rows
 			o.hidden = o.hidden || i >= rows
 			if i < rows {
@@ -170,7 +170,7 @@ func (p *population) scanRealm(realm string, of []simulator.Session, longest int
 	o.cut, o.byUser = o.cut || cut, o.byUser || !cut
 }
 
-// probe reports whether one of the users with the most sessions in the list of a realm has another.
+// probe reports whether one of the users with the most sessions in the list of a realm has a session that is not in it.
 func (p *population) probe(of []simulator.Session, rows int) bool {
 	listed := map[string]int{}
 	for _, s := range of[:rows] {
@@ -201,7 +201,7 @@ func filter[T any](of []T, keep func(T) bool) (kept []T) {
 	return kept
 }
 
-// quals are the distinct values that a column is asked for.
+// quals returns the distinct values that a query allows in a column.
 func quals(q table.Query, column string) (values []string, ok bool) {
 	for _, qual := range q.Quals {
 		if qual.Column == column {

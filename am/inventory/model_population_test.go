@@ -10,28 +10,28 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// population is a simulated AM and what the model knows of it.
+// population is a simulated AM and what the model knows about it.
 type population struct {
 	rng       *rand.Rand
 	server    *simulator.Server
 	realms    []string
-	names     []string // of users that are in the directory, and of some that are not
+	names     []string // names of users, some of whom are not in the directory
 	directory map[string]bool
 	listCap   int
-	secret    bool // the account may not read the list cap
-	confirmed bool // the connection has the list cap
-	stops     int  // the token store gives so many sessions at most; 0: any number
-	slow      bool // lists take as long as the token store searches,
-	late      int  // and then those of realms have so many at most; 0: any number
+	secret    bool // whether the account may not read the list cap
+	confirmed bool // whether the list cap is configured
+	stops     int  // maximum number of sessions that the token store returns; 0: any number
+	slow      bool // whether lists take as long as the store's time limit
+	late      int  // the maximum number of sessions in the list of a realm if slow; 0: any number
 	agents    []string
 	profiles  map[string]map[string]bool // of agents, by realm and name
-	blind     bool                       // the account may not read them
+	blind     bool                       // whether the account may not read them
 	userCap   int
-	numbers   int // that names have
+	numbers   int // names end in a number below this
 	policy    inventory.Policy
 }
 
-// oddNames are user names that need care somewhere on the way.
+// oddNames are user names that some layer may handle wrongly.
 var oddNames = []string{
 	"o'brien", `with "quote"`, `back\slash`, "café", "cafe", "two words", "a,b=c", "日本", "日本語", "per%cent", "plus+name", "<tag>", "semi;x",
 	"user@example.com", "d", "d1", "d10", "d2", "_x", "-y",
@@ -60,7 +60,7 @@ func newPopulation(t *testing.T, seed uint64) *population {
 		p.confirmed = !p.secret
 	}
 	p.blind = rng.IntN(8) == 0
-	if rng.IntN(25) == 0 { // an identity store whose limit is not known
+	if rng.IntN(25) == 0 { // an identity store whose limit is unknown
 		users, p.numbers, p.userCap = 100+rng.IntN(600), 300, []int{100, 137, 250, 499, 500}[rng.IntN(5)]
 	}
 	if rng.IntN(50) == 0 { // a token store with a usual limit, or nearly
@@ -77,19 +77,19 @@ func newPopulation(t *testing.T, seed uint64) *population {
 	for range users {
 		p.addUser(t)
 	}
-	p.directory["demo"] = true // comes with the server
+	p.directory["demo"] = true // exists on every server
 	p.addAgents(t)
 	for range sessions {
 		if len(p.names) == 0 {
 			break
 		}
-		// Few have many sessions, many have few.
+		// Few users have many sessions, many have few.
 		name := p.names[rng.IntN(1+rng.IntN(len(p.names)))]
 		_, err := p.server.Login(p.realms[rng.IntN(len(p.realms))], name)
 		must(t, err)
 	}
 	for _, name := range p.names {
-		if rng.IntN(8) == 0 { // its sessions live on
+		if rng.IntN(8) == 0 { // a deleted user, whose sessions live on
 			must(t, p.server.DeleteUser("/", name))
 			delete(p.directory, name)
 		}
@@ -97,7 +97,7 @@ func newPopulation(t *testing.T, seed uint64) *population {
 	return p
 }
 
-// addAgents signs agents in. Some have the name of a user who comes later.
+// addAgents logs in agents. Some have the name of a user who is created later.
 func (p *population) addAgents(t *testing.T) {
 	if p.rng.IntN(2) == 0 {
 		return
@@ -140,7 +140,8 @@ func (p *population) addUser(t *testing.T) {
 	p.names = append(p.names, name)
 }
 
-// statement draws a statement over am_session as s. Its result does not depend on the order of rows but by order by.
+// statement draws a random statement over am_session as s. Its result depends on the order of rows only if it has ORDER
+// BY.
 func (p *population) statement() string {
 	where := ""
 	if p.rng.IntN(5) > 0 {

@@ -30,12 +30,12 @@ var (
 	modelSeed  = flag.Uint64("model.seed", 1, "seed of the first; 0: by the clock")
 )
 
-// Each case is a random population and some random statements over it. Through the engine each must give what the same
-// statement gives over a plain table of the sessions that the model says are visible, or the error, or the notice,
-// exactly when the model says so.
+// Each case has a random population and some random statements. Through the engine, each statement must return what it
+// returns for a plain table of the sessions that are visible according to the model, and there must be an error or a
+// notice exactly if the model predicts one.
 func TestInventoryEqualsAPlainModel(t *testing.T) { eachModelCase(t, runModelCase) }
 
-// With a token store, the model is simple: what AM has is what a statement gets, whatever the caps.
+// With a token store, the model is simple: statements see all sessions that AM has, whatever the caps are.
 func TestInventoryOfATokenStoreEqualsAPlainModel(t *testing.T) { eachModelCase(t, runStoreCase) }
 
 func eachModelCase(t *testing.T, runCase func(*testing.T, uint64)) {
@@ -57,12 +57,12 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// isAgent reports whether the realm has an agent of that name. OpenAM has some of its own in the root realm.
+// isAgent reports whether the realm has an agent of that name. OpenAM has its own agents in the root realm.
 func (p *population) isAgent(realm, name string) bool {
 	return p.profiles[realm][name]
 }
 
-// recorder is a table that remembers what it was asked.
+// recorder is a table that records its queries.
 type recorder struct {
 	table.Table
 	asked *[]table.Query
@@ -81,7 +81,7 @@ func (r recorder) Lookups() func(context.Context, table.Query) iter.Seq2[any, er
 	}
 }
 
-// plain is the table of the sessions that the model says are visible.
+// plain is the table of the sessions that are visible according to the model.
 type plain struct {
 	table.Table
 	sessions []simulator.Session
@@ -124,7 +124,7 @@ func runModelCase(t *testing.T, seed uint64) {
 	defer web.Close()
 	user, password := p.server.Admin()
 	userCap, listCap := &p.userCap, (*int)(nil)
-	if p.userCap >= 50 { // which is found out
+	if p.userCap >= 50 { // this limit is found out
 		userCap = nil
 	}
 	if p.confirmed {
@@ -161,7 +161,7 @@ func runModelCase(t *testing.T, seed uint64) {
 			want.cut, want.byUser, want.unknown = want.cut || o.cut, want.byUser || o.byUser, want.unknown || o.unknown
 			want.hidden = want.hidden || o.hidden
 		}
-		if gotErr == nil && len(notices) == 0 { // whatever else the model says
+		if gotErr == nil && len(notices) == 0 { // whatever else the model predicts
 			whole, err := run(t, plain{source, all}, statement)
 			must(t, err)
 			if !slices.Equal(got, whole) {
@@ -182,7 +182,7 @@ func runModelCase(t *testing.T, seed uint64) {
 			t.Errorf("%s\nnotices %q, want some: %v", context, notices, says)
 		}
 		if want.hidden && len(asked) > 1 {
-			continue // one scan of the statement may see what is hidden from another
+			continue // a scan of the statement may see what another scan does not
 		}
 		wantRows, err := run(t, plain{source, want.visible}, statement)
 		must(t, err)
@@ -193,7 +193,7 @@ func runModelCase(t *testing.T, seed uint64) {
 	p.checkUsers(t, conn, &notices)
 }
 
-// checkUsers holds a list of a realm's identities against those that there are.
+// checkUsers compares a list of a realm's identities with those that exist.
 func (p *population) checkUsers(t *testing.T, conn *connection.Connection, notices *[]string) {
 	*notices = nil
 	users := am.Tables(conn)[slices.IndexFunc(am.Tables(conn), func(t table.Table) bool { return t.Name() == "am_user" })]
@@ -212,7 +212,7 @@ func (p *population) checkUsers(t *testing.T, conn *connection.Connection, notic
 	}
 }
 
-// openStored opens a connection to a simulated AM with its token store, which an account reads.
+// openStored opens a connection to a simulated AM with its token store, which it reads with this account.
 func openStored(t *testing.T, server *simulator.Server, address, account string, host connection.Host) *connection.Connection {
 	t.Helper()
 	directory, listening := storetest.Serve(t, server)
@@ -225,7 +225,7 @@ func openStored(t *testing.T, server *simulator.Server, address, account string,
 		TokenStoreURL: &ldap, TokenStoreBindDN: &reader, TokenStorePassword: &secret, TokenStoreFingerprint: &fingerprint,
 	}, host)
 	must(t, err)
-	t.Cleanup(func() { _ = conn.Close(context.Background()) }) // AM may have gone before
+	t.Cleanup(func() { _ = conn.Close(context.Background()) }) // AM may have stopped before
 	return conn
 }
 
@@ -236,7 +236,7 @@ func runStoreCase(t *testing.T, seed uint64) {
 	var notices []string
 	host := connection.Host{Notify: func(notice string) { notices = append(notices, notice) }}
 	conn := openStored(t, p.server, web.URL, []string{"amsql-reader", "ordinary"}[seed%2], host)
-	must(t, conn.Client().SignIn(t.Context())) // a session that is there from the first statement
+	must(t, conn.Client().SignIn(t.Context())) // so that the session exists before the first statement
 	source := am.Tables(conn)[0]
 	for range 6 {
 		statement := p.statement()
@@ -261,7 +261,7 @@ func runStoreCase(t *testing.T, seed uint64) {
 	}
 }
 
-// run gives a statement's rows as text, sorted but where the statement does.
+// run returns a statement's rows as text. It sorts them unless the statement does.
 func run(t *testing.T, source table.Table, statement string) ([]string, error) {
 	db, err := engine.Open(context.Background())
 	must(t, err)

@@ -51,7 +51,7 @@ func TestParallelMapEndsWithAnErrorItsContextAndItsConsumer(t *testing.T) {
 		"the consumer": {stopAt: 5, failAt: -1, cancelAt: -1},
 		"the context":  {stopAt: -1, failAt: -1, cancelAt: 5, want: context.Canceled},
 	} {
-		synctest.Test(t, func(t *testing.T) { // which fails where a goroutine is left
+		synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			keys := make([]int, 50)

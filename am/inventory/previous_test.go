@@ -15,7 +15,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// scanned is what an earlier scan has found, of sessions with the keys of their handles.
+// scanned returns an earlier scan that found these sessions, identified by their handles.
 func scanned(sessions []inventory.PreviousSession, err error) *inventory.Previous {
 	return &inventory.Previous{
 		Key: keyOf,
@@ -41,7 +41,7 @@ func earlier(s simulator.Session) inventory.PreviousSession {
 	return inventory.PreviousSession{Username: strings.ToLower(s.Username), IdentityType: "user", Key: keyOf(s.Handle), End: s.End}
 }
 
-// ended are n sessions, of a user each, that AM no longer has.
+// ended returns n sessions, each of another user, that AM no longer has.
 func ended(n int, end time.Time, of string) (sessions []inventory.PreviousSession) {
 	for i := range n {
 		name := fmt.Sprintf("%s%d", of, i)
@@ -50,7 +50,8 @@ func ended(n int, end time.Time, of string) (sessions []inventory.PreviousSessio
 	return sessions
 }
 
-// A list that may be cut is compared with an earlier scan: AM is asked by name for a few of those that it lacks.
+// A list that may be truncated is compared with an earlier scan: some of the users whose sessions it lacks are looked
+// up.
 func TestAListThatMayBeCutIsComparedWithAnEarlierScan(t *testing.T) {
 	const sessions, stops = 150, 137
 	soon := time.Now().Add(time.Hour)
@@ -59,10 +60,10 @@ func TestAListThatMayBeCutIsComparedWithAnEarlierScan(t *testing.T) {
 		earlier   func(listed, hidden []inventory.PreviousSession) []inventory.PreviousSession
 		err       error
 		confirmed int
-		again     bool // a user who was missing has logged in again before being asked for
+		again     bool // whether a missing user has logged in again before being looked up
 
 		cut      bool
-		requests int64 // if it is not cut
+		requests int64 // number of requests if the list is not truncated
 		reason   string
 	}{
 		"the same sessions": {

@@ -17,8 +17,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// Shards of one snapshot may be of different machines and releases: the numbers are those of
-// printf '/alpha\0bjensen' | sha256sum, of which the first 16 digits are taken modulo 1000.
+// Shards of one snapshot may run on different machines with different releases. The numbers are the first 16 digits of
+// printf '/alpha\0bjensen' | sha256sum, modulo 1000.
 func TestTheShardOfAUserStaysTheSame(t *testing.T) {
 	for _, user := range []struct {
 		realm, name string
@@ -51,9 +51,9 @@ func TestShardsAreWrittenInOneWay(t *testing.T) {
 	}
 }
 
-// found is what a scan has.
+// found is the result of a scan.
 type found struct {
-	rows     map[string]string // by handle: who, where
+	rows     map[string]string // user and realm by handle
 	realms   map[string]inventory.RealmScan
 	requests int64
 }
@@ -72,7 +72,7 @@ func scanOf(t *testing.T, address string, server *simulator.Server, options inve
 			t.Fatalf("the session of %s comes twice", s.Username)
 		}
 		if f.rows[s.Handle] = s.Realm + " " + s.Username; s.Username == user {
-			delete(f.rows, s.Handle) // the scan's own, or an earlier one's
+			delete(f.rows, s.Handle) // the session of this scan, or of an earlier one
 		}
 	}
 	for _, r := range evidence {
@@ -83,7 +83,7 @@ func scanOf(t *testing.T, address string, server *simulator.Server, options inve
 	return f
 }
 
-// inShards are the scans of all shards.
+// inShards scans all shards.
 func inShards(t *testing.T, address string, server *simulator.Server, options inventory.Options, n int) (shards []found) {
 	t.Helper()
 	for i := range n {
@@ -93,8 +93,8 @@ func inShards(t *testing.T, address string, server *simulator.Server, options in
 	return shards
 }
 
-// Random populations, whose lists and directories are cut or not: each session is in one shard, and the shards together
-// have asked as many identities and are as complete as one scan.
+// In random populations, whose lists and directories may be truncated, each session is in one shard, and together the
+// shards look up as many identities and are as complete as one scan.
 func TestShardsTogetherAreTheWhole(t *testing.T) {
 	for seed := range uint64(40) {
 		p := newPopulation(t, seed)
@@ -124,7 +124,7 @@ func TestShardsTogetherAreTheWhole(t *testing.T) {
 	}
 }
 
-// With a token store, shards are parts of the store; each has the evidence that its own is complete.
+// With a token store, shards are parts of the store. Each can prove that its own part is complete.
 func TestShardsOfATokenStoreAreTheWhole(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Realms: 2, Users: 40, Sessions: 300, ListCap: 20, Seed: 1})
 	must(t, err)
@@ -155,7 +155,7 @@ func TestShardsOfATokenStoreAreTheWhole(t *testing.T) {
 	}
 	for handle := range got {
 		if want[handle] == 0 {
-			delete(got, handle) // an administrator's, who has asked
+			delete(got, handle) // the session of an administrator who ran the scan
 		}
 	}
 	if !maps.Equal(got, want) {
@@ -168,7 +168,7 @@ func worse(a, b inventory.Completeness) inventory.Completeness {
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }
 
-// A million identities are a million requests, however they are shared: requests that each shard repeats do not count.
+// A million identities need a million requests, in any number of shards. Requests that each shard repeats do not count.
 func TestShardsTogetherAskAsMuchAsOneScan(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Realms: 2, Users: 3000, Sessions: 1500, ListCap: 20, UserCap: 300, Seed: 1})
 	must(t, err)
@@ -194,8 +194,9 @@ func TestShardsTogetherAskAsMuchAsOneScan(t *testing.T) {
 	}
 }
 
-// LDAP takes ß for ss. If the directory knows only straße, and the session is strasse's, one scan finds it; of shards,
-// the one that asks for straße must not send what is another's, and that one does not know of it.
+// LDAP treats ß and ss as equal. If the directory only knows straße, and the session is strasse's, one scan finds it.
+// With shards, the one that looks up straße must not send a session of another shard, and the other does not know of
+// it.
 func TestANameThatLeadsToAnotherShardsUserLeavesTheRealmCut(t *testing.T) {
 	const listed, own = "straße", "strasse"
 	server, err := simulator.New(simulator.Options{ListCap: 3})

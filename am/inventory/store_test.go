@@ -20,10 +20,10 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// memory is a token store with the sessions of a simulated AM. Like a directory it gives some more than is asked for.
+// memory is a token store with the sessions of a simulated AM. Like a directory, it may return more than is asked for.
 type memory struct {
 	sessions []rest.Session
-	asked    [][]string // fields
+	asked    [][]string // fields of the requests
 	fails    error
 }
 
@@ -53,7 +53,7 @@ func (m *memory) SessionsOf(ctx context.Context, names, fields []string) iter.Se
 	return m.Sessions(ctx, names, fields)
 }
 
-// stored is a simulated AM, with a cap that cuts each list, and its token store.
+// stored returns a simulated AM whose cap truncates each list, and its token store.
 func stored(t *testing.T, options inventory.Options) (*simulator.Server, *memory, *inventory.Inventory, *[]string) {
 	t.Helper()
 	server, err := simulator.New(simulator.Options{ListCap: 2})
@@ -78,7 +78,7 @@ func stored(t *testing.T, options inventory.Options) (*simulator.Server, *memory
 	return server, store, inventory.New(client, options), notices
 }
 
-// listed are the rows, as user, realm and how often.
+// listed returns the rows, as user and realm, with the number of times.
 func listed(t *testing.T, inv *inventory.Inventory, q inventory.Query) map[string]int {
 	t.Helper()
 	rows := map[string]int{}
@@ -172,7 +172,7 @@ func TestATokenStoreThatFailsIsAnErrorAfterWhatItGave(t *testing.T) {
 	}
 }
 
-// silentAM accepts connections and never answers.
+// silentAM accepts connections but never answers.
 func silentAM(t *testing.T) *rest.Client {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -200,7 +200,7 @@ func TestTheTokenStoreAnswersWhereAMDoesNot(t *testing.T) {
 		if len(q.Realms) == 2 {
 			want = 0
 		}
-		if rows != want || time.Since(start) > 20*time.Second { // the client would wait for a minute
+		if rows != want || time.Since(start) > 20*time.Second { // the client's timeout is a minute
 			t.Errorf("%v: %d rows in %v, want %d at once", q, rows, time.Since(start), want)
 		}
 		if all := strings.Join(notices, "\n"); strings.Contains(all, "AM does not respond") == slices.Equal(q.Realms, []string{"/alpha"}) {

@@ -16,7 +16,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// directoryOf is an inventory of a simulated server, signed in as somebody.
+// directoryOf returns an inventory of a simulated server with these credentials.
 func directoryOf(t *testing.T, server *simulator.Server, credentials rest.Credentials, options inventory.Options) *inventory.Inventory {
 	t.Helper()
 	web := httptest.NewServer(server)
@@ -75,7 +75,7 @@ func TestUsersThatNoPartListsWholeAreAnErrorOrANotice(t *testing.T) {
 	for i := range 60 {
 		must(t, server.AddUser("/alpha", fmt.Sprintf("same%d", i), "changeit"))
 	}
-	// A cap of one cannot be taken apart: a name is in the part of those that begin with it.
+	// A cap of one cannot be split further: the part of the names that begin with a name contains the name itself.
 	server.SetUserCap(1)
 	name, password := server.Admin()
 	for _, policy := range []inventory.Policy{inventory.Fail, inventory.Warn} {
@@ -111,7 +111,7 @@ func TestUsersAreSpelledAndBoundedAsTheQueryHasThem(t *testing.T) {
 		{[]string{"/alpha"}, []string{}, nil},
 		{[]string{"/alpha"}, []string{"s*", "*"}, nil},
 		{[]string{"/nowhere", "alpha"}, []string{"star"}, nil},
-		{[]string{"/alpha", "/bravo"}, []string{"star"}, []string{"/alpha star", "/bravo star"}}, // OpenAM's realms share them
+		{[]string{"/alpha", "/bravo"}, []string{"star"}, []string{"/alpha star", "/bravo star"}}, // OpenAM's realms have the same identities
 	} {
 		got, err := usersOf(t.Context(), inv, inventory.UserQuery{Realms: c.realms, Names: c.names})
 		if err != nil || !slices.Equal(got, c.want) {
@@ -166,7 +166,7 @@ func TestByRealmEndsWithTheFailureOfOneUnlessToldOtherwise(t *testing.T) {
 	}
 }
 
-// AM may take two names for one that only differ in what a directory ignores, such as a blank at the end.
+// AM may treat two names as the same that differ only in what a directory ignores, such as a blank at the end.
 func TestASessionThatTwoNamesFindComesOnce(t *testing.T) {
 	server, err := simulator.New(simulator.Options{Realms: 1, Users: 2, Sessions: 2, Seed: 1})
 	must(t, err)
