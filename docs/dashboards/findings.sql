@@ -543,32 +543,64 @@ order by
       when 'differing-limits' then
         return query select 'differing-limits', 'low', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
         from (select to_jsonb(r) as cells from (
+with limits as (
+  select
+    s.username,
+    s.realm,
+    extract(epoch from s.max_idle_expiration_time - s.latest_access_time) / 60 as idle,
+    l.max_idle_minutes,
+    extract(epoch from s.max_session_expiration_time - now()) / 60 as session,
+    l.max_session_minutes,
+    s.max_session_expiration_time,
+    s.base_url
+  from
+    am_session as s
+    join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  where
+    not coalesce(s.is_expired, false)
+    and coalesce(s.identity_type, 'user') = 'user'
+    and s.is_current is not true
+)
 select
-  s.username,
-  s.realm,
-  trunc(extract(epoch from s.max_idle_expiration_time - s.latest_access_time) / 60)::int as idle_minutes_allowed,
-  l.max_idle_minutes,
-  trunc(extract(epoch from s.max_session_expiration_time - now()) / 60)::int as minutes_left,
-  l.max_session_minutes,
-  s.max_session_expiration_time,
-  s.base_url
+  username,
+  realm,
+  trunc(idle)::int as idle_minutes_allowed,
+  max_idle_minutes,
+  trunc(session)::int as minutes_left,
+  max_session_minutes,
+  max_session_expiration_time,
+  base_url,
+  true as finding
 from
-  am_session as s
-  join am_session_service as l on l.realm = s.realm and l.base_url = s.base_url
+  limits
 where
-  (
-    extract(epoch from s.max_idle_expiration_time - s.latest_access_time) / 60 > l.max_idle_minutes + 1
-    or extract(epoch from s.max_session_expiration_time - now()) / 60 > l.max_session_minutes + 1
-  )
-  and not coalesce(s.is_expired, false)
-  and coalesce(s.identity_type, 'user') = 'user'
-  and s.is_current is not true
+  idle > max_idle_minutes + 1
+  or session > max_session_minutes + 1
+union all
+select
+  'not known: ' || (count(*) - count(idle + session)) || ' of ' || count(*) || ' sessions have no expiration time',
+  realm,
+  null,
+  null,
+  null,
+  null,
+  null,
+  base_url,
+  null
+from
+  limits
+group by
+  realm,
+  base_url
+having
+  count(idle + session) < count(*)
 order by
-  s.username,
-  s.realm,
-  s.max_session_expiration_time
+  finding desc nulls last,
+  username,
+  realm,
+  max_session_expiration_time
         ) as r) as q
-        where cells->>'base_url' = server.base_url;
+        where cells->>'base_url' = server.base_url and (cells->>'finding')::boolean;
       when 'expired-listed' then
         return query select 'expired-listed', 'low', cells->>'base_url', cells->>'realm', cells->>'username', cells - 'finding'
         from (select to_jsonb(r) as cells from (
@@ -586,6 +618,24 @@ where
   is_expired
   and is_current is not true
   and coalesce(identity_type, 'user') <> 'system'
+union all
+select
+  'not known: ' || (count(*) - count(is_expired)) || ' of ' || count(*) || ' sessions have no expiration time',
+  realm,
+  null,
+  null,
+  base_url,
+  null
+from
+  am_session
+where
+  is_current is not true
+  and coalesce(identity_type, 'user') <> 'system'
+group by
+  realm,
+  base_url
+having
+  count(is_expired) < count(*)
 order by
   username,
   realm,

@@ -5,7 +5,7 @@
 -- parameter expired_minutes integer 2: minutes that AM may list a session after its end
 -- finding: column
 -- key: username, realm, max_session_expiration_time, base_url
--- note: AM takes up to a minute to remove a session from its list. A session that is listed for longer can be a sign that the token store is not cleaned up.
+-- note: AM takes up to a minute to remove a session from its list. A session that is listed for longer can be a sign that the token store is not cleaned up. A row that begins with "not known" counts sessions without an expiration time, such as those in the token store of OpenAM 13.
 -- remedy: Find out why the token store keeps the sessions: check AM's log for failed cleanups, and, with several servers, whether their clocks differ.
 -- command: amsql doctor
 with clock as (select base_url, unixepoch() + max(clock_skew_seconds) as now from am_server group by base_url)
@@ -24,6 +24,24 @@ where
   is_expired
   and is_current is not true
   and coalesce(identity_type, 'user') <> 'system'
+union all
+select
+  'not known: ' || (count(*) - count(is_expired)) || ' of ' || count(*) || ' sessions have no expiration time',
+  realm,
+  null,
+  null,
+  base_url,
+  null
+from
+  am_session
+where
+  is_current is not true
+  and coalesce(identity_type, 'user') <> 'system'
+group by
+  realm,
+  base_url
+having
+  count(is_expired) < count(*)
 order by
   username,
   realm,
@@ -43,6 +61,24 @@ where
   is_expired
   and is_current is not true
   and coalesce(identity_type, 'user') <> 'system'
+union all
+select
+  'not known: ' || (count(*) - count(is_expired)) || ' of ' || count(*) || ' sessions have no expiration time',
+  realm,
+  null,
+  null,
+  base_url,
+  null
+from
+  am_session
+where
+  is_current is not true
+  and coalesce(identity_type, 'user') <> 'system'
+group by
+  realm,
+  base_url
+having
+  count(is_expired) < count(*)
 order by
   username,
   realm,
