@@ -226,7 +226,7 @@ func TestReadConfigTakesThisPluginsConnections(t *testing.T) {
 				{Name: "b2", Config: Config{API: pointer("2.0")}},
 			},
 		},
-		{ // as Steampipe documents it
+		{ // in the form that Steampipe documents
 			content: `plugin "sessions" {
 			  source        = "amsql/am@latest"
 			  memory_max_mb = 2048
@@ -278,7 +278,7 @@ func TestReadConfigTakesThisPluginsConnections(t *testing.T) {
 	}
 }
 
-// Every argument stands, commented out, in the sample connection, and the sample has no other.
+// The sample connection contains every argument, commented out, and no other.
 func TestSampleConnectionExplainsEveryArgument(t *testing.T) {
 	sample, err := os.ReadFile("../../config/am.spc")
 	if err != nil {

@@ -17,7 +17,7 @@ func writeSPC(t testing.TB, content string) (path string) {
 	return path
 }
 
-// What HCL takes for a template within a string is the most likely to be quoted in an error.
+// Text in a string that HCL takes for a template is the most likely to be quoted in an error.
 func TestErrorsOfAFileHoldNoPartOfAString(t *testing.T) {
 	for value, want := range map[string]string{
 		`50%{hunter2}`:    "am.spc:3: Invalid template control keyword. In a string, write %%{ for %{.",
@@ -37,7 +37,7 @@ func TestErrorsOfAFileHoldNoPartOfAString(t *testing.T) {
 	}
 }
 
-// A file is read, or refused by an error that names the file and holds no part of a password.
+// A file is accepted, or refused with an error that names the file and contains no part of a password.
 func FuzzReadConfig(f *testing.F) {
 	for _, seed := range [][3]string{
 		{`plugin "sessions" { source = "amsql/am@latest" }`, "50%{", "}"},

@@ -14,7 +14,7 @@ func TestATokenStoreIsTheDeploymentsOwn(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		config  Config
-		url     string // of AM, in the environment
+		url     string // URL of AM in the environment
 		objects string // in the environment
 		want    string
 		err     string

@@ -116,7 +116,7 @@ func TestParseSaysWhereAFilterEnds(t *testing.T) {
 	}
 }
 
-// filters draws any filter that the constructors can build.
+// filters generates any filter that the constructors can build.
 func filters() *rapid.Generator[crest.Filter] {
 	field := rapid.StringMatching(`[a-z][A-Za-z0-9_/-]{0,8}`).Filter(func(s string) bool {
 		return s != "true" && s != "false"

@@ -9,7 +9,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// What Java 17's String.toLowerCase says, and OpenAM lists.
+// These are the results of Java 17's String.toLowerCase, and the names in OpenAM's lists.
 func TestLowerIsJavasLowerCase(t *testing.T) {
 	for name, want := range map[string]string{
 		"":                  "",
@@ -64,7 +64,7 @@ func TestNamesAreTheSameAsAMComparesThem(t *testing.T) {
 	}
 }
 
-// AM's answers are folded already, and are folded again where they are compared.
+// AM's answers are already folded, and are folded again when they are compared.
 func TestFoldingTwiceIsFoldingOnce(t *testing.T) {
 	pieces := rapid.OneOf(rapid.SampledFrom([]string{"Σ", "ς", "σ", "İ", "ß", "A", "-", ".", "1", "\u0301"}), rapid.StringN(0, 2, -1))
 	rapid.Check(t, func(t *rapid.T) {

@@ -26,21 +26,21 @@ const (
 	testPassword = "store-password"
 )
 
-// directory is a small LDAP server with the limits that ordinary accounts have in OpenDJ and DS.
+// directory is a small LDAP server with the limits that OpenDJ and DS have for ordinary accounts.
 type directory struct {
 	address string
-	tls     *tls.Config // for StartTLS; nil: it refuses
+	tls     *tls.Config // for StartTLS, which the server refuses if it is nil
 
 	mu        sync.Mutex
-	entries   []map[string][]string // of the container; a name of an attribute is in lower case
+	entries   []map[string][]string // entries of the container; names of attributes are in lower case
 	requests  []*gldap.SearchMessage
-	hidden    bool            // by an ACI
-	size      int             // entries of an answer, or of a page; 0: any number
-	lookup    int             // entries that a search may look through
-	unindexed bool            // searches that no index serves are refused
-	code      int             // of every search; 0: success
-	others    map[string]bool // more containers, and whether the account may see them
-	before    func()          // each search
+	hidden    bool            // whether an ACI hides the container
+	size      int             // maximum number of entries in an answer or a page; 0: any number
+	lookup    int             // maximum number of entries that a search may examine; 0: any number
+	unindexed bool            // whether searches that cannot use an index are refused
+	code      int             // result code of all searches; 0: success
+	others    map[string]bool // other containers, and whether the account may see them
+	before    func()          // called before each search
 }
 
 func startDirectory(t *testing.T, over *tls.Config) *directory {
@@ -71,8 +71,8 @@ func startDirectory(t *testing.T, over *tls.Config) *directory {
 	return d
 }
 
-// A listener is told the address that a server listens on by its log: the server tells it nowhere else, and a port that was
-// free before may be taken by then.
+// A listener receives the address that a server listens on. The server writes it only to its log, and a port that was
+// free before could be in use by then.
 type listener chan string
 
 var listens = regexp.MustCompile(`listening: .*addr=(\S+)`)
@@ -162,7 +162,7 @@ func (d *directory) search(w *gldap.ResponseWriter, r *gldap.Request) {
 	}
 }
 
-// list gives the entries that a filter holds of, up to the limits.
+// list returns the entries that match a filter, up to the limits.
 func (d *directory) list(m *gldap.SearchMessage, done *gldap.SearchResponseDone, send func(string, map[string][]string)) {
 	filter, err := ldap.CompileFilter(m.Filter)
 	if err != nil {
@@ -220,7 +220,7 @@ func pagingOf(m *gldap.SearchMessage) *gldap.ControlPaging {
 	return nil
 }
 
-// inWindow reports whether an entry is one of those that the index on the date leads to.
+// inWindow reports whether an entry is among those that the index on the date returns.
 func inWindow(filter *ber.Packet, e map[string][]string) bool {
 	for _, part := range filter.Children {
 		if len(part.Children) == 2 && ber.DecodeString(part.Children[0].Data.Bytes()) == "coreTokenExpirationDate" && !holds(part, e) {
@@ -230,7 +230,7 @@ func inWindow(filter *ber.Packet, e map[string][]string) bool {
 	return true
 }
 
-// holds evaluates a filter: and, or, not, equality, presence, beginnings and comparisons of times.
+// holds evaluates a filter: and, or, not, equality, presence, prefixes and comparisons of times.
 func holds(filter *ber.Packet, e map[string][]string) bool {
 	value := func(i int) string { return strings.ToLower(ber.DecodeString(filter.Children[i].Data.Bytes())) }
 	every := func(p *ber.Packet) bool { return holds(p, e) }
@@ -254,7 +254,7 @@ func holds(filter *ber.Packet, e map[string][]string) bool {
 
 func first(values []string) string { return strings.Join(values[:min(len(values), 1)], "") }
 
-// timeOf spells a time so that it can be compared as a text.
+// timeOf converts a time to a form that can be compared as text.
 func timeOf(value string) string {
 	t, err := time.Parse(generalized+"Z0700", strings.ToUpper(value))
 	if err != nil {
@@ -263,7 +263,7 @@ func timeOf(value string) string {
 	return t.Format("20060102150405.000")
 }
 
-// login is an entry as OpenAM writes it.
+// login returns an entry as OpenAM writes it.
 func login(id int, user, realm string, began time.Time) map[string][]string {
 	organisations := ""
 	for part := range strings.SplitSeq(strings.Trim(realm, "/"), "/") {
@@ -291,7 +291,7 @@ func objectOf(id int) string {
 		`"AuthType":"DataStore","AMCtxId":"track-%d","authInstant":"2026-11-28T07:13:54Z","UserToken":"x"},"creationTime":1}`, id, id%250, id)
 }
 
-// ping is an entry as AM 6.5 and later write it.
+// ping returns an entry as AM 6.5 and later versions write it.
 func ping(id int, user, realm string, began time.Time) map[string][]string {
 	e := login(id, user, realm, began)
 	e["coretokenstring12"], e["coretokenstring04"] = []string{strconv.FormatInt(began.UnixMilli(), 10)}, []string{strconv.FormatInt(began.Add(time.Minute).UnixMilli(), 10)}

@@ -65,7 +65,7 @@ func TestAnAnswerThatBreaksOffIsAnError(t *testing.T) {
 	}
 }
 
-// startProxy passes on so many bytes of answers a connection, and then closes it.
+// startProxy starts a proxy that forwards only this number of bytes of answers per connection, and then closes it.
 func startProxy(t *testing.T, to string, most int64) (address string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -111,7 +111,7 @@ func TestASilentServerIsAnErrorInTime(t *testing.T) {
 	s := d.store(t, func(c *Config) { c.Timeout = 200 * time.Millisecond })
 	start := time.Now()
 	_, err = collect(s.Sessions(t.Context(), nil, nil))
-	if err == nil || time.Since(start) > 20*time.Second { // not the minute that is the default
+	if err == nil || time.Since(start) > 20*time.Second { // the default timeout is a minute
 		t.Errorf("%v after %v", err, time.Since(start))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

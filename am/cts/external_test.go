@@ -21,7 +21,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// Without a name and a password, the client's certificate signs in (SASL EXTERNAL).
+// Without a name and a password, the client signs in with its certificate (SASL EXTERNAL).
 func TestACertificateSignsIn(t *testing.T) {
 	d := deploy(t, simulator.Options{Realms: 1, Users: 3, Sessions: 9})
 	fingerprint := sha256.Sum256(d.directory.Certificate())

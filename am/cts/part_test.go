@@ -22,7 +22,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// deployment is a simulated AM with its token store, and a clock that the test moves.
+// deployment is a simulated AM with its token store, and a clock that the test advances.
 type deployment struct {
 	*simulator.Server
 	directory *simulator.TokenStore
@@ -43,7 +43,7 @@ func deploy(t *testing.T, o simulator.Options) *deployment {
 	return d
 }
 
-// part lists a part of the sessions, by their handles.
+// part lists a part of the sessions, and returns their handles.
 func (d *deployment) part(t *testing.T, account string, part cts.Part, fields []string) (handles []string) {
 	t.Helper()
 	reader, password := d.directory.Account(account)
@@ -60,14 +60,15 @@ func (d *deployment) part(t *testing.T, account string, part cts.Part, fields []
 	return handles
 }
 
-// layouts are simulated AMs whose token stores differ.
+// layouts are simulated AMs whose token stores have different layouts.
 var layouts = map[string]simulator.Options{
 	"OpenAM":    {},
 	"PingAM":    {Profile: "pingam-8.1"},
 	"OpenAM 13": {Deployments: []string{"token-store-openam-13"}},
 }
 
-// Between one part and the next, time passes, sessions are used, end and begin. What lives all the while is in one part.
+// Between the reading of parts, time passes, and sessions are used, end and begin. Each session that lives all the time
+// is in one part.
 func TestPartsAreDisjointAndComplete(t *testing.T) {
 	for name, o := range layouts {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +121,7 @@ func TestPartsAreDisjointAndComplete(t *testing.T) {
 	}
 }
 
-// The entries that ten parts are sent are those that one reader is sent, and few searches are needed for that.
+// Ten parts together receive as many entries as one reader, with few searches.
 func TestAPartAsksForItsOwnSessions(t *testing.T) {
 	const sessions, parts = 4_000, 10
 	for name, most := range map[string]int{"OpenAM": 80, "PingAM": 5, "OpenAM 13": 5} {
@@ -152,7 +153,7 @@ func TestAPartAsksForItsOwnSessions(t *testing.T) {
 
 var windows = regexp.MustCompile(`coreTokenDate01>=(\d+)Z`)
 
-// A part's searches name slices of time that no other part's do.
+// The searches of different parts have no time slices in common.
 func TestNoTwoPartsAskForTheSameTime(t *testing.T) {
 	d := deploy(t, simulator.Options{Realms: 1, Users: 20, Sessions: 400, Seed: 5})
 	asked := map[string]string{}
@@ -162,7 +163,7 @@ func TestNoTwoPartsAskForTheSameTime(t *testing.T) {
 		d.part(t, "amsql-reader", cts.Part{Index: i, Count: 3}, nil)
 		for _, s := range d.directory.Searches() {
 			if len(s.Attributes) < 5 {
-				continue // it looks whether there is anything
+				continue // this search only finds out whether there are entries
 			}
 			for _, from := range windows.FindAllStringSubmatch(s.Filter, -1) {
 				if other := asked[from[1]]; other != "" {

@@ -39,7 +39,7 @@ func TestTheLimitsOfAnAccountCostSearchesAndNoSessions(t *testing.T) {
 	}
 }
 
-// A server refuses after its time limit, of a minute or so: few searches may be refused.
+// A server refuses a search only after its time limit, which is about a minute, so few searches may be refused.
 func TestFewSearchesAreRefused(t *testing.T) {
 	d := startDirectory(t, nil)
 	d.lookup = 600
@@ -68,7 +68,7 @@ func TestSpansAreAllOfTime(t *testing.T) {
 	}
 }
 
-// A session that is used while windows are read moves to a later one, and shows there again.
+// If a session is used while windows are read, it moves to a later window, and is found there again.
 func TestASessionThatMovesBetweenWindowsComesOnce(t *testing.T) {
 	d := startDirectory(t, nil)
 	d.lookup = 100
@@ -90,11 +90,11 @@ func TestASessionThatMovesBetweenWindowsComesOnce(t *testing.T) {
 	}
 }
 
-// Whatever the last digits of a time are, one part asks for them.
+// Whatever the last digits of a time are, exactly one part searches for them.
 func TestEveryEndingIsInOnePart(t *testing.T) {
 	term := regexp.MustCompile(`\*(\d+)\)`)
 	for _, count := range []int{2, 3, 7, 10, 64, 999, 1000, 1001} {
-		parts := make([]int, 1000) // that ask for a number
+		parts := make([]int, 1000) // number of parts that search for these digits
 		for i := range count {
 			filter := byEnding.filter(Part{Index: i, Count: count})
 			if len(filter) > 1000 {
@@ -104,7 +104,7 @@ func TestEveryEndingIsInOnePart(t *testing.T) {
 			for ms := range parts {
 				number := fmt.Sprintf("%03d", ms)
 				named := slices.ContainsFunc(terms, func(digits []string) bool { return strings.HasSuffix(number, digits[1]) })
-				asked := named != (i == 0) // the first asks for what no other has
+				asked := named != (i == 0) // the first part searches for everything that no other does
 				if asked {
 					parts[ms]++
 				}

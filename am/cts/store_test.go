@@ -41,7 +41,7 @@ func TestEveryLayoutMakesTheSameRows(t *testing.T) {
 		d.entries = append(d.entries, write(1, "bjensen", "/alpha/nested", began), write(2, "amadmin", "", began), write(3, "gone", "/alpha", now.Add(-3*time.Hour)),
 			map[string][]string{"coretokenid": {"4"}, "coretokentype": {"NOTIFICATION"}, "coretokenexpirationdate": {"20270101000000Z"}})
 		for _, e := range d.entries {
-			if name == pingAM.name && e["coretokenstring04"] != nil { // as if it had not been used since
+			if name == pingAM.name && e["coretokenstring04"] != nil { // as if the session had not been used since
 				e["coretokenstring04"] = e["coretokenstring12"]
 			}
 		}
@@ -64,7 +64,7 @@ func TestASessionIsLiveWhileBothOfItsTimesAreAhead(t *testing.T) {
 	for name, write := range map[string]func(int, string, string, time.Time) map[string][]string{"OpenAM": login, "PingAM": ping} {
 		d := startDirectory(t, nil)
 		idled, used := write(1, "idle", "/", now.Add(-31*time.Minute)), write(2, "used", "/", now.Add(-121*time.Minute))
-		for _, attribute := range []string{"coretokenstring04", "coretokendate02"} { // used lately
+		for _, attribute := range []string{"coretokenstring04", "coretokendate02"} { // used recently
 			if used[attribute] != nil {
 				used[attribute] = write(0, "", "/", now.Add(-2*time.Minute))[attribute]
 			}
@@ -112,7 +112,7 @@ func TestNamesAreUnescapedTwice(t *testing.T) {
 	}
 }
 
-// Whatever a search is for, it names what it wants, and never what holds a token.
+// Every search names the attributes that it requests, and never one that contains a token.
 func TestNoSearchAsksForATokenUnlessObjectsAreAllowed(t *testing.T) {
 	for _, write := range []func(int, string, string, time.Time) map[string][]string{login, ping} {
 		for _, objects := range []bool{false, true} {

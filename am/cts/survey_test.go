@@ -57,7 +57,8 @@ func TestTheContainerIsFoundBelowWhateverSuffixTheServerHas(t *testing.T) {
 	}
 }
 
-// A directory shows of an attribute that an account may not read no value, and says that no filter on it holds.
+// If an account may not read an attribute, the directory returns no value for it, and treats filters on it as not
+// matching.
 func TestAnAttributeThatIsHiddenIsAnErrorAndNoShorterList(t *testing.T) {
 	for name, write := range map[string]func(int, string, string, time.Time) map[string][]string{openAM.name: login, pingAM.name: ping} {
 		for attribute := range write(1, "", "/", now) {
@@ -68,7 +69,7 @@ func TestAnAttributeThatIsHiddenIsAnErrorAndNoShorterList(t *testing.T) {
 				d.entries = append(d.entries, e)
 			}
 			if attribute == "coretokenid" {
-				continue // it is in the entry's name
+				continue // it is part of the entry's name
 			}
 			rows, err := collect(d.store(t).Sessions(t.Context(), []string{"/alpha"}, nil))
 			if len(rows) != 3 && err == nil {

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// certificate makes one that signs itself, as those of embedded stores do, and writes it to a file.
+// certificate creates a self-signed certificate, as embedded stores have, and writes it to a file.
 func certificate(t *testing.T, template x509.Certificate) (pair tls.Certificate, file, fingerprint string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

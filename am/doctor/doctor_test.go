@@ -12,7 +12,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// target is a client of a simulated AM.
+// target returns a client of a simulated AM, for doctor to check.
 func target(t *testing.T, options simulator.Options) (doctor.Target, *simulator.Server) {
 	t.Helper()
 	options.Realms, options.Users, options.Sessions = 1, 2, 4

@@ -11,7 +11,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// storeOf is the token store of a simulated AM, as one of its accounts reads it.
+// storeOf returns the token store of a simulated AM, read with one of its accounts.
 func storeOf(t *testing.T, sim *simulator.Server, account string) *cts.Store {
 	t.Helper()
 	directory, address := storetest.Serve(t, sim)
@@ -30,7 +30,7 @@ func storeOf(t *testing.T, sim *simulator.Server, account string) *cts.Store {
 func TestATokenStoreIsTried(t *testing.T) {
 	for _, c := range []struct {
 		name, account string
-		other         bool // the store is of another AM
+		other         bool // whether the store belongs to another AM
 		step          string
 		status        doctor.Status
 		detail, fix   string

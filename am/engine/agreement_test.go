@@ -17,13 +17,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// statementsADraw is how many statements are asked of the same rows: -rapid.checks=1000 asks 10,000.
+// statementsADraw is the number of statements for the same rows: -rapid.checks=1000 runs 10,000.
 const statementsADraw = 10
 
-// Random statements answer as a model in Go does, whose names are folded and whose times are instants.
+// Random statements return what a model in Go returns, in which names are folded and times are instants.
 func TestStatementsAnswerAsAModelDoes(t *testing.T) { checkStatements(t, nil) }
 
-// And as PostgreSQL does, where lower() folds names (ASCII alone in the locale C, which the test has).
+// They also return what PostgreSQL returns, where lower() folds names (only ASCII in the locale C, which the test
+// uses).
 func TestStatementsAnswerAsPostgresDoes(t *testing.T) { checkStatements(t, postgrestest.Connect(t)) }
 
 var agreedColumns = []table.Column{
@@ -91,7 +92,7 @@ func drawAgreed(t *rapid.T, name string) *fakeTable {
 		f.rows = append(f.rows, row)
 	}
 	if rapid.Bool().Draw(t, name+" has a key") {
-		f.keys, f.source = []string{"username"}, f.careless // names that differ in case are the source's to find
+		f.keys, f.source = []string{"username"}, f.careless // the source handles names that differ in case
 	}
 	return f
 }
@@ -109,13 +110,13 @@ func copyToPostgres(t *rapid.T, postgres *pgx.Conn, tables ...*fakeTable) {
 	}
 }
 
-// agreed is the rows of the model, by table. An environment is one row of each table in sight.
+// agreed contains the rows of the model, by table. An environment is one row of each visible table.
 type (
 	agreed      map[string][]session
 	environment map[string]session
 )
 
-// A truth is true, false or, where it is nil, unknown.
+// A truth is true, false or, if it is nil, unknown.
 type truth = *bool
 
 func truthOf(b bool) truth { return &b }
@@ -139,13 +140,13 @@ func or(all ...truth) (result truth) {
 	return result
 }
 
-// A condition is SQL in both dialects, and what it means.
+// A condition is SQL in both dialects, with its meaning.
 type condition struct {
 	engine, postgres string
 	means            func(agreed, environment) truth
 }
 
-// An operand is a value in both dialects, and what it is in a row.
+// An operand is a value in both dialects, with its value in a row.
 type operand struct {
 	engine, postgres string
 	of               func(environment) any
@@ -160,7 +161,7 @@ func column(of, name string, wrap func(string) string) operand {
 	return operand{wrap(of + "." + name), there, func(e environment) any { return e[of][i] }}
 }
 
-// wrappings leave a value as it is. That of a name may lose how names compare, so that they are for columns of other kinds.
+// wrappings do not change a value. They may change how names compare, so they are only used for other columns.
 var wrappings = []string{"%s", "+%s", "(%s)", "coalesce(%[1]s, null)", "max(%[1]s, %[1]s)", "case when 1 then %s end", "(select %s)"}
 
 func drawOperand(t *rapid.T, name string, tables ...string) operand {
@@ -188,7 +189,7 @@ func drawAgreedLiteral(t *rapid.T, name string) operand {
 	return literal
 }
 
-// order compares values as AM's names, times and booleans compare; false if one is NULL.
+// order compares values as AM compares names, times and booleans. It returns false if one is NULL.
 func order(a, b any) (int, bool) {
 	switch x := a.(type) {
 	case string:
@@ -232,7 +233,7 @@ func drawAgreedCondition(t *rapid.T, depth int, tables ...string) condition {
 			left, right = right, left
 		}
 		signs := comparisons[:6]
-		if name == "username" { // whose order is another in PostgreSQL
+		if name == "username" { // PostgreSQL sorts names differently
 			signs = comparisons[4:6]
 		}
 		return compared(left, rapid.SampledFrom(signs).Draw(t, "sign"), right)
@@ -295,7 +296,7 @@ func drawIn(t *rapid.T, name string, left operand) condition {
 		}}
 }
 
-// drawSubquery draws IN, NOT IN and EXISTS over the other table, under an alias of its own.
+// drawSubquery generates IN, NOT IN and EXISTS over the other table, with its own alias.
 func drawSubquery(t *rapid.T, depth int, name string, left operand, tables ...string) condition {
 	alias := fmt.Sprintf("x%d", depth)
 	inner := drawOperand(t, name, alias)
@@ -338,7 +339,7 @@ func drawSubquery(t *rapid.T, depth int, name string, left operand, tables ...st
 		}}
 }
 
-// An agreedStatement selects handles of s, from s alone or where it is joined with u.
+// An agreedStatement selects handles from s, or from a join of s and u.
 type agreedStatement struct {
 	join      string // "", join or left join
 	on, where condition

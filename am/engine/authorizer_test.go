@@ -12,7 +12,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
-// sqliteFile makes an SQLite file by SQL and returns its path.
+// sqliteFile creates an SQLite file with SQL, and returns its path.
 func sqliteFile(t *testing.T, sql string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file.db")
@@ -26,7 +26,7 @@ func sqliteFile(t *testing.T, sql string) string {
 	return path
 }
 
-// run runs all statements of the SQL to their ends.
+// run runs all statements of the SQL to their end.
 func run(t *testing.T, db *engine.DB, sql string) error {
 	t.Helper()
 	rows, err := db.Query(t.Context(), sql)
@@ -95,7 +95,7 @@ func TestStatementsWriteOnlyToTheSessionsOwnTables(t *testing.T) {
 	for _, sql := range []string{
 		`PRAGMA file.journal_mode = wal`, `PRAGMA file.wal_checkpoint`, `PRAGMA optimize`, `PRAGMA temp_store_directory = '` + filepath.Dir(created) + `'`,
 	} {
-		_ = run(t, db, sql) // an error or not, the file stays
+		_ = run(t, db, sql) // whether it fails or not, the file must not change
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
 		t.Errorf("the file has changed: %v", err)

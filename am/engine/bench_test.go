@@ -16,7 +16,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
-// manySessions is a table of n rows that are made before the clock starts.
+// manySessions returns a table of n rows, created before the measurement.
 func manySessions(n int) *fakeTable {
 	source := sessions()
 	source.rows = make([]session, n)
@@ -59,7 +59,7 @@ func BenchmarkEngineScan(b *testing.B) {
 	}
 }
 
-// BenchmarkEngineStart is what `amsql query "select 1"` pays for SQLite.
+// BenchmarkEngineStart measures how long SQLite takes in `amsql query "select 1"`.
 func BenchmarkEngineStart(b *testing.B) {
 	for b.Loop() {
 		db, err := engine.Open(b.Context())
@@ -76,7 +76,7 @@ func BenchmarkEngineStart(b *testing.B) {
 	}
 }
 
-// BenchmarkEngineMemory reports the most that the process had resident; run it alone.
+// BenchmarkEngineMemory reports the maximum resident memory of the process. Run it alone.
 func BenchmarkEngineMemory(b *testing.B) {
 	for _, sql := range []string{
 		`select realm, count(*) from am_session group by realm`,
@@ -114,7 +114,7 @@ func peakMegabytes(b *testing.B) float64 {
 	return kilobytes / 1024
 }
 
-// generated is a table of n rows that are made as they are pulled.
+// generated returns a table of n rows, each created when it is read.
 func generated(n int) *fakeTable {
 	source := sessions()
 	few := manySessions(1000).rows

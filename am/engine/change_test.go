@@ -20,11 +20,11 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A writableTable makes changes to its rows, and remembers them as text.
+// A writableTable applies changes to its rows, and records them as text.
 type writableTable struct {
 	*fakeTable
-	refuses error // Accept's
-	fails   error // Apply's
+	refuses error // error of Accept
+	fails   error // error of Apply
 	made    []string
 	making  func() // called by Apply
 }
@@ -66,7 +66,7 @@ func (w *writableTable) make(c table.Change) {
 	}
 }
 
-// Scans of a writable table blank what was not asked for, since a change must not need it.
+// Scans of a writable table leave out columns that were not requested, because changes must not need them.
 func (w *writableTable) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		for row, err := range w.fakeTable.Rows(ctx, q) {
@@ -100,7 +100,7 @@ func TestChangesAreMadeByCommitAndOnlyThen(t *testing.T) {
 		{`delete from am_session where username in (select username from am_session group by 1 having count(*) > 1)`, []string{"delete h1 of bjensen", "delete h3 of bjensen"}},
 		{`create temp table leavers as select 'scarter' as name; delete from am_session as s where exists (select 1 from leavers where name = s.username)`, []string{"delete h2 of scarter"}},
 		{`delete from am_session`, []string{"delete h1 of bjensen", "delete h2 of scarter", "delete h3 of bjensen", "delete h4 of o'brien"}},
-		{`delete from am_session limit 1`, nil}, // SQLite is built without it
+		{`delete from am_session limit 1`, nil}, // SQLite is built without support for it
 		{`delete from am_session where idle > 1000`, nil},
 		{`begin; delete from am_session where idle = 5; delete from am_session where idle = 50; commit`, []string{"delete h1 of bjensen", "delete h2 of scarter"}},
 		{`begin; delete from am_session; rollback`, nil},
@@ -168,8 +168,8 @@ func TestWhatIsRefusedOrFailsIsTheErrorOfTheStatement(t *testing.T) {
 	}
 }
 
-// The caller may ask for confirmation before it makes the changes, which can take any time: no lock is held, and the database
-// serves others.
+// Before it applies the changes, the caller may ask for confirmation, which can take any time. Meanwhile there is no
+// lock, and the database can be used by others.
 func TestSQLiteIsAtRestWhileChangesAreMade(t *testing.T) {
 	for _, sql := range []string{
 		`delete from am_session where username in (select name from history.leavers)`,
@@ -209,7 +209,7 @@ func TestSQLiteIsAtRestWhileChangesAreMade(t *testing.T) {
 	}
 }
 
-// Tables are asked in turn, and the error of one leaves those behind it alone.
+// Changes are applied table by table. After an error, the following tables are left alone.
 func TestTheChangesBehindAnErrorAreNotMade(t *testing.T) {
 	oops := errors.New("oops")
 	east, west := &writableTable{fakeTable: sessions(), fails: oops}, &writableTable{fakeTable: sessions()}
@@ -233,7 +233,7 @@ func TestATableThatIsNotWritableSaysSo(t *testing.T) {
 	}
 }
 
-// A source whose cells change from scan to scan: the key alone tells that a row has come before.
+// The cells of this source change from scan to scan, so only the key shows that a row has been seen before.
 func TestARowWhoseCellsChangeComesOnceForAnOr(t *testing.T) {
 	w := &writableTable{fakeTable: sessions()}
 	var n int64
@@ -259,7 +259,7 @@ func TestARowWhoseCellsChangeComesOnceForAnOr(t *testing.T) {
 	}
 }
 
-// A writable table goes through transactions as a real one does.
+// A writable table behaves in transactions as a real one does.
 func TestTransactionsAreAsThoseOfRealTables(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &writableTable{fakeTable: sessions()}
@@ -423,7 +423,7 @@ func TestCommaSeparatedValuesAreATable(t *testing.T) {
 	}
 }
 
-// A scan that began before the transaction has not read what changes need.
+// A scan that began before the transaction has not read the columns that changes need.
 func TestAScanUnderWayIsLeftAloneByATransaction(t *testing.T) {
 	w := &writableTable{fakeTable: sessions()}
 	db := open(t, w)
@@ -446,11 +446,11 @@ func TestAScanUnderWayIsLeftAloneByATransaction(t *testing.T) {
 	}
 }
 
-// Beside a text, SQL takes 007 for the text 7: who writes it in a change means another row.
+// Compared with a text, SQL takes 007 for the text 7, so who writes 007 in a change means another row.
 func TestNumbersThatSQLWritesDifferentlyAreRefusedBesideTextsInChanges(t *testing.T) {
 	for _, c := range []struct {
 		sql     string
-		refused string // in a change; the rest of the line in the error
+		refused string // the number that is refused in a change; the rest of the line in the error
 	}{
 		{`delete from am_session where username = 007`, `007`},
 		{`delete from am_session where 007 = username and idle > 5`, `007`},

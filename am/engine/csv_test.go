@@ -55,7 +55,7 @@ func TestValuesKeepWhatStandsInQuotes(t *testing.T) {
 	if err := db.LoadCSV("list", strings.NewReader("a|,b\r1|\"x\r\ny\rz\"\r"), '|'); err != nil {
 		t.Fatal(err)
 	}
-	// encoding/csv takes CRLF for LF in a value, too.
+	// encoding/csv converts CRLF to LF even in a value.
 	if got, want := fmt.Sprintf("%q", all(t, db, `select * from list`)), `[["1" "x\ny\rz"]]`; got != want {
 		t.Errorf("%s, not %s", got, want)
 	}
@@ -124,7 +124,7 @@ func TestSQLWithANULIsAnError(t *testing.T) {
 	}
 }
 
-// Whatever the file holds, it is a table with a row for each record, or an error that leaves nothing.
+// Whatever a file contains, it becomes a table with a row for each record, or causes an error that leaves no table.
 func FuzzLoadCSV(f *testing.F) {
 	for _, seed := range []string{
 		"a,b\n1,2\n", "a;b\r1;2", "\ufeffa;b\r\n\"x\ny\";2", inUTF16("a\tb\r1\t2\r", binary.LittleEndian), "latest,active\n2026-11-28,t\n,\n", "a,a\n",
@@ -170,7 +170,7 @@ func FuzzLoadCSV(f *testing.F) {
 	})
 }
 
-// plainRecords reads the records of a file in a form that encoding/csv knows as well.
+// plainRecords reads the records of a file in a form that encoding/csv can parse, too.
 func plainRecords(file string) (records [][]string, ok bool) {
 	if strings.Contains(file, "\r") || strings.HasPrefix(file, "\xff\xfe") || strings.HasPrefix(file, "\xfe\xff") {
 		return nil, false
@@ -179,7 +179,7 @@ func plainRecords(file string) (records [][]string, ok bool) {
 	return records, err == nil
 }
 
-// Spreadsheets keep a blank that nobody sees, and AM compares names without those at their ends.
+// Spreadsheets keep invisible blanks, but AM compares names without blanks at their ends.
 func TestNamesInSeparatedValuesLoseTheBlanksAroundThem(t *testing.T) {
 	db := openFolding(t)
 	if err := db.LoadCSV("leavers", strings.NewReader("username,note\n Ann ,  kept \n\u00a0BOB\t, \n"), ','); err != nil {

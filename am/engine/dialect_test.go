@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What is hinted at must be SQL that works.
+// The SQL in hints must work.
 func TestFormsOfPostgreSQLAreToldTheirOwn(t *testing.T) {
 	db, err := Open(t.Context())
 	if err != nil {

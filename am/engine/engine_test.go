@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// session is a row of the tests' table, in the order of sessionColumns.
+// session is a row of the test table, in the order of sessionColumns.
 type session []any
 
 var sessionColumns = []table.Column{
@@ -32,14 +32,14 @@ var sessionColumns = []table.Column{
 	{Name: "properties", Type: table.JSON},
 }
 
-// fakeTable yields its rows that match the quals, and remembers what it was asked.
+// fakeTable yields those of its rows that match the conditions, and records its queries.
 type fakeTable struct {
 	name    string
 	keys    []string
 	columns []table.Column
 	rows    []session
 	asked   []table.Query
-	source  func(ctx context.Context, q table.Query) iter.Seq2[any, error] // instead of rows
+	source  func(ctx context.Context, q table.Query) iter.Seq2[any, error] // used instead of rows, if set
 }
 
 func (f *fakeTable) Name() string                 { return f.name }
@@ -48,7 +48,7 @@ func (f *fakeTable) Columns() []table.Column      { return f.columns }
 func (f *fakeTable) Keys() []string               { return f.keys }
 func (f *fakeTable) Cell(row any, column int) any { return row.(session)[column] }
 
-// Rows does all that a source may: it leaves out what does not match, and stops at the limit.
+// Rows does everything that a source may do: it omits rows that do not match, and stops at the limit.
 func (f *fakeTable) Rows(ctx context.Context, q table.Query) iter.Seq2[any, error] {
 	f.asked = append(f.asked, q)
 	if f.source != nil {
@@ -130,7 +130,7 @@ func open(t testing.TB, tables ...table.Table) *engine.DB {
 	return db
 }
 
-// all runs the SQL and returns the rows of its first answer.
+// all runs the SQL and returns the rows of its first result.
 func all(t testing.TB, db *engine.DB, sql string, args ...engine.Arg) [][]any {
 	t.Helper()
 	rows, err := tryAll(t.Context(), db, sql, args...)
@@ -155,7 +155,7 @@ func tryAll(ctx context.Context, db *engine.DB, sql string, args ...engine.Arg) 
 	return list, rows.Close()
 }
 
-// runAll runs all statements, with a value for :realm where the SQL has it.
+// runAll runs all statements, with a value for :realm if the SQL contains it.
 func runAll(t testing.TB, db *engine.DB, sql string) error {
 	t.Helper()
 	var args []engine.Arg

@@ -1,4 +1,4 @@
 package engine
 
-// KeepAtMost sets how many rows a statement keeps.
+// KeepAtMost sets the maximum number of rows that a statement keeps.
 func (db *DB) KeepAtMost(rows int) { db.room = rows }

@@ -12,7 +12,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
-// staff is a file of somebody else's: names in any case, columns with collations of their own, and values of any type.
+// staff is a file that amsql did not create: it has names in any case, columns with their own collations, and values of
+// any type.
 const staff = `
 CREATE TABLE employees (id INTEGER PRIMARY KEY, username TEXT, realm VARCHAR(80), mail TEXT COLLATE NOCASE, level, seen TIMESTAMP TEXT);
 INSERT INTO employees VALUES (7, 'BJENSEN', '/ALPHA', 'B@Example.com', 1, '2026-11-22 11:00:00'), (3, 'scarter', '/alpha', 'S@example.com', '1', '2026-11-22 11:30:00.500'),
@@ -26,18 +27,19 @@ CREATE TABLE plain (a, b);
 INSERT INTO plain VALUES (1, 'x'), (2, 'y');
 CREATE VIEW broken AS SELECT unheard_of(1) AS username;`
 
-// openFolding makes a database that knows of columns of names, and has sessions.
+// openFolding opens a database that knows the columns with names, and has sessions.
 func openFolding(t *testing.T) *engine.DB {
 	t.Helper()
 	folding := sessions()
-	folding.columns, folding.keys = slices.Clone(folding.columns), nil // it would find a key by its spelling
+	folding.columns, folding.keys = slices.Clone(folding.columns), nil // as a key, it would be looked up with its spelling
 	for i, c := range folding.columns {
 		folding.columns[i].Folded = c.Name == "username" || c.Name == "realm"
 	}
 	return open(t, folding)
 }
 
-// Names and times of a file compare as those of am_session do, in every form of a statement; all else as in the file.
+// In every form of a statement, names and times in a file compare like those of am_session. Everything else compares as
+// in the file.
 func TestNamesOfAFileCompareAsAMComparesThem(t *testing.T) {
 	db := openFolding(t)
 	if err := db.AttachFile("staff", sqliteFile(t, staff)); err != nil {
@@ -85,7 +87,7 @@ func TestNamesOfAFileCompareAsAMComparesThem(t *testing.T) {
 	}
 }
 
-// Every pair of columns and values compares in the schema as in a table of the same declaration, names and times aside.
+// Except for names and times, all columns and values compare in the schema as in a table with the same declaration.
 func TestWhatAFileHoldsComparesAsInTheFile(t *testing.T) {
 	values := []string{"1", "'1'", "'01'", "1.0", "1.5", "'1.5'", "'a'", "'A'", "x'31'", "x'61'", "NULL", "9007199254740993", "9007199254740992.0", "'1e0'", "''", "' 1'", "'a '"}
 	kinds := []string{"", "INTEGER", "TEXT", "REAL", "NUMERIC", "BLOB", "VARCHAR(3)", "TEXT COLLATE NOCASE", "TEXT COLLATE RTRIM", "BIGINT", "DECIMAL(10, 2)", "DATE"}
@@ -151,7 +153,7 @@ func (e engineless) rows(t *testing.T, sql string) string {
 	return "[" + strings.Join(rows, " ") + "]"
 }
 
-// A join of a big file without an index for it takes one reading of the file.
+// A join with a large file that has no suitable index reads the file once.
 func TestAJoinWithAFileReadsItOnce(t *testing.T) {
 	script := "CREATE TABLE employees (username TEXT, n); WITH RECURSIVE i (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM i WHERE n < 20000) INSERT INTO employees SELECT 'U' || n, n FROM i"
 	db := openFolding(t)
@@ -168,7 +170,7 @@ func TestAJoinWithAFileReadsItOnce(t *testing.T) {
 	}
 }
 
-// A function's columns compare as those of tables, and its argument may come from a join.
+// The columns of a table-valued function compare like those of tables, and its argument may come from a join.
 func TestAFunctionsNamesCompareAsAMComparesThem(t *testing.T) {
 	db := openFolding(t)
 	if err := db.AttachFile("staff", sqliteFile(t, staff)); err != nil {

@@ -59,7 +59,7 @@ func TestNowStaysTheSameDuringAStatement(t *testing.T) {
 	}
 }
 
-// What a statement works out once, an instruction Once leaps over from then on.
+// SQLite's instruction Once skips, after the first time, what a statement computes only once.
 func TestTimesOfFunctionsAreWorkedOutOnceAStatement(t *testing.T) {
 	db := open(t, sessions())
 	for _, times := range []string{"now()", "ago(30 || ' minutes')"} {

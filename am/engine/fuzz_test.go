@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What is read as a time has one canonical text, which is read as the same time.
+// Every time that can be read has one canonical text, which is read as the same time.
 func FuzzTimeLiterals(f *testing.F) {
 	for _, seed := range []string{
 		"2026-11-28 09:23:08 +0100", "20261128T092308.5Z", "2026/1/2", "2026-11-28 24:00", "Sat, 28 Nov 2026 09:23:08 GMT", "Saturday, 28-Nov-26 09:23:08 UTC",
@@ -30,7 +30,7 @@ func FuzzTimeLiterals(f *testing.F) {
 	})
 }
 
-// A statement that SQLite accepts is read, or is an error; what is changed in it is still accepted.
+// A statement that SQLite accepts is parsed, or causes an error. If it is changed, SQLite still accepts it.
 func FuzzStatements(f *testing.F) {
 	for _, seed := range []string{
 		`select max(t) < '2026-11-28T09:00Z' from x group by 1 having t in ('today', 'epoch')`, `select t from x union select '2026/11/28'`,

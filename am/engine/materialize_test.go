@@ -11,7 +11,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// abc is a table with one row, which remembers what it was asked for.
+// abc is a table with one row, which records what was requested.
 type abc struct{ asked []string }
 
 func (t *abc) Name() string        { return "abc" }

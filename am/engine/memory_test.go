@@ -12,7 +12,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// keyless is a table of the same sessions whose source looks nothing up.
+// keyless returns a table of the same sessions whose source cannot look up rows.
 func keyless() *fakeTable {
 	table := sessions()
 	table.keys = nil
@@ -22,27 +22,27 @@ func keyless() *fakeTable {
 func TestAStatementAsksOnceForTheSameRows(t *testing.T) {
 	for _, test := range []struct {
 		sql   string
-		asked string // the quals, of each query, in their order
+		asked string // the conditions of each query, in order
 		rows  string
 	}{
 		// The inner table of a join is read once, whatever it is joined on.
 		{`select a.session_handle, b.idle from am_session a join am_session b on a.session_handle = b.session_handle where a.realm = '/alpha'`,
 			`[[] [{realm [/alpha]}]]`, `[[h1 5] [h2 50]]`},
-		{`select count(*) from am_session a join am_session b on a.idle < b.idle`, `[[]]`, `[[3]]`}, // both read the same
+		{`select count(*) from am_session a join am_session b on a.idle < b.idle`, `[[]]`, `[[3]]`}, // both have the same rows
 		{`select count(*) from am_session a join am_session b on b.latest > a.latest join am_session c on c.idle = b.idle + 45`, `[[] [] []]`, `[[1]]`},
 		{`select count(*) from am_session a left join am_session b on a.session_handle = b.session_handle and b.idle > 5`, `[[] []]`, `[[4]]`},
 		{`select count(*) from am_session a join am_session b on a.session_handle = b.username or a.session_handle = b.session_handle`, `[[] []]`, `[[4]]`},
 		{`select count(*) from am_session a join am_session b on a.session_handle = b.session_handle where a.realm = '/alpha' or a.username = 'bjensen'`,
 			`[[] [{realm [/alpha]}] [{username [bjensen]}]]`, `[[3]]`},
 
-		// A FULL JOIN goes through its second table again.
+		// A FULL JOIN reads its second table twice.
 		{`select count(*) from am_session a full join am_session b on a.session_handle = b.session_handle || 'x'`, `[[]]`, `[[8]]`},
 
-		// What two scans leave out makes them two.
+		// Two scans with different conditions are not one.
 		{`select count(*) from am_session a join am_session b on b.idle >= a.idle and b.realm <> '/alpha' join am_session c on c.idle >= a.idle and c.realm <> '/bravo'`,
 			`[[] [] []]`, `[[3]]`},
 
-		// A key is looked up once.
+		// Each key is looked up once.
 		{`select count(*) from am_session a join am_session b on a.username = b.username`,
 			`[[] [{username [bjensen]}] [{username [scarter]}] [{username [o'brien]}]]`, `[[6]]`},
 		{`select count(*) from am_session a join am_session b on a.realm = b.realm and a.session_handle = b.session_handle`,
@@ -130,7 +130,7 @@ func TestTheOuterTableOfAJoinIsPulledAsItsRowsAreRead(t *testing.T) {
 	}
 }
 
-// A repeated subquery that needs one row reads one, and goes on from there where it needs more.
+// If a repeated subquery needs one row, it reads one, and continues from there if it later needs more.
 func TestAScanThatWasStoppedGoesOn(t *testing.T) {
 	w := endless()
 	outer := keyless()
@@ -221,7 +221,7 @@ func TestSuspendedScansEndWithTheDatabase(t *testing.T) {
 	_ = rows.Close()
 }
 
-// A joinable table counts what it answers in its own way.
+// A joinable table records its answers in its own way.
 type joinable struct {
 	*fakeTable
 	statements, lookups int

@@ -15,7 +15,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A virtual table whose source uses whatever it is told answers every statement as a real table with the same rows does.
+// Although the source of a virtual table uses everything in its queries, every statement returns what it returns for a
+// real table with the same rows.
 func TestVirtualTablesAnswerAsRealOnes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t)
@@ -26,7 +27,7 @@ func TestVirtualTablesAnswerAsRealOnes(t *testing.T) {
 	})
 }
 
-// A model is the same rows twice: in virtual tables and in real ones.
+// A model has the same rows in virtual tables and in real ones.
 type model struct {
 	virtual, real *engine.DB
 	tables        []*fakeTable
@@ -35,7 +36,7 @@ type model struct {
 func newModel(t *rapid.T) *model {
 	m := &model{virtual: mustOpen(t), real: mustOpen(t)}
 	m.mustRun(t, `ATTACH ':memory:' AS copies`)
-	m.real.TrustTimes("copies") // as those of a connection, whose realms are completed
+	m.real.TrustTimes("copies") // like those of a connection, whose realms are completed
 	for _, name := range []string{"t", "u"} {
 		table := drawTable(t, name)
 		m.tables = append(m.tables, table)
@@ -63,7 +64,7 @@ func (m *model) close(t *rapid.T) {
 	}
 }
 
-// copy makes the real table of a virtual one.
+// copy creates the real table for a virtual one.
 func (m *model) copy(t *rapid.T, table *fakeTable) {
 	m.mustRun(t, `CREATE TABLE copies.`+table.name+`(realm TEXT, username TEXT, session_handle TEXT, idle INTEGER, score DOUBLE,
 		active BOOLEAN, latest TIMESTAMP TEXT, properties JSON TEXT)`)
@@ -83,7 +84,7 @@ func (m *model) mustRun(t *rapid.T, sql string, args ...engine.Arg) {
 	}
 }
 
-// A statement is SQL, what follows it to cut rows off, and whether its rows have an order.
+// A statement consists of SQL and a clause that limits its rows. ordered reports whether its rows have an order.
 type statement struct {
 	sql, limit string
 	ordered    bool
@@ -99,7 +100,7 @@ func (m *model) compare(t *rapid.T, s statement) {
 		t.Fatalf("%s%s\nvirtual: %v\nreal:    %v", s.sql, s.limit, gotErr, wantErr)
 	}
 	same := slices.Equal(got, want)
-	if s.limit != "" && !s.ordered { // any rows will do, but as many
+	if s.limit != "" && !s.ordered { // any rows will do if there are as many
 		all, _ := m.rows(m.real, s.sql)
 		same = len(got) == len(want) && contains(all, got)
 	} else if !s.ordered {
@@ -122,7 +123,7 @@ func (m *model) rows(db *engine.DB, sql string) ([]string, error) {
 	return printed, err
 }
 
-// contains tells whether the bag all holds the bag some.
+// contains reports whether the multiset all contains the multiset some.
 func contains(all, some []string) bool {
 	count := map[string]int{}
 	for _, row := range all {
@@ -144,7 +145,7 @@ func drawTable(t *rapid.T, name string) *fakeTable {
 		}
 		return row
 	})
-	few := rapid.SliceOfN(row, 1, 6).Draw(t, "rows of "+name) // so that some are there twice
+	few := rapid.SliceOfN(row, 1, 6).Draw(t, "rows of "+name) // so that some are duplicates
 	table := &fakeTable{name: name, columns: sessionColumns, rows: rapid.SliceOfN(rapid.SampledFrom(few), 0, 12).Draw(t, name)}
 	for _, column := range sessionColumns {
 		if rapid.Bool().Draw(t, name+" has key "+column.Name) {
@@ -181,7 +182,7 @@ var cells = map[table.Type][]any{
 	table.JSON:      {nil, json.RawMessage(`{"a":1}`), json.RawMessage(`[]`), json.RawMessage(`5`)},
 }
 
-// fitting are literals of a column's type, odd are others.
+// fitting contains literals of a column's type, odd contains others.
 var (
 	fitting = map[table.Type][]string{
 		table.Text:      {`'a'`, `'A'`, `'b'`, `'5'`, `''`, `'日本'`},
@@ -239,7 +240,7 @@ func drawStatement(t *rapid.T) statement {
 	}
 }
 
-// drawEqual draws a condition by which tables are joined.
+// drawEqual generates a join condition.
 func drawEqual(t *rapid.T, left, right string) string {
 	column := rapid.SampledFrom(sessionColumns).Draw(t, "column").Name
 	return drawOne(t, left+"."+column+" = "+right+"."+column, right+"."+column+" = "+left+"."+column, drawLike(t, left+"."+column, left)+" = "+drawLike(t, left+"."+column, right))
@@ -255,7 +256,8 @@ func drawColumn(t *rapid.T, tables ...string) string {
 	return drawOne(t, tables...) + "." + rapid.SampledFrom(sessionColumns).Draw(t, "column").Name
 }
 
-// drawLike draws a column whose values can be compared with those of the column: times and booleans with their like alone.
+// drawLike generates a column that can be compared with this one: times and booleans can only be compared with each
+// other.
 func drawLike(t *rapid.T, column string, tables ...string) string {
 	return rapid.Custom(func(t *rapid.T) string { return drawColumn(t, tables...) }).Filter(func(other string) bool {
 		return ownKind(column) == ownKind(other)
@@ -267,7 +269,7 @@ func nameOf(column string) string {
 	return name
 }
 
-// ownKind is the type of a column whose values are made comparable, or text.
+// ownKind returns the type of a column whose values the engine makes comparable, or text.
 func ownKind(column string) table.Type {
 	i := slices.IndexFunc(sessionColumns, func(c table.Column) bool { return c.Name == nameOf(column) })
 	if as := sessionColumns[i].Type; as == table.Timestamp || as == table.Boolean {
@@ -276,7 +278,7 @@ func ownKind(column string) table.Type {
 	return table.Text
 }
 
-// drawLiteral draws a value to compare a column with, mostly one that it can have.
+// drawLiteral generates a value to compare a column with, which is mostly one that it can have.
 func drawLiteral(t *rapid.T, column string) string {
 	if rapid.IntRange(0, 3).Draw(t, "odd") == 0 {
 		if others := oddOf[ownKind(column)]; others != nil {
@@ -296,7 +298,7 @@ func drawList(t *rapid.T, column string) string {
 	return "(" + strings.Join(list, ", ") + ")"
 }
 
-// drawCondition draws a condition on columns of the tables.
+// drawCondition generates a condition on columns of the tables.
 func drawCondition(t *rapid.T, depth int, tables ...string) string {
 	column := drawColumn(t, tables...)
 	most := 12
@@ -322,7 +324,7 @@ func drawCondition(t *rapid.T, depth int, tables ...string) string {
 	case 8:
 		other := drawColumn(t, tables...)
 		values := "(VALUES (" + drawLiteral(t, column) + ", " + drawLiteral(t, other) + "))"
-		if len(tables) > 1 { // SQLite (3.53) loses rows of virtual tables if a RIGHT JOIN has such a list
+		if len(tables) > 1 { // SQLite 3.53 loses rows of virtual tables if a RIGHT JOIN has such a list
 			return "(" + column + ", " + other + ") = (" + drawLiteral(t, column) + ", " + drawLiteral(t, other) + ")"
 		}
 		return "(" + column + ", " + other + ") IN " + drawOne(t, values, "(SELECT x."+nameOf(column)+", x."+nameOf(other)+" FROM u x)")

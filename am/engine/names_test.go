@@ -11,7 +11,7 @@ import (
 
 func TestNamesAreOrderedByTheirFold(t *testing.T) {
 	name := rapid.StringOfN(rapid.RuneFrom([]rune("aAbBkKzZ09_/-. İıΣσςßẞéÉſ日\u0307\u212a")), 0, 5, -1)
-	if compareNames([]byte("mar\u212a"), []byte("MARK")) != 0 { // the sign of Kelvin is a K
+	if compareNames([]byte("mar\u212a"), []byte("MARK")) != 0 { // the Kelvin sign is a K
 		t.Error("names with the signs of K differ")
 	}
 	rapid.Check(t, func(t *rapid.T) {

@@ -9,7 +9,7 @@ import (
 
 func TestConditionsReachTheSource(t *testing.T) {
 	for _, test := range []struct{ sql, asked string }{
-		// Used columns.
+		// Columns that are used.
 		{`select count(*) from am_session`, `[{[] [] 0}]`},
 		{`select * from am_session`, `[{[realm username session_handle idle score active latest properties] [] 0}]`},
 		{`select upper(username) from am_session order by idle`, `[{[username idle] [] 0}]`},
@@ -31,7 +31,7 @@ func TestConditionsReachTheSource(t *testing.T) {
 		{`select 1 from am_session where realm = '/alpha' or username = 'a'`, `[{[realm username] [{realm [/alpha]}] 0} {[realm username] [{username [a]}] 0}]`},
 		{`select 1 from am_session where realm = '/alpha' or idle > 5`, `[{[realm idle] [] 0}]`},
 
-		// What no source could use.
+		// Conditions that no source can use.
 		{`select 1 from am_session where idle = 5`, `[{[idle] [] 0}]`},
 		{`select 1 from am_session where realm <> '/alpha'`, `[{[realm] [] 0 except [{realm [/alpha]}]}]`},
 		{`select 1 from am_session where realm not in ('/alpha')`, `[{[realm] [] 0}]`},
@@ -48,7 +48,7 @@ func TestConditionsReachTheSource(t *testing.T) {
 		{`select 1 from am_session where realm = '/alpha' or realm is null`, `[{[realm] [] 0}]`},
 		{`select 1 from am_session where realm = 5`, `[{[realm] [] 0}]`},
 
-		// What matches nothing.
+		// Conditions that match nothing.
 		{`select 1 from am_session where realm = null`, `[]`},
 		{`select 1 from am_session where realm in (null, null)`, `[]`},
 		{`select 1 from am_session where realm in (null, '/alpha')`, `[{[realm] [{realm [/alpha]}] 0}]`},
@@ -57,7 +57,7 @@ func TestConditionsReachTheSource(t *testing.T) {
 		{`select 1 from am_session where realm = x'2f'`, `[]`},
 		{`select 1 from am_session where realm = '/alpha' and 1 = 0`, `[]`},
 
-		// Joins push a value for each row of the other table.
+		// In joins, a value is pushed down for each row of the other table.
 		{`select 1 from json_each('["a","b"]') j join am_session s on s.username = j.value`, `[{[username] [{username [a]}] 0} {[username] [{username [b]}] 0}]`},
 		{`select 1 from am_session s join json_each('["a","b"]') j on s.username = j.value`, `[{[username] [{username [a]}] 0} {[username] [{username [b]}] 0}]`},
 		{`select 1 from json_each('["a"]') j left join am_session s on s.username = j.value and s.realm = '/alpha'`, `[{[realm username] [{realm [/alpha]} {username [a]}] 0}]`},
@@ -87,15 +87,15 @@ func TestLimitReachesTheSourceOnlyWhereItHolds(t *testing.T) {
 		{`select realm from am_session where realm = '/alpha' union all select realm from am_session where realm = '/bravo' limit 3`,
 			`[{[realm] [{realm [/alpha]}] 3} {[realm] [{realm [/bravo]}] 3}]`},
 
-		// Equal rows do not matter to one row.
+		// For a single row, duplicates do not matter.
 		{`select realm from am_session union select realm from am_session limit 1`, `[{[realm] [] 1}]`},
 
-		// A limit of none or nothing.
+		// No limit, or a limit of 0.
 		{`select realm from am_session limit -1`, `[{[realm] [] 0}]`},
 		{`select realm from am_session limit -1 offset 2`, `[{[realm] [] 0}]`},
 		{`select realm from am_session limit 0`, `[]`},
 
-		// SQLite has rows to discard, to order or to put together.
+		// SQLite must filter, sort or combine rows itself.
 		{`select realm from am_session where idle = 5 limit 2`, `[{[realm idle] [] 0}]`},
 		{`select realm from am_session where realm = '/alpha' and idle > 5 limit 2`, `[{[realm idle] [{realm [/alpha]}] 0}]`},
 		{`select realm from am_session where realm = '/alpha' and username like 'b%' limit 2`, `[{[realm username] [{realm [/alpha]}] 0}]`},

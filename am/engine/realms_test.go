@@ -17,7 +17,7 @@ func TestARealmMayBeWrittenWithoutItsSlashWhereverItComesFrom(t *testing.T) {
 	all(t, db, `create temp table mine (realm text, n); insert into mine values ('alpha', 1)`)
 	all(t, db, `create temp table copied as select distinct realm as path from am_session`)
 	args := []engine.Arg{{Name: "realm", Value: "alpha"}}
-	const want = "2" // as many as /alpha has
+	const want = "2" // the number for /alpha
 	for _, sql := range []string{
 		`select count(*) from am_session where realm = :realm`,
 		`select count(*) from am_session where :realm = realm`,
@@ -107,7 +107,7 @@ func TestUsingShowsACompletedRealmOnce(t *testing.T) {
 	}
 }
 
-// A table is still asked for one realm alone, where the realm is completed while the statement runs.
+// If the realm is completed while the statement runs, the table is still queried for that realm only.
 func TestACompletedRealmIsLookedUp(t *testing.T) {
 	source := sessions()
 	db := open(t, source)

@@ -13,12 +13,12 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// A watched source yields its rows without end, and tells what became of it.
+// A watched source yields rows without end, and records how its scan ended.
 type watched struct {
 	*fakeTable
 	yielded int
-	stopped bool // the pull has ended
-	ended   bool // and its context before it
+	stopped bool // whether the scan has ended
+	ended   bool // whether its context had ended before
 }
 
 func endless() *watched {
@@ -104,7 +104,7 @@ func TestClosingTheDatabaseEndsOpenQueries(t *testing.T) {
 
 func TestACancelledQueryEndsWithItsContextsError(t *testing.T) {
 	for _, sql := range []string{
-		`select username from am_session where username = 'nobody'`, // SQLite is busy
+		`select username from am_session where username = 'nobody'`, // SQLite is still computing
 		`select count(*) from am_session`,
 		`with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n`,
 	} {
@@ -152,12 +152,12 @@ func TestACancelledContextAsksNothing(t *testing.T) {
 	}
 }
 
-// refused is an error with a type and something inside.
+// refused is an error with a type and a field.
 type refused struct{ status int }
 
 func (r *refused) Error() string { return fmt.Sprintf("AM refused (%d)", r.status) }
 
-// failing is a source that fails after some rows.
+// failing returns a source that fails after some rows.
 func failing(after int, err error) *fakeTable {
 	source := sessions()
 	source.source = func(context.Context, table.Query) iter.Seq2[any, error] {
@@ -177,7 +177,7 @@ func TestAnErrorOfTheSourceIsTheErrorOfTheQuery(t *testing.T) {
 	for _, after := range []int{0, 1, 3} {
 		for _, test := range []struct {
 			sql string
-			all bool // its rows come only after those of the source
+			all bool // whether it returns rows only after it has read all of the source's
 		}{
 			{`select username from am_session`, false},
 			{`select username from am_session order by 1`, true},
@@ -281,7 +281,7 @@ func TestIdenticalRowsAreAllThere(t *testing.T) {
 	}
 }
 
-// SQLite counts columns to 63, and tells all beyond as one.
+// SQLite tells a source which columns are used up to the 63rd; one bit stands for all others.
 func TestRowsOfManyColumnsAreToldApart(t *testing.T) {
 	wide := &fakeTable{name: "wide", keys: []string{"c65", "c66"}}
 	for i := range 70 {

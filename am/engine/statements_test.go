@@ -137,7 +137,7 @@ func TestQueriesMayOverlap(t *testing.T) {
 	}
 }
 
-// args makes arguments of names and values in turn.
+// args makes arguments from alternating names and values.
 func args(pairs ...any) (list []engine.Arg) {
 	for i := 0; i < len(pairs); i += 2 {
 		list = append(list, engine.Arg{Name: pairs[i].(string), Value: pairs[i+1]})

@@ -20,7 +20,7 @@ type timeForm struct {
 	write func(time.Time) string
 }
 
-// timeForms write an instant of a whole number of units.
+// timeForms format an instant that is a multiple of unit.
 var timeForms = []timeForm{
 	{time.Millisecond, layout("2006-01-02 15:04:05.999999999")},
 	{time.Millisecond, layout("2006-01-02 15:04:05.000")},
@@ -78,7 +78,8 @@ var comparisons = []comparison{
 	{"is", func(o int) bool { return o == 0 }},
 }
 
-// The positions of a comparison: $1 stands for the literal, $op for the sign. Each gives the handles of sessions.
+// The positions of a comparison: $1 stands for the literal, $op for the operator. Each statement returns handles of
+// sessions.
 var timePositions = []string{
 	`select session_handle from am_session where latest $op $1`,
 	`select session_handle from am_session where +latest $op $1`,
@@ -126,7 +127,7 @@ var timePositions = []string{
 	`create temp view seen as select session_handle from am_session where latest $op $1; select * from seen`,
 }
 
-// Positions in which the other operand is the text of a file, the same instant in some form: $op as above.
+// Positions in which the other operand is a text in a file, the same instant in some format: $op as above.
 var filePositions = []string{
 	`select session_handle from am_session s join file.texts f on s.latest $op f.t`,
 	`select session_handle from file.texts f join am_session s on s.latest $op f.t`,
@@ -198,7 +199,7 @@ func TestTimesCompareAsInstantsInEveryFormAndPosition(t *testing.T) {
 	})
 }
 
-// A times is a database with the same instants in every kind of table.
+// times is a database with the same instants in every kind of table.
 type times struct {
 	db       *engine.DB
 	rows     []session
@@ -309,7 +310,7 @@ func (w *times) run(t *rapid.T, sql string) [][]any {
 	return rows
 }
 
-// check runs the SQL in a transaction that it takes back.
+// check runs the SQL in a transaction and rolls it back.
 func (w *times) check(t *rapid.T, sql string, want []string) {
 	w.run(t, "begin")
 	var got []string

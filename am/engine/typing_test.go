@@ -8,7 +8,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/engine"
 )
 
-// What SQLite takes, the parser has to take.
+// The parser must accept whatever SQLite accepts.
 func TestStatementsOfAllFormsAreUnderstood(t *testing.T) {
 	db := open(t, sessions())
 	for _, sql := range []string{
@@ -135,7 +135,7 @@ func TestBooleansCompareWithTheirWords(t *testing.T) {
 	}
 }
 
-// What SQLite's own functions make of times stays a text where it is beside texts that are none.
+// Where the result of SQLite's time functions is combined with other texts, it remains a text.
 func TestTextsOfTimesStayTexts(t *testing.T) {
 	for sql, want := range map[string]string{
 		`select date('2026-11-22') union select 'none' order by 1`: "[[2026-11-22] [none]]",
@@ -228,7 +228,8 @@ func TestWordsAreTimesOfTheStatement(t *testing.T) {
 	}
 }
 
-// A column that a subquery's tables do not have is that of the query around it, which equals itself: everybody would be a leaver.
+// If a column is not in a subquery's tables, it is that of the outer query, which is equal to itself, so everybody
+// would be a leaver.
 func TestASubqueryThatNamesAColumnOfTheQueryAroundItIsRefused(t *testing.T) {
 	for _, c := range []struct{ sql, says string }{
 		{`select * from am_session where username in (select username from leavers)`, `column 52, at "username from leavers)": this subquery has no column username (its columns are user, left_on)`},
@@ -238,12 +239,12 @@ func TestASubqueryThatNamesAColumnOfTheQueryAroundItIsRefused(t *testing.T) {
 		{`select * from am_session where username in (select user from leavers union select username from leavers)`, "this subquery has no column username"},
 		{`select * from am_session s where username in (select username as user from leavers where left_on > '')`, "this subquery has no column username"},
 		{`select * from am_session where username in (select user from leavers)`, ""},
-		{`select * from am_session s where username in (select s.username from leavers)`, ""}, // said so
+		{`select * from am_session s where username in (select s.username from leavers)`, ""}, // explicitly
 		{`select * from am_session where username in (select username from am_session where idle > 1)`, ""},
 		{`select * from am_session where username in (select column1 from (values ('x')))`, ""},
 		{`select * from am_session where username in (select upper(username))`, ""},
 		{`select * from am_session s where exists (select username from leavers where user = s.username)`, ""},
-		{`select (select username from leavers limit 1) from am_session`, ""}, // changes nothing
+		{`select (select username from leavers limit 1) from am_session`, ""}, // it is not a condition
 		{`select * from am_session where username in (select coalesce(user, username) from leavers)`, ""},
 	} {
 		db := open(t, sessions())

@@ -60,7 +60,7 @@ func TestExpressionsSeeCellsAsPostgresWould(t *testing.T) {
 		{`select count(*) from am_session where active = false`, `1`},
 		{`select count(*) from am_session where not active`, `1`},
 
-		// Timestamps compare as instants, in whatever form.
+		// Timestamps are compared as instants, in whatever format.
 		{`select latest || '' from am_session where session_handle in ('h1', 'h2') order by 1`, `2026-11-22 03:16:30, 2026-11-22 03:16:30.123`},
 		{`select session_handle from am_session where latest = '2026-11-22T03:16:30Z'`, `h2`},
 		{`select session_handle from am_session where latest = '2026-11-22 04:16:30.000+01:00'`, `h2`},
@@ -77,7 +77,7 @@ func TestExpressionsSeeCellsAsPostgresWould(t *testing.T) {
 		{`select strftime('%H', latest), unixepoch(latest) from am_session where session_handle = 'h2'`, `03 1795317390`},
 		{`select count(distinct latest) from am_session`, `3`},
 
-		// JSON is JSON for SQLite's functions.
+		// SQLite's functions accept JSON columns.
 		{`select properties ->> '$.a', json_extract(properties, '$.a'), json_type(properties) from am_session where session_handle = 'h1'`, `1 1 object`},
 		{`select json_object('p', properties) from am_session where session_handle = 'h1'`, `{"p":{"a":1}}`},
 		{`select j.value from am_session, json_each(properties) j where session_handle = 'h2'`, `1, 2`},

@@ -25,8 +25,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/watch"
 )
 
-// TestAnHourIsWatchedAndScraped has people log in and out for an hour of AM's clock, while one connection is watched and
-// scraped. Prometheus' own parser reads every scrape, and the counters are the events that the watch has told.
+// TestAnHourIsWatchedAndScraped logs users in and out for an hour of AM's clock, while one connection is watched and
+// scraped. Prometheus' own parser reads every scrape, and the counters agree with the events of the watch.
 func TestAnHourIsWatchedAndScraped(t *testing.T) {
 	var clock atomic.Int64
 	clock.Store(time.Now().UnixMilli())
@@ -104,7 +104,7 @@ func TestAnHourIsWatchedAndScraped(t *testing.T) {
 	}
 }
 
-// scrape reads the counters of sessions, by metric and realm, in the formats that Prometheus asks for.
+// scrape reads the counters of sessions, by metric and realm, in the formats that Prometheus requests.
 func scrape(t *testing.T, url string) map[string]float64 {
 	t.Helper()
 	counters := map[string]float64{}

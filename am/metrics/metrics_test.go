@@ -30,7 +30,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// simulated is an AM and an exporter of all reports about it.
+// simulated returns an AM and an exporter with all reports.
 func simulated(t *testing.T, o simulator.Options) (*simulator.Server, *connection.Connection, *metrics.Exporter) {
 	t.Helper()
 	server, err := simulator.New(o)
@@ -50,7 +50,7 @@ func simulated(t *testing.T, o simulator.Options) (*simulator.Server, *connectio
 	return server, c, metrics.New(report.Request{Reports: all, Tables: am.Census(true, c), Version: "1.0"}, watcher)
 }
 
-// parse reads the samples of a text, which the textfile collector of the node exporter takes, too.
+// parse reads the samples of a text, and checks that the node exporter's textfile collector accepts it, too.
 func parse(t *testing.T, text []byte, url string) map[string]float64 {
 	t.Helper()
 	collector := expfmt.NewTextParser(model.LegacyValidation)
@@ -135,7 +135,7 @@ func TestAScanIsCounted(t *testing.T) {
 	}
 }
 
-// The server tells the time in its answers' Date; its sessions' times are by that clock.
+// The server's clock is in the header Date of its answers. The times of its sessions are on that clock.
 func TestTimeWithoutUseIsByTheServersClock(t *testing.T) {
 	idle := func(ahead time.Duration) float64 {
 		server, err := simulator.New(simulator.Options{Realms: 1, Users: 10, Sessions: 30, Seed: 1, Clock: func() time.Time { return time.Now().Add(ahead) }})

@@ -14,7 +14,7 @@ import (
 
 const alertRules = "../../docs/deployment/alerts.yaml"
 
-// TestPrometheusReadsTheMetricsAndTheRules has Prometheus' own parsers read them, where they can be built.
+// TestPrometheusReadsTheMetricsAndTheRules uses Prometheus' own parsers, if they can be built.
 func TestPrometheusReadsTheMetricsAndTheRules(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a while to build parsers of Prometheus: run without -short")

@@ -36,7 +36,7 @@ func parquetOf(t *testing.T, columns []engine.ResultColumn, rows ...[]any) (type
 	for _, group := range file.RowGroups() {
 		reader := group.Rows()
 		read := make([]parquet.Row, group.NumRows())
-		n, _ := reader.ReadRows(read) // io.EOF comes with the last ones
+		n, _ := reader.ReadRows(read) // the last rows come with io.EOF
 		for _, row := range read[:n] {
 			cells = append(cells, fmt.Sprint(row))
 		}
@@ -60,7 +60,7 @@ func TestTheTypesOfAParquetFileDoNotDependOnItsFirstRow(t *testing.T) {
 		{expression, [][]any{{"one"}, {int64(2)}}, "STRING"},
 		{expression, [][]any{{nil}}, "STRING"},
 		{expression, nil, "STRING"},
-		{[]engine.ResultColumn{{Name: "x", Type: table.Integer}}, [][]any{{nil}, {0.5}}, "DOUBLE"}, // of the first row
+		{[]engine.ResultColumn{{Name: "x", Type: table.Integer}}, [][]any{{nil}, {0.5}}, "DOUBLE"}, // the type is that of the first row that has one
 		{[]engine.ResultColumn{{Name: "x", Type: table.Integer, Declared: true}}, [][]any{{nil}}, "INT(64,true)"},
 		{[]engine.ResultColumn{{Name: "x", Type: table.Timestamp, Declared: true}}, nil, "TIMESTAMP(isAdjustedToUTC=true,unit=MICROS)"},
 	} {

@@ -24,7 +24,7 @@ import (
 
 const hostile = `<img src=x onerror=alert(1)>`
 
-// idlers is a run whose report idle finds somebody whose name is HTML, and users beside, and which has a chart.
+// idlers returns a run whose report idle has a chart, and findings for a user whose name is HTML, and for other users.
 func idlers(users int) *report.Run {
 	names := []report.Column{{Name: "username", Type: "text"}, {Name: "realm", Type: "text"}, {Name: "latest_access_time", Type: "timestamptz"}}
 	idle := &report.Result{Name: "idle", Title: "Idle sessions", Question: "Who is idle?", Severity: "medium", Finds: true, Verdict: report.Fail, Columns: names}
@@ -44,7 +44,7 @@ func idlers(users int) *report.Run {
 	return &report.Run{Version: "1.2.3", Started: at, Complete: true, Findings: idle.Findings, Results: []*report.Result{idle, ages}}
 }
 
-// written is the page of a run in a file.
+// written returns the page of a run, as written to a file.
 func written(t *testing.T, run *report.Run) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -67,7 +67,7 @@ func TestThePageTellsWhatHasChanged(t *testing.T) {
 	}
 }
 
-// A page of a hundred thousand sessions, more than a thousand of them findings, is small, and opens where there is a Chromium.
+// A page of 100,000 sessions with more than a thousand findings is small, and opens in Chromium, if there is one.
 func TestAPageOfManySessionsStaysSmallAndOpens(t *testing.T) {
 	path := written(t, idlers(100_001))
 	info, err := os.Stat(path)
@@ -157,7 +157,7 @@ func evaluate[T any](t *testing.T, ctx context.Context, script string) T { //nol
 	return value
 }
 
-// page is the HTML of a run.
+// pageOf returns the HTML of a run.
 func pageOf(t *testing.T, run *report.Run) string {
 	t.Helper()
 	text, err := os.ReadFile(written(t, run))

@@ -17,8 +17,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/report"
 )
 
-// wide is a run whose tables are as wide as they come: users named by UUIDs in several realms of two servers, and evidence in
-// which no column has one value.
+// wide returns a run with very wide tables: users named by UUIDs in several realms of two servers, and evidence in
+// which no column has the same value in all rows.
 func wide(sessions int) *report.Run {
 	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	columns := []report.Column{
@@ -50,14 +50,14 @@ func wide(sessions int) *report.Run {
 	return run
 }
 
-// A sheetOfPaper is the letters of a page in their lines, and how far to the right the last of them begins.
+// A sheetOfPaper contains the text of a page by line, and the rightmost position where a letter begins.
 type sheetOfPaper struct {
 	text          string
 	right         float64
 	width, height float64
 }
 
-// printed are the pages of a PDF.
+// printed returns the pages of a PDF.
 func printed(t *testing.T, content []byte) (pages []sheetOfPaper) {
 	t.Helper()
 	if keep := os.Getenv("KEEP_PDF"); keep != "" {
@@ -132,10 +132,10 @@ func TestAPDFHasAllColumnsOnThePaper(t *testing.T) {
 	}
 }
 
-// squeeze takes out what letters have between them.
+// squeeze removes white space.
 func squeeze(text string) string { return strings.Join(strings.Fields(text), "") }
 
-// A browser that prints something else makes no report.
+// If the browser prints another page, that is an error, not a report.
 func TestAPDFOfSomethingElseIsAnError(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the browsers are shell scripts")

@@ -89,7 +89,7 @@ func TestWhatIsNotAFileIsWrittenInto(t *testing.T) {
 	if err := writeWhole(t, null, "x"); err != nil {
 		t.Error(err)
 	}
-	reader, err := os.OpenFile(pipe, os.O_RDWR, 0) // so that nobody waits
+	reader, err := os.OpenFile(pipe, os.O_RDWR, 0) // so that opening it does not block
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestWhatIsNotAFileIsWrittenInto(t *testing.T) {
 	if err := writeWhole(t, pipe, "all"); err != nil {
 		t.Fatal(err)
 	}
-	if err := reader.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil { // or it waits for ever where nothing was written
+	if err := reader.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil { // otherwise it would wait forever if nothing was written
 		t.Fatal(err)
 	}
 	got := make([]byte, 100)
@@ -122,8 +122,8 @@ func TestWhatIsNotAFileIsWrittenInto(t *testing.T) {
 	}
 }
 
-// TestAFileThatIsStandardOutputIsWrittenInto: with `> report.md --out /dev/stdout`, another file of that name would not be
-// the one that the caller's shell has open.
+// With `> report.md --out /dev/stdout`, the file must not be replaced with another of the same name, because the
+// caller's shell has it open.
 func TestAFileThatIsStandardOutputIsWrittenInto(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "redirected")
 	redirected, err := os.Create(path)

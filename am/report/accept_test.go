@@ -111,7 +111,7 @@ func TestABaselineAcceptsWhatItHasAndNothingElse(t *testing.T) {
 	}
 	for _, table := range planted {
 		if table.name == "am_session" {
-			table.rows = append(table.rows, map[string]any{}) // another administrator, beside the one that the baseline has
+			table.rows = append(table.rows, map[string]any{}) // another administrator, in addition to the one in the baseline
 			for column, cell := range table.rows[5] {
 				table.rows[len(table.rows)-1][column] = cell
 			}

@@ -9,14 +9,14 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/report"
 )
 
-// Comparing finds what is new and what is gone by the reports' keys, whatever else has changed.
+// A comparison finds new and former findings by the reports' keys, whatever else has changed.
 func TestRunsAreComparedByKey(t *testing.T) {
 	before := population(t)
 	sessions := before[slices.IndexFunc(before, func(p *planted) bool { return p.name == "am_session" })]
 	earlier := run(t, request(t, before))
-	sessions.rows[1]["latest_access_time"] = sessions.rows[1]["latest_access_time"].(time.Time).Add(-time.Minute) // the idler idles on
+	sessions.rows[1]["latest_access_time"] = sessions.rows[1]["latest_access_time"].(time.Time).Add(-time.Minute) // still idle
 	sessions.rows = slices.DeleteFunc(sessions.rows, func(row map[string]any) bool { return row["username"] == "svc-backup" })
-	sessions.rows[2]["latest_access_time"] = sessions.rows[1]["latest_access_time"] // and almost is over the limit
+	sessions.rows[2]["latest_access_time"] = sessions.rows[1]["latest_access_time"] // almost over the limit
 	now := run(t, request(t, before))
 	if err := now.Compare(earlier); err != nil {
 		t.Fatal(err)

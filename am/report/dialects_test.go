@@ -17,7 +17,7 @@ import (
 
 var parameter = regexp.MustCompile(`([^:\w]):([a-z_]+)\b`)
 
-// Every report gives the same rows in the engine and in PostgreSQL.
+// Every report returns the same rows in the engine and in PostgreSQL.
 func TestReportsGiveTheSameRowsInBothDialects(t *testing.T) {
 	for name, of := range map[string][]*planted{"with sign-ins": signIns(t, 0), "without": population(t)} {
 		t.Run(name, func(t *testing.T) { sameInBothDialects(t, of) })
@@ -72,7 +72,7 @@ func sameInBothDialects(t *testing.T, planted []*planted) {
 	}
 }
 
-// line is a row as both dialects have it.
+// line formats a row in the same way for both dialects.
 func line(cells []any) string {
 	for i, cell := range cells {
 		switch v := cell.(type) {

@@ -18,7 +18,7 @@ import (
 
 const server = "https://am.example.com/am"
 
-// planted is a table with rows by columns; all other cells are NULL.
+// planted is a table with these rows, by column; all other cells are NULL.
 type planted struct {
 	name    string
 	columns []table.Column
@@ -44,18 +44,18 @@ func (t *planted) Rows(context.Context, table.Query) iter.Seq2[any, error] {
 
 func (t *planted) Cell(row any, column int) any { return row.(map[string]any)[t.columns[column].Name] }
 
-// population has, for every report, who must be found and who must not.
+// population returns, for every report, sessions that must be found and sessions that must not.
 func population(t *testing.T) []*planted {
 	t.Helper()
 	return populationOf(t, 0)
 }
 
-// populationOf is the population of a server whose clock is ahead of this machine's.
+// populationOf returns the population of a server whose clock is ahead of this machine's.
 func populationOf(t *testing.T, ahead time.Duration) []*planted {
 	t.Helper()
 	now := time.Now().Add(ahead).UTC().Truncate(time.Second)
 	at := func(minutes float64) time.Time { return now.Add(time.Duration(minutes * float64(time.Minute))) }
-	// Times are half a minute off the limits, so that they stay what they are while the test runs.
+	// Times are half a minute off the limits, so that they stay on the same side of the limits while the test runs.
 	session := func(user, realm string, idle, left float64, more map[string]any) map[string]any {
 		limit := map[string]float64{"/charlie": 15}[realm]
 		if limit == 0 {
@@ -127,7 +127,7 @@ func populationOf(t *testing.T, ahead time.Duration) []*planted {
 	return tables(t, rows)
 }
 
-// tables have the columns of the product's.
+// tables returns tables with the columns of amsql's tables.
 func tables(t *testing.T, rows map[string][]map[string]any) (all []*planted) {
 	t.Helper()
 	url, user, password := server, "amadmin", "secret"
@@ -167,7 +167,7 @@ func run(t *testing.T, o report.Request) *report.Run {
 	return done
 }
 
-// found are the rows that count, by their first column: findings, or all rows where none is one; a number behind.
+// found returns the first column of the findings, or of all rows if the report has no findings, with a number after it.
 func found(r *report.Result) (names []string) {
 	_, rows := r.Table()
 	for i, row := range rows {
@@ -186,7 +186,7 @@ func found(r *report.Result) (names []string) {
 	return names
 }
 
-// besides are sessions of amsql and of AM itself, each of which would be a finding somewhere if it were a user's.
+// besides returns sessions of amsql and of AM itself. Each would be a finding of some report if it were a user's.
 func besides(sessions []map[string]any) (others []map[string]any) {
 	for i, s := range sessions {
 		for column, value := range map[string]any{"is_current": true, "identity_type": "system"} {

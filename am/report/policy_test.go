@@ -82,7 +82,7 @@ func TestAPolicyIsWhatItsFileSays(t *testing.T) {
 	}
 }
 
-// TestTheSQLOfTheDashboardsIsThatOfTheDefaultPolicy writes it where UPDATE is set.
+// With UPDATE set, TestTheSQLOfTheDashboardsIsThatOfTheDefaultPolicy writes the file.
 func TestTheSQLOfTheDashboardsIsThatOfTheDefaultPolicy(t *testing.T) {
 	want, err := report.DefaultPolicy().Postgres(builtin(t))
 	if err != nil {
@@ -99,8 +99,8 @@ func TestTheSQLOfTheDashboardsIsThatOfTheDefaultPolicy(t *testing.T) {
 	}
 }
 
-// TestAPolicyFindsTheSameEverywhere asks the engine, PostgreSQL, the controls of Powerpipe and the panels of Grafana about the
-// same population, by two policies.
+// TestAPolicyFindsTheSameEverywhere compares the engine, PostgreSQL, the controls of Powerpipe and the panels of
+// Grafana for the same population, with two policies.
 func TestAPolicyFindsTheSameEverywhere(t *testing.T) {
 	postgres := postgrestest.Connect(t)
 	other := report.Policy{
@@ -165,7 +165,7 @@ func (d differential) rows(name, sql string) []map[string]any {
 	return found
 }
 
-// findings are those of the engine's run that a test takes: by username and realm.
+// findings returns the findings in the engine's run that pass the filter, as username and realm.
 func (d differential) findings(name string, only func(report.Row) bool) (rows []report.Row) {
 	d.t.Helper()
 	r := result(d.t, d.run, name)
@@ -216,7 +216,7 @@ func account(kind string) func(report.Row) bool {
 	return func(row report.Row) bool { return row["account"] == kind }
 }
 
-// powerpipe compares the realms for which controls alarm.
+// powerpipe compares the realms with failing controls.
 func (d differential) powerpipe() {
 	file, diagnostics := hclparse.NewParser().ParseHCLFile(dashboards + "powerpipe/findings.pp")
 	if diagnostics.HasErrors() {
@@ -327,7 +327,7 @@ func (d differential) grafana() {
 	}
 }
 
-// alerts compares the numbers of the alert rule of Grafana about findings of high severity.
+// alerts compares the numbers of Grafana's alert rule for findings of high severity.
 func (d differential) alerts() {
 	text, err := os.ReadFile(dashboards + "grafana/alerts.yaml")
 	if err != nil {
@@ -350,7 +350,7 @@ func (d differential) alerts() {
 	}
 	want, got := map[string]int64{}, map[string]int64{}
 	for _, r := range d.run.Results {
-		if r.Finds && r.Severity == "high" && r.Name != "completeness" { // which has a rule of its own
+		if r.Finds && r.Severity == "high" && r.Name != "completeness" { // it has its own rule
 			want[r.Name] = int64(r.Findings)
 		}
 	}

@@ -35,7 +35,7 @@ func TestEachReportFindsWhatIsPlantedAndNothingElse(t *testing.T) {
 		"sessions-by-journey":  "not known 10, not known 7, not known 2, not known 1",
 		"top-users":            "many 3, quotafull 3, AMAdmin 2, Everywhere 2, almost 1, disabled 1, dsameuser 1, ended 1, fresh 1, gone 1, idler 1, justended 1, leaving 1, lenient 1, longer 1",
 	}
-	// What is found does not depend on how far the server's clock is from this machine's.
+	// The findings do not depend on the difference between the server's clock and this machine's.
 	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
 		done := run(t, request(t, populationOf(t, ahead)))
 		for _, r := range done.Results {
@@ -56,7 +56,7 @@ func TestEachReportFindsWhatIsPlantedAndNothingElse(t *testing.T) {
 	}
 }
 
-// Each session's times are held against the clock of its own server, and a server that two connections reach counts once.
+// Each session's times are compared with the clock of its own server, and a server with two connections counts once.
 func TestReportsGoByTheClockOfEachServer(t *testing.T) {
 	const other = "https://ahead.example.com/am"
 	all, ahead := signIns(t, 0), signIns(t, 2*time.Hour)
@@ -74,7 +74,7 @@ func TestReportsGoByTheClockOfEachServer(t *testing.T) {
 		alone[r.Name] = len(found(r))
 	}
 	for _, r := range run(t, request(t, all)).Results {
-		// These group by age or name alone.
+		// These reports group by age, or by name alone.
 		if r.Chart != "" || r.Name == "several-realms" || r.Name == "top-users" || r.Name == "outside-hours" {
 			continue
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/report"
 )
 
-// signIns is the population with sessions besides of which it is known when and how they began, in the realm /delta except
-// two.
+// signIns returns the population with more sessions, for which it is known when and how they began. All but two are in
+// the realm /delta.
 func signIns(t *testing.T, ahead time.Duration) []*planted {
 	t.Helper()
 	all := populationOf(t, ahead)
@@ -46,7 +46,7 @@ func signIns(t *testing.T, ahead time.Duration) []*planted {
 	plant("amadmin", "/delta", "2026-11-18 12:00", "10.1.1.4", "strong", 1)
 	plant("amadmin", "/delta", "2026-11-18 12:00", "10.1.1.4", "amsql", 0)
 	plant("lark", "/delta", "", "", "", nil) // began before the realm returned properties
-	// By its realm's limits it would be old.
+	// judged by its realm's limits, it would be old
 	plant("newcomer", "/charlie", now.Add(-5*time.Minute).Format("2006-01-02 15:04"), "10.1.1.5", "login", 0)
 	return all
 }
@@ -67,7 +67,7 @@ func TestReportsOfSignInsFindWhatIsPlantedAndNothingElse(t *testing.T) {
 			continue
 		}
 		delete(want, r.Name)
-		// Whether the newcomer came at night depends on when the test runs.
+		// Whether the newcomer logged in at night depends on the time of the test.
 		names := slices.DeleteFunc(found(r), func(name string) bool { return name == "newcomer" && r.Name == "outside-hours" })
 		if got := [2]string{strings.Join(names, ", "), notKnown(r)}; got != expected {
 			t.Errorf("%s: found %q, want %q", r.Name, got, expected)
@@ -78,7 +78,7 @@ func TestReportsOfSignInsFindWhatIsPlantedAndNothingElse(t *testing.T) {
 	}
 }
 
-// notKnown are the realms of whose sessions a report cannot tell, with how many, and what it lacks.
+// notKnown returns the realms with sessions that a report cannot judge, with their number and what is missing.
 func notKnown(r *report.Result) string {
 	var realms []string
 	what := ""
@@ -92,7 +92,7 @@ func notKnown(r *report.Result) string {
 	return strings.Join(realms, ", ") + what
 }
 
-// If nothing is known, reports say so for each realm instead of finding nobody.
+// If nothing is known, the reports say so for each realm instead of having no findings.
 func TestReportsOfSignInsSayWhereNothingIsKnown(t *testing.T) {
 	for _, r := range run(t, request(t, population(t))).Results {
 		want := map[string]string{

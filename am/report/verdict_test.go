@@ -11,7 +11,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/report"
 )
 
-// verdicts are those of the reports that can have findings.
+// verdicts returns the verdicts of the reports that can have findings.
 func verdicts(done *report.Run) map[string]string {
 	of := map[string]string{}
 	for _, r := range done.Results {
@@ -22,7 +22,7 @@ func verdicts(done *report.Run) map[string]string {
 	return of
 }
 
-// complete is the population of realms whose lists nothing cut.
+// complete returns the population of realms whose lists are not truncated.
 func complete(t *testing.T) []*planted {
 	t.Helper()
 	all := population(t)
@@ -36,13 +36,13 @@ func TestAReportPassesOnlyWhereItCouldSeeEverything(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		tables []*planted
-		want   string // of a report that finds nobody
+		want   string // verdict of a report without findings
 	}{{"complete", complete(t), report.Pass}, {"a realm is truncated", population(t), report.NotKnown}} {
 		o := request(t, c.tables)
 		o.Values = map[string]string{"idle_minutes": "100000", "policy_idle_minutes": "100000", "policy_session_minutes": "100000", "policy_quota": "1000"}
 		got := verdicts(run(t, o))
 		for name, want := range map[string]string{
-			"idle": c.want, "lax-realms": report.Pass, // which asks for no sessions
+			"idle": c.want, "lax-realms": report.Pass, // does not need sessions
 			"disabled-users": report.Fail, "foreign-addresses": report.NotKnown, "weak-administrators": report.NotKnown,
 		} {
 			if got[name] != want {

@@ -91,7 +91,7 @@ func FuzzTheShellsReadingOfSQLEnds(f *testing.F) {
 	})
 }
 
-// inConfigurationFolder gives the test a history of its own.
+// inConfigurationFolder gives the test its own history.
 func inConfigurationFolder(t *testing.T) (history string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -243,5 +243,5 @@ func TestAnAbandonedEditorCompletesNoMore(t *testing.T) {
 	if !closed {
 		t.Error("not abandoned")
 	}
-	e.line.Completer([]rune("select"), 6) // or else it waits for the test
+	e.line.Completer([]rune("select"), 6) // otherwise it would wait for the test
 }

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// listed says whether a query of the realm shows the handle.
+// listed reports whether a list of the realm contains the handle.
 func (c *client) listed(realm, handle string) bool {
 	c.t.Helper()
 	return slices.ContainsFunc(c.query(`realm eq "`+realm+`"`).rows(c.t), func(r map[string]any) bool { return r["sessionHandle"] == handle })
 }
 
-// Measured on OpenAM 16.0.5 with limits of one and two minutes.
+// As measured on OpenAM 16.0.5, with limits of one and two minutes.
 func TestExpiredSessionsAreInvalidAtOnceAndListedAWhileLonger(t *testing.T) {
 	clock := newClock()
 	c := start(t, clock.in(Options{Realms: 1, Users: 3})).asAdmin()
@@ -149,7 +149,7 @@ func TestQuotasMakeRoomOrRefuse(t *testing.T) {
 	for action, want := range map[string]struct {
 		left    int
 		refused bool
-		oldest  bool // survives
+		oldest  bool // whether the oldest session survives
 	}{
 		"DestroyNextExpiringAction": {left: 5},
 		"DestroyOldestAction":       {left: 5},
@@ -267,7 +267,7 @@ func TestRequestsAreLoggedInBounds(t *testing.T) {
 	}
 }
 
-// Everything at once, for the race detector.
+// All requests run concurrently, for the race detector.
 func TestAServerIsSafeForConcurrentUse(t *testing.T) {
 	c := start(t, Options{Realms: 3, Users: 30, Sessions: 300}).asAdmin()
 	var wg sync.WaitGroup

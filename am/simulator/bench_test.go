@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// cpuTime is what this process has used so far: on a busy machine it says more than the clock.
+// cpuTime returns the CPU time of this process so far, which is more meaningful than the clock on a busy machine.
 func cpuTime(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -23,7 +23,7 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// sink is a ResponseWriter that only counts.
+// sink is a ResponseWriter that only counts bytes.
 type sink struct {
 	header http.Header
 	bytes  int
@@ -53,7 +53,8 @@ func crowded(b *testing.B, sessions int) *Server {
 	return sim
 }
 
-// A listing has to be far cheaper than its decoding, or a benchmark of a client measures the simulator.
+// Writing a list must take much less time than decoding it. Otherwise benchmarks of clients would measure the
+// simulator.
 func BenchmarkListing(b *testing.B) {
 	const rows = 100_000
 	sim := crowded(b, rows)
@@ -71,7 +72,7 @@ func BenchmarkListing(b *testing.B) {
 	b.ReportMetric(float64(bytes)/rows, "bytes/row")
 }
 
-// What a client's decoding of the same rows costs, to compare.
+// For comparison, the cost of decoding the same rows in a client.
 func BenchmarkDecodingAListing(b *testing.B) {
 	const rows = 100_000
 	sim := crowded(b, rows)
@@ -138,7 +139,7 @@ func BenchmarkGetSessionInfo(b *testing.B) {
 	}
 }
 
-// A million sessions: how long they take to make, and how much memory.
+// The time and the memory for creating a million sessions.
 func BenchmarkPopulation(b *testing.B) {
 	const sessions = 1_000_000
 	for b.Loop() {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// assertion signs the claims of a service account with its JWK; change may spoil them.
+// assertion signs the claims of a service account with its JWK. change may modify them before.
 func (c *client) assertion(id string, jwk []byte, change func(header, claims map[string]any)) string {
 	c.t.Helper()
 	base := strings.TrimSuffix(c.base, "/json")

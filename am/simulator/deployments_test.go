@@ -47,8 +47,8 @@ func TestATokenStoreMayStopBelowAMsCapWithoutASign(t *testing.T) {
 	}
 }
 
-// What is measured of agents on OpenAM 16.0.5: their sessions are in the list of the realm, and no name finds them, nor does
-// their universal identifier, which is taken for that of a user of the name.
+// As measured on OpenAM 16.0.5, sessions of agents are in the list of the realm. They are not found by name, nor by
+// their universal identifier, which is taken for that of a user with the name.
 func TestSessionsOfAgentsAreListedAndFoundByNoName(t *testing.T) {
 	for _, profile := range []string{"openam", "pingam-8.1", "aic"} {
 		sim := start(t, Options{Profile: profile, Realms: 1, Deployments: []string{"agents"}}).asAdmin()

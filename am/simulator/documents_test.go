@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// A documented exchange is an example of a vendor's page. The answer must have its keys, in its order, with values of its kinds.
+// A documented exchange is an example in a vendor's documentation. The answer must have the same keys in the same
+// order, and values of the same types.
 type documented struct {
 	name    string
-	method  string // POST where empty
+	method  string // POST if empty
 	path    string // %s stands for the session token or the filter
-	version string // empty: no Accept-API-Version
+	version string // if empty, there is no Accept-API-Version
 	body    string
-	status  int // 200 where 0
+	status  int // 0 means 200
 	answer  string
-	exact   bool // the very text
+	exact   bool // whether the text must be equal
 }
 
 // PingOne Advanced Identity Cloud, Manage sessions over REST.
@@ -203,7 +204,7 @@ func (c *client) check(d documented, target Session, handle string) {
 	}
 }
 
-// bearer gets an access token by the account's assertion.
+// bearer gets an access token for the account's assertion.
 func (c *client) bearer(scope string) {
 	c.t.Helper()
 	id, jwk := c.sim.ServiceAccount()
@@ -240,11 +241,11 @@ var stringKinds = []struct {
 	{"nothing", regexp.MustCompile(`^$`)},
 }
 
-// shapeOf is a JSON text without its values: keys in order, and the kinds of values.
+// shapeOf returns a JSON text with types instead of values, and its keys in order.
 func shapeOf(text string) string {
 	dec := json.NewDecoder(strings.NewReader(text))
 	var b strings.Builder
-	var keys []bool // whether each open bracket is an object's, and whether a key comes next
+	var keys []bool // for each open bracket, whether it is an object's and a key comes next
 	for {
 		token, err := dec.Token()
 		if err != nil {
@@ -270,7 +271,7 @@ func shapeOf(text string) string {
 	}
 }
 
-// kindOf names the kind of a string, or gives a key as it is.
+// kindOf returns the type of a string that is a value, or a key unchanged.
 func kindOf(v string, dec *json.Decoder, text string) string {
 	if rest := strings.TrimLeft(text[dec.InputOffset():], " \n"); strings.HasPrefix(rest, ":") {
 		return v + ":"

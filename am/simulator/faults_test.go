@@ -42,7 +42,7 @@ func TestAFaultRuleIsReadOrRefusedClearly(t *testing.T) {
 func TestFaultsStrikeWhenTheyShould(t *testing.T) {
 	for _, c := range []struct {
 		rule string
-		want string // a letter a request: what came back
+		want string // a letter for the outcome of each request
 	}{
 		{"401:after=3", "ooo44444"},
 		{"503:every=3", "oo5oo5oo"},
@@ -60,7 +60,7 @@ func TestFaultsStrikeWhenTheyShould(t *testing.T) {
 		if err := client.sim.SetFaults(c.rule); err != nil {
 			t.Fatal(err)
 		}
-		client.http.Transport.(*http.Transport).DisableKeepAlives = true // else Go repeats a GET after a reset by itself
+		client.http.Transport.(*http.Transport).DisableKeepAlives = true // otherwise Go repeats a GET after a reset
 		var got strings.Builder
 		for range len(c.want) {
 			got.WriteString(outcome(client))
@@ -71,7 +71,8 @@ func TestFaultsStrikeWhenTheyShould(t *testing.T) {
 	}
 }
 
-// outcome is a letter for what a query gives: o is sound, x broken, h HTML, a digit the class of its status.
+// outcome returns a letter for the result of a query: o if it is complete, x if it is broken, h for HTML, or the first
+// digit of its status.
 func outcome(c *client) string {
 	req, _ := http.NewRequest("GET", c.base+"/sessions?_queryFilter=realm%20eq%20%22/alpha%22", nil)
 	req.Header.Set(c.sim.CookieName(), c.token)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// As OpenAM 16.0.5 lists and compares names: in Java's lower case, and with one letter for σ and ς.
+// OpenAM 16.0.5 lists names in Java's lower case, and treats σ and ς as equal.
 func TestNamesBeyondASCIIAreListedAndFoundAsJavaHasThem(t *testing.T) {
 	sim, err := New(Options{})
 	if err != nil {

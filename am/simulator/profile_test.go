@@ -11,7 +11,7 @@ import (
 )
 
 func TestVersionsAnswerAsTheNewestOfTheirMajor(t *testing.T) {
-	for _, c := range []struct{ profile, asked, want string }{ // want: "" is 404
+	for _, c := range []struct{ profile, asked, want string }{ // an empty want means 404
 		{"openam", "resource=1.0", "1.2"},
 		{"openam", "resource=2", "2.0"},
 		{"openam", "", "2.0"},
@@ -37,7 +37,7 @@ func TestVersionsAnswerAsTheNewestOfTheirMajor(t *testing.T) {
 	}
 }
 
-// A tokenId in the wrong place is ignored, and the action is about the caller: the trap that a client must not fall into.
+// A tokenId in the wrong place is ignored, and the action applies to the caller's session, which is a trap for clients.
 func TestTheTokensPlaceDependsOnTheVersion(t *testing.T) {
 	for _, c := range []struct {
 		profile, api   string
@@ -176,7 +176,7 @@ func TestRefreshIsObeyedOnceAMinuteByAM(t *testing.T) {
 	}
 }
 
-// Whatever a name holds, a filter that quotes it finds its user and nobody else.
+// Whatever characters a name contains, a filter that quotes it finds only its user.
 func TestAQuotedNameFindsItsUser(t *testing.T) {
 	c := start(t, Options{Realms: 1, Users: 3}).asAdmin()
 	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
@@ -218,7 +218,7 @@ func FuzzFiltersAreReadOrRefused(f *testing.F) {
 	})
 }
 
-// A user may refresh their own session, except on OpenAM (measured), and nobody else's.
+// A user may refresh their own session, except on OpenAM (measured), and no other session.
 func TestAUserRefreshesTheirOwnSession(t *testing.T) {
 	for profile, want := range map[string]int{"openam": 403, "am-5.5": 200, "pingam-8.1": 200, "aic": 200} {
 		c := start(t, Options{Profile: profile, Realms: 1})

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// tokenPattern finds tokens, and handles without their prefix, as they stand in URLs, headers and bodies.
+// tokenPattern matches tokens, and handles without their prefix, in URLs, headers and bodies.
 var tokenPattern = regexp.MustCompile(`(?:AQIC5[\w.\-]{20,}(?:\*|%2A)[\w.\-]{10,}(?:\*|%2A)?)|(?:(?:\*|%2A)AAJTSQACMDEAAlMxAAA\.(?:\*|%2A)eyJ[\w.\-]+)`)
 
-// records are what the transcripts tell of the sessions of the real server. A session is called by the part of its token
-// that holds the storage key.
+// records contains what the transcripts reveal about the sessions of the real server. A session is identified by the
+// part of its token that contains the storage key.
 type records struct {
 	token  map[string]string   // by session
-	handle map[string]bool     // bodies of handles
+	handle map[string]bool     // handles without their prefix
 	who    map[string]identity // by session
-	rank   map[string]int      // by session, its place in the lists
-	users  []string            // every name that was ever listed or created
+	rank   map[string]int      // position in the lists, by session
+	users  []string            // all names that were listed or created
 
-	guessed map[string]identity // by session, where no answer tells
-	named   map[string]string   // the handle that a request names, by session
+	guessed map[string]identity // owners of sessions that no answer names, by session
+	named   map[string]string   // handle in a request, by session
 }
 
 func newRecords() *records {
@@ -43,7 +43,7 @@ type row struct {
 	LatestAccessTime, MaxIdleExpirationTime, MaxSessionExpirationTime time.Time
 }
 
-// sessionRows are the rows of a session list, in any answer.
+// sessionRows returns the rows of a list of sessions, from any answer.
 func sessionRows(body string) (rows []row, isList bool) {
 	var doc struct{ Result []json.RawMessage }
 	if json.Unmarshal([]byte(body), &doc) != nil {
@@ -90,7 +90,7 @@ func (k *records) learn(exchanges []*recorded) {
 	}
 }
 
-// rankAfter keeps the order of the first list that shows a session.
+// rankAfter keeps the order of the first list that contains a session.
 func (k *records) rankAfter(before []row) int {
 	highest := 0
 	for _, r := range before {
@@ -99,7 +99,8 @@ func (k *records) rankAfter(before []row) int {
 	return highest
 }
 
-// learnTokens notes the spelling of tokens that worked: of a login, and of credentials that were not refused.
+// learnTokens records the spelling of tokens that were valid: those of logins, and those of requests that were not
+// refused.
 func (k *records) learnTokens(e *recorded) {
 	var login struct{ TokenID, Realm string }
 	if json.Unmarshal([]byte(e.Response.Body), &login) == nil && login.TokenID != "" {
@@ -135,13 +136,13 @@ func (k *records) learnTokens(e *recorded) {
 	}
 }
 
-// worked says whether an action on a token found its session alive.
+// worked reports whether an action on a token found its session alive.
 func worked(e *recorded) bool {
 	dead := []string{`"valid":false`, `"active":false`, `:-1}`, "Token has expired"}
 	return e.Response.Status == http.StatusOK && !slices.ContainsFunc(dead, func(s string) bool { return strings.Contains(e.Response.Body, s) })
 }
 
-// guess takes the owner of a session from the names of the exchanges in which it is used, where no answer tells it.
+// guess takes the owner of a session that no answer names from the names of the exchanges that use it.
 func (k *records) guess(id, name string) {
 	for _, user := range []string{"demo", "d1", "d2", "admin"} {
 		if _, known := k.guessed[id]; known || strings.Contains(name, "non-admin") || !regexp.MustCompile(`\b`+user+`\b`).MatchString(name) {

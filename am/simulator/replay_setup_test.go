@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// setUp makes realms, identities and services that the real server had when the transcript of that number began.
+// setUp creates the realms, identities and services that the real server had at the start of the transcript with this
+// number.
 func (w *world) setUp(file string, exchanges []*recorded) {
 	if file != "01" && file != "02" {
 		for _, path := range []string{"/alpha", "/bravo", "/alpha/nested"} {
@@ -33,7 +34,7 @@ func (w *world) setUp(file string, exchanges []*recorded) {
 	}
 }
 
-// addUsers makes the identities that the file shows, without those that it makes itself.
+// addUsers creates the identities in the file, except those that the file itself creates.
 func (w *world) addUsers(file string, exchanges []*recorded) {
 	names := newRecords()
 	for _, e := range exchanges {
@@ -43,7 +44,7 @@ func (w *world) addUsers(file string, exchanges []*recorded) {
 	if len(list) < 20 {
 		list = append(list, w.known.users...)
 	}
-	if file == "28" { // the recorded lists are cut: these are the rest
+	if file == "28" { // the recorded lists are truncated: these are the others
 		for i := range 800 {
 			list = append(list, fmt.Sprintf("w%04d", i))
 		}
@@ -72,7 +73,7 @@ func (w *world) limits(realm string, maxTime, maxIdle int) {
 	w.sim.directory.realm(realm).limits = &limits{&maxTime, &maxIdle, &quota, &caching}
 }
 
-// property sets a session property behind the API.
+// property sets a session property without the API.
 func (w *world) property(user, name, value string) {
 	for _, s := range w.sim.store.of("/alpha", user) {
 		s.setProperties(map[string]*string{name: &value})
@@ -86,7 +87,7 @@ func (w *world) logins(realm, user string, n int) {
 	}
 }
 
-// beforeFile holds what was done before a transcript begins and is not recorded.
+// beforeFile contains what was done before a transcript begins and is not recorded.
 var beforeFile = map[string]func(*world){
 	"29": func(w *world) {
 		w.limits("/alpha", 120, 30)
@@ -98,11 +99,11 @@ var beforeFile = map[string]func(*world){
 	},
 }
 
-// before holds what was done between recorded exchanges and is not recorded itself.
+// before contains what was done between recorded exchanges and is not recorded.
 var before = map[string]func(*world){
 	"15-001": func(w *world) {
 		w.sim.SetListCap(120)
-		w.logins("/bravo", "user.bravo", 16) // the list is cut: these are the rest
+		w.logins("/bravo", "user.bravo", 16) // the list is truncated: these are the others
 	},
 	"19-011": func(w *world) { w.whitelist("/bravo", "p1") },
 	"20-003": func(w *world) { w.logins("/alpha", "u299", 5) },

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// An exchange that was recorded against a real OpenAM 16.0.5.
+// recorded is an exchange that was recorded with a real OpenAM 16.0.5.
 type recorded struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
@@ -33,7 +33,7 @@ type recorded struct {
 	} `json:"response"`
 }
 
-// leftOut are exchanges that are not replayed, with the reason.
+// leftOut contains the exchanges that are not replayed, with the reasons.
 var leftOut = []struct{ id, reason string }{
 	{"08-006", "realm-config/services?_action=getCreatableTypes: beyond what sessions need"},
 	{"08-007", "realm-config/services?_action=nextdescendents: beyond what sessions need"},
@@ -53,8 +53,8 @@ func reasonToLeaveOut(id string) string {
 	return ""
 }
 
-// The simulator is held against the transcripts of a real server: status, headers and body, with tokens, handles,
-// revisions and times taken as equal. Each file gets a fresh server, set up as the real one was.
+// The simulator is compared with the transcripts of a real server: status, headers and body, ignoring the values of
+// tokens, handles, revisions and times. Each file is replayed on a new server, set up as the real one was.
 func TestTranscriptsOfARealOpenAMReplayEqual(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(os.Getenv("AMSQL_TRANSCRIPTS"), "*.jsonl"))
 	if err != nil || len(files) == 0 {
@@ -115,7 +115,7 @@ func loadTranscript(t *testing.T, file string) []*recorded {
 	return exchanges
 }
 
-// replay sends one exchange and says how the answer differs.
+// replay sends an exchange and returns how the answer differs.
 func (w *world) replay(e *recorded) string {
 	w.advance(e)
 	w.prepare(e)
@@ -149,7 +149,7 @@ func (w *world) replay(e *recorded) string {
 	return w.compare(e, res, string(got))
 }
 
-// body is what was sent: a JSON document is recorded as such, text as text.
+// body returns the request's body, which is recorded as JSON or as text.
 func (e *recorded) body() string {
 	var text *string
 	if json.Unmarshal(e.Request.Body, &text) == nil {
@@ -161,7 +161,7 @@ func (e *recorded) body() string {
 	return string(e.Request.Body)
 }
 
-// comparedHeaders are those whose values must be the same.
+// comparedHeaders are the headers that must have the same values.
 var comparedHeaders = []string{
 	"Content-API-Version", "Content-Type", "X-Frame-Options", "Cache-Control", "Expires", "Pragma", "Location", "ETag", "Allow",
 	"Set-Cookie", "Content-Language",
@@ -201,7 +201,7 @@ func (w *world) normalHeader(values []string, simulated bool) string {
 	return strings.Join(out, " | ")
 }
 
-// decodeLatin1 reads a header that was written byte by byte; the recorder did so already.
+// decodeLatin1 decodes a header that was written in Latin-1. The recorder has already done so.
 func decodeLatin1(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r == 0xfffd }) {
 		return s
@@ -228,7 +228,7 @@ var changing = []struct {
 	{regexp.MustCompile(`"AMCtxId":"\w*"`), `"AMCtxId":"<context>"`},
 }
 
-// normal takes out of an answer what differs from server to server.
+// normal removes from an answer what differs between servers.
 func (w *world) normal(text string, simulated bool) string {
 	text = w.sortHandles(text, simulated)
 	text = tokenPattern.ReplaceAllStringFunc(text, func(m string) string { return w.label(m, simulated) })
@@ -240,7 +240,7 @@ func (w *world) normal(text string, simulated bool) string {
 
 var handleOutcome = regexp.MustCompile(`"([^"]*)":(true|false)`)
 
-// sortHandles sorts the answer of logoutByHandle, after checking that it came in the order of a Java hash map.
+// sortHandles sorts the answer of logoutByHandle, after checking that it was in the order of a Java hash map.
 func (w *world) sortHandles(text string, simulated bool) string {
 	pairs := handleOutcome.FindAllStringSubmatch(text, -1)
 	if !strings.HasPrefix(text, `{"result":{`) || len(pairs) < 3 {
@@ -258,7 +258,7 @@ func (w *world) sortHandles(text string, simulated bool) string {
 	return strings.Join(out, ",")
 }
 
-// sortLoose sorts what comes without an order from the real server: the attributes of an identity, two of which share a
+// sortLoose sorts what has no order on the real server: the attributes of an identity, two of which are in the same
 // bucket of a hash map, the rows of 1.2, and the schema of a service.
 func sortLoose(text string) string {
 	loose := strings.Contains(text, `"inetUserStatus"`) || strings.Contains(text, `"userid"`) || strings.Contains(text, `"propertyOrder"`)
@@ -278,7 +278,7 @@ func sortLoose(text string) string {
 	return string(sorted)
 }
 
-// around shows the place where a text begins to differ from another.
+// around returns the place where two texts begin to differ.
 func around(text, other string) string {
 	i := 0
 	for i < len(text) && i < len(other) && text[i] == other[i] {

@@ -15,7 +15,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
-// A world is a simulator in the state that the real server was in when a transcript begins.
+// A world is a simulator in the state of the real server at the start of a transcript.
 type world struct {
 	t          *testing.T
 	known      *records
@@ -24,8 +24,8 @@ type world struct {
 	client     *http.Client
 	clock      *fakeClock
 	began      time.Time
-	live       map[string]*session // by recorded session
-	label4     map[int64]string    // recorded session by storage key
+	live       map[string]*session // by the session in the recording
+	label4     map[int64]string    // session in the recording, by storage key
 	clientSide string
 	authIDs    map[string]string
 	unrecorded int
@@ -39,14 +39,14 @@ func newWorld(t *testing.T, known *records, exchanges []*recorded) *world {
 	}
 	w.sim = sim
 	internal := sim.store.of("/", "dsameuser")[0]
-	sim.store.end(internal) // it comes from the transcript
+	sim.store.end(internal) // the transcript has its own
 	file, _, _ := strings.Cut(exchanges[0].ID, "-")
 	w.setUp(file, exchanges)
 	w.serve()
 	return w
 }
 
-// advance moves the clock to when the exchange was recorded: answers tell it, and names like "list at t=61" do.
+// advance moves the clock to the time of the exchange, which is in answers and in names like "list at t=61".
 func (w *world) advance(e *recorded) {
 	if i := strings.Index(e.Name, "at t="); i >= 0 {
 		seconds, _ := strconv.Atoi(e.Name[i+len("at t="):])
@@ -68,7 +68,7 @@ func (w *world) latest(e *recorded) {
 	}
 }
 
-// prepare makes and ends the sessions that the real server made and ended between recorded exchanges.
+// prepare starts and ends the sessions that the real server started and ended between recorded exchanges.
 func (w *world) prepare(e *recorded) {
 	if hook := before[e.ID]; hook != nil {
 		hook(w)
@@ -94,7 +94,7 @@ func (w *world) prepare(e *recorded) {
 	}
 }
 
-// fillUp makes sessions for a list that shows no handles, as many as it has rows.
+// fillUp creates as many sessions as there are rows in a list without handles.
 func (w *world) fillUp(e *recorded) {
 	var doc struct{ Result []map[string]any }
 	u, err := url.Parse(e.Request.Path)
@@ -112,7 +112,7 @@ func (w *world) fillUp(e *recorded) {
 	}
 }
 
-// fillUpByUser does so for the lists of 1.2, which show nothing but users.
+// fillUpByUser does the same for lists at 1.2, which contain only users.
 func (w *world) fillUpByUser(e *recorded) {
 	var doc struct{ Result []struct{ UserID string } }
 	if json.Unmarshal([]byte(e.Response.Body), &doc) != nil {
@@ -132,7 +132,8 @@ func (w *world) fillUpByUser(e *recorded) {
 	}
 }
 
-// mustLive are the sessions that the exchange shows to be alive: credentials that were accepted, tokens that worked.
+// mustLive returns the sessions that are alive according to the exchange: those of credentials that were accepted, and
+// of tokens that were valid.
 func (w *world) mustLive(e *recorded) []string {
 	var ids []string
 	add := func(text string) {
@@ -157,14 +158,14 @@ func (w *world) mustLive(e *recorded) []string {
 	return ids
 }
 
-// ensure makes the session exist.
+// ensure creates the session if it does not exist.
 func (w *world) ensure(id string, r row) {
 	who, known := w.known.who[id]
 	if !known {
 		who, known = w.known.guessed[id]
 	}
 	if !known {
-		who = identity{name: "d1", realm: "/alpha"} // nothing tells, and it does not matter
+		who = identity{name: "d1", realm: "/alpha"} // nothing tells who it is, and it does not matter
 	}
 	if s := w.live[id]; s != nil {
 		if at := r.LatestAccessTime.UnixMilli(); at > s.listed.Load()+1000 {
@@ -196,7 +197,7 @@ func (w *world) ensure(id string, r row) {
 	w.unrecorded++
 }
 
-// sort puts the sessions that were set up in the order in which the real server made them.
+// sort puts the created sessions in the order in which the real server created them.
 func (w *world) sort(realm string) {
 	sh := w.sim.store.shelf(realm)
 	rank := func(s *session) int {
@@ -222,7 +223,7 @@ func (w *world) endOthers(rows []row, shown map[string]bool, ofUser bool) {
 			continue
 		}
 		if s.expires() <= w.clock.at.UnixMilli() {
-			continue // the simulator has to know
+			continue // the simulator must find this out itself
 		}
 		w.sim.store.end(s)
 		w.unrecorded++
@@ -234,7 +235,7 @@ func nameOf(r row) string {
 	return name
 }
 
-// link notes which simulated session a recorded login made.
+// link records which simulated session belongs to a recorded login.
 func (w *world) link(e *recorded, got string) {
 	var want, have struct{ TokenID string }
 	w.linkJWT(e.Response.Body, got)
@@ -252,7 +253,7 @@ func (w *world) link(e *recorded, got string) {
 	}
 }
 
-// linkJWT notes which authId of the simulator stands for a recorded one.
+// linkJWT records which authId of the simulator corresponds to a recorded one.
 func (w *world) linkJWT(want, have string) {
 	if a, b := authIDPattern.FindString(want), authIDPattern.FindString(have); a != "" && b != "" {
 		w.authIDs[a] = b
@@ -261,7 +262,7 @@ func (w *world) linkJWT(want, have string) {
 
 var authIDPattern = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`)
 
-// toSimulated replaces the recorded tokens, handles and authIds of a request by those of the simulator.
+// toSimulated replaces the recorded tokens, handles and authIds in a request with those of the simulator.
 func (w *world) toSimulated(text string) string {
 	for a, b := range w.authIDs {
 		text = strings.ReplaceAll(text, a, b)
@@ -293,7 +294,7 @@ func (w *world) toSimulated(text string) string {
 	})
 }
 
-// label calls a session the same on both sides.
+// label returns a name for a session that is the same in the recording and in the simulator.
 func (w *world) label(m string, simulated bool) string {
 	plain := strings.ReplaceAll(m, "%2A", "*")
 	if strings.HasPrefix(plain, "*") {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A client talks to a simulator over HTTP, as the code that is tested against it does.
+// A client talks to a simulator over HTTP.
 type client struct {
 	t     *testing.T
 	sim   *Server
@@ -19,10 +19,10 @@ type client struct {
 	http  *http.Client
 	token string
 	api   string
-	host  string // of requests; empty: that of base
+	host  string // host name in requests; empty: that of base
 }
 
-// fakeClock is a clock that tests move.
+// fakeClock is a clock that tests set.
 type fakeClock struct{ at time.Time }
 
 func (c *fakeClock) now() time.Time       { return c.at }
@@ -43,7 +43,7 @@ func start(t *testing.T, o Options) *client {
 	return c
 }
 
-// asAdmin signs the client in.
+// asAdmin signs the client in as the administrator.
 func (c *client) asAdmin() *client {
 	c.t.Helper()
 	x, err := c.sim.Login("/", adminName)
@@ -109,7 +109,7 @@ func (c *client) action(name, token, body string) response {
 	return c.do("POST", path, body)
 }
 
-// rows decodes the result of a list.
+// rows returns the rows of a list.
 func (r response) rows(t *testing.T) []map[string]any {
 	t.Helper()
 	var doc struct {

@@ -16,7 +16,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// A directory is a token store with a client.
+// A directoryClient is a token store with a client.
 type directoryClient struct {
 	*TokenStore
 	sim     *Server
@@ -50,7 +50,7 @@ func serveTokenStore(t *testing.T, o Options) directoryClient {
 	return directoryClient{store, sim, listener.Addr().String()}
 }
 
-// as connects and signs in; uid "" stays anonymous, and "manager" may do everything.
+// as connects and signs in. With uid "", it stays anonymous; "manager" may do everything.
 func (d directoryClient) as(t *testing.T, uid string) *ldap.Conn {
 	t.Helper()
 	conn, err := ldap.DialURL("ldap://" + d.address)
@@ -86,7 +86,7 @@ const sessionsOnly = "(coreTokenType=SESSION)"
 
 var oddNames = []string{"o'brien", "a,b=c", `back\slash`, "#hash", "tab\tname", "café", "日本", "user@example.com", "sla/sh", "per%cent", " blank ", "Upper"}
 
-// pages reads all pages, or one answer where the size is 0, and counts the entries that came before an error, too.
+// pages reads all pages, or one answer if size is 0, and counts the entries, including those before an error.
 func pages(conn *ldap.Conn, request *ldap.SearchRequest, size int) (entries int, err error) {
 	paging := ldap.NewControlPaging(uint32(size))
 	for {
@@ -108,7 +108,7 @@ func pages(conn *ldap.Conn, request *ldap.SearchRequest, size int) (entries int,
 	}
 }
 
-// certificateOf is a client's.
+// certificateOf returns a client certificate.
 func certificateOf(t *testing.T, name string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

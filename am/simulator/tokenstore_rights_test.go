@@ -78,7 +78,7 @@ func TestATokenStoreHasTheLimitsOfOrdinaryAccounts(t *testing.T) {
 		d             directoryClient
 		uid, filter   string
 		page, size    int
-		code, entries int // -1: some
+		code, entries int // -1 entries: any number above 0
 	}{
 		{"no limit", large, "amsql-reader", sessionsOnly, 0, 0, 0, 6_001},
 		{"a limit of the client's own", large, "amsql-reader", sessionsOnly, 0, 7, ldap.LDAPResultSizeLimitExceeded, 7},

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A storedRow is a session as a row of AM's list, made of attributes.
+// A storedRow is a row of AM's list, built from the attributes of a session.
 type storedRow struct{ user, handle, realm, latest, idleEnd, end string }
 
 func TestATokenStoreHasTheSessionsThatAMHas(t *testing.T) {
@@ -20,7 +20,7 @@ func TestATokenStoreHasTheSessionsThatAMHas(t *testing.T) {
 		name    string
 		options Options
 		read    func(*ldap.Entry) storedRow
-		unknown func(*storedRow) // what the layout does not keep
+		unknown func(*storedRow) // removes what the layout does not contain
 	}{
 		{"OpenAM", Options{}, openAMRow, nil},
 		{"OpenAM 13", Options{Deployments: []string{"token-store-openam-13"}}, openAMRow, func(r *storedRow) { r.realm, r.idleEnd, r.end = "", "", "" }},

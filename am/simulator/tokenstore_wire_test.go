@@ -67,7 +67,7 @@ func TestATokenStoreFiltersAsADirectoryDoes(t *testing.T) {
 		return strings.ToLower(d.sim.profile.universalID(kindUser, name, "/alpha", false))
 	}
 	end := func(i int) string {
-		return d.sim.Sessions()[i+1].End.UTC().Format(generalized) + "Z" // the server's own is first
+		return d.sim.Sessions()[i+1].End.UTC().Format(generalized) + "Z" // the first is the server's own
 	}
 	for filter, want := range map[string]string{
 		"(coreTokenUserId=" + ldap.EscapeFilter(uid("anna")) + ")":                     "anna",

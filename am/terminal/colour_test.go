@@ -9,7 +9,7 @@ import (
 )
 
 func TestOnlyATerminalWhoseUserWantsColourGetsIt(t *testing.T) {
-	prettytext.EnableColors() // whatever the environment of the test
+	prettytext.EnableColors() // independent of the test's environment
 	for _, c := range []struct {
 		name          string
 		terminal      bool

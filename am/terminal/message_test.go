@@ -29,7 +29,7 @@ func TestMessagesGoOnBetweenWordsOnANarrowScreen(t *testing.T) {
 	s.Notice("one two three four five")
 	want := []string{
 		"Notice: one two", "three four five",
-		"Error: GET", "https://am.example.com/json", "failed", // an address can be copied
+		"Error: GET", "https://am.example.com/json", "failed", // a URL can be copied
 		"日本 日本 日本 日本", "日本",
 		"Notice: one two three four five",
 	}

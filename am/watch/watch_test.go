@@ -23,7 +23,7 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/watch"
 )
 
-// span is longer than AM's longest time of a session, 2 hours, so that amsql's own ends, too.
+// span is longer than the maximum session time, 2 hours, so that amsql's own session ends, too.
 var span = flag.Duration("watch.span", 125*time.Minute, "for how long, by the simulator's clock, people log in and out while they are watched")
 
 func must(t *testing.T, err error) {
@@ -33,12 +33,12 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// world is an AM whose clock the test moves, and a watch of it.
+// world is an AM whose clock the test advances, and a watch of it.
 type world struct {
 	*simulator.Server
 
 	t          *testing.T
-	clock      atomic.Int64 // milliseconds
+	clock      atomic.Int64 // in milliseconds
 	onRequest  atomic.Pointer[func(*http.Request)]
 	connection *connection.Connection
 	watcher    *watch.Watcher
@@ -97,7 +97,7 @@ func (w *world) look() *watch.Look {
 	return look
 }
 
-// handles are those of a look's events of the kinds.
+// handles returns the handles in a look's events of these kinds.
 func handles(look *watch.Look, kinds ...watch.Kind) (found []string) {
 	column := slices.IndexFunc(look.Columns, func(c engine.ResultColumn) bool { return c.Name == "session_handle" })
 	for _, e := range look.Events {
@@ -112,7 +112,7 @@ func handles(look *watch.Look, kinds ...watch.Kind) (found []string) {
 	return found
 }
 
-// ownSessions is how many sessions amsql has on AM.
+// ownSessions returns the number of amsql's sessions on AM.
 func (w *world) ownSessions() (own int) {
 	admin, _ := w.Admin()
 	for _, s := range w.Sessions() {
@@ -123,8 +123,9 @@ func (w *world) ownSessions() (own int) {
 	return own
 }
 
-// TestEveryEventOnceAndNoneInvented lets people log in and out, and sessions run out, while lists are complete, are cut, and
-// fail at times. In the end every session that began and every one that ended has been told once, and nothing else has.
+// TestEveryEventOnceAndNoneInvented logs users in and out and lets sessions expire, while lists are sometimes truncated
+// and sometimes fail. In the end, every session that began and every one that ended has been reported once, and nothing
+// else.
 func TestEveryEventOnceAndNoneInvented(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -136,7 +137,7 @@ func TestEveryEventOnceAndNoneInvented(t *testing.T) {
 			w := newWorld(t, simulator.Options{Realms: 3, Users: 40, Sessions: 150, ListCap: c.listCap, Seed: 7}, connection.Config{}, "")
 			random := rand.New(rand.NewPCG(7, 8))
 			told, made, ended := map[string][]watch.Kind{}, map[string]bool{}, map[string]bool{}
-			listed := map[string]simulator.Session{} // as the last look that saw it has it
+			listed := map[string]simulator.Session{} // as in the last look that contained them
 			note := func() {
 				look := w.look()
 				failed := map[string]bool{}
@@ -222,7 +223,7 @@ func TestEveryEventOnceAndNoneInvented(t *testing.T) {
 	}
 }
 
-// gone reports whether AM no longer lists a session that has run out, which takes it half a minute.
+// gone reports whether AM no longer lists a session that has expired, which takes half a minute.
 func gone(s simulator.Session, now time.Time) bool {
 	end := s.End
 	if s.IdleEnd.Before(end) {
@@ -233,7 +234,7 @@ func gone(s simulator.Session, now time.Time) bool {
 
 func (w *world) now() time.Time { return time.UnixMilli(w.clock.Load()) }
 
-// TestTheSessionOfAmsqlIsNoEvent has it end in each way in which it can. AM lists it for half a minute longer.
+// TestTheSessionOfAmsqlIsNoEvent ends amsql's session in each possible way. AM lists it for half a minute longer.
 func TestTheSessionOfAmsqlIsNoEvent(t *testing.T) {
 	const untilItsEnd = 2 * time.Hour
 	for name, end := range map[string]func(w *world){
@@ -261,7 +262,7 @@ func TestTheSessionOfAmsqlIsNoEvent(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, simulator.Options{Realms: 1}, connection.Config{}, sql)
 				w.look()
-				for range 5 { // it is used, so that it does not run out
+				for range 5 { // is used, so that it does not expire
 					w.pass(untilItsEnd/5 - 6*time.Second)
 					w.look()
 				}
@@ -299,7 +300,7 @@ func TestAListThatIsCutEndsOnlyWhatAMSays(t *testing.T) {
 	if first.Realms[inventory.Truncated] != 1 || len(first.Incomplete) != 1 || first.Events != nil {
 		t.Fatalf("realms %v, incomplete %+v, events %v", first.Realms, first.Incomplete, first.Events)
 	}
-	w.logout(of["hoarder"][0]) // one that the list has, for which another comes
+	w.logout(of["hoarder"][0]) // it is in the list, and another one takes its place
 	w.logout(of["other"][0])
 	second := w.look()
 	if got := handles(second, watch.Logout, watch.Expired); !slices.Equal(got, []string{of["other"][0].Handle}) {
@@ -320,7 +321,7 @@ func TestAListThatIsCutEndsOnlyWhatAMSays(t *testing.T) {
 	}
 }
 
-// A token store begins to stop at a number that nobody would choose.
+// The token store suddenly has a limit, at an unusual number.
 func TestALimitOfTheTokenStoreEndsNothing(t *testing.T) {
 	w := newWorld(t, simulator.Options{Realms: 1, ListCap: 5000, Seed: 1}, connection.Config{Realms: []string{"/alpha"}}, "")
 	var sessions []simulator.Session
@@ -332,7 +333,7 @@ func TestALimitOfTheTokenStoreEndsNothing(t *testing.T) {
 	w.look()
 	w.SetStoreLimit(137)
 	var left []string
-	for _, s := range sessions[145:] { // beyond the limit, as eight others are
+	for _, s := range sessions[145:] { // beyond the limit, like eight others
 		w.logout(s)
 		left = append(left, s.Handle)
 	}
