@@ -26,20 +26,20 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
-// raceDetector is whether it runs.
+// raceDetector reports whether the test runs under the race detector.
 var raceDetector bool
 
-// A question is a SELECT of am_session or another table, as a plugin host and as the engine can put it.
+// A question is a SELECT of am_session or another table that both a plugin host and the engine can run.
 type question struct {
-	table           string              // "": am_session
-	columns         []string            // nil: all of am_session
-	realm, username []string            // one: =, several: IN
-	keys            map[string][]string // those of other columns
-	conditions      []*proto.Qual       // more, as a plugin host sends them
+	table           string // "" means am_session
+	columns         []string // nil means all columns of am_session
+	realm, username []string // conditions: = for one value, IN for several
+	keys            map[string][]string // the same for other columns
+	conditions      []*proto.Qual // further conditions, as a plugin host sends them
 	limit           int64
 }
 
-// quals are the values that columns shall have.
+// quals returns the values that are allowed in each column.
 func (q question) quals() map[string][]string {
 	quals := map[string][]string{"realm": q.realm, "username": q.username}
 	maps.Copy(quals, q.keys)
@@ -47,10 +47,10 @@ func (q question) quals() map[string][]string {
 	return quals
 }
 
-// A row is its cells by column, each by its type: nil, string, bool, time.Time or JSON text.
+// A row contains its cells by column. By the column's type, a cell is nil, a string, a bool, a time.Time or JSON text.
 type row map[string]any
 
-// A host answers questions in one of the ways in which the tables reach SQL.
+// A host answers questions in one of the ways in which the tables can be queried.
 type host interface {
 	ask(ctx context.Context, q question) ([]row, error)
 }
@@ -68,7 +68,7 @@ var allColumns = []string{
 	"tracking_id", "session_type", "properties", "login_name", "title", "base_url",
 }
 
-// server is a simulated AM and its address. It tells the time of its start for ever, so that rows stay as they are.
+// server returns a simulated AM and its address. Its clock is stopped, so that rows do not change.
 func server(t testing.TB, o simulator.Options) (*simulator.Server, string) {
 	t.Helper()
 	now := time.Now()
@@ -82,18 +82,20 @@ func server(t testing.TB, o simulator.Options) (*simulator.Server, string) {
 	return sim, s.URL + sim.ContextPath()
 }
 
-// logIn makes a session for each name, and an identity where there is none: some products have one store for all realms.
+// logIn creates a session for each name, and an identity if there is none: in some products, all realms have one
+// identity store.
 func logIn(t testing.TB, sim *simulator.Server, realm string, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		_ = sim.AddUser(realm, name, "changeit") // else the login fails
+		_ = sim.AddUser(realm, name, "changeit") // if it fails, the login fails, too
 		if _, err := sim.Login(realm, name); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// asAdministrator is a configuration with the token of one session, so that hosts do not add sessions of their own.
+// asAdministrator returns a configuration with the token of one session, so that hosts do not add sessions of their
+// own.
 func asAdministrator(t testing.TB, sim *simulator.Server, url string) connection.Config {
 	t.Helper()
 	name, _ := sim.Admin()
@@ -104,7 +106,7 @@ func asAdministrator(t testing.TB, sim *simulator.Server, url string) connection
 	return connection.Config{BaseURL: &url, SSOToken: &session.Token}
 }
 
-// hcl is the configuration as a plugin host sends it.
+// hcl returns the configuration as a plugin host sends it.
 func hcl(c connection.Config) string {
 	var b strings.Builder
 	for _, argument := range []struct {
@@ -120,7 +122,8 @@ func hcl(c connection.Config) string {
 
 const connectionName = "am"
 
-// pluginHost is the plugin in the process, as Turbot's FDW has it. A nil row ends its stream, and what comes behind is lost.
+// pluginHost is the plugin linked into the process, as in Turbot's FDW. A nil row ends its stream, and later rows are
+// lost.
 type pluginHost struct{ server *grpc.PluginServer }
 
 func newPluginHost(t testing.TB, c connection.Config) pluginHost {
@@ -179,7 +182,7 @@ func (q question) request() *proto.ExecuteRequest {
 	}
 }
 
-// qual is a condition, with the values of an IN list where there are several.
+// qual returns a condition. Several values are those of an IN list.
 func qual(column, operator string, values ...string) *proto.Qual {
 	return &proto.Qual{FieldName: column, Operator: &proto.Qual_StringValue{StringValue: operator}, Value: qualValue(values)}
 }
@@ -195,7 +198,7 @@ func qualValue(values []string) *proto.QualValue {
 	return &proto.QualValue{Value: &proto.QualValue_ListValue{ListValue: &proto.QualValueList{Values: list}}}
 }
 
-// received are the rows of a stream, in the process or between two.
+// received returns the rows of a stream.
 func received(receive func() (*proto.ExecuteResponse, error)) ([]row, error) {
 	var rows []row
 	for {
@@ -243,7 +246,7 @@ func compact(text []byte) any {
 	return b.String()
 }
 
-// engineHost is the embedded SQL over the same tables.
+// engineHost is the embedded SQL engine with the same tables.
 type engineHost struct{ db *engine.DB }
 
 func newEngineHost(t testing.TB, c connection.Config) engineHost {
@@ -311,7 +314,7 @@ func (h engineHost) ask(ctx context.Context, q question) ([]row, error) {
 	return rows, cmp.Or(answer.Err(), answer.Close())
 }
 
-// text is a row for comparing and printing: its cells in the order of the columns.
+// text returns the row's cells as text, in the order of the columns.
 func (r row) text(columns []string) string {
 	var b strings.Builder
 	for _, name := range columns {
@@ -327,7 +330,7 @@ func (r row) text(columns []string) string {
 	return b.String()
 }
 
-// texts are rows in an order that does not depend on the host's.
+// texts returns rows as text, in an order that does not depend on the host's.
 func texts(rows []row, columns []string) []string {
 	list := make([]string, len(rows))
 	for i, r := range rows {
@@ -337,7 +340,7 @@ func texts(rows []row, columns []string) []string {
 	return list
 }
 
-// difference is the first row that one list has and the other lacks, or has another number of times.
+// difference returns the first row that is not in both lists the same number of times.
 func difference(a, b []string) string {
 	for i := range max(len(a), len(b)) {
 		switch {

@@ -143,7 +143,7 @@ func sessionQuery(q table.Query) inventory.Query {
 	if scanned.Usernames = usernames; !known {
 		scanned.Usernames, scanned.Limit = nil, 0
 	}
-	if q.Texts("login_name") != nil { // which no list is asked for
+	if q.Texts("login_name") != nil { // SQL may check this condition afterwards
 		scanned.Limit = 0
 	}
 	return scanned

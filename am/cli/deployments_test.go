@@ -192,7 +192,7 @@ func TestAVersionThatAMLacksIsNotAnEmptyRealm(t *testing.T) {
 	}
 }
 
-// Who is signed in does not depend on whether anybody knows when the sessions end.
+// amsql who lists sessions even if it is unknown when they end.
 func TestWhoListsSessionsWhoseEndIsNotKnown(t *testing.T) {
 	eachWithoutEnds(t, func(t *testing.T, server *simulator.Server) {
 		want := map[string]int{}
@@ -215,7 +215,7 @@ func TestWhoListsSessionsWhoseEndIsNotKnown(t *testing.T) {
 	})
 }
 
-// A report about ends that nobody knows has not passed.
+// A report that needs expiration times does not pass if they are unknown.
 func TestReportsSayWhatTheyCannotKnowOfSessionsWithoutAnEnd(t *testing.T) {
 	eachWithoutEnds(t, func(t *testing.T, _ *simulator.Server) {
 		out, errs, status := invoke(t, terminal.Streams{}, "report", "run", "differing-limits", "expired-listed", "expiry-forecast", "--format", "json")
@@ -239,7 +239,8 @@ func TestReportsSayWhatTheyCannotKnowOfSessionsWithoutAnEnd(t *testing.T) {
 	})
 }
 
-// eachWithoutEnds runs a test where the end of some sessions is not known: OpenAM 13 does not store it, and a time may be unreadable.
+// eachWithoutEnds runs a test with sessions whose expiration times are unknown: OpenAM 13 does not store them, and a time may be
+// unreadable.
 func eachWithoutEnds(t *testing.T, test func(*testing.T, *simulator.Server)) {
 	t.Helper()
 	for deployment, store := range map[string]string{"token-store-openam-13": "amsql-reader", "endless": ""} {

@@ -124,8 +124,8 @@ func knows(ctx context.Context, known *inventory.Inventory, name string) (bool, 
 	return known.LogsIn(ctx, nil, name)
 }
 
-// The condition on is_expired is needed because AM may list a session for a minute after it has ended. It is NULL, as the times
-// are, if nobody knows when the session ends: OpenAM 13 does not store that.
+// The condition on is_expired is needed because AM may list a session for a minute after it has ended. Like the
+// times, it is NULL if the session's end is unknown: OpenAM 13 does not store it.
 const (
 	everybody = `select %[1]susername, realm, count(*) as sessions, max(latest_access_time) as last_active,
   max(coalesce(min(max_idle_expiration_time, max_session_expiration_time), max_idle_expiration_time, max_session_expiration_time)) as until

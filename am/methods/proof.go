@@ -289,8 +289,8 @@ func truncated(q rest.SessionQuery) error {
 	return fmt.Errorf("AM truncates the list %s, which would show it: raise the cap (global session service, search.maxSessionListSize)", whose)
 }
 
-// compare requests one list, looks for the targets in it, and reports whether it proves that those which it lacks have ended. If
-// nothing speaks against a list, and nothing for it, they have ended unless their users' lists have them.
+// compare requests one list, looks for the targets in it, and reports whether it proves that the others have ended. If the list
+// may be incomplete although nothing suggests it, their users' lists decide.
 func (e *Terminator) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (proven bool, err error) {
 	q.Fields = proofFields
 	listed, complete, err := e.Inventory.List(ctx, q)

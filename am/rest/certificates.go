@@ -10,7 +10,8 @@ import (
 	"os"
 )
 
-// Authorities returns the certificate authorities in a PEM file, and the system's. Errors name the argument that names the file.
+// Authorities returns the system's certificate authorities and those in a PEM file. Errors begin with the name of the argument that
+// contains the path.
 func Authorities(argument, path string) (*x509.CertPool, error) {
 	content, err := readPEM(path)
 	if err != nil {
@@ -26,8 +27,8 @@ func Authorities(argument, path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// ClientCertificates returns this client's certificate with its key, which can be in the same file; none if neither is set. Errors
-// name the arguments that name the files: the prefix with client_cert_file and client_key_file.
+// ClientCertificates returns the client's certificate with its key, which can be in the same file, or none if no file is set. Errors
+// begin with the name of the argument, which is the prefix and client_cert_file or client_key_file.
 func ClientCertificates(prefix, certFile, keyFile string) ([]tls.Certificate, error) {
 	certArgument, keyArgument := prefix+"client_cert_file", prefix+"client_key_file"
 	if certFile == "" && keyFile == "" {

@@ -79,7 +79,7 @@ func TestCertificatesInAnotherFormThanPEMAreSaid(t *testing.T) {
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
-		_, authority := Authorities("token_store_ca_file", c.transport.CAFile) // the token store's files are read likewise
+		_, authority := Authorities("token_store_ca_file", c.transport.CAFile) // the same function reads the token store's files
 		_, own := ClientCertificates("token_store_", c.transport.CertFile, c.transport.KeyFile)
 		if c.transport.CAFile == "" {
 			authority = nil

@@ -284,7 +284,7 @@ func (j *journey) fill(s *step) error {
 		answer, known := answers[b.Type]
 		err := errCannotAnswer
 		switch {
-		case waits && b.Type == "ConfirmationCallback": // to end the wait (PollingWaitNode, PushWaitNode); AM has filled in not to
+		case waits && b.Type == "ConfirmationCallback": // a button to end the wait (PollingWaitNode, PushWaitNode), which AM has set to "no"
 			err = nil
 		case known:
 			err = answer(j, b)
