@@ -31,11 +31,11 @@ var raceDetector bool
 
 // A question is a SELECT of am_session or another table that both a plugin host and the engine can run.
 type question struct {
-	table           string // "" means am_session
-	columns         []string // nil means all columns of am_session
-	realm, username []string // conditions: = for one value, IN for several
+	table           string              // "" means am_session
+	columns         []string            // nil means all columns of am_session
+	realm, username []string            // conditions: = for one value, IN for several
 	keys            map[string][]string // the same for other columns
-	conditions      []*proto.Qual // further conditions, as a plugin host sends them
+	conditions      []*proto.Qual       // further conditions, as a plugin host sends them
 	limit           int64
 }
 
