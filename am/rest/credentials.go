@@ -57,10 +57,10 @@ func checkToken(token string) error {
 		return errors.New("the token contains white space: it must be only the token, on one line")
 	}
 	if strings.HasPrefix(token, "{") || namesCookie.MatchString(token) {
-		return errors.New("the token is more than a token: it must be only the value of tokenId, or that of the session cookie")
+		return errors.New("the token contains more than a token: it must be the value of tokenId or of the session cookie, and nothing else")
 	}
 	if strings.HasPrefix(token, "shandle:") {
-		return errors.New("the token is a session handle, with which nobody can sign in")
+		return errors.New("the token is a session handle, which cannot be used to sign in")
 	}
 	return nil
 }
