@@ -27,6 +27,9 @@ var (
 func TestTheGuideToDeploymentsIsTrue(t *testing.T) {
 	blocks := 0
 	rewrite(t, "../../docs/connections.md", func(document []byte) []byte {
+		if all, run := bytes.Count(document, []byte("```console")), len(deploymentBlock.FindAll(document, -1)); run != all {
+			t.Errorf("%d of %d console blocks name a deployment, so that they run", run, all)
+		}
 		return deploymentBlock.ReplaceAllFunc(document, func(block []byte) (ran []byte) {
 			blocks++
 			names := deploymentBlock.FindSubmatch(block)
