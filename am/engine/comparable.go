@@ -48,6 +48,7 @@ func (a *typing) expr(e *expr, s *scope) {
 	case castExpr:
 		a.cast(e)
 	case compareExpr, equalExpr:
+		a.refuseItself(e.kids, s)
 		a.compare(e.kids)
 	case inExpr:
 		a.refuseStray(columns)

@@ -126,3 +126,37 @@ func (a *typing) refuseStray(columns []typedColumn) {
 		a.fail(c.stray.at, "this subquery has no column %s%s, so SQL uses that of the outer query and compares it with itself: correct the name, or qualify it with its table", c.stray.name, hint)
 	}
 }
+
+// tablesWith returns the tables that have a column, from the innermost to the outermost, and how many of them are the scope's own:
+// those of the first one around it that has tables.
+func (s *scope) tablesWith(of, name string) (in []*scopedTable, own int) {
+	innermost := true
+	for ; s != nil; s = s.outer {
+		if _, t := s.ownIn(of, name); t != nil {
+			in = append(in, t)
+		}
+		if innermost {
+			own = len(in)
+		}
+		innermost = innermost && len(s.tables) == 0
+	}
+	return in, own
+}
+
+// refuseItself keeps EXISTS (SELECT 1 FROM leavers l WHERE l.username = username) from being true of everybody: SQL takes the
+// second name for that of leavers, too, or, if leavers has no such column, both for that of the query around it.
+func (a *typing) refuseItself(kids []*expr, s *scope) {
+	if len(kids) != 2 {
+		return
+	}
+	left, right := bare(kids[0]), bare(kids[1])
+	if left.op != columnExpr || right.op != columnExpr || !strings.EqualFold(left.text, right.text) || left.of != "" && right.of != "" {
+		return
+	}
+	meant, _ := s.tablesWith("", left.text)
+	first, own := s.tablesWith(left.of, left.text)
+	second, _ := s.tablesWith(right.of, right.text)
+	if len(first) > 0 && len(second) > 0 && first[0] == second[0] && (own == 0 || len(meant) > 1) {
+		a.fail(kids[0].from, "%s and %s are the same column of %s, which is compared with itself: qualify each with its table", a.sql[kids[0].from:kids[0].to], a.sql[kids[1].from:kids[1].to], first[0].name)
+	}
+}

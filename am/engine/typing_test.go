@@ -238,6 +238,13 @@ func TestASubqueryThatNamesAColumnOfTheQueryAroundItIsRefused(t *testing.T) {
 		{`select * from am_session where (username, idle) in (select user, idle from leavers)`, "this subquery has no column idle"},
 		{`select * from am_session where username in (select user from leavers union select username from leavers)`, "this subquery has no column username"},
 		{`select * from am_session s where username in (select username as user from leavers where left_on > '')`, "this subquery has no column username"},
+		{`select * from am_session where exists (select 1 from am_session o where o.username = username)`, "o.username and username are the same column of o, which is compared with itself: qualify each"},
+		{`select * from am_session where exists (select 1 from leavers where username = am_session.username)`, "username and am_session.username are the same column of am_session"},
+		{`select * from am_session where not exists (select 1 from leavers where (username) is username)`, "are the same column of am_session"},
+		{`select * from am_session where exists (select 1 from leavers l where l.user = user)`, ""}, // am_session has none
+		{`select * from am_session where exists (select 1 from am_session o where o.username = am_session.username and o.idle <> am_session.idle)`, ""},
+		{`select * from am_session where username = username`, ""},
+		{`select * from am_session a join am_session b on a.username = b.username and a.username = a.username`, ""},
 		{`select * from am_session where username in (select user from leavers)`, ""},
 		{`select * from am_session s where username in (select s.username from leavers)`, ""}, // explicitly
 		{`select * from am_session where username in (select username from am_session where idle > 1)`, ""},
