@@ -139,8 +139,8 @@ func TestConfigurationErrorsNameTheArgumentAndNoSecret(t *testing.T) {
 		`host "https://am/x"`:                         full(func(c *Config) { c.Host = pointer("https://am/x") }),
 		"white space":                                 full(func(c *Config) { c.Username, c.Password, c.SSOToken = nil, nil, pointer("hunter2\nhunter2") }),
 		"is a session handle":                         full(func(c *Config) { c.Username, c.Password, c.SSOToken = nil, nil, pointer("shandle:hunter2*") }),
-		"only the value of tokenId":                   full(func(c *Config) { c.Username, c.Password, c.SSOToken = nil, nil, pointer("{\"tokenId\":\"hunter2*\"}") }),
-		"that of the session cookie": full(func(c *Config) {
+		"must be the value of tokenId":                full(func(c *Config) { c.Username, c.Password, c.SSOToken = nil, nil, pointer("{\"tokenId\":\"hunter2*\"}") }),
+		"or of the session cookie, and nothing else": full(func(c *Config) {
 			c.Username, c.Password, c.SSOToken = nil, nil, pointer("iPlanetDirectoryPro=hunter2*")
 		}),
 	} {
