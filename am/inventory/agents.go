@@ -71,7 +71,7 @@ func (a *Agents) of(ctx context.Context, r *realmScan) (*agentList, error) {
 		return l, nil
 	}
 	l.sessions, l.rows = map[string][]*rest.Session{}, 0
-	for session, err := range timed(r.ask(ctx, "", fields), &l.took) {
+	for session, err := range r.ask(ctx, "", fields, &l.took) {
 		if err != nil {
 			return nil, err
 		}

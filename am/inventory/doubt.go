@@ -117,7 +117,7 @@ func (r *realmScan) doubtUsers(ctx context.Context, lists []listedUser) error {
 
 // count returns the length of the realm's list.
 func (r *realmScan) count(ctx context.Context) (rows int, err error) {
-	for _, err := range r.ask(ctx, "", []string{rest.FieldUsername}) {
+	for _, err := range r.ask(ctx, "", []string{rest.FieldUsername}, new(time.Duration)) {
 		if err != nil {
 			return 0, err
 		}
@@ -199,7 +199,7 @@ func (r *realmScan) unfound(ctx context.Context, sent *handles) error {
 
 // again lists the realm a second time, without the sessions that have ended since.
 func (r *realmScan) again(ctx context.Context, each func(*rest.Session)) error {
-	for session, err := range r.ask(ctx, "", []string{rest.FieldHandle, rest.FieldUsername}) {
+	for session, err := range r.ask(ctx, "", []string{rest.FieldHandle, rest.FieldUsername}, new(time.Duration)) {
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package inventory_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -397,6 +399,36 @@ func TestAListThatTakesAsLongAsTheStoreSearchesIsProbed(t *testing.T) {
 				t.Errorf("%s: %d requests, want %d", name, r.Requests, c.requests)
 			}
 		}
+	}
+}
+
+// AM stops the search for a user's sessions after the same time.
+func TestAUserWhoseListTakesAsLongAsTheStoreSearchesMayHaveMore(t *testing.T) {
+	s := store{server: populated(t, 5000, 3, map[string]int{"/alpha": 3}), slow: true}
+	realms, err := evidenceOf(t, s, inventory.Options{}, inventory.Query{Realms: []string{"/alpha"}, Usernames: []string{"alpha-0"}})
+	must(t, err)
+	if r := realms["/alpha"]; r.Rows != 3 || r.Completeness != inventory.ByUser || !strings.Contains(r.Reason, "stops searching") {
+		t.Errorf("%d sessions, %s, %q", r.Rows, r.Completeness, r.Reason)
+	}
+	inv := inventoryBehind(t, s.server, inventory.Options{}, s.ServeHTTP)
+	for limit, want := range map[time.Duration]bool{0: false, time.Hour: true} {
+		inv.SetTimeLimit(limit)
+		if _, complete, err := inv.List(t.Context(), rest.SessionQuery{Realm: "/alpha", Username: "alpha-0"}); err != nil || complete != want {
+			t.Errorf("with a limit of %s one look says complete: %t, %v", limit, complete, err)
+		}
+	}
+}
+
+// A client that may send few requests a second, or is told to come later, waits for that and not for AM.
+func TestTheTimeOfAListBeginsWhenItIsSent(t *testing.T) {
+	server := populated(t, 120, 1, map[string]int{"/alpha": 1})
+	inv := inventoryBehind(t, server, inventory.Options{}, server.ServeHTTP)
+	const wait = 50 * time.Millisecond
+	began := time.Now()
+	took, err := inv.Took(rest.Paced(t.Context(), func(context.Context) { time.Sleep(wait) }), rest.SessionQuery{Realm: "/alpha"})
+	must(t, err)
+	if all := time.Since(began); took > all-wait {
+		t.Errorf("%s of %s, of which %s were a wait", took, all, wait)
 	}
 }
 

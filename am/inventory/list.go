@@ -3,6 +3,9 @@ package inventory
 import (
 	"cmp"
 	"context"
+	"iter"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -17,18 +20,16 @@ func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions [
 		return nil, false, err
 	}
 	var took time.Duration
-	for session, err := range timed(inv.client.Sessions(ctx, q), &took) {
+	for session, err := range inv.list(ctx, q, &took) {
 		if err != nil {
 			return nil, false, err
 		}
 		sessions = append(sessions, session)
 	}
 	rows := len(sessions)
-	if q.Username == "" {
-		return sessions, !limit.reached(rows) && limit.doubt(rows) == "" && took < inv.timeLimit, nil
-	}
-	if limit.doubt(rows) == "" {
-		return sessions, !limit.reached(rows), nil
+	complete = !limit.reached(rows) && took < inv.timeLimit
+	if limit.doubt(rows) == "" || q.Username == "" || !complete {
+		return sessions, complete && limit.doubt(rows) == "", nil
 	}
 	realm := 0
 	for _, err := range inv.client.Sessions(ctx, rest.SessionQuery{Realm: q.Realm, Fields: []string{rest.FieldUsername}}) {
@@ -38,6 +39,32 @@ func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions [
 		realm++
 	}
 	return sessions, realm > rows, nil
+}
+
+// list requests one list, and measures how long its search takes: from when the request has a connection, after all waits of the
+// client's own, until the first row, or the end.
+func (inv *Inventory) list(ctx context.Context, q rest.SessionQuery, took *time.Duration) iter.Seq2[*rest.Session, error] {
+	return func(yield func(*rest.Session, error) bool) {
+		var sent atomic.Pointer[time.Time]
+		send := func() {
+			now := time.Now()
+			sent.Store(&now)
+		}
+		send()
+		ctx := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { send() }})
+		rows := 0
+		for session, err := range inv.client.Sessions(ctx, q) {
+			if rows++; rows == 1 {
+				*took = time.Since(*sent.Load())
+			}
+			if !yield(session, err) {
+				return
+			}
+		}
+		if rows == 0 {
+			*took = time.Since(*sent.Load())
+		}
+	}
 }
 
 // ListRealm does the same as List for a realm, for callers that conclude from the list that a session does not exist:

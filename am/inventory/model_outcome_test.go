@@ -51,7 +51,7 @@ func (p *population) scanNames(realm string, users []string, of []simulator.Sess
 	list := p.listedOfRealm(of)
 	mayBeCut := p.reached(list) || p.doubtful(list) && list >= longest
 	unproven := p.slow || p.unproven(list) && list >= longest
-	cut, unknown, byUser := false, false, false
+	cut, unknown, byUser := false, false, p.slow && slices.ContainsFunc(users, func(user string) bool { return user != "" })
 	for _, user := range users {
 		if user == "" {
 			continue

@@ -68,7 +68,7 @@ func (r *realmScan) tally(ctx context.Context) (complete bool, err error) {
 	counts := map[string]int{}
 	total := 0
 	var took time.Duration
-	for session, err := range timed(r.ask(ctx, "", []string{rest.FieldUsername}), &took) {
+	for session, err := range r.ask(ctx, "", []string{rest.FieldUsername}, &took) {
 		if err != nil {
 			return false, err
 		}
@@ -100,7 +100,7 @@ func (r *realmScan) list(ctx context.Context) error {
 	out := r.batch()
 	total := 0
 	var took time.Duration
-	for session, err := range timed(r.ask(ctx, "", r.fields(true)), &took) {
+	for session, err := range r.ask(ctx, "", r.fields(true), &took) {
 		if err != nil {
 			return err
 		}
@@ -156,30 +156,11 @@ func (r *realmScan) byUser(ctx context.Context, reason string, listed listedUser
 	return r.unfound(ctx, sent)
 }
 
-// timed yields the rows of a list, and measures how long its search takes: until the first row, or the end.
-func timed(list iter.Seq2[*rest.Session, error], took *time.Duration) iter.Seq2[*rest.Session, error] {
-	return func(yield func(*rest.Session, error) bool) {
-		asked := time.Now()
-		rows := 0
-		for session, err := range list {
-			if rows++; rows == 1 {
-				*took = time.Since(asked)
-			}
-			if !yield(session, err) {
-				return
-			}
-		}
-		if rows == 0 {
-			*took = time.Since(asked)
-		}
-	}
-}
-
-// ask sends a session query, and counts it.
-func (r *realmScan) ask(ctx context.Context, username string, fields []string) iter.Seq2[*rest.Session, error] {
+// ask sends a session query, counts it, and measures how long its search takes.
+func (r *realmScan) ask(ctx context.Context, username string, fields []string, took *time.Duration) iter.Seq2[*rest.Session, error] {
 	r.progress.requests.Add(1)
 	atomic.AddInt64(&r.Requests, 1)
-	return r.client.Sessions(ctx, rest.SessionQuery{Realm: r.Realm, Username: username, Fields: fields})
+	return r.inventory.list(ctx, rest.SessionQuery{Realm: r.Realm, Username: username, Fields: fields}, took)
 }
 
 // fields returns the fields to request. The realm is known, and properties are returned only if all fields are
@@ -290,7 +271,8 @@ func (r *realmScan) settleLater(settle func(context.Context) error) {
 // askUser lists a user's sessions, sends those that are wanted, and returns how many there are.
 func (r *realmScan) askUser(ctx context.Context, name string, fields []string, wanted func(*rest.Session) bool) (rows int, err error) {
 	out := r.batch()
-	for session, err := range r.ask(ctx, name, fields) {
+	var took time.Duration
+	for session, err := range r.ask(ctx, name, fields, &took) {
 		if err != nil {
 			return 0, err
 		}
@@ -301,12 +283,18 @@ func (r *realmScan) askUser(ctx context.Context, name string, fields []string, w
 			}
 		}
 	}
-	if r.limit.reached(rows) {
-		r.mu.Lock()
-		r.cutUser(name)
-		r.mu.Unlock()
+	if err := out.flush(ctx); err != nil {
+		return 0, err
 	}
-	return rows, out.flush(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.limit.reached(rows):
+		r.cutUser(name)
+	case r.byName && took >= r.inventory.timeLimit: // what is not by name has a notice already
+		r.suspect(fmt.Sprintf("AM took %s or longer to list a user's sessions, and stops searching the token store after that time", r.inventory.timeLimit))
+	}
+	return rows, nil
 }
 
 // batch collects rows of one list before they go to the consumer.
