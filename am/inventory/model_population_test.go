@@ -27,7 +27,8 @@ type population struct {
 	profiles  map[string]map[string]bool // of agents, by realm and name
 	blind     bool                       // whether the account may not read them
 	userCap   int
-	numbers   int // names end in a number below this
+	numbers   int  // names end in a number below this
+	wide      bool // statements have conditions and limits for which the model predicts no errors or notices
 	policy    inventory.Policy
 }
 
@@ -147,6 +148,9 @@ func (p *population) statement() string {
 	if p.rng.IntN(5) > 0 {
 		where = " where " + p.condition(2)
 	}
+	if p.wide && p.rng.IntN(3) == 0 {
+		return fmt.Sprintf("select count(*) from (select 1 from am_session s%s limit %d)", where, 1+p.rng.IntN(20))
+	}
 	switch p.rng.IntN(9) {
 	case 0:
 		return "select count(*) from am_session s" + where
@@ -178,6 +182,12 @@ func (p *population) statement() string {
 func (p *population) condition(depth int) string {
 	if depth > 0 && p.rng.IntN(3) == 0 {
 		return fmt.Sprintf("(%s %s %s)", p.condition(depth-1), []string{"and", "and", "or"}[p.rng.IntN(3)], p.condition(depth-1))
+	}
+	if p.wide && p.rng.IntN(4) == 0 {
+		return []string{
+			"s.realm <> " + p.quoted(p.realm()), "s.login_name = " + p.quoted(p.name()),
+			fmt.Sprintf("s.login_name in (%s, %s, 'two  words')", p.quoted(p.name()), p.quoted(p.name())),
+		}[p.rng.IntN(3)]
 	}
 	switch p.rng.IntN(8) {
 	case 0, 1:
