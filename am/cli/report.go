@@ -32,7 +32,10 @@ func newReport(streams terminal.Streams) *cobra.Command {
 			"it covers, parameters and SQL. The output is a page to print, or a file for other programs.",
 		Example: examples("", "amsql report list", "", "amsql report run --all --format html --out sessions.html"),
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 && isReport(args[0]) {
+			if len(args) == 0 {
+				return nil
+			}
+			if _, err := namedReports("", args[:1]); err == nil {
 				return misuse(cmd, "no command %q (did you mean amsql report run %[1]s?)", args[0])
 			}
 			return noArguments(cmd, args)
@@ -44,12 +47,6 @@ func newReport(streams terminal.Streams) *cobra.Command {
 		cmd.AddCommand(sub)
 	}
 	return cmd
-}
-
-// isReport reports whether amsql has a report of this name.
-func isReport(name string) bool {
-	all, err := reports("")
-	return err == nil && slices.ContainsFunc(all, func(r *report.Report) bool { return r.Name == name })
 }
 
 const reportsUsage = "also use the reports in this `folder`: SQL files with a header (see docs/reports.md)"
