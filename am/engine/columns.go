@@ -77,10 +77,11 @@ func (db *DB) declaredColumns(schema, name string) (columns []typedColumn, err e
 		c := typedColumn{name: stmt.ColumnText(1)}
 		if t, ours := declaredType(stmt.ColumnText(2)); ours {
 			k := kindOf(t)
-			c.exprType = exprType{kind: k, raw: k != anyKind && !canonical, text: t == table.Text, realm: ofAM && t == table.Text && slices.Contains(realmColumns, strings.ToLower(c.name))}
+			c.exprType = exprType{kind: k, raw: k != anyKind && !canonical, stored: storedAs(t, canonical), realm: ofAM && t == table.Text && slices.Contains(realmColumns, strings.ToLower(c.name))}
 		}
 		if i := slices.IndexFunc(derived, func(d typedColumn) bool { return strings.EqualFold(d.name, c.name) }); i >= 0 && c.kind == anyKind {
-			c.exprType = exprType{kind: derived[i].kind, text: derived[i].text, realm: derived[i].realm}
+			c.exprType = derived[i].exprType
+			c.raw = false
 		}
 		if hidden := stmt.ColumnInt(6); hidden != 1 {
 			columns = append(columns, c)

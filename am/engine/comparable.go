@@ -3,7 +3,6 @@ package engine
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -30,6 +29,12 @@ func (a *typing) expr(e *expr, s *scope) {
 	switch e.op {
 	case sameExpr:
 		e.typ = e.kids[0].typ
+	case stringExpr, joinExpr:
+		e.typ = loosely(textStorage)
+	case numberExpr:
+		e.typ = loosely(numberStorage)
+	case likeExpr:
+		a.refuseLike(e.kids)
 	case columnExpr:
 		e.typ = s.find(e.of, e.text)
 	case databaseTime:
@@ -54,6 +59,7 @@ func (a *typing) expr(e *expr, s *scope) {
 		a.refuseStray(columns)
 		a.in(e, columns)
 	case sumExpr:
+		e.typ = loosely(numberStorage)
 		for _, kid := range e.kids {
 			if kid.typ.kind == timeKind && !kid.typ.raw {
 				a.fail(kid.from, "times cannot be added or subtracted: write ago('90 minutes'), datetime(%s, '-90 minutes'), or unixepoch(%[1]s) for seconds", a.sql[kid.from:kid.to])
@@ -71,6 +77,8 @@ func (a *typing) call(e *expr) {
 		e.typ = exprType{kind: truthKind}
 		return
 	}
+	a.refuseSums(e)
+	e.typ = loosely(storages[e.text])
 	if e.text == "nullif" && len(e.kids) == 2 {
 		a.compare(e.kids)
 		e.typ = e.kids[0].typ
@@ -110,7 +118,9 @@ func (a *typing) pass(kids []*expr) exprType {
 	case raw != anyKind && all:
 		return exprType{kind: raw, raw: true}
 	}
-	return exprType{realm: allRealms(types)}
+	t := alike(types)
+	t.loose, t.realm = true, allRealms(types)
+	return t
 }
 
 // allRealms reports whether all types are realms. A value that may be another text, such as a heading, is compared
@@ -152,13 +162,17 @@ func (a *typing) compare(kids []*expr) {
 	}
 	if k != anyKind {
 		a.coerceAll(kids, k)
+		return
+	}
+	for _, kid := range kids[1:] {
+		a.refuseStorages(kids[0].from, kids[0].typ, a.sql[kids[0].from:kids[0].to], kid.typ, a.sql[kid.from:kid.to])
 	}
 }
 
 // refuseNumbers refuses a number next to a text in a change, because the number could stand for another text than the
 // user meant: 007 is compared as the text 7.
 func (a *typing) refuseNumbers(kids []*expr) {
-	if !a.changes || !slices.ContainsFunc(kids, func(e *expr) bool { return e.typ.text }) {
+	if !a.changes || !slices.ContainsFunc(kids, func(e *expr) bool { return e.typ.stored == textStorage }) {
 		return
 	}
 	for _, kid := range kids {
@@ -214,8 +228,11 @@ func (a *typing) in(e *expr, columns []typedColumn) {
 		if value.typ.kind != of[i] && value.typ.kind != anyKind {
 			a.fail(e.from, "%s and %s cannot be compared", kinds[of[i]].name, kinds[value.typ.kind].name)
 		}
-		if of[i] != anyKind {
+		switch {
+		case of[i] != anyKind:
 			a.coerceAll(left[i:i+1], of[i])
+		case i < len(columns):
+			a.refuseStorages(value.from, value.typ, a.sql[value.from:value.to], columns[i].exprType, columns[i].name)
 		}
 	}
 	a.makeLike(e.query, columns, of, e.text)
@@ -265,15 +282,4 @@ func (a *typing) coerce(e *expr, k kind) {
 
 func isBlob(sql string) bool {
 	return len(sql) > 1 && (sql[0] == 'x' || sql[0] == 'X') && sql[1] == '\''
-}
-
-// cast gives CAST(x AS TIMESTAMP) its meaning in PostgreSQL. For SQLite, TIMESTAMP is a numeric type.
-func (a *typing) cast(e *expr) {
-	name := strings.ToUpper(e.text)
-	if !strings.HasPrefix(name, "TIMESTAMP") && name != "DATETIME" {
-		return
-	}
-	e.typ = exprType{kind: timeKind}
-	a.edits.replace(e.from, e.kids[0].from, "utc(")
-	a.edits.replace(e.kids[0].to, e.to, ")")
 }

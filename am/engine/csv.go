@@ -64,7 +64,7 @@ func (db *DB) LoadCSV(name string, values io.Reader, separator rune) error {
 		return err
 	}
 	if i := slices.IndexFunc(columns, isRealm); i >= 0 {
-		db.derive("temp", name, []typedColumn{{name: columns[i].Name, exprType: exprType{text: true, realm: true}}})
+		db.derive("temp", name, []typedColumn{{name: columns[i].Name, exprType: exprType{stored: textStorage, realm: true}}})
 	}
 	return nil
 }

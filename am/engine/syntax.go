@@ -102,6 +102,8 @@ const (
 	rowExpr                       // (x, y)
 	queryExpr                     // (SELECT …)
 	sumExpr                       // x + y
+	joinExpr                      // x || y
+	likeExpr                      // x LIKE y, x GLOB y
 	databaseTime                  // current_timestamp
 )
 

@@ -23,6 +23,7 @@ const (
 	levelCompare = 4
 	levelSum     = 6
 	levelProduct = 7
+	levelJoin    = 8
 )
 
 func (s *parser) expr() *expr { return s.level(0) }
@@ -63,6 +64,10 @@ func (s *parser) level(n int) *expr {
 			op = compareExpr
 		case levelSum, levelProduct:
 			op = sumExpr
+		case levelJoin:
+			if operator == "||" {
+				op = joinExpr
+			}
 		}
 		left = s.made(op, left.from, left, s.level(n+1))
 	}
@@ -97,12 +102,14 @@ func (s *parser) equality(left *expr) *expr {
 		return s.made(compareExpr, left.from, left, low, s.level(levelEqual+1))
 	case s.accept("IN"):
 		return s.in(left, comparison(!not))
-	case s.acceptOne("LIKE", "GLOB", "MATCH", "REGEXP"):
-		right := s.level(levelEqual + 1)
+	case s.acceptOne("MATCH", "REGEXP"):
+		return s.made(otherExpr, left.from, left, s.level(levelEqual+1))
+	case s.acceptOne("LIKE", "GLOB"):
+		kids := []*expr{left, s.level(levelEqual + 1)}
 		if s.accept("ESCAPE") {
-			return s.made(otherExpr, left.from, left, right, s.level(levelEqual+1))
+			kids = append(kids, s.level(levelEqual+1))
 		}
-		return s.made(otherExpr, left.from, left, right)
+		return s.made(likeExpr, left.from, kids...)
 	}
 	s.fail()
 	return nil

@@ -18,9 +18,10 @@ import (
 
 // An exprType is what is known about the values of an expression before it is evaluated.
 type exprType struct {
-	kind kind
-	raw  bool // not in canonical form, or perhaps not
-	text bool // from a column of texts
+	kind   kind
+	raw    bool // not in canonical form, or perhaps not
+	stored storage
+	loose  bool // SQLite does not convert it to compare it: it is neither a column nor a cast
 
 	realm bool // from a column of AM's paths of realms
 }
@@ -300,7 +301,9 @@ func (a *typing) merge(q *query, arms [][]typedColumn) []typedColumn {
 		}
 		columns[i].exprType = exprType{kind: k}
 		if k == anyKind {
-			columns[i].exprType = slices.MaxFunc(types, func(a, b exprType) int { return cmp.Compare(a.kind, b.kind) })
+			most := slices.MaxFunc(types, func(a, b exprType) int { return cmp.Compare(a.kind, b.kind) })
+			columns[i].exprType = alike(types)
+			columns[i].kind, columns[i].raw = most.kind, most.raw
 			columns[i].realm = allRealms(types)
 			continue
 		}
