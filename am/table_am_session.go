@@ -160,15 +160,15 @@ func listSessions(ctx context.Context, c *connection.Connection, q table.Query, 
 	if err != nil {
 		return l, err
 	}
-	sessions, complete, err := c.Inventory().ListRealm(ctx, realm, listFields(q))
-	if err != nil || !complete {
+	listed, err := c.Inventory().List(ctx, rest.SessionQuery{Realm: realm, Fields: listFields(q)})
+	if err != nil || !listed.Complete() {
 		return l, err
 	}
 	if err := scan.findOwn(ctx, c); err != nil {
 		return l, err
 	}
 	scan.now = c.Client().Now()
-	for _, s := range sessions {
+	for _, s := range listed.Sessions {
 		l.rows = append(l.rows, &session{Session: s, scan: scan})
 	}
 	l.complete = true

@@ -125,7 +125,7 @@ func (r *realmScan) doubtAgents(ctx context.Context, list *agentList, names, non
 	}
 	doubt, unless := r.truncate, r.completed
 	if reason == "" {
-		reason, doubt, unless = cmp.Or(r.slow(list.rows, list.took), r.unproven(list.rows)), r.suspect, r.suspect
+		reason, doubt, unless = cmp.Or(r.inventory.slow(list.rows, list.took), r.unproven(list.rows)), r.suspect, r.suspect
 	}
 	if reason == "" {
 		return nil
@@ -180,21 +180,6 @@ func (inv *Inventory) unknown(ctx context.Context, realm string, names []string)
 		known[user.ID] = true
 	}
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return known[name] }), nil
-}
-
-// AgentSessions lists a realm's sessions of agents by the Folds of their names, and reports whether they are complete:
-// they are not if AM may have truncated the realm's list. It answers 404 if the realm does not exist. It sends one
-// request, regardless of the policies.
-func (inv *Inventory) AgentSessions(ctx context.Context, realm string, fields []string) (sessions map[string][]*rest.Session, complete bool, err error) {
-	listed, complete, err := inv.List(ctx, rest.SessionQuery{Realm: realm, Fields: fields})
-	sessions = map[string][]*rest.Session{}
-	for _, s := range listed {
-		if !s.FoundByName() {
-			name := crest.Fold(s.Username)
-			sessions[name] = append(sessions[name], s)
-		}
-	}
-	return sessions, complete, err
 }
 
 // agentNames contains the names of a realm's agents, or why the account cannot list them.

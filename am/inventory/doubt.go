@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -82,8 +83,8 @@ func (r *realmScan) unproven(rows int) string {
 }
 
 // slow returns why a list that took this long may be truncated.
-func (r *realmScan) slow(rows int, took time.Duration) string {
-	if took < r.inventory.timeLimit {
+func (inv *Inventory) slow(rows int, took time.Duration) string {
+	if took < inv.timeLimit {
 		return ""
 	}
 	return fmt.Sprintf("the list of %d sessions took %s, and AM stops searching the token store after that time", rows, took.Round(time.Second))
@@ -99,7 +100,7 @@ func (r *realmScan) doubtUsers(ctx context.Context, lists []listedUser) error {
 		}
 		if realm < 0 {
 			var err error
-			if realm, err = r.count(ctx); err != nil {
+			if realm, err = count(r.ask(ctx, "", []string{rest.FieldUsername}, new(time.Duration))); err != nil {
 				return err
 			}
 		}
@@ -115,9 +116,9 @@ func (r *realmScan) doubtUsers(ctx context.Context, lists []listedUser) error {
 	return nil
 }
 
-// count returns the length of the realm's list.
-func (r *realmScan) count(ctx context.Context) (rows int, err error) {
-	for _, err := range r.ask(ctx, "", []string{rest.FieldUsername}, new(time.Duration)) {
+// count returns the length of a list.
+func count(list iter.Seq2[*rest.Session, error]) (rows int, err error) {
+	for _, err := range list {
 		if err != nil {
 			return 0, err
 		}

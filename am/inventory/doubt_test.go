@@ -230,9 +230,9 @@ func TestAUsersListIsDoubtedUntilALongerOneIsSeen(t *testing.T) {
 		if (err != nil) != c.fails {
 			t.Errorf("%s: %v, want an error: %t", name, err, c.fails)
 		}
-		_, complete, err := inventoryBehind(t, c.server, inventory.Options{}, c.ServeHTTP).List(t.Context(), rest.SessionQuery{Realm: "/alpha", Username: "alpha-0"})
-		if must(t, err); complete == c.fails {
-			t.Errorf("%s: one look says complete: %t", name, complete)
+		list, err := inventoryBehind(t, c.server, inventory.Options{}, c.ServeHTTP).List(t.Context(), rest.SessionQuery{Realm: "/alpha", Username: "alpha-0"})
+		if must(t, err); (list.Doubt != "") != c.fails {
+			t.Errorf("%s: one look doubts: %q", name, list.Doubt)
 		}
 	}
 }
@@ -357,8 +357,8 @@ func TestAListThatAnswersForAllNamesIsShorterThanAnyLimit(t *testing.T) {
 		if c.slow {
 			inv.SetTimeLimit(0)
 		}
-		if _, complete, err := inv.ListRealm(t.Context(), "/alpha", nil); err != nil || complete != c.want {
-			t.Errorf("%s: complete %t, %v", name, complete, err)
+		if list, err := inv.List(t.Context(), rest.SessionQuery{Realm: "/alpha"}); err != nil || list.Complete() != c.want {
+			t.Errorf("%s: %q %q, %v", name, list.Doubt, list.Unproven, err)
 		}
 	}
 }
@@ -413,8 +413,8 @@ func TestAUserWhoseListTakesAsLongAsTheStoreSearchesMayHaveMore(t *testing.T) {
 	inv := inventoryBehind(t, s.server, inventory.Options{}, s.ServeHTTP)
 	for limit, want := range map[time.Duration]bool{0: false, time.Hour: true} {
 		inv.SetTimeLimit(limit)
-		if _, complete, err := inv.List(t.Context(), rest.SessionQuery{Realm: "/alpha", Username: "alpha-0"}); err != nil || complete != want {
-			t.Errorf("with a limit of %s one look says complete: %t, %v", limit, complete, err)
+		if list, err := inv.List(t.Context(), rest.SessionQuery{Realm: "/alpha", Username: "alpha-0"}); err != nil || list.Complete() != want {
+			t.Errorf("with a limit of %s one look says complete: %t, %v", limit, list.Complete(), err)
 		}
 	}
 }

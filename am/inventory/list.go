@@ -3,6 +3,7 @@ package inventory
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -11,34 +12,47 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// List requests one list, and reports whether it is complete: it is not if AM may have truncated it. If the list of a
-// user is in doubt, it is compared with the realm's. It answers 404 if the realm does not exist. It is a single look at
-// the server, regardless of the policies.
-func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (sessions []*rest.Session, complete bool, err error) {
+// A List is one answer of AM.
+type List struct {
+	Sessions []*rest.Session
+
+	Doubt    string // why AM has or may have truncated it; "" if nothing suggests that
+	Unproven string // why it may still be truncated, unless another list is longer
+}
+
+// Complete reports whether the list certainly contains all sessions.
+func (l List) Complete() bool { return l.Doubt == "" && l.Unproven == "" }
+
+// List requests one list. If the list of a user may be truncated below the cap, it is compared with the realm's. It
+// answers 404 if the realm does not exist. It is a single look at the server, regardless of the policies.
+func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (l List, err error) {
 	limit, err := inv.listCap(ctx)
 	if err != nil {
-		return nil, false, err
+		return l, err
 	}
 	var took time.Duration
 	for session, err := range inv.list(ctx, q, &took) {
 		if err != nil {
-			return nil, false, err
+			return List{}, err
 		}
-		sessions = append(sessions, session)
+		l.Sessions = append(l.Sessions, session)
 	}
-	rows := len(sessions)
-	complete = !limit.reached(rows) && took < inv.timeLimit
-	if limit.doubt(rows) == "" || q.Username == "" || !complete {
-		return sessions, complete && limit.doubt(rows) == "", nil
-	}
-	realm := 0
-	for _, err := range inv.client.Sessions(ctx, rest.SessionQuery{Realm: q.Realm, Fields: []string{rest.FieldUsername}}) {
-		if err != nil {
-			return nil, false, err
+	rows := len(l.Sessions)
+	switch {
+	case limit.reached(rows):
+		l.Doubt = fmt.Sprintf("AM truncates lists at %d: raise the cap (global session service, search.maxSessionListSize)", limit.rows)
+		return l, nil
+	case took >= inv.timeLimit:
+		l.Doubt = inv.slow(rows, took)
+		return l, nil
+	case q.Username != "" && limit.suspicious(rows):
+		realm, err := count(inv.client.Sessions(ctx, rest.SessionQuery{Realm: q.Realm, Fields: []string{rest.FieldUsername}}))
+		if err != nil || realm > rows {
+			return l, err
 		}
-		realm++
 	}
-	return sessions, realm > rows, nil
+	l.Doubt, l.Unproven = limit.doubt(rows), limit.unproven(rows)
+	return l, nil
 }
 
 // list requests one list, and measures how long its search takes: from when the request has a connection, after all waits of the
@@ -65,17 +79,6 @@ func (inv *Inventory) list(ctx context.Context, q rest.SessionQuery, took *time.
 			*took = time.Since(*sent.Load())
 		}
 	}
-}
-
-// ListRealm does the same as List for a realm, for callers that conclude from the list that a session does not exist:
-// complete means that the list is shorter than any limit of a token store.
-func (inv *Inventory) ListRealm(ctx context.Context, realm string, fields []string) (sessions []*rest.Session, complete bool, err error) {
-	sessions, complete, err = inv.List(ctx, rest.SessionQuery{Realm: realm, Fields: fields})
-	if err != nil || !complete {
-		return sessions, false, err
-	}
-	limit, err := inv.listCap(ctx)
-	return sessions, limit.unproven(len(sessions)) == "", err
 }
 
 // Doubt returns why the longest of all lists may be truncated below AM's cap; "" if nothing suggests it.

@@ -132,7 +132,7 @@ func (r *realmScan) settleList(ctx context.Context, total int, took time.Duratio
 	if r.doubted = r.doubt(total); r.doubted != "" {
 		return r.byUser(ctx, r.doubted, listed, sent)
 	}
-	if r.doubted = cmp.Or(r.slow(total, took), r.unproven(total)); r.doubted == "" {
+	if r.doubted = cmp.Or(r.inventory.slow(total, took), r.unproven(total)); r.doubted == "" {
 		return nil
 	}
 	cut := total == 0 // there is nobody to look up

@@ -54,14 +54,19 @@ func (e *Terminator) findRealm(ctx context.Context, path string) error {
 	return e.notFound("realm %s", path)
 }
 
-// findUser returns an error if the server has no identity of that name. It is called if no session shows that the user
-// exists.
+// findUser returns an error if the server has no user and no agent of that name. It is called if no session shows that
+// one exists.
 func (e *Terminator) findUser(ctx context.Context, realms []string, username string) error {
 	for _, err := range e.Inventory.Users(ctx, inventory.UserQuery{Realms: realms, Names: []string{username}}) {
 		if err != nil {
 			return fmt.Errorf("AM lists no sessions of %q, and amsql cannot find out whether the user exists: %w", username, err)
 		}
 		return nil
+	}
+	for _, realm := range realms {
+		if agent, _, err := e.Inventory.IsAgent(ctx, realm, username); agent || err != nil {
+			return err
+		}
 	}
 	if len(realms) == 1 {
 		return e.notFound("user %q in realm %s", username, realms[0])

@@ -20,7 +20,6 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/gofrs/flock"
 
-	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
@@ -398,27 +397,34 @@ func (e *Terminator) listedUser(ctx context.Context, entry Entry) (user listedUs
 	if entry.Realm == "" || entry.Username == "" {
 		return listedUser{doubt: errors.New("the journal does not name the user")}, nil // AM would list the sessions of all users
 	}
-	query := rest.SessionQuery{Realm: entry.Realm, Username: entry.Username, Fields: proofFields}
-	sessions, complete, err := e.Inventory.List(ctx, query)
-	if err == nil && complete {
-		query.Username = "" // AM does not find agents by name
-		var agents map[string][]*rest.Session
-		if agents, complete, err = e.Inventory.AgentSessions(ctx, entry.Realm, proofFields); err == nil && !complete {
-			complete, err = e.Inventory.IsUserAlone(ctx, entry.Realm, entry.Username)
-		}
-		sessions = append(sessions, agents[crest.Fold(entry.Username)]...)
-	}
-	switch {
-	case err != nil && (passing(err) || rest.IsUnauthorized(err)):
+	sessions, err := e.sessionsNamed(ctx, entry.Realm, entry.Username)
+	var cut *missingError
+	if err != nil && !errors.As(err, &cut) && (passing(err) || rest.IsUnauthorized(err)) {
 		return user, err
-	case err != nil:
-		user.doubt = err
-	case !complete:
-		user.doubt = truncated(query)
 	}
+	user.doubt = err
 	user.fingerprints = make(map[string]bool, len(sessions))
 	for _, s := range sessions {
 		user.fingerprints[Fingerprint(s.Handle)] = true
 	}
 	return user, nil
+}
+
+// sessionsNamed lists the sessions of a user, and those of a realm where an agent may have that name. A *missingError
+// means that there may be more.
+func (e *Terminator) sessionsNamed(ctx context.Context, realm, username string) ([]*rest.Session, error) {
+	query := rest.SessionQuery{Realm: realm, Username: username}
+	user, err := e.list(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if cut := missing(query, user); cut != nil {
+		return user.Sessions, cut
+	}
+	query.Username = "" // AM does not find agents by name
+	all, err := e.list(ctx, query)
+	if cut := missing(query, all); cut != nil {
+		err = e.unlessUser(ctx, username, cut)
+	}
+	return append(user.Sessions, all.Sessions...), err
 }

@@ -117,7 +117,7 @@ func TestWhatTheJournalLeftOpenBlocksNothing(t *testing.T) {
 		reason               string // reason in the entry's outcome; "" if the entry stays open
 		notice               string
 	}{
-		{"a truncated list", "sha256:1", "/alpha", 0, `and AM cannot be asked what became of it: AM truncates the list of "busy" in realm /alpha`, settled},
+		{"a truncated list", "sha256:1", "/alpha", 0, `and AM cannot be asked what became of it: the list of "busy" in realm /alpha cannot be relied on: AM truncates lists at 8`, settled},
 		{"no such realm", "sha256:1", "/nowhere", 0, "404 Not Found", settled},
 		{"no realm", "sha256:1", "", 0, "the journal does not name the user", settled},
 		{"forbidden", "sha256:1", "/bravo", 403, "403 Forbidden", settled},
@@ -209,7 +209,7 @@ func TestWhatARunCouldNotTellLaterRunsAskUntilAMTells(t *testing.T) {
 			if got := lines(t, path)[c.session]; !slices.Equal(got, c.become) {
 				t.Errorf("outcomes of the entry %q, want %q", got, c.become)
 			}
-			open := fmt.Sprintf("the journal leaves 1 session open, for the next run: AM truncates the list of %q in realm /alpha", "busy")
+			open := fmt.Sprintf("the journal leaves 1 session open, for the next run: the list of %q in realm /alpha cannot be relied on: AM truncates lists at 8", "busy")
 			told := slices.ContainsFunc(w.notices, func(n string) bool { return strings.HasPrefix(n, open) })
 			if want := c.realm == "/alpha"; told != want {
 				t.Errorf("notices %q", w.notices)
@@ -218,20 +218,35 @@ func TestWhatARunCouldNotTellLaterRunsAskUntilAMTells(t *testing.T) {
 	}
 }
 
-// A truncated list of the realm may lack an agent's session, but the sessions of a user are found by name.
+// A truncated list of the realm may lack an agent's session, but the sessions of a user are found by name. If nothing
+// suggests that the list is truncated, an unknown name is that of a deleted user.
 func TestTheJournalBelievesOnlyAListThatWouldShowTheSession(t *testing.T) {
-	for username, want := range map[string]string{"ajensen": "ended", "an-agent": "unknown"} {
-		w := newWorld(t, simulator.Options{Realms: 1, Users: 6, Sessions: 12, Seed: 1, ListCap: 8})
+	for _, c := range []struct {
+		username                 string
+		sessions, listCap, stops int
+		want                     string
+	}{
+		{"ajensen", 12, 8, 0, "ended"},
+		{"webagent", 12, 8, 0, "unknown"},
+		{"nobody", 12, 8, 0, "unknown"},
+		{"ajensen", 120, 5000, 107, "ended"},
+		{"webagent", 120, 5000, 107, "unknown"},
+		{"nobody", 120, 5000, 107, "ended"},
+	} {
+		w := newWorld(t, simulator.Options{Realms: 1, Users: 6, Sessions: c.sessions, Seed: 1, ListCap: c.listCap})
+		w.server.SetStoreLimit(c.stops)
+		_, err := w.server.LoginAgent("/alpha", "webagent")
+		must(t, err)
 		path := filepath.Join(t.TempDir(), "journal.jsonl")
-		line := fmt.Sprintf(`{"connection":"am","session":"sha256:1","username":%q,"realm":"/alpha","outcome":"sending"}`+"\n", username)
+		line := fmt.Sprintf(`{"connection":"am","session":"sha256:1","username":%q,"realm":"/alpha","outcome":"sending"}`+"\n", c.username)
 		must(t, os.WriteFile(path, []byte(line), 0o600))
 		journal, err := methods.OpenJournal(path)
 		must(t, err)
 		w.Journal = journal
 		_, err = w.EndSessions(t.Context(), nil)
 		must(t, errors.Join(err, journal.Close()))
-		if got := lines(t, path)["sha256:1"]; !slices.Equal(got, []string{"sending", want}) {
-			t.Errorf("%s: %q, want %s", username, got, want)
+		if got := lines(t, path)["sha256:1"]; !slices.Equal(got, []string{"sending", c.want}) {
+			t.Errorf("%+v: %q", c, got)
 		}
 	}
 }

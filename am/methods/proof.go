@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -120,17 +120,20 @@ const secondLook = time.Second
 func (e *Terminator) prove(ctx context.Context, targets []*target) {
 	open := pending(targets)
 	e.check(ctx, open)
-	var lingering []*target
+	unproven := map[*target]error{}
 	for _, t := range open {
-		if t.found != nil && t.answer == "true" {
-			lingering = append(lingering, t)
+		if lingers := t.found != nil && t.answer == "true"; lingers || isUnproven(t.lookupErr) {
+			unproven[t] = t.lookupErr
 		}
 	}
-	if len(lingering) > 0 {
+	if len(unproven) > 0 {
 		pause(ctx, secondLook)
-		e.check(ctx, lingering)
+		e.check(ctx, slices.Collect(maps.Keys(unproven)))
 	}
 	for _, t := range open {
+		if t.found == nil && e.disproved(unproven[t]) {
+			t.lookupErr = nil
+		}
 		t.settle(e.verdict(t))
 	}
 }
@@ -241,72 +244,19 @@ func (e *Terminator) lookIn(ctx context.Context, realm string, targets []*target
 	_ = group.Wait() // there are no other errors
 }
 
-// lookAmongAgents looks among the sessions of agents for targets that were not found by name, if the name may be that
-// of a user or an agent.
-func (e *Terminator) lookAmongAgents(ctx context.Context, targets []*target) {
-	byRealm := map[string][]*target{}
-	for _, t := range targets {
-		if t.found == nil && t.lookupErr == nil && t.IdentityType == "" {
-			byRealm[t.Realm] = append(byRealm[t.Realm], t)
-		}
-	}
-	for realm, of := range byRealm {
-		agents, complete, err := e.Inventory.AgentSessions(ctx, realm, proofFields)
-		for _, t := range of {
-			for _, s := range agents[crest.Fold(t.Username)] {
-				if s.Handle == t.Handle {
-					t.found = s
-				}
-			}
-			switch {
-			case t.found != nil:
-			case err != nil:
-				t.lookupErr = err
-			case !complete:
-				t.lookupErr = e.unlessUser(ctx, realm, t.Username)
-			}
-		}
-	}
-}
-
-// unlessUser returns why a session with this name does not count as gone although a list that may be truncated does not
-// contain it: it may be an agent's. If the name belongs to a user and not to an agent, it returns nil, because the
-// session would have been found by name.
-func (e *Terminator) unlessUser(ctx context.Context, realm, username string) error {
-	known, err := e.Inventory.IsUserAlone(ctx, realm, username)
-	if known || err != nil {
-		return err
-	}
-	return truncated(rest.SessionQuery{Realm: realm})
-}
-
-// truncated returns the error that a list does not show whether a session is alive.
-func truncated(q rest.SessionQuery) error {
-	whose := "of realm " + q.Realm
-	if q.Username != "" {
-		whose = fmt.Sprintf("of %q in realm %s", q.Username, q.Realm)
-	}
-	return fmt.Errorf("AM truncates the list %s, which would show it: raise the cap (global session service, search.maxSessionListSize)", whose)
-}
-
-// compare requests one list, looks for the targets in it, and reports whether it proves that the others have ended. If the list
-// may be incomplete although nothing suggests it, their users' lists decide.
+// compare requests one list, looks for the targets in it, and reports whether it proves that the others have ended.
 func (e *Terminator) compare(ctx context.Context, q rest.SessionQuery, targets []*target) (proven bool, err error) {
-	q.Fields = proofFields
-	listed, complete, err := e.Inventory.List(ctx, q)
-	byHandle := make(map[string]*rest.Session, len(listed))
-	for _, s := range listed {
+	list, err := e.list(ctx, q)
+	byHandle := make(map[string]*rest.Session, len(list.Sessions))
+	for _, s := range list.Sessions {
 		byHandle[s.Handle] = s
 	}
+	cut := missing(q, list)
 	for _, t := range targets {
 		t.found, t.lookupErr = byHandle[t.Handle], err
-		if t.found == nil && !complete && err == nil {
-			t.lookupErr = truncated(q)
+		if t.found == nil && cut != nil {
+			t.lookupErr = cut
 		}
 	}
-	if err != nil || !complete {
-		return false, err
-	}
-	doubt, err := e.Inventory.Doubt(ctx, len(listed))
-	return err == nil && doubt == "", nil
+	return err == nil && cut == nil, err
 }

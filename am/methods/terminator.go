@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize/english"
 
-	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -36,7 +36,8 @@ type Terminator struct {
 
 	BatchSize int // handles per request; 0: DefaultBatchSize
 
-	ticket *ticket // if it belongs to several [Terminators]
+	ticket  *ticket       // if it belongs to several [Terminators]
+	longest *atomic.Int64 // length of the longest list that the operation has seen
 }
 
 // A GuardError means that the operation was not started. No request that changes anything has been sent.
@@ -62,6 +63,7 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 // An error means that the operation was not started (a *GuardError) or could not go on; the outcomes, if there are any,
 // show how far it got. If a session is still alive, that is not an error: see [Remaining].
 func (e *Terminator) EndSessions(ctx context.Context, sessions []Session) ([]Outcome, error) {
+	e = e.begin()
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
 	}
@@ -170,16 +172,18 @@ func (e *Terminator) guard(ctx context.Context, p *Plan, before int) error {
 	return e.Confirm(ctx, p)
 }
 
-// recheck removes sessions that have ended while the plan waited for confirmation.
+// recheck removes sessions that have ended while the plan waited for confirmation. It always looks for those of agents,
+// because the proof compares the lengths of lists.
 func (e *Terminator) recheck(ctx context.Context, targets []*target) {
+	open, reason := pending(targets), "it ended while the plan waited for confirmation"
 	if e.Confirm == nil {
-		return
+		open = slices.DeleteFunc(open, func(t *target) bool { return rest.FoundByName(t.IdentityType) })
+		reason = "it has ended by itself"
 	}
-	waited := pending(targets)
-	e.check(ctx, waited)
-	for _, t := range waited {
+	e.check(ctx, open)
+	for _, t := range open {
 		if t.found == nil && t.lookupErr == nil {
-			t.settle(AlreadyGone, "it ended while the plan waited for confirmation")
+			t.settle(AlreadyGone, reason)
 		}
 	}
 }
@@ -258,6 +262,7 @@ func (own ownSession) is(t *target) (bool, error) {
 // Max limits it. Then it sends logoutByUser for client-side sessions, which no list shows. See
 // [Terminator.EndSessions].
 func (e *Terminator) EndUser(ctx context.Context, realm, username string) ([]Outcome, error) {
+	e = e.begin()
 	if err := e.settleJournal(ctx); err != nil {
 		return nil, err
 	}
@@ -332,19 +337,11 @@ func (e *Terminator) listUser(ctx context.Context, realms []string, username str
 		return nil, nil, err
 	}
 	for _, realm := range realms {
-		listed, complete, err := e.sessionsOf(ctx, realm, username)
+		listed, more, err := e.sessionsOf(ctx, realm, username, done)
 		if err != nil {
 			return nil, nil, fmt.Errorf("realm %s: %w", realm, err)
 		}
-		if !complete {
-			ofAgent := func(t *target) bool { return t.Realm == realm && !rest.FoundByName(t.IdentityType) }
-			seen := slices.ContainsFunc(listed, func(s *rest.Session) bool { return !s.FoundByName() }) || slices.ContainsFunc(done, ofAgent)
-			more, err := e.hiddenAgent(ctx, realm, username, seen, len(done) == 0)
-			if err != nil {
-				return nil, nil, fmt.Errorf("realm %s: %w", realm, err)
-			}
-			hidden = errors.Join(hidden, more)
-		}
+		hidden = errors.Join(hidden, more)
 		for _, s := range listed {
 			t := &target{Session: Session{Handle: s.Handle, Username: username, Realm: realm, Listed: true}}
 			t.learn(s)
@@ -362,37 +359,6 @@ func (e *Terminator) listUser(ctx context.Context, realms []string, username str
 		}
 	}
 	return targets, hidden, nil
-}
-
-// hiddenAgent returns why an agent may have sessions that the realm's truncated list does not contain. If a session of
-// the agent has been seen, the name is known to be an agent's. If that cannot be found out, it sends a notice, but only
-// the first time.
-func (e *Terminator) hiddenAgent(ctx context.Context, realm, username string, seen, first bool) (hidden, err error) {
-	untold := ""
-	if !seen {
-		if seen, untold, err = e.Inventory.IsAgent(ctx, realm, username); err != nil {
-			return nil, err
-		}
-	}
-	cut := truncated(rest.SessionQuery{Realm: realm})
-	if untold != "" && first {
-		e.notify("if %q is also an agent in realm %s, its sessions may be missing here: %v (%s)", username, realm, cut, untold)
-	}
-	if seen {
-		hidden = fmt.Errorf("agent %q may have more sessions: %w", username, cut)
-	}
-	return hidden, nil
-}
-
-// sessionsOf lists the sessions of a user and of an agent of that name in a realm; complete is whether the list that
-// contains the agent's sessions has all of them.
-func (e *Terminator) sessionsOf(ctx context.Context, realm, username string) (sessions []*rest.Session, complete bool, err error) {
-	sessions, _, err = e.Inventory.List(ctx, rest.SessionQuery{Realm: realm, Username: username, Fields: proofFields})
-	if err != nil {
-		return nil, false, err
-	}
-	agents, complete, err := e.Inventory.AgentSessions(ctx, realm, proofFields)
-	return append(sessions, agents[crest.Fold(username)]...), complete, err
 }
 
 // unlisted returns the user in each realm that uses client-side sessions, or may use them: only logoutByUser can end

@@ -1,0 +1,186 @@
+package methods
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
+	"github.com/amsql/steampipe-plugin-am/am/rest"
+)
+
+// AM shows sessions of agents only in the list of the realm (OpenAM 16.0.5 measured). If a token store stops at a number
+// that nobody knows, that list lacks sessions without a sign. When sessions end, a complete list becomes shorter, whereas
+// a truncated one contains others instead.
+
+// list requests one list. If the operation has seen a longer one, nothing has truncated this one below the cap: caps and
+// limits apply to the whole deployment.
+func (e *Terminator) list(ctx context.Context, q rest.SessionQuery) (inventory.List, error) {
+	q.Fields = proofFields
+	l, err := e.Inventory.List(ctx, q)
+	if err == nil && e.shorter(len(l.Sessions)) {
+		l.Unproven = ""
+	}
+	return l, err
+}
+
+// begin returns a terminator for one operation.
+func (e *Terminator) begin() *Terminator {
+	operation := *e
+	operation.longest = &atomic.Int64{}
+	return &operation
+}
+
+// shorter reports whether the operation has seen a longer list, and remembers the length of this one.
+func (e *Terminator) shorter(rows int) bool {
+	for {
+		longest := e.longest.Load()
+		if int64(rows) < longest {
+			return true
+		}
+		if e.longest.CompareAndSwap(longest, int64(rows)) {
+			return false
+		}
+	}
+}
+
+// A missingError means that a list does not show whether a session that it lacks has ended.
+type missingError struct {
+	query rest.SessionQuery
+	list  inventory.List
+}
+
+func (e *missingError) Error() string {
+	whose := "of realm " + e.query.Realm
+	if e.query.Username != "" {
+		whose = fmt.Sprintf("of %q in realm %s", e.query.Username, e.query.Realm)
+	}
+	return fmt.Sprintf("the list %s cannot be relied on: %s", whose, cmp.Or(e.list.Doubt, e.list.Unproven))
+}
+
+// missing returns nil if a session that the list lacks has ended.
+func missing(q rest.SessionQuery, l inventory.List) *missingError {
+	if l.Complete() {
+		return nil
+	}
+	return &missingError{q, l}
+}
+
+func isUnproven(err error) bool {
+	var unproven *missingError
+	return errors.As(err, &unproven) && unproven.list.Doubt == ""
+}
+
+// disproved reports whether the list of an error has turned out to be complete: a later one is longer.
+func (e *Terminator) disproved(err error) bool {
+	var unproven *missingError
+	return errors.As(err, &unproven) && unproven.list.Doubt == "" && e.shorter(len(unproven.list.Sessions))
+}
+
+// sessionsOf lists the sessions of a user and of an agent of that name in a realm. hidden is why the agent may have
+// more.
+func (e *Terminator) sessionsOf(ctx context.Context, realm, username string, done []*target) (sessions []*rest.Session, hidden, err error) {
+	user, err := e.list(ctx, rest.SessionQuery{Realm: realm, Username: username})
+	if err != nil {
+		return nil, nil, err
+	}
+	query := rest.SessionQuery{Realm: realm}
+	listed, err := e.list(ctx, query)
+	if err != nil {
+		return nil, nil, err
+	}
+	agents := agentsNamed(listed.Sessions, username)
+	if cut := missing(query, listed); cut != nil {
+		ofAgent := func(t *target) bool { return t.Realm == realm && !rest.FoundByName(t.IdentityType) }
+		seen := len(agents) > 0 || slices.ContainsFunc(done, ofAgent)
+		var more []*rest.Session
+		more, hidden, err = e.hiddenAgents(ctx, username, cut, seen, len(done) == 0)
+		agents = append(agents, more...)
+	}
+	return append(user.Sessions, agents...), hidden, err
+}
+
+func agentsNamed(sessions []*rest.Session, username string) (agents []*rest.Session) {
+	for _, s := range sessions {
+		if !s.FoundByName() && crest.Same(s.Username, username) {
+			agents = append(agents, s)
+		}
+	}
+	return agents
+}
+
+// hiddenAgents returns why an agent may have sessions that the realm's list does not contain, and those that a second
+// list contains. If a session of the agent has been seen, the name is known to be an agent's. If that cannot be found
+// out, it sends a notice, but only the first time.
+func (e *Terminator) hiddenAgents(ctx context.Context, username string, cut *missingError, seen, first bool) (more []*rest.Session, hidden, err error) {
+	untold, is := "", seen
+	if !is {
+		if is, untold, err = e.Inventory.IsAgent(ctx, cut.query.Realm, username); err != nil {
+			return nil, nil, err
+		}
+	}
+	if untold != "" && first {
+		e.notify("if %q is also an agent in realm %s, its sessions may be missing here: %v (%s)", username, cut.query.Realm, cut, untold)
+	}
+	if !is {
+		return nil, nil, nil
+	}
+	hidden = fmt.Errorf("agent %q may have more sessions: %w", username, cut)
+	if cut.list.Doubt != "" {
+		return nil, hidden, nil
+	}
+	if first { // after sessions have ended, the next list shows whether this one is complete
+		if e.DryRun || !seen {
+			e.notify("%v", hidden)
+		}
+		return nil, nil, nil
+	}
+	pause(ctx, secondLook)
+	later, err := e.list(ctx, cut.query)
+	if err != nil || later.Complete() || e.disproved(cut) {
+		hidden = nil
+	}
+	return agentsNamed(later.Sessions, username), hidden, err
+}
+
+// lookAmongAgents looks in the lists of the realms for targets that were not found by name, if the name may be that of a
+// user or an agent.
+func (e *Terminator) lookAmongAgents(ctx context.Context, targets []*target) {
+	byRealm := map[string][]*target{}
+	for _, t := range targets {
+		if t.found == nil && t.lookupErr == nil && t.IdentityType == "" {
+			byRealm[t.Realm] = append(byRealm[t.Realm], t)
+		}
+	}
+	for realm, of := range byRealm {
+		_, _ = e.compare(ctx, rest.SessionQuery{Realm: realm}, of) // each target has its own error
+		for _, t := range of {
+			var cut *missingError
+			if errors.As(t.lookupErr, &cut) {
+				t.lookupErr = e.unlessUser(ctx, t.Username, cut)
+			}
+		}
+	}
+}
+
+// unlessUser returns the error if a session that the realm's list lacks may be an agent's. If the name belongs to a user
+// and not to an agent, the session would have been found by name. If nothing suggests that the list is truncated, only
+// known agents count: the name may be that of a user who has been deleted.
+func (e *Terminator) unlessUser(ctx context.Context, username string, cut *missingError) error {
+	if cut.list.Doubt != "" {
+		alone, err := e.Inventory.IsUserAlone(ctx, cut.query.Realm, username)
+		if alone || err != nil {
+			return err
+		}
+		return cut
+	}
+	agent, untold, err := e.Inventory.IsAgent(ctx, cut.query.Realm, username)
+	if err == nil && (agent || untold != "") {
+		return cut
+	}
+	return err
+}
