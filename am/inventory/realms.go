@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -115,6 +116,31 @@ func (s *scan) candidates(ctx context.Context) ([]target, error) {
 		targets[i] = target{path: path}
 	}
 	return targets, err
+}
+
+// Unscanned returns why a query that names no realm does not find the sessions of some realms; "" if it finds those of all.
+func (inv *Inventory) Unscanned(ctx context.Context) (string, error) {
+	configured := distinct(inv.options.Realms)
+	if configured == nil && inv.options.Store != nil {
+		return "", nil // a token store has the sessions of all realms
+	}
+	paths, err := newScan(inv, Query{}).listRealms(ctx)
+	switch {
+	case rest.IsForbidden(err), errors.Is(err, errSilent):
+		if configured == nil {
+			configured = []string{inv.client.LoginRealm()}
+		}
+		return fmt.Sprintf("only realm %s was searched, and AM does not list the others", strings.Join(configured, ", ")), nil
+	case err != nil || configured == nil:
+		return "", err
+	}
+	others := slices.DeleteFunc(paths, func(path string) bool {
+		return slices.ContainsFunc(configured, func(searched string) bool { return crest.Same(searched, path) })
+	})
+	if len(others) == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("realm %s was not searched: the connection names only %s", strings.Join(others, ", "), strings.Join(configured, ", ")), nil
 }
 
 // askedRealms leaves out texts that cannot be realms: it is known without a request that they have no sessions.

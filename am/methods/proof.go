@@ -2,10 +2,10 @@ package methods
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,25 +65,43 @@ func (e *Terminator) search(ctx context.Context, targets []*target) error {
 	for _, t := range targets {
 		wanted[t.Handle] = t
 	}
-	for s, err := range e.Inventory.Strict().Sessions(ctx, inventory.Query{Fields: append([]string{rest.FieldRealm}, proofFields...)}) {
-		var cut *inventory.TruncatedError
-		if errors.As(err, &cut) {
-			for _, t := range wanted {
-				t.settle(Unknown, fmt.Sprintf("AM did not list it, but: %v", err))
-			}
-			break
-		}
+	var realms []*inventory.RealmScan
+	all := inventory.Query{Fields: append([]string{rest.FieldRealm}, proofFields...), Tolerant: true, Evidence: &realms}
+	for s, err := range e.Inventory.Sessions(ctx, all) {
 		if err != nil {
 			return fmt.Errorf("look for the sessions: %w", err)
 		}
 		if t := wanted[s.Handle]; t != nil {
 			t.found, t.Username, t.Realm = s, s.Username, s.Realm
 			if delete(wanted, s.Handle); len(wanted) == 0 {
-				break
+				return nil
 			}
 		}
 	}
+	elsewhere, err := e.elsewhere(ctx, realms)
+	if err != nil {
+		return fmt.Errorf("look for the sessions: %w", err)
+	}
+	for _, t := range wanted {
+		if elsewhere != "" {
+			t.settle(Unknown, "it was not sent: AM did not list it, but "+elsewhere)
+		}
+	}
 	return nil
+}
+
+// elsewhere returns where there may be sessions that the scans of realms did not find; "" if nowhere.
+func (e *Terminator) elsewhere(ctx context.Context, realms []*inventory.RealmScan) (string, error) {
+	slices.SortFunc(realms, func(a, b *inventory.RealmScan) int { return strings.Compare(a.Realm, b.Realm) })
+	for _, r := range realms {
+		switch {
+		case r.Err != nil:
+			return r.Err.Error(), nil
+		case r.Completeness != inventory.Complete:
+			return fmt.Sprintf("sessions of realm %s may be missing (%s)", r.Realm, r.Reason), nil
+		}
+	}
+	return e.Inventory.Unscanned(ctx)
 }
 
 // resolveToken asks AM about a token without resetting the idle time of its session.
