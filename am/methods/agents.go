@@ -81,14 +81,16 @@ func (e *Terminator) disproved(err error) bool {
 	return errors.As(err, &unproven) && unproven.list.Doubt == "" && e.shorter(len(unproven.list.Sessions))
 }
 
-// sessionsOf lists the sessions of a user and of an agent of that name in a realm. hidden is why the agent may have
-// more.
-func (e *Terminator) sessionsOf(ctx context.Context, realm, username string, done []*target) (sessions []*rest.Session, hidden, err error) {
-	user, err := e.list(ctx, rest.SessionQuery{Realm: realm, Username: username})
+// sessionsOf lists the sessions of a user and of an agent of that name in a realm. hidden is why there may be more,
+// besides those that appear when some of these have ended.
+func (e *Terminator) sessionsOf(ctx context.Context, realm, username string, known map[string]bool, done []*target) (sessions []*rest.Session, hidden, err error) {
+	query := rest.SessionQuery{Realm: realm, Username: username}
+	user, err := e.list(ctx, query)
 	if err != nil {
 		return nil, nil, err
 	}
-	query := rest.SessionQuery{Realm: realm}
+	more := e.hiddenSessions(missing(query, user), user.Sessions, known, len(done) == 0)
+	query.Username = ""
 	listed, err := e.list(ctx, query)
 	if err != nil {
 		return nil, nil, err
@@ -97,11 +99,25 @@ func (e *Terminator) sessionsOf(ctx context.Context, realm, username string, don
 	if cut := missing(query, listed); cut != nil {
 		ofAgent := func(t *target) bool { return t.Realm == realm && !rest.FoundByName(t.IdentityType) }
 		seen := len(agents) > 0 || slices.ContainsFunc(done, ofAgent)
-		var more []*rest.Session
-		more, hidden, err = e.hiddenAgents(ctx, username, cut, seen, len(done) == 0)
-		agents = append(agents, more...)
+		var others []*rest.Session
+		others, hidden, err = e.hiddenAgents(ctx, username, cut, seen, len(done) == 0)
+		agents = append(agents, others...)
 	}
-	return append(user.Sessions, agents...), hidden, err
+	return append(user.Sessions, agents...), errors.Join(more, hidden), err
+}
+
+// hiddenSessions returns why a user may have sessions that a list will not show, because it contains only known ones, which
+// have not ended or are still listed. The first time, it only sends a notice that the plan may lack sessions.
+func (e *Terminator) hiddenSessions(cut *missingError, listed []*rest.Session, known map[string]bool, first bool) error {
+	if cut == nil || slices.ContainsFunc(listed, func(s *rest.Session) bool { return !first && !known[s.Handle] }) {
+		return nil
+	}
+	hidden := fmt.Errorf("%q may have more sessions: %w", cut.query.Username, cut)
+	if first {
+		e.notify("%v", hidden)
+		return nil
+	}
+	return hidden
 }
 
 func agentsNamed(sessions []*rest.Session, username string) (agents []*rest.Session) {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
@@ -49,7 +50,9 @@ func (e *Terminator) resolve(ctx context.Context, targets []*target) error {
 			t.settle(AlreadyGone, "AM did not list it before")
 		default:
 			t.Listed = true
-			t.learn(t.found)
+			if t.learn(t.found); !crest.Same(t.Username, t.found.Username) { // the input was wrong
+				t.Username = t.found.Username
+			}
 		}
 	}
 	e.each(tokens, func(t *target) { e.resolveToken(ctx, t) })

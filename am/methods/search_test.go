@@ -85,3 +85,23 @@ func TestAHandleIsNotFoundOnlyIfAllSessionsAreListed(t *testing.T) {
 		}
 	}
 }
+
+// A file may name another user than the session's, such as the login name in Advanced Identity Cloud. The list of that user proves
+// nothing about the session.
+func TestASessionEndsWhosesoeverItIsSaidToBe(t *testing.T) {
+	for _, ends := range []bool{true, false} {
+		w := newWorld(t, simulator.Options{Realms: 1, Users: 2, Sessions: 2, Seed: 1})
+		must(t, w.server.AddUser("/alpha", "anna", "changeit"))
+		s, err := w.server.Login("/alpha", "anna")
+		must(t, err)
+		want := methods.Ended
+		if !ends {
+			w.tamper, want = saying(t, true), methods.StillListed
+		}
+		outcomes, err := w.EndSessions(t.Context(), []methods.Session{{Handle: s.Handle, Username: "bert", Realm: "/alpha"}})
+		must(t, err)
+		if got := outcomes[0]; got.State != want || got.Username != "anna" {
+			t.Errorf("AM ends it %t: %s of %q (%s), want %s of anna", ends, got.State, got.Username, got.Reason, want)
+		}
+	}
+}

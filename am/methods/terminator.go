@@ -330,14 +330,14 @@ func (e *Terminator) realms(ctx context.Context, named string) ([]string, error)
 const maxRounds = 10
 
 // listUser lists the sessions of users and agents of that name that are not in known, except the caller's own, and adds
-// them to known. hidden is why there may be more sessions of an agent among those that are done or listed now.
+// them to known. hidden is why there may be more, besides those that appear when some of these have ended.
 func (e *Terminator) listUser(ctx context.Context, realms []string, username string, known map[string]bool, done []*target) (targets []*target, hidden, err error) {
 	own, err := e.own(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, realm := range realms {
-		listed, more, err := e.sessionsOf(ctx, realm, username, done)
+		listed, more, err := e.sessionsOf(ctx, realm, username, known, done)
 		if err != nil {
 			return nil, nil, fmt.Errorf("realm %s: %w", realm, err)
 		}

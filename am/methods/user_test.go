@@ -293,3 +293,28 @@ func TestAUsersSessionThatDoesNotEndIsSentOnce(t *testing.T) {
 		}
 	}
 }
+
+// AM lists the oldest sessions first, for a while even expired ones. If they fill the list, the user's other sessions are in none.
+func TestSessionsBehindThoseThatStayListedMayLiveOn(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1, Users: 1, Seed: 1, ListCap: 3})
+	must(t, w.server.AddUser("/alpha", "leaver", "changeit"))
+	for range 5 {
+		_, err := w.server.Login("/alpha", "leaver")
+		must(t, err)
+	}
+	w.DryRun = true
+	planned, err := w.EndUser(t.Context(), "/alpha", "leaver")
+	if must(t, err); len(planned) != 3 || !strings.Contains(strings.Join(w.notices, "\n"), `"leaver" may have more sessions`) {
+		t.Errorf("planned %d of 5, notices %q", len(planned), w.notices)
+	}
+	w.DryRun, w.tamper = false, saying(t, true)
+	_, err = w.EndUser(t.Context(), "/alpha", "leaver")
+	if err == nil || !strings.Contains(err.Error(), `"leaver" may have more sessions`) {
+		t.Errorf("all that is listed stays listed: %v, want an error", err)
+	}
+	w.tamper = nil
+	outcomes, err := w.EndUser(t.Context(), "/alpha", "leaver")
+	if must(t, err); states(outcomes)[methods.Ended] != 5 {
+		t.Errorf("%v, want 5 ended", states(outcomes))
+	}
+}
