@@ -37,6 +37,7 @@ var deploymentCases = map[string][]struct {
 	},
 	"agents":      {{step: "sessions", status: "ok", says: "12 sessions are of agents, which AM does not find by user name"}},
 	"client-side": {{step: "sessions", status: "warning", says: "realms /alpha, /bravo use client-side sessions, which no list shows"}},
+	"idm":         {{profile: "pingam-8.1"}, {profile: "aic"}},
 	"sticky":      {{}}, // no problem: the balancer's cookie is kept
 	"endless":     {{step: "sessions", status: "warning", says: "sessions have an expiration time that cannot be read, such as "}},
 	"token-store-openam": {

@@ -37,6 +37,11 @@ var deployments = []Deployment{
 		apply:       func(s *Server) { s.clientSide = true },
 	},
 	{
+		Name:        "idm",
+		Description: "IDM manages the users of every realm except the root (AM 7 and later): their sessions have UUIDs, and those of the root have login names",
+		apply:       func(s *Server) { s.idm = true },
+	},
+	{
 		Name:        "httponly",
 		Description: "the session cookie is HttpOnly, so a sign-in returns the token only as a cookie: the default of PingAM 8",
 		apply:       func(s *Server) { s.httpOnly = true },

@@ -86,6 +86,25 @@ func TestSessionsOfAgentsAreListedAndFoundByNoName(t *testing.T) {
 	}
 }
 
+// Before AM 7, no list of users contains both names.
+func TestTheRootHasNoUsersOfIDM(t *testing.T) {
+	for profile, other := range map[string]bool{"openam": false, "am-5.5": false, "am-7": true, "pingam-8.1": true, "aic": true} {
+		sim, err := New(Options{Profile: profile, Realms: 1, Deployments: []string{"idm"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, realm := range []string{"/alpha", "/"} {
+			if err := sim.AddUser(realm, "anna", userPassword); err != nil && !sim.profile.sharedUsers {
+				t.Fatal(err)
+			}
+			s, err := sim.Login(realm, "anna")
+			if err != nil || (s.Username != "anna") != (other && realm != "/") {
+				t.Errorf("%s: in realm %s, anna's session has the name %q, %v", profile, realm, s.Username, err)
+			}
+		}
+	}
+}
+
 func TestTheTokenOfAnHttpOnlyCookieIsInNoAnswer(t *testing.T) {
 	for profile, body := range map[string]string{
 		"openam":     `{"successUrl":"/openam/console","realm":"/"}`,

@@ -32,7 +32,7 @@ type whitelist struct{ names, inQueries []string }
 
 type user struct {
 	name     string // login name
-	id       string // the name in sessions: the login name, or a UUID in the cloud
+	id       string // the name in sessions: the login name, or a UUID if IDM manages the identity
 	password string
 	mail     string
 	given    string

@@ -63,6 +63,7 @@ type Server struct {
 	front      front
 	agents     bool // agents have sessions in every realm except the root
 	clientSide bool // every realm except the root has client-side sessions
+	idm        bool // IDM manages the users of every realm except the root
 
 	log    requestLog
 	faults struct {
@@ -211,7 +212,8 @@ func (s *Server) newRealm(path string) *realm {
 	return &realm{path: path, active: true, aliases: []string{}}
 }
 
-// AddUser creates an identity. In the cloud it gets a UUID, which is the user name in its sessions.
+// AddUser creates an identity. If IDM manages the identities of the realm, as in the cloud, it gets a UUID, which is the
+// user name in its sessions.
 func (s *Server) AddUser(realm, name, password string) error {
 	if s.directory.realm(realm) == nil {
 		return fmt.Errorf("simulator: user %s: no realm %s", name, realm)
@@ -224,10 +226,19 @@ func (s *Server) AddUser(realm, name, password string) error {
 
 func (s *Server) newUser(realm, name, password string) *user {
 	u := &user{name: name, id: name, password: password, created: s.now()}
-	if s.profile.cloud {
+	if s.managesUsers(realm) {
 		u.id = s.uuid(realm + "\x00" + name)
 	}
 	return u
+}
+
+// managesUsers reports whether IDM manages the identities of a realm. AM 7 is the first whose list of users contains
+// both names.
+func (s *Server) managesUsers(realm string) bool {
+	if s.idm {
+		return realm != "/" && s.profile.pagedUsers
+	}
+	return s.profile.cloud
 }
 
 // uuid derives a UUID from the seed and a text.
@@ -254,6 +265,19 @@ func (s *Server) DisableUser(realm, name string) error {
 	u, err := s.knownUser(realm, name)
 	if err == nil {
 		s.directory.change(func() { u.inactive = true })
+	}
+	return err
+}
+
+// RenameUser changes the name that an identity logs in with, if its sessions have another name. Another identity may have
+// the same login name, as after two directories have been merged.
+func (s *Server) RenameUser(realm, name, login string) error {
+	u, err := s.knownUser(realm, name)
+	if err == nil && u.id == u.name {
+		return fmt.Errorf("simulator: user %s in realm %s has one name", name, realm)
+	}
+	if err == nil {
+		s.directory.change(func() { u.name = login })
 	}
 	return err
 }

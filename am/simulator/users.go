@@ -94,7 +94,7 @@ func (x *exchange) attributes(u *user, lower bool) object {
 	if u.given != "" {
 		doc = append(doc, member{"givenName", one(u.given)})
 	}
-	if x.profile.cloud {
+	if x.managesUsers(x.realm.path) {
 		doc = append(doc, member{"fr-idm-uuid", one(u.id)})
 	}
 	return append(doc, times...)
