@@ -251,7 +251,12 @@ type engineHost struct{ db *engine.DB }
 
 func newEngineHost(t testing.TB, c connection.Config) engineHost {
 	t.Helper()
-	conn, err := connection.Open(connectionName, c, connection.Host{})
+	return newEngineHostIn(t, c, connection.Host{})
+}
+
+func newEngineHostIn(t testing.TB, c connection.Config, host connection.Host) engineHost {
+	t.Helper()
+	conn, err := connection.Open(connectionName, c, host)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,61 +12,13 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
-// byLogin converts a condition on login_name to one on the names in sessions. It leaves a name that AM may mistake for
+// byLogin converts a condition on login_name, if there is none on username. It leaves a name that AM may mistake for
 // another to the host.
-func byLogin(ctx context.Context, c *connection.Connection, q table.Query, scanned inventory.Query) (inventory.Query, error) {
-	logins, known := names(q, "login_name")
-	if logins == nil || !known || scanned.Usernames != nil {
-		return scanned, nil
+func byLogin(q table.Query, scanned inventory.Query) inventory.Query {
+	if logins, known := names(q, "login_name"); known && scanned.Usernames == nil {
+		scanned.Logins = logins
 	}
-	realms := scanned.Realms
-	if realms == nil {
-		var err error
-		if realms, err = c.Inventory().RealmPaths(ctx); err != nil {
-			return scanned, err
-		}
-	}
-	scanned.Usernames = []string{}
-	for _, login := range logins {
-		found := false
-		for _, realm := range realms {
-			users, err := c.Inventory().UsersByLogin(ctx, realm, login)
-			if err != nil {
-				return scanned, fmt.Errorf("realm %s: cannot find out whose login name %q is: %w", realm, login, err)
-			}
-			for _, user := range users {
-				found, scanned.Usernames = true, append(scanned.Usernames, user.ID)
-			}
-		}
-		if !found { // sessions have the name itself
-			scanned.Usernames = append(scanned.Usernames, login)
-		}
-	}
-	return scanned, nil
-}
-
-// noteLogins adds a notice if user names in a query have no sessions but are login names of users. The inventory does this for
-// names that it looks up, which it does not do if the list of the realm is complete.
-func noteLogins(ctx context.Context, c *connection.Connection, q table.Query, statement *inventory.Agents, sessions iter.Seq2[*session, error]) iter.Seq2[*session, error] {
-	asked, known := names(q, "username")
-	if asked == nil || !known || c.Client().HasSession() {
-		return sessions
-	}
-	return func(yield func(*session, error) bool) {
-		seen := map[string]bool{} // user names, as the query spells them
-		for s, err := range sessions {
-			if err == nil {
-				seen[s.Username] = true
-			}
-			if !yield(s, err) || err != nil {
-				return
-			}
-		}
-		missing := slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return seen[name] })
-		if err := c.Inventory().NoteLogins(ctx, statement, q.Texts("realm"), missing); err != nil {
-			yield(nil, err)
-		}
-	}
+	return scanned
 }
 
 // loginsAtOnce is the maximum number of sessions that wait for login names which are requested together.

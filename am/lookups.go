@@ -17,7 +17,7 @@ import (
 // Lookups answers the lookups of one statement.
 func (b *bound[T]) Lookups() func(context.Context, table.Query) iter.Seq2[any, error] {
 	t := b.tableOf
-	if options := b.connection.Options(); t.lookups != nil && options.Shard.Shards() == 1 && options.Store == nil { // a store finds users with an index
+	if t.lookups != nil && b.connection.Options().Shard.Shards() == 1 {
 		t.rows = t.lookups(t.rows)
 	}
 	return (&bound[T]{t, b.connection}).Rows
@@ -43,7 +43,8 @@ type byUser[T any] struct {
 	lookup func(ctx context.Context, c *connection.Connection, q table.Query, longest int) iter.Seq2[*T, error]
 	list   func(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (list[T], error)
 	name   func(row *T) string
-	spell  func(row *T, realm, username string) *T // returns a copy
+	spell  func(row *T, realm, username string) *T                                                 // returns a copy
+	absent func(ctx context.Context, c *connection.Connection, realm string, names []string) error // is called for names without rows in a list; may be nil
 
 	mu      sync.Mutex
 	lookups int
@@ -74,16 +75,22 @@ func (l *byUser[T]) rows(ctx context.Context, c *connection.Connection, q table.
 		return l.lookup(ctx, c, q, 0)
 	}
 	return func(yield func(*T, error) bool) {
-		found, rest, longest := l.find(ctx, c, q, names)
-		for _, row := range found {
+		found, rest := l.find(ctx, c, q, names)
+		for _, row := range found.rows {
 			if !yield(row, nil) {
+				return
+			}
+		}
+		for realm, names := range found.absent {
+			if err := l.absent(ctx, c, realm, names); err != nil {
+				yield(nil, err)
 				return
 			}
 		}
 		if rest == nil {
 			return
 		}
-		for row, err := range l.lookup(ctx, c, *rest, longest) {
+		for row, err := range l.lookup(ctx, c, *rest, found.longest) {
 			if !yield(row, err) {
 				return
 			}
@@ -101,18 +108,24 @@ func plain(name string) bool {
 	return name != ""
 }
 
-// find returns the rows of the realms that are listed, the length of their longest list, and the query for the other realms, if
-// there are any.
-func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.Query, names []string) (found []*T, rest *table.Query, longest int) {
+// found is what lists of realms contain.
+type found[T any] struct {
+	rows    []*T
+	absent  map[string][]string // names without rows, by realm
+	longest int                 // length of the longest list
+}
+
+// find returns what is in the lists of realms, and the query for the other realms, if there are any.
+func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.Query, names []string) (f found[T], rest *table.Query) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lookups += len(names); l.failed || l.lookups < listAfter {
-		return nil, &q, 0
+		return f, &q
 	}
 	asked, err := l.prepare(ctx, c, q)
 	if err != nil {
 		l.failed = true
-		return nil, &q, 0
+		return f, &q
 	}
 	var unlisted []any
 	for _, path := range asked {
@@ -121,22 +134,29 @@ func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.
 			unlisted = append(unlisted, path)
 			continue
 		}
-		longest = max(longest, realm.listed)
+		f.longest = max(f.longest, realm.listed)
 		for _, name := range distinct(names) {
-			for _, row := range realm.rows[strings.ToLower(name)] {
-				found = append(found, l.spell(row, path, name))
+			rows := realm.rows[strings.ToLower(name)]
+			for _, row := range rows {
+				f.rows = append(f.rows, l.spell(row, path, name))
+			}
+			if rows == nil && l.absent != nil {
+				if f.absent == nil {
+					f.absent = map[string][]string{}
+				}
+				f.absent[path] = append(f.absent[path], name)
 			}
 		}
 	}
 	switch len(unlisted) {
 	case 0:
-		return found, nil, 0
+		return f, nil
 	case len(asked):
-		return nil, &q, 0
+		return f, &q
 	}
 	q.Quals = slices.DeleteFunc(slices.Clone(q.Quals), func(qual table.Qual) bool { return qual.Column == "realm" })
 	q.Quals = append(q.Quals, table.Qual{Column: "realm", Values: unlisted})
-	return found, &q, longest
+	return f, &q
 }
 
 // prepare lists the query's realms, if that is due, and returns their paths in the query's spelling.

@@ -49,8 +49,15 @@ var sessionTable = tableOf[session]{
 			return sessionRows(ctx, c, q, scanned)
 		}
 		l := byUser[session]{lookup: rows, list: listSessions, name: func(s *session) string { return s.Username }, spell: (*session).spelled}
+		// The inventory does this for names that it looks up.
+		l.absent = func(ctx context.Context, c *connection.Connection, realm string, names []string) error {
+			return c.Inventory().NoteLogins(ctx, &agents, realm, names)
+		}
 		return func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
-			return withLogins(ctx, c, q, noteLogins(ctx, c, q, &agents, l.rows(ctx, c, q)))
+			if c.Options().Store != nil { // it finds users with an index
+				return rows(ctx, c, q, 0)
+			}
+			return withLogins(ctx, c, q, l.rows(ctx, c, q))
 		}
 	},
 	hold: func() held[session] { return &heldSessions{} },
@@ -105,14 +112,11 @@ func sessions(ctx context.Context, c *connection.Connection, q table.Query) iter
 func sessionRows(ctx context.Context, c *connection.Connection, q table.Query, scanned inventory.Query) iter.Seq2[*session, error] {
 	return withLogins(ctx, c, q, func(yield func(*session, error) bool) {
 		scan, err := newSessionScan(ctx, c, q)
-		if err == nil {
-			scanned, err = byLogin(ctx, c, q, scanned)
-		}
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		for s, err := range c.Inventory().Sessions(ctx, scanned) {
+		for s, err := range c.Inventory().Sessions(ctx, byLogin(q, scanned)) {
 			if err == nil {
 				err = scan.findOwn(ctx, c)
 			}

@@ -19,6 +19,7 @@ type Query struct {
 	Realms    []string // full paths; nil: the connection's realms, or else all that the server lists
 	Except    []string // realms that are not needed, spelled as in rows
 	Usernames []string // nil: all users. An empty list that is not nil matches no session, as in SQL
+	Logins    []string // the same by the names that users log in with, if Usernames is nil; sessions of agents have none
 	Fields    []string // rest.Field… that rows need; realm is always set; nil: all
 	Limit     int64    // stop after this number; 0: no limit
 	Longest   int      // length of the longest list of other realms, for comparison with lists that may be truncated
@@ -120,7 +121,8 @@ func New(client *rest.Client, options Options) *Inventory {
 }
 
 // Sessions yields every session that matches the query, each once, as they arrive and in no particular order. Rows have
-// the realm and, with Usernames, the user name in the query's spelling, because AM compares both case-insensitively.
+// the realm and, with Usernames, the user name in the query's spelling, because AM compares both case-insensitively. With
+// Logins, the account must be allowed to look up users, unless they certainly log in with the names in sessions.
 //
 // An error ends the sequence: a *TruncatedError comes last, after all rows that could be found. When the sequence ends,
 // or its consumer stops, all its requests and goroutines have ended.

@@ -20,14 +20,36 @@ var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 func HasOtherLogin(username string) bool { return uuid.MatchString(username) }
 
 // LoginNames returns the login names of users of a realm, by the Folds of their names in sessions. If the account may
-// not look them up, it sends a notice and returns none.
-func (inv *Inventory) LoginNames(ctx context.Context, realm string, usernames []string) (map[string]string, error) {
+// not look them up, or AM does not respond and a token store can do without it, it sends a notice and returns none.
+func (inv *Inventory) LoginNames(ctx context.Context, realm string, usernames []string) (logins map[string]string, err error) {
+	answered, err := inv.AskAM(ctx, func(ctx context.Context) (err error) {
+		logins, err = inv.loginNames(ctx, realm, usernames)
+		return err
+	})
+	switch {
+	case rest.IsRefused(err):
+		inv.options.Notify(fmt.Sprintf("realm %s: login names are missing: %v", realm, err))
+		return nil, nil
+	case !answered:
+		inv.options.Notify(fmt.Sprintf("realm %s: login names are missing: AM does not respond", realm))
+		return nil, nil
+	}
+	return logins, err
+}
+
+func (inv *Inventory) loginNames(ctx context.Context, realm string, usernames []string) (map[string]string, error) {
 	logins := map[string]string{}
-	for user, err := range inv.usersNamed(ctx, realm, usernames, false) {
-		if rest.IsRefused(err) {
-			inv.options.Notify(fmt.Sprintf("realm %s: login names are missing: %v", realm, err))
-			return logins, nil
+	differ, err := inv.client.LoginsDiffer(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	if !differ {
+		for _, name := range usernames {
+			logins[crest.Fold(name)] = name
 		}
+		return logins, nil
+	}
+	for user, err := range inv.usersNamed(ctx, realm, usernames, false) {
 		if err != nil {
 			return nil, err
 		}
@@ -52,6 +74,36 @@ func (inv *Inventory) UsersByLogin(ctx context.Context, realm, login string) (us
 		}
 	}
 	return users, nil
+}
+
+// namesOf returns the names that the sessions of users with these login names may have in a realm: the login names, and
+// those of the users who have another one. If several users have one login name, it sends a notice.
+func (inv *Inventory) namesOf(ctx context.Context, realm string, logins []string) (names []string, err error) {
+	ask := func(ctx context.Context, login string) ([]string, error) {
+		users, err := inv.UsersByLogin(ctx, realm, login)
+		if rest.IsNotFound(err) {
+			return []string{login}, nil // a realm that does not exist, or has no identities
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot find out whose login name %q is: %w", login, err)
+		}
+		names := []string{login}
+		for _, user := range users {
+			names = append(names, user.ID)
+		}
+		if ids := names[1:]; len(ids) > 1 {
+			inv.options.Notify(fmt.Sprintf("realm %s: %q is the login name of %d users: their sessions have the user names %s",
+				realm, login, len(ids), english.OxfordWordSeries(ids, "and")))
+		}
+		return names, nil
+	}
+	for some, err := range ParallelMap(ctx, logins, inv.client.MaxConcurrency(), ask) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, some...)
+	}
+	return distinct(names), nil
 }
 
 // LogsIn reports whether somebody logs in with a name and has another one in sessions, in one of the realms; nil means
@@ -82,8 +134,8 @@ type askedLogins struct {
 }
 
 // next returns the names of a realm that have not been looked up yet, and how many of them to look up: a statement looks up
-// at most fewNames. It records one name more, so that the notice about the others is sent only once.
-func (a *askedLogins) next(realm string, names []string) (unasked []string, few int) {
+// at most this number. It records one name more, so that the notice about the others is sent only once.
+func (a *askedLogins) next(realm string, names []string, most int) (unasked []string, few int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	realm = crest.Fold(realm)
@@ -96,43 +148,40 @@ func (a *askedLogins) next(realm string, names []string) (unasked []string, few 
 	asked := a.names[realm]
 	before := len(asked)
 	for _, name := range slices.Sorted(slices.Values(names)) {
-		if key := crest.Fold(name); !asked[key] && !HasOtherLogin(name) && before <= fewNames {
+		if key := crest.Fold(name); !asked[key] && !HasOtherLogin(name) && before <= most {
 			unasked = append(unasked, name)
-			if len(asked) <= fewNames {
+			if len(asked) <= most {
 				asked[key] = true
 			}
 		}
 	}
-	return unasked, max(0, min(len(unasked), fewNames-before))
+	return unasked, max(0, min(len(unasked), most-before))
 }
 
-// NoteLogins sends a notice for each of the names, which have no sessions, that is a login name of users, whose sessions have
-// other names. If there are more names than are worth looking up, it sends a notice that they may be login names. The queries
-// of a statement share Agents, so that each notice is sent once for each realm (nil: all realms).
-func (inv *Inventory) NoteLogins(ctx context.Context, statement *Agents, realms, names []string) error {
-	if len(names) == 0 || inv.client.HasSession() {
-		return nil // only with an access token do lists show identities whose login names differ
-	}
-	if realms == nil {
-		var err error
-		if realms, err = inv.RealmPaths(ctx); err != nil {
-			return err
-		}
-	}
-	for _, realm := range realms {
-		if err := inv.noteLogins(ctx, statement, realm, names); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// triedNames is how many names a statement looks up as login names in a realm where both names of a user are probably the
+// same: AM's own list of users could have two, but does only if they are those of IDM.
+const triedNames = 10
 
-func (inv *Inventory) noteLogins(ctx context.Context, statement *Agents, realm string, names []string) error {
+// NoteLogins sends a notice for each of the names, which have no sessions in a realm, that is a login name of users, whose
+// sessions have other names. If there are more names than are worth looking up, it sends a notice that they may be login
+// names. The queries of a statement share Agents, so that each notice is sent once.
+func (inv *Inventory) NoteLogins(ctx context.Context, statement *Agents, realm string, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
 	differ, err := inv.client.LoginsDiffer(ctx, realm)
 	if !differ || err != nil {
 		return unlessRefused(err)
 	}
-	names, few := statement.logins.next(realm, names)
+	managed, err := inv.client.HasManagedUsers(ctx, realm)
+	if err != nil {
+		return unlessRefused(err)
+	}
+	most := triedNames
+	if managed {
+		most = fewNames
+	}
+	names, few := statement.logins.next(realm, names, most)
 	found := 0
 	for _, name := range names[:few] {
 		users, err := inv.UsersByLogin(ctx, realm, name)
@@ -147,7 +196,7 @@ func (inv *Inventory) noteLogins(ctx context.Context, statement *Agents, realm s
 			return nil
 		}
 	}
-	if more := len(names) - few; more > 0 {
+	if more := len(names) - few; more > 0 && (managed || found > 0) {
 		inv.options.Notify(fmt.Sprintf("realm %s has no sessions of %s such as %q: if users log in with them, use login_name instead of username",
 			realm, english.Plural(more, "user name", ""), names[few]))
 	}

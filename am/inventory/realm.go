@@ -30,7 +30,7 @@ type realmScan struct {
 
 func (r *realmScan) run(ctx context.Context) error {
 	r.Started = time.Now()
-	if r.query.Usernames != nil {
+	if r.query.named() {
 		return r.named(ctx)
 	}
 	if narrow(r.query.Fields) && r.limit.rows > tallyFrom && r.inventory.options.Shard.Shards() == 1 {
@@ -213,8 +213,16 @@ func (r *realmScan) askAll(ctx context.Context, names <-chan string, one func(co
 // named lists the sessions of the users and agents that the query names.
 func (r *realmScan) named(ctx context.Context) error {
 	r.byName = true
+	byLogin := r.query.Usernames == nil // rows then have AM's own spelling
+	names := slices.Clone(r.query.Usernames)
+	if byLogin {
+		var err error
+		if names, err = r.inventory.namesOf(ctx, r.Realm, r.query.Logins); err != nil {
+			return err
+		}
+	}
 	// AM treats an empty name as a match for every user.
-	names := slices.DeleteFunc(slices.Clone(r.query.Usernames), func(name string) bool { return name == "" || !r.has(name) })
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" || !r.has(name) })
 	if len(names) == 0 {
 		return nil
 	}
@@ -229,7 +237,9 @@ func (r *realmScan) named(ctx context.Context) error {
 	sent := &handles{sent: map[uint64]bool{}}
 	err := r.askAll(ctx, queue, func(ctx context.Context, name string) error {
 		rows, err := r.askUser(ctx, name, r.fields(true), func(session *rest.Session) bool {
-			r.spelled(session, name)
+			if r.spelled(session, ""); !byLogin {
+				r.spelled(session, name)
+			}
 			return session.Handle == "" || sent.first(session)
 		})
 		r.saw(rows)
@@ -249,7 +259,10 @@ func (r *realmScan) named(ctx context.Context) error {
 	if doubtful != nil {
 		r.settleLater(func(ctx context.Context) error { return r.doubtUsers(ctx, doubtful) })
 	}
-	if err := r.inventory.NoteLogins(ctx, r.query.Agents, []string{r.Realm}, none); err != nil {
+	if byLogin {
+		return nil
+	}
+	if err := r.inventory.NoteLogins(ctx, r.query.Agents, r.Realm, none); err != nil {
 		return err
 	}
 	return r.agents(ctx, names, none, sent)

@@ -23,6 +23,8 @@ type scan struct {
 	client    *rest.Client
 	query     Query
 
+	inStatement bool // other queries of the statement share Query.Agents
+
 	rows     chan []*rest.Session
 	mu       sync.Mutex
 	evidence []*RealmScan
@@ -36,6 +38,9 @@ type scan struct {
 	}
 }
 
+// named reports whether the query names users.
+func (q Query) named() bool { return q.Usernames != nil || q.Logins != nil }
+
 type progress struct {
 	realms, realmsDone                   atomic.Int64
 	identities, identitiesDone, sessions atomic.Int64
@@ -43,12 +48,12 @@ type progress struct {
 }
 
 func newScan(inv *Inventory, q Query) *scan {
-	q.Usernames = distinct(q.Usernames)
+	q.Usernames, q.Logins = distinct(q.Usernames), distinct(q.Logins)
 	q.Realms = distinct(q.Realms)
-	if q.Agents == nil {
-		q.Agents = &Agents{}
+	s := &scan{inventory: inv, client: inv.client, query: q, inStatement: q.Agents != nil, rows: make(chan []*rest.Session, 8)}
+	if s.query.Agents == nil {
+		s.query.Agents = &Agents{}
 	}
-	s := &scan{inventory: inv, client: inv.client, query: q, rows: make(chan []*rest.Session, 8)}
 	s.saw(q.Longest)
 	return s
 }
@@ -106,7 +111,7 @@ func (s *scan) run(ctx context.Context) iter.Seq2[*rest.Session, error] {
 
 // scanRealms lists each realm of the query.
 func (s *scan) scanRealms(ctx context.Context) error {
-	if s.query.Usernames != nil && len(s.query.Usernames) == 0 {
+	if s.query.named() && len(s.query.Usernames)+len(s.query.Logins) == 0 {
 		return nil
 	}
 	if s.inventory.options.Store != nil {

@@ -72,13 +72,14 @@ type storeScan struct {
 	targets  map[*realmScan]target // of the realms
 	byFold   map[string]*realmScan
 	byStored map[string]*realmScan // by the store's spelling; nil: not part of the query
-	names    map[string]string     // names in the query, by their Folds
+	names    map[string]string     // names in sessions of the query's users, by their Folds; nil: all
+	seen     map[string]bool       // Folds of the names of all sessions
 	started  time.Time
 }
 
 // scanStore lists the sessions of the query's realms from the token store.
 func (s *scan) scanStore(ctx context.Context) error {
-	pass := &storeScan{scan: s, started: time.Now(), targets: map[*realmScan]target{}, byFold: map[string]*realmScan{}, byStored: map[string]*realmScan{}}
+	pass := &storeScan{scan: s, started: time.Now(), targets: map[*realmScan]target{}, byFold: map[string]*realmScan{}, byStored: map[string]*realmScan{}, seen: map[string]bool{}}
 	if err := pass.plan(ctx); err != nil {
 		return err
 	}
@@ -103,18 +104,40 @@ func (s *scan) scanStore(ctx context.Context) error {
 	if err := s.emit(ctx, batch); err != nil {
 		return err
 	}
+	if err := pass.noteLogins(ctx); err != nil {
+		return err
+	}
 	return pass.settleAll(ctx)
+}
+
+// noteLogins sends a notice for names without sessions that are login names, once for each statement: a host that does
+// not tell which queries are of one statement may send thousands, for a join.
+func (p *storeScan) noteLogins(ctx context.Context) error {
+	var none []string
+	for fold, name := range p.names {
+		if !p.seen[fold] {
+			none = append(none, name)
+		}
+	}
+	if len(none) == 0 || p.query.Usernames == nil || !p.inStatement {
+		return nil
+	}
+	for _, r := range p.realms {
+		answered, err := p.inventory.AskAM(ctx, func(ctx context.Context) error {
+			return p.inventory.NoteLogins(ctx, p.query.Agents, r.Realm, none)
+		})
+		if !answered || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // plan determines the realms: those of the query or the configuration, or else all that AM lists and the store
 // contains.
 func (p *storeScan) plan(ctx context.Context) error {
 	if p.query.Usernames != nil {
-		p.names = map[string]string{}
-		for _, name := range p.query.Usernames {
-			p.names[crest.Fold(name)] = name
-		}
-		delete(p.names, "") // AM treats an empty name as a match for every user
+		p.find(p.query.Usernames)
 	}
 	var targets []target
 	var err error
@@ -127,7 +150,41 @@ func (p *storeScan) plan(ctx context.Context) error {
 		p.add(t)
 	}
 	p.progress.realms.Store(int64(len(targets)))
+	if err == nil && p.query.Usernames == nil && p.query.Logins != nil {
+		err = p.findLogins(ctx)
+	}
 	return err
+}
+
+// find limits the scan to sessions with one of the names.
+func (p *storeScan) find(names []string) {
+	if p.names == nil {
+		p.names = map[string]string{}
+	}
+	for _, name := range names {
+		p.names[crest.Fold(name)] = name
+	}
+	delete(p.names, "") // AM treats an empty name as a match for every user
+}
+
+// findLogins limits the scan to the users with one of the query's login names, if AM lists realms and answers.
+func (p *storeScan) findLogins(ctx context.Context) error {
+	for _, r := range p.realms {
+		var names []string
+		answered, err := p.inventory.AskAM(ctx, func(ctx context.Context) (err error) {
+			names, err = p.inventory.namesOf(ctx, r.Realm, p.query.Logins)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("realm %s: %w", r.Realm, err)
+		}
+		if !answered {
+			p.names = nil
+			return nil
+		}
+		p.find(names)
+	}
+	return nil
 }
 
 // listed returns the realms that AM lists, for their spelling and because some have no sessions; none if AM does not
@@ -188,7 +245,9 @@ func (p *storeScan) take(session *rest.Session) bool {
 		if !asked {
 			return false
 		}
-		session.Username = name
+		if p.seen[crest.Fold(name)] = true; p.query.Usernames != nil {
+			session.Username = name
+		}
 	}
 	session.Realm = r.Realm
 	r.rows.Add(1)

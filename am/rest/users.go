@@ -128,7 +128,7 @@ func (c *Client) Users(ctx context.Context, q UserQuery) iter.Seq2[*User, error]
 
 // directory finds, once, where the realm stores its identities.
 func (c *Client) directory(ctx context.Context, realm string) (directory, error) {
-	if managed, err := c.hasManagedUsers(ctx, realm); managed || err != nil {
+	if managed, err := c.HasManagedUsers(ctx, realm); managed || err != nil {
 		return managedUsers, err
 	}
 	return c.directories.users.get(ctx, func() (directory, error) {
@@ -150,8 +150,8 @@ func (c *Client) directory(ctx context.Context, realm string) (directory, error)
 	})
 }
 
-// hasManagedUsers reports whether there is an IDM next to AM that accepts the account and knows the realm.
-func (c *Client) hasManagedUsers(ctx context.Context, realm string) (bool, error) {
+// HasManagedUsers reports whether there is an IDM next to AM that accepts the account and knows the realm.
+func (c *Client) HasManagedUsers(ctx context.Context, realm string) (bool, error) {
 	if !c.config.Credentials.bearer() {
 		return false, nil // IDM does not accept AM's sessions
 	}
