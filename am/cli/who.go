@@ -82,7 +82,10 @@ func (o *WhoOptions) run(ctx context.Context, streams terminal.Streams) error {
 		Format: render.Options{Header: true, Separator: ',', HideNull: true},
 	}
 	if o.User != "" {
-		column := o.column(ctx, w)
+		column, err := o.column(ctx, w)
+		if err != nil {
+			return err
+		}
 		p.SQL, p.Args = fmt.Sprintf(oneUser, address, schema, column), []engine.Arg{{Name: "who", Value: o.User}}
 		p.Empty = func() error { return o.mustExist(ctx, w) }
 	}
@@ -92,13 +95,13 @@ func (o *WhoOptions) run(ctx context.Context, streams terminal.Streams) error {
 // column returns the column of am_session in which to look up the name. It is that of login names only if these differ
 // from the names in sessions: otherwise both columns are equal, and an account that may not look up login names can
 // still list sessions.
-func (o *WhoOptions) column(ctx context.Context, w *workspace.Workspace) string {
+func (o *WhoOptions) column(ctx context.Context, w *workspace.Workspace) (string, error) {
 	for _, c := range w.Connections {
-		if logsIn, err := c.Inventory().LogsIn(ctx, nil, o.User); logsIn && err == nil {
-			return "login_name"
+		if logsIn, err := c.Inventory().LogsIn(ctx, nil, o.User); logsIn || err != nil {
+			return "login_name", err
 		}
 	}
-	return "username"
+	return "username", nil
 }
 
 // mustExist returns an error if no connection knows the user, who has no listed sessions.

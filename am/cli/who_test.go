@@ -59,3 +59,66 @@ func TestWhoListsTheSessionsOfAUserOnce(t *testing.T) {
 		}
 	}
 }
+
+// A login name may be that of a UUID in one realm, and the name in sessions of another.
+func TestALoginNameMeansSessionsInRealmsOfBothKinds(t *testing.T) {
+	count := func(lines string) int { return strings.Count(lines, "\n") }
+	for name, c := range map[string]struct {
+		args   []string
+		rows   int // of the output
+		left   int // sessions of bkowalska
+		status int
+		says   string
+	}{
+		"who":    {args: []string{"who", "bkowalska", "-o", "jsonl"}, rows: 3, left: 3},
+		"where":  {args: []string{"logout", "--where", "login_name = 'bkowalska'", "--yes", "-o", "jsonl"}, rows: 3},
+		"like":   {args: []string{"logout", "--where", "login_name like 'bkow%'", "--yes", "-o", "jsonl"}, rows: 3},
+		"in":     {args: []string{"logout", "--where", "login_name in (select column1 from (values ('bkowalska')))", "--yes", "-o", "jsonl"}, rows: 3},
+		"delete": {args: []string{"query", "--allow-writes", "--yes", "delete from am_session where login_name = 'BKowalska'"}},
+		"name":   {args: []string{"logout", "--username", "bkowalska", "--yes"}, left: 3, status: statusFailed, says: "choose a realm"},
+		"root":   {args: []string{"logout", "--username", "bkowalska", "--realm", "/", "--yes", "-o", "jsonl"}, rows: 1, left: 2},
+		"alpha":  {args: []string{"logout", "--username", "bkowalska", "--realm", "alpha", "--yes", "-o", "jsonl"}, rows: 2, left: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := connect(t, simulator.Options{Profile: "pingam-8.1", Realms: 1, Deployments: []string{"idm"}})
+			ours := map[string]bool{}
+			for _, realm := range []string{"/alpha", "/alpha", "/"} {
+				_ = server.AddUser(realm, "bkowalska", "changeit") // the second time, it exists
+				s, err := server.Login(realm, "bkowalska")
+				if err != nil {
+					t.Fatal(err)
+				}
+				ours[s.Handle] = true
+			}
+			out, errs, status := invoke(t, terminal.Streams{}, c.args...)
+			left := 0
+			for _, s := range server.Sessions() {
+				if ours[s.Handle] {
+					left++
+				}
+			}
+			if count(out) != c.rows || left != c.left || status != c.status || !strings.Contains(errs, c.says) {
+				t.Errorf("status %d, %d sessions are left, want %d and %d:\n%s%s", status, left, c.status, c.left, out, errs)
+			}
+		})
+	}
+}
+
+func TestWhoRefusesALoginNameThatTheAccountMayNotLookUp(t *testing.T) {
+	server := connect(t, simulator.Options{Profile: "pingam-8.1", Realms: 1, Deployments: []string{"idm"}})
+	for _, at := range [][2]string{{"/alpha", "bkowalska"}, {"/", "bkowalska"}} {
+		if err := server.AddUser(at[0], at[1], "changeit"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := server.Login(at[0], at[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := server.SetFaults("403:path=users"); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, status := invoke(t, terminal.Streams{}, "who", "bkowalska")
+	if want := `sessions in realm /alpha have UUIDs, and amsql cannot find out whose login name "bkowalska" is: `; status != statusFailed || out != "" || !strings.Contains(errs, want) {
+		t.Errorf("status %d, %s%s", status, out, errs)
+	}
+}

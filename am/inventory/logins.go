@@ -106,8 +106,33 @@ func (inv *Inventory) namesOf(ctx context.Context, realm string, logins []string
 	return distinct(names), nil
 }
 
+// FindLogin does the same as UsersByLogin for callers that also look for sessions with the name itself: if the account may
+// not look up users, that is an error only if sessions in the realm have UUIDs. A UUID is no login name of theirs.
+func (inv *Inventory) FindLogin(ctx context.Context, realm, name string) ([]*rest.User, error) {
+	users, refused := inv.UsersByLogin(ctx, realm, name)
+	switch {
+	case refused == nil:
+		return users, nil
+	case !rest.IsRefused(refused):
+		return nil, fmt.Errorf("cannot find out whose login name %q is in realm %s: %w", name, realm, refused)
+	case rest.IsNotFound(refused) || HasOtherLogin(name):
+		return nil, nil
+	}
+	list, err := inv.List(ctx, rest.SessionQuery{Realm: realm, Fields: []string{rest.FieldUsername}})
+	if rest.IsRefused(err) {
+		return nil, nil // nothing is silent: the caller cannot list sessions, either
+	}
+	if err != nil {
+		return nil, fmt.Errorf("realm %s: %w", realm, err)
+	}
+	if slices.ContainsFunc(list.Sessions, func(s *rest.Session) bool { return HasOtherLogin(s.Username) }) {
+		return nil, fmt.Errorf("sessions in realm %s have UUIDs, and amsql cannot find out whose login name %q is: %w; choose another realm, or a UUID", realm, name, refused)
+	}
+	return nil, nil
+}
+
 // LogsIn reports whether somebody logs in with a name and has another one in sessions, in one of the realms; nil means
-// any realm. If the account or the server cannot find out, it returns false.
+// any realm. See FindLogin.
 func (inv *Inventory) LogsIn(ctx context.Context, realms []string, name string) (bool, error) {
 	if realms == nil {
 		var err error
@@ -116,12 +141,9 @@ func (inv *Inventory) LogsIn(ctx context.Context, realms []string, name string) 
 		}
 	}
 	for _, realm := range realms {
-		users, err := inv.UsersByLogin(ctx, realm, name)
-		if len(users) > 0 {
-			return true, nil
-		}
-		if err := unlessRefused(err); err != nil {
-			return false, fmt.Errorf("find out whose login name %q is in realm %s: %w", name, realm, err)
+		users, err := inv.FindLogin(ctx, realm, name)
+		if len(users) > 0 || err != nil {
+			return len(users) > 0, err
 		}
 	}
 	return false, nil

@@ -74,31 +74,54 @@ func (e *Terminator) findUser(ctx context.Context, realms []string, username str
 	return e.notFound("user %q", username)
 }
 
-// person returns the users that a name means: those whose sessions have it, in all realms, or else the user who logs in
-// with it. If several users log in with it, that is an error.
-func (e *Terminator) person(ctx context.Context, realms []string, name string) ([]string, string, error) {
-	var realm, id string
+// person returns the user that a name means, and the realms: the user whose sessions have it, in all realms, or else the
+// one who logs in with it. If several users have the name, in different ways or realms, that is an error.
+func (e *Terminator) person(ctx context.Context, realms []string, name string) (in []string, id string, err error) {
 	var whose []string
-	for _, r := range realms {
-		users, err := e.Inventory.UsersByLogin(ctx, r, name)
-		if rest.IsRefused(err) {
-			continue // the name counts as that of sessions, and is not found if there are none
-		}
+	for _, realm := range realms {
+		users, err := e.Inventory.FindLogin(ctx, realm, name)
 		if err != nil {
-			return nil, "", fmt.Errorf("find out whose login name %q is in realm %s: %w", name, r, err)
+			return nil, "", guarded("%v; nothing was ended", err)
 		}
 		for _, user := range users {
-			realm, id, whose = r, user.ID, append(whose, fmt.Sprintf("%s in realm %s", user.ID, r))
+			in, id = []string{realm}, user.ID
+			whose = append(whose, fmt.Sprintf("%s in realm %s", user.ID, realm))
 		}
 	}
-	switch len(whose) {
-	case 0:
+	if len(whose) == 0 {
 		return realms, name, nil
-	case 1:
-		e.notify("%q is the login name of %s", name, whose[0])
-		return []string{realm}, id, nil
 	}
-	return nil, "", guarded("%q is the login name of %s: choose one of them, or a realm; nothing was ended", name, strings.Join(whose, " and of "))
+	if len(whose) > 1 {
+		return nil, "", guarded("%q is the login name of %s: choose one of them, or a realm; nothing was ended", name, strings.Join(whose, " and of "))
+	}
+	for _, realm := range realms {
+		named, err := e.isNamed(ctx, realm, name)
+		if err != nil {
+			return nil, "", err
+		}
+		if named {
+			return nil, "", guarded("%q is the login name of %s, and in realm %s it is a user name: choose a realm, or %s, or the condition username = '%s'; nothing was ended",
+				name, whose[0], realm, id, strings.ReplaceAll(name, "'", "''"))
+		}
+	}
+	e.notify("%q is the login name of %s", name, whose[0])
+	return in, id, nil
+}
+
+// isNamed reports whether a realm has sessions with this user name, or such a user or agent, who may have sessions that AM
+// does not list.
+func (e *Terminator) isNamed(ctx context.Context, realm, name string) (bool, error) {
+	list, err := e.Inventory.List(ctx, rest.SessionQuery{Realm: realm, Username: name, Fields: []string{rest.FieldUsername}})
+	if len(list.Sessions) > 0 || err != nil {
+		return len(list.Sessions) > 0, err
+	}
+	if agent, _, err := e.Inventory.IsAgent(ctx, realm, name); agent || err != nil {
+		return agent, err
+	}
+	for _, err := range e.Inventory.Users(ctx, inventory.UserQuery{Realms: []string{realm}, Names: []string{name}}) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 func isNotFound(err error) bool {
