@@ -1,6 +1,7 @@
 package am_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -158,5 +159,28 @@ func TestALoginNameThatTheAccountMayNotLookUpIsAnError(t *testing.T) {
 		if n := strings.Count(strings.Join(m.notices, "\n"), ": login names are missing: "); n != 3 {
 			t.Errorf("%s: notices %q", name, m.notices)
 		}
+	}
+}
+
+// IDM looks up many users with one request.
+func TestEveryLoginNameOfManyUsersIsFound(t *testing.T) {
+	sim, url := server(t, simulator.Options{Profile: "aic", Users: 260, Sessions: 600, ListCap: 1000})
+	id, key := sim.ServiceAccount()
+	jwk := string(key)
+	h := newEngineHost(t, connection.Config{BaseURL: &url, ServiceAccountID: &id, ServiceAccountJWK: &jwk})
+	want := values(t, h.db, "select count(distinct username || realm) from am_session where realm <> '/'")
+	sim.ResetRequests()
+	got := values(t, h.db, "select count(distinct login_name || realm) from am_session where realm <> '/' and login_name not like '%-%'")
+	if fmt.Sprint(got) != fmt.Sprint(want) || len(want) != 1 {
+		t.Errorf("%v users have login names, want %v", got, want)
+	}
+	together := 0
+	for _, r := range sim.Requests() {
+		if strings.Contains(r.Path, "/managed/") {
+			together++
+		}
+	}
+	if together < 4 || together > 20 {
+		t.Errorf("%d requests about identities, want at most 20", together)
 	}
 }

@@ -55,7 +55,7 @@ var sessionTable = tableOf[session]{
 		}
 		return func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
 			if c.Options().Store != nil { // it finds users with an index
-				return rows(ctx, c, q, 0)
+				return withLogins(ctx, c, q, rows(ctx, c, q, 0))
 			}
 			return withLogins(ctx, c, q, l.rows(ctx, c, q))
 		}
@@ -106,11 +106,11 @@ var sessionFields = map[string][]string{
 }
 
 func sessions(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
-	return sessionRows(ctx, c, q, sessionQuery(q))
+	return withLogins(ctx, c, q, sessionRows(ctx, c, q, sessionQuery(q)))
 }
 
 func sessionRows(ctx context.Context, c *connection.Connection, q table.Query, scanned inventory.Query) iter.Seq2[*session, error] {
-	return withLogins(ctx, c, q, func(yield func(*session, error) bool) {
+	return func(yield func(*session, error) bool) {
 		scan, err := newSessionScan(ctx, c, q)
 		if err != nil {
 			yield(nil, err)
@@ -131,7 +131,7 @@ func sessionRows(ctx context.Context, c *connection.Connection, q table.Query, s
 				return
 			}
 		}
-	})
+	}
 }
 
 func sessionQuery(q table.Query) inventory.Query {

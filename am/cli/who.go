@@ -28,8 +28,8 @@ func newWho(streams terminal.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "who [USER]",
 		Short: "List who is logged in, or the sessions of one user",
-		Long: "who lists the users who are logged in: how many sessions they have, when they were last active, and when\n" +
-			"their sessions end if they do nothing. With a USER, which is the name in sessions or the login name, it\n" +
+		Long: "who lists the users who are logged in, by their login names: how many sessions they have, when they were\n" +
+			"last active, and when their sessions end if they do nothing. With a USER, which is the name in sessions or the login name, it\n" +
 			"lists the sessions of that user, with the address that they began from if AM's lists or the token store\n" +
 			"include it (amsql doctor explains how to get it). A user who does not exist is an error. It queries every\n" +
 			"connection.",
@@ -128,13 +128,14 @@ func knows(ctx context.Context, known *inventory.Inventory, name string) (bool, 
 }
 
 // The condition on is_expired is needed because AM may list a session for a minute after it has ended. Like the
-// times, it is NULL if the session's end is unknown: OpenAM 13 does not store it.
+// times, it is NULL if the session's end is unknown: OpenAM 13 does not store it. The login name is NULL for agents, and
+// if it cannot be found out.
 const (
-	everybody = `select %[1]susername, realm, count(*) as sessions, max(latest_access_time) as last_active,
+	everybody = `select %[1]scoalesce(max(login_name), s.username) as username, realm, count(*) as sessions, max(latest_access_time) as last_active,
   max(coalesce(min(max_idle_expiration_time, max_session_expiration_time), max_idle_expiration_time, max_session_expiration_time)) as until
-from %[2]sam_session
+from %[2]sam_session s
 where not coalesce(is_expired, false)
-group by %[1]susername, realm
+group by %[1]ss.username, realm
 order by last_active desc, username, realm`
 	oneUser = `select %[1]s%[3]s as username, realm, latest_access_time as last_active,
   coalesce(min(max_idle_expiration_time, max_session_expiration_time), max_idle_expiration_time, max_session_expiration_time) as until, client_ip

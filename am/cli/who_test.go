@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,6 +32,54 @@ func TestWhoFindsAPersonByTheNameToLogInWithAndByThatOfSessions(t *testing.T) {
 		t.Errorf("status %d, error %q", status, errs)
 	}
 }
+
+// Nobody recognizes a UUID. An agent, and a user whose login name cannot be found out, still has a row.
+func TestWhoListsLoginNames(t *testing.T) {
+	for _, profile := range []string{"pingam-8.1", "aic"} {
+		server := connect(t, simulator.Options{Profile: profile, Realms: 1, Deployments: []string{"idm"}})
+		t.Setenv("AM_REALMS", "/,/alpha")
+		for _, at := range [][2]string{{"/alpha", "bkowalska"}, {"/alpha", "deleted"}, {"/", "bkowalska"}} {
+			if err := server.AddUser(at[0], at[1], "changeit"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := server.Login(at[0], at[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := server.DeleteUser("/alpha", "deleted"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := server.LoginAgent("/alpha", "WebAgent"); err != nil {
+			t.Fatal(err)
+		}
+		who := func() (rows []string, errs string) {
+			out, errs, status := invoke(t, terminal.Streams{}, "who", "-o", "csv")
+			if status != statusFine {
+				t.Errorf("%s: status %d, %s", profile, status, errs)
+			}
+			for line := range strings.Lines(out) {
+				if fields := strings.Split(line, ","); fields[0] != "username" && fields[0] != "amadmin" && fields[0] != "dsameuser" {
+					rows = append(rows, fields[1]+" "+uuids.ReplaceAllString(fields[0], "UUID"))
+				}
+			}
+			slices.Sort(rows)
+			return rows, errs
+		}
+		rows, errs := who()
+		if want := []string{"/ bkowalska", "/alpha UUID", "/alpha bkowalska", "/alpha webagent"}; !slices.Equal(rows, want) || errs != "" {
+			t.Errorf("%s: %q, want %q; %s", profile, rows, want, errs)
+		}
+		if err := server.SetFaults("403:path=users", "403:path=managed"); err != nil {
+			t.Fatal(err)
+		}
+		rows, errs = who()
+		if want := []string{"/ bkowalska", "/alpha UUID", "/alpha UUID", "/alpha webagent"}; !slices.Equal(rows, want) || !strings.Contains(errs, "realm /alpha: login names are missing: ") {
+			t.Errorf("%s: %q, want %q; %s", profile, rows, want, errs)
+		}
+	}
+}
+
+var uuids = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 func TestWhoListsTheSessionsOfAUserOnce(t *testing.T) {
 	for _, profile := range []string{"openam", "aic"} {

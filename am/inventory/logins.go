@@ -49,6 +49,13 @@ func (inv *Inventory) loginNames(ctx context.Context, realm string, usernames []
 		}
 		return logins, nil
 	}
+	managed, err := inv.client.HasManagedUsers(ctx, realm)
+	if err == nil && managed {
+		err = inv.lookUpTogether(ctx, realm, usernames)
+	}
+	if err != nil {
+		return nil, err
+	}
 	for user, err := range inv.usersNamed(ctx, realm, usernames, false) {
 		if err != nil {
 			return nil, err

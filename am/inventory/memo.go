@@ -29,13 +29,17 @@ func (m *memo[V]) get(key string, ask func() (V, error)) (V, error) {
 	if err != nil {
 		return value, err
 	}
+	m.put(key, value, at)
+	return value, nil
+}
+
+func (m *memo[V]) put(key string, value V, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.answers == nil || len(m.answers) >= memoSize {
 		m.answers = map[string]remembered[V]{}
 	}
 	m.answers[key] = remembered[V]{value, at}
-	return value, nil
 }
 
 func (m *memo[V]) recent(key string) (value V, ok bool) {

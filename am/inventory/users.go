@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
@@ -61,8 +63,7 @@ func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []stri
 		if name == "" {
 			return nil, nil // the client would treat it as no filter
 		}
-		key := fmt.Sprintf("%s\x00%s\x00%t", crest.Fold(realm), crest.Fold(name), status)
-		known, err := inv.named.get(key, func() (known []rest.User, err error) {
+		known, err := inv.named.get(namedKey(realm, name, status), func() (known []rest.User, err error) {
 			for user, err := range inv.client.Users(ctx, rest.UserQuery{Realm: realm, ID: name, Status: status}) {
 				if err != nil {
 					return nil, err
@@ -91,6 +92,45 @@ func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []stri
 			}
 		}
 	}
+}
+
+// namedKey is the key in Inventory.named.
+func namedKey(realm, name string, status bool) string {
+	return fmt.Sprintf("%s\x00%s\x00%t", crest.Fold(realm), crest.Fold(name), status)
+}
+
+// namesPerRequest is how many names are looked up together in IDM: the URL of that many UUIDs is shorter than the 8 KB that
+// servers accept.
+const namesPerRequest = 50
+
+// lookUpTogether looks up names in IDM, whose filters can contain alternatives, and remembers what it finds for usersNamed.
+func (inv *Inventory) lookUpTogether(ctx context.Context, realm string, names []string) error {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, known := inv.named.recent(namedKey(realm, name, false))
+		return known || name == ""
+	})
+	if len(names) > memoSize/2 {
+		return nil // usersNamed would find some of them forgotten
+	}
+	ask := func(ctx context.Context, names []string) (bool, error) {
+		at, found := time.Now(), map[string][]rest.User{}
+		for user, err := range inv.client.Users(ctx, rest.UserQuery{Realm: realm, IDs: names}) {
+			if err != nil {
+				return false, err
+			}
+			found[crest.Fold(user.ID)] = append(found[crest.Fold(user.ID)], *user)
+		}
+		for _, name := range names {
+			inv.named.put(namedKey(realm, name, false), found[crest.Fold(name)], at)
+		}
+		return true, nil
+	}
+	for _, err := range ParallelMap(ctx, slices.Collect(slices.Chunk(names, namesPerRequest)), inv.client.MaxConcurrency(), ask) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // users lists a realm's identities.

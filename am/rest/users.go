@@ -24,6 +24,7 @@ type User struct {
 type UserQuery struct {
 	Realm   string
 	ID      string   // one identity by its name
+	IDs     []string // several by their names; only IDM is known to accept alternatives
 	Login   string   // one identity by the name that it logs in with
 	Prefix  string   // names that begin with this
 	Except  []string // but not with any of these
@@ -183,6 +184,13 @@ func (d directory) call(q UserQuery) call {
 	var terms []crest.Filter
 	if q.ID != "" {
 		terms = append(terms, crest.Eq(d.id, q.ID))
+	}
+	if len(q.IDs) > 0 {
+		alternatives := crest.Filter{Op: crest.OpOr}
+		for _, id := range q.IDs {
+			alternatives.Terms = append(alternatives.Terms, crest.Eq(d.id, id))
+		}
+		terms = append(terms, alternatives)
 	}
 	if q.Login != "" {
 		terms = append(terms, crest.Eq(d.fields[1], q.Login))
