@@ -76,7 +76,7 @@ type Journal struct {
 	lock *flock.Flock
 	open []Entry // entries that an earlier run left open
 
-	known map[[2]string]bool // sessions that earlier runs have seen, by connection and fingerprint
+	known map[[2]string]Entry // sessions of which earlier runs knew the user, by connection and fingerprint
 }
 
 // OpenJournal opens or creates a journal, and reads the entries that an earlier run left open.
@@ -154,7 +154,7 @@ func isJournal(err error) bool {
 
 // read finds open sessions by their last lines. If the last line of the file is incomplete, it adds the line end.
 func (j *Journal) read() error {
-	j.known = map[[2]string]bool{}
+	j.known = map[[2]string]Entry{}
 	last, open := map[string]Entry{}, map[string]bool{}
 	var order []string
 	reader := bufio.NewReader(j.file)
@@ -172,7 +172,7 @@ func (j *Journal) read() error {
 			}
 			last[key], open[key] = entry, entry.isOpen(open[key])
 			if entry.Username != "" {
-				j.known[[2]string{entry.Connection, entry.Session}] = true
+				j.known[[2]string{entry.Connection, entry.Session}] = entry
 			}
 		}
 		switch {
@@ -317,9 +317,14 @@ func (e *Terminator) settleJournal(ctx context.Context) error {
 	return nil
 }
 
-// has reports whether an earlier run has seen the session.
-func (j *Journal) has(connection, fingerprint string) bool {
-	return j != nil && j.known[[2]string{connection, fingerprint}]
+// identify sets the user and the realm of a session that an earlier run has seen.
+func (j *Journal) identify(connection string, t *target) {
+	if j == nil || t.Token != "" || t.Realm != "" && t.Username != "" {
+		return
+	}
+	if entry, known := j.known[[2]string{connection, t.fingerprint()}]; known && entry.Realm != "" {
+		t.Username, t.Realm = entry.Username, entry.Realm
+	}
 }
 
 // takeOpen removes and returns the open entries of a connection and its server. Other connections may do so

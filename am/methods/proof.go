@@ -24,6 +24,7 @@ var proofFields = []string{rest.FieldHandle, rest.FieldUsername, rest.FieldUnive
 func (e *Terminator) resolve(ctx context.Context, targets []*target) error {
 	var known, nameless, tokens []*target
 	for _, t := range targets {
+		e.Journal.identify(e.Connection, t)
 		switch {
 		case t.Token != "":
 			tokens = append(tokens, t)
@@ -44,7 +45,7 @@ func (e *Terminator) resolve(ctx context.Context, targets []*target) error {
 		case t.state != "":
 		case t.lookupErr != nil:
 			t.settle(Unknown, fmt.Sprintf("it was not sent: %v", t.lookupErr))
-		case t.found == nil && (t.Username == "" || t.Realm == "") && !e.Journal.has(e.Connection, t.fingerprint()):
+		case t.found == nil && (t.Username == "" || t.Realm == ""):
 			t.settle(NotFound, "AM lists no such session: it has ended, or the handle is wrong")
 		case t.found == nil:
 			t.settle(AlreadyGone, "AM did not list it before")
@@ -99,7 +100,7 @@ func (e *Terminator) elsewhere(ctx context.Context, realms []*inventory.RealmSca
 	for _, r := range realms {
 		switch {
 		case r.Err != nil:
-			return r.Err.Error(), nil
+			return r.Err.Error(), nil //nolint:nilerr // it is the answer
 		case r.Completeness != inventory.Complete:
 			return fmt.Sprintf("sessions of realm %s may be missing (%s)", r.Realm, r.Reason), nil
 		}
