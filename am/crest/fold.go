@@ -43,6 +43,22 @@ func spellDot(name string) string { return strings.ReplaceAll(name, "İ", "i\u03
 // Same reports whether AM treats two names as the same user or realm.
 func Same(a, b string) bool { return a == b || Fold(a) == Fold(b) }
 
+// Distinct returns the names without those that AM treats as equal to an earlier one; nil remains nil.
+func Distinct(names []string) []string {
+	if names == nil {
+		return nil
+	}
+	seen := make(map[string]bool, len(names))
+	kept := make([]string, 0, len(names))
+	for _, name := range names {
+		if key := Fold(name); !seen[key] {
+			seen[key] = true
+			kept = append(kept, name)
+		}
+	}
+	return kept
+}
+
 // endsWord reports whether the letter at i is the last letter of its word and not the first.
 func endsWord(name []rune, i int) bool {
 	before, after := false, false

@@ -1,6 +1,7 @@
 package crest_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -60,6 +61,16 @@ func TestNamesAreTheSameAsAMComparesThem(t *testing.T) {
 	} {
 		if got := crest.Same(c.a, c.b); got != c.same || crest.Same(c.b, c.a) != c.same {
 			t.Errorf("%q and %q are the same: %v, want %v", c.a, c.b, got, c.same)
+		}
+	}
+}
+
+func TestOfNamesThatAreTheSameTheFirstRemains(t *testing.T) {
+	for _, c := range []struct{ names, want []string }{
+		{nil, nil}, {[]string{}, []string{}}, {[]string{"Anna", "anne", "ANNA", "anna"}, []string{"Anna", "anne"}}, {[]string{"i", "İ", "I"}, []string{"i", "İ"}},
+	} {
+		if got := crest.Distinct(c.names); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("of %q remain %q, want %q", c.names, got, c.want)
 		}
 	}
 }

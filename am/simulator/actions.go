@@ -3,6 +3,8 @@ package simulator
 import (
 	"net/http"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // An action is an action of the sessions resource: who may run it, and which versions of the resource have it.
@@ -236,7 +238,7 @@ func (x *exchange) logoutByUser(wanted) error {
 	if name == "" {
 		return badRequest("The \"username\" field is not defined in the request")
 	}
-	if own := x.caller.session; !x.caller.admin && (own == nil || !strings.EqualFold(own.who.name, name) || !strings.EqualFold(own.who.realm, x.realm.path)) {
+	if own := x.caller.session; !x.caller.admin && (own == nil || !crest.Same(own.who.name, name) || !crest.Same(own.who.realm, x.realm.path)) {
 		return errForbidden
 	}
 	for _, s := range x.store.of(x.realm.path, name) {

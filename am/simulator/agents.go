@@ -1,6 +1,6 @@
 package simulator
 
-import "strings"
+import "github.com/amsql/steampipe-plugin-am/am/crest"
 
 // rootAgents have profiles in the root realm of a new OpenAM.
 var rootAgents = []string{"agentAuth", "wsp", "SecurityTokenService", "wsc"}
@@ -88,7 +88,7 @@ func (x *exchange) agentNames() error {
 func (d *directory) addAgent(r *realm, name string) {
 	d.change(func() {
 		for _, known := range r.agents {
-			if strings.EqualFold(known, name) {
+			if crest.Same(known, name) {
 				return
 			}
 		}

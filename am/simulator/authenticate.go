@@ -18,6 +18,8 @@ import (
 
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/totp"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // logins are the sign-ins that wait for their callbacks.
@@ -188,7 +190,7 @@ func (x *exchange) address() string {
 
 // welcome returns the answer to a successful sign-in, without the token.
 func (x *exchange) welcome() object {
-	return object{{"successUrl", x.profile.context + "/console"}, {"realm", strings.ToLower(x.realm.path)}}
+	return object{{"successUrl", x.profile.context + "/console"}, {"realm", crest.Lower(x.realm.path)}}
 }
 
 // logInByCookie answers a sign-in if the session cookie is HttpOnly: OpenAM leaves the token out of the answer (an
@@ -280,7 +282,7 @@ func (x *exchange) takeCode(name, code string) bool {
 	}
 	x.logins.Lock()
 	defer x.logins.Unlock()
-	key := strings.ToLower(name) + " " + code
+	key := crest.Fold(name) + " " + code
 	if x.logins.used[key] {
 		return false
 	}

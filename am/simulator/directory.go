@@ -47,14 +47,14 @@ type directory struct {
 	shared bool
 
 	mu     sync.RWMutex
-	realms []*realm // in order of creation; the root is first
-	byPath map[string]*realm
-	stores map[string]*userStore // by realm path in lower case, or one for all realms
+	realms []*realm              // in order of creation; the root is first
+	byPath map[string]*realm     // by Fold
+	stores map[string]*userStore // by the Fold of the realm's path, or one for all realms
 }
 
 type userStore struct {
 	order []*user
-	byKey map[string]*user // by name and by ID, both in lower case
+	byKey map[string]*user // by the Folds of the name and of the ID
 }
 
 func newDirectory(shared bool, rootAliases []string) *directory {
@@ -83,7 +83,7 @@ func joinRealm(parent, name string) string { return strings.TrimSuffix(parent, "
 func (d *directory) realm(path string) *realm {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.byPath[strings.ToLower(path)]
+	return d.byPath[crest.Fold(path)]
 }
 
 func (d *directory) list() []*realm {
@@ -121,10 +121,10 @@ func (d *directory) addRealm(r *realm) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	parent, _ := r.parentAndName()
-	if d.byPath[strings.ToLower(parent)] == nil {
+	if d.byPath[crest.Fold(parent)] == nil {
 		return errNoParent
 	}
-	key := strings.ToLower(r.path)
+	key := crest.Fold(r.path)
 	if d.byPath[key] != nil {
 		return errExists
 	}
@@ -136,7 +136,7 @@ func (d *directory) addRealm(r *realm) error {
 func (d *directory) removeRealm(r *realm) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.byPath, strings.ToLower(r.path))
+	delete(d.byPath, crest.Fold(r.path))
 	d.realms = slices.DeleteFunc(d.realms, func(o *realm) bool { return o == r })
 }
 
@@ -161,7 +161,7 @@ func (d *directory) storeKey(realm string) string {
 	if d.shared {
 		return ""
 	}
-	return strings.ToLower(realm)
+	return crest.Fold(realm)
 }
 
 func (d *directory) addUser(realm string, u *user) error {

@@ -59,9 +59,9 @@ func newMatcher(f *crest.Filter) matcher {
 	case crest.OpAnd, crest.OpOr:
 		return combined(f)
 	}
-	field, want := lastSegment(f.Field), strings.ToLower(fmt.Sprint(f.Value))
+	field, want := lastSegment(f.Field), crest.Fold(fmt.Sprint(f.Value))
 	return func(values func(string) []string) bool {
-		return slices.ContainsFunc(values(field), func(have string) bool { return compare(f.Op, strings.ToLower(have), want) })
+		return slices.ContainsFunc(values(field), func(have string) bool { return compare(f.Op, crest.Fold(have), want) })
 	}
 }
 

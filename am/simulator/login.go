@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 var (
@@ -46,7 +48,7 @@ func (s *Server) recognise(r *realm, name string, password *string) (*identity, 
 		return nil, errRealmAlias
 	case !active:
 		return nil, errInactiveRealm
-	case r.path == "/" && strings.EqualFold(name, adminName):
+	case r.path == "/" && crest.Same(name, adminName):
 		if password != nil && *password != adminPassword {
 			return nil, errAuthentication
 		}

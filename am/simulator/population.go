@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 var cloudRealms = []string{"/alpha", "/bravo"}
@@ -30,7 +32,7 @@ func (s *Server) install() error {
 			return err
 		}
 		if s.clientSide {
-			s.directory.change(func() { s.directory.byPath[strings.ToLower(path)].clientSide = true })
+			s.directory.change(func() { s.directory.byPath[crest.Fold(path)].clientSide = true })
 		}
 	}
 	if err := s.AddUser("/", demoName, userPassword); err != nil {

@@ -2,7 +2,8 @@ package simulator
 
 import (
 	"net/http"
-	"strings"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // serverInfo answers at /serverinfo/* and /serverinfo/cookieDomains, for everybody.
@@ -40,7 +41,7 @@ func (x *exchange) serverInfoV2(domains member) object {
 		{"forgotPassword", "false"}, {"forgotUsername", "false"}, {"kbaEnabled", "false"}, {"selfRegistration", "false"}, {"lang", "en-US"},
 		{"successfulUserRegistrationDestination", "default"}, {"socialImplementations", []string{}}, {"referralsEnabled", "false"},
 		{"zeroPageLogin", object{{"enabled", false}, {"refererWhitelist", []string{}}, {"allowedWithoutReferer", true}}},
-		{"realm", strings.ToLower(x.realm.path)}, {"xuiUserSessionValidationEnabled", true},
+		{"realm", crest.Lower(x.realm.path)}, {"xuiUserSessionValidationEnabled", true},
 	}
 	if x.profile.name != "openam" {
 		doc = append(doc, member{"userIdAttributes", []string{}})

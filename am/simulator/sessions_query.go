@@ -98,7 +98,7 @@ func (q *sessionQuery) visit(f *crest.Filter) error {
 		if !isText {
 			return errUncaught
 		}
-		q.realms[strings.ToLower(value)] = true
+		q.realms[crest.Fold(value)] = true
 		q.narrow(q.pending)
 	case "username":
 		if !isText {

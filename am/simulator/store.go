@@ -55,7 +55,7 @@ type store struct {
 	mu      sync.RWMutex
 	made    uint64
 	byKey   map[int64]*session
-	shelves map[string]*shelf // by realm path in lower case
+	shelves map[string]*shelf // by the Fold of the realm's path
 	tokens  map[string]*session
 	sweepAt int
 	// slab contains future sessions, which are adjacent in memory, so that a listing reads them in sequence.
@@ -119,10 +119,11 @@ func (st *store) add(s *session) {
 }
 
 func (st *store) shelf(realm string) *shelf {
-	sh := st.shelves[realm]
+	key := crest.Fold(realm)
+	sh := st.shelves[key]
 	if sh == nil {
 		sh = &shelf{byUser: map[string][]*session{}, identities: map[[2]string]*identity{}}
-		st.shelves[realm] = sh
+		st.shelves[key] = sh
 	}
 	return sh
 }
@@ -133,7 +134,7 @@ func (st *store) identity(name, realm string, admin bool) *identity {
 }
 
 func (st *store) identityOf(kind, name, realm string, admin bool) *identity {
-	realm = strings.ToLower(realm)
+	realm = crest.Lower(realm)
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	sh := st.shelf(realm)
@@ -262,7 +263,7 @@ func (st *store) sweep(now int64) {
 func (st *store) of(realm, user string) []*session {
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	sh := st.shelves[strings.ToLower(realm)]
+	sh := st.shelves[crest.Fold(realm)]
 	if sh == nil {
 		return nil
 	}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // objectClasses are the object classes of every identity, in the order of OpenAM's hash set.
@@ -53,7 +55,7 @@ func (x *exchange) users() error {
 
 // readsItself reports whether the caller reads its own identity.
 func (x *exchange) readsItself() bool {
-	return x.crest.kind == read && x.caller.session != nil && strings.EqualFold(x.caller.session.who.name, x.id)
+	return x.crest.kind == read && x.caller.session != nil && crest.Same(x.caller.session.who.name, x.id)
 }
 
 func (x *exchange) idFromSession() error {
@@ -79,13 +81,13 @@ func (x *exchange) attributes(u *user, lower bool) object {
 		mail = object{{"mail", one(u.mail)}}
 	}
 	family, full := orElse(u.family, u.name), strings.TrimSpace(u.given+" "+orElse(u.family, u.name))
-	uid := member{"universalid", one(x.profile.universalID(kindUser, u.id, strings.ToLower(x.realm.path), false))}
+	uid := member{"universalid", one(x.profile.universalID(kindUser, u.id, crest.Lower(x.realm.path), false))}
 	dn := member{"dn", one("uid=" + escapeDN(u.id) + ",ou=people," + x.profile.suffix)}
 	times := object{{"createTimestamp", one(ldapTime(u.created))}}
 	if u.modified != 0 {
 		times = append(times, member{"modifyTimestamp", one(ldapTime(u.modified))})
 	}
-	doc := append(object{{"username", u.name}, {"realm", strings.ToLower(x.realm.path)}, {"uid", one(u.id)}}, mail...)
+	doc := append(object{{"username", u.name}, {"realm", crest.Lower(x.realm.path)}, {"uid", one(u.id)}}, mail...)
 	if lower {
 		doc = append(doc, member{"inetuserstatus", one(status)}, uid, dn, member{"cn", one(full)}, member{"sn", one(family)}, member{"objectclass", objectClasses})
 	} else {
@@ -113,9 +115,9 @@ func (x *exchange) listedUsers(matches func(*user) bool) []user {
 			}
 		}
 	}
-	path := strings.ToLower(x.realm.path)
-	found = javaOrder(found, func(u user) string { return strings.ToLower(u.id) })
-	return javaOrder(found, func(u user) string { return strings.ToLower(x.profile.universalID(kindUser, u.id, path, false)) })
+	path := crest.Lower(x.realm.path)
+	found = javaOrder(found, func(u user) string { return crest.Lower(u.id) })
+	return javaOrder(found, func(u user) string { return crest.Lower(x.profile.universalID(kindUser, u.id, path, false)) })
 }
 
 // queryUsers lists identities. Measured on OpenAM 16.0.5: up to 2.x, the rows are names, and the filter, the fields and
@@ -309,7 +311,7 @@ func (x *exchange) misread(u *user, doc object) object {
 
 // wildcard matches patterns of _queryId, in which * stands for any text.
 func wildcard(pattern, name string) bool {
-	pattern, name = strings.ToLower(pattern), strings.ToLower(name)
+	pattern, name = crest.Fold(pattern), crest.Fold(name)
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {
 		return pattern == name
