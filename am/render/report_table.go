@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/report"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 	"github.com/amsql/steampipe-plugin-am/am/terminal"
@@ -114,15 +115,15 @@ func classOf(c report.Column, rows []report.Row) string {
 // userColumns identify users.
 var userColumns = []string{"username", "realm", "base_url"}
 
-type user struct{ name, realm, server string }
+type user struct{ name, realm, server string } // Folds, and the address
 
-// userOf returns whose row it is, ignoring the case of names as AM does.
+// userOf returns whose row it is, comparing names as AM does.
 func userOf(row report.Row) user {
 	text := func(column string) string {
 		value, _ := row[column].(string)
 		return value
 	}
-	return user{strings.ToLower(text("username")), text("realm"), text("base_url")}
+	return user{crest.Fold(text("username")), crest.Fold(text("realm")), text("base_url")}
 }
 
 // group moves the rows of a user to the place of the user's first row, if some user has more than one, and counts

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsimple"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // An Exception accepts findings of a report until a given day.
@@ -78,11 +80,10 @@ func (e *Exception) complete(all []*Report) error {
 	return nil
 }
 
-// matches reports whether the exception applies to a finding. It compares cells as text and case-insensitively, as AM
-// compares names.
+// matches reports whether the exception applies to a finding. It compares cells as text, and as AM compares names.
 func (e *Exception) matches(row Row) bool {
 	for column, want := range e.Where {
-		if cell := row[column]; cell == nil || !strings.EqualFold(cellText(cell), want) {
+		if cell := row[column]; cell == nil || !crest.Same(cellText(cell), want) {
 			return false
 		}
 	}

@@ -37,6 +37,23 @@ func result(t *testing.T, run *report.Run, name string) *report.Result {
 	return nil
 }
 
+func TestAnExceptionComparesNamesAsAMDoes(t *testing.T) {
+	accepted, err := exceptions(t, `
+exception "idle" {
+  where   = { username = "SAM" }
+  reason  = "a kiosk"
+  expires = "2099-12-31"
+}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle := &report.Result{Name: "idle", Finds: true, Key: []string{"username"}, Findings: 2, Rows: []report.Row{{"username": "sam"}, {"username": "ſam"}}}
+	run := &report.Run{Started: time.Now(), Results: []*report.Result{idle}}
+	if _, err := run.Accept(nil, accepted); err != nil || len(idle.Accepted) != 1 || idle.Accepted[0].Row["username"] != "sam" {
+		t.Errorf("%v is accepted, %v; want only the finding of sam", idle.Accepted, err)
+	}
+}
+
 func TestAnExceptionAcceptsItsFindingsUntilItsDay(t *testing.T) {
 	tomorrow, yesterday := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly), time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)
 	today := time.Now().UTC().Format(time.DateOnly)

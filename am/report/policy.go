@@ -10,6 +10,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsimple"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 )
 
 // A Policy contains the limits that the reports and the dashboards check. Names are in lower case.
@@ -39,7 +41,7 @@ var policyFields = []struct {
 	{"idle_minutes", "Maximum idle time in minutes: of a session (idle), and of a realm (lax-realms).", []string{"idle_minutes", "policy_idle_minutes"}, func(p Policy) cty.Value { return cty.NumberIntVal(p.IdleMinutes) }},
 	{"maximum_minutes", "Maximum session time in minutes: of a session (old), and of a realm (lax-realms).", []string{"age_minutes", "policy_session_minutes"}, func(p Policy) cty.Value { return cty.NumberIntVal(p.MaximumMinutes) }},
 	{"quota", "Maximum number of sessions per user that a realm may allow (lax-realms). over-quota uses each realm's own quota.", []string{"policy_quota"}, func(p Policy) cty.Value { return cty.NumberIntVal(p.Quota) }},
-	{"service_accounts", "LIKE pattern for names of service accounts (service-accounts): % matches any text, _ one character.", []string{"service_pattern"}, func(p Policy) cty.Value { return cty.StringVal(strings.ToLower(p.ServiceAccounts)) }},
+	{"service_accounts", "LIKE pattern for names of service accounts (service-accounts): % matches any text, _ one character.", []string{"service_pattern"}, func(p Policy) cty.Value { return cty.StringVal(crest.Lower(p.ServiceAccounts)) }},
 	{"administrators", "Accounts of administrators (administrators).", []string{"administrators"}, func(p Policy) cty.Value { return texts(p.Administrators) }},
 	{"system_accounts", "Accounts of AM itself, which no directory lists (disabled-users).", []string{"system_accounts"}, func(p Policy) cty.Value { return texts(p.SystemAccounts) }},
 }
@@ -47,7 +49,7 @@ var policyFields = []struct {
 func texts(names []string) cty.Value {
 	values := make([]cty.Value, len(names))
 	for i, name := range names {
-		values[i] = cty.StringVal(strings.ToLower(name))
+		values[i] = cty.StringVal(crest.Lower(name))
 	}
 	return cty.TupleVal(values)
 }

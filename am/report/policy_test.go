@@ -60,12 +60,12 @@ func TestAPolicyIsWhatItsFileSays(t *testing.T) {
 	if diff := cmp.Diff(report.DefaultPolicy(), printed); err != nil || diff != "" {
 		t.Errorf("what is printed is read as another policy (%v):\n%s", err, diff)
 	}
-	strict, err := read("idle_minutes = 5\nadministrators = [\"Root\", \"amadmin\"]")
+	strict, err := read("idle_minutes = 5\nadministrators = [\"Root\", \"ΝΙΚΟΣ\"]")
 	if err != nil {
 		t.Fatal(err)
 	}
 	values := strict.Values(builtin(t))
-	for name, want := range map[string]string{"idle_minutes": "5", "policy_idle_minutes": "5", "age_minutes": "720", "administrators": "root,amadmin"} {
+	for name, want := range map[string]string{"idle_minutes": "5", "policy_idle_minutes": "5", "age_minutes": "720", "administrators": "root,νικος"} {
 		if values[name] != want {
 			t.Errorf("%s is %q, want %q", name, values[name], want)
 		}
