@@ -2,15 +2,19 @@ package am
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"math"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/dustin/go-humanize"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/crest"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/table"
 )
 
@@ -32,24 +36,28 @@ const (
 	// rowsPerLookup is how many rows of a list cost as much as one lookup; maxListed is how many rows a statement
 	// keeps.
 	rowsPerLookup, maxListed = 1000, 1_000_000
+
+	// mostUnlisted is how many names that an open list lacks are looked up, unless one of them has rows.
+	mostUnlisted = 1000
 )
 
 // byUser answers one statement's lookups by user name. Each needs a request for each realm, so after some lookups it
-// lists the realms: a complete list answers all that follow. If a list is not complete, or AM may mistake a name for
-// another, the name is still looked up. A list may be long and the names few, so it is read only when the lookups so
-// far have cost as much, and, if that fails, again after eight times as many.
+// lists the realms: a complete list answers all that follow. If a list is not complete, or lacks a name that AM may
+// find nevertheless, or AM may mistake a name for another, the name is still looked up. A list may be long and the
+// names few, so it is read only when the lookups so far have cost as much, and, if that fails, again after eight times
+// as many.
 type byUser[T any] struct {
-	// longest is the length of the longest list that answers for realms that are not in q.
-	lookup func(ctx context.Context, c *connection.Connection, q table.Query, longest int) iter.Seq2[*T, error]
+	lookup rowsOf[T]
 	list   func(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (list[T], error)
-	name   func(row *T) string
-	spell  func(row *T, realm, username string) *T                                                 // returns a copy
-	absent func(ctx context.Context, c *connection.Connection, realm string, names []string) error // is called for names without rows in a list; may be nil
+	of     func(row *T) (realm, username string)
+	spell  func(row *T, realm, username string) *T                                // returns a copy
+	note   func(ctx context.Context, c *connection.Connection, a answer[T]) error // sends notices that lookups send; nil: none
 
 	mu      sync.Mutex
 	lookups int
 	listed  int                      // number of rows
-	realms  map[string]*realmList[T] // the realms of a query that names none, in lower case; nil until they are known
+	realms  map[string]*realmList[T] // the realms of a query that names none, by Fold; nil until they are known
+	notice  string                   // what a query that names no realm leaves out
 	failed  bool                     // only lookups can then report what is wrong
 }
 
@@ -58,41 +66,51 @@ type list[T any] struct {
 	rows     []*T
 	complete bool
 	tooLong  bool
+	open     bool // a name that it lacks may have rows nevertheless
 }
 
 type realmList[T any] struct {
 	path     string
 	complete bool
-	rows     map[string][]*T // by user name in lower case
+	open     bool
+	rows     map[string][]*T // by the Fold of the user name
 	listed   int             // number of rows
 	tryAfter int             // number of lookups
+
+	unlisted int  // number of names that an open list lacked
+	short    bool // one of them has rows
 }
 
 // rows yields the rows of lists, and looks up the rest.
 func (l *byUser[T]) rows(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*T, error] {
-	names := q.Texts("username")
-	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !plain(name) }) {
-		return l.lookup(ctx, c, q, 0)
+	usernames, _ := names(q, "username")
+	if len(usernames) == 0 || slices.ContainsFunc(usernames, func(name string) bool { return !plain(name) }) {
+		return l.lookup(ctx, c, q)
 	}
 	return func(yield func(*T, error) bool) {
-		found, rest := l.find(ctx, c, q, names)
-		for _, row := range found.rows {
-			if !yield(row, nil) {
-				return
+		answers, rest := l.find(ctx, c, q, crest.Distinct(usernames))
+		for _, a := range answers {
+			for _, row := range a.rows {
+				if !yield(row, nil) {
+					return
+				}
 			}
-		}
-		for realm, names := range found.absent {
-			if err := l.absent(ctx, c, realm, names); err != nil {
+			if l.note == nil {
+				continue
+			}
+			if err := l.note(ctx, c, a); err != nil {
 				yield(nil, err)
 				return
 			}
 		}
-		if rest == nil {
-			return
-		}
-		for row, err := range l.lookup(ctx, c, *rest, found.longest) {
-			if !yield(row, err) {
-				return
+		for _, q := range rest {
+			for row, err := range l.lookup(ctx, c, q) {
+				if err == nil {
+					l.remember(row)
+				}
+				if !yield(row, err) || err != nil {
+					return
+				}
 			}
 		}
 	}
@@ -108,79 +126,128 @@ func plain(name string) bool {
 	return name != ""
 }
 
-// found is what lists of realms contain.
-type found[T any] struct {
-	rows    []*T
-	absent  map[string][]string // names without rows, by realm
-	longest int                 // length of the longest list
+// An answer is what the list of a realm contains, in the query's spelling.
+type answer[T any] struct {
+	realm  string
+	rows   []*T
+	absent []string // names that certainly have no rows, or are not worth a lookup
 }
 
-// find returns what is in the lists of realms, and the query for the other realms, if there are any.
-func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.Query, names []string) (f found[T], rest *table.Query) {
+// find returns the answers of the lists, and the queries for what these do not answer.
+func (l *byUser[T]) find(ctx context.Context, c *connection.Connection, q table.Query, usernames []string) (answers []answer[T], rest []table.Query) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lookups += len(names); l.failed || l.lookups < listAfter {
-		return f, &q
+	if l.lookups += len(usernames); l.failed || l.lookups < listAfter {
+		return nil, []table.Query{q}
 	}
 	asked, err := l.prepare(ctx, c, q)
 	if err != nil {
 		l.failed = true
-		return f, &q
+		return nil, []table.Query{q}
 	}
-	var unlisted []any
+	realmsOf := map[string][]string{} // those whose lists do not answer the same names
 	for _, path := range asked {
-		realm := l.realms[strings.ToLower(path)]
-		if realm == nil || !realm.complete {
-			unlisted = append(unlisted, path)
-			continue
-		}
-		f.longest = max(f.longest, realm.listed)
-		for _, name := range distinct(names) {
-			rows := realm.rows[strings.ToLower(name)]
-			for _, row := range rows {
-				f.rows = append(f.rows, l.spell(row, path, name))
-			}
-			if rows == nil && l.absent != nil {
-				if f.absent == nil {
-					f.absent = map[string][]string{}
-				}
-				f.absent[path] = append(f.absent[path], name)
-			}
+		a, unanswered := l.answer(c, path, usernames)
+		answers = append(answers, a)
+		if len(unanswered) > 0 {
+			key := strings.Join(unanswered, " ")
+			realmsOf[key] = append(realmsOf[key], path)
 		}
 	}
-	switch len(unlisted) {
-	case 0:
-		return f, nil
-	case len(asked):
-		return f, &q
+	for usernames, realms := range realmsOf {
+		rest = append(rest, narrowed(narrowed(q, "username", strings.Split(usernames, " ")), "realm", realms))
 	}
-	q.Quals = slices.DeleteFunc(slices.Clone(q.Quals), func(qual table.Qual) bool { return qual.Column == "realm" })
-	q.Quals = append(q.Quals, table.Qual{Column: "realm", Values: unlisted})
-	return f, &q
+	return answers, rest
+}
+
+// answer returns what a realm's list contains for the names, and the names that it does not answer.
+func (l *byUser[T]) answer(c *connection.Connection, path string, usernames []string) (a answer[T], unanswered []string) {
+	a.realm = path
+	realm := l.realms[crest.Fold(path)]
+	if realm == nil || !realm.complete {
+		return a, usernames
+	}
+	for _, name := range usernames {
+		rows := realm.rows[crest.Fold(name)]
+		for _, row := range rows {
+			a.rows = append(a.rows, l.spell(row, path, name))
+		}
+		switch {
+		case len(rows) > 0:
+		case realm.mayHave(c):
+			unanswered = append(unanswered, name)
+		default:
+			a.absent = append(a.absent, name)
+		}
+	}
+	return a, unanswered
+}
+
+// mayHave reports whether another name that the list lacks is worth a lookup. A store may list fewer identities than it
+// finds by name; but where users need no identity, no name is found, and each lookup takes as long as a long list.
+func (r *realmList[T]) mayHave(c *connection.Connection) bool {
+	if !r.open {
+		return false
+	}
+	r.unlisted++
+	if r.short || r.unlisted <= mostUnlisted || c.Options().OnTruncation == inventory.Strict {
+		return true
+	}
+	if r.unlisted == mostUnlisted+1 {
+		c.Options().Notify(fmt.Sprintf("realm %s: the list of identities lacks more than %s of the user names; the first %[2]s do not exist, so amsql assumes the same of the others (with on_truncation = \"strict\" it looks up each)",
+			r.path, humanize.Comma(mostUnlisted)))
+	}
+	return false
+}
+
+// remember records that a lookup has found a row, and so the list of its realm is short.
+func (l *byUser[T]) remember(row *T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	path, _ := l.of(row)
+	if realm := l.realms[crest.Fold(path)]; realm != nil && realm.complete {
+		realm.short = true
+	}
+}
+
+// narrowed returns the query with these values of a column.
+func narrowed(q table.Query, column string, values []string) table.Query {
+	qual := table.Qual{Column: column}
+	for _, value := range values {
+		qual.Values = append(qual.Values, value)
+	}
+	others := slices.DeleteFunc(slices.Clone(q.Quals), func(qual table.Qual) bool { return qual.Column == column })
+	q.Quals = append(others, qual)
+	return q
 }
 
 // prepare lists the query's realms, if that is due, and returns their paths in the query's spelling.
 func (l *byUser[T]) prepare(ctx context.Context, c *connection.Connection, q table.Query) (asked []string, err error) {
 	if l.realms == nil {
-		paths, err := c.Inventory().RealmPaths(ctx)
+		paths, notice, err := c.Inventory().RealmPaths(ctx)
 		if err != nil {
 			return nil, err
 		}
+		l.notice = notice
 		l.realms = map[string]*realmList[T]{}
 		for _, path := range paths {
-			l.realms[strings.ToLower(path)] = &realmList[T]{path: path}
+			l.realms[crest.Fold(path)] = &realmList[T]{path: path}
 		}
 	}
-	if asked = distinct(q.Texts("realm")); asked == nil {
+	if asked, _ = names(q, "realm"); asked == nil {
+		if l.notice != "" {
+			c.Options().Notify(l.notice)
+		}
 		for _, realm := range l.realms {
 			asked = append(asked, realm.path)
 		}
 	}
+	asked = crest.Distinct(asked)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(c.Client().MaxConcurrency())
 	most := min(l.lookups*rowsPerLookup, maxListed-l.listed)
 	for _, path := range asked {
-		realm := l.realms[strings.ToLower(path)]
+		realm := l.realms[crest.Fold(path)]
 		if realm == nil || realm.complete || l.lookups < realm.tryAfter {
 			continue
 		}
@@ -193,11 +260,7 @@ func (l *byUser[T]) prepare(ctx context.Context, c *connection.Connection, q tab
 			if list.tooLong && most < maxListed {
 				realm.tryAfter = 8 * l.lookups
 			}
-			realm.complete, realm.listed, realm.rows = list.complete, len(list.rows), map[string][]*T{}
-			for _, row := range list.rows {
-				name := strings.ToLower(l.name(row))
-				realm.rows[name] = append(realm.rows[name], row)
-			}
+			realm.keep(list, l.of)
 			return nil
 		})
 	}
@@ -211,14 +274,10 @@ func (l *byUser[T]) prepare(ctx context.Context, c *connection.Connection, q tab
 	return asked, nil
 }
 
-// distinct removes names that AM treats as equal to an earlier one.
-func distinct(names []string) (kept []string) {
-	seen := map[string]bool{}
-	for _, name := range names {
-		if key := strings.ToLower(name); !seen[key] {
-			seen[key] = true
-			kept = append(kept, name)
-		}
+func (r *realmList[T]) keep(list list[T], of func(*T) (realm, username string)) {
+	r.complete, r.open, r.listed, r.rows = list.complete, list.open, len(list.rows), map[string][]*T{}
+	for _, row := range list.rows {
+		_, username := of(row)
+		r.rows[crest.Fold(username)] = append(r.rows[crest.Fold(username)], row)
 	}
-	return kept
 }

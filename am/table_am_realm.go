@@ -4,10 +4,10 @@ import (
 	"context"
 	"iter"
 	"path"
-	"strings"
 	"sync"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -58,7 +58,7 @@ func realms(ctx context.Context, c *connection.Connection, q table.Query) iter.S
 // realmLookups answers the lookups by path of one statement. Each would list all realms, so they are listed once.
 type realmLookups struct {
 	mu     sync.Mutex
-	listed map[string]inventory.Realm // by path in lower case
+	listed map[string]inventory.Realm // by the Fold of the path
 }
 
 func (l *realmLookups) rows(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*realm, error] {
@@ -68,8 +68,8 @@ func (l *realmLookups) rows(ctx context.Context, c *connection.Connection, q tab
 			yield(nil, err)
 			return
 		}
-		for _, path := range distinct(q.Texts("path")) {
-			r, ok := listed[strings.ToLower(path)]
+		for _, path := range crest.Distinct(q.Texts("path")) {
+			r, ok := listed[crest.Fold(path)]
 			if r.Path = path; ok && !yield(newRealm(c, r), nil) {
 				return
 			}
@@ -88,7 +88,7 @@ func (l *realmLookups) list(ctx context.Context, c *connection.Connection) (map[
 		if err != nil {
 			return nil, err
 		}
-		listed[strings.ToLower(r.Path)] = r
+		listed[crest.Fold(r.Path)] = r
 	}
 	l.listed = listed
 	return listed, nil

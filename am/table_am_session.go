@@ -42,22 +42,13 @@ var sessionTable = tableOf[session]{
 	},
 	rows: sessions,
 	lookups: func(rowsOf[session]) rowsOf[session] {
-		var agents inventory.Agents
-		rows := func(ctx context.Context, c *connection.Connection, q table.Query, longest int) iter.Seq2[*session, error] {
-			scanned := sessionQuery(q)
-			scanned.Agents, scanned.Longest = &agents, longest
-			return sessionRows(ctx, c, q, scanned)
-		}
-		l := byUser[session]{lookup: rows, list: listSessions, name: func(s *session) string { return s.Username }, spell: (*session).spelled}
-		// The inventory does this for names that it looks up.
-		l.absent = func(ctx context.Context, c *connection.Connection, realm string, names []string) error {
-			return c.Inventory().NoteLogins(ctx, &agents, realm, names)
-		}
+		var l sessionLookups
+		found := byUser[session]{lookup: l.rows, list: l.list, note: l.note, of: func(s *session) (realm, name string) { return s.Realm, s.Username }, spell: (*session).spelled}
 		return func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
 			if c.Options().Store != nil { // it finds users with an index
-				return withLogins(ctx, c, q, rows(ctx, c, q, 0))
+				return withLogins(ctx, c, q, l.rows(ctx, c, q))
 			}
-			return withLogins(ctx, c, q, l.rows(ctx, c, q))
+			return withLogins(ctx, c, q, found.rows(ctx, c, q))
 		}
 	},
 	hold: func() held[session] { return &heldSessions{} },
@@ -153,30 +144,52 @@ func sessionQuery(q table.Query) inventory.Query {
 	return scanned
 }
 
-// listSessions lists a realm for lookups by user name.
-func listSessions(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (l list[session], err error) {
+// sessionLookups are the lookups of one statement.
+type sessionLookups struct{ statement inventory.Statement }
+
+func (l *sessionLookups) rows(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
+	scanned := sessionQuery(q)
+	scanned.Statement = &l.statement
+	return sessionRows(ctx, c, q, scanned)
+}
+
+// note sends the notices that the inventory sends about what it looks up.
+func (l *sessionLookups) note(ctx context.Context, c *connection.Connection, a answer[session]) error {
+	c.Inventory().NoteUnreadable(func(yield func(*rest.Session) bool) {
+		for _, s := range a.rows {
+			if !yield(s.Session) {
+				return
+			}
+		}
+	})
+	return c.Inventory().NoteLogins(ctx, &l.statement, a.realm, a.absent)
+}
+
+// list lists a realm for lookups by user name.
+func (l *sessionLookups) list(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (all list[session], err error) {
 	limit, _, err := c.Inventory().ListCap(ctx)
 	if err != nil || limit > most {
-		l.tooLong = err == nil
-		return l, err
+		all.tooLong = err == nil
+		return all, err
 	}
 	scan, err := newSessionScan(ctx, c, q)
 	if err != nil {
-		return l, err
+		return all, err
 	}
 	listed, err := c.Inventory().List(ctx, rest.SessionQuery{Realm: realm, Fields: listFields(q)})
+	l.statement.Saw(len(listed.Sessions))
 	if err != nil || !listed.Complete() {
-		return l, err
+		return all, err
 	}
 	if err := scan.findOwn(ctx, c); err != nil {
-		return l, err
+		return all, err
 	}
 	scan.now = c.Client().Now()
 	for _, s := range listed.Sessions {
-		l.rows = append(l.rows, &session{Session: s, scan: scan})
+		all.rows = append(all.rows, &session{Session: s, scan: scan})
 	}
-	l.complete = true
-	return l, nil
+	all.complete = true
+	return all, nil
 }
 
 // listFields returns the fields of rows for lookups by user name. Properties are requested only with all fields.

@@ -37,15 +37,13 @@ var userTable = tableOf[user]{
 		}
 	},
 	lookups: func(rows rowsOf[user]) rowsOf[user] {
-		lookup := func(ctx context.Context, c *connection.Connection, q table.Query, _ int) iter.Seq2[*user, error] {
-			return rows(ctx, c, q)
-		}
-		l := byUser[user]{lookup: lookup, list: listUsers, name: func(u *user) string { return u.ID }, spell: (*user).spelled}
+		l := byUser[user]{lookup: rows, list: listUsers, of: func(u *user) (realm, name string) { return u.Realm, u.ID }, spell: (*user).spelled}
 		return l.rows
 	},
 }
 
-// listUsers lists a realm for lookups by user name. If the server truncates the list, that is an error.
+// listUsers lists a realm for lookups by user name. If the server truncates the list, that is an error. AM's list is not
+// known to contain every identity that AM finds by name, and IDM's is.
 func listUsers(ctx context.Context, c *connection.Connection, q table.Query, realm string, most int) (l list[user], err error) {
 	asked := userQuery(q)
 	asked.Realms, asked.Names = []string{realm}, nil
@@ -58,8 +56,9 @@ func listUsers(ctx context.Context, c *connection.Connection, q table.Query, rea
 		}
 		l.rows = append(l.rows, &user{u, c.BaseURL()})
 	}
-	l.complete = true
-	return l, nil
+	all, err := c.Client().ListsAllUsers(ctx, realm)
+	l.complete, l.open = true, !all
+	return l, err
 }
 
 func (u *user) spelled(realm, username string) *user {

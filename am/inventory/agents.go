@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -16,16 +14,8 @@ import (
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 )
 
-// Agents contains, for the queries of one statement, the listed sessions of realms that no query by name finds: those
-// of agents, and of other identities that are not users. AM shows them only in the list of the realm (OpenAM 16.0.5
-// measured).
-type Agents struct {
-	lists  sync.Map     // *agentList by realm and fields
-	names  atomic.Int64 // number of names that have been looked up to find out whether users have them
-	logins askedLogins
-}
-
-// An agentList contains the agents' sessions in the list of a realm.
+// An agentList contains the sessions in the list of a realm that no query by name finds: those of agents, and of other
+// identities that are not users (OpenAM 16.0.5 measured).
 type agentList struct {
 	asking *semaphore.Weighted // a mutex whose wait can be cancelled by a context
 	listed bool
@@ -53,15 +43,15 @@ func (r *realmScan) mayBeAgents(ctx context.Context, names, none []string) (unkn
 	return nil, len(agents) > 0, err
 }
 
-// of requests the realm's list, unless that has been done.
-func (a *Agents) of(ctx context.Context, r *realmScan) (*agentList, error) {
+// agentsOf requests the realm's list, unless that has been done.
+func (s *Statement) agentsOf(ctx context.Context, r *realmScan) (*agentList, error) {
 	fields := r.fields(true)
 	if fields != nil {
 		fields = append(fields, rest.FieldUniversalID)
 		slices.Sort(fields)
 		fields = slices.Compact(fields)
 	}
-	kept, _ := a.lists.LoadOrStore(crest.Fold(r.Realm)+"\x00"+strings.Join(fields, ","), &agentList{asking: semaphore.NewWeighted(1)})
+	kept, _ := s.agents.LoadOrStore(crest.Fold(r.Realm)+"\x00"+strings.Join(fields, ","), &agentList{asking: semaphore.NewWeighted(1)})
 	l := kept.(*agentList)
 	if err := l.asking.Acquire(ctx, 1); err != nil {
 		return nil, err
@@ -94,7 +84,7 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 			return err
 		}
 	}
-	list, err := r.query.Agents.of(ctx, r)
+	list, err := r.query.Statement.agentsOf(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -161,7 +151,7 @@ const fewNames, rowsPerName = 50, 500
 
 // unknown returns the names that do not belong to users, as far as finding out is worth the requests.
 func (r *realmScan) unknown(ctx context.Context, names []string) ([]string, error) {
-	if r.query.Agents.names.Add(int64(len(names))) > int64(max(fewNames, r.limit.rows/rowsPerName)) {
+	if r.query.Statement.names.Add(int64(len(names))) > int64(max(fewNames, r.limit.rows/rowsPerName)) {
 		return names, nil
 	}
 	return r.inventory.unknown(ctx, r.Realm, names)

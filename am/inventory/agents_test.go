@@ -121,10 +121,10 @@ func TestAnAgentWithTheNameOfAUserBehindTheCapIsTold(t *testing.T) {
 			}
 			behind.ServeHTTP(w, r)
 		})
-		var agents inventory.Agents
+		var statement inventory.Statement
 		var evidence []*inventory.RealmScan
 		for range c.lookups {
-			for _, err := range inv.Sessions(t.Context(), inventory.Query{Realms: []string{"/alpha"}, Usernames: c.ask, Agents: &agents, Evidence: &evidence}) {
+			for _, err := range inv.Sessions(t.Context(), inventory.Query{Realms: []string{"/alpha"}, Usernames: c.ask, Statement: &statement, Evidence: &evidence}) {
 				must(t, err)
 			}
 		}

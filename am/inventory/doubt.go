@@ -57,14 +57,7 @@ func (c listCap) suspicious(rows int) bool { return c.doubt(rows) != "" || c.unp
 
 // saw records the length of the longest list. Caps and limits apply to the whole deployment, so no shorter list has
 // reached one.
-func (s *scan) saw(rows int) {
-	for {
-		longest := s.longest.Load()
-		if int64(rows) <= longest || s.longest.CompareAndSwap(longest, int64(rows)) {
-			return
-		}
-	}
-}
+func (s *scan) saw(rows int) { raise(&s.longest, int64(rows)) }
 
 // doubt returns why a list may be truncated, considering all lists so far.
 func (r *realmScan) doubt(rows int) string {
@@ -140,7 +133,7 @@ func (r *realmScan) probe(ctx context.Context, listed listedUsers, sent *handles
 		r.doubted += fmt.Sprintf(", and %v", err)
 	}
 	missing := map[uint64]bool{}
-	for _, name := range distinct(append(listed.most(probes), lacking.users...)) {
+	for _, name := range crest.Distinct(append(listed.most(probes), lacking.users...)) {
 		_, err := r.askUser(ctx, name, r.fields(true), func(session *rest.Session) bool {
 			r.spelled(session, "")
 			first := r.expected(session, name) && sent.first(session)

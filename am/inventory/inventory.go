@@ -22,8 +22,8 @@ type Query struct {
 	Logins    []string // the same by the names that users log in with, if Usernames is nil; sessions of agents have none
 	Fields    []string // rest.Field… that rows need; realm is always set; nil: all
 	Limit     int64    // stop after this number; 0: no limit
-	Longest   int      // length of the longest list of other realms, for comparison with lists that may be truncated
-	Agents    *Agents  // what other queries of the statement have found of agents; may be nil
+
+	Statement *Statement // what the queries of a statement share; may be nil
 
 	Previous *Previous     // the result of an earlier scan, for comparison with lists that may be truncated; may be nil
 	Evidence *[]*RealmScan // receives the completeness of each realm after all sessions; may be nil

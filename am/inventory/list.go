@@ -88,14 +88,14 @@ func (inv *Inventory) Doubt(ctx context.Context, rows int) (string, error) {
 }
 
 // RealmPaths returns the full paths of the realms of a query that names none: the connection's, or else all that the
-// server lists, or else, if it lists none for this account, that of the account.
-func (inv *Inventory) RealmPaths(ctx context.Context) ([]string, error) {
+// server lists, or else, if the account may not list them, that of the account. A caller that answers for the realms
+// without Sessions or Users must send the notice, if there is one.
+func (inv *Inventory) RealmPaths(ctx context.Context) (paths []string, notice string, err error) {
 	targets, err := newScan(inv, Query{}).realms(ctx)
-	paths := make([]string, len(targets))
-	for i, t := range targets {
-		paths[i] = t.path
+	for _, t := range targets {
+		paths, notice = append(paths, t.path), cmp.Or(notice, t.notice)
 	}
-	return paths, err
+	return paths, notice, err
 }
 
 // Strict returns the same inventory for callers that need complete lists: a list that is truncated, or a realm that

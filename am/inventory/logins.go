@@ -110,7 +110,7 @@ func (inv *Inventory) namesOf(ctx context.Context, realm string, logins []string
 		}
 		names = append(names, some...)
 	}
-	return distinct(names), nil
+	return crest.Distinct(names), nil
 }
 
 // FindLogin does the same as UsersByLogin for callers that also look for sessions with the name itself: if the account may
@@ -143,7 +143,7 @@ func (inv *Inventory) FindLogin(ctx context.Context, realm, name string) ([]*res
 func (inv *Inventory) LogsIn(ctx context.Context, realms []string, name string) (bool, error) {
 	if realms == nil {
 		var err error
-		if realms, err = inv.RealmPaths(ctx); err != nil {
+		if realms, _, err = inv.RealmPaths(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -193,8 +193,8 @@ const triedNames = 10
 
 // NoteLogins sends a notice for each of the names, which have no sessions in a realm, that is a login name of users, whose
 // sessions have other names. If there are more names than are worth looking up, it sends a notice that they may be login
-// names. The queries of a statement share Agents, so that each notice is sent once.
-func (inv *Inventory) NoteLogins(ctx context.Context, statement *Agents, realm string, names []string) error {
+// names. The queries of a statement share the Statement, so that each notice is sent once.
+func (inv *Inventory) NoteLogins(ctx context.Context, statement *Statement, realm string, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}

@@ -68,7 +68,7 @@ func (r *realmScan) compare(ctx context.Context, list *handles) (l lacking, err 
 		last.add(s)
 		some.add(s)
 	}
-	users := distinct(slices.Concat(last.users(probes/2), some.users(probes)))
+	users := crest.Distinct(slices.Concat(last.users(probes/2), some.users(probes)))
 	l.users = users[:min(len(users), probes)]
 	return l, nil
 }

@@ -262,7 +262,7 @@ func (r *realmScan) named(ctx context.Context) error {
 	if byLogin {
 		return nil
 	}
-	if err := r.inventory.NoteLogins(ctx, r.query.Agents, r.Realm, none); err != nil {
+	if err := r.inventory.NoteLogins(ctx, r.query.Statement, r.Realm, none); err != nil {
 		return err
 	}
 	return r.agents(ctx, names, none, sent)

@@ -25,7 +25,7 @@ type Realm struct {
 func (inv *Inventory) Realms(ctx context.Context, asked []string) iter.Seq2[Realm, error] {
 	return func(yield func(Realm, error) bool) {
 		spelled := map[string]string{}
-		for _, path := range distinct(asked) {
+		for _, path := range crest.Distinct(asked) {
 			spelled[crest.Fold(path)] = path
 		}
 		for r, err := range inv.realms(ctx) {
@@ -65,7 +65,7 @@ func (inv *Inventory) realms(ctx context.Context) iter.Seq2[Realm, error] {
 
 // unlisted yields the realms that are known without a list.
 func (inv *Inventory) unlisted(denied error, yield func(Realm, error) bool) {
-	paths := distinct(inv.options.Realms)
+	paths := crest.Distinct(inv.options.Realms)
 	if paths == nil {
 		paths = []string{inv.client.LoginRealm()}
 	}
@@ -96,7 +96,7 @@ func (s *scan) candidates(ctx context.Context) ([]target, error) {
 	if s.query.Realms != nil {
 		return s.askedRealms(ctx), nil
 	}
-	if configured := distinct(s.inventory.options.Realms); configured != nil {
+	if configured := crest.Distinct(s.inventory.options.Realms); configured != nil {
 		targets := make([]target, len(configured))
 		for i, path := range configured {
 			if !wellFormed(path) {
@@ -120,7 +120,7 @@ func (s *scan) candidates(ctx context.Context) ([]target, error) {
 
 // Unscanned returns why a query that names no realm does not find the sessions of some realms; "" if it finds those of all.
 func (inv *Inventory) Unscanned(ctx context.Context) (string, error) {
-	configured := distinct(inv.options.Realms)
+	configured := crest.Distinct(inv.options.Realms)
 	if configured == nil && inv.options.Store != nil {
 		return "", nil // a token store has the sessions of all realms
 	}

@@ -23,7 +23,7 @@ type scan struct {
 	client    *rest.Client
 	query     Query
 
-	inStatement bool // other queries of the statement share Query.Agents
+	inStatement bool // other queries of the statement share Query.Statement
 
 	rows     chan []*rest.Session
 	mu       sync.Mutex
@@ -32,10 +32,7 @@ type scan struct {
 	progress progress
 	longest  atomic.Int64 // length of the longest list so far
 
-	unreadable struct { // times that could not be read
-		count atomic.Int64
-		first atomic.Pointer[string]
-	}
+	unreadable unreadable
 }
 
 // named reports whether the query names users.
@@ -48,30 +45,13 @@ type progress struct {
 }
 
 func newScan(inv *Inventory, q Query) *scan {
-	q.Usernames, q.Logins = distinct(q.Usernames), distinct(q.Logins)
-	q.Realms = distinct(q.Realms)
-	s := &scan{inventory: inv, client: inv.client, query: q, inStatement: q.Agents != nil, rows: make(chan []*rest.Session, 8)}
-	if s.query.Agents == nil {
-		s.query.Agents = &Agents{}
+	q.Usernames, q.Logins, q.Realms = crest.Distinct(q.Usernames), crest.Distinct(q.Logins), crest.Distinct(q.Realms)
+	s := &scan{inventory: inv, client: inv.client, query: q, inStatement: q.Statement != nil, rows: make(chan []*rest.Session, 8)}
+	if s.query.Statement == nil {
+		s.query.Statement = &Statement{}
 	}
-	s.saw(q.Longest)
+	s.saw(int(s.query.Statement.longest.Load()))
 	return s
-}
-
-// distinct removes names that AM treats as equal to an earlier one.
-func distinct(names []string) []string {
-	if names == nil {
-		return nil
-	}
-	seen := make(map[string]bool, len(names))
-	kept := make([]string, 0, len(names))
-	for _, name := range names {
-		if key := crest.Fold(name); !seen[key] {
-			seen[key] = true
-			kept = append(kept, name)
-		}
-	}
-	return kept
 }
 
 // run lists all realms concurrently and yields their sessions, up to the limit.
@@ -195,9 +175,7 @@ func (s *scan) file(r *RealmScan, failed bool) {
 
 // verdict reports, after all rows, what is missing: as an error, or as a notice if that is the policy.
 func (s *scan) verdict() error {
-	if n := s.unreadable.count.Load(); n > 0 {
-		s.inventory.options.Notify(fmt.Sprintf("%s with a time that cannot be read, such as %s: the time is NULL", english.Plural(int(n), "session", "sessions"), *s.unreadable.first.Load()))
-	}
+	s.unreadable.note(s.inventory.options.Notify)
 	if s.query.Limit > 0 && s.progress.sessions.Load() >= s.query.Limit {
 		return nil // the limit was reached, so the rest does not matter
 	}
@@ -238,15 +216,34 @@ func (s *scan) verdict() error {
 // batchSize is how many rows are passed on together. The last batch of an answer is smaller.
 const batchSize = 256
 
-// noteUnreadable counts sessions with times that could not be read, for a notice.
-func (s *scan) noteUnreadable(batch []*rest.Session) {
-	for _, session := range batch {
-		if session.Unreadable != "" {
-			s.unreadable.count.Add(1)
-			text := fmt.Sprintf("%s in realm %s", session.Unreadable, session.Realm)
-			s.unreadable.first.CompareAndSwap(nil, &text)
-		}
+// unreadable counts sessions with times that could not be read.
+type unreadable struct {
+	count atomic.Int64
+	first atomic.Pointer[string]
+}
+
+func (u *unreadable) add(session *rest.Session) {
+	if session.Unreadable != "" {
+		u.count.Add(1)
+		text := fmt.Sprintf("%s in realm %s", session.Unreadable, session.Realm)
+		u.first.CompareAndSwap(nil, &text)
 	}
+}
+
+// note sends the notice about them, if there are any.
+func (u *unreadable) note(notify func(notice string)) {
+	if n := u.count.Load(); n > 0 {
+		notify(fmt.Sprintf("%s with a time that cannot be read, such as %s: the time is NULL", english.Plural(int(n), "session", "sessions"), *u.first.Load()))
+	}
+}
+
+// NoteUnreadable sends the notice that Sessions sends if sessions have times that cannot be read.
+func (inv *Inventory) NoteUnreadable(sessions iter.Seq[*rest.Session]) {
+	var u unreadable
+	for session := range sessions {
+		u.add(session)
+	}
+	u.note(inv.options.Notify)
 }
 
 // emit passes rows to the consumer.
@@ -255,7 +252,9 @@ func (s *scan) emit(ctx context.Context, batch []*rest.Session) error {
 		return nil
 	}
 	s.progress.sessions.Add(int64(len(batch)))
-	s.noteUnreadable(batch)
+	for _, session := range batch {
+		s.unreadable.add(session)
+	}
 	select {
 	case s.rows <- batch:
 		return nil

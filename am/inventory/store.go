@@ -124,7 +124,7 @@ func (p *storeScan) noteLogins(ctx context.Context) error {
 	}
 	for _, r := range p.realms {
 		answered, err := p.inventory.AskAM(ctx, func(ctx context.Context) error {
-			return p.inventory.NoteLogins(ctx, p.query.Agents, r.Realm, none)
+			return p.inventory.NoteLogins(ctx, p.query.Statement, r.Realm, none)
 		})
 		if !answered || err != nil {
 			return err

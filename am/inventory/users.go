@@ -31,7 +31,7 @@ type User struct {
 // An error ends the sequence. If the server truncates its list and also its parts, that is an error after all
 // identities that could be listed, or a notice, according to the connection's policy.
 func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
-	names := distinct(q.Names)
+	names := crest.Distinct(q.Names)
 	if names != nil && len(names) == 0 {
 		return func(func(User, error) bool) {}
 	}

@@ -321,7 +321,11 @@ func (e *Terminator) EndUser(ctx context.Context, realm, username string) ([]Out
 // realms returns the named realm, if the server has it, or all realms.
 func (e *Terminator) realms(ctx context.Context, named string) ([]string, error) {
 	if named == "" {
-		return e.Inventory.RealmPaths(ctx)
+		paths, notice, err := e.Inventory.RealmPaths(ctx)
+		if notice != "" {
+			e.notify("%s", notice)
+		}
+		return paths, err
 	}
 	return []string{named}, e.findRealm(ctx, named)
 }

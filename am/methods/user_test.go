@@ -54,6 +54,30 @@ func TestAUsersSessionsEndInEveryRealmUntilNoneAppears(t *testing.T) {
 	}
 }
 
+// If realms cannot be listed, the user's sessions in other realms are not ended, and a notice says so.
+func TestAUserOfRealmsThatCannotBeListedIsNotLeftSilently(t *testing.T) {
+	w := newWorld(t, simulator.Options{Realms: 1})
+	for _, realm := range []string{"/", "/alpha"} {
+		_, err := w.server.Login(realm, "demo")
+		must(t, err)
+	}
+	w.tamper = func(response http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if !strings.HasSuffix(r.URL.Path, "/global-config/realms") {
+			return false
+		}
+		answer(response, http.StatusForbidden)
+		return true
+	}
+	outcomes, err := w.EndUser(t.Context(), "", "demo")
+	must(t, err)
+	if n := states(outcomes)[methods.Ended]; n != 1 || len(outcomes) != 1 {
+		t.Errorf("%v, want one ended", states(outcomes))
+	}
+	if all := strings.Join(w.notices, "\n"); !strings.Contains(all, "may not list realms: only realm / is queried") {
+		t.Errorf("the notices are %q", w.notices)
+	}
+}
+
 func TestTheCallersOwnSessionsButOneEndWithItsUser(t *testing.T) {
 	for _, profile := range []string{"openam", "am-7", "pingam-8.1"} {
 		w := newWorld(t, simulator.Options{Profile: profile})
