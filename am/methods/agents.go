@@ -70,15 +70,19 @@ func missing(q rest.SessionQuery, l inventory.List) *missingError {
 	return &missingError{q, l}
 }
 
-func isUnproven(err error) bool {
-	var unproven *missingError
-	return errors.As(err, &unproven) && unproven.list.Doubt == ""
+// unproven returns the error of a list that may be complete, or nil if err is another error.
+func unproven(err error) *missingError {
+	var cut *missingError
+	if errors.As(err, &cut) && cut.list.Doubt == "" {
+		return cut
+	}
+	return nil
 }
 
 // disproved reports whether the list of an error has turned out to be complete: a later one is longer.
 func (e *Terminator) disproved(err error) bool {
-	var unproven *missingError
-	return errors.As(err, &unproven) && unproven.list.Doubt == "" && e.shorter(len(unproven.list.Sessions))
+	cut := unproven(err)
+	return cut != nil && e.shorter(len(cut.list.Sessions))
 }
 
 // sessionsOf lists the sessions of a user and of an agent of that name in a realm. hidden is why there may be more,

@@ -142,18 +142,18 @@ const secondLook = time.Second
 func (e *Terminator) prove(ctx context.Context, targets []*target) {
 	open := pending(targets)
 	e.check(ctx, open)
-	unproven := map[*target]error{}
+	again := map[*target]error{}
 	for _, t := range open {
-		if lingers := t.found != nil && t.answer == "true"; lingers || isUnproven(t.lookupErr) {
-			unproven[t] = t.lookupErr
+		if lingers := t.found != nil && t.answer == "true"; lingers || unproven(t.lookupErr) != nil {
+			again[t] = t.lookupErr
 		}
 	}
-	if len(unproven) > 0 {
+	if len(again) > 0 {
 		pause(ctx, secondLook)
-		e.check(ctx, slices.Collect(maps.Keys(unproven)))
+		e.check(ctx, slices.Collect(maps.Keys(again)))
 	}
 	for _, t := range open {
-		if t.found == nil && e.disproved(unproven[t]) {
+		if t.found == nil && e.disproved(again[t]) {
 			t.lookupErr = nil
 		}
 		t.settle(e.verdict(t))
