@@ -89,10 +89,10 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 		return err
 	}
 	r.saw(list.rows)
-	out := r.batch()
+	out, identify := r.batch(), fingerprints()
 	for _, name := range names {
 		for _, session := range list.sessions[crest.Fold(name)] {
-			if !sent.first(session) {
+			if session.Handle != "" && !sent.first(identify(session)) {
 				continue
 			}
 			own := *session // a copy, because the statement keeps the original
@@ -157,11 +157,11 @@ func (r *realmScan) unknown(ctx context.Context, names []string) ([]string, erro
 	return r.inventory.unknown(ctx, r.Realm, names)
 }
 
-// unknown returns the names that do not belong to users, as far as the account can find out.
+// unknown returns the names that do not belong to users, or all of them if it cannot find out.
 func (inv *Inventory) unknown(ctx context.Context, realm string, names []string) (unknown []string, err error) {
 	known := map[string]bool{}
 	for user, err := range inv.usersNamed(ctx, realm, names, false) {
-		if rest.IsRefused(err) {
+		if rest.IsRefused(err) || isSlowSearch(err) {
 			return names, nil
 		}
 		if err != nil {

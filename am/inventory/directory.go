@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -45,8 +46,8 @@ func (d directory) users(ctx context.Context) iter.Seq2[*rest.User, error] {
 			return err
 		}
 		if complete {
-			d.asking()
-			return d.each(ctx, rest.UserQuery{Status: d.status}, func(user *rest.User) error { return send(ctx, user) })
+			_, err := d.each(ctx, rest.UserQuery{Status: d.status}, func(user *rest.User) error { return send(ctx, user) })
+			return err
 		}
 		d.group, ctx = errgroup.WithContext(ctx)
 		d.group.SetLimit(listsAtOnce)
@@ -57,7 +58,7 @@ func (d directory) users(ctx context.Context) iter.Seq2[*rest.User, error] {
 
 // all sends all identities, from one list if it is complete, otherwise in parts.
 func (d directory) all(ctx context.Context) error {
-	names, err := d.list(ctx, rest.UserQuery{})
+	names, took, err := d.list(ctx, rest.UserQuery{})
 	if err != nil {
 		return err
 	}
@@ -67,8 +68,23 @@ func (d directory) all(ctx context.Context) error {
 	} else if d.limit, err = d.findLimit(ctx, names); err != nil {
 		return err
 	}
+	if len(names) < d.limit && d.inventory.searchMayBeCut(took) {
+		if complete, err := d.addsUp(ctx, names); complete || err != nil {
+			return err
+		}
+		d.doubt(took)
+	}
 	return d.split(ctx, "", names)
 }
+
+// doubt records that a list may be truncated because AM took so long for it.
+func (d directory) doubt(took time.Duration) {
+	d.cut(0, fmt.Sprintf("AM took %s for a list of them, and stops searching the identity store after its Search Timeout, which is %s unless it has been changed",
+		took.Round(time.Second), searchTimeLimit))
+}
+
+// searchMayBeCut reports whether AM may have stopped searching the identity store before it found everything.
+func (inv *Inventory) searchMayBeCut(took time.Duration) bool { return took >= inv.searchTimeLimit }
 
 const (
 	// smallestLimit is lower than all known limits of identity stores: OpenAM lists 100 if LDAP_MAX_RESULTS is not set.
@@ -90,22 +106,36 @@ func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
 		return DefaultUserListCap, nil
 	}
 	cut := len(names) - len(names)/ownAccounts
-	by := halving(names, nil)
-	if by == "" {
-		return cut, nil
-	}
-	with, err := d.count(ctx, rest.UserQuery{With: []string{by}})
-	without := 0
-	if err == nil {
-		without, err = d.count(ctx, rest.UserQuery{Without: []string{by}})
-	}
+	complete, err := d.addsUp(ctx, names)
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("cannot find out whether a list of %d identities is complete (if you know that it is, set user_list_cap to a greater number): %w", len(names), err)
-	case min(with, without) >= ownAccounts && with+without == len(names):
+	case complete:
 		return len(names) + 1, nil
 	}
 	return cut, nil
+}
+
+// addsUp reports whether two parts of a list of all identities, neither of which can be much shorter than it is because of
+// a limit, have as many identities as the list.
+func (d directory) addsUp(ctx context.Context, names []string) (bool, error) {
+	by := halving(names, nil)
+	if by == "" {
+		return false, nil
+	}
+	total := 0
+	for _, half := range []rest.UserQuery{{With: []string{by}}, {Without: []string{by}}} {
+		n := 0
+		took, err := d.each(ctx, half, func(*rest.User) error {
+			n++
+			return nil
+		})
+		if err != nil || n < ownAccounts || d.inventory.searchMayBeCut(took) {
+			return false, err
+		}
+		total += n
+	}
+	return total == len(names), nil
 }
 
 // UsersCutAt returns how many identities of a realm a truncated list has, so that amsql lists them in parts; 0 if the
@@ -116,7 +146,7 @@ func (inv *Inventory) UsersCutAt(ctx context.Context, realm string) (int, error)
 		return 0, err
 	}
 	d := directory{inventory: inv, realm: realm, asking: func() {}, send: func(context.Context, *rest.User) error { return nil }}
-	names, err := d.list(ctx, rest.UserQuery{})
+	names, _, err := d.list(ctx, rest.UserQuery{})
 	if err != nil {
 		return 0, err
 	}
@@ -148,37 +178,38 @@ func letter(text string) string {
 	return text[:size]
 }
 
-// each calls a function for each identity of one list.
-func (d directory) each(ctx context.Context, q rest.UserQuery, do func(*rest.User) error) error {
+// each calls a function for each identity of one list, and measures how long AM takes for the list.
+func (d directory) each(ctx context.Context, q rest.UserQuery, do func(*rest.User) error) (took time.Duration, err error) {
 	q.Realm = d.realm
 	d.asking()
-	for user, err := range d.inventory.client.Users(ctx, q) {
+	for user, err := range d.inventory.identities(ctx, q, &took) {
 		if err == nil {
 			err = do(user)
 		}
 		if err != nil {
-			return err
+			return took, err
 		}
 	}
-	return nil
+	return took, nil
 }
 
-// list sends the identities of one list and returns their names.
-func (d directory) list(ctx context.Context, q rest.UserQuery) (names []string, err error) {
+// list sends the identities of one list, and returns their names and how long AM took for it.
+func (d directory) list(ctx context.Context, q rest.UserQuery) (names []string, took time.Duration, err error) {
 	q.Status = d.status
-	err = d.each(ctx, q, func(user *rest.User) error {
+	took, err = d.each(ctx, q, func(user *rest.User) error {
 		names = append(names, user.ID)
 		return d.send(ctx, user)
 	})
-	return names, err
+	return names, took, err
 }
 
-func (d directory) count(ctx context.Context, q rest.UserQuery) (n int, err error) {
-	err = d.each(ctx, q, func(*rest.User) error {
-		n++
-		return nil
-	})
-	return n, err
+// listPart does the same as list for a part, which is in doubt if it is not divided further and took too long.
+func (d directory) listPart(ctx context.Context, q rest.UserQuery) (names []string, err error) {
+	names, took, err := d.list(ctx, q)
+	if err == nil && len(names) < d.limit && d.inventory.searchMayBeCut(took) {
+		d.doubt(took)
+	}
+	return names, err
 }
 
 // If a filter is longer than this, in bytes as AM receives it, no terms are added: Tomcat limits the request line with
@@ -226,7 +257,7 @@ func (d directory) split(ctx context.Context, prefix string, names []string) (er
 		if len(remainder.Except) == known {
 			return d.divide(ctx, remainder, names)
 		}
-		if names, err = d.list(ctx, remainder); err != nil {
+		if names, err = d.listPart(ctx, remainder); err != nil {
 			return err
 		}
 	}
@@ -259,7 +290,7 @@ func (d directory) fork(do func() error) error {
 }
 
 func (d directory) part(ctx context.Context, prefix string) error {
-	names, err := d.list(ctx, rest.UserQuery{Prefix: prefix})
+	names, err := d.listPart(ctx, rest.UserQuery{Prefix: prefix})
 	if err != nil {
 		return err
 	}
@@ -306,7 +337,7 @@ func (d directory) divide(ctx context.Context, q rest.UserQuery, names []string)
 	}
 	for _, half := range []rest.UserQuery{with, without} {
 		err := d.fork(func() error {
-			names, err := d.list(ctx, half)
+			names, err := d.listPart(ctx, half)
 			switch {
 			case err != nil || len(names) < d.limit:
 				return err

@@ -15,7 +15,8 @@ import (
 )
 
 // storeTimeLimit is when AM stops its search of the token store and returns what it has (OpenAM's source).
-const storeTimeLimit = 10 * time.Second
+// searchTimeLimit is when it does so in an identity store whose Search Timeout has its default.
+const storeTimeLimit, searchTimeLimit = 10 * time.Second, 10 * time.Second
 
 // doubt returns why a list of this length may be truncated although it is below the cap, or "": the cap is not known,
 // or the number is a limit of another layer. OpenDJ and DS return 1,000 entries to an ordinary account, with status
@@ -132,13 +133,18 @@ func (r *realmScan) probe(ctx context.Context, listed listedUsers, sent *handles
 	if err != nil {
 		r.doubted += fmt.Sprintf(", and %v", err)
 	}
-	missing := map[uint64]bool{}
+	missing := map[fingerprint]bool{}
 	for _, name := range crest.Distinct(append(listed.most(probes), lacking.users...)) {
+		identify := fingerprints()
 		_, err := r.askUser(ctx, name, r.fields(true), func(session *rest.Session) bool {
 			r.spelled(session, "")
-			first := r.expected(session, name) && sent.first(session)
+			if !r.expected(session, name) {
+				return false
+			}
+			id := identify(session)
+			first := sent.first(id)
 			if first {
-				missing[fingerprint(session)] = true
+				missing[id] = true
 				cut = cut || lacking.has(session)
 			}
 			return first
@@ -150,7 +156,7 @@ func (r *realmScan) probe(ctx context.Context, listed listedUsers, sent *handles
 	if cut || len(missing) == 0 {
 		return cut, nil
 	}
-	err = r.again(ctx, func(session *rest.Session) { delete(missing, fingerprint(session)) })
+	err = r.again(ctx, func(_ *rest.Session, id fingerprint) { delete(missing, id) })
 	return len(missing) > 0, err
 }
 
@@ -184,20 +190,21 @@ func (r *realmScan) unfound(ctx context.Context, sent *handles) error {
 	if !sent.anyUnfound() {
 		return nil
 	}
-	return r.again(ctx, func(session *rest.Session) {
-		if session.Username != "" && sent.unfound(session) {
+	return r.again(ctx, func(session *rest.Session, id fingerprint) {
+		if session.Username != "" && sent.unfound(id) {
 			r.truncate(fmt.Sprintf("AM lists %q in the realm, but not by name", session.Username))
 		}
 	})
 }
 
 // again lists the realm a second time, without the sessions that have ended since.
-func (r *realmScan) again(ctx context.Context, each func(*rest.Session)) error {
+func (r *realmScan) again(ctx context.Context, each func(*rest.Session, fingerprint)) error {
+	identify := fingerprints()
 	for session, err := range r.ask(ctx, "", []string{rest.FieldHandle, rest.FieldUsername}, new(time.Duration)) {
 		if err != nil {
 			return err
 		}
-		each(session)
+		each(session, identify(session))
 	}
 	return nil
 }

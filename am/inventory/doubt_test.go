@@ -18,14 +18,15 @@ import (
 
 // store is the token store behind a simulated server's lists of sessions.
 type store struct {
-	server *simulator.Server
-	secret bool     // whether nobody may read the list cap
-	blind  bool     // whether nobody may read the profiles of agents
-	stops  int      // maximum number of sessions in a list, whatever the cap; 0: any number
-	late   int      // maximum number of sessions in the list of a realm, because the search reaches its time limit; 0: any number
-	slow   bool     // whether every list takes as long as the store's time limit
-	asked  func()   // called before a user's list
-	hidden []string // users who are in the list of a realm but not found by name
+	server    *simulator.Server
+	secret    bool     // whether nobody may read the list cap
+	blind     bool     // whether nobody may read the profiles of agents
+	stops     int      // maximum number of sessions in a list, whatever the cap; 0: any number
+	late      int      // maximum number of sessions in the list of a realm, because the search reaches its time limit; 0: any number
+	slow      bool     // whether every list takes as long as the store's time limit
+	asked     func()   // called before a user's list
+	noHandles bool     // whether rows have no handles
+	hidden    []string // users who are in the list of a realm but not found by name
 }
 
 func (s store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,6 +52,11 @@ func (s store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if ok && s.late > 0 && !strings.Contains(filter, "username eq") {
 			rows = rows[:min(len(rows), s.late)]
+		}
+		for _, row := range rows {
+			if s.noHandles {
+				delete(row.(map[string]any), "sessionHandle")
+			}
 		}
 		if ok {
 			list["result"], list["resultCount"] = rows, len(rows)

@@ -24,9 +24,10 @@ func (r *realmScan) expand(ctx context.Context, listed listedUsers, sent *handle
 	group.Go(func() error {
 		fields := r.fields(true)
 		return r.askAll(ctx, names, func(ctx context.Context, name string) error {
+			identify := fingerprints()
 			rows, err := r.askUser(ctx, name, fields, func(session *rest.Session) bool {
 				r.spelled(session, "")
-				return r.expected(session, name) && sent.first(session)
+				return r.expected(session, name) && sent.first(identify(session))
 			})
 			if doubt := r.doubt(rows); doubt != "" {
 				r.cutSafely(fmt.Sprintf("of user %q %s", name, doubt))

@@ -77,9 +77,10 @@ const SmallestListCap = 20
 
 // Inventory lists the sessions of one deployment. It is safe for concurrent use.
 type Inventory struct {
-	client    *rest.Client
-	options   Options
-	timeLimit time.Duration // a list that takes this long may be truncated
+	client          *rest.Client
+	options         Options
+	timeLimit       time.Duration // a list that takes this long may be truncated
+	searchTimeLimit time.Duration // and a list of identities, or a search for one, that takes this long
 
 	capAsking *semaphore.Weighted // a mutex whose wait can be cancelled by a context
 	cap       listCap
@@ -117,7 +118,7 @@ func New(client *rest.Client, options Options) *Inventory {
 	if options.NotifyUnproven == nil {
 		options.NotifyUnproven = options.Notify
 	}
-	return &Inventory{client: client, options: options, timeLimit: storeTimeLimit, capAsking: semaphore.NewWeighted(1)}
+	return &Inventory{client: client, options: options, timeLimit: storeTimeLimit, searchTimeLimit: searchTimeLimit, capAsking: semaphore.NewWeighted(1)}
 }
 
 // Sessions yields every session that matches the query, each once, as they arrive and in no particular order. Rows have

@@ -55,29 +55,28 @@ func (inv *Inventory) List(ctx context.Context, q rest.SessionQuery) (l List, er
 	return l, nil
 }
 
-// list requests one list, and measures how long its search takes: from when the request has a connection, after all waits of the
-// client's own, until the first row, or the end.
+// list requests one list, and measures how long AM takes for it.
 func (inv *Inventory) list(ctx context.Context, q rest.SessionQuery, took *time.Duration) iter.Seq2[*rest.Session, error] {
-	return func(yield func(*rest.Session, error) bool) {
-		var sent atomic.Pointer[time.Time]
-		send := func() {
-			now := time.Now()
-			sent.Store(&now)
-		}
-		send()
-		ctx := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { send() }})
-		rows := 0
-		for session, err := range inv.client.Sessions(ctx, q) {
-			if rows++; rows == 1 {
-				*took = time.Since(*sent.Load())
-			}
-			if !yield(session, err) {
+	return timed(ctx, took, func(ctx context.Context) iter.Seq2[*rest.Session, error] { return inv.client.Sessions(ctx, q) })
+}
+
+// timed yields the rows of a list, and measures how long AM takes for it: the longest wait for a row, or for the end, from
+// when the request has a connection, after all waits of the client's own. Each page of a list is a search of its own.
+func timed[T any](ctx context.Context, took *time.Duration, rows func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		began := time.Now()
+		var since atomic.Int64 // nanoseconds after began
+		start := func() { since.Store(int64(time.Since(began))) }
+		stop := func() { *took = max(*took, time.Since(began)-time.Duration(since.Load())) }
+		start()
+		ctx := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { start() }})
+		for row, err := range rows(ctx) {
+			if stop(); !yield(row, err) {
 				return
 			}
+			start()
 		}
-		if rows == 0 {
-			*took = time.Since(*sent.Load())
-		}
+		stop()
 	}
 }
 

@@ -27,7 +27,7 @@ func (inv *Inventory) LoginNames(ctx context.Context, realm string, usernames []
 		return err
 	})
 	switch {
-	case rest.IsRefused(err):
+	case rest.IsRefused(err), isSlowSearch(err):
 		inv.options.Notify(fmt.Sprintf("realm %s: login names are missing: %v", realm, err))
 		return nil, nil
 	case !answered:
@@ -72,15 +72,13 @@ func (inv *Inventory) UsersByLogin(ctx context.Context, realm, login string) (us
 	if err != nil || !differ || login == "" {
 		return nil, err
 	}
-	for user, err := range inv.client.Users(ctx, rest.UserQuery{Realm: realm, Login: login}) {
-		if err != nil {
-			return nil, err
-		}
+	found, err := inv.lookUp(ctx, rest.UserQuery{Realm: realm, Login: login})
+	for _, user := range found {
 		if crest.Same(user.Login, login) && !crest.Same(user.ID, login) {
-			users = append(users, user)
+			users = append(users, &user)
 		}
 	}
-	return users, nil
+	return users, err
 }
 
 // namesOf returns the names that the sessions of users with these login names may have in a realm: the login names, and
@@ -214,6 +212,10 @@ func (inv *Inventory) NoteLogins(ctx context.Context, statement *Statement, real
 	found := 0
 	for _, name := range names[:few] {
 		users, err := inv.UsersByLogin(ctx, realm, name)
+		if isSlowSearch(err) {
+			inv.options.Notify(err.Error())
+			return nil
+		}
 		if err != nil {
 			return unlessRefused(err)
 		}

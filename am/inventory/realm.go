@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"hash/maphash"
 	"iter"
 	"slices"
 	"sync"
@@ -96,7 +95,7 @@ func (r *realmScan) tally(ctx context.Context) (complete bool, err error) {
 
 // list sends the realm's list as it arrives. If it is truncated, it continues with the realm's identities.
 func (r *realmScan) list(ctx context.Context) error {
-	names := listedUsers{}
+	names, seen := listedUsers{}, &seen{previous: r.query.Previous, identify: fingerprints()}
 	out := r.batch()
 	total := 0
 	var took time.Duration
@@ -108,7 +107,7 @@ func (r *realmScan) list(ctx context.Context) error {
 			continue
 		}
 		names.add(session.Username)
-		out.remember(session, took >= r.inventory.timeLimit)
+		seen.add(session, took >= r.inventory.timeLimit)
 		if err := out.add(ctx, r.spelled(session, "")); err != nil {
 			return err
 		}
@@ -119,10 +118,10 @@ func (r *realmScan) list(ctx context.Context) error {
 	r.saw(total)
 	delete(names, "") // a session whose user has no name cannot be looked up
 	if r.limit.reached(total) {
-		return r.byUser(ctx, fmt.Sprintf("the list is truncated at %d", r.limit.rows), names, out.seen())
+		return r.byUser(ctx, fmt.Sprintf("the list is truncated at %d", r.limit.rows), names, seen.handles())
 	}
 	if slow := took >= r.inventory.timeLimit; slow || r.limit.suspicious(total) {
-		r.later = func(ctx context.Context) error { return r.settleList(ctx, total, took, names, out.seen()) }
+		r.later = func(ctx context.Context) error { return r.settleList(ctx, total, took, names, seen.handles()) }
 	}
 	return nil
 }
@@ -234,13 +233,15 @@ func (r *realmScan) named(ctx context.Context) error {
 	close(queue)
 	var doubtful []listedUser
 	var none []string
-	sent := &handles{sent: map[uint64]bool{}}
+	sent := &handles{sent: map[fingerprint]bool{}}
 	err := r.askAll(ctx, queue, func(ctx context.Context, name string) error {
+		identify := fingerprints()
 		rows, err := r.askUser(ctx, name, r.fields(true), func(session *rest.Session) bool {
+			first := sent.first(identify(session))
 			if r.spelled(session, ""); !byLogin {
 				r.spelled(session, name)
 			}
-			return session.Handle == "" || sent.first(session)
+			return first
 		})
 		r.saw(rows)
 		r.mu.Lock()
@@ -312,13 +313,9 @@ func (r *realmScan) askUser(ctx context.Context, name string, fields []string, w
 
 // batch collects rows of one list before they go to the consumer.
 type batch struct {
-	realm   *realmScan
-	rows    []*rest.Session
-	handles []uint64
-	keys    []uint64 // fingerprints of the keys of Query.Previous
+	realm *realmScan
+	rows  []*rest.Session
 }
-
-var handleSeed = maphash.MakeSeed()
 
 func (r *realmScan) batch() *batch { return &batch{realm: r} }
 
@@ -334,56 +331,4 @@ func (b *batch) flush(ctx context.Context) error {
 	b.rows = nil
 	b.realm.rows.Add(int64(len(rows)))
 	return b.realm.emit(ctx, rows)
-}
-
-// remember stores a fingerprint of the session's handle: only eight bytes, because a list may have a million rows. It
-// stores the key only for lists that may be probed, which are slow or short, because that takes longer.
-func (b *batch) remember(session *rest.Session, slow bool) {
-	b.handles = append(b.handles, fingerprint(session))
-	if previous := b.realm.query.Previous; previous != nil && (slow || len(b.keys) < largestStoreLimit) {
-		b.keys = append(b.keys, hash(previous.Key(session.Handle)))
-	}
-}
-
-func fingerprint(session *rest.Session) uint64 { return hash(session.Handle) }
-
-func hash(text string) uint64 { return maphash.String(handleSeed, text) }
-
-func (b *batch) seen() *handles {
-	h := &handles{sent: make(map[uint64]bool, len(b.handles)), keys: b.keys}
-	for _, listed := range b.handles {
-		h.sent[listed] = false
-	}
-	return h
-}
-
-// handles contains the sessions that have been sent, by fingerprint, and whether the list of their user contains them.
-type handles struct {
-	mu   sync.Mutex
-	sent map[uint64]bool
-	keys []uint64 // fingerprints of the keys of those in the list
-}
-
-// first reports whether a session in the list of its user has not been sent before.
-func (h *handles) first(session *rest.Session) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, before := h.sent[fingerprint(session)]
-	h.sent[fingerprint(session)] = true
-	return !before
-}
-
-// unfound reports whether the session is in the realm's list but not in its user's.
-func (h *handles) unfound(session *rest.Session) bool {
-	found, listed := h.sent[fingerprint(session)]
-	return listed && !found
-}
-
-func (h *handles) anyUnfound() bool {
-	for _, found := range h.sent {
-		if !found {
-			return true
-		}
-	}
-	return false
 }

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -57,21 +59,20 @@ func (inv *Inventory) Users(ctx context.Context, q UserQuery) iter.Seq2[User, er
 	})
 }
 
-// usersNamed looks up each name, concurrently.
+// usersNamed looks up each name, concurrently. If AM may have stopped searching for one, that is a *SlowSearchError, or a
+// notice, according to the connection's policy.
 func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []string, status bool) iter.Seq2[*rest.User, error] {
 	ask := func(ctx context.Context, name string) ([]*rest.User, error) {
 		if name == "" {
 			return nil, nil // the client would treat it as no filter
 		}
 		known, err := inv.named.get(namedKey(realm, name, status), func() (known []rest.User, err error) {
-			for user, err := range inv.client.Users(ctx, rest.UserQuery{Realm: realm, ID: name, Status: status}) {
-				if err != nil {
-					return nil, err
-				}
-				known = append(known, *user)
-			}
-			return known, nil
+			return inv.lookUp(ctx, rest.UserQuery{Realm: realm, ID: name, Status: status})
 		})
+		if isSlowSearch(err) && inv.options.OnTruncation == Warn {
+			inv.options.Notify(err.Error())
+			return nil, nil
+		}
 		found := make([]*rest.User, len(known))
 		for i, user := range known {
 			user.ID = name
@@ -92,6 +93,48 @@ func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []stri
 			}
 		}
 	}
+}
+
+// identities requests one list of identities, and measures how long AM takes for it.
+func (inv *Inventory) identities(ctx context.Context, q rest.UserQuery, took *time.Duration) iter.Seq2[*rest.User, error] {
+	return timed(ctx, took, func(ctx context.Context) iter.Seq2[*rest.User, error] { return inv.client.Users(ctx, q) })
+}
+
+// lookUp returns the identities with a name or a login name. If AM may have stopped searching before it found all of them,
+// it returns a *SlowSearchError. A name belongs to one identity, and IDM's answers are complete.
+func (inv *Inventory) lookUp(ctx context.Context, q rest.UserQuery) (found []rest.User, err error) {
+	var took time.Duration
+	for user, err := range inv.identities(ctx, q, &took) {
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, *user)
+	}
+	if !inv.searchMayBeCut(took) || q.ID != "" && len(found) > 0 {
+		return found, nil
+	}
+	if complete, err := inv.client.ListsAllUsers(ctx, q.Realm); complete || err != nil {
+		return found, err
+	}
+	return nil, &SlowSearchError{Realm: q.Realm, Name: cmp.Or(q.ID, q.Login), Took: took}
+}
+
+// A SlowSearchError means that AM searched an identity store for so long that it may have stopped before it found an
+// identity.
+type SlowSearchError struct {
+	Realm, Name string
+	Took        time.Duration
+}
+
+func (e *SlowSearchError) Error() string {
+	return fmt.Sprintf("cannot find out whether realm %s has an identity %q: AM took %s to search for it, and stops searching the identity store "+
+		"after its Search Timeout, which is %s unless it has been changed: try again when the identity store is faster (it may lack an index)",
+		e.Realm, e.Name, e.Took.Round(time.Second), searchTimeLimit)
+}
+
+func isSlowSearch(err error) bool {
+	var slow *SlowSearchError
+	return errors.As(err, &slow)
 }
 
 // namedKey is the key in Inventory.named.
@@ -159,8 +202,12 @@ func (inv *Inventory) users(ctx context.Context, realm string, status bool) iter
 		if cut == nil {
 			return
 		}
-		err := fmt.Errorf("realm %s: the list of identities is truncated at %d (%d found): %s: query identities by name, or accept an incomplete list (on_truncation = \"warn\")",
-			realm, cut.limit, len(seen), cut.reason)
+		list := "the list of identities may be truncated"
+		if cut.limit > 0 {
+			list = fmt.Sprintf("the list of identities is truncated at %d", cut.limit)
+		}
+		err := fmt.Errorf("realm %s: %s (%d found): %s: query identities by name, or accept an incomplete list (on_truncation = \"warn\")",
+			realm, list, len(seen), cut.reason)
 		if inv.options.OnTruncation != Warn {
 			yield(nil, err)
 			return
