@@ -15,8 +15,8 @@ func (e *RefusedError) Error() string {
 // the database: temporary tables, and schemas in memory. Writes to attached tables are up to their sources.
 func (db *DB) AllowWrites() { db.writes = true }
 
-// Changing makes every statement refuse numbers that could stand for several texts, as DELETE and UPDATE do, because
-// what the statements find will be changed.
+// Changing makes every statement as strict as DELETE and UPDATE, because what the statements find will be changed: it
+// refuses numbers that could stand for several texts, and sets [table.Query.Changes].
 func (db *DB) Changing() { db.changing = true }
 
 // authorize makes SQLite ask, while it compiles a user's statement, whether the statement is allowed. The schemas of a

@@ -71,6 +71,7 @@ func (c *cursor) start(q question) (err error) {
 	// The connection's context is that of the statement that is being stepped.
 	c.ctx = c.table.db.conn.GetInterrupt()
 	memory := c.table.db.memory
+	q.Changes = memory != nil && memory.changes
 	if kept := memory.scan(c.ctx, c.table, c.planText, q.Query); kept != nil {
 		c.stop, c.next = kept.leave, kept.read()
 		if q.column < 0 || c.table.changed() || !kept.begun() { // the first scan need not wait for the last row

@@ -32,13 +32,14 @@ type memory struct {
 	unkept    map[string]bool // queries without kept rows so far; true if there are too many rows to keep
 	suspended []*scan
 	lookups   map[string]rowsFunc
-	room      int // how many more rows fit
+	room      int  // how many more rows fit
+	changes   bool // the statement changes rows of a source
 }
 
 type rowsFunc = func(context.Context, table.Query) iter.Seq2[any, error]
 
-func newMemory(repeated map[string]bool, room int) *memory {
-	return &memory{repeated: repeated, scans: map[string]*scan{}, unkept: map[string]bool{}, lookups: map[string]rowsFunc{}, room: room}
+func newMemory(repeated map[string]bool, room int, changes bool) *memory {
+	return &memory{repeated: repeated, scans: map[string]*scan{}, unkept: map[string]bool{}, lookups: map[string]rowsFunc{}, room: room, changes: changes}
 }
 
 // scan returns the kept rows of a query, or keeps them from now on. It returns nil if nothing is kept, because the

@@ -139,3 +139,37 @@ func printed(asked []table.Query) string {
 	}
 	return fmt.Sprint(texts)
 }
+
+// A source may be stricter about a condition if its rows will be changed, and only then.
+func TestASourceKnowsWhetherWhatItFindsWillBeChanged(t *testing.T) {
+	for sql, want := range map[string]bool{
+		`select * from am_session where username = 'a'`:                                                                             false,
+		`delete from am_session where username = 'a'`:                                                                               true,
+		`delete from am.am_session as s where s.username in (select 'a')`:                                                           true,
+		`with n as (select 'a' as name) delete from am_session where username in (select name from n)`:                              true,
+		`update am_session set idle = 1 where username = 'a'`:                                                                       true,
+		`create temp table own as select 1 as n; delete from own where n in (select username from am_session where username = 'a')`: false,
+		`create temp table own as select 1 as n; update own set n = (select count(*) from am_session where username = 'a')`:         false,
+		`create temp table own as select username from am_session where username = 'a'`:                                             false,
+		`begin; delete from am_session where idle = 1000 and realm = 'x' and false; select * from am_session where username = 'a'`:  false,
+	} {
+		for changing := range 2 {
+			source := sessions()
+			db := open(t, &writableTable{fakeTable: source})
+			if changing > 0 {
+				db.Changing()
+			}
+			if err := runAll(t, db, sql); err != nil {
+				t.Errorf("%s: %v", sql, err)
+			}
+			for _, q := range source.asked {
+				if q.Changes != (want || changing > 0) {
+					t.Errorf("%s (changing: %d): asks for what will be changed: %t", sql, changing, q.Changes)
+				}
+			}
+			if len(source.asked) == 0 {
+				t.Errorf("%s asks nothing", sql)
+			}
+		}
+	}
+}

@@ -114,16 +114,16 @@ func (r *Rows) compile(sql string) error {
 	if err := r.args.bind(r.stmt, r.rest[blank(r.rest):] == ""); err != nil {
 		return err
 	}
-	r.inspect(typed.sql)
+	r.inspect(typed)
 	return nil
 }
 
 // inspect learns from the query plan whether the statement needs the IDs of rows, to drop rows that it reads twice for
 // an OR, and what it reads repeatedly.
-func (r *Rows) inspect(sql string) {
+func (r *Rows) inspect(typed typed) {
 	repeated := newRepetitions()
 	r.identifies = false
-	stmt, _, err := r.db.conn.Prepare("EXPLAIN QUERY PLAN " + sql)
+	stmt, _, err := r.db.conn.Prepare("EXPLAIN QUERY PLAN " + typed.sql)
 	if err == nil && stmt != nil { // otherwise the statement is itself an EXPLAIN
 		for stmt.Step() {
 			step := planStep{stmt.ColumnInt(0), stmt.ColumnInt(1), stmt.ColumnText(3)}
@@ -133,7 +133,7 @@ func (r *Rows) inspect(sql string) {
 		err = stmt.Close()
 	}
 	r.identifies = r.identifies && err == nil
-	r.memory = newMemory(repeated.plans, r.db.room)
+	r.memory = newMemory(repeated.plans, r.db.room, typed.changes)
 	r.db.memories[r.memory] = true
 }
 

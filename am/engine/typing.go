@@ -77,6 +77,7 @@ type typed struct {
 	sql     string
 	columns []typedColumn // the columns of its rows
 	created func()        // to be called after SQLite has accepted it
+	changes bool          // it changes rows of a source, or somebody changes what it finds
 }
 
 // typed makes the values of a statement comparable, which SQLite has accepted unchanged.
@@ -90,11 +91,19 @@ func (db *DB) typed(sql string) (typed, error) {
 	if a.err != nil {
 		return typed{}, a.err
 	}
-	t := typed{sql: a.edits.apply(sql), columns: columns}
+	t := typed{sql: a.edits.apply(sql), columns: columns, changes: db.changing || a.changes && db.isWritable(p.from[0].name)}
 	if p.begins == "TABLE" {
 		t.columns, t.created = nil, func() { db.derive(p.schema, p.name, columns) }
 	}
 	return t, nil
+}
+
+// isWritable reports whether a source that statements can write to has a table of this name.
+func (db *DB) isWritable(name string) bool {
+	return slices.ContainsFunc(db.tables, func(t *virtualTable) bool {
+		_, writable := t.source.(table.Writable)
+		return writable && strings.EqualFold(t.source.Name(), name)
+	})
 }
 
 // derive remembers the types of the columns of a table that was created from a query. SQLite only knows whether they

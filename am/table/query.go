@@ -18,6 +18,10 @@ type Query struct {
 	// Limit is 0, or the number of rows that match all Quals after which a table may stop. Rows that do not match do
 	// not count. It includes rows that an OFFSET skips.
 	Limit int64
+
+	// Changes reports whether the statement changes or deletes rows of a Writable table. A condition that is probably
+	// wrong is then an error rather than a notice. A table may ignore it.
+	Changes bool
 }
 
 // A Qual is a condition `column = value` (one value) or `column IN (values…)`. There is at least one value; values are
