@@ -1,12 +1,14 @@
 package am_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
 	"github.com/amsql/steampipe-plugin-am/am/internal/storetest"
+	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/simulator"
 )
 
@@ -182,5 +184,37 @@ func TestEveryLoginNameOfManyUsersIsFound(t *testing.T) {
 	}
 	if together < 4 || together > 20 {
 		t.Errorf("%d requests about identities, want at most 20", together)
+	}
+}
+
+// Where sessions are ended, a login name is an error, unless the name has sessions itself, in whatever realm.
+func TestALoginNameIsAnErrorWhereSessionsAreEnded(t *testing.T) {
+	const others = "('a'), ('b'), ('c'), ('d'), ('e'), ('f'), ('g'), ('h'), ('i')"
+	for profile, c := range mixtures {
+		m := newMixture(t, c.profile, c.configure)
+		m.db.Changing()
+		for condition, fails := range map[string]bool{
+			"username = 'anna'":                 true,
+			"username in ('bkowalska', 'anna')": true,
+			"username in (select column1 from (values " + others + ", ('anna')))":      true,
+			"username in (select column1 from (values " + others + ", ('bkowalska')))": false,
+			"username = 'bkowalska'":                                                    false,
+			"username = 'bkowalska' and realm = '/'":                                    false,
+			"username = 'bert' and realm = '/alpha'":                                    false,
+			"username = 'bkowalska' and realm = '/alpha'":                               true,
+			"login_name = 'anna'":                                                       false,
+			"username in (select username from am_user where login_name = 'bkowalska')": false,
+		} {
+			rows, err := m.db.Query(t.Context(), "select username from am_session where "+condition)
+			must(t, err)
+			for rows.Next() {
+				continue
+			}
+			var mistaken *inventory.LoginNameError
+			if err := rows.Err(); errors.As(err, &mistaken) != fails || err != nil && mistaken == nil {
+				t.Errorf("%s: %s: error %v, want one: %t", profile, condition, err, fails)
+			}
+			must(t, rows.Close())
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/amsql/steampipe-plugin-am/am/connection"
+	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
 	"github.com/amsql/steampipe-plugin-am/am/rest"
 	"github.com/amsql/steampipe-plugin-am/am/table"
@@ -45,10 +46,11 @@ var sessionTable = tableOf[session]{
 		var l sessionLookups
 		found := byUser[session]{lookup: l.rows, list: l.list, note: l.note, of: func(s *session) (realm, name string) { return s.Realm, s.Username }, spell: (*session).spelled}
 		return func(ctx context.Context, c *connection.Connection, q table.Query) iter.Seq2[*session, error] {
+			rows := found.rows
 			if c.Options().Store != nil { // it finds users with an index
-				return withLogins(ctx, c, q, l.rows(ctx, c, q))
+				rows = l.rows
 			}
-			return withLogins(ctx, c, q, found.rows(ctx, c, q))
+			return withLogins(ctx, c, q, l.checked(ctx, c, q, rows))
 		}
 	},
 	hold: func() held[session] { return &heldSessions{} },
@@ -151,6 +153,29 @@ func (l *sessionLookups) rows(ctx context.Context, c *connection.Connection, q t
 	scanned := sessionQuery(q)
 	scanned.Statement = &l.statement
 	return sessionRows(ctx, c, q, scanned)
+}
+
+// checked returns an error after the rows if they will be changed and a user name of the query is a login name.
+func (l *sessionLookups) checked(ctx context.Context, c *connection.Connection, q table.Query, rows rowsOf[session]) iter.Seq2[*session, error] {
+	usernames := q.Texts("username")
+	if !q.Changes || usernames == nil {
+		return rows(ctx, c, q)
+	}
+	l.statement.Change()
+	return func(yield func(*session, error) bool) {
+		found := map[string]bool{}
+		for s, err := range rows(ctx, c, q) {
+			if err == nil {
+				found[crest.Fold(s.Username)] = true
+			}
+			if !yield(s, err) || err != nil {
+				return
+			}
+		}
+		if err := c.Inventory().CheckLogins(&l.statement, usernames, found); err != nil {
+			yield(nil, err)
+		}
+	}
 }
 
 // note sends the notices that the inventory sends about what it looks up.

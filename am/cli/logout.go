@@ -49,6 +49,8 @@ func newLogout(streams terminal.Streams) *cobra.Command {
 			"--from. It shows a plan and asks for confirmation. Afterwards it asks the server again and\n" +
 			"prints the outcome for each session: ended, already gone, not found, still listed, refused\n" +
 			"or unknown. The exit status is 0 only if all sessions are gone.\n\n" +
+			"Where sessions have UUIDs, as in Advanced Identity Cloud, use login_name rather than username\n" +
+			"in --where: a login name for username is an error.\n\n" +
 			"It acts on each connection that --connection names, on all of them with\n" +
 			"--all-connections, and on every member of an aggregator.",
 		Example: examples(
@@ -167,7 +169,7 @@ func (o *LogoutOptions) end(ctx context.Context, cmd *cobra.Command, w *workspac
 	for _, c := range w.Connections {
 		sessions, err := o.sessionsWhere(ctx, cmd, w, c.Name())
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s%w", w.Terminator(c.Name()).Label, err)
 		}
 		found[c.Name()] = sessions
 		some = some || len(sessions) > 0

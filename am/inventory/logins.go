@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/dustin/go-humanize/english"
@@ -154,10 +155,29 @@ func (inv *Inventory) LogsIn(ctx context.Context, realms []string, name string) 
 	return false, nil
 }
 
+// A LoginNameError means that a condition on user names contains the login name of a user whose sessions have another
+// name.
+type LoginNameError struct{ Realm, Login, Username string }
+
+func (e *LoginNameError) Error() string {
+	return fmt.Sprintf("realm %s: %q is a login name, but sessions have the user name %s: use login_name = '%s' instead of username",
+		e.Realm, e.Login, e.Username, strings.ReplaceAll(e.Login, "'", "''"))
+}
+
 // askedLogins contains the names, by realm, that have been looked up as login names.
 type askedLogins struct {
 	mu    sync.Mutex
 	names map[string]map[string]bool
+	found map[string][]*LoginNameError // by the Fold of the name; only for a statement that ends sessions
+}
+
+func (a *askedLogins) keep(e *LoginNameError) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.found == nil {
+		a.found = map[string][]*LoginNameError{}
+	}
+	a.found[crest.Fold(e.Login)] = append(a.found[crest.Fold(e.Login)], e)
 }
 
 // next returns the names of a realm that have not been looked up yet, and how many of them to look up: a statement looks up
@@ -205,7 +225,7 @@ func (inv *Inventory) NoteLogins(ctx context.Context, statement *Statement, real
 		return unlessRefused(err)
 	}
 	most := triedNames
-	if managed {
+	if managed || statement.changes.Load() {
 		most = fewNames
 	}
 	names, few := statement.logins.next(realm, names, most)
@@ -220,16 +240,40 @@ func (inv *Inventory) NoteLogins(ctx context.Context, statement *Statement, real
 			return unlessRefused(err)
 		}
 		for _, user := range users {
-			inv.options.Notify(fmt.Sprintf("realm %s: %q is a login name, but sessions have the user name %s: use login_name = '%s' instead of username",
-				realm, name, user.ID, name))
+			if e := (&LoginNameError{realm, name, user.ID}); statement.changes.Load() {
+				statement.logins.keep(e)
+			} else {
+				inv.options.Notify(e.Error())
+			}
 		}
-		if found += len(users); found >= namedUsers {
+		if found += len(users); found >= namedUsers && !statement.changes.Load() {
 			return nil
 		}
 	}
 	if more := len(names) - few; more > 0 && (managed || found > 0) {
 		inv.options.Notify(fmt.Sprintf("realm %s has no sessions of %s such as %q: if users log in with them, use login_name instead of username",
 			realm, english.Plural(more, "user name", ""), names[few]))
+	}
+	return nil
+}
+
+// CheckLogins returns a *LoginNameError if one of a query's user names, whose sessions will be ended, is a login name: the
+// query has found no session with the name, and does not contain the user's other name, either. If sessions also have the
+// name, it sends the notice. found contains the Folds of the names of the sessions found.
+func (inv *Inventory) CheckLogins(statement *Statement, names []string, found map[string]bool) error {
+	statement.logins.mu.Lock()
+	defer statement.logins.mu.Unlock()
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		for _, e := range statement.logins.found[crest.Fold(name)] {
+			also := slices.ContainsFunc(names, func(other string) bool { return crest.Same(other, e.Username) })
+			switch {
+			case also:
+			case found[crest.Fold(name)]:
+				inv.options.Notify(e.Error())
+			default:
+				return fmt.Errorf("%w; nothing was ended", e)
+			}
+		}
 	}
 	return nil
 }

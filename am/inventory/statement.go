@@ -12,7 +12,12 @@ type Statement struct {
 	names   atomic.Int64 // number of names that have been looked up to find out whether users have them
 	longest atomic.Int64 // length of the longest list of a realm for lookups
 	logins  askedLogins
+	changes atomic.Bool // see Change
 }
+
+// Change records that the sessions which the statement finds will be ended. NoteLogins then sends no notices about login
+// names, but keeps them for CheckLogins.
+func (s *Statement) Change() { s.changes.Store(true) }
 
 // Saw records the length of the list of a realm that was requested for lookups.
 func (s *Statement) Saw(rows int) { raise(&s.longest, int64(rows)) }

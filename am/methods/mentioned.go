@@ -32,7 +32,7 @@ func (all Terminators) FindMentioned(ctx context.Context, mentioned []Mentioned,
 	where := map[string][]string{}
 	for _, e := range all {
 		absent, err := e.absent(ctx, mentioned, found[e.Connection])
-		if err != nil && len(found[e.Connection]) == 0 {
+		if isLoginName(err) || err != nil && len(found[e.Connection]) == 0 {
 			return err
 		}
 		if err != nil {
@@ -83,6 +83,9 @@ func (e *Terminator) absent(ctx context.Context, mentioned []Mentioned, found []
 		}
 		for _, user := range slices.Concat(n.Users, n.Logins) {
 			there, failure := e.has(ctx, realms, user, slices.Contains(n.Logins, user), found)
+			if isLoginName(failure) {
+				return nil, failure
+			}
 			if err = cmp.Or(err, failure); !there && failure == nil {
 				add("user %q%s", user, in)
 			}
@@ -113,7 +116,7 @@ func (e *Terminator) split(ctx context.Context, named []string) (there, missing 
 }
 
 // has reports whether somebody of that name exists in one of the realms, or in any realm if none is given: a user, or
-// an agent or other identity that has a session.
+// an agent or other identity that has a session. If it is only a login name, that is an *inventory.LoginNameError.
 func (e *Terminator) has(ctx context.Context, realms []string, name string, login bool, found []Session) (bool, error) {
 	if slices.ContainsFunc(found, func(s Session) bool { return crest.Same(s.Username, name) }) {
 		return true, nil
@@ -129,10 +132,20 @@ func (e *Terminator) has(ctx context.Context, realms []string, name string, logi
 	if name == "" {
 		return false, nil
 	}
-	for _, err := range e.Inventory.Sessions(ctx, inventory.Query{Realms: realms, Usernames: []string{name}, Fields: []string{rest.FieldUsername}}) {
+	var statement inventory.Statement
+	statement.Change() // a login name is an error rather than a notice
+	for _, err := range e.Inventory.Sessions(ctx, inventory.Query{Realms: realms, Usernames: []string{name}, Fields: []string{rest.FieldUsername}, Statement: &statement}) {
 		return err == nil, err
 	}
+	if err := e.Inventory.CheckLogins(&statement, []string{name}, nil); err != nil {
+		return false, fmt.Errorf("%s%w", e.Label, err)
+	}
 	return false, nil
+}
+
+func isLoginName(err error) bool {
+	var e *inventory.LoginNameError
+	return errors.As(err, &e)
 }
 
 // unknownHandles returns the handles for which the server lists no session.
