@@ -202,7 +202,7 @@ func (l *sessionLookups) list(ctx context.Context, c *connection.Connection, q t
 		return all, err
 	}
 	listed, err := c.Inventory().List(ctx, rest.SessionQuery{Realm: realm, Fields: listFields(q)})
-	l.statement.Saw(len(listed.Sessions))
+	l.statement.Longest.Saw(len(listed.Sessions))
 	if err != nil || !listed.Complete() {
 		return all, err
 	}

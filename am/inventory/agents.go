@@ -88,7 +88,7 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 	if err != nil {
 		return err
 	}
-	r.saw(list.rows)
+	r.longest.Saw(list.rows)
 	out, identify := r.batch(), fingerprints()
 	for _, name := range names {
 		for _, session := range list.sessions[crest.Fold(name)] {

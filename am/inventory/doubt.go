@@ -56,13 +56,9 @@ func (c listCap) unproven(rows int) string {
 // suspicious reports whether a list of this length may be truncated below the cap, as long as no list is longer.
 func (c listCap) suspicious(rows int) bool { return c.doubt(rows) != "" || c.unproven(rows) != "" }
 
-// saw records the length of the longest list. Caps and limits apply to the whole deployment, so no shorter list has
-// reached one.
-func (s *scan) saw(rows int) { raise(&s.longest, int64(rows)) }
-
 // doubt returns why a list may be truncated, considering all lists so far.
 func (r *realmScan) doubt(rows int) string {
-	if int64(rows) < r.longest.Load() {
+	if r.longest.exceeds(rows) {
 		return ""
 	}
 	return r.limit.doubt(rows)
@@ -70,7 +66,7 @@ func (r *realmScan) doubt(rows int) string {
 
 // unproven returns why a list may be truncated although nothing suggests it, considering all lists so far.
 func (r *realmScan) unproven(rows int) string {
-	if int64(rows) < r.longest.Load() {
+	if r.longest.exceeds(rows) {
 		return ""
 	}
 	return r.limit.unproven(rows)

@@ -32,7 +32,7 @@ func (r *realmScan) expand(ctx context.Context, listed listedUsers, sent *handle
 			if doubt := r.doubt(rows); doubt != "" {
 				r.cutSafely(fmt.Sprintf("of user %q %s", name, doubt))
 			}
-			if r.limit.unproven(rows) != "" && int64(rows) == r.longest.Load() {
+			if r.limit.unproven(rows) != "" && int64(rows) == r.longest.rows.Load() {
 				r.cutSafely(fmt.Sprintf("the list of user %q has %d sessions, too", name, rows))
 			}
 			return err

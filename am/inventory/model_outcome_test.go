@@ -20,15 +20,53 @@ type outcome struct {
 	hidden  bool // there are sessions of identities that no list contains
 }
 
-// scan is the model: what an inventory can find, and what it can prove.
-func (p *population) scan(q table.Query, all []simulator.Session) outcome {
+// outcomeOf is the model of a statement that asks these queries: what an inventory can find, and what it can prove. decided
+// means that the queries' order does not matter: lists of other queries may show that a list is
+// not the longest, and which of them AM answers first is chance.
+func (p *population) outcomeOf(asked []table.Query, all []simulator.Session) (o outcome, decided bool) {
+	longest := 0
+	for _, q := range asked {
+		longest = max(longest, p.longestOf(q, all))
+	}
+	o, eased := p.outcomeBeyond(0, asked, all), p.outcomeBeyond(longest, asked, all)
+	return o, o.cut == eased.cut && o.byUser == eased.byUser
+}
+
+// outcomeBeyond is the outcome if a list of this length has been seen before.
+func (p *population) outcomeBeyond(longest int, asked []table.Query, all []simulator.Session) (o outcome) {
+	seen := map[string]bool{}
+	for _, q := range asked {
+		one := p.scan(q, longest, all)
+		for _, s := range one.visible {
+			if !seen[s.Handle] {
+				seen[s.Handle] = true
+				o.visible = append(o.visible, s)
+			}
+		}
+		o.cut, o.byUser, o.unknown, o.hidden = o.cut || one.cut, o.byUser || one.byUser, o.unknown || one.unknown, o.hidden || one.hidden
+	}
+	return o
+}
+
+// longestOf is the length of the longest list of a query.
+func (p *population) longestOf(q table.Query, all []simulator.Session) int {
+	realms, named := quals(q, "realm")
+	if !named {
+		realms = p.realms
+	}
+	users, byName := quals(q, "username")
+	return p.longest(realms, users, byName, all)
+}
+
+// scan is the model of a query.
+func (p *population) scan(q table.Query, longest int, all []simulator.Session) outcome {
 	var o outcome
 	realms, named := quals(q, "realm")
 	if !named {
 		realms = p.realms
 	}
 	users, byName := quals(q, "username")
-	longest := p.longest(realms, users, byName, all)
+	longest = max(longest, p.longestOf(q, all))
 	for _, realm := range realms {
 		if !slices.Contains(p.realms, realm) {
 			named := func(user string) bool { return user != "" || realm != "/none" } // AM is asked about any text that may be a realm

@@ -80,7 +80,7 @@ func (r *realmScan) tally(ctx context.Context) (complete bool, err error) {
 	if enough := r.query.Limit > 0 && int64(total) == r.query.Limit; doubtful && !enough {
 		return false, nil
 	}
-	r.saw(total)
+	r.longest.Saw(total)
 	out := r.batch()
 	for name, n := range counts {
 		session := &rest.Session{Username: name, Realm: r.Realm}
@@ -115,7 +115,7 @@ func (r *realmScan) list(ctx context.Context) error {
 	if err := out.flush(ctx); err != nil {
 		return err
 	}
-	r.saw(total)
+	r.longest.Saw(total)
 	delete(names, "") // a session whose user has no name cannot be looked up
 	if r.limit.reached(total) {
 		return r.byUser(ctx, fmt.Sprintf("the list is truncated at %d", r.limit.rows), names, seen.handles())
@@ -243,7 +243,7 @@ func (r *realmScan) named(ctx context.Context) error {
 			}
 			return first
 		})
-		r.saw(rows)
+		r.longest.Saw(rows)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.limit.suspicious(rows) {

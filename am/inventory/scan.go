@@ -30,7 +30,7 @@ type scan struct {
 	evidence []*RealmScan
 	failed   []*RealmScan
 	progress progress
-	longest  atomic.Int64 // length of the longest list so far
+	longest  Longest
 
 	unreadable unreadable
 }
@@ -50,7 +50,7 @@ func newScan(inv *Inventory, q Query) *scan {
 	if s.query.Statement == nil {
 		s.query.Statement = &Statement{}
 	}
-	s.saw(int(s.query.Statement.longest.Load()))
+	s.longest.Saw(int(s.query.Statement.Longest.rows.Load()))
 	return s
 }
 

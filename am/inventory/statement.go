@@ -10,24 +10,28 @@ import (
 type Statement struct {
 	agents  sync.Map     // *agentList by realm and fields
 	names   atomic.Int64 // number of names that have been looked up to find out whether users have them
-	longest atomic.Int64 // length of the longest list of a realm for lookups
 	logins  askedLogins
 	changes atomic.Bool // see Change
+
+	Longest Longest // of the lists of realms for lookups
 }
 
 // Change records that the sessions which the statement finds will be ended. NoteLogins then sends no notices about login
 // names, but keeps them for CheckLogins.
 func (s *Statement) Change() { s.changes.Store(true) }
 
-// Saw records the length of the list of a realm that was requested for lookups.
-func (s *Statement) Saw(rows int) { raise(&s.longest, int64(rows)) }
+// Longest is the length of the longest list so far. Caps and limits apply to the whole deployment, so no shorter list has
+// reached one. It is safe for concurrent use.
+type Longest struct{ rows atomic.Int64 }
 
-// raise makes a number at least as high as another.
-func raise(to *atomic.Int64, least int64) {
+// Saw records the length of a list, and reports whether an earlier one was longer.
+func (l *Longest) Saw(rows int) (shorter bool) {
 	for {
-		before := to.Load()
-		if least <= before || to.CompareAndSwap(before, least) {
-			return
+		before := l.rows.Load()
+		if shorter = int64(rows) < before; shorter || l.rows.CompareAndSwap(before, int64(rows)) {
+			return shorter
 		}
 	}
 }
+
+func (l *Longest) exceeds(rows int) bool { return int64(rows) < l.rows.Load() }

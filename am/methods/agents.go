@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/amsql/steampipe-plugin-am/am/crest"
 	"github.com/amsql/steampipe-plugin-am/am/inventory"
@@ -22,7 +21,7 @@ import (
 func (e *Terminator) list(ctx context.Context, q rest.SessionQuery) (inventory.List, error) {
 	q.Fields = proofFields
 	l, err := e.Inventory.List(ctx, q)
-	if err == nil && e.shorter(len(l.Sessions)) {
+	if err == nil && e.longest.Saw(len(l.Sessions)) {
 		l.Unproven = ""
 	}
 	return l, err
@@ -31,21 +30,8 @@ func (e *Terminator) list(ctx context.Context, q rest.SessionQuery) (inventory.L
 // begin returns a terminator for one operation.
 func (e *Terminator) begin() *Terminator {
 	operation := *e
-	operation.longest = &atomic.Int64{}
+	operation.longest = &inventory.Longest{}
 	return &operation
-}
-
-// shorter reports whether the operation has seen a longer list, and remembers the length of this one.
-func (e *Terminator) shorter(rows int) bool {
-	for {
-		longest := e.longest.Load()
-		if int64(rows) < longest {
-			return true
-		}
-		if e.longest.CompareAndSwap(longest, int64(rows)) {
-			return false
-		}
-	}
 }
 
 // A missingError means that a list does not show whether a session that it lacks has ended.
@@ -82,7 +68,7 @@ func unproven(err error) *missingError {
 // disproved reports whether the list of an error has turned out to be complete: a later one is longer.
 func (e *Terminator) disproved(err error) bool {
 	cut := unproven(err)
-	return cut != nil && e.shorter(len(cut.list.Sessions))
+	return cut != nil && e.longest.Saw(len(cut.list.Sessions))
 }
 
 // sessionsOf lists the sessions of a user and of an agent of that name in a realm. hidden is why there may be more,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize/english"
@@ -36,8 +35,8 @@ type Terminator struct {
 
 	BatchSize int // handles per request; 0: DefaultBatchSize
 
-	ticket  *ticket       // if it belongs to several [Terminators]
-	longest *atomic.Int64 // length of the longest list that the operation has seen
+	ticket  *ticket            // if it belongs to several [Terminators]
+	longest *inventory.Longest // length of the longest list that the operation has seen
 }
 
 // A GuardError means that the operation was not started. No request that changes anything has been sent.
