@@ -233,7 +233,7 @@ func (inv *Inventory) NoteLogins(ctx context.Context, statement *Statement, real
 	for _, name := range names[:few] {
 		users, err := inv.UsersByLogin(ctx, realm, name)
 		if isSlowSearch(err) {
-			inv.options.Notify(err.Error())
+			inv.options.Notify(fmt.Sprintf("realm %s: %v", realm, err))
 			return nil
 		}
 		if err != nil {

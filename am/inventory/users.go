@@ -70,7 +70,7 @@ func (inv *Inventory) usersNamed(ctx context.Context, realm string, names []stri
 			return inv.lookUp(ctx, rest.UserQuery{Realm: realm, ID: name, Status: status})
 		})
 		if isSlowSearch(err) && inv.options.OnTruncation == Warn {
-			inv.options.Notify(err.Error())
+			inv.options.Notify(fmt.Sprintf("realm %s: %v", realm, err))
 			return nil, nil
 		}
 		found := make([]*rest.User, len(known))
@@ -116,20 +116,20 @@ func (inv *Inventory) lookUp(ctx context.Context, q rest.UserQuery) (found []res
 	if complete, err := inv.client.ListsAllUsers(ctx, q.Realm); complete || err != nil {
 		return found, err
 	}
-	return nil, &SlowSearchError{Realm: q.Realm, Name: cmp.Or(q.ID, q.Login), Took: took}
+	return nil, &SlowSearchError{Name: cmp.Or(q.ID, q.Login), Took: took}
 }
 
 // A SlowSearchError means that AM searched an identity store for so long that it may have stopped before it found an
 // identity.
 type SlowSearchError struct {
-	Realm, Name string
-	Took        time.Duration
+	Name string
+	Took time.Duration
 }
 
 func (e *SlowSearchError) Error() string {
-	return fmt.Sprintf("cannot find out whether realm %s has an identity %q: AM took %s to search for it, and stops searching the identity store "+
+	return fmt.Sprintf("cannot find out whether the identity %q exists: AM took %s to search for it, and stops searching the identity store "+
 		"after its Search Timeout, which is %s unless it has been changed: try again when the identity store is faster (it may lack an index)",
-		e.Realm, e.Name, e.Took.Round(time.Second), searchTimeLimit)
+		e.Name, e.Took.Round(time.Second), searchTimeLimit)
 }
 
 func isSlowSearch(err error) bool {
