@@ -60,23 +60,28 @@ func (inv *Inventory) list(ctx context.Context, q rest.SessionQuery, took *time.
 	return timed(ctx, took, func(ctx context.Context) iter.Seq2[*rest.Session, error] { return inv.client.Sessions(ctx, q) })
 }
 
-// timed yields the rows of a list, and measures how long AM takes for it: the longest wait for a row, or for the end, from
-// when the request has a connection, after all waits of the client's own. Each page of a list is a search of its own.
+// timed yields the rows of a list, and measures how long AM takes for it: from when the request has a connection, after all
+// waits of the client's own, until the first row, or the end. Each page of a list is a search of its own; the longest counts.
 func timed[T any](ctx context.Context, took *time.Duration, rows func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		const answering = -1
 		began := time.Now()
-		var since atomic.Int64 // nanoseconds after began
-		start := func() { since.Store(int64(time.Since(began))) }
-		stop := func() { *took = max(*took, time.Since(began)-time.Duration(since.Load())) }
-		start()
-		ctx := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { start() }})
+		var sent atomic.Int64 // nanoseconds after began, or answering
+		send := func() { sent.Store(int64(time.Since(began))) }
+		answer := func() {
+			if at := sent.Load(); at != answering {
+				*took = max(*took, time.Since(began)-time.Duration(at))
+				sent.Store(answering)
+			}
+		}
+		send()
+		ctx := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { send() }})
 		for row, err := range rows(ctx) {
-			if stop(); !yield(row, err) {
+			if answer(); !yield(row, err) {
 				return
 			}
-			start()
 		}
-		stop()
+		answer()
 	}
 }
 
