@@ -92,6 +92,7 @@ func (r *realmScan) agents(ctx context.Context, names, none []string, sent *hand
 	out, identify := r.batch(), fingerprints()
 	for _, name := range names {
 		for _, session := range list.sessions[crest.Fold(name)] {
+			// One without a handle cannot have been sent: no list of a user contains it.
 			if session.Handle != "" && !sent.first(identify(session)) {
 				continue
 			}

@@ -63,16 +63,19 @@ func (d directory) all(ctx context.Context) error {
 		return err
 	}
 	d.stops, d.limit = len(names), d.inventory.options.UserListCap
+	addsUp := false
 	if d.limit > 0 {
 		d.stops = d.limit
-	} else if d.limit, err = d.findLimit(ctx, names); err != nil {
+	} else if d.limit, addsUp, err = d.findLimit(ctx, names); err != nil {
 		return err
 	}
-	if len(names) < d.limit && d.inventory.searchMayBeCut(took) {
-		if complete, err := d.addsUp(ctx, names); complete || err != nil {
+	if !addsUp && len(names) < d.limit && d.inventory.searchMayBeCut(took) {
+		if addsUp, err = d.addsUp(ctx, names); err != nil {
 			return err
 		}
-		d.doubt(took)
+		if !addsUp {
+			d.doubt(took)
+		}
 	}
 	return d.split(ctx, "", names)
 }
@@ -97,23 +100,22 @@ const (
 
 // findLimit determines from a list of all identities at which length a list may be truncated; if the list is complete,
 // that is more than its length. A store with a limit returns more identities for two parts of the list, because each
-// part may be as long as the limit.
-func (d directory) findLimit(ctx context.Context, names []string) (int, error) {
+// part may be as long as the limit. addsUp reports whether they have been compared, and the list is complete.
+func (d directory) findLimit(ctx context.Context, names []string) (limit int, addsUp bool, err error) {
 	switch {
 	case len(names) < smallestLimit:
-		return smallestLimit, nil
+		return smallestLimit, false, nil
 	case len(names) == DefaultUserListCap:
-		return DefaultUserListCap, nil
+		return DefaultUserListCap, false, nil
 	}
-	cut := len(names) - len(names)/ownAccounts
-	complete, err := d.addsUp(ctx, names)
+	addsUp, err = d.addsUp(ctx, names)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("cannot find out whether a list of %d identities is complete (if you know that it is, set user_list_cap to a greater number): %w", len(names), err)
-	case complete:
-		return len(names) + 1, nil
+		return 0, false, fmt.Errorf("cannot find out whether a list of %d identities is complete (if you know that it is, set user_list_cap to a greater number): %w", len(names), err)
+	case addsUp:
+		return len(names) + 1, true, nil
 	}
-	return cut, nil
+	return len(names) - len(names)/ownAccounts, false, nil
 }
 
 // addsUp reports whether two parts of a list of all identities, neither of which can be much shorter than it is because of
@@ -152,7 +154,7 @@ func (inv *Inventory) UsersCutAt(ctx context.Context, realm string) (int, error)
 	}
 	limit := inv.options.UserListCap
 	if limit == 0 {
-		limit, err = d.findLimit(ctx, names)
+		limit, _, err = d.findLimit(ctx, names)
 	}
 	if err != nil || len(names) < limit {
 		return 0, err
