@@ -23,11 +23,7 @@ func newPersonnel(t *testing.T, options simulator.Options, names ...string) pers
 	t.Helper()
 	options.Realms = 1
 	p := personnel{connect(t, options), map[string]string{}, map[string]string{}}
-	if id, key := p.ServiceAccount(); id != "" {
-		for name, value := range map[string]string{"AM_USERNAME": "", "AM_PASSWORD": "", "AM_SERVICE_ACCOUNT_ID": id, "AM_SERVICE_ACCOUNT_JWK": string(key)} {
-			t.Setenv(name, value)
-		}
-	}
+	useServiceAccount(t, p.Server)
 	for _, name := range names {
 		if err := p.AddUser("/alpha", name, "changeit"); err != nil {
 			t.Fatal(err)
@@ -43,12 +39,8 @@ func newPersonnel(t *testing.T, options simulator.Options, names ...string) pers
 
 // left returns whose sessions have not ended, in the order of the names.
 func (p personnel) left() (names []string) {
-	alive := map[string]bool{}
-	for _, s := range p.Sessions() {
-		alive[s.Handle] = true
-	}
 	for name, handle := range p.handles {
-		if alive[handle] {
+		if stillThere(p.Server, handle) {
 			names = append(names, name)
 		}
 	}

@@ -21,12 +21,13 @@ type outcome struct {
 }
 
 // outcomeOf is the model of a statement that asks these queries: what an inventory can find, and what it can prove. decided
-// means that the queries' order does not matter: lists of other queries may show that a list is
-// not the longest, and which of them AM answers first is chance.
+// means that the queries' order does not matter: lists of other queries may show that a list is not the longest, and which of
+// them AM answers first is chance.
 func (p *population) outcomeOf(asked []table.Query, all []simulator.Session) (o outcome, decided bool) {
 	longest := 0
 	for _, q := range asked {
-		longest = max(longest, p.longestOf(q, all))
+		realms, users, byName := p.named(q)
+		longest = max(longest, p.longest(realms, users, byName, all))
 	}
 	o, eased := p.outcomeBeyond(0, asked, all), p.outcomeBeyond(longest, asked, all)
 	return o, o.cut == eased.cut && o.byUser == eased.byUser
@@ -48,25 +49,21 @@ func (p *population) outcomeBeyond(longest int, asked []table.Query, all []simul
 	return o
 }
 
-// longestOf is the length of the longest list of a query.
-func (p *population) longestOf(q table.Query, all []simulator.Session) int {
+// named returns the realms and users of a query.
+func (p *population) named(q table.Query) (realms, users []string, byName bool) {
 	realms, named := quals(q, "realm")
 	if !named {
 		realms = p.realms
 	}
-	users, byName := quals(q, "username")
-	return p.longest(realms, users, byName, all)
+	users, byName = quals(q, "username")
+	return realms, users, byName
 }
 
-// scan is the model of a query.
+// scan is the model of a query after a list of this length.
 func (p *population) scan(q table.Query, longest int, all []simulator.Session) outcome {
 	var o outcome
-	realms, named := quals(q, "realm")
-	if !named {
-		realms = p.realms
-	}
-	users, byName := quals(q, "username")
-	longest = max(longest, p.longestOf(q, all))
+	realms, users, byName := p.named(q)
+	longest = max(longest, p.longest(realms, users, byName, all))
 	for _, realm := range realms {
 		if !slices.Contains(p.realms, realm) {
 			named := func(user string) bool { return user != "" || realm != "/none" } // AM is asked about any text that may be a realm
